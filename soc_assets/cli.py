@@ -1,0 +1,206 @@
+"""The `soc` command: demo, run, status, sql, refit, ui, mlflow. Parsing and exit codes only; the work is elsewhere."""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from soc_assets.errors import SocError
+from soc_assets.freshness import ASSETS
+from soc_assets.project import Project, load_project
+
+console = Console(highlight=False)
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The soc.toml to use. Default: $SOC_CONFIG, or the nearest soc.toml from the current folder upwards.",
+)
+
+
+def _explained(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Print errors that the user can mend without a traceback, and exit with 1."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except SocError as error:
+            click.secho(f"Error: {error}", fg="red", err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="soc-assets")
+def main() -> None:
+    """Soil organic carbon from soil samples and multi-year rasters, as Dagster assets.
+
+    \b
+    First steps:
+      soc demo      write a small synthetic region to try things on
+      soc run       compute everything that is missing or out of date
+      soc status    what is there and what is stale
+      soc sql       ask the database
+      soc ui        see it all in the Dagster UI
+
+    Settings are in soc.toml; any of them can be overridden by an environment variable, for example
+    SOC_EMBEDDING__STAGE=encoder.
+
+    Exit codes: 0 done, 1 failed (the message says what to mend), 2 wrong usage.
+    """
+
+
+@main.command()
+@config_option
+@click.option(
+    "--if-empty", is_flag=True, help="Do nothing, successfully, where there are rasters or soil tables already."
+)
+@click.option("--seed", default=42, show_default=True, help="Another seed gives another region.")
+@_explained
+def demo(config: Path | None, if_empty: bool, seed: int) -> None:
+    """Write a synthetic piece of Bavaria: rasters 2008-2023 and two soil tables.
+
+    Everything in it is invented and says so. It goes to the folders of [paths] in soc.toml, and only if both are empty:
+    your own files are never written over.
+    """
+    from soc_assets.demo import write_demo
+
+    project = load_project(config)
+    if if_empty and (_visible(project.rasters) or _visible(project.soil)):
+        return
+    written = write_demo(project.rasters, project.soil, seed)
+    console.print(f"{written.rasters} rasters ({written.megabytes:.1f} MB) in {project.rasters}", soft_wrap=True)
+    console.print(f"{written.soil_rows} soil rows at {written.locations} places in {project.soil}", soft_wrap=True)
+    console.print(f"All of it is synthetic. The noise in organic carbon allows an R2 of about {written.r2:.2f}.")
+
+
+@main.command()
+@config_option
+@click.option("--to", type=click.Choice(ASSETS), default=ASSETS[-1], show_default=True, help="The last asset wanted.")
+@_explained
+def run(config: Path | None, to: str) -> None:
+    """Materialise what is missing or stale, in order: prepare, embed, learn.
+
+    The runs are kept in the project's Dagster instance and show in its UI. What is fresh is not computed again. A
+    batch that fails is named, the others are finished, and the exit code is 1.
+    """
+    from soc_assets import runner, terminal
+
+    project = load_project(config)
+    runner.use_project(project, config)
+    with terminal.showing_progress(console):
+        outcome = runner.run(project, to, lambda job: console.print(f"[bold]job {job}[/]"))
+    if outcome.failures:
+        raise SocError("\n".join(outcome.failures))
+    if not outcome.launched:
+        console.print("Everything is fresh: nothing was computed.")
+    console.print(terminal.summary_table(project))
+    for line in terminal.where_to_look(project):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+@main.command()
+@config_option
+@click.option("--check", is_flag=True, help="Exit with 1 unless every asset is fresh.")
+@_explained
+def status(config: Path | None, check: bool) -> None:
+    """Say of each asset whether it is missing, stale, fresh or failed, and how many batches are done.
+
+    An output is fresh when the digest stored with it equals the digest of its inputs computed now. Nothing is computed.
+    """
+    from soc_assets import runner, terminal
+
+    project = load_project(config)
+    runner.use_project(project, config)
+    states = runner.assess(project)
+    console.print(terminal.states_table(states, runner.failed_assets(project)))
+    if check and not all(item.fresh for item in states):
+        sys.exit(1)
+
+
+@main.command()
+@config_option
+@click.argument("query", required=False)
+@click.option("--rows", default=40, show_default=True, help="Most rows shown.")
+@_explained
+def sql(config: Path | None, query: str | None, rows: int) -> None:
+    """Ask the database a question in SQL; without QUERY, a prompt.
+
+    \b
+    Views: samples, embeddings, features, folds; table: feature_index.
+      soc sql "SELECT split, count(*) FROM features GROUP BY split"
+      soc sql "SELECT * FROM feature_index WHERE position = 768"
+    """
+    from soc_assets import prompt
+
+    prompt.answer(load_project(config).database, query, rows, console)
+
+
+@main.command()
+@config_option
+@_explained
+def refit(config: Path | None) -> None:
+    """Freeze a new embedding spec with the present rasters' statistics.
+
+    The embeddings of the old spec stay where they are; the next `soc run` embeds every batch under the new one.
+    """
+    import pandas as pd
+
+    from soc_assets.embedding.spec import choices_of, freeze
+
+    project = load_project(config)
+    if not project.catalog.is_file():
+        raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
+    choices = choices_of(project.settings, project.checkpoint)
+    spec = freeze(project.embeddings, choices, pd.read_parquet(project.catalog), refit=True)
+    console.print(f"The spec is now {spec.digest}.")
+
+
+@main.command()
+@config_option
+@click.option("--port", default=3000, show_default=True)
+@_explained
+def ui(config: Path | None, port: int) -> None:
+    """Start the Dagster UI and daemon on this machine (loopback only), on the instance that `soc run` uses."""
+    from soc_assets import runner
+
+    project = load_project(config)
+    runner.use_project(project, config or _named(project))
+    command = ["-m", "dagster", "dev", "-m", "soc_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    os.chdir(project.dagster_home)
+    os.execv(sys.executable, [sys.executable, *command])
+
+
+@main.command()
+@config_option
+@click.option("--port", default=5000, show_default=True)
+@_explained
+def mlflow(config: Path | None, port: int) -> None:
+    """Start the MLflow UI on this machine (loopback only)."""
+    from soc_assets.defs.resources import tracking_of
+
+    project = load_project(config)
+    project.mlruns.mkdir(parents=True, exist_ok=True)
+    stores = [
+        "--backend-store-uri",
+        tracking_of(project).uri,
+        "--default-artifact-root",
+        str(project.mlruns / "artifacts"),
+    ]
+    command = ["-m", "mlflow", "server", *stores, "--host", "127.0.0.1", "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, *command])
+
+
+def _named(project: Project) -> Path | None:
+    path = project.root / "soc.toml"
+    return path if path.is_file() else None
+
+
+def _visible(folder: Path) -> bool:
+    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())

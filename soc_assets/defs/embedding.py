@@ -1,0 +1,123 @@
+"""The asset `embeddings`: one partition per batch of samples, one Parquet file each, cached by digest."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import dagster as dg
+
+from soc_assets import progress
+from soc_assets.defs.partitions import BATCH, BATCHES_PER_RUN
+from soc_assets.defs.resources import ProjectResource
+from soc_assets.embedding import batch as batches
+from soc_assets.embedding import spec as specs
+from soc_assets.embedding.encode import Encoder, load_encoder
+from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.manifest import write_manifest
+from soc_assets.embedding.tiles import TileReader
+from soc_assets.errors import SocError
+from soc_assets.project import Project
+
+
+@dg.asset(
+    deps=["raster_catalog", "balanced_samples"],
+    partitions_def=BATCH,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=BATCHES_PER_RUN),
+    group_name="embedding",
+    kinds={"pytorch", "parquet"},
+    code_version=str(specs.VERSION),
+    pool="gpu",
+)
+def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """SpectralGPT embeddings of the windows round the samples of a batch.
+
+    One file per batch in `data/embeddings/<spec>/`, with the spec, its digests and the weights' label in its metadata. A
+    batch whose inputs have not changed is not computed again (`cached`). Pick batches; a run without any is an error.
+    """
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise dg.Failure("embeddings needs batches: choose partitions (all of them is fine) and materialise again.")
+    loaded = project.load()
+    inputs = load_inputs(loaded)
+    assert inputs is not None
+    done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
+    manifest = write_manifest(inputs.folder, inputs.spec, len(inputs.keys))
+    for written in done:
+        _report(context, written, inputs.spec, failed=bool(failed))
+    if failed:
+        raise dg.Failure("\n".join([f"{len(failed)} of {len(context.partition_keys)} batches failed.", *failed]))
+    return dg.MaterializeResult(
+        metadata={
+            "spec": inputs.spec.digest,
+            "weights": inputs.spec.weights,
+            "features_per_sample": inputs.spec.n_features,
+            "folder": dg.MetadataValue.path(str(inputs.folder)),
+            "batches_done": f"{manifest['batches_done']} of {manifest['batches_total']}",
+        },
+        data_version=dg.DataVersion(inputs.batch(context.partition_keys[0]).inputs) if len(done) == 1 else None,
+    )
+
+
+def _write_all(
+    context: dg.AssetExecutionContext, project: Project, inputs: EmbeddingInputs, keys: list[str]
+) -> tuple[list[batches.Written], list[str]]:
+    """Bring the batches up to date; a batch that fails is set aside and the rest goes on."""
+    batches.write_empty(inputs.folder)
+    for words in specs.drift(inputs.spec, _catalog(project)):
+        context.log.warning(
+            f"The rasters have drifted from the spec's frozen statistics: {words}. `soc refit` makes a new."
+        )
+    reader = TileReader(inputs.atlas.grid, project.settings.embedding.cache_mb)
+    encoder = _encoder_once(context, project, inputs)
+    done, failed = [], []
+    for number, key in enumerate(keys, start=1):
+        try:
+            batch = inputs.batch(key)
+            written = batches.write(batch, inputs.folder, inputs.spec, inputs.atlas, reader, encoder)
+        except (SocError, OSError) as error:
+            failed.append(f"{key}: {error}")
+            context.log.error(failed[-1])
+            continue
+        done.append(written)
+        words = f"{key} {written.outcome}, {written.samples / max(written.seconds, 1e-9):.0f} samples/s"
+        progress.emit("embeddings", number, len(keys), words)
+        context.log.info(f"batch {number} of {len(keys)}: {words}, {written.missing} images missing")
+    return done, failed
+
+
+def _encoder_once(
+    context: dg.AssetExecutionContext, project: Project, inputs: EmbeddingInputs
+) -> Callable[[], Encoder]:
+    @cache
+    def load() -> Encoder:
+        settings = project.settings.embedding
+        encoder = load_encoder(inputs.spec, project.checkpoint, settings.drop_path, settings.device)
+        context.log.info(f"weights: {encoder.weights.label}, on {encoder.device}")
+        return encoder
+
+    return load
+
+
+def _catalog(project: Project):
+    import pandas as pd
+
+    return pd.read_parquet(project.catalog)
+
+
+def _report(context: dg.AssetExecutionContext, written: batches.Written, spec: specs.Spec, failed: bool) -> None:
+    metadata: dict[str, Any] = {
+        "batch": written.key,
+        "cached": written.outcome == "cached",
+        "outcome": written.outcome,
+        "samples": written.samples,
+        "images_embedded": written.images,
+        "missing_images": written.missing,
+        "seconds": round(written.seconds, 3),
+        "images_per_second": round(written.images / max(written.seconds, 1e-9)),
+        "weights": spec.weights,
+        "spec": spec.digest,
+        "file": dg.MetadataValue.path(str(written.path)),
+    }
+    if failed:  # the step fails, but what is done is done: record it
+        context.log_event(dg.AssetMaterialization("embeddings", partition=written.key, metadata=metadata))
+    else:
+        context.add_asset_metadata(metadata, asset_key="embeddings", partition_key=written.key)

@@ -1,0 +1,28 @@
+"""The partitions of `embeddings`: one per batch, registered by `balanced_samples`."""
+
+import dagster as dg
+
+BATCH = dg.DynamicPartitionsDefinition(name="batch")
+BATCHES_PER_RUN = 16  # one run loads the weights once for this many batches
+
+
+def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
+    """Make the registered partitions equal to `keys`."""
+    known = set(instance.get_dynamic_partitions("batch"))
+    if new := [key for key in keys if key not in known]:
+        instance.add_dynamic_partitions("batch", new)
+    for gone in sorted(known - set(keys)):
+        instance.delete_dynamic_partition("batch", gone)
+
+
+def stretches(keys: list[str], wanted: set[str], longest: int = BATCHES_PER_RUN) -> list[list[str]]:
+    """The wanted keys as contiguous stretches of `keys`, none longer than `longest`."""
+    result: list[list[str]] = []
+    previous_wanted = False
+    for key in keys:
+        if key in wanted:
+            if not previous_wanted or len(result[-1]) == longest:
+                result.append([])
+            result[-1].append(key)
+        previous_wanted = key in wanted
+    return result

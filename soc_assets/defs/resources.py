@@ -1,0 +1,26 @@
+"""Resources: the project's settings and paths, and where its MLflow is."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.project import Project, load_project
+
+
+class ProjectResource(dg.ConfigurableResource):
+    """soc.toml, read when a step starts, so that a change needs no reload of the code location."""
+
+    config: str | None = None
+
+    def load(self) -> Project:
+        """The project, from `config`, from $SOC_CONFIG, or from the nearest soc.toml."""
+        return load_project(Path(self.config) if self.config else None)
+
+
+def tracking_of(project: Project) -> MlflowTracking:
+    """MLflow as the project's settings say."""
+    tracking = project.settings.tracking
+    return MlflowTracking(
+        folder=str(project.mlruns), experiment=tracking.experiment, registered_model=tracking.registered_model
+    )

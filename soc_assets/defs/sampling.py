@@ -1,0 +1,96 @@
+"""The asset `balanced_samples`: filter, split, balance, folds and batches, and the partitions of `embeddings`."""
+
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+
+from soc_assets import digest, files, freshness, progress
+from soc_assets.defs import report
+from soc_assets.defs.partitions import register
+from soc_assets.defs.resources import ProjectResource
+from soc_assets.ingest.grid import Grid
+from soc_assets.project import Project
+from soc_assets.sampling import plots
+from soc_assets.sampling.balance import tail_share
+from soc_assets.sampling.prepare import Prepared, prepare_samples
+
+SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in balanced.parquet
+
+
+@dg.asset(deps=["raster_catalog", "soil_samples"], group_name="sampling", kinds={"parquet"}, code_version="1")
+def balanced_samples(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """The samples of the study with their split, balanced in the training split, folds, and batches.
+
+    Writes balanced, excluded, folds and batches.parquet and registers one partition of `embeddings` per batch. Nothing
+    of one location is in two splits. Batches are append-only: new samples go into new batches.
+    """
+    loaded = project.load()
+    inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
+    cached = freshness.is_fresh(path, inputs) and loaded.samples("batches").is_file()
+    if not cached:
+        _write(_prepare(loaded), loaded, inputs)
+    frames = {name: pd.read_parquet(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
+    keys = sorted(frames["batches"]["batch"].unique())
+    register(context.instance, keys)
+    samples = frames["balanced"].merge(pd.read_parquet(loaded.samples("samples")), on="sample_id")
+    metadata = {**_sampling_report(samples, frames), "cached": cached, "file": dg.MetadataValue.path(str(path))}
+    progress.emit("balanced_samples", 1, 1, f"{len(samples)} samples in {len(keys)} batches")
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+
+
+def _prepare(project: Project) -> Prepared:
+    settings = project.settings
+    grid = Grid.of_catalog(pd.read_parquet(project.catalog), settings.rasters.reference)
+    path, ledger = project.samples("balanced"), project.samples("batches")
+    same_split = files.read_metadata(path).get(SPLIT) == _split_digest(project)
+    return prepare_samples(
+        pd.read_parquet(project.samples("samples")),
+        settings.study,
+        settings.sampling,
+        grid,
+        project.region,
+        ledger=_read(ledger),
+        previous=_read(path) if same_split else None,
+    )
+
+
+def _read(path: Path) -> pd.DataFrame | None:
+    return pd.read_parquet(path) if path.is_file() else None
+
+
+def _split_digest(project: Project) -> str:
+    sampling = project.settings.sampling
+    chosen = [sampling.seed, sampling.validation_fraction, sampling.test_fraction, project.settings.study.location]
+    return digest.of_values(chosen)
+
+
+def _write(prepared: Prepared, project: Project, inputs: str) -> None:
+    """Write the four tables, `balanced` last: its digest says that all are there."""
+    for name in ("excluded", "folds", "batches"):
+        files.write_table(project.samples(name), getattr(prepared, name))
+    stored = {freshness.INPUTS: inputs, SPLIT: _split_digest(project)}
+    files.write_table(project.samples("balanced"), prepared.balanced, stored)
+
+
+def _sampling_report(samples: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, dg.MetadataValue]:
+    train = samples[samples["split"] == "train"]
+    oc, times = train["organic_carbon"].to_numpy(), train["multiplicity"].to_numpy()
+    by_split = samples.groupby("split", sort=False).agg(
+        samples=("sample_id", "size"), locations=("location_id", "nunique"), mean_oc=("organic_carbon", "mean")
+    )
+    folds = frames["folds"].groupby(["scheme", "fold"]).size().rename("samples").reset_index()
+    return {
+        "dagster/row_count": dg.MetadataValue.int(len(samples)),
+        "batches": dg.MetadataValue.int(frames["batches"]["batch"].nunique()),
+        "excluded": dg.MetadataValue.int(len(frames["excluded"])),
+        "excluded_by_filter": report.counts(frames["excluded"]["filter"], "filter"),
+        "splits": report.table(by_split.round(2).reset_index()),
+        "train_rows_balanced": dg.MetadataValue.int(int(times.sum())),
+        "tail_share_before": dg.MetadataValue.float(float(tail_share(oc, (times > 0).astype(int)))),
+        "tail_share_after": dg.MetadataValue.float(float(tail_share(oc, times))),
+        "folds": report.table(folds),
+        "organic_carbon": report.picture(plots.oc_before_after(samples)),
+        "map": report.picture(plots.split_map(samples)),
+        "filters": report.picture(plots.filter_counts(len(samples), frames["excluded"])),
+    }

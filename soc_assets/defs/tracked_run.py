@@ -1,0 +1,188 @@
+"""One MLflow run: its epochs, metrics, pictures, tables and model, and reading it back.
+
+Opening and closing runs, and where they are kept, is in `soc_assets.defs.tracking`.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+import numpy as np
+
+from soc_assets.errors import TrainingError
+from soc_assets.regression.epochs import EpochReport
+from soc_assets.regression.evaluation import Evaluation
+from soc_assets.regression.training import Fit
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A tracked run: its metrics and parameters, its registered model, and the folder of its artifacts."""
+
+    run_id: str
+    metrics: dict[str, float]
+    params: dict[str, str]
+    model_name: str
+    model_version: str
+    artifacts: Path
+
+    @property
+    def model_uri(self) -> str:
+        """What `mlflow.pyfunc.load_model` takes."""
+        return f"models:/{self.model_name}/{self.model_version}"
+
+    @property
+    def figures(self) -> dict[str, bytes]:
+        """The run's pictures, PNG bytes by name."""
+        return {path.stem: path.read_bytes() for path in sorted((self.artifacts / "figures").glob("*.png"))}
+
+
+class TrackedRun:
+    """A run under way, made by `soc_assets.defs.tracking.MlflowTracking.run`."""
+
+    def __init__(self, client: "MlflowClient", run_id: str, registered_model: str):
+        self.run_id = run_id
+        self._client = client
+        self._registered_model = registered_model
+
+    def log_epoch(self, report: EpochReport) -> None:
+        """Log one epoch as a batch of metrics; pass this method to `fit_mlp` as `on_epoch`."""
+        values = {
+            "train_loss": report.train_loss,
+            "validation_loss": report.validation_loss,
+            "epoch_validation_rmse": report.validation_rmse,
+            "epoch_validation_r2": report.validation_r2,
+            "learning_rate": report.learning_rate,
+            "epoch_seconds": report.seconds,
+        }
+        self._log_metrics(values, step=report.epoch)
+
+    def log_fit(self, fit: Fit, evaluation: Evaluation, figures: Mapping[str, bytes], example: np.ndarray) -> RunRecord:
+        """Log final metrics, pictures, predictions and the model, and register the model.
+
+        Args:
+            fit: the finished fit.
+            evaluation: its predictions and scores, logged as `test_r2`, `test_rmse`, ..., `baseline_test_r2`, ...
+            figures: PNG bytes by name; `loss_curve` becomes figures/loss_curve.png.
+            example: one or more rows of raw features, float32 [k, d]; two are kept as the model's input example.
+
+        Raises:
+            TrainingError: the model cannot be found after it was logged.
+        """
+        self._log_facts(fit)
+        self._log_metrics(_final_metrics(fit, evaluation), step=0)
+        self._log_files(figures, evaluation)
+        self._log_model(fit, example)
+        record = read_record(self._client, self.run_id, self._registered_model)
+        if record is None:
+            raise TrainingError(f"MLflow did not keep the model of run {self.run_id}. Look for space on the disk.")
+        return record
+
+    def _log_metrics(self, values: Mapping[str, float], step: int) -> None:
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(key, value, now, step) for key, value in values.items() if isfinite(value)]
+        self._client.log_batch(self.run_id, metrics=metrics)
+
+    def _log_facts(self, fit: Fit) -> None:
+        from mlflow.entities import Param
+
+        names = ("best_epoch", "stopped_early", "validated", "visits", "device")
+        params = [Param(f"fit.{name}", str(getattr(fit, name))) for name in names]
+        self._client.log_batch(self.run_id, params=params)
+
+    def _log_files(self, figures: Mapping[str, bytes], evaluation: Evaluation) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for part in ("figures", "tables"):
+                (folder / part).mkdir()
+            for figure, png in figures.items():
+                (folder / "figures" / f"{figure}.png").write_bytes(png)
+            evaluation.predictions.to_csv(folder / "tables" / "predictions.csv", index=False)
+            self._client.log_artifacts(self.run_id, str(folder))
+
+    def _log_model(self, fit: Fit, example: np.ndarray) -> None:
+        """Log the network as a torch.export graph, which needs neither pickle nor this package to be loaded."""
+        from mlflow.pytorch import log_model
+
+        n_features = example.shape[1]
+        info = log_model(
+            fit.network,
+            name=self._registered_model,
+            signature=_signature(n_features),
+            input_example=np.resize(example, (2, n_features)).astype(np.float32),  # one row would freeze the batch size
+            pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in ("mlflow", "numpy", "torch")],
+            serialization_format="pt2",
+        )
+        self._register(info.model_uri, info.model_id)
+
+    def _register(self, source: str, model_id: str | None) -> None:
+        """Make a version of the registered model (log_model would do it too, but print)."""
+        from mlflow.exceptions import MlflowException
+        from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+        name, client = self._registered_model, self._client
+        try:
+            client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        made = client.create_model_version(name, source, run_id=self.run_id, model_id=model_id)
+        if model_id:  # the tag links the logged model to its version in the MLflow UI
+            link = json.dumps([{"name": name, "version": made.version}])
+            client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: link})
+
+
+def read_record(client: "MlflowClient", run_id: str, registered_model: str) -> RunRecord | None:
+    """A run with its newest version of the registered model; None when the version or the model's files are gone."""
+    versions = client.search_model_versions(f"name = '{registered_model}' and run_id = '{run_id}'")
+    run = client.get_run(run_id)
+    for made in sorted(versions, key=lambda found: int(found.version), reverse=True):
+        files = _local(client.get_model_version_download_uri(registered_model, str(made.version)))
+        if (files / "MLmodel").is_file():
+            return RunRecord(
+                run_id=run_id,
+                metrics=dict(run.data.metrics),
+                params=dict(run.data.params),
+                model_name=registered_model,
+                model_version=str(made.version),
+                artifacts=_local(run.info.artifact_uri or ""),
+            )
+    return None
+
+
+def _local(uri: str) -> Path:
+    return Path(url2pathname(urlparse(uri).path))
+
+
+def _signature(n_features: int) -> "ModelSignature":
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    number = np.dtype(np.float32)
+    return ModelSignature(
+        inputs=Schema([TensorSpec(number, (-1, n_features))]), outputs=Schema([TensorSpec(number, (-1, 1))])
+    )
+
+
+def _final_metrics(fit: Fit, evaluation: Evaluation) -> dict[str, float]:
+    """Scores of every split, r2 and rmse of the baseline (see `Evaluation`), and the seconds of the fit."""
+    metrics: dict[str, float] = {"fit_seconds": fit.seconds}
+    for split, found in evaluation.scores.items():
+        metrics |= {f"{split}_{key}": float(value) for key, value in vars(found).items()}
+        baseline = evaluation.baseline[split]
+        metrics |= {f"baseline_{split}_r2": baseline.r2, f"baseline_{split}_rmse": baseline.rmse}
+    return metrics

@@ -1,0 +1,212 @@
+"""MLflow: where runs are kept, opening and closing them, and finding a run that need not be repeated.
+
+What one run holds is in `soc_assets.defs.tracked_run`; which inputs go into a digest is decided by the asset.
+"""
+
+import logging
+import os
+import platform
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from soc_assets.defs.tracked_run import RunRecord, TrackedRun, read_record
+from soc_assets.errors import TrainingError
+from soc_assets.files import replacing
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DIGEST_TAG = "soc.inputs_digest"
+_HOST_TAG, _PROCESS_TAG, _ERROR_TAG = "soc.host", "soc.process", "soc.error"
+_LONGEST_PARAM = 6000  # characters, MLflow's limit
+_PARAMS_PER_BATCH = 100  # MLflow's limit
+
+
+class MlflowTracking(dg.ConfigurableResource):
+    """MLflow in a folder: a SQLite database for runs and the model registry, plain files for artifacts."""
+
+    folder: str = Field(description="Folder of mlflow.db and artifacts/, absolute.")
+    experiment: str = Field("soc", description="Experiment that holds the runs.")
+    registered_model: str = Field("soc_mlp", description="Name in the model registry.")
+
+    @property
+    def uri(self) -> str:
+        """Tracking and registry URI, as `mlflow ui --backend-store-uri` takes it."""
+        return f"sqlite:///{self._database.as_posix()}"
+
+    @property
+    def _database(self) -> Path:
+        return Path(self.folder).resolve() / "mlflow.db"
+
+    @contextmanager
+    def run(
+        self, name: str, inputs_digest: str, params: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> Iterator[TrackedRun]:
+        """One run: FINISHED when the block ends, FAILED when it raises, KILLED when it is interrupted.
+
+        Args:
+            name: shown in MLflow, for example `mlp_model`.
+            inputs_digest: digest of everything that decides the result; `find_run` looks for it.
+            params: settings; may be nested (`{"training": {"epochs": 50}}` becomes `training.epochs`).
+            tags: digests and labels, for example of the features, of the spec, `weights`: pretrained or random.
+
+        Raises:
+            TrainingError: the experiment was deleted in MLflow.
+        """
+        mlflow = _import_mlflow()
+        self._make_database()
+        with _tracking_uri(self.uri):
+            client = mlflow.MlflowClient(self.uri)
+            experiment_id = self._experiment_id(client)
+            _end_orphans(client, experiment_id)
+            every_tag = {**_environment_tags(), **tags, DIGEST_TAG: inputs_digest}
+            run_id = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=every_tag).info.run_id
+            try:
+                _log_params(client, run_id, _flatten(params))
+                yield TrackedRun(client, run_id, self.registered_model)
+            except BaseException as error:
+                client.set_tag(run_id, _ERROR_TAG, f"{type(error).__name__}: {error}"[:1000])
+                mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
+                raise
+            mlflow.end_run()
+
+    def find_run(self, inputs_digest: str) -> RunRecord | None:
+        """The newest finished run of these inputs whose registered model and files still exist, or None."""
+        if not self._database.is_file():
+            return None
+        client = _import_mlflow().MlflowClient(self.uri)
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
+            return None
+        runs = client.search_runs(
+            [experiment.experiment_id],
+            f"tags.`{DIGEST_TAG}` = '{inputs_digest}' and attributes.status = 'FINISHED'",
+            order_by=["attributes.end_time DESC"],
+        )
+        records = (read_record(client, run.info.run_id, self.registered_model) for run in runs)
+        return next((record for record in records if record), None)
+
+    def _make_database(self) -> None:
+        """Make the database in one piece.
+
+        MLflow makes it by a chain of migrations, which two first runs at once, or an interruption, leave broken.
+        """
+        from filelock import FileLock
+        from mlflow import MlflowClient
+
+        self._database.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._database.with_name(".mlflow.db.lock")):
+            if not self._database.is_file():
+                with replacing(self._database) as temporary:
+                    MlflowClient(f"sqlite:///{temporary.as_posix()}").search_experiments(max_results=1)
+
+    def _experiment_id(self, client: "MlflowClient") -> str:
+        """The experiment's id; it is made with its artifacts beside the database."""
+        from mlflow.exceptions import MlflowException
+
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
+            artifacts = (self._database.parent / "artifacts").as_uri()
+            try:
+                return client.create_experiment(self.experiment, artifact_location=artifacts)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                return self._experiment_id(client)  # another process was first
+        if experiment.lifecycle_stage == "deleted":
+            raise TrainingError(
+                f"The MLflow experiment {self.experiment!r} in {self.folder} was deleted. Name another one in "
+                f"[tracking] experiment, or restore it: MLFLOW_TRACKING_URI={self.uri} mlflow experiments restore "
+                f"--experiment-id {experiment.experiment_id}"
+            )
+        return experiment.experiment_id
+
+
+def _import_mlflow() -> Any:
+    """mlflow, with usage reports off unless the user decided otherwise, and without its messages about tables."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    return mlflow
+
+
+@contextmanager
+def _tracking_uri(uri: str) -> Iterator[None]:
+    """MLflow's global tracking URI for the time of a block: logging a model has no other way to be told."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)  # pyright: ignore[reportArgumentType] - None is how MLflow unsets it
+
+
+def _log_params(client: "MlflowClient", run_id: str, values: Mapping[str, Any]) -> None:
+    from mlflow.entities import Param
+
+    params = [Param(key, str(value)[:_LONGEST_PARAM]) for key, value in values.items()]
+    for start in range(0, len(params), _PARAMS_PER_BATCH):
+        client.log_batch(run_id, params=params[start : start + _PARAMS_PER_BATCH])
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
+
+
+def _environment_tags() -> dict[str, str]:
+    """What ran: software versions, the git commit of this package if it lies in a checkout, host and process."""
+    tags = {
+        "soc.version": version("soc-assets"),
+        "soc.torch": version("torch"),
+        "soc.python": platform.python_version(),
+        _HOST_TAG: socket.gethostname(),
+        _PROCESS_TAG: str(os.getpid()),
+    }
+    commit = _git_commit(Path(__file__).parent)
+    return {**tags, "soc.git_commit": commit} if commit else tags
+
+
+def _git_commit(folder: Path) -> str | None:
+    """The commit of the checkout that tracks this file, with `-dirty` when tracked files differ; None without one."""
+    tracked = ["git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name]
+    describe = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--match="]
+    try:
+        subprocess.run(tracked, check=True, capture_output=True, timeout=10)
+        found = subprocess.run(describe, check=True, capture_output=True, timeout=10, text=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
+
+
+def _end_orphans(client: "MlflowClient", experiment_id: str) -> None:
+    """Mark runs as KILLED whose process on this machine is gone, so that none stays RUNNING for ever."""
+    here = f"tags.`{_HOST_TAG}` = '{socket.gethostname()}' and attributes.status = 'RUNNING'"
+    for run in client.search_runs([experiment_id], here):
+        if not _is_alive(int(run.data.tags.get(_PROCESS_TAG, "0"))):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":  # there, signal 0 would end the process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True

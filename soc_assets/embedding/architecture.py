@@ -1,0 +1,69 @@
+"""The sizes of the SpectralGPT variants and the geometry of their tokens; no torch here.
+
+Source: Hong et al., "SpectralGPT: Spectral Remote Sensing Foundation Model", IEEE TPAMI 2024, and its official code.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PATCH = 8  # pixels along a token's edge
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of one variant.
+
+    Attributes:
+        image_size: pixels of the image edge that the position embeddings were made for.
+        frames: input bands; groups of `t_patch_size` of them become one set of spatial tokens.
+        width: length of a token.
+        depth: transformer blocks.
+        heads: attention heads.
+    """
+
+    image_size: int
+    width: int
+    depth: int
+    heads: int
+    frames: int = 12
+    t_patch_size: int = 3
+    mlp_ratio: float = 4.0
+
+    @property
+    def groups(self) -> int:
+        """Groups of frames."""
+        return self.frames // self.t_patch_size
+
+    @property
+    def grid(self) -> int:
+        """Tokens along the image edge."""
+        return self.image_size // PATCH
+
+
+ARCHITECTURES = {
+    "vit_base_patch8": Architecture(image_size=96, width=768, depth=12, heads=12),
+    "vit_base_patch8_128": Architecture(image_size=128, width=768, depth=12, heads=12),
+    "vit_large_patch8_128": Architecture(image_size=128, width=1024, depth=24, heads=16),
+    "vit_huge_patch8_128": Architecture(image_size=128, width=1280, depth=32, heads=16, t_patch_size=12),
+}
+
+
+def anchor_index(image_size: int, anchor: str) -> int:
+    """Where the sample's pixel stands in the window: 48 of 96 at `center`, 52 (inside one token) at `token`."""
+    return image_size // 2 + (PATCH // 2 if anchor == "token" else 0)
+
+
+def pooled_tokens(image_size: int, pooling: str, anchor: str) -> list[np.ndarray]:
+    """Which tokens (row-major indices) are averaged into each part of the pooled vector.
+
+    `mean` gives one part of all tokens, `center` one part of the four tokens that meet at the sample (with the anchor
+    `token` of the one round it), `mean_center` both parts. `none` gives one part per token.
+    """
+    edge = image_size // PATCH
+    middle = edge // 2
+    around = [middle] if anchor == "token" else [middle - 1, middle]
+    everything = np.arange(edge * edge)
+    center = np.array([row * edge + column for row in around for column in around])
+    parts = {"mean": [everything], "center": [center], "mean_center": [everything, center]}
+    return parts[pooling] if pooling != "none" else [np.array([token]) for token in everything]

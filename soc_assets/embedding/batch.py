@@ -1,0 +1,201 @@
+"""One batch: what its inputs are, whether its file is fresh, and writing the file.
+
+The digest of the inputs covers the spec, the samples' places and dates and the rasters that their windows read; labels
+(organic carbon, location, source) have a digest of their own: when only they change, the columns are rewritten and
+nothing is embedded again.
+"""
+
+import json
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from soc_assets import __version__, digest, files
+from soc_assets.embedding.atlas import Atlas
+from soc_assets.embedding.encode import Encoder
+from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, to_table
+from soc_assets.embedding.spec import Spec
+from soc_assets.embedding.steps import groups, steps_of
+from soc_assets.embedding.tiles import TileReader
+from soc_assets.embedding.windows import corners, cut_windows
+from soc_assets.errors import SocWarning
+
+_CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
+PLACE = ["sample_id", "longitude", "latitude", "year", "season_year", "season"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch and the digests of what it is made from.
+
+    Attributes:
+        key: `batch_0001`.
+        samples: [n] rows with identity, place, date and labels.
+        rasters: key (`LAI_2012`) -> digest of the raster that its windows read, None where there is none.
+    """
+
+    key: str
+    samples: pd.DataFrame
+    rasters: dict[str, str | None]
+    inputs: str
+    labels: str
+
+    def path(self, folder: Path) -> Path:
+        """The file in the spec's folder."""
+        return folder / f"{self.key}_size_{len(self.samples)}.parquet"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a batch: `outcome` is computed, relabelled or cached."""
+
+    key: str
+    path: Path
+    outcome: str
+    samples: int
+    images: int
+    missing: int
+    seconds: float
+
+
+def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch:
+    """A batch with its digests; opens no file."""
+    size = spec.choices["image_size"]
+    rows, columns = corners(samples, atlas.grid, size, spec.choices["anchor"])
+    rasters: dict[str, str | None] = {}
+    for slot in spec.slots:
+        for step, positions in groups(steps_of(slot, samples, spec.choices["first_lag"])):
+            sheet = atlas.sheets.get((slot.band.name, step))
+            touched = sheet is not None and sheet.touches(rows[positions], columns[positions], size)
+            name = step.key(slot.band.name)
+            rasters[name] = sheet.digest if sheet is not None and touched else rasters.get(name)
+    place = samples[PLACE].astype(object).where(samples[PLACE].notna(), None).to_dict("split", index=False)["data"]
+    inputs = digest.of_values([spec.digest, place, rasters])
+    return Batch(key, samples, rasters, inputs, digest.of_frame(samples[["sample_id", *LABELS]]))
+
+
+def state(batch: Batch, folder: Path) -> str:
+    """missing, stale (also where the file is damaged), relabel (only labels changed) or fresh."""
+    try:
+        stored = files.read_metadata(batch.path(folder))
+    except pa.ArrowInvalid:
+        warnings.warn(f"{batch.path(folder)} is damaged: the batch is computed again.", SocWarning, stacklevel=2)
+        return "stale"
+    if not stored:
+        return "missing" if not list(folder.glob(f"{batch.key}_size_*.parquet")) else "stale"
+    if stored.get("soc.inputs") != batch.inputs:
+        return "stale"
+    return "fresh" if stored.get("soc.labels") == batch.labels else "relabel"
+
+
+def write(
+    batch: Batch, folder: Path, spec: Spec, atlas: Atlas, reader: TileReader, encoder: Callable[[], Encoder]
+) -> Written:
+    """Bring a batch's file up to date, doing no more than is needed.
+
+    Args:
+        batch: from `describe`.
+        folder: of the spec.
+        spec: the frozen spec.
+        atlas: rasters by band and step.
+        reader: tiles of rasters, shared by the batches of a run.
+        encoder: gives the loaded encoder; called only if something must be embedded.
+    """
+    start = time.perf_counter()
+    path, outcome = batch.path(folder), state(batch, folder)
+    images = missing = 0
+    if outcome == "relabel":
+        _relabel(batch, path)
+    elif outcome in ("missing", "stale"):
+        images, missing = _embed(batch, path, spec, atlas, reader, encoder())
+        for old in folder.glob(f"{batch.key}_size_*.parquet"):
+            if old != path:
+                old.unlink()
+    else:
+        missing = int(files.read_metadata(path)["soc.missing_images"])
+    done = {"missing": "computed", "stale": "computed", "relabel": "relabelled", "fresh": "cached"}[outcome]
+    return Written(batch.key, path, done, len(batch.samples), images, missing, time.perf_counter() - start)
+
+
+def write_empty(folder: Path) -> Path:
+    """A file with the schema and no rows, so that views exist before the first batch does."""
+    path = folder / "_schema.parquet"
+    if not path.exists():
+        with files.replacing(path) as temporary:
+            pq.write_table(SCHEMA.empty_table(), temporary)
+    return path
+
+
+def _embed(batch: Batch, path: Path, spec: Spec, atlas: Atlas, reader: TileReader, encoder: Encoder) -> tuple[int, int]:
+    start, before, missing = time.perf_counter(), encoder.images_embedded, 0
+    schema = SCHEMA.with_metadata(_metadata(batch, spec, encoder))
+    per_sample = spec.n_features * 4
+    at_once = max(1, _CHUNK_BYTES // per_sample)
+    with (
+        files.replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=["batch", "source"]) as writer,
+    ):
+        for first in range(0, max(len(batch.samples), 1), at_once):
+            table, absent = _chunk(batch.samples.iloc[first : first + at_once], spec, atlas, reader, encoder)
+            writer.write_table(table.cast(schema))
+            missing += absent
+        seconds = time.perf_counter() - start
+        writer.add_key_value_metadata({"soc.missing_images": str(missing), "soc.seconds": f"{seconds:.3f}"})
+    return encoder.images_embedded - before, missing
+
+
+def _chunk(
+    samples: pd.DataFrame, spec: Spec, atlas: Atlas, reader: TileReader, encoder: Encoder
+) -> tuple[pa.Table, int]:
+    n, slots = len(samples), spec.slots
+    rows, columns = corners(samples, atlas.grid, spec.choices["image_size"], spec.choices["anchor"])
+    vectors = np.zeros((n, len(slots), *spec.shape), np.float32)
+    missing, valid = np.ones((n, len(slots)), bool), np.zeros((n, len(slots)), np.float32)
+    steps = [steps_of(slot, samples, spec.choices["first_lag"]) for slot in slots]
+    for band in dict.fromkeys(slot.band.name for slot in slots):
+        of_band = [index for index, slot in enumerate(slots) if slot.band.name == band]
+        flat = [step for index in of_band for step in steps[index]]  # a step is read once for all its lags
+        for step, positions in groups(flat):
+            lag, sample = np.divmod(positions, n)
+            slot = np.array(of_band)[lag]
+            sheet = atlas.sheets.get((band, step))
+            cut = cut_windows(reader, sheet.source if sheet else None, rows[sample], columns[sample], band, spec)
+            embedded = encoder(cut.images)
+            there = cut.image_of >= 0
+            vectors[sample[there], slot[there]] = embedded[cut.image_of[there]]
+            missing[sample, slot], valid[sample, slot] = ~there, cut.valid_fraction
+    keys = [[step.key(slot.band.name) for step in steps[index]] for index, slot in enumerate(slots)]
+    return to_table(samples, spec, keys, vectors, missing, valid), int(missing.sum())
+
+
+def _metadata(batch: Batch, spec: Spec, encoder: Encoder) -> dict[str, str]:
+    statistics = {name: asdict(value) for name, value in spec.statistics.items()}
+    return {
+        "soc.spec": spec.digest,
+        "soc.spec_json": json.dumps({"choices": spec.choices, "statistics": statistics}, sort_keys=True),
+        "soc.weights": encoder.weights.label,
+        "soc.weights_sha256": encoder.weights.sha256,
+        "soc.inputs": batch.inputs,
+        "soc.labels": batch.labels,
+        "soc.version": __version__,
+        "soc.device": encoder.device,
+        "geo": geo_metadata(batch.samples),
+    }
+
+
+def _relabel(batch: Batch, path: Path) -> None:
+    table = pq.read_table(path)
+    order = batch.samples.set_index("sample_id").loc[table["sample_id"].to_pylist()]
+    for name in LABELS:
+        position, field = table.schema.get_field_index(name), SCHEMA.field(name)
+        table = table.set_column(position, field, pa.array(order[name].to_numpy(), field.type, from_pandas=True))
+    metadata = {**files.read_metadata(path), "soc.labels": batch.labels}
+    with files.replacing(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")

@@ -1,0 +1,76 @@
+"""Everything that the batches of one spec are made from, loaded once: spec, rasters, samples, ledger."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from soc_assets.embedding.atlas import Atlas
+from soc_assets.embedding.batch import Batch, describe, state
+from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
+from soc_assets.errors import EmbeddingError
+from soc_assets.project import Project
+
+
+@dataclass(frozen=True)
+class EmbeddingInputs:
+    """Inputs of all batches.
+
+    Attributes:
+        spec: the frozen spec.
+        folder: of the spec.
+        atlas: rasters by band and step.
+        samples: every sample of the ledger that still exists, with location_id and batch.
+        keys: of all batches, in order.
+    """
+
+    spec: Spec
+    folder: Path
+    atlas: Atlas
+    samples: pd.DataFrame
+    keys: list[str]
+    _rows: dict[str, pd.DataFrame] = field(repr=False)
+
+    def batch(self, key: str) -> Batch:
+        """One batch with its digests.
+
+        Raises:
+            EmbeddingError: there is no such batch.
+        """
+        if key not in self.keys:
+            raise EmbeddingError(f"There is no batch {key!r}: materialise balanced_samples, then pick one it lists.")
+        rows = self._rows.get(key, self.samples.iloc[:0])
+        return describe(key, rows, self.spec, self.atlas)
+
+    def states(self) -> dict[str, str]:
+        """Per batch: missing, stale, relabel or fresh."""
+        return {key: state(self.batch(key), self.folder) for key in self.keys}
+
+
+def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs | None:
+    """Load the inputs; freezes the spec at its first use.
+
+    Args:
+        project: settings and paths.
+        create_spec: False leaves the disk as it is and returns None where the spec was never used.
+
+    Raises:
+        EmbeddingError: an earlier asset has not been materialised.
+    """
+    for path, asset in ((project.catalog, "raster_catalog"), (project.samples("batches"), "balanced_samples")):
+        if not path.is_file():
+            raise EmbeddingError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
+    catalog = pd.read_parquet(project.catalog)
+    choices = choices_of(project.settings, project.checkpoint)
+    spec = freeze(project.embeddings, choices, catalog) if create_spec else find_spec(project.embeddings, choices)
+    if spec is None:
+        return None
+    samples = pd.read_parquet(project.samples("batches")).merge(
+        pd.read_parquet(project.samples("samples")), on="sample_id"
+    )
+    balanced = pd.read_parquet(project.samples("balanced"), columns=["sample_id", "location_id"])
+    samples = samples.merge(balanced, on="sample_id", how="left")
+    keys = sorted(pd.read_parquet(project.samples("batches"), columns=["batch"])["batch"].unique())
+    rows = {str(key): part.reset_index(drop=True) for key, part in samples.groupby("batch")}
+    atlas = Atlas.of_catalog(catalog, spec.bands, spec.choices["reference"])
+    return EmbeddingInputs(spec, project.embeddings / spec.digest, atlas, samples, keys, rows)

@@ -1,0 +1,93 @@
+"""manifest.json and documentation.md beside the batches: what is in the folder, from the files themselves.
+
+Both are derived from the Parquet files' metadata each time, so that they are right however many processes wrote batches.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from soc_assets import files
+from soc_assets.embedding.parquet import SCHEMA
+from soc_assets.embedding.spec import Spec
+
+
+def write_manifest(folder: Path, spec: Spec, batches_total: int) -> dict[str, Any]:
+    """Write both files; returns the manifest."""
+    rows = [_describe(path) for path in sorted(folder.glob("batch_*_size_*.parquet"))]
+    manifest = {
+        "spec": spec.digest,
+        "created": spec.created,
+        "weights": spec.weights,
+        "weights_sha256": rows[0]["weights_sha256"] if rows else None,
+        "features_per_sample": spec.n_features,
+        "settings": spec.choices,
+        "statistics": {name: {"mean": value.mean, "std": value.std} for name, value in spec.statistics.items()},
+        "batches_total": batches_total,
+        "batches_done": len(rows),
+        "samples": sum(row["samples"] for row in rows),
+        "missing_images": sum(row["missing_images"] for row in rows),
+        "batches": rows,
+    }
+    files.write_json(folder / "manifest.json", manifest)
+    files.write_text(folder / "documentation.md", _documentation(spec, manifest))
+    return manifest
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    metadata = files.read_metadata(path)
+    return {
+        "file": path.name,
+        "samples": pq.read_metadata(path).num_rows,
+        "bytes": path.stat().st_size,
+        "inputs": metadata["soc.inputs"],
+        "labels": metadata["soc.labels"],
+        "missing_images": int(metadata["soc.missing_images"]),
+        "seconds": float(metadata["soc.seconds"]),
+        "device": metadata["soc.device"],
+        "weights_sha256": metadata["soc.weights_sha256"],
+        "software": metadata["soc.version"],
+    }
+
+
+def _documentation(spec: Spec, manifest: dict[str, Any]) -> str:
+    rows, width = spec.shape
+    choices = spec.choices
+    comments = {field.name: (field.metadata or {}).get(b"comment", b"").decode() for field in SCHEMA}
+    columns = "\n".join(f"| `{field.name}` | {field.type} | {comments[field.name]} |" for field in SCHEMA)
+    slots = "\n".join(
+        f"| {n * rows * width} | {(n + 1) * rows * width - 1} | {slot.band.name} | {'-' if slot.lag is None else slot.lag} |"
+        for n, slot in enumerate(spec.slots)
+    )
+    normalised = (
+        "(pixel - mean) / standard deviation, gaps 0" if choices["normalise"] == "band" else "raw, gaps the mean"
+    )
+    statistics = "\n".join(f"| {name} | {s.mean:.6g} | {s.std:.6g} |" for name, s in spec.statistics.items())
+    return f"""# Embeddings {spec.digest}
+
+{manifest["samples"]} samples in {manifest["batches_done"]} of {manifest["batches_total"]} batches;
+{manifest["missing_images"]} images are missing (null). **Weights: {spec.weights}.**
+
+SpectralGPT `{choices["model"]}`, stage `{choices["stage"]}`, pooling `{choices["pooling"]}`, anchor `{choices["anchor"]}`,
+windows of {choices["image_size"]} x {choices["image_size"]} pixels of the grid of {choices["reference"]}.
+Each image is {rows} x {width}, each sample {spec.n_features} features.
+
+## Columns
+
+| column | type | |
+|---|---|---|
+{columns}
+
+## Feature vector (view `features`)
+
+| from | to | band | lag |
+|---|---|---|---|
+{slots}
+
+## Normalisation, frozen {spec.created}: {normalised}
+
+| band | mean | standard deviation |
+|---|---|---|
+{statistics}
+"""

@@ -1,0 +1,90 @@
+"""SpectralGPT's encoder as a torch module: patch embedding, position embedding, transformer blocks, norm.
+
+Follows the official fine-tuning class (Hong et al., IEEE TPAMI 2024): no class token, one joint position embedding over
+groups x places, LayerNorm eps 1e-6. Blocks are timm's, with fused q/k/v and scaled-dot-product attention. Loading weights
+is in `weights`, sizes are in `architecture`.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from soc_assets.embedding.architecture import PATCH, Architecture
+from soc_assets.embedding.torchvision_ops import declare_missing_operators
+
+
+class PatchEmbed(nn.Module):
+    """Frames [n, frames, h, w] to tokens [n, groups, places, width] by a convolution over patches of frames."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        size = (architecture.t_patch_size, PATCH, PATCH)
+        self.proj = nn.Conv3d(1, architecture.width, kernel_size=size, stride=size)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """All groups of frames."""
+        tokens = self.proj(frames.unsqueeze(1))  # [n, width, groups, h/8, w/8]
+        return tokens.flatten(3).permute(0, 2, 3, 1)  # [n, groups, places, width]
+
+    def expanded(self, patches: Tensor) -> Tensor:
+        """Patches [..., 64] of single bands to tokens [..., width], as if each band were t_patch_size equal frames.
+
+        The frames are equal, so the kernel may be summed over time; and as this is linear, the mean of tokens is the
+        token of the mean patch.
+        """
+        kernel = self.proj.weight.sum(dim=2).flatten(1)  # [width, 64]
+        return nn.functional.linear(patches, kernel, self.proj.bias)
+
+
+class SpectralEncoder(nn.Module):
+    """The encoder; `depth` 0 leaves only the patch embedding (all that stage `patch_embed` needs)."""
+
+    def __init__(self, architecture: Architecture, drop_path: float = 0.0, depth: int | None = None) -> None:
+        super().__init__()
+        declare_missing_operators()
+        from timm.models.vision_transformer import Block
+
+        depth = architecture.depth if depth is None else depth
+        norm = partial(nn.LayerNorm, eps=1e-6)
+        rates = [drop_path * index / max(depth - 1, 1) for index in range(depth)]
+        self.architecture = architecture
+        self.patch_embed = PatchEmbed(architecture)
+        self.pos_embed = nn.Parameter(torch.zeros(1, architecture.groups * architecture.grid**2, architecture.width))
+        self.blocks = nn.ModuleList(
+            Block(architecture.width, architecture.heads, architecture.mlp_ratio, True, drop_path=rate, norm_layer=norm)
+            for rate in rates
+        )
+        self.norm = norm(architecture.width)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Frames [n, frames, h, w] to normalised tokens [n, groups * places, width]."""
+        return self.transform(self.patch_embed(frames))
+
+    def transform(self, tokens: Tensor) -> Tensor:
+        """Tokens [n, groups, places, width] (the first groups) through positions, blocks and norm."""
+        _, groups, places, width = tokens.shape
+        grid = self.architecture.grid
+        positions = self.pos_embed.view(1, self.architecture.groups, grid * grid, width)[:, :groups]
+        tokens = (tokens + positions[:, :, :places]).flatten(1, 2)  # [n, groups * places, width]
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.norm(tokens)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Single-band images [n, h, w] to normalised tokens [n, places, width], each image expanded to equal frames."""
+        return self.transform(self.patch_embed.expanded(to_patches(images)).unsqueeze(1)).view(
+            len(images), -1, self.width
+        )
+
+    @property
+    def width(self) -> int:
+        """Length of a token."""
+        return self.architecture.width
+
+
+def to_patches(images: Tensor) -> Tensor:
+    """Images [n, h, w] cut into patches [n, places, 64], row-major."""
+    n, height, width = images.shape
+    patches = images.view(n, height // PATCH, PATCH, width // PATCH, PATCH).transpose(2, 3)
+    return patches.reshape(n, -1, PATCH * PATCH)

@@ -1,0 +1,116 @@
+"""The embedding Parquet: schema, Arrow arrays from plain arrays without per-row Python, GeoParquet metadata.
+
+The columns and their order are the contract of the platform; see the README. Source of the geometry columns: the
+GeoParquet 1.1 specification.
+"""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from soc_assets.embedding.spec import Spec
+
+TOKENS = pa.list_(pa.list_(pa.float32()))
+BBOX = pa.struct([(name, pa.float64()) for name in ("xmin", "ymin", "xmax", "ymax")])
+SCHEMA = pa.schema(
+    [
+        pa.field("longitude", pa.float64(), metadata={"comment": "WGS84 degrees"}),
+        pa.field("latitude", pa.float64(), metadata={"comment": "WGS84 degrees"}),
+        pa.field("organic_carbon", pa.float64(), metadata={"comment": "g/kg"}),
+        pa.field("elevation_embedding", TOKENS, metadata={"comment": "tokens x width of the reference band"}),
+        pa.field("channel_time_embeddings", pa.map_(pa.string(), TOKENS), metadata={"comment": "<band>_<year>"}),
+        pa.field("static_embeddings", pa.map_(pa.string(), TOKENS), metadata={"comment": "further static bands"}),
+        pa.field("sample_id", pa.string()),
+        pa.field("location_id", pa.string()),
+        pa.field("year", pa.int32(), metadata={"comment": "of sampling"}),
+        pa.field("season", pa.string(), metadata={"comment": "of sampling; a winter has the year of its January"}),
+        pa.field("source", pa.string()),
+        pa.field("batch", pa.string()),
+        pa.field("valid_fraction", pa.map_(pa.string(), pa.float32()), metadata={"comment": "valid pixels per key"}),
+        pa.field("geometry", pa.binary(), metadata={"comment": "WKB point"}),
+        pa.field("bbox", BBOX),
+    ]
+)
+LABELS = ("organic_carbon", "location_id", "source")  # columns that may change without touching an embedding
+
+
+def to_table(
+    samples: pd.DataFrame,
+    spec: Spec,
+    keys: list[list[str]],
+    vectors: np.ndarray,
+    missing: np.ndarray,
+    valid: np.ndarray,
+) -> pa.Table:
+    """One row per sample.
+
+    Args:
+        samples: [n] rows with the identity columns.
+        spec: gives the slots: the reference band, further static bands, then band by band, most recent first.
+        keys: per slot, the key of each sample (`LAI_2012`).
+        vectors: [n, slots, rows, width] float32.
+        missing: [n, slots], True where the raster is missing or too little of the window is valid.
+        valid: [n, slots] share of valid pixels.
+    """
+    statics = sum(slot.lag is None for slot in spec.slots)
+    every = (
+        np.array(keys, dtype=object).T.reshape(len(samples), -1) if len(samples) else np.empty((0, len(keys)), object)
+    )
+    tokens = [_tokens(vectors[:, part], missing[:, part]) for part in _parts(statics, len(keys))]
+    longitude, latitude = samples["longitude"].to_numpy(float), samples["latitude"].to_numpy(float)
+    columns = {
+        "longitude": longitude,
+        "latitude": latitude,
+        "elevation_embedding": tokens[0],
+        "channel_time_embeddings": _maps(every[:, statics:], tokens[2], TOKENS),
+        "static_embeddings": _maps(every[:, 1:statics], tokens[1], TOKENS),
+        "valid_fraction": _maps(every, pa.array(valid.astype(np.float32).ravel()), pa.float32()),
+        "geometry": _points(longitude, latitude),
+        "bbox": pa.StructArray.from_arrays([pa.array(v) for v in (longitude, latitude) * 2], fields=list(BBOX)),
+    }
+    for name in ("organic_carbon", "sample_id", "location_id", "year", "season", "source", "batch"):
+        columns[name] = pa.array(samples[name], SCHEMA.field(name).type, from_pandas=True)
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def geo_metadata(samples: pd.DataFrame) -> str:
+    """The value of the file's `geo` metadata (GeoParquet 1.1) for these points."""
+    bounds = [float(v) for v in (samples["longitude"].min(), samples["latitude"].min())]
+    bounds += [float(v) for v in (samples["longitude"].max(), samples["latitude"].max())]
+    covering = {"bbox": {side: ["bbox", side] for side in ("xmin", "ymin", "xmax", "ymax")}}
+    column = {"encoding": "WKB", "geometry_types": ["Point"], "covering": covering}
+    if len(samples):
+        column["bbox"] = bounds
+    return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
+
+
+def _parts(statics: int, total: int) -> list[slice]:
+    return [slice(0, 1), slice(1, statics), slice(statics, total)]
+
+
+def _tokens(vectors: np.ndarray, missing: np.ndarray) -> pa.ListArray:
+    """Vectors [n, slots, rows, width] as n * slots lists of lists, null where missing."""
+    n, slots, rows, width = vectors.shape
+    present = ~missing.ravel()
+    values = pa.array(np.ascontiguousarray(vectors).reshape(n * slots, rows * width)[present].ravel())
+    inner = pa.ListArray.from_arrays(pa.array(np.arange(present.sum() * rows + 1, dtype=np.int32) * width), values)
+    ends = np.concatenate([[0], np.cumsum(present) * rows]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), inner, mask=pa.array(~present))
+
+
+def _maps(keys: np.ndarray, items: pa.Array, item_type: pa.DataType) -> pa.MapArray:
+    """Maps of keys [n, k] and n * k items."""
+    n, k = keys.shape
+    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * k)
+    return pa.MapArray.from_arrays(offsets, pa.array(keys.ravel(), pa.string()), items.cast(item_type))
+
+
+def _points(longitude: np.ndarray, latitude: np.ndarray) -> pa.Array:
+    """Little-endian WKB points."""
+    layout = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])
+    points = np.zeros(len(longitude), layout)
+    points["order"], points["type"], points["x"], points["y"] = 1, 1, longitude, latitude
+    fixed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(21), len(points), [None, pa.py_buffer(points.tobytes())])
+    return fixed.cast(pa.binary())

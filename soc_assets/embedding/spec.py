@@ -1,0 +1,175 @@
+"""The embedding spec: everything that decides the numbers, frozen in spec.json when it is first used.
+
+The normalisation statistics are part of it, taken from the raster catalog at that moment: a raster that comes later must
+not shift every batch. What drifted since is reported; `refit` freezes a new spec beside the old one.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from soc_assets import digest, files
+from soc_assets.embedding.architecture import ARCHITECTURES, Architecture, pooled_tokens
+from soc_assets.embedding.steps import Slot, slots
+from soc_assets.errors import CheckpointError, RasterError
+from soc_assets.project import Settings
+from soc_assets.settings import Band
+
+VERSION = 1  # of the code that makes the numbers: raise it when they change
+DRIFT = 0.1  # standard deviations by which a band's mean may wander before it is reported
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of a band over the valid pixels of all its steps, in the band's unit."""
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A frozen embedding spec.
+
+    Attributes:
+        choices: the settings that decide the numbers, as plain values.
+        statistics: per band.
+        created: when it was frozen, UTC.
+    """
+
+    choices: dict[str, Any]
+    statistics: dict[str, Statistics]
+    created: str
+
+    @property
+    def digest(self) -> str:
+        """The short digest that names the folder."""
+        statistics = {name: asdict(value) for name, value in self.statistics.items()}
+        return digest.of_values([self.choices, statistics])[:10]
+
+    @property
+    def architecture(self) -> Architecture:
+        """Sizes of the transformer."""
+        return ARCHITECTURES[self.choices["model"]]
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands, in the order of the settings."""
+        return tuple(Band.model_validate(band) for band in self.choices["bands"])
+
+    @property
+    def slots(self) -> list[Slot]:
+        """Bands and lags in feature order."""
+        return slots(self.bands, self.choices["reference"], self.choices["time_before"])
+
+    @property
+    def parts(self) -> list[np.ndarray]:
+        """Tokens averaged into each part of the pooled vector."""
+        return pooled_tokens(self.choices["image_size"], self.choices["pooling"], self.choices["anchor"])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and width of one image's embedding: (1, 768) when pooled with a base model, (144, 768) without."""
+        width = self.architecture.width
+        return (len(self.parts), width) if self.choices["pooling"] == "none" else (1, len(self.parts) * width)
+
+    @property
+    def n_features(self) -> int:
+        """Length of the flattened vector when steps are aligned by lag."""
+        return len(self.slots) * self.shape[0] * self.shape[1]
+
+    @property
+    def weights(self) -> str:
+        """`random (seed 42)` or `pretrained (sha256 ...)`."""
+        source = self.choices["weights"]
+        return f"random (seed {source['seed']})" if "seed" in source else f"pretrained (sha256 {source['sha256'][:12]})"
+
+    def save(self, folder: Path) -> None:
+        """Write spec.json."""
+        files.write_json(folder / self.digest / "spec.json", {"digest": self.digest, **asdict(self)})
+
+
+def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
+    """The settings that decide the numbers; hashes the checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint does not exist.
+    """
+    embedding, study, rasters = settings.embedding, settings.study, settings.rasters
+    if checkpoint and not checkpoint.is_file():
+        raise CheckpointError(
+            f"The checkpoint {checkpoint} does not exist. Put the file there, or correct `checkpoint` in [embedding] of "
+            "soc.toml (without that line the weights are random)."
+        )
+    decisive = ("model", "stage", "pooling", "anchor", "image_size", "normalise")
+    return {
+        **{name: getattr(embedding, name) for name in decisive},
+        "arrangement": "expand",
+        "weights": {"sha256": digest.of_file(checkpoint, 64)} if checkpoint else {"seed": embedding.weights_seed},
+        "reference": rasters.reference,
+        "bands": [band.model_dump(mode="json", exclude={"pattern"}) for band in rasters.bands],
+        "min_valid_fraction": rasters.min_valid_fraction,
+        "time_before": study.time_before,
+        "first_lag": study.first_lag,
+        "seasonal": rasters.seasonal,
+        "version": VERSION,
+    }
+
+
+def pooled_statistics(catalog: pd.DataFrame) -> dict[str, Statistics]:
+    """Mean and standard deviation per band over the valid pixels of all its rasters, exact."""
+    result = {}
+    for band, rows in catalog.groupby("band", sort=False):
+        count = rows["valid_count"].to_numpy(float)
+        mean, std = rows["mean"].fillna(0).to_numpy(float), rows["std"].fillna(0).to_numpy(float)
+        if not count.sum():
+            raise RasterError(f"No raster of the band {band} has a valid pixel: check its nodata and fill_values.")
+        overall = float((count * mean).sum() / count.sum())
+        variance = float((count * (std**2 + (mean - overall) ** 2)).sum() / count.sum())
+        result[str(band)] = Statistics(overall, variance**0.5)
+    return result
+
+
+def find_spec(folder: Path, choices: Mapping[str, Any]) -> Spec | None:
+    """The newest spec in `folder` with these choices, or None if they were never used."""
+    found = [spec for spec in all_specs(folder) if spec.choices == choices]
+    return max(found, key=lambda spec: spec.created, default=None)
+
+
+def all_specs(folder: Path) -> list[Spec]:
+    """Every spec in the embeddings folder."""
+    specs = []
+    for path in sorted(folder.glob("*/spec.json")):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        statistics = {name: Statistics(**value) for name, value in stored["statistics"].items()}
+        specs.append(Spec(stored["choices"], statistics, stored["created"]))
+    return specs
+
+
+def freeze(folder: Path, choices: dict[str, Any], catalog: pd.DataFrame, refit: bool = False) -> Spec:
+    """The spec for these choices: the one frozen before, or a new one with today's statistics (always, if `refit`)."""
+    spec = None if refit else find_spec(folder, choices)
+    if spec is None:
+        spec = Spec(choices, pooled_statistics(catalog), datetime.now(UTC).isoformat(timespec="microseconds"))
+        spec.save(folder)
+    return spec
+
+
+def drift(spec: Spec, catalog: pd.DataFrame) -> list[str]:
+    """Bands whose statistics have wandered from the frozen ones, in words."""
+    words = []
+    for band, now in pooled_statistics(catalog).items():
+        if (frozen := spec.statistics.get(band)) is None:
+            continue
+        scale = frozen.std or 1.0
+        if abs(now.mean - frozen.mean) > DRIFT * scale or abs(now.std - frozen.std) > DRIFT * scale:
+            words.append(
+                f"{band}: frozen mean {frozen.mean:.4g} (sd {frozen.std:.4g}), now {now.mean:.4g} (sd {now.std:.4g})"
+            )
+    return words

@@ -1,0 +1,140 @@
+"""Tiles of any raster on the reference grid: the only place that reads pixels for embeddings.
+
+A raster is brought to the grid in fixed tiles, so that a pixel's value does not depend on which windows ask for it, every
+block is read once while it is in the cache, and memory stays below the cache's limit however large the raster.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.transform import Affine
+from rasterio.warp import reproject
+from rasterio.warp import transform as transform_coordinates
+from rasterio.windows import Window
+
+from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.raster_io import open_raster, read_values
+
+TILE = 256  # pixels of the reference grid along a tile's edge
+_MARGIN = 4  # source pixels read beyond a tile, times the resolution ratio: what the resampling kernel reaches for
+
+
+@dataclass(frozen=True)
+class Source:
+    """One raster: file, how it is resampled, and values that mean "no data"."""
+
+    path: Path
+    resampling: str = "bilinear"
+    fill_values: tuple[float, ...] = ()
+
+
+class TileReader:
+    """Reads tiles [TILE, TILE] float32 of rasters on a grid, NaN where there is no valid pixel."""
+
+    def __init__(self, grid: Grid, cache_mb: int) -> None:
+        self._grid = grid
+        self._capacity = max(4, cache_mb * 2**20 // (TILE * TILE * 4))
+        self._tiles: OrderedDict[tuple[Source, int, int], np.ndarray] = OrderedDict()
+        self.tiles_read = 0
+
+    def windows(self, source: Source, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
+        """Windows [n, size, size] whose first pixels are (rows, columns) [n] of the grid; NaN beyond the raster."""
+        result = np.full((len(rows), size, size), np.nan, np.float32)
+        with ExitStack() as stack:
+            opened = cache(lambda: stack.enter_context(open_raster(source.path)))
+            for index, (top, left) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+                for i in range(top // TILE, (top + size - 1) // TILE + 1):
+                    for j in range(left // TILE, (left + size - 1) // TILE + 1):
+                        tile = self._tile(source, opened, i, j)
+                        _copy_overlap(tile, i * TILE - top, j * TILE - left, result[index])
+        return result
+
+    def _tile(self, source: Source, opened: Callable[[], rasterio.DatasetReader], i: int, j: int) -> np.ndarray:
+        key = (source, i, j)
+        if key in self._tiles:
+            self._tiles.move_to_end(key)
+            return self._tiles[key]
+        tile = read_tile(opened(), source, self._grid, Window(j * TILE, i * TILE, TILE, TILE))
+        self.tiles_read += 1
+        self._tiles[key] = tile
+        while len(self._tiles) > self._capacity:
+            self._tiles.popitem(last=False)
+        return tile
+
+
+def read_tile(dataset: rasterio.DatasetReader, source: Source, grid: Grid, window: Window) -> np.ndarray:
+    """A window of the grid [h, w] float32 from a raster in any CRS, resolution and orientation; NaN where invalid."""
+    height, width = int(window.height), int(window.width)
+    transform = grid.transform * Affine.translation(window.col_off, window.row_off)
+    offset = _pixel_offset(dataset, grid, transform)
+    if offset is not None:
+        row, column = offset
+        return read_values(dataset, Window(column, row, width, height), source.fill_values)
+    result = np.full((height, width), np.nan, np.float32)
+    part = _source_window(dataset, grid, transform, height, width)
+    if part is None:
+        return result
+    values = read_values(dataset, part, source.fill_values)
+    reproject(
+        values,
+        result,
+        src_transform=dataset.transform * Affine.translation(part.col_off, part.row_off),
+        src_crs=dataset.crs,
+        src_nodata=np.nan,
+        dst_transform=transform,
+        dst_crs=grid.crs,
+        dst_nodata=np.nan,
+        resampling=Resampling[source.resampling],
+    )
+    return result
+
+
+def _pixel_offset(dataset: rasterio.DatasetReader, grid: Grid, transform: Affine) -> tuple[int, int] | None:
+    """Row and column of the window in the raster if both have the same pixels, else None."""
+    if dataset.crs != grid.crs:
+        return None
+    relative = ~dataset.transform * transform
+    linear = np.array([relative.a - 1, relative.b, relative.d, relative.e - 1])
+    row, column = round(relative.f), round(relative.c)
+    aligned = abs(relative.f - row) < 1e-3 and abs(relative.c - column) < 1e-3
+    return (row, column) if aligned and np.abs(linear).max() < 1e-6 else None
+
+
+def _source_window(
+    dataset: rasterio.DatasetReader, grid: Grid, transform: Affine, height: int, width: int
+) -> Window | None:
+    """The part of the raster that a window of the grid reads, or None if they do not touch."""
+    along = np.linspace(0, 1, 21)
+    x, y = (values.ravel() * size for values, size in zip(np.meshgrid(along, along), (width, height), strict=True))
+    xs = transform.a * x + transform.b * y + transform.c
+    ys = transform.d * x + transform.e * y + transform.f
+    if dataset.crs != grid.crs:
+        moved = transform_coordinates(grid.crs, dataset.crs, xs.tolist(), ys.tolist())
+        xs, ys = np.asarray(moved[0]), np.asarray(moved[1])
+    finite = np.isfinite(xs) & np.isfinite(ys)
+    if not finite.any():
+        return None
+    inverse = ~dataset.transform
+    columns = inverse.a * xs[finite] + inverse.b * ys[finite] + inverse.c
+    rows = inverse.d * xs[finite] + inverse.e * ys[finite] + inverse.f
+    ratio = max(1.0, (rows.max() - rows.min()) / height, (columns.max() - columns.min()) / width)
+    margin = int(np.ceil(_MARGIN * ratio))
+    top, left = int(max(0, np.floor(rows.min()) - margin)), int(max(0, np.floor(columns.min()) - margin))
+    bottom = int(min(dataset.height, np.ceil(rows.max()) + margin))
+    right = int(min(dataset.width, np.ceil(columns.max()) + margin))
+    return Window(left, top, right - left, bottom - top) if bottom > top and right > left else None
+
+
+def _copy_overlap(tile: np.ndarray, top: int, left: int, window: np.ndarray) -> None:
+    """Copy a tile that begins at (top, left) of the window into it, where they overlap."""
+    size = len(window)
+    r0, r1 = max(top, 0), min(top + TILE, size)
+    c0, c1 = max(left, 0), min(left + TILE, size)
+    window[r0:r1, c0:c1] = tile[r0 - top : r1 - top, c0 - left : c1 - left]

@@ -1,0 +1,180 @@
+"""Weights for the encoder: from a SpectralGPT checkpoint, or random ones from a seed.
+
+Both layouts of the official checkpoints are converted (joint `pos_embed`, or `pos_embed_spatial` + `pos_embed_temporal`),
+and no key is silently missing or left over. Files are read with `weights_only=True`: a checkpoint cannot run code.
+"""
+
+import argparse
+import hashlib
+import math
+import pickle
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from soc_assets.embedding.architecture import PATCH, Architecture
+from soc_assets.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from soc_assets.embedding.network import SpectralEncoder
+
+# Of the checkpoint, but not of the encoder: the decoder of the pre-training, its mask token, the classification head.
+IGNORED = ("decoder", "mask_token", "head.", "fc_norm.")
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """A ready encoder and what is to be said about its weights.
+
+    Attributes:
+        encoder: in evaluation mode, on the CPU, without gradients.
+        label: `random (seed 42)` or `pretrained (file name)`.
+        sha256: of the checkpoint file, or of the random weights' bytes.
+        report: keys loaded, ignored and interpolated.
+    """
+
+    encoder: "SpectralEncoder"
+    label: str
+    sha256: str
+    report: dict[str, list[str]]
+
+
+def load_weights(
+    architecture: Architecture, checkpoint: Path | None, seed: int, image_size: int, stage: str, drop_path: float = 0.0
+) -> LoadedWeights:
+    """Build the encoder for windows of `image_size` pixels and fill it.
+
+    Raises:
+        CheckpointError: the file is missing, unsafe, not a checkpoint, or does not fit the architecture.
+    """
+    from soc_assets.embedding.network import SpectralEncoder
+
+    target = replace(architecture, image_size=image_size)
+    encoder = SpectralEncoder(target, drop_path, depth=0 if stage == "patch_embed" else None)
+    if checkpoint is None:
+        sha256 = _fill_at_random(encoder, seed)
+        label, report = f"random (seed {seed})", {"loaded": [], "ignored": [], "interpolated": []}
+    else:
+        state = convert(read_checkpoint(checkpoint), architecture, checkpoint)
+        report = _fill_from(encoder, state, target, stage, checkpoint)
+        with checkpoint.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        label = f"pretrained ({checkpoint.name})"
+    return LoadedWeights(encoder.eval().requires_grad_(False), label, sha256, report)
+
+
+def read_checkpoint(path: Path) -> dict[str, "Tensor"]:
+    """The model's tensors by key, from a `.pth` file or `.safetensors`."""
+    import torch
+
+    if not path.is_file():
+        raise CheckpointError(
+            f"The checkpoint {path} does not exist. Put the file there, or correct `checkpoint` in [embedding] of soc.toml "
+            "(without that line the weights are random)."
+        )
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(
+            f"The checkpoint {path} was refused: {reason} Only tensors and plain values are read from it; "
+            "nothing in it was run. Download it again from where the authors publish it."
+        ) from None
+    state = content.get("model", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise CheckpointError(f"{path} holds no model: expected a dict of tensors, or one under the key 'model'.")
+    return state
+
+
+def convert(state: dict[str, "Tensor"], architecture: Architecture, path: Path) -> dict[str, "Tensor"]:
+    """Official keys to ours: q, k, v fused, and one joint `pos_embed` [1, groups * places, width]."""
+    import torch
+
+    state = dict(state)
+    for key in [key for key in state if ".attn.q." in key]:
+        parts = [key.replace(".attn.q.", f".attn.{name}.") for name in "qkv"]
+        if missing := [part for part in parts if part not in state]:
+            raise CheckpointError(f"{path}: {', '.join(missing)} missing beside {key}.")
+        state[key.replace(".attn.q.", ".attn.qkv.")] = torch.cat([state.pop(part) for part in parts])
+    if "pos_embed_spatial" in state and "pos_embed_temporal" in state:
+        spatial, temporal = state.pop("pos_embed_spatial"), state.pop("pos_embed_temporal")
+        state["pos_embed"] = (temporal.unsqueeze(2) + spatial.unsqueeze(1)).flatten(1, 2)
+    if "pos_embed" not in state:
+        raise CheckpointError(f"{path} has neither pos_embed nor pos_embed_spatial with pos_embed_temporal.")
+    width = state["pos_embed"].shape[-1]
+    if width != architecture.width:
+        raise CheckpointError(
+            f"{path} is {width} wide, the architecture in [embedding] {architecture.width}. Correct `model` in soc.toml."
+        )
+    return state
+
+
+def interpolate_positions(pos_embed: "Tensor", groups: int, grid: int) -> "Tensor":
+    """Position embeddings [1, groups * m * m, width] taken to [1, groups * grid * grid, width], bicubic per group."""
+    import torch
+
+    _, tokens, width = pos_embed.shape
+    edge = math.isqrt(tokens // groups)
+    if edge == grid:
+        return pos_embed
+    places = pos_embed.view(groups, edge, edge, width).permute(0, 3, 1, 2)
+    places = torch.nn.functional.interpolate(places, size=(grid, grid), mode="bicubic", align_corners=False)
+    return places.permute(0, 2, 3, 1).reshape(1, groups * grid * grid, width)
+
+
+def _fill_from(
+    encoder: "SpectralEncoder", state: dict[str, "Tensor"], target: Architecture, stage: str, path: Path
+) -> dict[str, list[str]]:
+    tokens = state["pos_embed"].shape[1]
+    if tokens % target.groups or math.isqrt(tokens // target.groups) ** 2 != tokens // target.groups:
+        raise CheckpointError(f"{path}: {tokens} positions do not form {target.groups} square groups. Correct `model`.")
+    interpolated = [] if tokens == target.groups * target.grid**2 else ["pos_embed"]
+    state["pos_embed"] = interpolate_positions(state["pos_embed"], target.groups, target.grid)
+    wanted = encoder.state_dict()
+    unused = ("blocks.", "norm.") if stage == "patch_embed" else ()
+    left_over = sorted(set(state) - set(wanted))
+    unexpected = [key for key in left_over if not key.startswith((*IGNORED, *unused))]
+    missing = [key for key in sorted(set(wanted) - set(state)) if not key.startswith(unused)]
+    misshapen = [key for key in wanted if key in state and wanted[key].shape != state[key].shape]
+    for problem, keys in (("lacks", missing), ("has unknown keys", unexpected), ("has other shapes in", misshapen)):
+        if keys:
+            more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
+            raise CheckpointError(f"{path} does not fit `model` in soc.toml: it {problem} {', '.join(keys[:5])}{more}.")
+    loaded = {key: state[key].float() for key in wanted if key in state}
+    encoder.load_state_dict(loaded, strict=stage != "patch_embed")
+    return {"loaded": sorted(loaded), "ignored": left_over, "interpolated": interpolated}
+
+
+def _fill_at_random(encoder: "SpectralEncoder", seed: int) -> str:
+    """Fill each parameter from its own stream (seed, name), so that parts do not depend on each other; its sha256."""
+    import torch
+
+    hashed = hashlib.sha256()
+    for name, parameter in sorted(encoder.named_parameters()):
+        stream = np.random.Generator(
+            np.random.PCG64([seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])])
+        )
+        shape = tuple(parameter.shape)
+        if name == "patch_embed.proj.weight":  # torch's own range for this convolution
+            bound = 1 / math.sqrt(encoder.architecture.t_patch_size * PATCH * PATCH)
+            values = stream.uniform(-bound, bound, shape)
+        elif "norm" in name:
+            values = np.ones(shape) if name.endswith("weight") else np.zeros(shape)
+        elif name.endswith("bias"):
+            values = np.zeros(shape)
+        else:
+            values = 0.02 * stream.standard_normal(shape)
+        values = values.astype(np.float32)
+        hashed.update(values.tobytes())
+        with torch.no_grad():
+            parameter.copy_(torch.from_numpy(values))
+    return hashed.hexdigest()

@@ -1,0 +1,1 @@
+"""The DuckDB database over the samples and embeddings: views, and the flattened feature vector."""

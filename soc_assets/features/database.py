@@ -1,0 +1,124 @@
+"""Building data/soc.duckdb: views over the Parquet files, the feature index and what it was built from.
+
+The file is written beside its place and renamed over it, and is never held open: readers keep what they opened. Paths in
+views are absolute, so that it opens from any folder; memory limits are the reader's to set.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+
+from soc_assets import files
+from soc_assets.embedding.spec import Spec
+from soc_assets.features.vector import Segment, missing_sql, segments, vector_sql
+from soc_assets.settings import Features, Study
+
+COMMENTS = {
+    "samples": "soil samples with split, multiplicity in training and batch",
+    "embeddings": "one row per embedded sample, the columns of the Parquet files",
+    "folds": "scheme, sample_id, fold over training and validation samples",
+    "features": "the flattened feature vector of each studied sample, with its split",
+    "feature_index": "position in features (from 0; in SQL features[position + 1]) to band, lag, row and dimension",
+    "build_info": "what this database was built from",
+}
+
+
+def build_database(
+    database: Path,
+    spec: Spec,
+    embeddings: Path,
+    tables: Mapping[str, Path],
+    features: Features,
+    study: Study,
+    inputs: str,
+) -> None:
+    """Write the database.
+
+    Args:
+        database: where it goes.
+        spec: the spec whose embeddings it shows.
+        embeddings: the spec's folder.
+        tables: paths of samples, balanced, folds and batches.
+        features: how missing images and steps are treated.
+        study: gives the years when steps are aligned by calendar.
+        inputs: the digest of all inputs, kept in build_info.
+    """
+    parts = segments(spec, features, study)
+    info = {"inputs": inputs, "spec": spec.digest, "weights": spec.weights, "missing": features.missing}
+    with files.replacing(database) as temporary:
+        temporary.unlink()
+        with duckdb.connect(temporary) as connection:
+            for statement in _statements(spec, embeddings, tables, features, parts):
+                connection.execute(statement)
+            connection.execute("CREATE TABLE build_info (key VARCHAR, value VARCHAR)")
+            connection.executemany("INSERT INTO build_info VALUES (?, ?)", [list(pair) for pair in info.items()])
+            for name, comment in COMMENTS.items():
+                kind = "TABLE" if name in ("feature_index", "build_info") else "VIEW"
+                connection.execute(f"COMMENT ON {kind} {name} IS '{comment}'")
+
+
+def read_info(database: Path) -> dict[str, str]:
+    """The key-value pairs of build_info; empty without a database."""
+    if not database.is_file():
+        return {}
+    with duckdb.connect(database, read_only=True) as connection:
+        return dict(connection.execute("SELECT key, value FROM build_info").fetchall())
+
+
+def summary(database: Path) -> dict[str, int]:
+    """Rows, vector length and missing images of the view `features`, without building a vector."""
+    with duckdb.connect(database, read_only=True) as connection:
+        row = connection.execute(
+            "SELECT count(*), coalesce(sum(missing_images), 0), count(*) FILTER (missing_images > 0) FROM features"
+        ).fetchone()
+        length = connection.execute("SELECT count(*) FROM feature_index").fetchone()
+    (samples, missing, incomplete), (features,) = row or (0, 0, 0), length or (0,)
+    return {"samples": samples, "features": features, "missing_images": missing, "incomplete_samples": incomplete}
+
+
+def _statements(
+    spec: Spec, embeddings: Path, tables: Mapping[str, Path], features: Features, parts: list[Segment]
+) -> list[str]:
+    rows, width = spec.shape
+    values = ", ".join(
+        f"({n}, '{part.band}', {_sql(part.lag)}, {_sql(part.step.year)}, {_sql(part.step.season)})"
+        for n, part in enumerate(parts)
+    )
+    return [
+        f"""CREATE VIEW samples AS
+            SELECT s.*, b.location_id, b.split, b.bin, b.multiplicity, b.weight, l.batch
+            FROM {_parquet(tables["samples"])} s
+            LEFT JOIN {_parquet(tables["balanced"])} b USING (sample_id)
+            LEFT JOIN {_parquet(tables["batches"])} l USING (sample_id)""",
+        f"CREATE VIEW folds AS SELECT * FROM {_parquet(tables['folds'])}",
+        f"CREATE VIEW embeddings AS SELECT * FROM {_parquet(_batches(embeddings))}",
+        f"""CREATE VIEW features AS
+            SELECT e.sample_id, b.location_id, b.split, b.multiplicity, b.weight, e.longitude, e.latitude, e.year,
+              e.organic_carbon, e.missing_images, e.features
+            FROM (SELECT sample_id, longitude, latitude, year, organic_carbon,
+                {missing_sql(parts, spec)} AS missing_images,
+                {vector_sql(spec, parts, features.missing)} AS features
+              FROM embeddings) e
+            JOIN {_parquet(tables["balanced"])} b USING (sample_id)""",
+        f"""CREATE TABLE feature_index AS
+            SELECT (segment * {rows * width} + r.range * {width} + d.range)::INTEGER AS position,
+              band, lag, year, season, r.range::INTEGER AS "row", d.range::INTEGER AS dimension
+            FROM (VALUES {values}) AS s(segment, band, lag, year, season), range({rows}) r, range({width}) d
+            ORDER BY position""",
+    ]
+
+
+def _batches(embeddings: Path) -> Path:
+    some = next(embeddings.glob("batch_*_size_*.parquet"), None)
+    return embeddings / ("batch_*_size_*.parquet" if some else "_schema.parquet")
+
+
+def _parquet(path: Path) -> str:
+    return "read_parquet('" + str(path).replace("'", "''") + "')"
+
+
+def _sql(value: int | str | None) -> str:
+    if value is None:
+        return "NULL"
+    return f"'{value}'" if isinstance(value, str) else str(value)

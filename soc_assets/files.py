@@ -1,0 +1,60 @@
+"""Writing files so that nobody ever sees half of one, and reading small tables back.
+
+A file is written beside its place under a hidden temporary name and then renamed over it. Nothing about the content of
+files belongs here.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write indented JSON atomically."""
+    write_text(path, json.dumps(values, indent=2, default=str) + "\n")
+
+
+def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a table as Parquet atomically; `metadata` goes into the file's key-value metadata."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    extra = {key.encode(): value.encode() for key, value in (metadata or {}).items()}
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **extra})
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The key-value metadata of a Parquet file, without reading its rows; empty when there is no such file."""
+    if not path.is_file():
+        return {}
+    stored = pq.read_metadata(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}

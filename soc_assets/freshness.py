@@ -1,0 +1,137 @@
+"""Which outputs are missing, stale or fresh: the digest stored with each, against that of its inputs computed now.
+
+What decides an output's content is listed here per asset, in the order the data flows. Nothing is computed or written.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soc_assets import __version__, digest, files
+from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.features.database import read_info
+from soc_assets.ingest.raster_files import find_rasters
+from soc_assets.project import Project
+
+ASSETS = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
+INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
+CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
+SOIL_SUFFIXES = (".csv", ".xlsx", ".parquet")
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """State of one asset: missing, stale or fresh; for embeddings also how many batches are done."""
+
+    asset: str
+    state: str
+    done: int = 1
+    total: int = 1
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing is to be done."""
+        return self.state == "fresh"
+
+
+def catalog_inputs(project: Project) -> str:
+    """Digest of the raster files' names, sizes and times, and of how they are read."""
+    found = find_rasters(project.settings.rasters, project.rasters)
+    stamps = [(str(file.path), file.path.stat().st_size, file.path.stat().st_mtime_ns) for file in found]
+    return _digest(project.settings.rasters.model_dump(mode="json"), stamps)
+
+
+def soil_inputs(project: Project) -> str:
+    """Digest of the soil files' bytes, of how they are read, and of the reference grid."""
+    settings = project.settings
+    found = sorted(path for path in project.soil.glob("*") if path.suffix.lower() in SOIL_SUFFIXES)
+    contents = [(path.name, digest.of_file(path)) for path in found]
+    grid = files.read_metadata(project.catalog).get("soc.grid")
+    return _digest(
+        settings.soil.model_dump(mode="json"), settings.rasters.timed, settings.rasters.seasonal, contents, grid
+    )
+
+
+def sampling_inputs(project: Project) -> str:
+    """Digest of the samples and of what the study asks of them."""
+    study, sampling = project.settings.study, project.settings.sampling
+    chosen = study.model_dump(include={"year_from", "year_to", "max_oc", "region", "location"})
+    region = digest.of_file(project.region) if project.region and project.region.is_file() else None
+    samples = files.read_metadata(project.samples("samples")).get(CONTENT)
+    grid = files.read_metadata(project.catalog).get("soc.grid")
+    return _digest(chosen, sampling.model_dump(), region, samples, grid)
+
+
+def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
+    """Digest of the batches as they are on disk, the samples' splits, and how missing images are treated."""
+    batches = [(key, *_stored(embeddings, key)) for key in embeddings.keys]
+    tables = [files.read_metadata(project.samples(name)).get(INPUTS) for name in ("samples", "balanced")]
+    study = project.settings.study.model_dump(include={"year_from", "year_to", "first_lag"})
+    chosen = project.settings.features.model_dump()
+    return _digest(embeddings.spec.digest, batches, tables, chosen, study, str(project.data))
+
+
+def model_inputs(project: Project) -> str:
+    """Digest of the features and of how the model is trained."""
+    settings = project.settings
+    built = read_info(project.database).get("inputs")
+    return _digest(built, settings.training.model_dump(exclude={"device"}), settings.sampling.balance)
+
+
+def is_fresh(path: Path, inputs: str) -> bool:
+    """Whether a Parquet file was made from inputs of this digest."""
+    return files.read_metadata(path).get(INPUTS) == inputs
+
+
+def assess(project: Project, trained: Any = None) -> list[Freshness]:
+    """State of every asset, in order; what depends on something stale or missing is not fresh either.
+
+    Args:
+        project: settings and paths.
+        trained: function of the model's inputs digest that says whether such a model is registered; None takes no model
+            as fresh.
+
+    Raises:
+        SocError: the settings name folders or files that are not there.
+    """
+    tables = [
+        _table("raster_catalog", project.catalog, catalog_inputs(project)),
+        _table("soil_samples", project.samples("samples"), soil_inputs(project)),
+        _table("balanced_samples", project.samples("balanced"), sampling_inputs(project)),
+    ]
+    result = [*tables, *_rest(project, trained)]
+    for index, item in enumerate(result[1:], start=1):
+        if item.fresh and not result[index - 1].fresh:
+            result[index] = Freshness(item.asset, "stale", item.done, item.total)
+    return result
+
+
+def _rest(project: Project, trained: Any) -> list[Freshness]:
+    ready = project.catalog.is_file() and project.samples("batches").is_file()
+    embeddings = load_inputs(project, create_spec=False) if ready else None
+    if embeddings is None:
+        return [Freshness("embeddings", "missing", 0, 0), *(Freshness(name, "missing") for name in ASSETS[4:])]
+    states = list(embeddings.states().values())
+    done = states.count("fresh")
+    of_batches = "fresh" if done == len(states) else "missing" if set(states) == {"missing"} else "stale"
+    built = read_info(project.database).get("inputs")
+    features = "missing" if not built else "fresh" if built == features_inputs(project, embeddings) else "stale"
+    model = "missing" if features == "missing" or not trained else trained(model_inputs(project))
+    return [
+        Freshness("embeddings", of_batches, done, len(states)),
+        Freshness("features", features),
+        Freshness("mlp_model", model),
+    ]
+
+
+def _table(asset: str, path: Path, inputs: str) -> Freshness:
+    return Freshness(asset, "missing" if not path.is_file() else "fresh" if is_fresh(path, inputs) else "stale")
+
+
+def _stored(embeddings: EmbeddingInputs, key: str) -> tuple[str | None, str | None]:
+    stored = files.read_metadata(embeddings.batch(key).path(embeddings.folder))
+    return stored.get(INPUTS), stored.get("soc.labels")
+
+
+def _digest(*values: Any) -> str:
+    return digest.of_values([*values, __version__])

@@ -1,0 +1,45 @@
+"""Which samples lie on which rasters, and where both lie on Earth, for warnings and messages.
+
+Pixel arithmetic is in `grid`; rejecting samples is in `soil_clean`.
+"""
+
+import pandas as pd
+from rasterio.crs import CRS
+from rasterio.transform import Affine, array_bounds
+from rasterio.warp import transform_bounds
+
+from soc_assets.ingest.grid import WGS84, Grid
+
+
+def rasters_without_samples(catalog: pd.DataFrame, samples: pd.DataFrame) -> list[str]:
+    """Paths of the rasters on whose pixels no sample lies, in catalog order.
+
+    Args:
+        catalog: the raster catalog (band, path, crs, transform, height, width).
+        samples: `longitude`, `latitude` in WGS84 degrees.
+    """
+    grids = [
+        Grid(CRS.from_user_input(crs), Affine(*transform), int(height), int(width))
+        for crs, transform, height, width in zip(
+            catalog["crs"], catalog["transform"], catalog["width"], catalog["height"], strict=True
+        )
+    ]
+    points = samples[["longitude", "latitude"]].drop_duplicates().to_numpy(float)
+    empty = {grid: not grid.contains(*grid.pixels(points[:, 0], points[:, 1])).any() for grid in set(grids)}
+    return [path for path, grid in zip(catalog["path"], grids, strict=True) if empty[grid]]
+
+
+def describe_grid(grid: Grid) -> str:
+    """The grid's bounds in longitude and latitude, for people."""
+    bounds = array_bounds(grid.height, grid.width, grid.transform)
+    return _describe(*(transform_bounds(grid.crs, WGS84, *bounds) if grid.crs != WGS84 else bounds))
+
+
+def describe_points(points: pd.DataFrame) -> str:
+    """The bounds of points (longitude, latitude in two columns [n, 2], WGS84 degrees), for people."""
+    (west, south), (east, north) = points.min(), points.max()
+    return _describe(west, south, east, north)
+
+
+def _describe(west: float, south: float, east: float, north: float) -> str:
+    return f"longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}"

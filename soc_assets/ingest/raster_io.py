@@ -1,0 +1,155 @@
+"""Opening rasters and reading pixel values from them, with every reason for "no value" turned into NaN.
+
+What a file must have to be used, and how stored numbers become values, belongs here. Which files there are is in
+`raster_files`, what is kept about them in `catalog`, resampling to the reference grid in the embedding stage.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.enums import MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from soc_assets.errors import RasterError
+
+Dataset = DatasetReader | WarpedVRT
+
+
+@contextmanager
+def open_raster(path: Path) -> Iterator[DatasetReader]:
+    """Open a raster that has a CRS and georeferencing; what rasterio cannot read inside the block is explained too.
+
+    Raises:
+        RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the cure.
+    """
+    if not path.is_file():
+        raise RasterError(f"The raster {path} does not exist. Put it back, or materialise raster_catalog again.")
+    with _explained(str(path)), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused below, with a cure
+        dataset = rasterio.open(path)
+    with dataset:
+        _require_a_place_on_earth(dataset, path)
+        with _explained(str(path)):
+            yield dataset
+
+
+def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] = (), band: int = 1) -> np.ndarray:
+    """Read a window as values: scale and offset tags applied, NaN wherever there is no value.
+
+    No value: the nodata tag, a zero in the mask or alpha band, NaN and infinity, one of `fill_values` (compared with
+    the stored numbers, before scaling), and all of the window that lies beyond the raster.
+
+    Args:
+        dataset: an open raster, [height, width].
+        window: whole-pixel window, which may reach beyond the raster on any side.
+        fill_values: further stored numbers that mean "no data".
+        band: index of the band in the file, from 1.
+
+    Returns:
+        float32 [window.height, window.width].
+
+    Raises:
+        RasterError: the file is truncated or damaged; names it.
+    """
+    top, left, height, width = (round(n) for n in (window.row_off, window.col_off, window.height, window.width))
+    rows = slice(max(top, 0), min(top + height, dataset.height))
+    columns = slice(max(left, 0), min(left + width, dataset.width))
+    values = np.full((height, width), np.nan, np.float32)
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return values
+    inside = Window.from_slices(rows, columns)
+    with _explained(dataset.name):
+        raw = dataset.read(band, window=inside)
+        mask = dataset.read_masks(band, window=inside) if _has_mask(dataset, band) else None
+    read = _to_values(raw, mask, dataset, fill_values, band)
+    values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = read
+    return values
+
+
+def read_decimated(dataset: Dataset, longest: int, fill_values: Sequence[float] = (), band: int = 1) -> np.ndarray:
+    """Read the whole raster at a lower resolution (nearest pixel, from overviews where the file has them).
+
+    Args:
+        dataset: an open raster.
+        longest: most pixels along the longer edge of the result.
+        fill_values: further stored numbers that mean "no data".
+        band: index of the band in the file, from 1.
+
+    Returns:
+        float32 [h, w], NaN where there is no value.
+
+    Raises:
+        RasterError: the file is truncated or damaged; names it.
+    """
+    factor = max(dataset.height / longest, dataset.width / longest, 1)
+    shape = max(1, round(dataset.height / factor)), max(1, round(dataset.width / factor))
+    with _explained(dataset.name):
+        raw = dataset.read(band, out_shape=shape)
+        mask = dataset.read_masks(band, out_shape=shape) if _has_mask(dataset, band) else None
+    return _to_values(raw, mask, dataset, fill_values, band)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn rasterio's errors into one that names the file."""
+    try:
+        yield
+    except RasterioError as error:
+        cause = error.__cause__ or error
+        raise RasterError(
+            f"The raster {name} cannot be read: {cause}. "
+            "It is truncated, damaged or no raster: copy or download it again."
+        ) from error
+
+
+def _require_a_place_on_earth(dataset: DatasetReader, path: Path) -> None:
+    crs = dataset.crs
+    if not crs or not (crs.is_geographic or crs.is_projected):
+        raise RasterError(
+            f"The raster {path} has no coordinate reference system (found {crs or 'none'}). "
+            f"If you know it, write it into the file: gdal_edit.py -a_srs EPSG:n {path.name}"
+        )
+    if dataset.transform.is_identity or dataset.transform.is_degenerate:
+        raise RasterError(
+            f"The raster {path} has a coordinate reference system but no georeferencing (no place and pixel size). "
+            "Export it again as GeoTIFF with its extent, or rectify it with gdalwarp if it has control points."
+        )
+
+
+def _has_mask(dataset: Dataset, band: int) -> bool:
+    flags = dataset.mask_flag_enums[band - 1]
+    return MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
+
+
+def _to_values(
+    raw: np.ndarray, mask: np.ndarray | None, dataset: Dataset, fill_values: Sequence[float], band: int
+) -> np.ndarray:
+    """Stored numbers and their mask, both [h, w], as float32 values."""
+    nodata = dataset.nodatavals[band - 1]
+    invalid = np.isin(raw, _storable([*fill_values, *([] if nodata is None else [nodata])], raw.dtype))
+    if mask is not None:
+        invalid |= mask == 0
+    scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = raw if (scale, offset) == (1, 0) else raw.astype(np.float64) * scale + offset
+        values = scaled.astype(np.float32)
+    values[invalid | ~np.isfinite(values)] = np.nan
+    return values
+
+
+def _storable(numbers: Sequence[float], dtype: np.dtype) -> np.ndarray:
+    """The numbers that a raster of this dtype can hold, in this dtype (65535 is none in uint8)."""
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        numbers = [n for n in numbers if math.isfinite(n) and n == int(n) and info.min <= n <= info.max]
+        return np.array([int(n) for n in numbers], dtype)
+    with np.errstate(over="ignore"):
+        return np.array(numbers, dtype)

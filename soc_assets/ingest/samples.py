@@ -1,0 +1,76 @@
+"""From the folder of soil tables to the samples and the rejected rows: the whole of the asset `soil_samples`.
+
+Reading is in `soil_tables`, judging in `soil_clean`; here both are joined, and a folder
+without a usable row is explained.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from soc_assets.errors import SoilError
+from soc_assets.ingest.coverage import describe_grid, describe_points
+from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.soil_clean import REJECTED_COLUMNS, clean_samples
+from soc_assets.ingest.soil_tables import read_soil_tables
+from soc_assets.settings import Soil
+
+_CURES = {
+    "no coordinates": "Name the columns of longitude and latitude in [soil.columns] of soc.toml if others hold them.",
+    "outside the rasters": "Coordinates must be WGS84 degrees, longitude and latitude not exchanged; "
+    "or the rasters are of another region ([paths] rasters in soc.toml).",
+    "below detection limit": 'Half of a stated limit is taken with [soil] below_detection = "half_limit" in soc.toml.',
+    "no date": "Name the date's column in [soil.columns] survey_date of soc.toml; static bands alone need none.",
+}
+
+
+@dataclass(frozen=True)
+class SoilSamples:
+    """Every row of the soil tables, once."""
+
+    samples: pd.DataFrame
+    """Usable rows: columns `soil_clean.SAMPLE_COLUMNS`, by sample_id."""
+    rejected: pd.DataFrame
+    """The others and the files that cannot be used (row null): file, row, source, reason, detail."""
+
+
+def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid) -> SoilSamples:
+    """Read and clean all soil tables of a folder.
+
+    Args:
+        folder: holds *.csv, *.xlsx and *.parquet.
+        soil: column names, and what to do below the detection limit.
+        timed: whether any band has time, so that samples need a date or a year.
+        seasonal: whether any band is seasonal, so that samples need a date.
+        grid: the reference grid, on which samples must lie.
+
+    Raises:
+        SoilError: the folder is missing or holds no usable table, or no row is usable; counts the reasons.
+    """
+    tables, refused = read_soil_tables(folder, soil)
+    rows = pd.concat([table.frame.assign(file=table.file) for table in tables], ignore_index=True)
+    samples, rejected = clean_samples(rows, soil, timed=timed, seasonal=seasonal, grid=grid)
+    if samples.empty:
+        raise SoilError(_no_sample(folder, rejected, grid))
+    rejected = pd.concat([rejected, refused], ignore_index=True) if len(refused) else rejected
+    types = {"row": "Int64", **dict.fromkeys(("file", "source", "reason", "detail"), "str")}
+    return SoilSamples(samples, rejected.reindex(columns=list(REJECTED_COLUMNS)).astype(types))
+
+
+def _no_sample(folder: Path, rejected: pd.DataFrame, grid: Grid) -> str:
+    """Why no row is usable: counts and an example by reason, and where points and rasters lie."""
+    if rejected.empty:
+        return f"The soil tables in {folder} have headers but no rows."
+    lines = [f"None of the {len(rejected)} rows of the soil tables in {folder} can be used:"]
+    for reason, count in rejected["reason"].value_counts().items():
+        example = rejected[rejected["reason"] == reason].iloc[0]
+        lines.append(f"  - {count} {reason} (first: {example['file']} row {example['row']}: {example['detail']!r})")
+    outside = rejected.loc[rejected["reason"] == "outside the rasters", "detail"].str.split(", ", expand=True)
+    if len(outside):
+        place = outside.astype(float)
+        lines.append(
+            f"The rasters cover {describe_grid(grid)}; the points outside lie within {describe_points(place)}."
+        )
+    cures = [cure for reason, cure in _CURES.items() if reason in set(rejected["reason"])]
+    return "\n".join([*lines, *cures])

@@ -1,0 +1,85 @@
+"""Recognising the columns of a soil table: LUCAS, the combined file, obvious names, or what [soil.columns] says.
+
+Only headers are looked at here; values are read in `soil_tables` and judged in `soil_clean`.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+from soc_assets.errors import SoilError
+from soc_assets.settings import SoilColumns
+
+USUAL_NAMES = {
+    "id": ("pointid", "point_id", "id", "sample_id", "profile_id", "site_id", "lucas_id"),
+    "longitude": ("th_long", "gps_long", "longitude", "long", "lon", "lng"),
+    "latitude": ("th_lat", "gps_lat", "latitude", "lat"),
+    "organic_carbon": ("oc", "organic_carbon", "oc_g_kg", "organic_carbon_g_kg", "soc_g_kg"),
+    "survey_date": ("survey_date", "surveydate", "date", "sampling_date", "sample_date"),
+    "year": ("year", "survey_year", "sampling_year"),
+    "source": ("source",),
+    "depth": ("depth",),
+}
+"""What each column is called, most specific first, in lower case with _ for everything but letters and digits."""
+
+NEEDED = ("longitude", "latitude", "organic_carbon")
+"""Without these columns a table is of no use."""
+
+
+def find_columns(header: Sequence[str], columns: SoilColumns) -> dict[str, int]:
+    """Position of each recognised column; a name mapped in the settings goes before the usual ones.
+
+    Args:
+        header: column names as the file has them.
+        columns: names mapped in soc.toml.
+
+    Raises:
+        SoilError: a needed column is not recognised; tells the columns found, those expected, and the cure.
+    """
+    mapped = columns.model_dump()
+    found = {}
+    for field, usual in USUAL_NAMES.items():
+        own = mapped.get(field)
+        place = _position(header, (own,)) if own else None
+        place = _position(header, usual) if place is None else place
+        if place is not None:
+            found[field] = place
+    if missing := [field for field in NEEDED if field not in found]:
+        expected = "; ".join(f"{field} as {', '.join(_accepted(field, mapped.get(field)))}" for field in missing)
+        raise SoilError(
+            f"no column for {', '.join(missing)}. Found: {', '.join(name for name in header if name) or 'none'}. "
+            f"Expected (in any case): {expected}. Name the file's own columns in [soil.columns] of soc.toml."
+        )
+    return found
+
+
+def require_mapped_names(headers: Iterable[Sequence[str]], columns: SoilColumns) -> None:
+    """Check that each name in [soil.columns] stands in at least one file, so that no typing error goes unnoticed.
+
+    Raises:
+        SoilError: a mapped name is in no file; gives the nearest names.
+    """
+    headers = list(headers)
+    names = sorted({name for header in headers for name in header if name})
+    for field, own in columns.model_dump().items():
+        if own and all(_position(header, (own,)) is None for header in headers):
+            near = difflib.get_close_matches(own, names, n=3, cutoff=0.4) or names
+            raise SoilError(
+                f"[soil.columns] {field} = {own!r} in soc.toml: no soil table has such a column. "
+                f"Nearest: {', '.join(near)}. Correct the name, or take it out to use the usual names "
+                f"({', '.join(USUAL_NAMES[field])})."
+            )
+
+
+def _accepted(field: str, own: str | None) -> list[str]:
+    return [*([own] if own else []), *USUAL_NAMES[field]]
+
+
+def _position(header: Sequence[str], names: Iterable[str]) -> int | None:
+    plain = [_plain(name) for name in header]
+    return next((plain.index(_plain(name)) for name in names if _plain(name) in plain), None)
+
+
+def _plain(name: str) -> str:
+    """`OC (g/kg)` becomes `oc_g_kg`."""
+    return re.sub(r"[\W_]+", "_", name.strip().lower()).strip("_")

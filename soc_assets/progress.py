@@ -1,0 +1,38 @@
+"""Progress of long work, from wherever it happens to whoever shows it.
+
+The stages report through callbacks; the assets pass them on to `emit`; the command line listens and draws bars. Without
+a listener nothing happens (in the Dagster UI the log tells the same).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`done` of `total` units of an asset's work, and a few words (samples per second, loss)."""
+
+    asset: str
+    done: int
+    total: int
+    words: str = ""
+
+
+_listeners: list[Callable[[Progress], None]] = []
+
+
+def emit(asset: str, done: int, total: int, words: str = "") -> None:
+    """Tell the listeners."""
+    for listener in _listeners:
+        listener(Progress(asset, done, total, words))
+
+
+@contextmanager
+def listening(listener: Callable[[Progress], None]) -> Iterator[None]:
+    """Send progress to `listener` inside the block."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)

@@ -1,0 +1,209 @@
+"""The project: its settings, loaded and checked, and the absolute path of every file of the contract.
+
+Where soc.toml is found, how SOC_* variables override it and how mistakes are told to people belongs here; what the
+settings mean is in `soc_assets.settings`.
+"""
+
+import difflib
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic_settings import (
+    SettingsError as PydanticSettingsError,
+)
+
+from soc_assets.errors import SettingsError
+from soc_assets.settings import Embedding, Features, Paths, Rasters, Sampling, Soil, Study, Tracking, Training
+
+CONFIG_VARIABLE = "SOC_CONFIG"
+
+
+class Settings(BaseSettings):
+    """All of soc.toml."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="SOC_", env_nested_delimiter="__")
+
+    paths: Paths = Paths()
+    study: Study = Study()
+    rasters: Rasters = Rasters()
+    soil: Soil = Soil()
+    sampling: Sampling = Sampling()
+    embedding: Embedding = Embedding()
+    features: Features = Features()
+    training: Training = Training()
+    tracking: Tracking = Tracking()
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - a hook of pydantic-settings
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Settings and the files they place; every path is absolute."""
+
+    root: Path
+    settings: Settings
+
+    def path(self, relative: str) -> Path:
+        """A path from the settings, made absolute from the folder of soc.toml."""
+        return (self.root / Path(relative).expanduser()).resolve()
+
+    @property
+    def data(self) -> Path:
+        """The folder of everything written."""
+        return self.path(self.settings.paths.data)
+
+    @property
+    def rasters(self) -> Path:
+        """The folder of rasters."""
+        return self.path(self.settings.paths.rasters)
+
+    @property
+    def soil(self) -> Path:
+        """The folder of soil tables."""
+        return self.path(self.settings.paths.soil)
+
+    @property
+    def mlruns(self) -> Path:
+        """MLflow's folder."""
+        return self.path(self.settings.paths.mlruns)
+
+    @property
+    def catalog(self) -> Path:
+        """The catalog of rasters."""
+        return self.data / "catalog" / "rasters.parquet"
+
+    @property
+    def embeddings(self) -> Path:
+        """The folder that holds one folder per embedding spec."""
+        return self.data / "embeddings"
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file."""
+        return self.data / "soc.duckdb"
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The checkpoint, or None for random weights."""
+        name = self.settings.embedding.checkpoint
+        return self.path(name) if name else None
+
+    @property
+    def region(self) -> Path | None:
+        """The region polygon, or None."""
+        return self.path(self.settings.study.region) if self.settings.study.region else None
+
+    def samples(self, name: str) -> Path:
+        """A table of the samples folder: samples, rejected, balanced, excluded, folds or batches."""
+        return self.data / "samples" / f"{name}.parquet"
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME, or the project's own instance folder."""
+        return Path(os.environ.get("DAGSTER_HOME") or self.root / ".dagster")
+
+
+def find_config(start: Path | None = None) -> Path | None:
+    """The settings file: $SOC_CONFIG, or the first soc.toml from the current folder upwards."""
+    if named := os.environ.get(CONFIG_VARIABLE):
+        path = Path(named).expanduser().resolve()
+        if not path.is_file():
+            raise SettingsError(f"{CONFIG_VARIABLE} names {path}, which does not exist. Name a soc.toml or unset it.")
+        return path
+    folder = (start or Path.cwd()).resolve()
+    return next((f / "soc.toml" for f in (folder, *folder.parents) if (f / "soc.toml").is_file()), None)
+
+
+def load_project(config: Path | None = None) -> Project:
+    """Load and check the settings.
+
+    Args:
+        config: a soc.toml; None looks for it (see `find_config`); without one the defaults hold in the current folder.
+
+    Raises:
+        SettingsError: the file is missing or not TOML, or a key or value is wrong; names the key and the nearest known.
+    """
+    path = config.expanduser().resolve() if config else find_config()
+    if path and not path.is_file():
+        raise SettingsError(f"The settings file {path} does not exist.")
+    _refuse_unknown_variables()
+    try:
+        from_file = type("SettingsFromFile", (Settings,), {"model_config": SettingsConfigDict(toml_file=path)})
+        settings = from_file()
+    except ValidationError as error:
+        raise SettingsError(_explain(error, path)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from None
+    except PydanticSettingsError as error:
+        raise SettingsError(
+            f"A SOC_* variable cannot be read: {error}. Lists and tables are written as JSON."
+        ) from None
+    return Project(root=path.parent if path else Path.cwd().resolve(), settings=settings)
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"SOC_{key.replace('.', '__')}".upper() for key in _known_keys(Settings)}
+    for name in sorted(os.environ):
+        if name.upper().startswith("SOC_") and name.upper() not in {*known, CONFIG_VARIABLE}:
+            raise SettingsError(f"The environment variable {name} is not a setting{_nearest(name.upper(), known)}.")
+
+
+def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in model.model_fields.items():
+        keys.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += _known_keys(field.annotation, f"{prefix}{name}.")
+    return keys
+
+
+def _nearest(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; the nearest is {close[0]}" if close else ""
+
+
+def _explain(error: ValidationError, path: Path | None) -> str:
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "soc.toml"
+        if item["type"] == "extra_forbidden":
+            parent, _, leaf = key.rpartition(".")
+            siblings = [
+                k.rpartition(".")[2] for k in [*_known_keys(Settings), *_band_keys()] if _parent(k) == _parent(key)
+            ]
+            elsewhere = [k for k in _known_keys(Settings) if k.endswith("." + leaf)]
+            hint = f"; it belongs in [{_parent(elsewhere[0])}]" if elsewhere else _nearest(leaf, siblings)
+            lines.append(f"[{parent}] has no key {leaf!r}{hint}" if parent else f"there is no table [{leaf}]{hint}")
+        else:
+            given = "" if isinstance(item["input"], dict) else f" (found {item['input']!r})"
+            lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}{given}")
+    where = path or "the settings"
+    return f"{where} or a SOC_* variable is wrong:\n" + "\n".join(f"  - {line}" for line in lines)
+
+
+def _parent(key: str) -> str:
+    return ".".join(part for part in key.split(".")[:-1] if not part.isdigit())
+
+
+def _band_keys() -> list[str]:
+    from soc_assets.settings import Band
+
+    return [f"rasters.bands.{name}" for name in Band.model_fields]

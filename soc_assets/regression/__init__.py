@@ -1,0 +1,1 @@
+"""The regression stage: from the features view to a fitted MLP, its scores and its pictures."""

@@ -1,0 +1,63 @@
+"""Scores of predictions, and a summary of the target.
+
+R2 is the coefficient of determination (1 - residual over total sum of squares), never a squared correlation, which
+would forgive a bias. RPIQ is the interquartile range of the observations over the RMSE (Bellon-Maurel et al. 2010).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+TAIL = 50.0  # g/kg: above it soils are rare and errors matter
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well predictions meet observations; rmse, mae and bias (mean of predicted - observed) in g/kg.
+
+    Without samples all are NaN; r2 is NaN as well for fewer than two samples or when all observations are equal.
+    """
+
+    n: int
+    r2: float
+    rmse: float
+    mae: float
+    bias: float
+    rpiq: float
+
+
+def r_squared(observed: np.ndarray, predicted: np.ndarray) -> float:
+    """The coefficient of determination; NaN where it is undefined (fewer than two different observations)."""
+    from sklearn.metrics import r2_score
+
+    if len(observed) < 2 or np.ptp(observed) == 0:
+        return float("nan")
+    return float(r2_score(observed, predicted))
+
+
+def scores(observed: np.ndarray, predicted: np.ndarray) -> Scores:
+    """Score predictions [n] against observations [n], both g/kg."""
+    if len(observed) == 0:
+        return Scores(0, *[float("nan")] * 5)
+    error = np.asarray(predicted, dtype=np.float64) - observed
+    rmse = float(np.sqrt(np.mean(error**2)))
+    lower, upper = np.quantile(observed, [0.25, 0.75])
+    return Scores(
+        n=len(observed),
+        r2=r_squared(observed, predicted),
+        rmse=rmse,
+        mae=float(np.abs(error).mean()),
+        bias=float(error.mean()),
+        rpiq=float((upper - lower) / rmse) if rmse > 0 else float("nan"),
+    )
+
+
+def target_summary(organic_carbon: np.ndarray, split: np.ndarray) -> pd.DataFrame:
+    """Organic carbon by split: n, mean, sd, median (g/kg) and share_above_50, one row per split that has samples."""
+    grouped = pd.Series(organic_carbon).groupby(pd.Series(split))
+    summary = grouped.agg(
+        n="size", mean="mean", sd="std", median="median", share_above_50=lambda oc: (oc > TAIL).mean()
+    )
+    present = [name for name in ("train", "validation", "test") if name in summary.index]
+    return summary.loc[present].rename_axis("split").reset_index()

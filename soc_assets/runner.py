@@ -1,0 +1,159 @@
+"""The main job from the command line: three chained Dagster jobs on the project's instance, launching only what is due.
+
+Freshness is decided before Dagster is even imported, so that a run with nothing to do is quick. What is shown in the
+terminal is in `terminal`.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soc_assets import files, freshness
+from soc_assets.errors import SocError
+from soc_assets.freshness import ASSETS, Freshness
+from soc_assets.project import CONFIG_VARIABLE, Project
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+JOB_OF = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did: the jobs launched (none where all was fresh) and the failures, in words."""
+
+    launched: list[str]
+    failures: list[str]
+
+
+def use_project(project: Project, config: Path | None) -> None:
+    """Make this process and its children use the project's settings and its Dagster instance."""
+    if config:
+        os.environ[CONFIG_VARIABLE] = str(config.resolve())
+    home = project.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home.resolve())
+    if not (home / "dagster.yaml").exists():
+        shipped = Path(__file__).parents[1] / "dagster.yaml"
+        files.write_text(home / "dagster.yaml", shipped.read_text() if shipped.is_file() else "")
+
+
+def assess(project: Project, to: str = ASSETS[-1]) -> list[Freshness]:
+    """State of the assets up to `to`; MLflow is asked only when it matters."""
+    return freshness.assess(project, lambda inputs: _model_state(project, inputs))[: ASSETS.index(to) + 1]
+
+
+def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
+    """Materialise what is missing or stale, up to the asset `to`.
+
+    Args:
+        project: settings and paths; see `use_project`.
+        to: the last asset wanted.
+        announce: told each job before it starts.
+    """
+    if all(item.fresh for item in assess(project, to)):
+        return Outcome([], [])
+    launched: list[str] = []
+    for job, last in (("prepare", "balanced_samples"), ("embed", "embeddings"), ("learn", "mlp_model")):
+        last = min(last, to, key=ASSETS.index)
+        if JOB_OF[last] != job or all(item.fresh for item in assess(project, last)):
+            continue
+        announce(job)
+        launched.append(job)
+        with _instance() as instance:
+            failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
+        if failures:
+            return Outcome(launched, failures)
+    return Outcome(launched, [])
+
+
+def _selection(job: str, last: str) -> list[str]:
+    return [name for name in ASSETS[: ASSETS.index(last) + 1] if JOB_OF[name] == job]
+
+
+def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
+    from soc_assets.defs.partitions import register, stretches
+    from soc_assets.embedding.inputs import load_inputs
+
+    inputs = load_inputs(project)
+    assert inputs is not None
+    register(instance, inputs.keys)
+    due = {key for key, state in inputs.states().items() if state != "fresh"}
+    failures = []
+    for stretch in stretches(inputs.keys, due):
+        ends = {"dagster/asset_partition_range_start": stretch[0], "dagster/asset_partition_range_end": stretch[-1]}
+        failures += _execute(instance, "embed", ["embeddings"], ends)
+    return failures
+
+
+def _execute(
+    instance: "dg.DagsterInstance", job: str, selection: list[str], tags: dict[str, str] | None = None
+) -> list[str]:
+    """Run a job in this process; returns its failures in words."""
+    import dagster as dg
+
+    from soc_assets.definitions import defs
+
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        asset_selection=[dg.AssetKey(name) for name in selection],
+        run_config=_QUIET,
+        tags=tags,
+        raise_on_error=False,
+    )
+    failed = [event for event in result.all_events if event.is_step_failure]
+    words = [f"{event.step_key}: {_reason(event.step_failure_data)}" for event in failed]
+    return words or ([] if result.success else [f"the job {job} failed; see run {result.run_id} in the Dagster UI"])
+
+
+def _reason(failure: Any) -> str:
+    """What the user can mend, or for anything else the error's kind and where to read all of it."""
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    if error is None:
+        return "failed"
+    kind, _, message = error.message.strip().partition(": ")
+    names = {kind.__name__ for kind in SocError.__subclasses__()}
+    return (
+        message if kind.rpartition(".")[2] in names else f"{error.message.strip()} (the Dagster UI has the traceback)"
+    )
+
+
+def _model_state(project: Project, inputs: str) -> str:
+    if not (project.mlruns / "mlflow.db").is_file():
+        return "missing"
+    from soc_assets.defs.resources import tracking_of
+
+    return "fresh" if tracking_of(project).find_run(inputs) else "stale"
+
+
+@contextmanager
+def _instance() -> Iterator["dg.DagsterInstance"]:
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def failed_assets(project: Project) -> set[str]:
+    """Assets whose last Dagster run failed."""
+    if not (project.dagster_home / "history").is_dir():
+        return set()
+    import dagster as dg
+
+    with _instance() as instance:
+        failed = set()
+        for record in instance.get_asset_records([dg.AssetKey(name) for name in ASSETS]):
+            run_id = record.asset_entry.last_run_id
+            last = instance.get_run_by_id(run_id) if run_id else None
+            if last and last.status == dg.DagsterRunStatus.FAILURE:
+                failed.add(record.asset_entry.asset_key.to_user_string())
+        return failed

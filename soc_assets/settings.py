@@ -1,0 +1,262 @@
+"""Settings: soc.toml, overridden by SOC_* environment variables, validated once and frozen.
+
+Every field says what it means and in which unit. Loading (where the file is, the environment, messages for people) is
+in `soc_assets.project`; nothing here reads a file.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+SEASONS = ("winter", "spring", "summer", "autumn")
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A table of soc.toml: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Paths(Section):
+    """Folders. Relative paths start at the folder of soc.toml."""
+
+    data: str = "data"
+    """Everything the platform writes, but for MLflow."""
+    rasters: str = "data/rasters"
+    """The rasters, laid out as the patterns in [rasters] say."""
+    soil: str = "data/soil"
+    """The soil tables: every *.csv, *.xlsx and *.parquet in it."""
+    mlruns: str = "mlruns"
+    """MLflow's database and artifacts."""
+
+
+class Study(Section):
+    """Which samples are studied, and how far back in time the rasters are read."""
+
+    year_from: int = 2012
+    """First sampling year kept (inclusive)."""
+    year_to: int = 2023
+    """Last sampling year kept (inclusive)."""
+    time_before: int = Field(default=5, ge=0)
+    """Time steps read per yearly or seasonal band, the most recent first (lags 0 to time_before - 1)."""
+    first_lag: int = Field(default=0, ge=0)
+    """How many steps before sampling the first step lies: 0 starts with the sampling year (or season) itself."""
+    max_oc: float = Field(default=150.0, gt=0)
+    """Largest organic carbon kept, g/kg."""
+    region: str | None = None
+    """A GeoJSON file (WGS84); samples outside its polygons are excluded. None keeps all."""
+    location: Literal["coordinates", "pixel"] = "coordinates"
+    """What makes samples one location: coordinates equal to 1e-5 degrees, or the same pixel of the reference grid."""
+
+    @model_validator(mode="after")
+    def _years_in_order(self) -> Self:
+        if self.year_to < self.year_from:
+            raise ValueError(f"year_to ({self.year_to}) lies before year_from ({self.year_from})")
+        return self
+
+
+class Band(Section):
+    """One raster variable."""
+
+    name: Name
+    """The word used in columns, keys and features."""
+    kind: Literal["static", "yearly", "seasonal"] = "yearly"
+    """static: one raster; yearly: one a year; seasonal: one a season."""
+    pattern: str | None = None
+    """Path below the rasters folder with {band}, {year}, {season}; None takes the pattern of the kind."""
+    resampling: Literal["nearest", "bilinear", "average", "mode"] = "bilinear"
+    """How its pixels are brought to the reference grid where the grids differ."""
+    fill_values: tuple[float, ...] = ()
+    """Values that mean "no data" beside the file's own nodata tag (MODIS: 65535, 32761)."""
+
+
+class Rasters(Section):
+    """The bands and where their files lie."""
+
+    reference: Name = "Elevation"
+    """The static band whose grid is the reference grid, and whose embedding is the column elevation_embedding."""
+    static_pattern: str = "static/{band}.tif"
+    """Files of static bands."""
+    yearly_pattern: str = "yearly/{band}/{band}_{year}.tif"
+    """Files of yearly bands."""
+    seasonal_pattern: str = "seasonal/{band}/{band}_{year}_{season}.tif"
+    """Files of seasonal bands; seasons are winter, spring, summer, autumn; a winter has the year of its January."""
+    bands: tuple[Band, ...] = (
+        Band(name="Elevation", kind="static"),
+        Band(name="LAI"),
+        Band(name="LST"),
+        Band(name="MODIS_NPP"),
+        Band(name="SoilEvaporation"),
+        Band(name="TotalEvapotranspiration"),
+    )
+    """The bands, in the order of the feature vector."""
+    min_valid_fraction: Share = 0.5
+    """Least share of valid pixels in a window; below it the image is missing (null)."""
+
+    @model_validator(mode="after")
+    def _bands_fit_together(self) -> Self:
+        names = [band.name for band in self.bands]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"bands named twice: {', '.join(twice)}")
+        if self.reference not in [band.name for band in self.bands if band.kind == "static"]:
+            raise ValueError(f"reference = {self.reference!r} is not among the static bands")
+        for band in self.bands:
+            for field in {"static": (), "yearly": ("{year}",), "seasonal": ("{year}", "{season}")}[band.kind]:
+                if field not in self.pattern_of(band):
+                    raise ValueError(f"the pattern of the {band.kind} band {band.name} lacks {field}")
+        return self
+
+    def pattern_of(self, band: Band) -> str:
+        """The band's own pattern, or that of its kind."""
+        by_kind = {"static": self.static_pattern, "yearly": self.yearly_pattern, "seasonal": self.seasonal_pattern}
+        return band.pattern or by_kind[band.kind]
+
+    @property
+    def seasonal(self) -> bool:
+        """Whether any band is seasonal: then steps count seasons (a yearly band still counts years)."""
+        return any(band.kind == "seasonal" for band in self.bands)
+
+    @property
+    def timed(self) -> bool:
+        """Whether any band has time, so that samples need a date."""
+        return any(band.kind != "static" for band in self.bands)
+
+
+class SoilColumns(Section):
+    """Names of the columns in the soil tables; None looks for the usual names."""
+
+    id: str | None = None
+    """Identifier of the profile or point."""
+    longitude: str | None = None
+    """Longitude, WGS84 degrees."""
+    latitude: str | None = None
+    """Latitude, WGS84 degrees."""
+    organic_carbon: str | None = None
+    """Organic carbon, g/kg."""
+    survey_date: str | None = None
+    """Date of sampling."""
+    source: str | None = None
+    """Where the row comes from; without such a column the file's name is the source."""
+
+
+class Soil(Section):
+    """How soil tables are read."""
+
+    columns: SoilColumns = SoilColumns()
+    """Column names where they differ from LUCAS and from the combined file."""
+    below_detection: Literal["reject", "half_limit"] = "reject"
+    """`< LOD` and the like: reject the row, or, where a limit is given (`< 2.0`), take half of it."""
+
+
+class Sampling(Section):
+    """Splits, balancing of the training split, folds and batches."""
+
+    seed: int = 42
+    """Seed of the split, of the balancing and of the folds."""
+    validation_fraction: Share = 0.16
+    """Share of locations for validation."""
+    test_fraction: Share = 0.20
+    """Share of locations for the test."""
+    balance: Literal["resample", "weights", "none"] = "resample"
+    """Balance the training split by repeating samples, by weights in the loss, or not."""
+    bins: Literal["quantile", "width"] = "quantile"
+    """Bins of organic carbon: equally full (as the original) or equally wide."""
+    n_bins: int = Field(default=128, ge=1)
+    """Bins of organic carbon, at most a fifth of the training samples."""
+    min_ratio: Share = 0.75
+    """Every bin is resampled up to this share of the fullest one."""
+    min_per_bin: int = Field(default=5, ge=1)
+    """... and to at least this many samples."""
+    max_multiplicity: int = Field(default=10, ge=1)
+    """Most often that one sample is repeated when bins are equally wide."""
+    n_folds: int = Field(default=5, ge=2)
+    """Folds of each cross-validation scheme."""
+    block_size: int = Field(default=20, ge=1)
+    """Edge of the spatial blocks of the scheme `block`, reference pixels."""
+    batch_size: int = Field(default=256, ge=1)
+    """Unique samples per batch: the partition of embeddings."""
+
+    @model_validator(mode="after")
+    def _something_left_to_train_on(self) -> Self:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction + test_fraction must leave something to train on")
+        return self
+
+
+class Embedding(Section):
+    """The transformer and what is kept of it; everything here but `device` and `cache_mb` decides the numbers."""
+
+    model: Literal["vit_base_patch8", "vit_base_patch8_128", "vit_large_patch8_128", "vit_huge_patch8_128"] = (
+        "vit_base_patch8"
+    )
+    """SpectralGPT architecture."""
+    checkpoint: str | None = None
+    """A SpectralGPT checkpoint, for example data/checkpoints/SpectralGPT+.pth; None takes random weights."""
+    weights_seed: int = 42
+    """Seed of the random weights."""
+    drop_path: Share = 0.1
+    """Stochastic depth of the architecture; acts in training only, never on embeddings."""
+    stage: Literal["patch_embed", "encoder"] = "patch_embed"
+    """Tokens after the patch embedding, or after the transformer blocks and the final norm."""
+    pooling: Literal["mean", "center", "mean_center", "none"] = "mean"
+    """Tokens to one vector: all, those at the sample, both concatenated, or keep every token."""
+    anchor: Literal["center", "token"] = "center"
+    """The sample's place in the window: index 48 where four tokens meet, or index 52 inside one token (for 96)."""
+    image_size: int = Field(default=96, ge=8)
+    """Edge of the window, reference pixels; a multiple of 16."""
+    normalise: Literal["band", "none"] = "band"
+    """Standardise each band by the statistics frozen in the spec, or feed raw values as the original did."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    cache_mb: int = Field(default=512, ge=16)
+    """Memory for raster tiles brought to the reference grid, MB."""
+
+    @model_validator(mode="after")
+    def _four_tokens_meet_at_the_middle(self) -> Self:
+        if self.image_size % 16:
+            raise ValueError(
+                f"image_size = {self.image_size} is not a multiple of 16 (an even number of 8-pixel tokens)"
+            )
+        return self
+
+
+class Features(Section):
+    """The flattened vector of the `features` view."""
+
+    missing: Literal["zero", "nearest_lag", "null"] = "zero"
+    """A missing image becomes zeros (as the original), the same band's nearest step, or nulls."""
+    alignment: Literal["lag", "absolute"] = "lag"
+    """Steps ordered by lag, or by calendar year over all years of the study (for comparison only)."""
+
+
+class Training(Section):
+    """The MLP."""
+
+    seed: int = 42
+    """Seed of the initial weights, of dropout and of the order of samples."""
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (512, 256)
+    """Widths of the hidden layers."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """Dropout after each hidden layer."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Adam's learning rate."""
+    batch_size: int = Field(default=32, ge=1)
+    """Samples per step."""
+    epochs: int = Field(default=50, ge=1)
+    """Most epochs."""
+    patience: int = Field(default=10, ge=1)
+    """Epochs without a better validation loss after which training stops; the best weights are kept."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+
+
+class Tracking(Section):
+    """MLflow."""
+
+    experiment: str = "soc"
+    """Experiment that holds the runs."""
+    registered_model: str = "soc_mlp"
+    """Name in the model registry."""

@@ -1,0 +1,132 @@
+"""What `soc` shows in the terminal: progress bars, the table at the end, states, query results."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from soc_assets import progress
+from soc_assets.freshness import Freshness
+from soc_assets.project import Project
+
+_COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
+_CELL = 60  # characters of a cell of a query's result
+
+
+@contextmanager
+def showing_progress(console: Console) -> Iterator[None]:
+    """Bars in a terminal; elsewhere a line now and then."""
+    if not console.is_terminal:
+        with progress.listening(_Lines(console)):
+            yield
+        return
+    columns = (TextColumn("{task.description:18}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, TextColumn("{task.fields[words]}"), console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def draw(now: progress.Progress) -> None:
+            if now.asset not in tasks:
+                tasks[now.asset] = bars.add_task(now.asset, total=now.total, words="")
+            bars.update(tasks[now.asset], completed=now.done, total=now.total, words=escape(now.words))
+
+        with progress.listening(draw):
+            yield
+
+
+class _Lines:
+    """A line per asset at most every two seconds, and always the first and the last."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: dict[str, float] = {}
+
+    def __call__(self, now: progress.Progress) -> None:
+        due = time.monotonic() - self._last.get(now.asset, -10) > 2
+        if due or now.done == now.total:
+            self._last[now.asset] = time.monotonic()
+            self._console.print(f"{now.asset}: {now.done} of {now.total}  {escape(now.words)}", soft_wrap=True)
+
+
+def states_table(states: list[Freshness], failed: set[str]) -> Table:
+    """One row per asset."""
+    table = Table("asset", "state", "batches")
+    for item in states:
+        state = "failed" if item.asset in failed and not item.fresh else item.state
+        batches = f"{item.done} of {item.total}" if item.asset == "embeddings" else ""
+        table.add_row(item.asset, f"[{_COLOURS[state]}]{state}[/]", batches)
+    return table
+
+
+def summary_table(project: Project) -> Table:
+    """What there is now, from the files and from MLflow."""
+    from soc_assets.embedding.inputs import load_inputs
+    from soc_assets.features.database import read_info
+
+    table = Table(show_header=False, title="soc_assets")
+    samples, rejected = (len(pd.read_parquet(project.samples(name))) for name in ("samples", "rejected"))
+    table.add_row("samples", f"{samples} usable, {rejected} rows rejected")
+    if project.samples("balanced").is_file():
+        balanced, excluded = (len(pd.read_parquet(project.samples(name))) for name in ("balanced", "excluded"))
+        table.add_row("study", f"{balanced} samples kept, {excluded} excluded by filters")
+    inputs = load_inputs(project, create_spec=False) if project.samples("batches").is_file() else None
+    if inputs is not None:
+        states = list(inputs.states().values())
+        table.add_row("batches", f"{states.count('fresh')} of {len(states)} done")
+        table.add_row(
+            "embedding spec", f"{inputs.spec.digest} ({inputs.spec.choices['stage']}, {inputs.spec.choices['pooling']})"
+        )
+        table.add_row("weights", inputs.spec.weights)
+        table.add_row("features per sample", f"{inputs.spec.n_features:,}")
+    if read_info(project.database) and (project.mlruns / "mlflow.db").is_file():
+        _add_scores(table, project)
+    return table
+
+
+def _add_scores(table: Table, project: Project) -> None:
+    from soc_assets.defs.resources import tracking_of
+    from soc_assets.freshness import model_inputs
+
+    record = tracking_of(project).find_run(model_inputs(project))
+    if record is None:
+        return
+    for split in ("test", "validation"):
+        found = {name: record.metrics.get(f"{split}_{name}", float("nan")) for name in ("r2", "rmse", "mae")}
+        words = f"R2 {found['r2']:.3f}   RMSE {found['rmse']:.2f} g/kg   MAE {found['mae']:.2f} g/kg"
+        table.add_row(split, words)
+    table.add_row("model", record.model_uri)
+
+
+def where_to_look(project: Project) -> list[str]:
+    """Three lines: the Dagster UI, MLflow, and a query."""
+    config = "" if (project.root / "Makefile").is_file() else f" --config {project.root / 'soc.toml'}"
+    query = "SELECT split, count(*) n, avg(organic_carbon) mean_oc FROM features GROUP BY split"
+    return [
+        f"Dagster UI   soc ui{config}  ->  http://127.0.0.1:3000/asset-groups",
+        f"MLflow UI    soc mlflow{config}  ->  http://127.0.0.1:5000",
+        f'SQL          soc sql{config} "{query}"',
+    ]
+
+
+def query_table(connection: duckdb.DuckDBPyConnection, query: str, rows: int) -> tuple[Table, int]:
+    """Run a query; the first rows as a table, and how many rows there were (rows + 1 stands for more)."""
+    result = connection.execute(query)
+    table = Table(*[escape(str(column[0])) for column in result.description or []])
+    fetched = result.fetchmany(rows + 1)
+    for row in fetched[:rows]:
+        table.add_row(*[escape(_cell(value)) for value in row])
+    return table, len(fetched)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    text = str(value[:8])[:-1] + ", ...]" if isinstance(value, list) and len(value) > 8 else str(value)
+    return text if len(text) <= _CELL else text[: _CELL - 3] + "..."

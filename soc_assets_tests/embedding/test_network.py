@@ -1,0 +1,177 @@
+"""Parity of the encoder with the official code, from files that it computed (golden/), and with a naive transformer."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from soc_assets.embedding.architecture import ARCHITECTURES, Architecture, anchor_index, pooled_tokens
+from soc_assets.embedding.network import to_patches
+from soc_assets.embedding.weights import interpolate_positions, load_weights, read_checkpoint
+from soc_assets.errors import CheckpointError
+
+GOLDEN = Path(__file__).parent / "golden"
+TINY = Architecture(image_size=32, width=48, depth=2, heads=3)
+
+
+def tiny(name: str, **options):
+    arguments = {"seed": 0, "image_size": 32, "stage": "encoder"} | options
+    return load_weights(TINY, GOLDEN / f"tiny_{name}_pos_embed.pth", **arguments)
+
+
+def golden(name: str) -> dict[str, np.ndarray]:
+    with np.load(GOLDEN / f"{name}.npz") as stored:
+        return {key: stored[key] for key in stored.files}
+
+
+@pytest.mark.parametrize("layout", ["joint", "separate"])
+def test_normalised_tokens_equal_the_official_ones(layout):
+    expected = golden(f"tiny_{layout}_pos_embed")
+    encoder = tiny(layout).encoder
+    assert_allclose(encoder(torch.from_numpy(expected["x"])), expected["norm_tokens"], rtol=1e-5, atol=1e-5)
+
+
+def test_patch_tokens_positions_and_blocks_equal_the_official_ones():
+    expected = golden("tiny_joint_pos_embed")
+    encoder = tiny("joint").encoder
+    tokens = encoder.patch_embed(torch.from_numpy(expected["x"]))
+    assert_allclose(tokens, expected["patch_tokens"], rtol=1e-5, atol=1e-6)
+    tokens = tokens.flatten(1, 2) + encoder.pos_embed
+    assert_allclose(tokens, expected["tokens_in"], rtol=1e-5, atol=1e-6)
+    for index, block in enumerate(encoder.blocks):
+        tokens = block(tokens)
+        assert_allclose(tokens, expected[f"block{index}"], rtol=1e-5, atol=1e-5)
+
+
+def test_logits_follow_from_the_tokens_by_the_official_pooling():
+    """The official head norms the mean of all tokens but the first, although there is no class token."""
+    expected = golden("tiny_joint_pos_embed")
+    state = read_checkpoint(GOLDEN / "tiny_joint_pos_embed.pth")
+    encoder = tiny("joint").encoder
+    tokens = torch.from_numpy(expected["tokens_in"])
+    for block in encoder.blocks:
+        tokens = block(tokens)
+    logits = encoder.norm(tokens[:, 1:].mean(dim=1)) @ state["head.weight"].T + state["head.bias"]
+    assert_allclose(logits, expected["logits"], rtol=1e-5, atol=1e-5)
+
+
+def test_separate_positions_are_joined_and_not_left_at_zero():
+    expected = golden("tiny_separate_pos_embed")["pos_embed"]
+    assert_allclose(tiny("separate").encoder.pos_embed, expected, rtol=1e-6)
+    assert np.abs(expected).max() > 0
+
+
+def test_report_names_what_was_loaded_and_what_was_ignored():
+    report = tiny("separate").report
+    assert "blocks.1.attn.qkv.weight" in report["loaded"]
+    assert "mask_token" in report["ignored"]
+    assert all(key.startswith(("decoder", "mask_token")) for key in report["ignored"])
+
+
+def test_positions_are_interpolated_bicubically_like_the_official_code():
+    expected = golden("pos_embed_interpolation")
+    result = interpolate_positions(torch.from_numpy(expected["source"]), groups=1, grid=6)
+    assert_allclose(result, expected["target_6x6"], rtol=1e-5, atol=1e-6)
+
+
+def test_checkpoint_for_another_grid_is_interpolated_and_reported():
+    loaded = tiny("joint", image_size=48)
+    assert loaded.report["interpolated"] == ["pos_embed"]
+    assert loaded.encoder.encode(torch.zeros(1, 48, 48)).shape == (1, 36, 48)
+
+
+def test_a_single_band_equals_three_equal_frames():
+    encoder = tiny("joint").encoder
+    image = torch.from_numpy(golden("tiny_joint_pos_embed")["x"][:, 0])
+    frames = image.unsqueeze(1).expand(-1, 3, -1, -1)
+    assert_allclose(encoder.patch_embed.expanded(to_patches(image)), encoder.patch_embed(frames)[:, 0], rtol=1e-4, atol=1e-5)
+    assert_allclose(encoder.encode(image), encoder(frames), rtol=1e-4, atol=1e-5)
+
+
+def test_encoder_equals_a_transformer_written_out():
+    encoder = tiny("joint").encoder
+    tokens = torch.from_numpy(golden("tiny_joint_pos_embed")["tokens_in"])
+    state = encoder.state_dict()
+
+    def norm(x, prefix):
+        x = (x - x.mean(-1, keepdim=True)) / torch.sqrt(x.var(-1, unbiased=False, keepdim=True) + 1e-6)
+        return x * state[f"{prefix}.weight"] + state[f"{prefix}.bias"]
+
+    def linear(x, prefix):
+        return x @ state[f"{prefix}.weight"].T + state[f"{prefix}.bias"]
+
+    x = tokens
+    for index in range(2):
+        block = f"blocks.{index}"
+        q, k, v = linear(norm(x, f"{block}.norm1"), f"{block}.attn.qkv").chunk(3, dim=-1)
+        heads = [
+            torch.softmax(q[..., s] @ k[..., s].transpose(1, 2) / 4.0, dim=-1) @ v[..., s]
+            for s in (slice(0, 16), slice(16, 32), slice(32, 48))
+        ]
+        x = x + linear(torch.cat(heads, dim=-1), f"{block}.attn.proj")
+        hidden = torch.nn.functional.gelu(linear(norm(x, f"{block}.norm2"), f"{block}.mlp.fc1"))
+        x = x + linear(hidden, f"{block}.mlp.fc2")
+    assert_allclose(norm(x, "norm"), golden("tiny_joint_pos_embed")["norm_tokens"], rtol=1e-4, atol=1e-5)
+
+
+def test_random_weights_are_the_same_every_time_and_follow_the_seed():
+    first, again, other = (
+        load_weights(ARCHITECTURES["vit_base_patch8"], None, seed, 96, "patch_embed") for seed in (42, 42, 7)
+    )
+    assert first.sha256 == again.sha256 != other.sha256
+    assert first.label == "random (seed 42)"
+
+
+def test_patch_embedding_alone_has_the_weights_of_the_whole_encoder():
+    part = load_weights(TINY, None, 3, 32, "patch_embed").encoder
+    whole = load_weights(TINY, None, 3, 32, "encoder").encoder
+    assert len(part.blocks) == 0
+    assert torch.equal(part.patch_embed.proj.weight, whole.patch_embed.proj.weight)
+
+
+def test_missing_checkpoint_names_the_file_and_the_setting(tmp_path):
+    with pytest.raises(CheckpointError, match=r"nowhere\.pth does not exist.*\[embedding\]"):
+        load_weights(TINY, tmp_path / "nowhere.pth", 0, 32, "encoder")
+
+
+def test_checkpoint_of_another_width_is_refused():
+    with pytest.raises(CheckpointError, match="48 wide.*768"):
+        load_weights(ARCHITECTURES["vit_base_patch8"], GOLDEN / "tiny_joint_pos_embed.pth", 0, 96, "encoder")
+
+
+def test_checkpoint_without_a_block_is_refused_and_the_key_named(tmp_path):
+    state = read_checkpoint(GOLDEN / "tiny_joint_pos_embed.pth")
+    torch.save({"model": {k: v for k, v in state.items() if "blocks.1.mlp.fc2" not in k}}, tmp_path / "part.pth")
+    with pytest.raises(CheckpointError, match=r"lacks blocks\.1\.mlp\.fc2"):
+        load_weights(TINY, tmp_path / "part.pth", 0, 32, "encoder")
+
+
+def test_pickle_that_would_run_code_is_refused(tmp_path):
+    class Malicious:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "owned",))
+
+    torch.save({"model": Malicious(), "args": argparse.Namespace()}, tmp_path / "bad.pth")
+    with pytest.raises(CheckpointError, match="refused"):
+        load_weights(TINY, tmp_path / "bad.pth", 0, 32, "encoder")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_center_is_the_four_tokens_that_meet_at_the_sample():
+    assert anchor_index(96, "center") == 48
+    assert anchor_index(96, "token") == 52
+    (center,) = pooled_tokens(96, "center", "center")
+    assert [divmod(int(token), 12) for token in center] == [(5, 5), (5, 6), (6, 5), (6, 6)]
+    (token,) = pooled_tokens(96, "center", "token")
+    assert [divmod(int(t), 12) for t in token] == [(6, 6)]
+
+
+def test_architectures_have_the_documented_sizes():
+    base, huge = ARCHITECTURES["vit_base_patch8"], ARCHITECTURES["vit_huge_patch8_128"]
+    assert (base.groups, base.grid**2, base.width) == (4, 144, 768)
+    assert (huge.groups, huge.grid**2, huge.width) == (1, 256, 1280)
+    assert replace(huge, image_size=96).grid == 12

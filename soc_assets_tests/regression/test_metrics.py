@@ -1,0 +1,40 @@
+import math
+
+import numpy as np
+import pytest
+
+from soc_assets.regression.metrics import r_squared, scores, target_summary
+
+
+def test_r2_is_the_coefficient_of_determination_not_a_squared_correlation():
+    observed = np.array([10.0, 20.0, 30.0, 40.0])
+    biased = observed + 15  # correlation 1
+    assert scores(observed, biased).r2 == pytest.approx(1 - 4 * 225 / 500)
+    assert scores(observed, observed).r2 == 1
+
+
+def test_scores_of_a_worked_example():
+    found = scores(np.array([10.0, 20.0, 30.0, 40.0]), np.array([12.0, 18.0, 33.0, 41.0]))
+    assert found.n == 4
+    assert found.rmse == pytest.approx(math.sqrt((4 + 4 + 9 + 1) / 4))
+    assert found.mae == pytest.approx(2)
+    assert found.bias == pytest.approx(1)
+    assert found.rpiq == pytest.approx(15 / found.rmse)
+
+
+def test_r2_is_nan_where_it_is_undefined():
+    assert math.isnan(r_squared(np.array([5.0]), np.array([4.0])))
+    assert math.isnan(r_squared(np.array([5.0, 5.0]), np.array([4.0, 6.0])))
+    assert scores(np.array([5.0]), np.array([4.0])).rmse == 1
+    empty = scores(np.empty(0), np.empty(0))
+    assert empty.n == 0
+    assert math.isnan(empty.rmse)
+
+
+def test_target_summary_has_one_row_per_split_with_the_tail_share():
+    oc = np.array([10.0, 20.0, 60.0, 80.0, 30.0])
+    summary = target_summary(oc, np.array(["train", "train", "train", "train", "test"], dtype=object))
+    assert summary["split"].tolist() == ["train", "test"]
+    train = summary.iloc[0]
+    assert (train["n"], train["mean"], train["median"], train["share_above_50"]) == (4, 42.5, 40, 0.5)
+    assert train["sd"] == pytest.approx(np.std(oc[:4], ddof=1))

@@ -1,0 +1,79 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from soc_assets.errors import SocWarning
+from soc_assets.sampling.folds import blocks, cut_folds, grouped_folds
+from soc_assets.sampling.locations import location_ids
+from soc_assets.sampling.split import split_by_location
+from soc_assets.settings import Sampling
+
+
+@pytest.fixture
+def studied(samples, grid):
+    locations = location_ids(samples, "coordinates", grid)
+    return samples.assign(location_id=locations, split=split_by_location(locations, Sampling()))
+
+
+def test_test_samples_have_no_fold_and_all_others_have_one_per_scheme(studied, grid):
+    folds = cut_folds(studied, Sampling(), grid)
+    expected = set(studied.loc[studied["split"] != "test", "sample_id"])
+    for scheme in ("location", "block"):
+        part = folds[folds["scheme"] == scheme]
+        assert set(part["sample_id"]) == expected
+        assert part["sample_id"].is_unique
+        assert set(part["fold"]) == {0, 1, 2, 3, 4}
+
+
+def test_no_location_and_no_block_is_in_two_folds(studied, grid):
+    studied["block"] = blocks(studied, 20, grid)
+    folds = cut_folds(studied, Sampling(), grid).merge(studied, on="sample_id")
+    assert (folds.groupby(["scheme", "location_id"])["fold"].nunique() == 1).all()
+    assert (folds[folds["scheme"] == "block"].groupby("block")["fold"].nunique() == 1).all()
+
+
+def test_folds_are_of_nearly_equal_size(studied, grid):
+    folds = cut_folds(studied, Sampling(), grid)
+    for _, part in folds.groupby("scheme"):
+        sizes = part["fold"].value_counts()
+        assert sizes.max() - sizes.min() <= 0.05 * len(part)
+
+
+def test_blocks_are_squares_of_reference_pixels(grid):
+    corners = pd.DataFrame(
+        {"longitude": [11.001, 11.199, 11.201, 11.001], "latitude": [48.999, 48.801, 48.999, 48.799]}
+    )
+    named = blocks(corners.assign(location_id=list("abcd")), 20, grid)
+    assert named.tolist() == ["0,0", "0,0", "0,1", "1,0"]
+
+
+def test_location_on_the_edge_of_two_blocks_stays_in_one(grid):
+    straddling = pd.DataFrame(
+        {"longitude": [11.199999, 11.200001], "latitude": [48.9, 48.9], "location_id": ["a", "a"]}
+    )
+    assert len(set(blocks(straddling, 20, grid))) == 1
+
+
+def test_folds_do_not_depend_on_the_order_of_rows_but_on_the_seed(studied, grid):
+    folds = cut_folds(studied, Sampling(), grid)
+    pd.testing.assert_frame_equal(cut_folds(studied.sample(frac=1, random_state=5), Sampling(), grid), folds)
+    other = cut_folds(studied, Sampling(seed=1), grid)
+    assert (other["fold"] != folds["fold"]).any()
+
+
+def test_fewer_groups_than_folds_make_fewer_folds():
+    groups = np.array(["a", "a", "b", "c", "c", "c"])
+    assert sorted(set(grouped_folds(groups, 3, seed=1))) == [0, 1, 2]
+
+
+def test_scheme_with_a_single_group_is_left_out_with_a_warning(studied, grid):
+    with pytest.warns(SocWarning, match=r"'block' is left out.*block_size = 5000"):
+        folds = cut_folds(studied, Sampling(block_size=5000), grid)
+    assert set(folds["scheme"]) == {"location"}
+
+
+def test_three_locations_make_two_folds(studied, grid):
+    three = studied.drop_duplicates("location_id").head(3).assign(split=["train", "validation", "test"])
+    folds = cut_folds(three, Sampling(block_size=1), grid)
+    assert folds.groupby("scheme")["fold"].nunique().to_dict() == {"block": 2, "location": 2}
+    assert folds["fold"].dtype == "int32"
