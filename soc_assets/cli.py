@@ -14,7 +14,7 @@ from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS
 from soc_assets.project import Project, load_project
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -39,7 +39,7 @@ def _explained(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="soc-assets")
 def main() -> None:
-    """Soil organic carbon from soil samples and multi-year rasters, as Dagster assets.
+    r"""Soil organic carbon from soil samples and multi-year rasters, as Dagster assets.
 
     \b
     First steps:
@@ -130,7 +130,7 @@ def status(config: Path | None, check: bool) -> None:
 @click.option("--rows", default=40, show_default=True, help="Most rows shown.")
 @_explained
 def sql(config: Path | None, query: str | None, rows: int) -> None:
-    """Ask the database a question in SQL; without QUERY, a prompt.
+    r"""Ask the database a question in SQL; without QUERY, a prompt.
 
     \b
     Views: samples, embeddings, features, folds; table: feature_index.
@@ -172,7 +172,9 @@ def ui(config: Path | None, port: int) -> None:
 
     project = load_project(config)
     runner.use_project(project, config or _named(project))
-    command = ["-m", "dagster", "dev", "-m", "soc_assets.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    workspace = Path(__file__).parents[1] / "workspace.yaml"
+    code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
+    command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]
     os.chdir(project.dagster_home)
     os.execv(sys.executable, [sys.executable, *command])
 

@@ -13,7 +13,7 @@ from soc_assets.features.database import read_info
 from soc_assets.ingest.raster_files import find_rasters
 from soc_assets.project import Project
 
-ASSETS = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
+ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
 CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
 SOIL_SUFFIXES = (".csv", ".xlsx", ".parquet")

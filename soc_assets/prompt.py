@@ -51,7 +51,7 @@ def _converse(database: Path, rows: int, console: Console) -> None:
 def _print(database: Path, query: str, rows: int, console: Console) -> None:
     with duckdb.connect(database, read_only=True, config={"memory_limit": _MEMORY}) as connection:
         try:
-            table, found = terminal.query_table(connection, query, rows)
+            table, found = terminal.query_table(connection, query, rows, console.width)
         except duckdb.Error as error:
             raise SocError(f"DuckDB: {error}") from None
     console.print(table)

@@ -19,7 +19,7 @@ from soc_assets.project import CONFIG_VARIABLE, Project
 if TYPE_CHECKING:
     import dagster as dg
 
-JOB_OF = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
+JOB_OF: dict[str, str] = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -60,7 +60,7 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         return Outcome([], [])
     launched: list[str] = []
     for job, last in (("prepare", "balanced_samples"), ("embed", "embeddings"), ("learn", "mlp_model")):
-        last = min(last, to, key=ASSETS.index)
+        last = ASSETS[min(ASSETS.index(last), ASSETS.index(to))]
         if JOB_OF[last] != job or all(item.fresh for item in assess(project, last)):
             continue
         announce(job)

@@ -1,5 +1,7 @@
 """What `soc` shows in the terminal: progress bars, the table at the end, states, query results."""
 
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from rich.table import Table
 
 from soc_assets import progress
 from soc_assets.freshness import Freshness
-from soc_assets.project import Project
+from soc_assets.project import Project, find_config
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
 _CELL = 60  # characters of a cell of a query's result
@@ -106,22 +108,37 @@ def _add_scores(table: Table, project: Project) -> None:
 
 def where_to_look(project: Project) -> list[str]:
     """Three lines: the Dagster UI, MLflow, and a query."""
-    config = "" if (project.root / "Makefile").is_file() else f" --config {project.root / 'soc.toml'}"
+    config, here = project.root / "soc.toml", find_config()
+    option = f" --config {config}" if config.is_file() and here != config else ""
+    soc = "soc" if shutil.which("soc") else sys.argv[0]
     query = "SELECT split, count(*) n, avg(organic_carbon) mean_oc FROM features GROUP BY split"
     return [
-        f"Dagster UI   soc ui{config}  ->  http://127.0.0.1:3000/asset-groups",
-        f"MLflow UI    soc mlflow{config}  ->  http://127.0.0.1:5000",
-        f'SQL          soc sql{config} "{query}"',
+        f"Dagster UI   {soc} ui{option}  (http://127.0.0.1:3000)",
+        f"MLflow UI    {soc} mlflow{option}  (http://127.0.0.1:5000)",
+        f'SQL          {soc} sql{option} "{query}"',
     ]
 
 
-def query_table(connection: duckdb.DuckDBPyConnection, query: str, rows: int) -> tuple[Table, int]:
-    """Run a query; the first rows as a table, and how many rows there were (rows + 1 stands for more)."""
+def query_table(connection: duckdb.DuckDBPyConnection, query: str, rows: int, width: int) -> tuple[Table, int]:
+    """Run a query.
+
+    Returns:
+        The first rows as a table (a column per row, where the columns would not fit into `width` characters), and how
+        many rows there were; rows + 1 stands for more.
+    """
     result = connection.execute(query)
-    table = Table(*[escape(str(column[0])) for column in result.description or []])
+    names = [escape(str(column[0])) for column in result.description or []]
     fetched = result.fetchmany(rows + 1)
-    for row in fetched[:rows]:
-        table.add_row(*[escape(_cell(value)) for value in row])
+    cells = [[escape(_cell(value)) for value in row] for row in fetched[:rows]]
+    needed = sum(max(map(len, column)) + 3 for column in zip(names, *cells, strict=True))
+    if needed <= width or not cells:
+        table = Table(*names)
+        for row in cells:
+            table.add_row(*row)
+    else:
+        table = Table("", *[str(n) for n in range(1, len(cells) + 1)], show_lines=False)
+        for name, column in zip(names, zip(*cells, strict=True), strict=True):
+            table.add_row(name, *column)
     return table, len(fetched)
 
 

@@ -17,9 +17,18 @@ ORIGIN = (600_000.0, 5_400_000.0)
 PIXEL = 250.0
 
 
-def write_raster(path: Path, values: np.ndarray, transform: Affine, crs: str = UTM, nodata: float | None = None) -> Path:
+def write_raster(
+    path: Path, values: np.ndarray, transform: Affine, crs: str = UTM, nodata: float | None = None
+) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"driver": "GTiff", "count": 1, "dtype": values.dtype, "crs": crs, "transform": transform, "nodata": nodata}
+    options = {
+        "driver": "GTiff",
+        "count": 1,
+        "dtype": values.dtype,
+        "crs": crs,
+        "transform": transform,
+        "nodata": nodata,
+    }
     with rasterio.open(path, "w", height=values.shape[0], width=values.shape[1], **options) as dataset:
         dataset.write(values, 1)
     return path
@@ -66,7 +75,9 @@ def write_world(folder: Path, size: int = 64, years=range(2018, 2022), seed: int
     write_raster(folder / "static/Elevation.tif", elevation, reference_transform(), nodata=-9999)
     for year in years:
         values = stream.normal(15, 4, (size // 2, size // 2)).astype(np.float32)
-        write_raster(folder / f"yearly/LAI/LAI_{year}.tif", values, from_origin(*ORIGIN, 2 * PIXEL, 2 * PIXEL), nodata=-1)
+        write_raster(
+            folder / f"yearly/LAI/LAI_{year}.tif", values, from_origin(*ORIGIN, 2 * PIXEL, 2 * PIXEL), nodata=-1
+        )
     return Settings(
         study=Study(time_before=3),
         rasters=Rasters(bands=(Band(name="Elevation", kind="static"), Band(name="LAI")), min_valid_fraction=0.5),

@@ -1,1 +1,5 @@
-"""The Dagster side: assets, partitions, resources and jobs. Each asset loads, calls one function, writes and reports."""
+"""The Dagster side: assets, partitions, resources and jobs. An asset loads, calls one function, writes and reports."""
+
+import warnings
+
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")  # in beta for years, and stable in use

@@ -31,8 +31,8 @@ from soc_assets.project import Project
 def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """SpectralGPT embeddings of the windows round the samples of a batch.
 
-    One file per batch in `data/embeddings/<spec>/`, with the spec, its digests and the weights' label in its metadata. A
-    batch whose inputs have not changed is not computed again (`cached`). Pick batches; a run without any is an error.
+    One file per batch in `data/embeddings/<spec>/`, with the spec, its digests and the weights' label in its metadata.
+    A batch whose inputs have not changed is not computed again (`cached`). Pick batches; a run without any is an error.
     """
     if not context.has_partition_key and not context.has_partition_key_range:
         raise dg.Failure("embeddings needs batches: choose partitions (all of them is fine) and materialise again.")

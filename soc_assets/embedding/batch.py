@@ -140,7 +140,7 @@ def _embed(batch: Batch, path: Path, spec: Spec, atlas: Atlas, reader: TileReade
     at_once = max(1, _CHUNK_BYTES // per_sample)
     with (
         files.replacing(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=["batch", "source"]) as writer,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=False) as writer,
     ):
         for first in range(0, max(len(batch.samples), 1), at_once):
             table, absent = _chunk(batch.samples.iloc[first : first + at_once], spec, atlas, reader, encoder)

@@ -1,6 +1,6 @@
 """manifest.json and documentation.md beside the batches: what is in the folder, from the files themselves.
 
-Both are derived from the Parquet files' metadata each time, so that they are right however many processes wrote batches.
+Both are derived from the Parquet files' metadata each time, and so right however many processes wrote batches.
 """
 
 from pathlib import Path
@@ -56,8 +56,9 @@ def _documentation(spec: Spec, manifest: dict[str, Any]) -> str:
     choices = spec.choices
     comments = {field.name: (field.metadata or {}).get(b"comment", b"").decode() for field in SCHEMA}
     columns = "\n".join(f"| `{field.name}` | {field.type} | {comments[field.name]} |" for field in SCHEMA)
+    length = rows * width
     slots = "\n".join(
-        f"| {n * rows * width} | {(n + 1) * rows * width - 1} | {slot.band.name} | {'-' if slot.lag is None else slot.lag} |"
+        f"| {n * length} | {(n + 1) * length - 1} | {slot.band.name} | {'-' if slot.lag is None else slot.lag} |"
         for n, slot in enumerate(spec.slots)
     )
     normalised = (
@@ -69,8 +70,8 @@ def _documentation(spec: Spec, manifest: dict[str, Any]) -> str:
 {manifest["samples"]} samples in {manifest["batches_done"]} of {manifest["batches_total"]} batches;
 {manifest["missing_images"]} images are missing (null). **Weights: {spec.weights}.**
 
-SpectralGPT `{choices["model"]}`, stage `{choices["stage"]}`, pooling `{choices["pooling"]}`, anchor `{choices["anchor"]}`,
-windows of {choices["image_size"]} x {choices["image_size"]} pixels of the grid of {choices["reference"]}.
+SpectralGPT `{choices["model"]}`, stage `{choices["stage"]}`, pooling `{choices["pooling"]}`,
+anchor `{choices["anchor"]}`, windows of {choices["image_size"]} pixels squared of the grid of {choices["reference"]}.
 Each image is {rows} x {width}, each sample {spec.n_features} features.
 
 ## Columns

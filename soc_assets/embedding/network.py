@@ -1,11 +1,11 @@
 """SpectralGPT's encoder as a torch module: patch embedding, position embedding, transformer blocks, norm.
 
 Follows the official fine-tuning class (Hong et al., IEEE TPAMI 2024): no class token, one joint position embedding over
-groups x places, LayerNorm eps 1e-6. Blocks are timm's, with fused q/k/v and scaled-dot-product attention. Loading weights
-is in `weights`, sizes are in `architecture`.
+groups x places, LayerNorm eps 1e-6. Blocks are timm's, with fused q/k/v and scaled-dot-product attention. Loading
+weights is in `weights`, sizes are in `architecture`.
 """
 
-from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,13 @@ class PatchEmbed(nn.Module):
         return nn.functional.linear(patches, kernel, self.proj.bias)
 
 
+class Norm(nn.LayerNorm):
+    """Layer norm with the official epsilon."""
+
+    def __init__(self, width: int, **options: Any) -> None:
+        super().__init__(width, **{"eps": 1e-6, **options})
+
+
 class SpectralEncoder(nn.Module):
     """The encoder; `depth` 0 leaves only the patch embedding (all that stage `patch_embed` needs)."""
 
@@ -46,16 +53,15 @@ class SpectralEncoder(nn.Module):
         from timm.models.vision_transformer import Block
 
         depth = architecture.depth if depth is None else depth
-        norm = partial(nn.LayerNorm, eps=1e-6)
         rates = [drop_path * index / max(depth - 1, 1) for index in range(depth)]
         self.architecture = architecture
         self.patch_embed = PatchEmbed(architecture)
         self.pos_embed = nn.Parameter(torch.zeros(1, architecture.groups * architecture.grid**2, architecture.width))
         self.blocks = nn.ModuleList(
-            Block(architecture.width, architecture.heads, architecture.mlp_ratio, True, drop_path=rate, norm_layer=norm)
+            Block(architecture.width, architecture.heads, architecture.mlp_ratio, True, drop_path=rate, norm_layer=Norm)
             for rate in rates
         )
-        self.norm = norm(architecture.width)
+        self.norm = Norm(architecture.width)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames [n, frames, h, w] to normalised tokens [n, groups * places, width]."""

@@ -1,7 +1,7 @@
 """The embedding spec: everything that decides the numbers, frozen in spec.json when it is first used.
 
-The normalisation statistics are part of it, taken from the raster catalog at that moment: a raster that comes later must
-not shift every batch. What drifted since is reported; `refit` freezes a new spec beside the old one.
+The normalisation statistics are part of it, taken from the raster catalog at that moment: a raster that comes later
+must not shift every batch. What drifted since is reported; `refit` freezes a new spec beside the old one.
 """
 
 import json
@@ -104,8 +104,8 @@ def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
     embedding, study, rasters = settings.embedding, settings.study, settings.rasters
     if checkpoint and not checkpoint.is_file():
         raise CheckpointError(
-            f"The checkpoint {checkpoint} does not exist. Put the file there, or correct `checkpoint` in [embedding] of "
-            "soc.toml (without that line the weights are random)."
+            f"The checkpoint {checkpoint} does not exist. Put the file there, or correct `checkpoint` in [embedding] "
+            "of soc.toml (without that line the weights are random)."
         )
     decisive = ("model", "stage", "pooling", "anchor", "image_size", "normalise")
     return {

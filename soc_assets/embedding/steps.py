@@ -54,7 +54,9 @@ def steps_of(slot: Slot, samples: pd.DataFrame, first_lag: int) -> list[Step]:
     if slot.band.kind == "yearly":
         return [Step(int(year) - back) for year in samples["year"]]
     order = {season: index for index, season in enumerate(SEASONS)}
-    count = samples["season_year"].to_numpy(np.int64) * 4 + samples["season"].map(order).to_numpy(np.int64) - back
+    count = (
+        samples["season_year"].to_numpy(np.int64) * 4 + np.array([order[season] for season in samples["season"]]) - back
+    )
     return [Step(int(number // 4), SEASONS[number % 4]) for number in count]
 
 

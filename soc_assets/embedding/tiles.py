@@ -1,7 +1,7 @@
 """Tiles of any raster on the reference grid: the only place that reads pixels for embeddings.
 
-A raster is brought to the grid in fixed tiles, so that a pixel's value does not depend on which windows ask for it, every
-block is read once while it is in the cache, and memory stays below the cache's limit however large the raster.
+A raster is brought to the grid in fixed tiles, so that a pixel's value does not depend on which windows ask for it,
+every block is read once while it is in the cache, and memory stays below the cache's limit however large the raster.
 """
 
 from collections import OrderedDict
@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
 from rasterio.transform import Affine
 from rasterio.warp import reproject
 from rasterio.warp import transform as transform_coordinates
@@ -56,12 +56,12 @@ class TileReader:
                         _copy_overlap(tile, i * TILE - top, j * TILE - left, result[index])
         return result
 
-    def _tile(self, source: Source, opened: Callable[[], rasterio.DatasetReader], i: int, j: int) -> np.ndarray:
+    def _tile(self, source: Source, opened: Callable[[], DatasetReader], i: int, j: int) -> np.ndarray:
         key = (source, i, j)
         if key in self._tiles:
             self._tiles.move_to_end(key)
             return self._tiles[key]
-        tile = read_tile(opened(), source, self._grid, Window(j * TILE, i * TILE, TILE, TILE))
+        tile = read_tile(opened(), source, self._grid, _window(i * TILE, j * TILE, TILE, TILE))
         self.tiles_read += 1
         self._tiles[key] = tile
         while len(self._tiles) > self._capacity:
@@ -69,14 +69,14 @@ class TileReader:
         return tile
 
 
-def read_tile(dataset: rasterio.DatasetReader, source: Source, grid: Grid, window: Window) -> np.ndarray:
+def read_tile(dataset: DatasetReader, source: Source, grid: Grid, window: Window) -> np.ndarray:
     """A window of the grid [h, w] float32 from a raster in any CRS, resolution and orientation; NaN where invalid."""
     height, width = int(window.height), int(window.width)
     transform = grid.transform * Affine.translation(window.col_off, window.row_off)
     offset = _pixel_offset(dataset, grid, transform)
     if offset is not None:
         row, column = offset
-        return read_values(dataset, Window(column, row, width, height), source.fill_values)
+        return read_values(dataset, _window(row, column, height, width), source.fill_values)
     result = np.full((height, width), np.nan, np.float32)
     part = _source_window(dataset, grid, transform, height, width)
     if part is None:
@@ -96,7 +96,7 @@ def read_tile(dataset: rasterio.DatasetReader, source: Source, grid: Grid, windo
     return result
 
 
-def _pixel_offset(dataset: rasterio.DatasetReader, grid: Grid, transform: Affine) -> tuple[int, int] | None:
+def _pixel_offset(dataset: DatasetReader, grid: Grid, transform: Affine) -> tuple[int, int] | None:
     """Row and column of the window in the raster if both have the same pixels, else None."""
     if dataset.crs != grid.crs:
         return None
@@ -107,9 +107,7 @@ def _pixel_offset(dataset: rasterio.DatasetReader, grid: Grid, transform: Affine
     return (row, column) if aligned and np.abs(linear).max() < 1e-6 else None
 
 
-def _source_window(
-    dataset: rasterio.DatasetReader, grid: Grid, transform: Affine, height: int, width: int
-) -> Window | None:
+def _source_window(dataset: DatasetReader, grid: Grid, transform: Affine, height: int, width: int) -> Window | None:
     """The part of the raster that a window of the grid reads, or None if they do not touch."""
     along = np.linspace(0, 1, 21)
     x, y = (values.ravel() * size for values, size in zip(np.meshgrid(along, along), (width, height), strict=True))
@@ -129,7 +127,11 @@ def _source_window(
     top, left = int(max(0, np.floor(rows.min()) - margin)), int(max(0, np.floor(columns.min()) - margin))
     bottom = int(min(dataset.height, np.ceil(rows.max()) + margin))
     right = int(min(dataset.width, np.ceil(columns.max()) + margin))
-    return Window(left, top, right - left, bottom - top) if bottom > top and right > left else None
+    return _window(top, left, bottom - top, right - left) if bottom > top and right > left else None
+
+
+def _window(row: int, column: int, height: int, width: int) -> Window:
+    return Window.from_slices((row, row + height), (column, column + width), boundless=True)
 
 
 def _copy_overlap(tile: np.ndarray, top: int, left: int, window: np.ndarray) -> None:

@@ -1,7 +1,8 @@
 """Weights for the encoder: from a SpectralGPT checkpoint, or random ones from a seed.
 
-Both layouts of the official checkpoints are converted (joint `pos_embed`, or `pos_embed_spatial` + `pos_embed_temporal`),
-and no key is silently missing or left over. Files are read with `weights_only=True`: a checkpoint cannot run code.
+Both layouts of the official checkpoints are converted (joint `pos_embed`, or `pos_embed_spatial` with
+`pos_embed_temporal`), and no key is silently missing or left over. Files are read with `weights_only=True`:
+a checkpoint cannot run code.
 """
 
 import argparse
@@ -73,8 +74,8 @@ def read_checkpoint(path: Path) -> dict[str, "Tensor"]:
 
     if not path.is_file():
         raise CheckpointError(
-            f"The checkpoint {path} does not exist. Put the file there, or correct `checkpoint` in [embedding] of soc.toml "
-            "(without that line the weights are random)."
+            f"The checkpoint {path} does not exist. Put the file there, or correct `checkpoint` in [embedding] of "
+            "soc.toml (without that line the weights are random)."
         )
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
@@ -113,7 +114,7 @@ def convert(state: dict[str, "Tensor"], architecture: Architecture, path: Path) 
     width = state["pos_embed"].shape[-1]
     if width != architecture.width:
         raise CheckpointError(
-            f"{path} is {width} wide, the architecture in [embedding] {architecture.width}. Correct `model` in soc.toml."
+            f"{path} is {width} wide, the `model` in [embedding] of soc.toml {architecture.width}. Correct `model`."
         )
     return state
 

@@ -1,7 +1,7 @@
 """Building data/soc.duckdb: views over the Parquet files, the feature index and what it was built from.
 
-The file is written beside its place and renamed over it, and is never held open: readers keep what they opened. Paths in
-views are absolute, so that it opens from any folder; memory limits are the reader's to set.
+The file is written beside its place and renamed over it, and is never held open: readers keep what they opened. Paths
+in views are absolute, so that it opens from any folder; memory limits are the reader's to set.
 """
 
 from collections.abc import Mapping

@@ -28,10 +28,7 @@ def segments(spec: Spec, features: Features, study: Study) -> list[Segment]:
         return list(_by_calendar(spec, study))
     result, statics = [], sum(slot.lag is None for slot in spec.slots)
     for index, slot in enumerate(spec.slots):
-        places = [(n, s.lag) for n, s in enumerate(spec.slots) if s.band.name == slot.band.name and s.lag is not None]
-        order = [index]
-        if features.missing == "nearest_lag" and slot.lag is not None:
-            order = [n for n, lag in sorted(places, key=lambda place: (abs(place[1] - slot.lag), place[1]))]
+        order = _nearest(index, spec.slots) if features.missing == "nearest_lag" else [index]
         sql = ", ".join(_image(n, statics) for n in order)
         result.append(Segment(slot.band.name, slot.lag, Step(), f"coalesce({sql})" if len(order) > 1 else sql))
     return result
@@ -53,6 +50,15 @@ def missing_sql(parts: list[Segment], spec: Spec) -> str:
     if parts and parts[-1].step != Step():
         images = [part.sql for part in parts]
     return " + ".join(f"({image} IS NULL)::INTEGER" for image in images)
+
+
+def _nearest(index: int, every: list[Slot]) -> list[int]:
+    """The band's slots from the nearest lag to the farthest; of two equally near the more recent first."""
+    here = every[index]
+    if here.lag is None:
+        return [index]
+    lags = {n: slot.lag for n, slot in enumerate(every) if slot.band.name == here.band.name and slot.lag is not None}
+    return sorted(lags, key=lambda n: (abs(lags[n] - lags[index]), lags[n]))
 
 
 def _image(index: int, statics: int) -> str:

@@ -90,7 +90,7 @@ def scan_rasters(
         if progress:
             progress(done, len(files), str(file.path.relative_to(folder.absolute())))
     _require_every_band(rasters, rows, problems)
-    set_aside = pd.DataFrame(problems, columns=["band", "path", "problem"])
+    set_aside = pd.DataFrame(problems, columns=["band", "path", "problem"], dtype="str")
     return Catalog(_as_frame(rows, rasters), set_aside, read=len(files) - reused, reused=reused)
 
 
@@ -237,4 +237,5 @@ def _require_every_band(rasters: Rasters, rows: list[_Row], problems: list[dict[
 def _as_frame(rows: list[_Row], rasters: Rasters) -> pd.DataFrame:
     """Rows as a typed table; `rows` come in order but for the reference band, which was read first."""
     order = {band.name: number for number, band in enumerate(rasters.bands)}
-    return pd.DataFrame(sorted(rows, key=lambda row: order[row["band"]]), columns=list(COLUMNS)).astype(_TYPES)
+    ordered: list[_Row] = sorted(rows, key=lambda row: order[row["band"]])
+    return pd.DataFrame(ordered, columns=list(COLUMNS)).astype(_TYPES)

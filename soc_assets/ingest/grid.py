@@ -44,7 +44,7 @@ class Grid:
         if self.crs == WGS84:
             x, y = longitude, latitude
         else:
-            xs, ys = transform_coordinates(WGS84, self.crs, longitude.tolist(), latitude.tolist())
+            xs, ys = transform_coordinates(WGS84, self.crs, longitude.tolist(), latitude.tolist())[:2]
             x, y = np.asarray(xs), np.asarray(ys)
         inverse = ~self.transform
         columns = inverse.a * x + inverse.b * y + inverse.c

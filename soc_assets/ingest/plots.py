@@ -4,6 +4,7 @@ Shared looks are in `soc_assets.figures`.
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
     return to_png(figure)
 
 
-def _thumbnail(axes: "Axes", row: dict[str, Any], fill_values: tuple[float, ...]) -> None:
+def _thumbnail(axes: "Axes", row: Mapping[Any, Any], fill_values: tuple[float, ...]) -> None:
     with open_raster(Path(row["path"])) as dataset:
         pixels = read_decimated(dataset, _LONGEST, fill_values)
         left, bottom, right, top = dataset.bounds

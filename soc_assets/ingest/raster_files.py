@@ -1,4 +1,4 @@
-"""Finding the files of each band by its path pattern.
+"""Finding the files of each band by its path pattern: {band}, {year} (four digits), {season}, and * within a name.
 
 Only names and folders are looked at; nothing here opens a raster.
 """

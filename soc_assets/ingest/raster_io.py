@@ -25,7 +25,7 @@ Dataset = DatasetReader | WarpedVRT
 
 @contextmanager
 def open_raster(path: Path) -> Iterator[DatasetReader]:
-    """Open a raster that has a CRS and georeferencing; what rasterio cannot read inside the block is explained too.
+    """Open a raster that has a CRS and georeferencing, for `read_values`, which explains what cannot be read.
 
     Raises:
         RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the cure.
@@ -37,8 +37,7 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
         dataset = rasterio.open(path)
     with dataset:
         _require_a_place_on_earth(dataset, path)
-        with _explained(str(path)):
-            yield dataset
+        yield dataset
 
 
 def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] = (), band: int = 1) -> np.ndarray:

@@ -50,6 +50,8 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
     """
     tables, refused = read_soil_tables(folder, soil)
     rows = pd.concat([table.frame.assign(file=table.file) for table in tables], ignore_index=True)
+    if rows.empty:
+        raise SoilError(f"The soil tables in {folder} have headers but no rows. Put rows with samples into them.")
     samples, rejected = clean_samples(rows, soil, timed=timed, seasonal=seasonal, grid=grid)
     if samples.empty:
         raise SoilError(_no_sample(folder, rejected, grid))
@@ -60,8 +62,6 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
 
 def _no_sample(folder: Path, rejected: pd.DataFrame, grid: Grid) -> str:
     """Why no row is usable: counts and an example by reason, and where points and rasters lie."""
-    if rejected.empty:
-        return f"The soil tables in {folder} have headers but no rows."
     lines = [f"None of the {len(rejected)} rows of the soil tables in {folder} can be used:"]
     for reason, count in rejected["reason"].value_counts().items():
         example = rejected[rejected["reason"] == reason].iloc[0]

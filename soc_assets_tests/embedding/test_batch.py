@@ -46,7 +46,9 @@ class World:
 
     def write(self):
         encoder = load_encoder(self.spec, None, 0.1, "cpu")
-        written = write(self.batch(), self.home, self.spec, self.atlas, TileReader(self.atlas.grid, 64), lambda: encoder)
+        written = write(
+            self.batch(), self.home, self.spec, self.atlas, TileReader(self.atlas.grid, 64), lambda: encoder
+        )
         return written, pd.read_parquet(written.path)
 
 
@@ -151,7 +153,7 @@ def test_unchanged_batch_is_not_computed_again(world):
 
 
 def test_corrected_organic_carbon_rewrites_the_column_and_embeds_nothing(world):
-    first, frame = world.write()
+    _, frame = world.write()
     world.samples.loc[1, "organic_carbon"] = 99.0
     second, corrected = world.write()
     assert (second.outcome, second.images) == ("relabelled", 0)
@@ -259,7 +261,9 @@ def test_arrow_types_are_the_contract(world):
     written, _ = world.write()
     schema = pq.read_schema(written.path)
     assert str(schema.field("elevation_embedding").type) == "list<element: list<element: float>>"
-    assert str(schema.field("channel_time_embeddings").type).startswith("map<string, list<element: list<element: float>>")
+    assert str(schema.field("channel_time_embeddings").type).startswith(
+        "map<string, list<element: list<element: float>>"
+    )
     assert str(schema.field("valid_fraction").type).startswith("map<string, float")
 
 

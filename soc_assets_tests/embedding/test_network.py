@@ -88,7 +88,9 @@ def test_a_single_band_equals_three_equal_frames():
     encoder = tiny("joint").encoder
     image = torch.from_numpy(golden("tiny_joint_pos_embed")["x"][:, 0])
     frames = image.unsqueeze(1).expand(-1, 3, -1, -1)
-    assert_allclose(encoder.patch_embed.expanded(to_patches(image)), encoder.patch_embed(frames)[:, 0], rtol=1e-4, atol=1e-5)
+    assert_allclose(
+        encoder.patch_embed.expanded(to_patches(image)), encoder.patch_embed(frames)[:, 0], rtol=1e-4, atol=1e-5
+    )
     assert_allclose(encoder.encode(image), encoder(frames), rtol=1e-4, atol=1e-5)
 
 
@@ -139,7 +141,7 @@ def test_missing_checkpoint_names_the_file_and_the_setting(tmp_path):
 
 
 def test_checkpoint_of_another_width_is_refused():
-    with pytest.raises(CheckpointError, match="48 wide.*768"):
+    with pytest.raises(CheckpointError, match=r"48 wide.*768"):
         load_weights(ARCHITECTURES["vit_base_patch8"], GOLDEN / "tiny_joint_pos_embed.pth", 0, 96, "encoder")
 
 

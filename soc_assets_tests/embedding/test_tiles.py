@@ -61,7 +61,9 @@ def test_beyond_the_raster_there_is_nothing_rather_than_zeros(numbered):
 def test_equal_pixels_shifted_by_whole_pixels_are_copied_and_not_resampled(tmp_path):
     values = np.arange(40 * 40, dtype=np.float32).reshape(40, 40)
     x, y = ORIGIN
-    source = Source(write_raster(tmp_path / "part.tif", values, from_origin(x + 3 * PIXEL, y - 5 * PIXEL, PIXEL, PIXEL)))
+    source = Source(
+        write_raster(tmp_path / "part.tif", values, from_origin(x + 3 * PIXEL, y - 5 * PIXEL, PIXEL, PIXEL))
+    )
     window = TileReader(reference_grid(64), 64).windows(source, np.array([5]), np.array([3]), 16)[0]
     assert_array_equal(window, values[:16, :16])
 
@@ -80,7 +82,11 @@ def coordinates_raster(path, crs, transform, shape):
         (UTM, from_origin(ORIGIN[0] - 5000, ORIGIN[1] + 5000, 500, 500), (60, 60)),
         (UTM, from_origin(ORIGIN[0] - 5000, ORIGIN[1] + 5000, 1000, 1000), (30, 30)),
         (UTM, Affine(500, 0, ORIGIN[0] - 5000, 0, 500, ORIGIN[1] - 25000), (60, 60)),  # south up
-        (UTM, Affine.translation(ORIGIN[0] + 8000, ORIGIN[1] + 9000) * Affine.rotation(-30) * Affine.scale(400, -400), (90, 90)),
+        (
+            UTM,
+            Affine.translation(ORIGIN[0] + 8000, ORIGIN[1] + 9000) * Affine.rotation(-30) * Affine.scale(400, -400),
+            (90, 90),
+        ),
         ("EPSG:4326", from_origin(10.2, 48.9, 0.005, 0.003), (140, 90)),
         ("EPSG:3035", from_origin(4_330_000, 2_870_000, 500, 500), (120, 120)),
     ],
@@ -97,7 +103,9 @@ def test_other_grids_land_where_they_belong(tmp_path, crs, transform, shape):
 
 
 def test_values_do_not_depend_on_which_windows_ask(tmp_path):
-    source = coordinates_raster(tmp_path / "east.tif", "EPSG:3035", from_origin(4_330_000, 2_870_000, 900, 900), (150, 150))
+    source = coordinates_raster(
+        tmp_path / "east.tif", "EPSG:3035", from_origin(4_330_000, 2_870_000, 900, 900), (150, 150)
+    )
     grid = reference_grid(512)
     alone = TileReader(grid, 64).windows(source, np.array([100]), np.array([100]), 16)
     after = TileReader(grid, 64)

@@ -8,6 +8,7 @@ from soc_assets import files
 from soc_assets.digest import of_file
 from soc_assets.errors import RasterError
 from soc_assets.ingest.catalog import COLUMNS, catalog_digest, gap_table, scan_rasters
+from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.raster_io import open_raster
 from soc_assets.ingest.raster_statistics import of_raster
 from soc_assets.settings import Band, Rasters
@@ -191,9 +192,16 @@ def test_patterns_match_literally_and_years_consistently(tmp_path):
     assert scan_rasters(rasters, tmp_path).frame["year"].dropna().to_list() == [2007]
 
 
-def test_crs_without_epsg_code_is_kept_as_text_that_opens_again(tmp_path, grid):
-    from soc_assets.ingest.grid import Grid
+def test_star_in_a_pattern_stands_for_anything_within_a_name(tmp_path):
+    write_raster(tmp_path / "Elevation.tif", np.ones((4, 4), "uint8"))
+    for name in ("NPP/MOD17.A2007001.061.tif", "NPP/sub/MOD17.A2008001.061.tif"):
+        write_raster(tmp_path / name, np.ones((4, 4), "uint8"))
+    bands = (Band(name="Elevation", kind="static"), Band(name="NPP", pattern="{band}/*.A{year}001.*.tif"))
+    rasters = Rasters(static_pattern="{band}.tif", bands=bands)
+    assert scan_rasters(rasters, tmp_path).frame["year"].dropna().to_list() == [2007]
 
+
+def test_crs_without_epsg_code_is_kept_as_text_that_opens_again(tmp_path):
     crs = "+proj=laea +lat_0=52 +lon_0=10 +x_0=4321000 +y_0=3210000 +ellps=GRS80 +units=m"
     write_raster(tmp_path / "static/Elevation.tif", np.ones((4, 4), "uint8"), crs=crs)
     frame = scan_rasters(one_band(), tmp_path).frame

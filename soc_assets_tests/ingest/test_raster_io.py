@@ -112,14 +112,7 @@ def test_truncated_geotiff_that_still_opens_is_named_when_it_is_read(tmp_path):
 
 
 def test_truncated_geotiff_that_does_not_open_is_named(tmp_path):
-    path = write_raster(tmp_path / "cut.tif", np.random.default_rng(0).normal(size=(256, 256)), compress="deflate")
-    truncate(path)
+    path = write_raster(tmp_path / "cut.tif", np.ones((256, 256), "float32"))
+    path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(RasterError, match=r"cut\.tif cannot be read.*truncated"), open_raster(path):
         pass
-
-
-def test_rasterio_errors_inside_the_block_name_the_file(tmp_path):
-    path = write_raster(tmp_path / "cut.tif", np.ones((256, 256), "float32"))
-    truncate(path)
-    with pytest.raises(RasterError, match=r"cut\.tif cannot be read"), open_raster(path) as dataset:
-        dataset.read(1)

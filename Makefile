@@ -1,0 +1,38 @@
+# make run and make test are all a fresh machine needs (Python 3.11+, git, make).
+PYTHON ?= python3
+BIN := .venv/bin
+# A machine without NVIDIA GPU saves several GB: make run TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: run test check ui mlflow format
+run: .venv/installed
+	$(BIN)/soc demo --if-empty
+	$(BIN)/soc run
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/dagster definitions validate -w workspace.yaml
+	$(BIN)/dagster definitions validate
+
+ui: .venv/installed
+	$(BIN)/soc ui
+
+mlflow: .venv/installed
+	$(BIN)/soc mlflow
+
+format: .venv/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	@echo "Installing into .venv (torch is large: this can take some minutes) ..."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
+	@touch $@
