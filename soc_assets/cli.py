@@ -101,7 +101,7 @@ def run(config: Path | None, to: str) -> None:
     if not outcome.launched:
         console.print("Everything is fresh: nothing was computed.")
     console.print(terminal.summary_table(project))
-    for line in terminal.where_to_look(project):
+    for line in terminal.where_to_look(project, config):
         console.print(line, soft_wrap=True, markup=False)
 
 

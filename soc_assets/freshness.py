@@ -3,20 +3,22 @@
 What decides an output's content is listed here per asset, in the order the data flows. Nothing is computed or written.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from soc_assets import __version__, digest, files
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.errors import CheckpointError, EmbeddingError, SocError
 from soc_assets.features.database import read_info
 from soc_assets.ingest.raster_files import find_rasters
+from soc_assets.ingest.soil_tables import find_tables
 from soc_assets.project import Project
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
 CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
-SOIL_SUFFIXES = (".csv", ".xlsx", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,7 @@ def catalog_inputs(project: Project) -> str:
 def soil_inputs(project: Project) -> str:
     """Digest of the soil files' bytes, of how they are read, and of the reference grid."""
     settings = project.settings
-    found = sorted(path for path in project.soil.glob("*") if path.suffix.lower() in SOIL_SUFFIXES)
-    contents = [(path.name, digest.of_file(path)) for path in found]
+    contents = [(path.name, digest.of_file(path)) for path in find_tables(project.soil)]
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest(
         settings.soil.model_dump(mode="json"), settings.rasters.timed, settings.rasters.seasonal, contents, grid
@@ -83,21 +84,17 @@ def is_fresh(path: Path, inputs: str) -> bool:
     return files.read_metadata(path).get(INPUTS) == inputs
 
 
-def assess(project: Project, trained: Any = None) -> list[Freshness]:
+def assess(project: Project, trained: Callable[[str], str] | None = None) -> list[Freshness]:
     """State of every asset, in order; what depends on something stale or missing is not fresh either.
 
     Args:
         project: settings and paths.
-        trained: function of the model's inputs digest that says whether such a model is registered; None takes no model
-            as fresh.
-
-    Raises:
-        SocError: the settings name folders or files that are not there.
+        trained: says the model's state, given the digest of its inputs; None counts it as missing.
     """
     tables = [
-        _table("raster_catalog", project.catalog, catalog_inputs(project)),
-        _table("soil_samples", project.samples("samples"), soil_inputs(project)),
-        _table("balanced_samples", project.samples("balanced"), sampling_inputs(project)),
+        _table("raster_catalog", project.catalog, lambda: catalog_inputs(project)),
+        _table("soil_samples", project.samples("samples"), lambda: soil_inputs(project)),
+        _table("balanced_samples", project.samples("balanced"), lambda: sampling_inputs(project)),
     ]
     result = [*tables, *_rest(project, trained)]
     for index, item in enumerate(result[1:], start=1):
@@ -106,9 +103,17 @@ def assess(project: Project, trained: Any = None) -> list[Freshness]:
     return result
 
 
-def _rest(project: Project, trained: Any) -> list[Freshness]:
-    ready = project.catalog.is_file() and project.samples("batches").is_file()
-    embeddings = load_inputs(project, create_spec=False) if ready else None
+def known_embeddings(project: Project) -> EmbeddingInputs | None:
+    """The embeddings' inputs, or None where there are none yet or the checkpoint is not there."""
+    try:
+        return load_inputs(project, create_spec=False)
+    except (CheckpointError, EmbeddingError):
+        return None
+
+
+def _rest(project: Project, trained: Callable[[str], str] | None) -> list[Freshness]:
+
+    embeddings = known_embeddings(project)
     if embeddings is None:
         return [Freshness("embeddings", "missing", 0, 0), *(Freshness(name, "missing") for name in ASSETS[4:])]
     states = list(embeddings.states().values())
@@ -124,8 +129,14 @@ def _rest(project: Project, trained: Any) -> list[Freshness]:
     ]
 
 
-def _table(asset: str, path: Path, inputs: str) -> Freshness:
-    return Freshness(asset, "missing" if not path.is_file() else "fresh" if is_fresh(path, inputs) else "stale")
+def _table(asset: str, path: Path, inputs: Callable[[], str]) -> Freshness:
+    """State of a table; inputs that are not there are for the asset to complain about, not for the status."""
+    if not path.is_file():
+        return Freshness(asset, "missing")
+    try:
+        return Freshness(asset, "fresh" if is_fresh(path, inputs()) else "stale")
+    except SocError:
+        return Freshness(asset, "stale")
 
 
 def _stored(embeddings: EmbeddingInputs, key: str) -> tuple[str | None, str | None]:

@@ -5,6 +5,7 @@ settings mean is in `soc_assets.settings`.
 """
 
 import difflib
+import json
 import os
 import tomllib
 from dataclasses import dataclass
@@ -147,15 +148,14 @@ def load_project(config: Path | None = None) -> Project:
     _refuse_unknown_variables()
     try:
         from_file = type("SettingsFromFile", (Settings,), {"model_config": SettingsConfigDict(toml_file=path)})
-        settings = from_file()
+        loaded = from_file()
     except ValidationError as error:
         raise SettingsError(_explain(error, path)) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.") from None
-    except PydanticSettingsError as error:
-        raise SettingsError(
-            f"A SOC_* variable cannot be read: {error}. Lists and tables are written as JSON."
-        ) from None
+    except PydanticSettingsError:
+        raise SettingsError(_not_json()) from None
+    settings = Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
     return Project(root=path.parent if path else Path.cwd().resolve(), settings=settings)
 
 
@@ -164,6 +164,19 @@ def _refuse_unknown_variables() -> None:
     for name in sorted(os.environ):
         if name.upper().startswith("SOC_") and name.upper() not in {*known, CONFIG_VARIABLE}:
             raise SettingsError(f"The environment variable {name} is not a setting{_nearest(name.upper(), known)}.")
+
+
+def _not_json() -> str:
+    """Which of the variables for lists and tables cannot be read."""
+    wrong = []
+    for name, value in sorted(os.environ.items()):
+        if name.upper().startswith("SOC_") and name.upper() != CONFIG_VARIABLE:
+            try:
+                json.loads(value)
+            except ValueError:
+                wrong.append(f"{name}={value}")
+    example = "for example SOC_TRAINING__HIDDEN='[512, 256]'"
+    return f"Lists and tables in variables are written as JSON, {example}. Found {', '.join(wrong)}."
 
 
 def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:

@@ -49,7 +49,11 @@ def _converse(database: Path, rows: int, console: Console) -> None:
 
 
 def _print(database: Path, query: str, rows: int, console: Console) -> None:
-    with duckdb.connect(database, read_only=True, config={"memory_limit": _MEMORY}) as connection:
+    try:
+        connection = duckdb.connect(database, read_only=True, config={"memory_limit": _MEMORY})
+    except duckdb.Error as error:
+        raise SocError(f"{database} cannot be opened ({error}). `soc run --to features` builds it anew.") from None
+    with connection:
         try:
             table, found = terminal.query_table(connection, query, rows, console.width)
         except duckdb.Error as error:

@@ -153,7 +153,8 @@ def failed_assets(project: Project) -> set[str]:
         failed = set()
         for record in instance.get_asset_records([dg.AssetKey(name) for name in ASSETS]):
             run_id = record.asset_entry.last_run_id
-            last = instance.get_run_by_id(run_id) if run_id else None
-            if last and last.status == dg.DagsterRunStatus.FAILURE:
-                failed.add(record.asset_entry.asset_key.to_user_string())
+            name = record.asset_entry.asset_key.to_user_string()
+            steps = instance.get_run_step_stats(run_id, [name]) if run_id else []
+            if any(step.status is not None and step.status.value == "FAILURE" for step in steps):
+                failed.add(name)
         return failed

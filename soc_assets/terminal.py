@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,8 +17,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from soc_assets import progress
-from soc_assets.freshness import Freshness
-from soc_assets.project import Project, find_config
+from soc_assets.freshness import Freshness, known_embeddings
+from soc_assets.project import Project
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
 _CELL = 60  # characters of a cell of a query's result
@@ -69,7 +70,6 @@ def states_table(states: list[Freshness], failed: set[str]) -> Table:
 
 def summary_table(project: Project) -> Table:
     """What there is now, from the files and from MLflow."""
-    from soc_assets.embedding.inputs import load_inputs
     from soc_assets.features.database import read_info
 
     table = Table(show_header=False, title="soc_assets")
@@ -78,7 +78,7 @@ def summary_table(project: Project) -> Table:
     if project.samples("balanced").is_file():
         balanced, excluded = (len(pd.read_parquet(project.samples(name))) for name in ("balanced", "excluded"))
         table.add_row("study", f"{balanced} samples kept, {excluded} excluded by filters")
-    inputs = load_inputs(project, create_spec=False) if project.samples("batches").is_file() else None
+    inputs = known_embeddings(project)
     if inputs is not None:
         states = list(inputs.states().values())
         table.add_row("batches", f"{states.count('fresh')} of {len(states)} done")
@@ -106,15 +106,14 @@ def _add_scores(table: Table, project: Project) -> None:
     table.add_row("model", record.model_uri)
 
 
-def where_to_look(project: Project) -> list[str]:
-    """Three lines: the Dagster UI, MLflow, and a query."""
-    config, here = project.root / "soc.toml", find_config()
-    option = f" --config {config}" if config.is_file() and here != config else ""
+def where_to_look(project: Project, config: Path | None) -> list[str]:
+    """Three lines: the Dagster UI, MLflow, and a query; with the settings file that was named."""
+    option = f" --config {config}" if config else ""
     soc = "soc" if shutil.which("soc") else sys.argv[0]
     query = "SELECT split, count(*) n, avg(organic_carbon) mean_oc FROM features GROUP BY split"
     return [
         f"Dagster UI   {soc} ui{option}  (http://127.0.0.1:3000)",
-        f"MLflow UI    {soc} mlflow{option}  (http://127.0.0.1:5000)",
+        f"MLflow UI    {soc} mlflow{option}  (http://127.0.0.1:5000/#/experiments/1/runs)",
         f'SQL          {soc} sql{option} "{query}"',
     ]
 

@@ -1,8 +1,10 @@
 """Shared by all tests: nothing leaks in from the environment, and one finished project to look at."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
@@ -24,7 +26,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     return made
 
 
+@pytest.fixture(scope="session")
+def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Dagster instance on disk in which nothing ran yet; its databases take a second to make."""
+    made = write_project(tmp_path_factory.mktemp("instance"))
+    with clean_environment():
+        home = made.use().dagster_home
+        with dg.DagsterInstance.get() as instance:
+            instance.get_runs()
+            instance.get_asset_records([dg.AssetKey("none")])
+            instance.get_dynamic_partitions("batch")
+    return home
+
+
 @pytest.fixture
-def fresh(tmp_path: Path) -> SmallProject:
+def fresh(tmp_path: Path, empty_instance: Path) -> SmallProject:
     """A project of one's own in which nothing was computed yet."""
-    return write_project(tmp_path / "project")
+    made = write_project(tmp_path / "project")
+    shutil.copytree(empty_instance, made.root / ".dagster")
+    return made

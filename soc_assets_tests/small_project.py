@@ -1,9 +1,9 @@
 """A small project on disk, with everything a user has: soc.toml, rasters of the default bands, soil tables.
 
-By construction: 60 samples studied, 16 each of 2012, 2013 and 2014 and 12 of 2015, so that batches of 16 are years; 4 rows
-rejected, 2 excluded by the study's filters; one raster missing (SoilEvaporation of 2010, read by the samples of 2012 to
-2014). Values are known: Elevation and MODIS_NPP are noise on the reference grid, LAI (500 m) and LST (EPSG:4326) are
-planes, which bilinear resampling keeps.
+By construction: 60 samples studied, 16 each of 2012, 2013 and 2014 and 12 of 2015, so that batches of 16 are years; 4
+rows rejected, 2 excluded by the study's filters; one raster missing (SoilEvaporation of 2010, read by the samples of
+2012 to 2014). Values are known: Elevation and MODIS_NPP are noise on the reference grid, LAI (500 m) and LST in degrees
+are planes, which bilinear resampling keeps.
 """
 
 import os
@@ -170,7 +170,7 @@ def damage(path: Path) -> bytes:
     """Spoil a raster's pixels so that neither size nor time tells; returns what it held."""
     content, stamp = path.read_bytes(), path.stat()
     with rasterio.open(path) as dataset:
-        first = int(dataset.tags(1, ns="TIFF")["BLOCK_OFFSET_0_0"])
+        first = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
     path.write_bytes(content[:first] + b"\xff" * (len(content) - first))
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     return content

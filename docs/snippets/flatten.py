@@ -1,4 +1,4 @@
-"""From the embedding files to one vector per sample, with nothing but pandas and numpy; start it in the project's folder.
+"""From embedding files to one vector per sample with nothing but pandas and numpy; start it in the project's folder.
 
 What was corrected in the snippet that came with the original data:
 - channel_time_embeddings is a list of (key, image) pairs when pandas reads it: dict() makes it a dict;
@@ -8,23 +8,25 @@ What was corrected in the snippet that came with the original data:
 As it was written, the snippet gave 23,041 objects per sample; this gives 19,968 numbers.
 """
 
-from glob import glob
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 BANDS = ["LAI", "LST", "MODIS_NPP", "SoilEvaporation", "TotalEvapotranspiration"]
-LAGS = range(5)  # time_before = 5; with another first_lag the range starts there
+LAGS = range(5)  # time_before = 5; with first_lag = 1 it is range(1, 6)
 ZEROS = np.zeros(768, np.float32)
 
-files = sorted(glob("data/embeddings/*/batch_*_size_*.parquet"))  # where there are several specs: name one folder
+files = sorted(Path("data/embeddings").glob("*/batch_*_size_*.parquet"))  # several specs? name one folder for *
 frame = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
 
 
 def flatten(row: pd.Series) -> np.ndarray:
+    """Elevation, then band by band, the most recent year first: 26 images of 768."""
     images = dict(row["channel_time_embeddings"])
     steps = [images[f"{band}_{row['year'] - lag}"] for band in BANDS for lag in LAGS]
-    return np.concatenate([ZEROS if image is None else np.vstack(image).ravel() for image in [row["elevation_embedding"], *steps]])
+    every = [row["elevation_embedding"], *steps]
+    return np.concatenate([ZEROS if image is None else np.vstack(image).ravel() for image in every])
 
 
 features = np.vstack([flatten(row) for _, row in frame.iterrows()])  # [samples, 19968]

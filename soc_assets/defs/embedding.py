@@ -1,21 +1,22 @@
 """The asset `embeddings`: one partition per batch of samples, one Parquet file each, cached by digest."""
 
 from collections.abc import Callable
-from functools import cache
+from threading import Lock
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from soc_assets import progress
 from soc_assets.defs.partitions import BATCH, BATCHES_PER_RUN
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding import batch as batches
 from soc_assets.embedding import spec as specs
-from soc_assets.embedding.encode import Encoder, load_encoder
+from soc_assets.embedding.embed import Embedder
+from soc_assets.embedding.encode import load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.manifest import write_manifest
-from soc_assets.embedding.tiles import TileReader
-from soc_assets.errors import SocError
+from soc_assets.embedding.write import Failed, write_batches
 from soc_assets.project import Project
 
 
@@ -61,46 +62,38 @@ def _write_all(
     context: dg.AssetExecutionContext, project: Project, inputs: EmbeddingInputs, keys: list[str]
 ) -> tuple[list[batches.Written], list[str]]:
     """Bring the batches up to date; a batch that fails is set aside and the rest goes on."""
-    batches.write_empty(inputs.folder)
-    for words in specs.drift(inputs.spec, _catalog(project)):
-        context.log.warning(
-            f"The rasters have drifted from the spec's frozen statistics: {words}. `soc refit` makes a new."
-        )
-    reader = TileReader(inputs.atlas.grid, project.settings.embedding.cache_mb)
-    encoder = _encoder_once(context, project, inputs)
+    for words in specs.drift(inputs.spec, pd.read_parquet(project.catalog)):
+        context.log.warning(f"The rasters have drifted from the spec's frozen statistics: {words}; see `soc refit`.")
     done, failed = [], []
-    for number, key in enumerate(keys, start=1):
-        try:
-            batch = inputs.batch(key)
-            written = batches.write(batch, inputs.folder, inputs.spec, inputs.atlas, reader, encoder)
-        except (SocError, OSError) as error:
-            failed.append(f"{key}: {error}")
+    embedder = _embedder_once(context, project, inputs)
+    for number, result in enumerate(write_batches(inputs, keys, inputs.folder, embedder), start=1):
+        if isinstance(result, Failed):
+            failed.append(f"{result.key}: {result.error}")
             context.log.error(failed[-1])
             continue
-        done.append(written)
-        words = f"{key} {written.outcome}, {written.samples / max(written.seconds, 1e-9):.0f} samples/s"
+        done.append(result)
+        words = f"{result.key} {result.outcome}, {result.samples / max(result.seconds, 1e-9):.0f} samples/s"
         progress.emit("embeddings", number, len(keys), words)
-        context.log.info(f"batch {number} of {len(keys)}: {words}, {written.missing} images missing")
+        context.log.info(f"batch {number} of {len(keys)}: {words}, {result.missing} images missing")
     return done, failed
 
 
-def _encoder_once(
+def _embedder_once(
     context: dg.AssetExecutionContext, project: Project, inputs: EmbeddingInputs
-) -> Callable[[], Encoder]:
-    @cache
-    def load() -> Encoder:
-        settings = project.settings.embedding
-        encoder = load_encoder(inputs.spec, project.checkpoint, settings.drop_path, settings.device)
-        context.log.info(f"weights: {encoder.weights.label}, on {encoder.device}")
-        return encoder
+) -> Callable[[], Embedder]:
+    """Loads the weights at the first call, from whichever thread, and keeps them for the run."""
+    lock, settings = Lock(), project.settings.embedding
+    loaded: list[Embedder] = []
+
+    def load() -> Embedder:
+        with lock:
+            if not loaded:
+                encoder = load_encoder(inputs.spec, project.checkpoint, settings.drop_path, settings.device)
+                loaded.append(Embedder(inputs.spec, inputs.atlas, encoder, settings.cache_mb))
+                context.log.info(f"weights: {encoder.weights.label}, on {encoder.device}")
+            return loaded[0]
 
     return load
-
-
-def _catalog(project: Project):
-    import pandas as pd
-
-    return pd.read_parquet(project.catalog)
 
 
 def _report(context: dg.AssetExecutionContext, written: batches.Written, spec: specs.Spec, failed: bool) -> None:

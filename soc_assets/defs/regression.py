@@ -62,7 +62,7 @@ def _train(context: dg.AssetExecutionContext, project: Project, tracking: Mlflow
     table = load_features(project.database)
     params = {"training": settings.training.model_dump(), "balance": settings.sampling.balance}
     tags = {"soc.features": info["inputs"], "soc.spec": info["spec"], "soc.weights": info["weights"]}
-    with tracking.run("mlp_model", inputs, params, {**tags, "dagster.run_id": context.run_id}) as run:
+    with tracking.run("mlp_model", inputs, params, {**tags, "dagster.run_id": context.run.run_id}) as run:
         fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(context, run))
         evaluation = evaluate_fit(fit, table)
         return run.log_fit(fit, evaluation, _figures(fit, evaluation, table), table.matrix[:2])

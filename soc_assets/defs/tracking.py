@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DIGEST_TAG = "soc.inputs_digest"
 _HOST_TAG, _PROCESS_TAG, _ERROR_TAG = "soc.host", "soc.process", "soc.error"
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI then shows runs, not chats
 _LONGEST_PARAM = 6000  # characters, MLflow's limit
 _PARAMS_PER_BATCH = 100  # MLflow's limit
 
@@ -116,7 +117,7 @@ class MlflowTracking(dg.ConfigurableResource):
         if experiment is None:
             artifacts = (self._database.parent / "artifacts").as_uri()
             try:
-                return client.create_experiment(self.experiment, artifact_location=artifacts)
+                return client.create_experiment(self.experiment, tags=_EXPERIMENT_TAGS, artifact_location=artifacts)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise

@@ -11,23 +11,24 @@ import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets import __version__, digest, files
 from soc_assets.embedding.atlas import Atlas
+from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import Encoder
 from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, to_table
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.steps import groups, steps_of
-from soc_assets.embedding.tiles import TileReader
-from soc_assets.embedding.windows import corners, cut_windows
+from soc_assets.embedding.steps import groups, step_numbers
+from soc_assets.embedding.windows import corners
 from soc_assets.errors import SocWarning
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
+PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "use_dictionary": False}
 PLACE = ["sample_id", "longitude", "latitude", "year", "season_year", "season"]
 
 
@@ -71,9 +72,9 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch
     rows, columns = corners(samples, atlas.grid, size, spec.choices["anchor"])
     rasters: dict[str, str | None] = {}
     for slot in spec.slots:
-        for step, positions in groups(steps_of(slot, samples, spec.choices["first_lag"])):
+        for step, positions in groups(step_numbers(slot, samples, spec.choices["first_lag"]), slot.band.kind):
             sheet = atlas.sheets.get((slot.band.name, step))
-            touched = sheet is not None and sheet.touches(rows[positions], columns[positions], size)
+            touched = sheet is not None and sheet.source.touches(rows[positions], columns[positions], size).any()
             name = step.key(slot.band.name)
             rasters[name] = sheet.digest if sheet is not None and touched else rasters.get(name)
     place = samples[PLACE].astype(object).where(samples[PLACE].notna(), None).to_dict("split", index=False)["data"]
@@ -95,18 +96,14 @@ def state(batch: Batch, folder: Path) -> str:
     return "fresh" if stored.get("soc.labels") == batch.labels else "relabel"
 
 
-def write(
-    batch: Batch, folder: Path, spec: Spec, atlas: Atlas, reader: TileReader, encoder: Callable[[], Encoder]
-) -> Written:
+def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedder]) -> Written:
     """Bring a batch's file up to date, doing no more than is needed.
 
     Args:
         batch: from `describe`.
         folder: of the spec.
         spec: the frozen spec.
-        atlas: rasters by band and step.
-        reader: tiles of rasters, shared by the batches of a run.
-        encoder: gives the loaded encoder; called only if something must be embedded.
+        embedder: gives the embedder with its weights; called only if something must be embedded.
     """
     start = time.perf_counter()
     path, outcome = batch.path(folder), state(batch, folder)
@@ -114,7 +111,7 @@ def write(
     if outcome == "relabel":
         _relabel(batch, path)
     elif outcome in ("missing", "stale"):
-        images, missing = _embed(batch, path, spec, atlas, reader, encoder())
+        images, missing = _embed(batch, path, spec, embedder())
         for old in folder.glob(f"{batch.key}_size_*.parquet"):
             if old != path:
                 old.unlink()
@@ -133,46 +130,20 @@ def write_empty(folder: Path) -> Path:
     return path
 
 
-def _embed(batch: Batch, path: Path, spec: Spec, atlas: Atlas, reader: TileReader, encoder: Encoder) -> tuple[int, int]:
-    start, before, missing = time.perf_counter(), encoder.images_embedded, 0
-    schema = SCHEMA.with_metadata(_metadata(batch, spec, encoder))
-    per_sample = spec.n_features * 4
-    at_once = max(1, _CHUNK_BYTES // per_sample)
-    with (
-        files.replacing(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=False) as writer,
-    ):
+def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> tuple[int, int]:
+    start, images, missing = time.perf_counter(), 0, 0
+    schema = SCHEMA.with_metadata(_metadata(batch, spec, embedder.encoder))
+    at_once = max(1, _CHUNK_BYTES // (spec.n_features * 4))
+    with files.replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **PARQUET_OPTIONS) as writer:
         for first in range(0, max(len(batch.samples), 1), at_once):
-            table, absent = _chunk(batch.samples.iloc[first : first + at_once], spec, atlas, reader, encoder)
-            writer.write_table(table.cast(schema))
-            missing += absent
+            samples = batch.samples.iloc[first : first + at_once]
+            embedded = embedder(samples)
+            writer.write_table(to_table(samples, spec, embedded).cast(schema))
+            missing += int(embedded.missing.sum())
+            images += int((~embedded.missing).sum())
         seconds = time.perf_counter() - start
         writer.add_key_value_metadata({"soc.missing_images": str(missing), "soc.seconds": f"{seconds:.3f}"})
-    return encoder.images_embedded - before, missing
-
-
-def _chunk(
-    samples: pd.DataFrame, spec: Spec, atlas: Atlas, reader: TileReader, encoder: Encoder
-) -> tuple[pa.Table, int]:
-    n, slots = len(samples), spec.slots
-    rows, columns = corners(samples, atlas.grid, spec.choices["image_size"], spec.choices["anchor"])
-    vectors = np.zeros((n, len(slots), *spec.shape), np.float32)
-    missing, valid = np.ones((n, len(slots)), bool), np.zeros((n, len(slots)), np.float32)
-    steps = [steps_of(slot, samples, spec.choices["first_lag"]) for slot in slots]
-    for band in dict.fromkeys(slot.band.name for slot in slots):
-        of_band = [index for index, slot in enumerate(slots) if slot.band.name == band]
-        flat = [step for index in of_band for step in steps[index]]  # a step is read once for all its lags
-        for step, positions in groups(flat):
-            lag, sample = np.divmod(positions, n)
-            slot = np.array(of_band)[lag]
-            sheet = atlas.sheets.get((band, step))
-            cut = cut_windows(reader, sheet.source if sheet else None, rows[sample], columns[sample], band, spec)
-            embedded = encoder(cut.images)
-            there = cut.image_of >= 0
-            vectors[sample[there], slot[there]] = embedded[cut.image_of[there]]
-            missing[sample, slot], valid[sample, slot] = ~there, cut.valid_fraction
-    keys = [[step.key(slot.band.name) for step in steps[index]] for index, slot in enumerate(slots)]
-    return to_table(samples, spec, keys, vectors, missing, valid), int(missing.sum())
+    return images, missing
 
 
 def _metadata(batch: Batch, spec: Spec, encoder: Encoder) -> dict[str, str]:
@@ -198,4 +169,4 @@ def _relabel(batch: Batch, path: Path) -> None:
         table = table.set_column(position, field, pa.array(order[name].to_numpy(), field.type, from_pandas=True))
     metadata = {**files.read_metadata(path), "soc.labels": batch.labels}
     with files.replacing(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, **PARQUET_OPTIONS)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from soc_assets.embedding.embed import Embedded
 from soc_assets.embedding.spec import Spec
 
 TOKENS = pa.list_(pa.list_(pa.float32()))
@@ -36,24 +37,9 @@ SCHEMA = pa.schema(
 LABELS = ("organic_carbon", "location_id", "source")  # columns that may change without touching an embedding
 
 
-def to_table(
-    samples: pd.DataFrame,
-    spec: Spec,
-    keys: list[list[str]],
-    vectors: np.ndarray,
-    missing: np.ndarray,
-    valid: np.ndarray,
-) -> pa.Table:
-    """One row per sample.
-
-    Args:
-        samples: [n] rows with the identity columns.
-        spec: gives the slots: the reference band, further static bands, then band by band, most recent first.
-        keys: per slot, the key of each sample (`LAI_2012`).
-        vectors: [n, slots, rows, width] float32.
-        missing: [n, slots], True where the raster is missing or too little of the window is valid.
-        valid: [n, slots] share of valid pixels.
-    """
+def to_table(samples: pd.DataFrame, spec: Spec, embedded: Embedded) -> pa.Table:
+    """One row per sample, from its identity columns and its embeddings."""
+    keys, vectors, missing, valid = embedded.keys, embedded.vectors, embedded.missing, embedded.valid
     statics = sum(slot.lag is None for slot in spec.slots)
     every = (
         np.array(keys, dtype=object).T.reshape(len(samples), -1) if len(samples) else np.empty((0, len(keys)), object)

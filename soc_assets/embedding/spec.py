@@ -32,6 +32,12 @@ class Statistics:
     mean: float
     std: float
 
+    def apply(self, relative: np.ndarray, normalise: str) -> np.ndarray:
+        """Values relative to the mean, standardised (`band`) or put back as they were (`none`)."""
+        if normalise == "none":
+            return relative + np.float32(self.mean)
+        return relative * np.float32(1 / self.std if self.std > 0 else 1)
+
 
 @dataclass(frozen=True)
 class Spec:

@@ -40,8 +40,8 @@ def slots(bands: tuple[Band, ...], reference: str, time_before: int) -> list[Slo
     return [Slot(band, None) for band in static] + [Slot(band, lag) for band in timed for lag in range(time_before)]
 
 
-def steps_of(slot: Slot, samples: pd.DataFrame, first_lag: int) -> list[Step]:
-    """The step that each sample reads in this slot.
+def step_numbers(slot: Slot, samples: pd.DataFrame, first_lag: int) -> np.ndarray:
+    """The step [n] that each sample reads in this slot: a year, four times a year plus the season, or 0 if static.
 
     Args:
         slot: band and lag.
@@ -49,21 +49,30 @@ def steps_of(slot: Slot, samples: pd.DataFrame, first_lag: int) -> list[Step]:
         first_lag: steps between sampling and lag 0.
     """
     if slot.lag is None:
-        return [Step()] * len(samples)
+        return np.zeros(len(samples), np.int64)
     back = first_lag + slot.lag
     if slot.band.kind == "yearly":
-        return [Step(int(year) - back) for year in samples["year"]]
+        return samples["year"].to_numpy(np.int64) - back
     order = {season: index for index, season in enumerate(SEASONS)}
-    count = (
-        samples["season_year"].to_numpy(np.int64) * 4 + np.array([order[season] for season in samples["season"]]) - back
-    )
-    return [Step(int(number // 4), SEASONS[number % 4]) for number in count]
+    seasons = np.array([order[season] for season in samples["season"]], np.int64)
+    return samples["season_year"].to_numpy(np.int64) * 4 + seasons - back
 
 
-def groups(steps: list[Step]) -> Iterator[tuple[Step, np.ndarray]]:
+def step_of(number: int, kind: str) -> Step:
+    """The step that a number of `step_numbers` stands for."""
+    if kind == "static":
+        return Step()
+    return Step(number) if kind == "yearly" else Step(number // 4, SEASONS[number % 4])
+
+
+def groups(numbers: np.ndarray, kind: str) -> Iterator[tuple[Step, np.ndarray]]:
     """Each distinct step with the positions of the samples that read it."""
-    if not steps:
-        return
-    codes, distinct = pd.factorize(np.array(steps, dtype=object))
-    for code, step in enumerate(distinct):
-        yield step, np.flatnonzero(codes == code)
+    distinct, member_of = np.unique(numbers, return_inverse=True)
+    for index, number in enumerate(distinct.tolist()):
+        yield step_of(number, kind), np.flatnonzero(member_of == index)
+
+
+def keys_of(slot: Slot, numbers: np.ndarray) -> list[str]:
+    """The key [n] of each sample in this slot (`LAI_2012`)."""
+    words = {int(number): step_of(int(number), slot.band.kind).key(slot.band.name) for number in np.unique(numbers)}
+    return [words[number] for number in numbers.tolist()]

@@ -4,8 +4,7 @@ A raster is brought to the grid in fixed tiles, so that a pixel's value does not
 every block is read once while it is in the cache, and memory stays below the cache's limit however large the raster.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -19,30 +18,42 @@ from rasterio.warp import reproject
 from rasterio.warp import transform as transform_coordinates
 from rasterio.windows import Window
 
-from soc_assets.ingest.grid import Grid
+from soc_assets.embedding.cache import Cache
+from soc_assets.ingest.grid import Box, Grid
 from soc_assets.ingest.raster_io import open_raster, read_values
 
-TILE = 256  # pixels of the reference grid along a tile's edge
+_Opened = Callable[[], DatasetReader]
+TILE = 512  # pixels of the reference grid along a tile's edge
+REACH = 4  # pixels beyond its edge to which a raster can matter, by the resampling kernel
 _MARGIN = 4  # source pixels read beyond a tile, times the resolution ratio: what the resampling kernel reaches for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
-    """One raster: file, how it is resampled, and values that mean "no data"."""
+    """One raster: file, how it is resampled, values that mean "no data", and its place on the grid.
+
+    `box` is top, left, bottom, right in pixels of the grid: nothing is read where it does not reach.
+    """
 
     path: Path
     resampling: str = "bilinear"
     fill_values: tuple[float, ...] = ()
+    box: Box = (-np.inf, -np.inf, np.inf, np.inf)
+
+    def touches(self, rows: np.ndarray | int, columns: np.ndarray | int, size: int) -> np.ndarray:
+        """Whether parts of `size` pixels that begin at (rows, columns) overlap the raster, or almost."""
+        top, left, bottom, right = self.box
+        first, second = np.asarray(rows), np.asarray(columns)
+        inside = (first < bottom + REACH) & (first + size > top - REACH)
+        return inside & (second < right + REACH) & (second + size > left - REACH)
 
 
 class TileReader:
-    """Reads tiles [TILE, TILE] float32 of rasters on a grid, NaN where there is no valid pixel."""
+    """Reads tiles [TILE, TILE] float32 of rasters on a grid, NaN where there is no value; threads may share it."""
 
     def __init__(self, grid: Grid, cache_mb: int) -> None:
         self._grid = grid
-        self._capacity = max(4, cache_mb * 2**20 // (TILE * TILE * 4))
-        self._tiles: OrderedDict[tuple[Source, int, int], np.ndarray] = OrderedDict()
-        self.tiles_read = 0
+        self._tiles: Cache[np.ndarray] = Cache(cache_mb * 2**20)
 
     def windows(self, source: Source, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
         """Windows [n, size, size] whose first pixels are (rows, columns) [n] of the grid; NaN beyond the raster."""
@@ -56,17 +67,30 @@ class TileReader:
                         _copy_overlap(tile, i * TILE - top, j * TILE - left, result[index])
         return result
 
-    def _tile(self, source: Source, opened: Callable[[], DatasetReader], i: int, j: int) -> np.ndarray:
-        key = (source, i, j)
-        if key in self._tiles:
-            self._tiles.move_to_end(key)
-            return self._tiles[key]
-        tile = read_tile(opened(), source, self._grid, _window(i * TILE, j * TILE, TILE, TILE))
-        self.tiles_read += 1
-        self._tiles[key] = tile
-        while len(self._tiles) > self._capacity:
-            self._tiles.popitem(last=False)
-        return tile
+    def region(self, source: Source, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Any part [height, width] float32 of a raster on the grid; NaN beyond it. The result is the caller's own."""
+        result = np.full((height, width), np.nan, np.float32)
+        with ExitStack() as stack:
+            opened = cache(lambda: stack.enter_context(open_raster(source.path)))
+            self._fill(source, opened, top, left, result)
+        return result
+
+    def _fill(self, source: Source, opened: _Opened, top: int, left: int, result: np.ndarray) -> None:
+        """Copy into `result` [h, w], which begins at (top, left), what there is of the raster."""
+        height, width = result.shape
+        for i in range(top // TILE, (top + height - 1) // TILE + 1):
+            for j in range(left // TILE, (left + width - 1) // TILE + 1):
+                if source.touches(i * TILE, j * TILE, TILE):
+                    _copy_overlap(self._tile(source, opened, i, j), i * TILE - top, j * TILE - left, result)
+
+    def _tile(self, source: Source, opened: _Opened, i: int, j: int) -> np.ndarray:
+        window = _window(i * TILE, j * TILE, TILE, TILE)
+        return self._tiles.get((source, i, j), lambda: read_tile(opened(), source, self._grid, window))
+
+    @property
+    def tiles_read(self) -> int:
+        """How many tiles were read from rasters so far."""
+        return self._tiles.made
 
 
 def read_tile(dataset: DatasetReader, source: Source, grid: Grid, window: Window) -> np.ndarray:
@@ -77,14 +101,26 @@ def read_tile(dataset: DatasetReader, source: Source, grid: Grid, window: Window
     if offset is not None:
         row, column = offset
         return read_values(dataset, _window(row, column, height, width), source.fill_values)
-    result = np.full((height, width), np.nan, np.float32)
-    part = _source_window(dataset, grid, transform, height, width)
+    return _warp(dataset, source, grid, window)
+
+
+def _warp(dataset: DatasetReader, source: Source, grid: Grid, window: Window) -> np.ndarray:
+    """Resample the part of the window that the raster covers."""
+    result = np.full((int(window.height), int(window.width)), np.nan, np.float32)
+    box = source.box
+    offsets = np.array([window.row_off, window.col_off] * 2)
+    low, high = np.array([0, 0]), np.array(result.shape)
+    top, left = np.clip(np.floor(box[:2] - offsets[:2]) - REACH, low, high).astype(int)
+    bottom, right = np.clip(np.ceil(box[2:] - offsets[2:]) + REACH, low, high).astype(int)
+    covered = result[top:bottom, left:right]
+    transform = grid.transform * Affine.translation(window.col_off + left, window.row_off + top)
+    part = _source_window(dataset, grid, transform, *covered.shape) if covered.size else None
     if part is None:
         return result
-    values = read_values(dataset, part, source.fill_values)
+    warped = np.full(covered.shape, np.nan, np.float32)
     reproject(
-        values,
-        result,
+        read_values(dataset, part, source.fill_values),
+        warped,
         src_transform=dataset.transform * Affine.translation(part.col_off, part.row_off),
         src_crs=dataset.crs,
         src_nodata=np.nan,
@@ -93,6 +129,7 @@ def read_tile(dataset: DatasetReader, source: Source, grid: Grid, window: Window
         dst_nodata=np.nan,
         resampling=Resampling[source.resampling],
     )
+    result[top:bottom, left:right] = warped
     return result
 
 
@@ -134,9 +171,16 @@ def _window(row: int, column: int, height: int, width: int) -> Window:
     return Window.from_slices((row, row + height), (column, column + width), boundless=True)
 
 
+def grouped_by_tile(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """Tiles (i, j) in which pixels (rows, columns) [n] lie, each with the positions of its pixels."""
+    tiles, member_of = np.unique(np.column_stack([rows // TILE, columns // TILE]), axis=0, return_inverse=True)
+    for number, (i, j) in enumerate(tiles.tolist()):
+        yield (i, j), np.flatnonzero(member_of.ravel() == number)
+
+
 def _copy_overlap(tile: np.ndarray, top: int, left: int, window: np.ndarray) -> None:
     """Copy a tile that begins at (top, left) of the window into it, where they overlap."""
-    size = len(window)
-    r0, r1 = max(top, 0), min(top + TILE, size)
-    c0, c1 = max(left, 0), min(left + TILE, size)
+    height, width = window.shape
+    r0, r1 = max(top, 0), min(top + TILE, height)
+    c0, c1 = max(left, 0), min(left + TILE, width)
     window[r0:r1, c0:c1] = tile[r0 - top : r1 - top, c0 - left : c1 - left]

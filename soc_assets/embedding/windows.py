@@ -37,13 +37,9 @@ def corners(samples: pd.DataFrame, grid: Grid, image_size: int, anchor: str) -> 
 
 
 def cut_windows(
-    reader: TileReader, source: Source | None, rows: np.ndarray, columns: np.ndarray, band: str, spec: Spec
+    reader: TileReader, source: Source, rows: np.ndarray, columns: np.ndarray, band: str, spec: Spec
 ) -> Windows:
-    """Windows that begin at (rows, columns) [n]; equal windows are read once; without a raster all are missing."""
-    if source is None:
-        size = spec.choices["image_size"]
-        nothing = np.empty((0, size, size), np.float32)
-        return Windows(nothing, np.full(len(rows), -1), np.zeros(len(rows), np.float32))
+    """Windows that begin at (rows, columns) [n]; equal windows are read and embedded once."""
     places, place_of = np.unique(np.column_stack([rows, columns]), axis=0, return_inverse=True)
     images = reader.windows(source, places[:, 0], places[:, 1], spec.choices["image_size"])
     valid = np.isfinite(images)
@@ -56,7 +52,5 @@ def cut_windows(
 
 def _normalise(images: np.ndarray, valid: np.ndarray, band: str, spec: Spec) -> np.ndarray:
     statistics = spec.statistics[band]
-    if spec.choices["normalise"] == "none":
-        return np.where(valid, images, np.float32(statistics.mean))
-    scale = np.float32(1 / statistics.std) if statistics.std > 0 else np.float32(1)
-    return np.where(valid, (images - np.float32(statistics.mean)) * scale, np.float32(0))
+    relative = np.where(valid, images - np.float32(statistics.mean), np.float32(0))
+    return statistics.apply(relative, spec.choices["normalise"])

@@ -4,6 +4,7 @@ The file is written beside its place and renamed over it, and is never held open
 in views are absolute, so that it opens from any folder; memory limits are the reader's to set.
 """
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import duckdb
 
 from soc_assets import files
 from soc_assets.embedding.spec import Spec
+from soc_assets.errors import SocWarning
 from soc_assets.features.vector import Segment, missing_sql, segments, vector_sql
 from soc_assets.settings import Features, Study
 
@@ -59,11 +61,15 @@ def build_database(
 
 
 def read_info(database: Path) -> dict[str, str]:
-    """The key-value pairs of build_info; empty without a database."""
+    """The key-value pairs of build_info; empty without a database, or with one that is damaged."""
     if not database.is_file():
         return {}
-    with duckdb.connect(database, read_only=True) as connection:
-        return dict(connection.execute("SELECT key, value FROM build_info").fetchall())
+    try:
+        with duckdb.connect(database, read_only=True) as connection:
+            return dict(connection.execute("SELECT key, value FROM build_info").fetchall())
+    except (duckdb.IOException, duckdb.CatalogException, duckdb.SerializationException) as error:
+        warnings.warn(f"{database} is damaged ({error}): it is built anew.", SocWarning, stacklevel=2)
+        return {}
 
 
 def summary(database: Path) -> dict[str, int]:

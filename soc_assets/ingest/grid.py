@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 from rasterio.warp import transform as transform_coordinates
 
+Box = tuple[float, float, float, float]  # top, left, bottom, right in pixels of a grid
 WGS84 = CRS.from_epsg(4326)
 
 
@@ -60,6 +61,20 @@ class Grid:
             np.where(finite, np.floor(np.where(finite, value, 0)), far).astype(np.int64) for value in (rows, columns)
         ]
         return floor[0], floor[1]
+
+    def box_of(self, crs: CRS, transform: Affine, height: int, width: int) -> Box:
+        """Top, left, bottom and right, in pixels of this grid, of a raster in any CRS; infinite if it has no place."""
+        along = np.linspace(0, 1, 21)
+        x, y = (values.ravel() * size for values, size in zip(np.meshgrid(along, along), (width, height), strict=True))
+        xs, ys = transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
+        if crs != self.crs:
+            moved = transform_coordinates(crs, self.crs, xs.tolist(), ys.tolist())
+            xs, ys = np.asarray(moved[0]), np.asarray(moved[1])
+        inverse = ~self.transform
+        columns, rows = inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
+        if not (np.isfinite(rows) & np.isfinite(columns)).all():
+            return (-np.inf, -np.inf, np.inf, np.inf)  # partly outside this CRS: counts as lying everywhere
+        return float(rows.min()), float(columns.min()), float(rows.max()), float(columns.max())
 
     def contains(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Whether pixels [n] lie inside the grid."""

@@ -54,7 +54,7 @@ def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFram
         SoilError: the folder is missing, holds no table or no usable one, or a mapped column is in no file.
     """
     tables, headers, refused = [], [], []
-    for path in _files(folder):
+    for path in find_tables(folder):
         try:
             sheets = _sheets(path)
         except SoilError as error:
@@ -74,7 +74,12 @@ def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFram
     return tables, pd.DataFrame(refused, columns=["file", "row", "source", "reason", "detail"])
 
 
-def _files(folder: Path) -> list[Path]:
+def find_tables(folder: Path) -> list[Path]:
+    """The soil tables of a folder by name, unreadable formats included; hidden and temporary files are not tables.
+
+    Raises:
+        SoilError: the folder is missing or holds no table.
+    """
     if not folder.is_dir():
         raise SoilError(
             f"The folder of soil tables {folder} does not exist. Create it, or set [paths] soil in soc.toml; "

@@ -13,10 +13,13 @@ from rasterio.transform import from_origin
 
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.batch import describe, state, write
+from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import load_encoder
 from soc_assets.embedding.network import to_patches
 from soc_assets.embedding.spec import choices_of, drift, find_spec, freeze
+from soc_assets.embedding.steps import Step
 from soc_assets.embedding.tiles import TileReader
+from soc_assets.embedding.windows import corners, cut_windows
 from soc_assets.errors import SocWarning
 from soc_assets.files import read_metadata
 from soc_assets.settings import Band, Embedding
@@ -45,10 +48,8 @@ class World:
         return describe("batch_0001", self.samples, self.spec, self.atlas)
 
     def write(self):
-        encoder = load_encoder(self.spec, None, 0.1, "cpu")
-        written = write(
-            self.batch(), self.home, self.spec, self.atlas, TileReader(self.atlas.grid, 64), lambda: encoder
-        )
+        embedder = Embedder(self.spec, self.atlas, load_encoder(self.spec, None, 0.1, "cpu"), 64)
+        written = write(self.batch(), self.home, self.spec, lambda: embedder)
         return written, pd.read_parquet(written.path)
 
 
@@ -77,7 +78,7 @@ def test_vectors_are_the_mean_tokens_of_the_normalised_windows(world):
     _, frame = world.write()
     network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
     statistics = world.spec.statistics["LAI"]
-    sheet = world.atlas.sheets["LAI", _step(2019)]
+    sheet = world.atlas.sheets["LAI", Step(2019)]
     pixels = TileReader(world.atlas.grid, 64).windows(sheet.source, np.array([12]), np.array([12]), 16)
     image = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
     frames = image.unsqueeze(1).expand(-1, 12, -1, -1)
@@ -97,13 +98,16 @@ def test_vectors_are_the_mean_tokens_of_the_normalised_windows(world):
 )
 def test_poolings_agree_with_the_tokens_themselves(tmp_path, options, shape):
     world = World(tmp_path, **options)
-    images = np.random.default_rng(1).normal(size=(3, 16, 16)).astype(np.float32)
-    encoder = load_encoder(world.spec, None, 0, "cpu")
-    tokens = encoder.weights.encoder.patch_embed.expanded(to_patches(torch.from_numpy(images))).numpy()
-    expected = np.stack([tokens[:, part].mean(axis=1) for part in world.spec.parts], axis=1).reshape(3, *shape)
-    assert_allclose(encoder(images), expected, atol=1e-5)
     _, frame = world.write()
-    assert np.vstack(frame["elevation_embedding"][0]).shape == shape
+    network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
+    rows, columns = corners(world.samples, world.atlas.grid, 16, world.spec.choices["anchor"])
+    sheet = world.atlas.sheets["LAI", Step(2020)]
+    cut = cut_windows(TileReader(world.atlas.grid, 64), sheet.source, rows[:3], columns[:3], "LAI", world.spec)
+    tokens = network.patch_embed.expanded(to_patches(torch.from_numpy(cut.images))).numpy()
+    expected = np.stack([tokens[:, part].mean(axis=1) for part in world.spec.parts], axis=1).reshape(-1, *shape)
+    for sample in (0, 2):  # of 2020
+        stored = np.vstack(dict(frame["channel_time_embeddings"][sample])["LAI_2020"])
+        assert_allclose(stored, expected[sample], atol=1e-5)
 
 
 def test_encoder_stage_pools_the_normalised_tokens(tmp_path, monkeypatch):
@@ -116,7 +120,7 @@ def test_encoder_stage_pools_the_normalised_tokens(tmp_path, monkeypatch):
     encoder = load_encoder(world.spec, None, 0, "cpu")
     tokens = encoder.weights.encoder.encode(torch.from_numpy(images)).numpy()
     expected = np.concatenate([tokens.mean(axis=1), tokens[:, [0, 1, 2, 3]].mean(axis=1)], axis=1)
-    assert_allclose(encoder(images)[:, 0], expected, rtol=1e-4, atol=1e-5)
+    assert_allclose(encoder.images(images)[:, 0], expected, rtol=1e-4, atol=1e-5)
     assert world.write()[0].images == 3 + 3 * 3  # the fourth sample stands in a corner
 
 
@@ -265,9 +269,3 @@ def test_arrow_types_are_the_contract(world):
         "map<string, list<element: list<element: float>>"
     )
     assert str(schema.field("valid_fraction").type).startswith("map<string, float")
-
-
-def _step(year):
-    from soc_assets.embedding.steps import Step
-
-    return Step(year)

@@ -1,0 +1,51 @@
+"""Many batches in one go: some are computed while others are written, and one that fails does not stop the rest."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from soc_assets.embedding import batch as batches
+from soc_assets.embedding.batch import Written
+from soc_assets.embedding.embed import Embedder
+from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.errors import SocError
+
+_MOST_AT_ONCE = 4  # batches under way, for memory's sake
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A batch that could not be brought up to date."""
+
+    key: str
+    error: Exception
+
+
+def write_batches(
+    inputs: EmbeddingInputs, keys: Sequence[str], folder: Path, embedder: Callable[[], Embedder]
+) -> Iterator[Written | Failed]:
+    """Bring batches up to date, doing no more than is needed.
+
+    Args:
+        inputs: what they are made from.
+        keys: of the batches.
+        folder: of the spec.
+        embedder: gives the embedder with its weights, from any thread; called only if something must be embedded.
+
+    Yields:
+        What became of each batch, in order. An error of its data or its file is a `Failed`, not an exception.
+    """
+    batches.write_empty(folder)
+
+    def bring_up_to_date(key: str) -> Written | Failed:
+        try:
+            return batches.write(inputs.batch(key), folder, inputs.spec, embedder)
+        except (SocError, OSError, pa.ArrowException) as error:
+            return Failed(key, error)
+
+    with ThreadPoolExecutor(min(_MOST_AT_ONCE, len(os.sched_getaffinity(0)))) as pool:
+        yield from pool.map(bring_up_to_date, keys)

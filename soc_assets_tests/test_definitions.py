@@ -1,0 +1,136 @@
+"""What Dagster loads: names, groups and partitions of the contract, quickly, and the stages without Dagster."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import soc_assets
+from soc_assets.definitions import build_definitions, defs
+from soc_assets.defs.resources import ProjectResource
+from soc_assets.freshness import ASSETS
+from soc_assets.runner import JOB_OF
+
+PACKAGE = Path(soc_assets.__file__).parent
+REPOSITORY = PACKAGE.parent
+STAGES = ("ingest", "sampling", "embedding", "features", "regression")
+HEAVY = ("torch", "torchvision", "timm", "mlflow", "ray", "matplotlib", "sklearn", "scipy")
+GROUPS = {
+    "raster_catalog": "ingest",
+    "soil_samples": "ingest",
+    "balanced_samples": "sampling",
+    "embeddings": "embedding",
+    "features": "features",
+    "mlp_model": "regression",
+}
+UPSTREAM = {
+    "raster_catalog": set(),
+    "soil_samples": {"raster_catalog"},
+    "balanced_samples": {"raster_catalog", "soil_samples"},
+    "embeddings": {"raster_catalog", "balanced_samples"},
+    "features": {"embeddings", "balanced_samples"},
+    "mlp_model": {"features"},
+}
+
+
+def specs() -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+@pytest.mark.parametrize("module", ["soc_assets.definitions", "soc_assets.cli", "soc_assets.runner"])
+def test_loading_imports_nothing_heavy_and_opens_no_file_of_the_project(module, tmp_path):
+    code = f"import sys, json, {module}; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_command_line_does_not_wait_for_dagster(tmp_path):
+    code = "import sys, soc_assets.cli, soc_assets.runner; print('dagster' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_definitions_can_be_loaded_whole():
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_assets_have_the_names_groups_and_dependencies_of_the_contract():
+    found = specs()
+    assert {name: spec.group_name for name, spec in found.items()} == GROUPS
+    upstream = {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in found.items()}
+    assert upstream == UPSTREAM
+    assert tuple(sorted(found, key=ASSETS.index)) == ASSETS
+
+
+def test_embeddings_alone_are_partitioned_by_batch():
+    partitions = {name: spec.partitions_def for name, spec in specs().items()}
+    batch = partitions.pop("embeddings")
+    assert isinstance(batch, dg.DynamicPartitionsDefinition)
+    assert batch.name == "batch"
+    assert set(partitions.values()) == {None}
+
+
+def test_every_asset_says_what_it_makes_and_has_a_code_version():
+    for name, spec in specs().items():
+        assert spec.description and len(spec.description) > 60, name
+        assert spec.code_version, name
+        assert spec.kinds, name
+
+
+def test_jobs_cover_every_asset_once():
+    selected = {
+        name: {node.name for node in defs.resolve_job_def(name).graph.nodes} for name in ("prepare", "embed", "learn")
+    }
+    assert selected == {job: {asset for asset in ASSETS if JOB_OF[asset] == job} for job in selected}
+
+
+def test_each_asset_lives_in_the_module_of_its_group():
+    for name, group in GROUPS.items():
+        tree = ast.parse((PACKAGE / f"defs/{group}.py").read_text(encoding="utf-8"))
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_resources_can_be_overridden_by_keyword(tmp_path):
+    config = tmp_path / "soc.toml"
+    config.write_text("[study]\nmax_oc = 77")
+    built = build_definitions(project=ProjectResource(config=str(config)))
+    resource = (built.resources or {})["project"]
+    assert isinstance(resource, ProjectResource)
+    assert resource.load().settings.study.max_oc == 77
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level packages that a module imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stages_are_plain_python_that_knows_neither_dagster_nor_mlflow(stage):
+    modules = sorted((PACKAGE / stage).rglob("*.py"))
+    assert len(modules) > 2
+    for path in modules:
+        names = imported(path)
+        assert not {name for name in names if name.split(".")[0] in ("dagster", "mlflow")}, path
+        assert not {name for name in names if name.startswith(("soc_assets.defs", "soc_assets.definitions"))}, path
+
+
+def test_workspace_and_pyproject_name_the_same_code_location():
+    import tomllib
+
+    import yaml
+
+    tool = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["dagster"]
+    [workspace] = yaml.safe_load((REPOSITORY / "workspace.yaml").read_text())["load_from"]
+    assert workspace["python_module"]["module_name"] == tool["module_name"] == "soc_assets.definitions"
+    assert workspace["python_module"]["location_name"] == tool["code_location_name"]

@@ -1,0 +1,61 @@
+"""Nobody sees half a file."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from soc_assets import files
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_old_file_stays_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with files.replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.name.startswith(".")  # not found by a glob for data
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_folders_are_made_and_others_may_read(tmp_path):
+    path = tmp_path / "new/folder/a.txt"
+    files.write_text(path, "Böden")
+    assert path.read_text(encoding="utf-8") == "Böden"
+    assert path.stat().st_mode & 0o444 == 0o444
+
+
+def test_table_keeps_types_and_metadata(tmp_path):
+    frame = pd.DataFrame({"name": ["a", None], "n": pd.array([1, None], "Int32"), "x": [0.5, float("nan")]})
+    files.write_table(tmp_path / "t.parquet", frame, {"soc.inputs": "digest"})
+    stored = files.read_metadata(tmp_path / "t.parquet")
+    assert stored["soc.inputs"] == "digest"
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), frame, check_dtype=False)
+    assert pd.read_parquet(tmp_path / "t.parquet")["n"].dtype == "Int32"
+
+
+def test_file_that_is_not_there_has_no_metadata(tmp_path):
+    assert files.read_metadata(tmp_path / "none.parquet") == {}
+
+
+def test_json_is_indented_and_holds_what_was_given(tmp_path):
+    files.write_json(tmp_path / "a.json", {"path": tmp_path, "n": [1, 2]})
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text) == {"path": str(tmp_path), "n": [1, 2]}
+    assert text.endswith("}\n")
+    assert "\n  " in text

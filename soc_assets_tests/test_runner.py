@@ -1,0 +1,106 @@
+"""The three chained jobs: what is launched, where it stops, and how a failure is told."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from soc_assets import runner
+from soc_assets.defs.partitions import stretches
+from soc_assets_tests.small_project import SmallProject, write_project
+
+
+@pytest.fixture
+def bare(tmp_path) -> SmallProject:
+    """A project without a Dagster instance."""
+    return write_project(tmp_path / "project")
+
+
+def test_process_and_children_use_the_projects_settings_and_instance(bare):
+    runner.use_project(bare.project, bare.config)
+    assert os.environ["SOC_CONFIG"] == str(bare.config)
+    assert os.environ["DAGSTER_HOME"] == str(bare.root / ".dagster")
+    shipped = Path(runner.__file__).parents[1] / "dagster.yaml"
+    assert (bare.root / ".dagster/dagster.yaml").read_text() == shipped.read_text()
+    with dg.DagsterInstance.get() as instance:
+        assert instance.root_directory == str(bare.root / ".dagster")
+        assert instance.telemetry_enabled is False
+
+
+def test_instance_settings_of_the_user_are_kept(bare):
+    own = bare.root / ".dagster/dagster.yaml"
+    own.parent.mkdir()
+    own.write_text("telemetry:\n  enabled: false\n")
+    runner.use_project(bare.project, bare.config)
+    assert own.read_text() == "telemetry:\n  enabled: false\n"
+
+
+def test_instance_named_by_the_environment_is_used(bare, tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "elsewhere"))
+    bare.run("raster_catalog")
+    assert (tmp_path / "elsewhere/history").is_dir()
+    assert not (bare.root / ".dagster").exists()
+
+
+def test_jobs_are_announced_in_order_and_stop_at_the_asset_wanted(fresh):
+    announced = []
+    project = fresh.use()
+    outcome = runner.run(project, "soil_samples", announced.append)
+    assert (announced, outcome.launched) == (["prepare"], ["prepare"])
+    assert project.samples("samples").is_file()
+    assert not project.samples("balanced").exists()
+    assert [item.state for item in runner.assess(project)] == ["fresh", "fresh", "missing", *3 * ["missing"]]
+    outcome = runner.run(project, "embeddings", announced.append)
+    assert announced == ["prepare", "prepare", "embed"]
+    assert len(fresh.batch_files()) == 4
+    assert runner.run(project, "embeddings", announced.append) == runner.Outcome([], [])
+    assert not project.database.exists()
+    assert not project.mlruns.exists()
+
+
+def test_failure_stops_the_chain_and_is_the_users_words(fresh):
+    fresh.run("raster_catalog")
+    for path in (fresh.root / "data/soil").iterdir():
+        path.write_text("GPS_LONG,GPS_LAT\n1,2\n")
+    outcome = fresh.run()
+    assert outcome.launched == ["prepare"]
+    [words] = outcome.failures
+    assert words.startswith("soil_samples: No soil table in")
+    assert "no column for organic_carbon" in words
+    assert "Error" not in words
+    assert runner.failed_assets(fresh.project) >= {"soil_samples"}
+
+
+def test_error_that_is_nobodys_fault_keeps_its_kind_and_says_where_to_read_more(fresh, monkeypatch):
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr("soc_assets.defs.ingest.build_samples", broken)
+    [words] = fresh.run("soil_samples").failures
+    assert words == "soil_samples: ZeroDivisionError: a fault of ours (the Dagster UI has the traceback)"
+
+
+def test_failed_assets_are_those_whose_last_run_failed(fresh, monkeypatch):
+    fresh.use()
+    assert runner.failed_assets(fresh.project) == set()
+    with monkeypatch.context() as patch:
+        patch.setattr("soc_assets.defs.ingest.build_samples", lambda *args, **kwargs: 1 / 0)
+        assert fresh.run("soil_samples").failures != []
+    assert "soil_samples" in runner.failed_assets(fresh.project)
+    assert fresh.run("soil_samples").failures == []
+    assert runner.failed_assets(fresh.project) == set()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("", []),
+        ("abcdef", ["abc", "def"]),
+        ("acd", ["a", "cd"]),
+        ("bcdef", ["bcd", "ef"]),
+        ("f", ["f"]),
+    ],
+)
+def test_due_batches_are_run_in_contiguous_stretches(wanted, expected):
+    assert stretches(list("abcdef"), set(wanted), longest=3) == [list(part) for part in expected]
