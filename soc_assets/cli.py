@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, SocWarning
 from soc_assets.freshness import ASSETS
 from soc_assets.project import Project, load_project
 
@@ -22,16 +23,24 @@ config_option = click.option(
 )
 
 
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Warnings in the words of the platform; those of libraries are for developers."""
+    if issubclass(category, SocWarning):
+        click.secho(f"Warning: {message}", fg="yellow", err=True)
+
+
 def _explained(command: Callable[..., Any]) -> Callable[..., Any]:
     """Print errors that the user can mend without a traceback, and exit with 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except SocError as error:
-            click.secho(f"Error: {error}", fg="red", err=True)
-            sys.exit(1)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return command(*args, **kwargs)
+            except SocError as error:
+                click.secho(f"Error: {error}", fg="red", err=True)
+                sys.exit(1)
 
     return wrapped
 
@@ -94,8 +103,9 @@ def run(config: Path | None, to: str) -> None:
 
     project = load_project(config)
     runner.use_project(project, config)
-    with terminal.showing_progress(console):
-        outcome = runner.run(project, to, lambda job: console.print(f"[bold]job {job}[/]"))
+    own = terminal.own_console(console)
+    with terminal.showing_progress(own):
+        outcome = runner.run(project, to, lambda words: own.print(f"[bold]{words}[/]"))
     if outcome.failures:
         raise SocError("\n".join(outcome.failures))
     if not outcome.launched:

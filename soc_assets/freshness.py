@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soc_assets import __version__, digest, files
+from soc_assets import digest, files
+from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.errors import CheckpointError, EmbeddingError, SocError
 from soc_assets.features.database import read_info
@@ -17,6 +18,14 @@ from soc_assets.ingest.soil_tables import find_tables
 from soc_assets.project import Project
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
+VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
+    "raster_catalog": "1",
+    "soil_samples": "1",
+    "balanced_samples": "1",
+    "embeddings": str(spec.VERSION),
+    "features": "1",
+    "mlp_model": "1",
+}
 INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
 CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
 
@@ -40,7 +49,7 @@ def catalog_inputs(project: Project) -> str:
     """Digest of the raster files' names, sizes and times, and of how they are read."""
     found = find_rasters(project.settings.rasters, project.rasters)
     stamps = [(str(file.path), file.path.stat().st_size, file.path.stat().st_mtime_ns) for file in found]
-    return _digest(project.settings.rasters.model_dump(mode="json"), stamps)
+    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), stamps)
 
 
 def soil_inputs(project: Project) -> str:
@@ -49,7 +58,12 @@ def soil_inputs(project: Project) -> str:
     contents = [(path.name, digest.of_file(path)) for path in find_tables(project.soil)]
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest(
-        settings.soil.model_dump(mode="json"), settings.rasters.timed, settings.rasters.seasonal, contents, grid
+        "soil_samples",
+        settings.soil.model_dump(mode="json"),
+        settings.rasters.timed,
+        settings.rasters.seasonal,
+        contents,
+        grid,
     )
 
 
@@ -60,7 +74,7 @@ def sampling_inputs(project: Project) -> str:
     region = digest.of_file(project.region) if project.region and project.region.is_file() else None
     samples = files.read_metadata(project.samples("samples")).get(CONTENT)
     grid = files.read_metadata(project.catalog).get("soc.grid")
-    return _digest(chosen, sampling.model_dump(), region, samples, grid)
+    return _digest("balanced_samples", chosen, sampling.model_dump(), region, samples, grid)
 
 
 def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
@@ -69,14 +83,14 @@ def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
     tables = [files.read_metadata(project.samples(name)).get(INPUTS) for name in ("samples", "balanced")]
     study = project.settings.study.model_dump(include={"year_from", "year_to", "first_lag"})
     chosen = project.settings.features.model_dump()
-    return _digest(embeddings.spec.digest, batches, tables, chosen, study, str(project.data))
+    return _digest("features", embeddings.spec.digest, batches, tables, chosen, study, str(project.data))
 
 
 def model_inputs(project: Project) -> str:
     """Digest of the features and of how the model is trained."""
     settings = project.settings
     built = read_info(project.database).get("inputs")
-    return _digest(built, settings.training.model_dump(exclude={"device"}), settings.sampling.balance)
+    return _digest("mlp_model", built, settings.training.model_dump(exclude={"device"}), settings.sampling.balance)
 
 
 def is_fresh(path: Path, inputs: str) -> bool:
@@ -144,5 +158,5 @@ def _stored(embeddings: EmbeddingInputs, key: str) -> tuple[str | None, str | No
     return stored.get(INPUTS), stored.get("soc.labels")
 
 
-def _digest(*values: Any) -> str:
-    return digest.of_values([*values, __version__])
+def _digest(asset: str, *values: Any) -> str:
+    return digest.of_values([VERSIONS[asset], *values])

@@ -8,8 +8,7 @@ from rich.console import Console
 
 from soc_assets import terminal
 from soc_assets.errors import SocError
-
-_MEMORY = "4GB"
+from soc_assets.features.database import open_database
 
 
 def answer(database: Path, query: str | None, rows: int, console: Console) -> None:
@@ -50,7 +49,7 @@ def _converse(database: Path, rows: int, console: Console) -> None:
 
 def _print(database: Path, query: str, rows: int, console: Console) -> None:
     try:
-        connection = duckdb.connect(database, read_only=True, config={"memory_limit": _MEMORY})
+        connection = open_database(database)
     except duckdb.Error as error:
         raise SocError(f"{database} cannot be opened ({error}). `soc run --to features` builds it anew.") from None
     with connection:

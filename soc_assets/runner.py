@@ -5,6 +5,7 @@ terminal is in `terminal`.
 """
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 JOB_OF: dict[str, str] = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
+_HOST, _PROCESS = "soc/host", "soc/process"  # tags of runs executed in the process of `soc run`
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -54,7 +56,7 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
     Args:
         project: settings and paths; see `use_project`.
         to: the last asset wanted.
-        announce: told each job before it starts.
+        announce: told each job before it starts, and what it waits for.
     """
     if all(item.fresh for item in assess(project, to)):
         return Outcome([], [])
@@ -63,9 +65,12 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         last = ASSETS[min(ASSETS.index(last), ASSETS.index(to))]
         if JOB_OF[last] != job or all(item.fresh for item in assess(project, last)):
             continue
-        announce(job)
+        announce(f"job {job}")
         launched.append(job)
         with _instance() as instance:
+            _bury_dead_runs(instance)
+            if holder := _holder_of_the_device(instance):
+                announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
             failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
         if failures:
             return Outcome(launched, failures)
@@ -103,12 +108,38 @@ def _execute(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in selection],
         run_config=_QUIET,
-        tags=tags,
+        tags={**(tags or {}), _HOST: socket.gethostname(), _PROCESS: str(os.getpid())},
         raise_on_error=False,
     )
     failed = [event for event in result.all_events if event.is_step_failure]
     words = [f"{event.step_key}: {_reason(event.step_failure_data)}" for event in failed]
     return words or ([] if result.success else [f"the job {job} failed; see run {result.run_id} in the Dagster UI"])
+
+
+def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
+    """A `soc run` that was killed must not keep the device: end its run and free its slot, as the daemon would."""
+    import dagster as dg
+
+    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={_HOST: socket.gethostname()})
+    for run in instance.get_runs(under_way):
+        if not _is_alive(int(run.tags[_PROCESS])):
+            instance.report_run_failed(run, "The process of this run was killed.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:
+    held = instance.event_log_storage.get_concurrency_info("gpu").claimed_slots
+    return held[0].run_id[:8] if held else None
 
 
 def _reason(failure: Any) -> str:

@@ -1,5 +1,7 @@
 """What `soc` shows in the terminal: progress bars, the table at the end, states, query results."""
 
+import io
+import os
 import shutil
 import sys
 import time
@@ -22,6 +24,15 @@ from soc_assets.project import Project
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
 _CELL = 60  # characters of a cell of a query's result
+
+
+def own_console(console: Console) -> Console:
+    """A console on a copy of standard output: while a step runs, Dagster captures the original for its log."""
+    try:
+        own = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    except io.UnsupportedOperation:  # no file: replaced by a caller
+        return console
+    return Console(file=own, highlight=False, width=None if own.isatty() else console.width)
 
 
 @contextmanager

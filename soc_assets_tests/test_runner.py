@@ -1,12 +1,16 @@
 """The three chained jobs: what is launched, where it stops, and how a failure is told."""
 
 import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from soc_assets import runner
+from soc_assets.definitions import defs
 from soc_assets.defs.partitions import stretches
 from soc_assets_tests.small_project import SmallProject, write_project
 
@@ -47,12 +51,12 @@ def test_jobs_are_announced_in_order_and_stop_at_the_asset_wanted(fresh):
     announced = []
     project = fresh.use()
     outcome = runner.run(project, "soil_samples", announced.append)
-    assert (announced, outcome.launched) == (["prepare"], ["prepare"])
+    assert (announced, outcome.launched) == (["job prepare"], ["prepare"])
     assert project.samples("samples").is_file()
     assert not project.samples("balanced").exists()
     assert [item.state for item in runner.assess(project)] == ["fresh", "fresh", "missing", *3 * ["missing"]]
     outcome = runner.run(project, "embeddings", announced.append)
-    assert announced == ["prepare", "prepare", "embed"]
+    assert announced == ["job prepare", "job prepare", "job embed"]
     assert len(fresh.batch_files()) == 4
     assert runner.run(project, "embeddings", announced.append) == runner.Outcome([], [])
     assert not project.database.exists()
@@ -104,3 +108,21 @@ def test_failed_assets_are_those_whose_last_run_failed(fresh, monkeypatch):
 )
 def test_due_batches_are_run_in_contiguous_stretches(wanted, expected):
     assert stretches(list("abcdef"), set(wanted), longest=3) == [list(part) for part in expected]
+
+
+def test_killed_run_does_not_keep_the_device(fresh):
+    """A `soc run` that was killed while it held the pool: the next one ends it and frees its slot."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    runner.use_project(fresh.project, fresh.config)
+    with dg.DagsterInstance.get() as instance:
+        tags = {"soc/host": socket.gethostname(), "soc/process": str(ended.pid)}
+        started = dg.DagsterRunStatus.STARTED
+        dead = instance.create_run_for_job(defs.resolve_job_def("prepare"), tags=tags, status=started)
+        storage = instance.event_log_storage
+        storage.initialize_concurrency_limit_to_default("gpu")
+        storage.claim_concurrency_slot("gpu", dead.run_id, "embeddings")
+        assert len(storage.get_concurrency_info("gpu").claimed_slots) == 1
+        runner._bury_dead_runs(instance)
+        assert storage.get_concurrency_info("gpu").claimed_slots == []
+        assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE

@@ -13,7 +13,12 @@ from soc_assets.features.database import build_database, read_info, summary
 from soc_assets.project import Project
 
 
-@dg.asset(deps=[embeddings, "balanced_samples"], group_name="features", kinds={"duckdb"}, code_version="1")
+@dg.asset(
+    deps=[embeddings, "balanced_samples"],
+    group_name="features",
+    kinds={"duckdb"},
+    code_version=freshness.VERSIONS["features"],
+)
 def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Views over samples, embeddings and folds, and the flattened feature vector (`data/soc.duckdb`).
 

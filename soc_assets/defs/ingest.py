@@ -14,7 +14,7 @@ from soc_assets.ingest.samples import build_samples
 from soc_assets.project import Project
 
 
-@dg.asset(group_name="ingest", kinds={"geotiff", "parquet"}, code_version="1")
+@dg.asset(group_name="ingest", kinds={"geotiff", "parquet"}, code_version=freshness.VERSIONS["raster_catalog"])
 def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """One row per raster: band, step, grid, statistics, digest (`data/catalog/rasters.parquet`).
 
@@ -34,7 +34,12 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     return dg.MaterializeResult(metadata=_catalog_report(catalog, loaded), data_version=dg.DataVersion(content))
 
 
-@dg.asset(deps=[raster_catalog], group_name="ingest", kinds={"csv", "parquet"}, code_version="1")
+@dg.asset(
+    deps=[raster_catalog],
+    group_name="ingest",
+    kinds={"csv", "parquet"},
+    code_version=freshness.VERSIONS["soil_samples"],
+)
 def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Usable soil samples, organic carbon in g/kg (`data/samples/samples.parquet`).
 

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2", "rmse", "mae", "n")]
 
 
-@dg.asset(deps=[features], group_name="regression", kinds={"pytorch", "mlflow"}, code_version="1", pool="gpu")
+@dg.asset(
+    deps=[features],
+    group_name="regression",
+    kinds={"pytorch", "mlflow"},
+    code_version=freshness.VERSIONS["mlp_model"],
+    pool="gpu",
+)
 def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """PyTorch MLP from the feature vector to organic carbon, registered in MLflow as `soc_mlp`.
 
@@ -60,7 +66,13 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
 def _train(context: dg.AssetExecutionContext, project: Project, tracking: MlflowTracking, inputs: str) -> RunRecord:
     settings, info = project.settings, read_info(project.database)
     table = load_features(project.database)
-    params = {"training": settings.training.model_dump(), "balance": settings.sampling.balance}
+    params = {
+        "training": settings.training.model_dump(),
+        "balance": settings.sampling.balance,
+        "features": {**settings.features.model_dump(), "n": table.n_features},
+        "embedding": settings.embedding.model_dump(exclude={"device", "cache_mb"}),
+        "study": settings.study.model_dump(),
+    }
     tags = {"soc.features": info["inputs"], "soc.spec": info["spec"], "soc.weights": info["weights"]}
     with tracking.run("mlp_model", inputs, params, {**tags, "dagster.run_id": context.run.run_id}) as run:
         fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(context, run))

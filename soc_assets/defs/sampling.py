@@ -18,7 +18,12 @@ from soc_assets.sampling.prepare import Prepared, prepare_samples
 SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in balanced.parquet
 
 
-@dg.asset(deps=["raster_catalog", "soil_samples"], group_name="sampling", kinds={"parquet"}, code_version="1")
+@dg.asset(
+    deps=["raster_catalog", "soil_samples"],
+    group_name="sampling",
+    kinds={"parquet"},
+    code_version=freshness.VERSIONS["balanced_samples"],
+)
 def balanced_samples(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """The samples of the study with their split, balanced in the training split, folds, and batches.
 

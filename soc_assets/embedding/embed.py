@@ -4,7 +4,9 @@ At stage `patch_embed` the pooled patches of all images are gathered first (64 n
 by one matrix product; at stage `encoder` whole windows go through the transformer. Writing files is in `batch`.
 """
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,8 +58,9 @@ class Embedder:
         self.encoder = encoder
         self.reader = TileReader(atlas.grid, cache_mb // 4)
         self._spec, self._atlas = spec, atlas
+        self._threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
         origin = -anchor_index(spec.choices["image_size"], spec.choices["anchor"])
-        self._fields = Fields(self.reader, spec.choices["image_size"], cache_mb * 3 // 4, origin)
+        self._fields = Fields(atlas.grid, spec.choices["image_size"], cache_mb * 3 // 4, origin)
 
     def __call__(self, samples: pd.DataFrame) -> Embedded:
         """Embed n samples (longitude, latitude, year, season_year, season)."""
@@ -88,8 +91,11 @@ class Embedder:
     def _gather_patches(self, images: list[_Image], shape: tuple[int, int], valid: np.ndarray) -> np.ndarray:
         parts = len(self._spec.parts)
         patches = np.zeros((*shape, parts, PATCH * PATCH), np.float32)
-        for image in images:
+
+        def gather(image: _Image) -> None:
             patches[image.sample, image.slot], valid[image.sample, image.slot] = self._patches(image)
+
+        list(self._threads.map(gather, images))  # rasters side by side: GDAL and numpy let other threads run
         return self.encoder.patches(patches.reshape(-1, parts, PATCH * PATCH)).reshape(*shape, *self._spec.shape)
 
     def _patches(self, image: _Image) -> tuple[np.ndarray, np.ndarray]:

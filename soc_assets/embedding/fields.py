@@ -11,7 +11,9 @@ import numpy as np
 
 from soc_assets.embedding.architecture import PATCH
 from soc_assets.embedding.cache import Cache
-from soc_assets.embedding.tiles import TILE, Source, TileReader, grouped_by_tile
+from soc_assets.embedding.tiles import TILE, Source, grouped_by_tile, read_part
+from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.raster_io import open_raster
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Field:
     """The filtered part of a raster for windows that begin in one tile.
 
     Attributes:
-        mean: [TILE + 7, TILE + 7] mean over every eighth pixel, gaps counted as zero after subtracting `offset`.
-        share: [TILE, TILE] share of valid pixels of the window that begins here; a number where it is the same for all.
+        mean: [h + 7, w + 7] mean over every eighth pixel, gaps counted as zero after subtracting `offset`.
+        share: [h, w] share of valid pixels of the window that begins here; a number where it is the same for all.
     """
 
     mean: np.ndarray
@@ -35,8 +37,8 @@ class Field:
 class Fields:
     """Mean patches of windows, from fields kept in memory up to a limit."""
 
-    def __init__(self, reader: TileReader, image_size: int, cache_mb: int, origin: int = 0) -> None:
-        self._reader = reader
+    def __init__(self, grid: Grid, image_size: int, cache_mb: int, origin: int = 0) -> None:
+        self._grid = grid
         self._image_size = image_size
         self._origin = origin  # fields begin at multiples of TILE from here: at -48 one covers all windows of a tile
         self._fields: Cache[Field] = Cache(cache_mb * 2**20)
@@ -70,9 +72,10 @@ class Fields:
         return self._fields.get((source, gap, i, j), lambda: self._compute(source, i, j, gap))
 
     def _compute(self, source: Source, i: int, j: int, gap: float) -> Field:
-        extent = TILE + self._image_size - 1  # mean then has TILE + 7, share TILE
         top, left = i * TILE + self._origin, j * TILE + self._origin
-        values = self._reader.region(source, top, left, extent, extent)
+        height, width = self._extent(i, self._grid.height), self._extent(j, self._grid.width)
+        with open_raster(source.path) as dataset:
+            values = read_part(dataset, source, self._grid, top, left, height, width)
         values -= np.float32(gap)
         gaps = np.isnan(values)
         share: np.ndarray | float = 1.0
@@ -83,6 +86,11 @@ class Fields:
         mean = running_sum(running_sum(values, n, PATCH, 0), n, PATCH, 1)
         mean /= np.float32(n * n)
         return Field(mean, share)
+
+    def _extent(self, index: int, grid_size: int) -> int:
+        """Pixels that the windows of a tile cover; those of samples on the grid, where it ends within the tile."""
+        beginning = min(TILE, grid_size - index * TILE) if index * TILE < grid_size else TILE
+        return beginning + self._image_size - 1
 
     def _shares(self, valid: np.ndarray) -> np.ndarray:
         counts = running_sum(running_sum(valid.astype(np.float32), self._image_size, 1, 0), self._image_size, 1, 1)

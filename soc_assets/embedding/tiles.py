@@ -55,6 +55,11 @@ class TileReader:
         self._grid = grid
         self._tiles: Cache[np.ndarray] = Cache(cache_mb * 2**20)
 
+    @property
+    def grid(self) -> Grid:
+        """The reference grid."""
+        return self._grid
+
     def windows(self, source: Source, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
         """Windows [n, size, size] whose first pixels are (rows, columns) [n] of the grid; NaN beyond the raster."""
         result = np.full((len(rows), size, size), np.nan, np.float32)
@@ -67,14 +72,6 @@ class TileReader:
                         _copy_overlap(tile, i * TILE - top, j * TILE - left, result[index])
         return result
 
-    def region(self, source: Source, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """Any part [height, width] float32 of a raster on the grid; NaN beyond it. The result is the caller's own."""
-        result = np.full((height, width), np.nan, np.float32)
-        with ExitStack() as stack:
-            opened = cache(lambda: stack.enter_context(open_raster(source.path)))
-            self._fill(source, opened, top, left, result)
-        return result
-
     def _fill(self, source: Source, opened: _Opened, top: int, left: int, result: np.ndarray) -> None:
         """Copy into `result` [h, w], which begins at (top, left), what there is of the raster."""
         height, width = result.shape
@@ -84,8 +81,8 @@ class TileReader:
                     _copy_overlap(self._tile(source, opened, i, j), i * TILE - top, j * TILE - left, result)
 
     def _tile(self, source: Source, opened: _Opened, i: int, j: int) -> np.ndarray:
-        window = _window(i * TILE, j * TILE, TILE, TILE)
-        return self._tiles.get((source, i, j), lambda: read_tile(opened(), source, self._grid, window))
+        place = (i * TILE, j * TILE, TILE, TILE)
+        return self._tiles.get((source, i, j), lambda: read_part(opened(), source, self._grid, *place))
 
     @property
     def tiles_read(self) -> int:
@@ -93,15 +90,18 @@ class TileReader:
         return self._tiles.made
 
 
-def read_tile(dataset: DatasetReader, source: Source, grid: Grid, window: Window) -> np.ndarray:
-    """A window of the grid [h, w] float32 from a raster in any CRS, resolution and orientation; NaN where invalid."""
-    height, width = int(window.height), int(window.width)
-    transform = grid.transform * Affine.translation(window.col_off, window.row_off)
-    offset = _pixel_offset(dataset, grid, transform)
-    if offset is not None:
-        row, column = offset
-        return read_values(dataset, _window(row, column, height, width), source.fill_values)
-    return _warp(dataset, source, grid, window)
+def read_part(
+    dataset: DatasetReader, source: Source, grid: Grid, top: int, left: int, height: int, width: int
+) -> np.ndarray:
+    """A part [height, width] float32 of the grid from a raster in any CRS, resolution and orientation.
+
+    Scale and offset are applied; NaN where the raster has no value or does not reach. The result is the caller's own.
+    """
+    window = _window(top, left, height, width)
+    offset = _pixel_offset(dataset, grid, grid.transform * Affine.translation(left, top))
+    if offset is None:
+        return _warp(dataset, source, grid, window)
+    return read_values(dataset, _window(*offset, height, width), source.fill_values)
 
 
 def _warp(dataset: DatasetReader, source: Source, grid: Grid, window: Window) -> np.ndarray:
@@ -117,17 +117,21 @@ def _warp(dataset: DatasetReader, source: Source, grid: Grid, window: Window) ->
     part = _source_window(dataset, grid, transform, *covered.shape) if covered.size else None
     if part is None:
         return result
+    values = read_values(dataset, part, source.fill_values)
     warped = np.full(covered.shape, np.nan, np.float32)
+    nodata = np.nan if np.isnan(values).any() else None  # without gaps GDAL is twice as fast
     reproject(
-        read_values(dataset, part, source.fill_values),
+        values,
         warped,
         src_transform=dataset.transform * Affine.translation(part.col_off, part.row_off),
         src_crs=dataset.crs,
-        src_nodata=np.nan,
+        src_nodata=nodata,
         dst_transform=transform,
         dst_crs=grid.crs,
-        dst_nodata=np.nan,
+        dst_nodata=nodata,
+        init_dest_nodata=False,  # `warped` is all NaN already
         resampling=Resampling[source.resampling],
+        tolerance=0.0,  # exact coordinates, so that a value does not depend on the part that was asked for
     )
     result[top:bottom, left:right] = warped
     return result

@@ -1,6 +1,5 @@
 """Many batches in one go: some are computed while others are written, and one that fails does not stop the rest."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,5 +46,5 @@ def write_batches(
         except (SocError, OSError, pa.ArrowException) as error:
             return Failed(key, error)
 
-    with ThreadPoolExecutor(min(_MOST_AT_ONCE, len(os.sched_getaffinity(0)))) as pool:
+    with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
         yield from pool.map(bring_up_to_date, keys)

@@ -4,7 +4,6 @@ The file is written beside its place and renamed over it, and is never held open
 in views are absolute, so that it opens from any folder; memory limits are the reader's to set.
 """
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import duckdb
 
 from soc_assets import files
 from soc_assets.embedding.spec import Spec
-from soc_assets.errors import SocWarning
-from soc_assets.features.vector import Segment, missing_sql, segments, vector_sql
+from soc_assets.features.vector import Segment, images_sql, segments, vector_sql
 from soc_assets.settings import Features, Study
 
 COMMENTS = {
@@ -60,21 +58,27 @@ def build_database(
                 connection.execute(f"COMMENT ON {kind} {name} IS '{comment}'")
 
 
+def open_database(database: Path, memory: str = "4GB") -> duckdb.DuckDBPyConnection:
+    """A read-only connection; memory_limit is the connection's, it is not stored in the file."""
+    connection = duckdb.connect(database, read_only=True, config={"memory_limit": memory})
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
 def read_info(database: Path) -> dict[str, str]:
     """The key-value pairs of build_info; empty without a database, or with one that is damaged."""
     if not database.is_file():
         return {}
     try:
-        with duckdb.connect(database, read_only=True) as connection:
+        with open_database(database) as connection:
             return dict(connection.execute("SELECT key, value FROM build_info").fetchall())
-    except (duckdb.IOException, duckdb.CatalogException, duckdb.SerializationException) as error:
-        warnings.warn(f"{database} is damaged ({error}): it is built anew.", SocWarning, stacklevel=2)
-        return {}
+    except (duckdb.IOException, duckdb.CatalogException, duckdb.SerializationException):
+        return {}  # as if it were missing: it is built anew
 
 
 def summary(database: Path) -> dict[str, int]:
     """Rows, vector length and missing images of the view `features`, without building a vector."""
-    with duckdb.connect(database, read_only=True) as connection:
+    with open_database(database) as connection:
         row = connection.execute(
             "SELECT count(*), coalesce(sum(missing_images), 0), count(*) FILTER (missing_images > 0) FROM features"
         ).fetchone()
@@ -87,6 +91,7 @@ def _statements(
     spec: Spec, embeddings: Path, tables: Mapping[str, Path], features: Features, parts: list[Segment]
 ) -> list[str]:
     rows, width = spec.shape
+    images = images_sql(spec, features, parts)
     values = ", ".join(
         f"({n}, '{part.band}', {_sql(part.lag)}, {_sql(part.step.year)}, {_sql(part.step.season)})"
         for n, part in enumerate(parts)
@@ -103,8 +108,8 @@ def _statements(
             SELECT e.sample_id, b.location_id, b.split, b.multiplicity, b.weight, e.longitude, e.latitude, e.year,
               e.organic_carbon, e.missing_images, e.features
             FROM (SELECT sample_id, longitude, latitude, year, organic_carbon,
-                {missing_sql(parts, spec)} AS missing_images,
-                {vector_sql(spec, parts, features.missing)} AS features
+                len(list_filter({images}, lambda image: image IS NULL)) AS missing_images,
+                {vector_sql(spec, features, images)} AS features
               FROM embeddings) e
             JOIN {_parquet(tables["balanced"])} b USING (sample_id)""",
         f"""CREATE TABLE feature_index AS

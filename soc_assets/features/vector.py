@@ -11,72 +11,56 @@ from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import Slot, Step
 from soc_assets.settings import SEASONS, Features, Study
 
+_STATIC = Step()
+
 
 @dataclass(frozen=True)
 class Segment:
-    """One image's stretch of the vector: band, lag (or step, where aligned by calendar) and the SQL of its tokens."""
+    """One image's stretch of the vector: band and lag, or where aligned by calendar, band and step."""
 
     band: str
     lag: int | None
-    step: Step
-    sql: str
+    step: Step = _STATIC
 
 
 def segments(spec: Spec, features: Features, study: Study) -> list[Segment]:
-    """The stretches of the vector in order; `sql` refers to the columns of the view `embeddings`."""
+    """The stretches of the vector, in order."""
+    if features.alignment == "lag":
+        return [Segment(slot.band.name, slot.lag) for slot in spec.slots]
+    static = [Segment(slot.band.name, None) for slot in spec.slots if slot.lag is None]
+    timed = dict.fromkeys(slot.band for slot in spec.slots if slot.lag is not None)
+    steps = [(band, step) for band in timed for step in _calendar(Slot(band, 0), spec.choices["time_before"], study)]
+    return static + [Segment(band.name, None, step) for band, step in steps]
+
+
+def images_sql(spec: Spec, features: Features, parts: list[Segment]) -> str:
+    """An expression over the view `embeddings`: the list of the sample's images, in order, null where missing."""
+    static = "[elevation_embedding], map_values(static_embeddings)"
     if features.alignment == "absolute":
-        return list(_by_calendar(spec, study))
-    result, statics = [], sum(slot.lag is None for slot in spec.slots)
-    for index, slot in enumerate(spec.slots):
-        order = _nearest(index, spec.slots) if features.missing == "nearest_lag" else [index]
-        sql = ", ".join(_image(n, statics) for n in order)
-        result.append(Segment(slot.band.name, slot.lag, Step(), f"coalesce({sql})" if len(order) > 1 else sql))
-    return result
+        steps = [part.step.key(part.band) for part in parts if part.step != _STATIC]
+        timed = ", ".join(f"channel_time_embeddings['{key}']" for key in steps)
+        return f"list_concat({static}, [{timed}])"
+    return f"list_concat({static}, map_values(channel_time_embeddings))"  # maps keep the order of the slots
 
 
-def vector_sql(spec: Spec, parts: list[Segment], missing: str) -> str:
-    """An expression of type FLOAT[] over the view `embeddings`."""
+def vector_sql(spec: Spec, features: Features, images: str) -> str:
+    """An expression of type FLOAT[]: the images flattened, with what the setting `missing` puts in a gap."""
     length = spec.shape[0] * spec.shape[1]
-    filler = "NULL" if missing == "null" else "0"
+    filler = "NULL" if features.missing == "null" else "0"
     empty = f"list_transform(range({length}), lambda i: {filler}::FLOAT)"
-    images = ",\n      ".join(part.sql for part in parts)
-    return f"flatten(list_transform([\n      {images}\n    ], lambda image: coalesce(flatten(image), {empty})))"
+    if features.missing == "nearest_lag" and features.alignment == "lag":
+        images = _filled_sql(spec.slots, images)
+    return f"flatten(list_transform({images}, lambda image: coalesce(flatten(image), {empty})))"
 
 
-def missing_sql(parts: list[Segment], spec: Spec) -> str:
-    """An expression counting the images that a sample lacks, before any filling."""
-    statics = sum(slot.lag is None for slot in spec.slots)
-    images = [_image(index, statics) for index in range(len(spec.slots))]
-    if parts and parts[-1].step != Step():
-        images = [part.sql for part in parts]
-    return " + ".join(f"({image} IS NULL)::INTEGER" for image in images)
-
-
-def _nearest(index: int, every: list[Slot]) -> list[int]:
-    """The band's slots from the nearest lag to the farthest; of two equally near the more recent first."""
-    here = every[index]
-    if here.lag is None:
-        return [index]
-    lags = {n: slot.lag for n, slot in enumerate(every) if slot.band.name == here.band.name and slot.lag is not None}
-    return sorted(lags, key=lambda n: (abs(lags[n] - lags[index]), lags[n]))
-
-
-def _image(index: int, statics: int) -> str:
-    """The tokens of a slot: maps keep the order of the slots, so the place says which one."""
-    if index == 0:
-        return "elevation_embedding"
-    if index < statics:
-        return f"map_values(static_embeddings)[{index}]"
-    return f"map_values(channel_time_embeddings)[{index - statics + 1}]"
-
-
-def _by_calendar(spec: Spec, study: Study) -> Iterator[Segment]:
-    statics = [slot for slot in spec.slots if slot.lag is None]
-    for index, slot in enumerate(statics):
-        yield Segment(slot.band.name, None, Step(), _image(index, len(statics)))
-    for band in dict.fromkeys(slot.band for slot in spec.slots if slot.lag is not None):
-        for step in _calendar(Slot(band, 0), spec.choices["time_before"], study):
-            yield Segment(band.name, None, step, f"channel_time_embeddings['{step.key(band.name)}']")
+def _filled_sql(every: list[Slot], images: str) -> str:
+    """The images with each missing one replaced by its band's nearest lag; of two equally near the more recent."""
+    choices = []
+    for index, slot in enumerate(every):
+        lags = {n: s.lag for n, s in enumerate(every) if s.band == slot.band and s.lag is not None}
+        order = sorted(lags, key=lambda n: (abs(lags[n] - lags[index]), lags[n])) if lags else [index]
+        choices.append(f"coalesce({', '.join(f'v[{n + 1}]' for n in order)})")
+    return f"list_transform([{images}], lambda v: [{', '.join(choices)}])[1]"
 
 
 def _calendar(slot: Slot, time_before: int, study: Study) -> Iterator[Step]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LONGEST = 240  # pixels of a thumbnail's longer edge
 _STRETCH = (2, 98)  # percentiles between which the colours run
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 50, 100, 200, 500)  # g/kg
+_MOST_BANDS = 24  # thumbnails in one picture, which is kept with every materialisation
 _OC_LABEL = "organic carbon, g/kg"
 
 
@@ -38,7 +39,8 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
     Raises:
         RasterError: a raster has become unreadable since it was catalogued.
     """
-    latest = frame.drop_duplicates("band", keep="last").to_dict("records")
+    every = frame.drop_duplicates("band", keep="last").to_dict("records")
+    latest = every[:_MOST_BANDS]
     fill_values = {band.name: band.fill_values for band in rasters.bands}
     across = min(math.ceil(math.sqrt(len(latest))), 6)
     down = math.ceil(len(latest) / across)
@@ -49,7 +51,8 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
     for axes in all_axes[len(latest) :]:
         axes.set_axis_off()
     low, high = _STRETCH
-    figure.suptitle(f"latest step of each band; colours from percentile {low} to {high}; grey: no value", fontsize=9)
+    which = "each band" if len(latest) == len(every) else f"the first {len(latest)} of {len(every)} bands"
+    figure.suptitle(f"latest step of {which}; colours from percentile {low} to {high}; grey: no value", fontsize=9)
     return to_png(figure)
 
 

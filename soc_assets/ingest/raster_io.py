@@ -22,6 +22,9 @@ from soc_assets.errors import RasterError
 
 Dataset = DatasetReader | WarpedVRT
 
+# open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
+warnings.simplefilter("ignore", NotGeoreferencedWarning)
+
 
 @contextmanager
 def open_raster(path: Path) -> Iterator[DatasetReader]:
@@ -32,8 +35,7 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
     """
     if not path.is_file():
         raise RasterError(f"The raster {path} does not exist. Put it back, or materialise raster_catalog again.")
-    with _explained(str(path)), warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused below, with a cure
+    with _explained(str(path)):
         dataset = rasterio.open(path)
     with dataset:
         _require_a_place_on_earth(dataset, path)

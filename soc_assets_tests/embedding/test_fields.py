@@ -20,8 +20,10 @@ def test_mean_patches_and_shares_equal_those_of_the_windows(tmp_path, image_size
     values[stream.random((SIZE, SIZE)) < 0.1] = -9999
     path = write_raster(tmp_path / "gaps.tif", values, from_origin(*ORIGIN, PIXEL, PIXEL), nodata=-9999)
     reader = TileReader(reference_grid(SIZE), 64)
-    rows, columns = stream.integers(-image_size, SIZE, (2, 200))  # beyond every edge and across tiles
-    patches, shares = Fields(reader, image_size, 64).mean_patches(Source(path), rows, columns, 300.0)
+    rows, columns = stream.integers(-image_size, SIZE - image_size, (2, 200))  # beyond every edge and across tiles
+    patches, shares = Fields(reference_grid(SIZE), image_size, 64, -image_size).mean_patches(
+        Source(path), rows, columns, 300.0
+    )
     windows = reader.windows(Source(path), rows, columns, image_size)
     assert_allclose(shares, np.isfinite(windows).mean(axis=(1, 2)), atol=1e-6)
     filled = np.nan_to_num(windows - 300)
