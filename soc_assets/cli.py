@@ -1,5 +1,6 @@
 """The `soc` command: demo, run, status, sql, refit, ui, mlflow. Parsing and exit codes only; the work is elsewhere."""
 
+import atexit
 import os
 import sys
 import warnings
@@ -216,3 +217,14 @@ def _named(project: Project) -> Path | None:
 
 def _visible(folder: Path) -> bool:
     return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+
+
+def entry() -> None:
+    """Run the command and leave at once: after torch.export the interpreter's teardown makes DuckDB report leaks."""
+    try:
+        main()
+    except SystemExit as end:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))

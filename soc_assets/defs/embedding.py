@@ -1,5 +1,6 @@
 """The asset `embeddings`: one partition per batch of samples, one Parquet file each, cached by digest."""
 
+import time
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
@@ -65,14 +66,15 @@ def _write_all(
     for words in specs.drift(inputs.spec, pd.read_parquet(project.catalog)):
         context.log.warning(f"The rasters have drifted from the spec's frozen statistics: {words}; see `soc refit`.")
     done, failed = [], []
-    embedder = _embedder_once(context, project, inputs)
+    embedder, start, samples = _embedder_once(context, project, inputs), time.perf_counter(), 0
     for number, result in enumerate(write_batches(inputs, keys, inputs.folder, embedder), start=1):
         if isinstance(result, Failed):
             failed.append(f"{result.key}: {result.error}")
             context.log.error(failed[-1])
             continue
         done.append(result)
-        words = f"{result.key} {result.outcome}, {result.samples / max(result.seconds, 1e-9):.0f} samples/s"
+        samples += result.samples
+        words = f"{result.key} {result.outcome}, {samples / (time.perf_counter() - start):.0f} samples/s"
         progress.emit("embeddings", number, len(keys), words)
         context.log.info(f"batch {number} of {len(keys)}: {words}, {result.missing} images missing")
     return done, failed
