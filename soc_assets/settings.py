@@ -187,7 +187,7 @@ class Sampling(Section):
 
 
 class Embedding(Section):
-    """The transformer and what is kept of it; everything here but `device` and `cache_mb` decides the numbers."""
+    """The transformer and what is kept of it; what comes after `storage` does not decide the numbers."""
 
     model: Literal["vit_base_patch8", "vit_base_patch8_128", "vit_large_patch8_128", "vit_huge_patch8_128"] = (
         "vit_base_patch8"
@@ -201,18 +201,28 @@ class Embedding(Section):
     """Stochastic depth of the architecture; acts in training only, never on embeddings."""
     stage: Literal["patch_embed", "encoder"] = "patch_embed"
     """Tokens after the patch embedding, or after the transformer blocks and the final norm."""
-    pooling: Literal["mean", "center", "mean_center", "none"] = "mean"
-    """Tokens to one vector: all, those at the sample, both concatenated, or keep every token."""
+    layer: int | None = Field(default=None, ge=1)
+    """Stop the encoder after this block and leave out the final norm; None runs all blocks and the norm."""
+    pooling: Literal["mean", "center", "mean_center", "max", "none"] = "mean"
+    """Tokens to one vector: mean of all, of those at the sample, both concatenated, maximum, or keep every token."""
+    arrangement: Literal["expand", "stack"] = "expand"
+    """One band as equal frames, or the bands of one lag as frames, so that the encoder sees them jointly."""
     anchor: Literal["center", "token"] = "center"
     """The sample's place in the window: index 48 where four tokens meet, or index 52 inside one token (for 96)."""
     image_size: int = Field(default=96, ge=8)
     """Edge of the window, reference pixels; a multiple of 16."""
     normalise: Literal["band", "none"] = "band"
     """Standardise each band by the statistics frozen in the spec, or feed raw values as the original did."""
+    storage: Literal["float32", "float16"] = "float32"
+    """Numbers in the Parquet files; float16 halves them, at a relative error of up to 0.05 %."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
-    cache_mb: int = Field(default=512, ge=16)
-    """Memory for raster tiles brought to the reference grid, MB."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the encoder; auto takes bfloat16 on a GPU where it is measured to be faster."""
+    images_at_once: int = Field(default=0, ge=0)
+    """Images per device call of the encoder; 0 chooses from the free memory, and halves it when memory runs out."""
+    cache_mb: int = Field(default=1024, ge=16)
+    """Memory for rasters brought to the reference grid, MB."""
 
     @model_validator(mode="after")
     def _four_tokens_meet_at_the_middle(self) -> Self:
@@ -226,6 +236,8 @@ class Embedding(Section):
 class Features(Section):
     """The flattened vector of the `features` view."""
 
+    include: tuple[Literal["embedding", "point"], ...] = Field(default=("embedding",), min_length=1)
+    """What the vector holds: the embeddings, and then the point values (4 numbers per band and step)."""
     missing: Literal["zero", "nearest_lag", "null"] = "zero"
     """A missing image becomes zeros (as the original), the same band's nearest step, or nulls."""
     alignment: Literal["lag", "absolute"] = "lag"

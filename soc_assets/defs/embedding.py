@@ -90,9 +90,11 @@ def _embedder_once(
     def load() -> Embedder:
         with lock:
             if not loaded:
-                encoder = load_encoder(inputs.spec, project.checkpoint, settings.drop_path, settings.device)
+                choices = (settings.drop_path, settings.device, settings.precision, settings.images_at_once)
+                encoder = load_encoder(inputs.spec, project.checkpoint, *choices)
                 loaded.append(Embedder(inputs.spec, inputs.atlas, encoder, settings.cache_mb))
-                context.log.info(f"weights: {encoder.weights.label}, on {encoder.device}")
+                report = {what: len(keys) for what, keys in encoder.weights.report.items()}
+                context.log.info(f"weights: {encoder.weights.label} {report}, on {encoder.device}, {encoder.precision}")
             return loaded[0]
 
     return load

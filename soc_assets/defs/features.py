@@ -51,7 +51,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
 
 
 def _build(project: Project, inputs: EmbeddingInputs, digest: str) -> None:
-    write_empty(inputs.folder)
+    write_empty(inputs.folder, inputs.spec)
     tables = {name: project.samples(name) for name in ("samples", "balanced", "folds", "batches")}
     settings = project.settings
     build_database(project.database, inputs.spec, inputs.folder, tables, settings.features, settings.study, digest)

@@ -58,12 +58,12 @@ def pooled_tokens(image_size: int, pooling: str, anchor: str) -> list[np.ndarray
     """Which tokens (row-major indices) are averaged into each part of the pooled vector.
 
     `mean` gives one part of all tokens, `center` one part of the four tokens that meet at the sample (with the anchor
-    `token` of the one round it), `mean_center` both parts. `none` gives one part per token.
+    `token` of the one round it), `mean_center` both parts, `max` the part of `mean`. `none` gives one part per token.
     """
     edge = image_size // PATCH
     middle = edge // 2
     around = [middle] if anchor == "token" else [middle - 1, middle]
     everything = np.arange(edge * edge)
     center = np.array([row * edge + column for row in around for column in around])
-    parts = {"mean": [everything], "center": [center], "mean_center": [everything, center]}
+    parts = {"mean": [everything], "max": [everything], "center": [center], "mean_center": [everything, center]}
     return parts[pooling] if pooling != "none" else [np.array([token]) for token in everything]

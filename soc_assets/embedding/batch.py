@@ -21,7 +21,7 @@ from soc_assets import __version__, digest, files
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import Encoder
-from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, to_table
+from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of, to_table
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import groups, step_numbers
 from soc_assets.embedding.windows import corners
@@ -71,11 +71,11 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch
     size = spec.choices["image_size"]
     rows, columns = corners(samples, atlas.grid, size, spec.choices["anchor"])
     rasters: dict[str, str | None] = {}
-    for slot in spec.slots:
-        for step, positions in groups(step_numbers(slot, samples, spec.choices["first_lag"]), slot.band.kind):
-            sheet = atlas.sheets.get((slot.band.name, step))
+    for slot in spec.band_slots:
+        for step, positions in groups(step_numbers(slot, samples, spec.choices["first_lag"]), slot.kind):
+            sheet = atlas.sheets.get((slot.name, step))
             touched = sheet is not None and sheet.source.touches(rows[positions], columns[positions], size).any()
-            name = step.key(slot.band.name)
+            name = step.key(slot.name)
             rasters[name] = sheet.digest if sheet is not None and touched else rasters.get(name)
     place = samples[PLACE].astype(object).where(samples[PLACE].notna(), None).to_dict("split", index=False)["data"]
     inputs = digest.of_values([spec.digest, place, rasters])
@@ -121,18 +121,18 @@ def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedde
     return Written(batch.key, path, done, len(batch.samples), images, missing, time.perf_counter() - start)
 
 
-def write_empty(folder: Path) -> Path:
+def write_empty(folder: Path, spec: Spec) -> Path:
     """A file with the schema and no rows, so that views exist before the first batch does."""
     path = folder / "_schema.parquet"
     if not path.exists():
         with files.replacing(path) as temporary:
-            pq.write_table(SCHEMA.empty_table(), temporary)
+            pq.write_table(schema_of(spec).empty_table(), temporary)
     return path
 
 
 def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> tuple[int, int]:
     start, images, missing = time.perf_counter(), 0, 0
-    schema = SCHEMA.with_metadata(_metadata(batch, spec, embedder.encoder))
+    schema = schema_of(spec).with_metadata(_metadata(batch, spec, embedder.encoder))
     at_once = max(1, _CHUNK_BYTES // (spec.n_features * 4))
     with files.replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **PARQUET_OPTIONS) as writer:
         for first in range(0, max(len(batch.samples), 1), at_once):
@@ -157,6 +157,7 @@ def _metadata(batch: Batch, spec: Spec, encoder: Encoder) -> dict[str, str]:
         "soc.labels": batch.labels,
         "soc.version": __version__,
         "soc.device": encoder.device,
+        "soc.precision": str(encoder.precision),
         "geo": geo_metadata(batch.samples),
     }
 

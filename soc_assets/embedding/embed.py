@@ -1,25 +1,28 @@
-"""Samples to embedding vectors: gathers what each image needs, embeds it, and puts it in its place.
+"""Samples to embedding vectors and point values: asks the rasters, embeds, and puts each result in its place.
 
-At stage `patch_embed` the pooled patches of all images are gathered first (64 numbers per image and part) and embedded
-by one matrix product; at stage `encoder` whole windows go through the transformer. Writing files is in `batch`.
+Where pooling is a mean at stage `patch_embed`, the pooled patches of all images are gathered first (64 numbers per
+frame and part) and embedded by one matrix product; otherwise whole windows go through the transformer as one stream.
+Writing files is in `batch`, the transformer in `encode`.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
 
-from soc_assets.embedding.architecture import PATCH, anchor_index
+from soc_assets.embedding.architecture import PATCH
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.encode import Encoder
-from soc_assets.embedding.fields import Fields
+from soc_assets.embedding.fields import POINT_WINDOWS, Fields, Look
+from soc_assets.embedding.layout import Layout
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import groups, keys_of, step_numbers
-from soc_assets.embedding.tiles import Source, TileReader
-from soc_assets.embedding.windows import corners, cut_windows
+from soc_assets.embedding.tiles import Source
+from soc_assets.embedding.windows import corners
 
 
 @dataclass(frozen=True)
@@ -29,101 +32,192 @@ class Embedded:
     Attributes:
         keys: per slot, the key of each sample (`LAI_2012`).
         vectors: [n, slots, rows, width] float32.
-        missing: [n, slots], True where the raster is missing or too little of the window is valid.
+        missing: [n, slots], True where no raster is there or too little of the window is valid.
         valid: [n, slots] share of valid pixels.
+        point_keys: per single band and lag, the key of each sample.
+        points: [n, band slots, 4] float32, normalised means over squares round the sample, NaN where there is none.
     """
 
     keys: list[list[str]]
     vectors: np.ndarray
     missing: np.ndarray
     valid: np.ndarray
+    point_keys: list[list[str]]
+    points: np.ndarray
 
 
 @dataclass(frozen=True)
-class _Image:
-    """One raster and the samples that read it: positions of samples and slots, and the windows' first pixels."""
+class _Raster:
+    """One raster and who reads it: samples [k] and lags [k], and their windows' first pixels [k]."""
 
     band: str
+    step: int
     source: Source
     sample: np.ndarray
-    slot: np.ndarray
+    lag: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a scene's results go: samples [k], slots [k, groups] and the image [k] that each takes."""
+
+    sample: np.ndarray
+    slot: np.ndarray
+    image: np.ndarray
+
+
+@dataclass
+class _Gathered:
+    """What is filled raster by raster: shares [n, slots, frames] and points [n, band slots, 4]."""
+
+    shares: np.ndarray
+    points: np.ndarray
+
+
 class Embedder:
-    """Embeds samples under one spec; keeps tiles and filtered fields of rasters between calls, up to `cache_mb`."""
+    """Embeds samples under one spec; keeps rasters between calls, up to `cache_mb`. Threads may share it."""
 
     def __init__(self, spec: Spec, atlas: Atlas, encoder: Encoder, cache_mb: int) -> None:
         self.encoder = encoder
-        self.reader = TileReader(atlas.grid, cache_mb // 4)
-        self._spec, self._atlas = spec, atlas
+        self.fields = Fields(atlas.grid, spec.choices["image_size"], spec.choices["anchor"], cache_mb, spec.linear)
+        self._spec, self._atlas, self._layout = spec, atlas, Layout(spec)
         self._threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
-        origin = -anchor_index(spec.choices["image_size"], spec.choices["anchor"])
-        self._fields = Fields(atlas.grid, spec.choices["image_size"], cache_mb * 3 // 4, origin)
 
     def __call__(self, samples: pd.DataFrame) -> Embedded:
         """Embed n samples (longitude, latitude, year, season_year, season)."""
-        spec, slots = self._spec, self._spec.slots
-        steps = [step_numbers(slot, samples, spec.choices["first_lag"]) for slot in slots]
-        shape = (len(samples), len(slots))
-        missing, valid = np.ones(shape, bool), np.zeros(shape, np.float32)
-        images = list(self._images(samples, steps))
-        gather = self._gather_patches if spec.choices["stage"] == "patch_embed" else self._gather_tokens
-        vectors = gather(images, shape, valid)
-        for image in images:
-            share = valid[image.sample, image.slot]
-            missing[image.sample, image.slot] = (share < spec.choices["min_valid_fraction"]) | (share == 0)
-        keys = [keys_of(slot, of_slot) for slot, of_slot in zip(slots, steps, strict=True)]
-        return Embedded(keys, vectors, missing, valid)
+        layout, n = self._layout, len(samples)
+        gathered = _Gathered(
+            np.zeros((n, len(layout.slots), layout.frames), np.float32),
+            np.full((n, len(layout.band_slots), len(POINT_WINDOWS)), np.nan, np.float32),
+        )
+        rasters = list(self._rasters(samples))
+        vectors = (self._by_patches if self._spec.linear else self._by_windows)(rasters, gathered)
+        first_lag = self._spec.choices["first_lag"]
+        return Embedded(
+            keys=[keys_of(slot, step_numbers(slot, samples, first_lag)) for slot in layout.slots],
+            vectors=vectors,
+            missing=np.logical_not(self._enough(gathered.shares).any(axis=2)),
+            valid=gathered.shares.mean(axis=2),
+            point_keys=[keys_of(slot, step_numbers(slot, samples, first_lag)) for slot in layout.band_slots],
+            points=gathered.points,
+        )
 
-    def _images(self, samples: pd.DataFrame, steps: list[np.ndarray]) -> Iterator[_Image]:
+    def _rasters(self, samples: pd.DataFrame) -> Iterator[_Raster]:
         """Each raster that is there, once for all its lags."""
-        choices, slots, n = self._spec.choices, self._spec.slots, len(samples)
+        choices, n = self._spec.choices, len(samples)
         rows, columns = corners(samples, self._atlas.grid, choices["image_size"], choices["anchor"])
-        for band in dict.fromkeys(slot.band for slot in slots):
-            of_band = np.array([index for index, slot in enumerate(slots) if slot.band == band])
-            for step, positions in groups(np.concatenate([steps[index] for index in of_band]), band.kind):
+        for band, slots in groupby(self._layout.band_slots, key=lambda slot: slot.bands[0]):
+            numbers = [step_numbers(slot, samples, choices["first_lag"]) for slot in slots]
+            for step, positions in groups(np.concatenate(numbers), band.kind):
                 if sheet := self._atlas.sheets.get((band.name, step)):
                     lag, sample = np.divmod(positions, n)
-                    yield _Image(band.name, sheet.source, sample, of_band[lag], rows[sample], columns[sample])
+                    number = int(numbers[lag[0]][sample[0]])
+                    yield _Raster(band.name, number, sheet.source, sample, lag, rows[sample], columns[sample])
 
-    def _gather_patches(self, images: list[_Image], shape: tuple[int, int], valid: np.ndarray) -> np.ndarray:
-        parts = len(self._spec.parts)
-        patches = np.zeros((*shape, parts, PATCH * PATCH), np.float32)
+    def _enough(self, shares: np.ndarray) -> np.ndarray:
+        return (shares >= self._spec.choices["min_valid_fraction"]) & (shares > 0)
 
-        def gather(image: _Image) -> None:
-            patches[image.sample, image.slot], valid[image.sample, image.slot] = self._patches(image)
+    def _looks(self, raster: _Raster) -> list[Look]:
+        return self.fields.looks(raster.source, raster.rows, raster.columns, self._spec.statistics[raster.band].mean)
 
-        list(self._threads.map(gather, images))  # rasters side by side: GDAL and numpy let other threads run
-        return self.encoder.patches(patches.reshape(-1, parts, PATCH * PATCH)).reshape(*shape, *self._spec.shape)
+    def _normalised(self, band: str, relative: np.ndarray) -> np.ndarray:
+        return self._spec.statistics[band].apply(relative, self._spec.choices["normalise"])
 
-    def _patches(self, image: _Image) -> tuple[np.ndarray, np.ndarray]:
-        """Normalised mean patches [k, parts, 64] and shares [k] of one raster."""
-        statistics, choices = self._spec.statistics[image.band], self._spec.choices
-        mean, share = self._fields.mean_patches(image.source, image.rows, image.columns, statistics.mean)
-        edge = choices["image_size"] // PATCH
-        parts = [
-            mean if len(tokens) == edge * edge else self._token_patches(image, tokens, edge, statistics.mean)
-            for tokens in self._spec.parts
-        ]
-        return statistics.apply(np.stack(parts, axis=1), choices["normalise"]), share
+    def _note(self, raster: _Raster, look: Look, gathered: _Gathered) -> np.ndarray:
+        """Put a raster's shares and point values in their places; returns the shares [k]."""
+        share, (sample, lag) = self.fields.shares(look), (raster.sample[look.members], raster.lag[look.members])
+        for frame, slot_of_lag in self._layout.places_of(raster.band):
+            gathered.shares[sample, slot_of_lag[lag], frame] = share
+        points = self._normalised(raster.band, self.fields.points(look))
+        gathered.points[sample, self._layout.points_of(raster.band)[lag]] = points
+        return share
 
-    def _token_patches(self, image: _Image, tokens: np.ndarray, edge: int, gap: float) -> np.ndarray:
-        """The mean patch [k, 64], relative to `gap`, over a square of tokens."""
-        top, left = divmod(int(tokens[0]), edge)
-        side = round(len(tokens) ** 0.5)
-        size = side * PATCH
-        pixels = self.reader.windows(image.source, image.rows + top * PATCH, image.columns + left * PATCH, size)
-        pixels = np.nan_to_num(pixels - np.float32(gap), copy=False)
+    def _by_patches(self, rasters: list[_Raster], gathered: _Gathered) -> np.ndarray:
+        """Vectors by the mean-patch identity."""
+        parts = self._spec.parts
+        patches = np.zeros((*gathered.shares.shape, len(parts), PATCH * PATCH), np.float32)
+        patches += self._neutral()[:, :, None, None]
+
+        def ask(raster: _Raster) -> None:
+            for look in self._looks(raster):
+                found = np.stack([self._pooled(look, tokens) for tokens in parts], axis=1)
+                found[~self._enough(self._note(raster, look, gathered))] = 0  # the band's mean
+                found = self._normalised(raster.band, found)
+                sample, lag = raster.sample[look.members], raster.lag[look.members]
+                for frame, slot_of_lag in self._layout.places_of(raster.band):
+                    patches[sample, slot_of_lag[lag], frame] = found
+
+        self._side_by_side(ask, rasters)
+        n, slots, frames = gathered.shares.shape
+        patches = patches.transpose(0, 1, 3, 2, 4).reshape(n * slots, len(parts), frames * PATCH * PATCH)
+        return self.encoder.patches(patches).reshape(n, slots, *self._spec.shape)
+
+    def _pooled(self, look: Look, tokens: np.ndarray) -> np.ndarray:
+        """The mean patch [k, 64] over a square of tokens of the windows."""
+        edge = self._spec.choices["image_size"] // PATCH
+        if len(tokens) == edge * edge:
+            return self.fields.mean_patches(look)
+        side, (row, column) = round(len(tokens) ** 0.5), divmod(int(tokens[0]), edge)
+        pixels = self.fields.blocks(look, row * PATCH, column * PATCH, side * PATCH)
         return pixels.reshape(-1, side, PATCH, side, PATCH).mean(axis=(1, 3)).reshape(-1, PATCH * PATCH)
 
-    def _gather_tokens(self, images: list[_Image], shape: tuple[int, int], valid: np.ndarray) -> np.ndarray:
-        vectors = np.zeros((*shape, *self._spec.shape), np.float32)
-        for image in images:
-            cut = cut_windows(self.reader, image.source, image.rows, image.columns, image.band, self._spec)
-            there = cut.image_of >= 0
-            embedded = self.encoder.images(cut.images)
-            vectors[image.sample[there], image.slot[there]] = embedded[cut.image_of[there]]
-            valid[image.sample, image.slot] = cut.valid_fraction
+    def _by_windows(self, rasters: list[_Raster], gathered: _Gathered) -> np.ndarray:
+        """Vectors of whole windows through the transformer, all as one stream."""
+
+        def note(raster: _Raster) -> None:
+            for look in self._looks(raster):
+                self._note(raster, look, gathered)
+
+        self._side_by_side(note, rasters)
+        n, slots, _ = gathered.shares.shape
+        vectors = np.zeros((n, slots, *self._spec.shape), np.float32)
+        places: list[_Place] = []
+        for number, embedded in enumerate(self.encoder.stream(self._scenes(rasters, gathered, places))):
+            place = places[number]
+            vectors[place.sample[:, None], place.slot] = embedded[place.image]
         return vectors
+
+    def _scenes(self, rasters: list[_Raster], gathered: _Gathered, places: list[_Place]) -> Iterator[np.ndarray]:
+        """Distinct windows [u, frames, h, w] that the transformer sees together; notes where their results go."""
+        layout, size = self._layout, self._spec.choices["image_size"]
+        ordered = sorted(rasters, key=lambda raster: (layout.scene_of(raster.band), raster.step))
+        for (scene, _), members in groupby(ordered, key=lambda raster: (layout.scene_of(raster.band), raster.step)):
+            seen = list(members)
+            first = seen[0]  # all of a scene are read by the same samples
+            slot = np.stack([slot_of_lag[first.lag] for slot_of_lag in layout.scene_slots(scene)], axis=1)
+            wanted = self._enough(gathered.shares[first.sample[:, None], slot]).any(axis=(1, 2))
+            if not wanted.any():
+                continue
+            corner = np.column_stack([first.rows, first.columns])[wanted]
+            unique, place_of = np.unique(corner, axis=0, return_inverse=True)
+            places.append(_Place(first.sample[wanted], slot[wanted], place_of.ravel()))
+            bands = layout.scene_frames(scene)
+            images = np.empty((len(unique), len(bands), size, size), np.float32)
+            images[:] = np.array([self._gap(band) for band in bands], np.float32)[:, None, None]
+            for raster in seen:
+                self._draw(raster, unique, bands, images)
+            yield images
+
+    def _draw(self, raster: _Raster, corner: np.ndarray, bands: list[str], images: np.ndarray) -> None:
+        """Put a raster's normalised windows into its band's frames; windows that are too empty stay at the mean."""
+        gap, size = self._spec.statistics[raster.band].mean, images.shape[-1]
+        for look in self.fields.looks(raster.source, corner[:, 0], corner[:, 1], gap):
+            found = self.fields.blocks(look, 0, 0, size)
+            found[~self._enough(self.fields.shares(look))] = 0
+            found = self._normalised(raster.band, found)
+            for frame in [number for number, band in enumerate(bands) if band == raster.band]:
+                images[look.members, frame] = found
+
+    def _gap(self, band: str) -> float:
+        """What stands in a frame where a band has no value: its mean, normalised."""
+        return float(self._normalised(band, np.zeros(1, np.float32))[0])
+
+    def _neutral(self) -> np.ndarray:
+        """`_gap` of every slot and frame."""
+        return np.array([[self._gap(band.name) for band in slot.bands] for slot in self._layout.slots], np.float32)
+
+    def _side_by_side(self, work: Callable[[_Raster], None], rasters: list[_Raster]) -> None:
+        """Rasters at once on all cores: GDAL and numpy let other threads run."""
+        list(self._threads.map(work, rasters))

@@ -1,31 +1,55 @@
-"""The transformer on its device: pooled patches or whole images to pooled embeddings."""
+"""The transformer on its device: pooled patches, or a stream of images, to pooled embeddings.
 
+Images of all rasters run through the device in large batches. While the device works on one the next is prepared; when
+its memory runs out the batch is halved and nothing is lost.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soc_assets.embedding.precision import Precision, choose_precision, images_that_fit
 from soc_assets.embedding.spec import Spec
+from soc_assets.errors import CheckpointError, EmbeddingError
 
 if TYPE_CHECKING:
-    from soc_assets.embedding.weights import LoadedWeights
+    from torch import Tensor
 
-_IMAGES_AT_ONCE = {"cpu": 32}  # images per device call at stage `encoder`
-_ELSEWHERE = 256
+    from soc_assets.embedding.weights import LoadedWeights
 
 
 class Encoder:
-    """Embeds images by a spec's stage and pooling; the weights are loaded once and stay on the device."""
+    """Embeds by a spec's stage and pooling; the weights are loaded once and stay on the device.
 
-    def __init__(self, spec: Spec, weights: "LoadedWeights", device: str) -> None:
-        self.weights = weights
-        self.device = device
+    Args:
+        spec: the frozen spec.
+        weights: from `load_weights`.
+        device: as torch names it.
+        precision: auto, float32 or bfloat16.
+        images_at_once: images per device call; 0 chooses from the free memory.
+    """
+
+    def __init__(
+        self, spec: Spec, weights: "LoadedWeights", device: str, precision: str = "auto", images_at_once: int = 0
+    ) -> None:
+        import torch
+
+        self.weights, self.device = weights, device
         self.images_embedded = 0
-        self._spec = spec
-        self._network = weights.encoder.to(device)
+        self.images_at_once = images_at_once or images_that_fit(spec, device)
+        self._spec, self._network = spec, weights.encoder.to(device)
+        self._lock = Lock()  # one thread at a time feeds the device
+        wanted = "float32" if spec.linear else precision  # one small matrix product needs no less
+        self.precision: Precision = choose_precision(self._network, spec, device, wanted)
+        self._dtype = getattr(torch, self.precision.name)
+        self._network = self._network.to(self._dtype)
 
     def patches(self, pooled: np.ndarray) -> np.ndarray:
-        """Embed pooled patches [n, parts, 64] at stage `patch_embed` to [n, rows, width] float32 (the spec's shape).
+        """Embed pooled patches [n, parts, frames * 64] at stage `patch_embed` to [n, rows, width] float32.
 
         The patch embedding is linear: the mean of tokens is the token of the mean patch.
         """
@@ -33,33 +57,112 @@ class Encoder:
 
         self.images_embedded += len(pooled)
         with torch.inference_mode():
-            parts = self._network.patch_embed.expanded(torch.from_numpy(pooled).to(self.device)).cpu().numpy()
+            parts = self._network.patch_embed.of_patches(torch.from_numpy(pooled).to(self.device)).cpu().numpy()
         return parts.reshape(len(pooled), *self._spec.shape)
 
-    def images(self, images: np.ndarray) -> np.ndarray:
-        """Embed normalised images [n, h, w] float32 at stage `encoder` to [n, rows, width] float32."""
+    def stream(self, scenes: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Embed scenes [u, frames, h, w] float32 to [u, groups, rows, width] float32: one result each, in order.
+
+        A scene is what the transformer sees together; scenes are cut and joined into device batches.
+
+        Raises:
+            EmbeddingError: the device's memory does not hold a single image.
+        """
+        sizes: deque[int] = deque()
+        ready: deque[np.ndarray] = deque()
+        with self._lock:
+            under_way: list[Tensor] = []
+            for batch in self._batches(scenes, sizes):
+                sent = self._send(batch)
+                ready.extend(_fetch(under_way))
+                under_way = sent
+                yield from _complete(sizes, ready)
+            ready.extend(_fetch(under_way))
+        yield from _complete(sizes, ready)
+
+    def _batches(self, scenes: Iterable[np.ndarray], sizes: deque[int]) -> Iterator[np.ndarray]:
+        """Scenes cut and joined into batches of at most `images_at_once`; notes the size of each scene."""
+        held: list[np.ndarray] = []
+        for scene in scenes:
+            sizes.append(len(scene))
+            if held and held[0].shape[1] != scene.shape[1]:
+                yield np.concatenate(held)
+                held = []
+            while len(scene):
+                room = self.images_at_once - sum(map(len, held))
+                held.append(scene[:room])
+                scene = scene[room:]
+                if sum(map(len, held)) >= self.images_at_once:
+                    yield np.concatenate(held)
+                    held = []
+        if held:
+            yield np.concatenate(held)
+
+    def _send(self, images: np.ndarray) -> list["Tensor"]:
+        """Start computing; on a GPU this returns at once. Out of memory: in halves, now and from now on."""
         import torch
 
+        try:
+            with torch.inference_mode():
+                sent = torch.from_numpy(images)
+                sent = sent.pin_memory().to(self.device, non_blocking=True) if self.device.startswith("cuda") else sent
+                pooled = self._pool(self._network.grouped(sent.to(self.device, self._dtype)))
+        except torch.OutOfMemoryError:
+            if len(images) == 1:
+                raise EmbeddingError(
+                    f"The memory of {self.device} does not hold one image. Free it, or set [embedding] device = 'cpu' "
+                    "in soc.toml."
+                ) from None
+            self.images_at_once = half = (len(images) + 1) // 2
+            if self.device.startswith("cuda"):
+                torch.cuda.empty_cache()
+            return [part for start in range(0, len(images), half) for part in self._send(images[start : start + half])]
         self.images_embedded += len(images)
-        at_once = _IMAGES_AT_ONCE.get(self.device, _ELSEWHERE)
-        results = [np.empty((0, len(self._spec.parts), self._network.width), np.float32)]
-        with torch.inference_mode():
-            for start in range(0, len(images), at_once):
-                tokens = self._network.encode(torch.from_numpy(images[start : start + at_once]).to(self.device))
-                pooled = [tokens[:, torch.from_numpy(part)].mean(dim=1) for part in self._spec.parts]
-                results.append(torch.stack(pooled, dim=1).cpu().numpy())
-        return np.concatenate(results).reshape(len(images), *self._spec.shape)
+        return [pooled]
+
+    def _pool(self, tokens: "Tensor") -> "Tensor":
+        """Tokens [n, groups, places, width] to [n, groups, rows, width'] by the spec's pooling."""
+        import torch
+
+        tokens = tokens.float()
+        pooling = self._spec.choices["pooling"]
+        if pooling == "none":
+            return tokens
+        if pooling == "max":
+            return tokens.amax(dim=2, keepdim=True)
+        parts = [tokens[:, :, torch.from_numpy(part).to(tokens.device)].mean(dim=2) for part in self._spec.parts]
+        return torch.cat(parts, dim=-1).unsqueeze(2)
 
 
-def load_encoder(spec: Spec, checkpoint: Path | None, drop_path: float, device: str) -> Encoder:
+def _fetch(under_way: list["Tensor"]) -> list[np.ndarray]:
+    """Wait for results and bring them to the host."""
+    return [pooled.cpu().numpy() for pooled in under_way]
+
+
+def _complete(sizes: deque[int], ready: deque[np.ndarray]) -> Iterator[np.ndarray]:
+    """Results of the scenes that are complete, taken off both queues."""
+    while sizes and sum(map(len, ready)) >= sizes[0]:
+        wanted, parts = sizes.popleft(), []
+        while wanted:
+            part = ready.popleft()
+            parts.append(part[:wanted])
+            if len(part) > wanted:
+                ready.appendleft(part[wanted:])
+            wanted -= len(parts[-1])
+        yield np.concatenate(parts)
+
+
+def load_encoder(
+    spec: Spec, checkpoint: Path | None, drop_path: float, device: str, precision: str = "auto", images_at_once: int = 0
+) -> Encoder:
     """Load the spec's weights onto a device (`auto` takes CUDA, then MPS, then the CPU).
 
     Raises:
         CheckpointError: the checkpoint does not fit, or is no longer the file that the spec was frozen with.
+        SettingsError: the device is not there.
     """
     from soc_assets.device import resolve_device
     from soc_assets.embedding.weights import load_weights
-    from soc_assets.errors import CheckpointError
 
     source, choices = spec.choices["weights"], spec.choices
     weights = load_weights(
@@ -69,7 +172,8 @@ def load_encoder(spec: Spec, checkpoint: Path | None, drop_path: float, device: 
         choices["image_size"],
         choices["stage"],
         drop_path,
+        choices["layer"],
     )
     if source.get("sha256", weights.sha256) != weights.sha256:
         raise CheckpointError(f"{checkpoint} changed while the run was starting; run again.")
-    return Encoder(spec, weights, str(resolve_device(device)))
+    return Encoder(spec, weights, str(resolve_device(device)), precision, images_at_once)

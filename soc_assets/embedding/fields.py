@@ -1,100 +1,170 @@
-"""The mean patch of every window of a raster at once: a box filter with dilation 8, by running sums.
+"""Rasters on the reference grid, kept in memory tile by tile, and what is asked of them round samples.
 
 The patch embedding is linear, so the mean of a window's tokens is the token of its mean patch: pixel (p, q) of the mean
 patch of the window that begins at (r, c) is the mean over i, j of the raster at (r + 8i + p, c + 8j + q). One filtered
-raster holds it for all windows, at a cost that does not depend on their size or number.
+raster holds it for all windows, at a cost that does not depend on their size or number. Reading pixels is in `tiles`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from soc_assets.embedding.architecture import PATCH
+from soc_assets.embedding.architecture import PATCH, anchor_index
 from soc_assets.embedding.cache import Cache
 from soc_assets.embedding.tiles import TILE, Source, grouped_by_tile, read_part
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.raster_io import open_raster
 
+POINT_WINDOWS = (1, 3, 9, 25)  # edges of the squares round a sample whose means are its point values, pixels
+_HALF = max(POINT_WINDOWS) // 2
+
 
 @dataclass(frozen=True)
 class Field:
-    """The filtered part of a raster for windows that begin in one tile.
+    """A raster round the samples of one tile.
 
     Attributes:
-        mean: [h + 7, w + 7] mean over every eighth pixel, gaps counted as zero after subtracting `offset`.
-        share: [h, w] share of valid pixels of the window that begins here; a number where it is the same for all.
+        values: [h, w] float32 relative to the gap value, zero where there is none.
+        valid: [h, w] bool, or None where every pixel is valid.
+        mean: mean over every eighth pixel of a window, by the window's first pixel; None unless asked for.
+        share: share of valid pixels of a window, by its first pixel; a number where it is the same for all.
     """
 
-    mean: np.ndarray
+    values: np.ndarray
+    valid: np.ndarray | None
+    mean: np.ndarray | None
     share: np.ndarray | float
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return self.mean.nbytes + (self.share.nbytes if isinstance(self.share, np.ndarray) else 0)
+        arrays = (self.values, self.valid, self.mean, self.share)
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
+
+@dataclass(frozen=True)
+class Look:
+    """Where samples stand in a field: rows and columns [k] of their windows' first pixels, counted from its edge."""
+
+    field: Field
+    members: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
 
 
 class Fields:
-    """Mean patches of windows, from fields kept in memory up to a limit."""
+    """Looks at rasters round samples; fields are kept up to a limit, and threads may share them.
 
-    def __init__(self, grid: Grid, image_size: int, cache_mb: int, origin: int = 0) -> None:
-        self._grid = grid
-        self._image_size = image_size
-        self._origin = origin  # fields begin at multiples of TILE from here: at -48 one covers all windows of a tile
+    Args:
+        grid: the reference grid.
+        image_size: edge of the windows, pixels.
+        anchor: the sample's place in the window.
+        cache_mb: limit of the memory for fields.
+        filtered: whether mean patches will be asked for.
+    """
+
+    def __init__(self, grid: Grid, image_size: int, anchor: str, cache_mb: int, filtered: bool = True) -> None:
+        self._grid, self._image_size, self._filtered = grid, image_size, filtered
+        self._index = anchor_index(image_size, anchor)
+        self._before = max(0, _HALF - self._index)  # pixels that point values need beyond the windows
+        self._after = max(0, self._index + _HALF + 1 - image_size)
         self._fields: Cache[Field] = Cache(cache_mb * 2**20)
 
-    def mean_patches(
-        self, source: Source, rows: np.ndarray, columns: np.ndarray, gap: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean patches of the windows that begin at (rows, columns) [n].
+    @property
+    def fields_made(self) -> int:
+        """How many parts of rasters were read so far."""
+        return self._fields.made
+
+    def looks(self, source: Source, rows: np.ndarray, columns: np.ndarray, gap: float) -> list[Look]:
+        """The fields in which the windows that begin at (rows, columns) [n] lie.
 
         Args:
             source: the raster.
             rows: [n] first rows on the grid.
             columns: [n] first columns on the grid.
             gap: subtracted from every value, so that pixels without one count as this (the band's mean).
-
-        Returns:
-            Patches [n, 64] float32, relative to `gap`, in the raster's unit, and shares of valid pixels [n] float32.
         """
-        patches = np.empty((len(rows), PATCH * PATCH), np.float32)
-        shares = np.empty(len(rows), np.float32)
-        for (i, j), members in grouped_by_tile(rows - self._origin, columns - self._origin):
-            field = self._field(source, i, j, gap)
-            r, c = (pixels[members] - self._origin - k * TILE for pixels, k in ((rows, i), (columns, j)))
-            within = np.arange(PATCH)
-            block = field.mean[(r[:, None] + within)[:, :, None], (c[:, None] + within)[:, None, :]]
-            patches[members] = block.reshape(len(members), -1)
-            shares[members] = field.share[r, c] if isinstance(field.share, np.ndarray) else field.share
-        return patches, shares
+        pixels = rows + self._index, columns + self._index  # the samples' own pixels decide the tile
+        result = []
+        for (i, j), members in grouped_by_tile(*pixels):
+            field = self._fields.get((source, gap, i, j), lambda i=i, j=j: self._read(source, i, j, gap))
+            r, c = (values[members] - k * TILE + self._before for values, k in zip(pixels, (i, j), strict=True))
+            result.append(Look(field, members, r, c))
+        return result
 
-    def _field(self, source: Source, i: int, j: int, gap: float) -> Field:
-        return self._fields.get((source, gap, i, j), lambda: self._compute(source, i, j, gap))
+    def mean_patches(self, look: Look) -> np.ndarray:
+        """Mean patches [k, 64] of windows, relative to the gap value."""
+        assert look.field.mean is not None
+        return _blocks(look.field.mean, look.rows - self._before, look.columns - self._before, PATCH).reshape(
+            -1, PATCH**2
+        )
 
-    def _compute(self, source: Source, i: int, j: int, gap: float) -> Field:
-        top, left = i * TILE + self._origin, j * TILE + self._origin
+    def shares(self, look: Look) -> np.ndarray:
+        """Shares [k] of valid pixels of windows."""
+        share = look.field.share
+        if isinstance(share, np.ndarray):
+            return share[look.rows - self._before, look.columns - self._before]
+        return np.full(len(look.rows), share, np.float32)
+
+    def blocks(self, look: Look, rows: int, columns: int, size: int) -> np.ndarray:
+        """Parts [k, size, size] of windows from (rows, columns) on, relative to the gap value, gaps zero."""
+        return _blocks(look.field.values, look.rows + rows, look.columns + columns, size)
+
+    def points(self, look: Look) -> np.ndarray:
+        """Means [k, 4] over the valid pixels of squares of POINT_WINDOWS round samples; NaN where there is none."""
+        first = self._index - _HALF
+        values = self.blocks(look, first, first, 2 * _HALF + 1)
+        valid = None
+        if look.field.valid is not None:
+            valid = _blocks(look.field.valid, look.rows + first, look.columns + first, 2 * _HALF + 1)
+        means = np.full((len(values), len(POINT_WINDOWS)), np.nan, np.float32)
+        for number, edge in enumerate(POINT_WINDOWS):
+            square = (slice(None), *[slice(_HALF - edge // 2, _HALF + edge // 2 + 1)] * 2)
+            count = np.full(len(values), edge**2) if valid is None else valid[square].sum(axis=(1, 2))
+            total = values[square].sum(axis=(1, 2), dtype=np.float64)
+            np.divide(total, count, out=means[:, number], where=count > 0, casting="unsafe")
+        return means
+
+    def _read(self, source: Source, i: int, j: int, gap: float) -> Field:
+        top, left = (k * TILE - self._index - self._before for k in (i, j))
         height, width = self._extent(i, self._grid.height), self._extent(j, self._grid.width)
         with open_raster(source.path) as dataset:
             values = read_part(dataset, source, self._grid, top, left, height, width)
         values -= np.float32(gap)
         gaps = np.isnan(values)
-        share: np.ndarray | float = 1.0
-        if gaps.any():
-            values[gaps] = 0
-            share = 0.0 if gaps.all() else self._shares(~gaps)
-        n = self._image_size // PATCH
-        mean = running_sum(running_sum(values, n, PATCH, 0), n, PATCH, 1)
-        mean /= np.float32(n * n)
-        return Field(mean, share)
+        if not gaps.any():
+            return Field(values, None, self._filter(values), 1.0)
+        values[gaps] = 0
+        share = 0.0 if gaps.all() else self._shares(~gaps)
+        return Field(values, ~gaps, self._filter(values), share)
 
     def _extent(self, index: int, grid_size: int) -> int:
-        """Pixels that the windows of a tile cover; those of samples on the grid, where it ends within the tile."""
-        beginning = min(TILE, grid_size - index * TILE) if index * TILE < grid_size else TILE
-        return beginning + self._image_size - 1
+        """Pixels round the samples of a tile; those on the grid, where it ends within the tile."""
+        samples = min(TILE, grid_size - index * TILE) if index * TILE < grid_size else TILE
+        return samples + self._image_size - 1 + self._before + self._after
+
+    def _inner(self, values: np.ndarray) -> np.ndarray:
+        """Without the margin that only point values need."""
+        return values[self._before : len(values) - self._after, self._before : values.shape[1] - self._after]
+
+    def _filter(self, values: np.ndarray) -> np.ndarray | None:
+        if not self._filtered:
+            return None
+        n = self._image_size // PATCH
+        mean = running_sum(running_sum(self._inner(values), n, PATCH, 0), n, PATCH, 1)
+        mean /= np.float32(n * n)
+        return mean
 
     def _shares(self, valid: np.ndarray) -> np.ndarray:
-        counts = running_sum(running_sum(valid.astype(np.float32), self._image_size, 1, 0), self._image_size, 1, 1)
-        return counts / np.float32(self._image_size**2)
+        size = self._image_size
+        counts = running_sum(running_sum(self._inner(valid).astype(np.float32), size, 1, 0), size, 1, 1)
+        return counts / np.float32(size**2)
+
+
+def _blocks(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
+    """Squares [k, size, size] that begin at (rows, columns) [k]."""
+    view = np.lib.stride_tricks.sliding_window_view(values, (size, size))
+    return view[rows, columns]
 
 
 def running_sum(values: np.ndarray, count: int, step: int, axis: int) -> np.ndarray:

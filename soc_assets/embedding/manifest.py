@@ -58,7 +58,7 @@ def _documentation(spec: Spec, manifest: dict[str, Any]) -> str:
     columns = "\n".join(f"| `{field.name}` | {field.type} | {comments[field.name]} |" for field in SCHEMA)
     length = rows * width
     slots = "\n".join(
-        f"| {n * length} | {(n + 1) * length - 1} | {slot.band.name} | {'-' if slot.lag is None else slot.lag} |"
+        f"| {n * length} | {(n + 1) * length - 1} | {slot.name} | {'-' if slot.lag is None else slot.lag} |"
         for n, slot in enumerate(spec.slots)
     )
     normalised = (

@@ -36,6 +36,12 @@ class PatchEmbed(nn.Module):
         kernel = self.proj.weight.sum(dim=2).flatten(1)  # [width, 64]
         return nn.functional.linear(patches, kernel, self.proj.bias)
 
+    def of_patches(self, patches: Tensor) -> Tensor:
+        """Patches [..., frames * 64] of one band, or of a whole group of frames, to tokens [..., width]."""
+        if patches.shape[-1] == PATCH * PATCH:
+            return self.expanded(patches)
+        return nn.functional.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+
 
 class Norm(nn.LayerNorm):
     """Layer norm with the official epsilon."""
@@ -45,7 +51,7 @@ class Norm(nn.LayerNorm):
 
 
 class SpectralEncoder(nn.Module):
-    """The encoder; `depth` 0 leaves only the patch embedding (all that stage `patch_embed` needs)."""
+    """The encoder; `depth` 0 leaves only the patch embedding, and short of all blocks there is no final norm."""
 
     def __init__(self, architecture: Architecture, drop_path: float = 0.0, depth: int | None = None) -> None:
         super().__init__()
@@ -61,14 +67,26 @@ class SpectralEncoder(nn.Module):
             Block(architecture.width, architecture.heads, architecture.mlp_ratio, True, drop_path=rate, norm_layer=Norm)
             for rate in rates
         )
-        self.norm = Norm(architecture.width)
+        self.norm = Norm(architecture.width) if depth == architecture.depth else nn.Identity()
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames [n, frames, h, w] to normalised tokens [n, groups * places, width]."""
         return self.transform(self.patch_embed(frames))
 
+    def grouped(self, frames: Tensor) -> Tensor:
+        """Single bands [n, 1, h, w], or frames [n, groups * t_patch_size, h, w], to tokens [n, groups, places, width].
+
+        A single band is expanded to equal frames. Without blocks these are the tokens of the patch embedding.
+        """
+        n, count = frames.shape[:2]
+        if count == 1:
+            tokens = self.patch_embed.expanded(to_patches(frames[:, 0])).unsqueeze(1)
+        else:
+            tokens = self.patch_embed(frames)
+        return self.transform(tokens).view(n, -1, *tokens.shape[2:]) if len(self.blocks) else tokens
+
     def transform(self, tokens: Tensor) -> Tensor:
-        """Tokens [n, groups, places, width] (the first groups) through positions, blocks and norm."""
+        """Tokens [n, groups, places, width] (the first groups) jointly through positions, blocks and norm."""
         _, groups, places, width = tokens.shape
         grid = self.architecture.grid
         positions = self.pos_embed.view(1, self.architecture.groups, grid * grid, width)[:, :groups]
@@ -76,17 +94,6 @@ class SpectralEncoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens)
         return self.norm(tokens)
-
-    def encode(self, images: Tensor) -> Tensor:
-        """Single-band images [n, h, w] to normalised tokens [n, places, width], each image expanded to equal frames."""
-        return self.transform(self.patch_embed.expanded(to_patches(images)).unsqueeze(1)).view(
-            len(images), -1, self.width
-        )
-
-    @property
-    def width(self) -> int:
-        """Length of a token."""
-        return self.architecture.width
 
 
 def to_patches(images: Tensor) -> Tensor:

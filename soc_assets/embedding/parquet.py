@@ -14,6 +14,7 @@ from soc_assets.embedding.embed import Embedded
 from soc_assets.embedding.spec import Spec
 
 TOKENS = pa.list_(pa.list_(pa.float32()))
+POINTS = "normalised values at the sample per key: the pixel, and means over 3x3, 9x9, 25x25 pixels"
 BBOX = pa.struct([(name, pa.float64()) for name in ("xmin", "ymin", "xmax", "ymax")])
 SCHEMA = pa.schema(
     [
@@ -30,6 +31,7 @@ SCHEMA = pa.schema(
         pa.field("source", pa.string()),
         pa.field("batch", pa.string()),
         pa.field("valid_fraction", pa.map_(pa.string(), pa.float32()), metadata={"comment": "valid pixels per key"}),
+        pa.field("point_values", pa.map_(pa.string(), pa.list_(pa.float32())), metadata={"comment": POINTS}),
         pa.field("geometry", pa.binary(), metadata={"comment": "WKB point"}),
         pa.field("bbox", BBOX),
     ]
@@ -37,28 +39,46 @@ SCHEMA = pa.schema(
 LABELS = ("organic_carbon", "location_id", "source")  # columns that may change without touching an embedding
 
 
+def schema_of(spec: Spec) -> pa.Schema:
+    """The schema with the spec's storage: the tokens are float32, or float16 where that is set."""
+    if spec.choices["storage"] == "float32":
+        return SCHEMA
+    halves = pa.list_(pa.list_(pa.float16()))
+    types = {"elevation_embedding": halves, "channel_time_embeddings": pa.map_(pa.string(), halves)}
+    types["static_embeddings"] = types["channel_time_embeddings"]
+    return pa.schema([field.with_type(types.get(field.name, field.type)) for field in SCHEMA])
+
+
 def to_table(samples: pd.DataFrame, spec: Spec, embedded: Embedded) -> pa.Table:
     """One row per sample, from its identity columns and its embeddings."""
-    keys, vectors, missing, valid = embedded.keys, embedded.vectors, embedded.missing, embedded.valid
+    schema, n = schema_of(spec), len(samples)
     statics = sum(slot.lag is None for slot in spec.slots)
-    every = (
-        np.array(keys, dtype=object).T.reshape(len(samples), -1) if len(samples) else np.empty((0, len(keys)), object)
-    )
-    tokens = [_tokens(vectors[:, part], missing[:, part]) for part in _parts(statics, len(keys))]
+    keys, kind = _by_sample(embedded.keys, n), np.dtype(spec.choices["storage"])
+    parts = [slice(0, 1), slice(1, statics), slice(statics, len(spec.slots))]
+    tokens = [_tokens(embedded.vectors[:, part].astype(kind), embedded.missing[:, part]) for part in parts]
     longitude, latitude = samples["longitude"].to_numpy(float), samples["latitude"].to_numpy(float)
     columns = {
         "longitude": longitude,
         "latitude": latitude,
         "elevation_embedding": tokens[0],
-        "channel_time_embeddings": _maps(every[:, statics:], tokens[2], TOKENS),
-        "static_embeddings": _maps(every[:, 1:statics], tokens[1], TOKENS),
-        "valid_fraction": _maps(every, pa.array(valid.astype(np.float32).ravel()), pa.float32()),
+        "channel_time_embeddings": _maps(keys[:, parts[2]], tokens[2]),
+        "static_embeddings": _maps(keys[:, parts[1]], tokens[1]),
+        "valid_fraction": _maps(keys, pa.array(embedded.valid.astype(np.float32).ravel())),
+        "point_values": _maps(_by_sample(embedded.point_keys, n), _numbers(embedded.points)),
         "geometry": _points(longitude, latitude),
         "bbox": pa.StructArray.from_arrays([pa.array(v) for v in (longitude, latitude) * 2], fields=list(BBOX)),
     }
     for name in ("organic_carbon", "sample_id", "location_id", "year", "season", "source", "batch"):
-        columns[name] = pa.array(samples[name], SCHEMA.field(name).type, from_pandas=True)
-    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+        columns[name] = pa.array(samples[name], schema.field(name).type, from_pandas=True)
+    return pa.table([columns[name] for name in schema.names], names=schema.names).cast(schema)
+
+
+def _by_sample(keys: list[list[str]], n: int) -> np.ndarray:
+    """Keys per slot as [n, slots]."""
+    result = np.empty((n, len(keys)), dtype=object)
+    for number, of_slot in enumerate(keys):
+        result[:, number] = of_slot
+    return result
 
 
 def geo_metadata(samples: pd.DataFrame) -> str:
@@ -72,10 +92,6 @@ def geo_metadata(samples: pd.DataFrame) -> str:
     return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}})
 
 
-def _parts(statics: int, total: int) -> list[slice]:
-    return [slice(0, 1), slice(1, statics), slice(statics, total)]
-
-
 def _tokens(vectors: np.ndarray, missing: np.ndarray) -> pa.ListArray:
     """Vectors [n, slots, rows, width] as n * slots lists of lists, null where missing."""
     n, slots, rows, width = vectors.shape
@@ -86,11 +102,19 @@ def _tokens(vectors: np.ndarray, missing: np.ndarray) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(ends), inner, mask=pa.array(~present))
 
 
-def _maps(keys: np.ndarray, items: pa.Array, item_type: pa.DataType) -> pa.MapArray:
+def _numbers(values: np.ndarray) -> pa.ListArray:
+    """Numbers [n, k, m] as n * k lists, NaN as null; a list without any number is null."""
+    n, k, m = values.shape
+    empty = np.isnan(values).all(axis=2).ravel()
+    offsets = pa.array(np.arange(n * k + 1, dtype=np.int32) * m)
+    return pa.ListArray.from_arrays(offsets, pa.array(values.ravel(), from_pandas=True), mask=pa.array(empty))
+
+
+def _maps(keys: np.ndarray, items: pa.Array) -> pa.MapArray:
     """Maps of keys [n, k] and n * k items."""
     n, k = keys.shape
     offsets = pa.array(np.arange(n + 1, dtype=np.int32) * k)
-    return pa.MapArray.from_arrays(offsets, pa.array(keys.ravel(), pa.string()), items.cast(item_type))
+    return pa.MapArray.from_arrays(offsets, pa.array(keys.ravel(), pa.string()), items)
 
 
 def _points(longitude: np.ndarray, latitude: np.ndarray) -> pa.Array:

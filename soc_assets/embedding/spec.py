@@ -17,7 +17,7 @@ import pandas as pd
 from soc_assets import digest, files
 from soc_assets.embedding.architecture import ARCHITECTURES, Architecture, pooled_tokens
 from soc_assets.embedding.steps import Slot, slots
-from soc_assets.errors import CheckpointError, RasterError
+from soc_assets.errors import CheckpointError, RasterError, SettingsError
 from soc_assets.project import Settings
 from soc_assets.settings import Band
 
@@ -70,14 +70,29 @@ class Spec:
         return tuple(Band.model_validate(band) for band in self.choices["bands"])
 
     @property
+    def frames(self) -> int:
+        """Bands seen together in one group: 1 for `expand`, the architecture's t_patch_size for `stack`."""
+        return self.architecture.t_patch_size if self.choices["arrangement"] == "stack" else 1
+
+    @property
     def slots(self) -> list[Slot]:
-        """Bands and lags in feature order."""
+        """Bands (or groups of them) and lags in feature order."""
+        return slots(self.bands, self.choices["reference"], self.choices["time_before"], self.frames)
+
+    @property
+    def band_slots(self) -> list[Slot]:
+        """Single bands and lags in feature order, whatever the arrangement: those of the point values."""
         return slots(self.bands, self.choices["reference"], self.choices["time_before"])
 
     @property
     def parts(self) -> list[np.ndarray]:
         """Tokens averaged into each part of the pooled vector."""
         return pooled_tokens(self.choices["image_size"], self.choices["pooling"], self.choices["anchor"])
+
+    @property
+    def linear(self) -> bool:
+        """Whether an image's embedding is linear in its pixels and so comes from its mean patches alone."""
+        return self.choices["stage"] == "patch_embed" and self.choices["pooling"] not in ("max", "none")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -113,10 +128,13 @@ def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
             f"The checkpoint {checkpoint} does not exist. Put the file there, or correct `checkpoint` in [embedding] "
             "of soc.toml (without that line the weights are random)."
         )
-    decisive = ("model", "stage", "pooling", "anchor", "image_size", "normalise")
+    _require_fit(settings)
+    decisive = (
+        *("model", "stage", "layer", "pooling", "anchor"),
+        *("arrangement", "image_size", "normalise", "storage"),
+    )
     return {
         **{name: getattr(embedding, name) for name in decisive},
-        "arrangement": "expand",
         "weights": {"sha256": digest.of_file(checkpoint, 64)} if checkpoint else {"seed": embedding.weights_seed},
         "reference": rasters.reference,
         "bands": [band.model_dump(mode="json", exclude={"pattern"}) for band in rasters.bands],
@@ -126,6 +144,22 @@ def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
         "seasonal": rasters.seasonal,
         "version": VERSION,
     }
+
+
+def _require_fit(settings: Settings) -> None:
+    """Refuse a layer or a stack of bands that the architecture has no room for."""
+    embedding, architecture = settings.embedding, ARCHITECTURES[settings.embedding.model]
+    if embedding.layer is not None and (embedding.stage != "encoder" or embedding.layer > architecture.depth):
+        raise SettingsError(
+            f"layer = {embedding.layer} in [embedding] of soc.toml: it needs stage = 'encoder' and a number from 1 to "
+            f"{architecture.depth}, the blocks of {embedding.model}."
+        )
+    timed = [band for band in settings.rasters.bands if band.kind != "static"]
+    if embedding.arrangement == "stack" and (len(timed) > architecture.frames or len({b.kind for b in timed}) > 1):
+        raise SettingsError(
+            f"arrangement = 'stack' in [embedding] of soc.toml takes at most {architecture.frames} bands with time, "
+            f"all yearly or all seasonal; there are {len(timed)}, {', '.join(sorted({band.kind for band in timed}))}."
+        )
 
 
 def pooled_statistics(catalog: pd.DataFrame) -> dict[str, Statistics]:

@@ -15,10 +15,18 @@ from soc_assets.settings import SEASONS, Band
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in the feature vector: a band and a lag (None for a static band)."""
+    """A place in the feature vector: a band (or a group of bands seen together) and a lag (None if static).
 
-    band: Band
+    Attributes:
+        name: of the band, or `group1`, ...; the first part of the keys.
+        kind: static, yearly or seasonal.
+        bands: the frames: one band, or as many as the transformer takes in one group.
+    """
+
+    name: str
+    kind: str
     lag: int | None
+    bands: tuple[Band, ...]
 
 
 @dataclass(frozen=True, order=True)
@@ -33,11 +41,23 @@ class Step:
         return "_".join([band, *(str(part) for part in (self.year, self.season) if part is not None)])
 
 
-def slots(bands: tuple[Band, ...], reference: str, time_before: int) -> list[Slot]:
-    """Feature order: the reference band, further static bands, then band by band, lag 0 first."""
+def slots(bands: tuple[Band, ...], reference: str, time_before: int, frames: int = 1) -> list[Slot]:
+    """Feature order: the reference band, further static bands, then band by band (group by group), lag 0 first.
+
+    Args:
+        bands: in the order of the settings.
+        reference: the static band that comes first.
+        time_before: lags of each band with time.
+        frames: bands seen together in one group; the last group is filled up by repeating the last band.
+    """
     static = sorted((band for band in bands if band.kind == "static"), key=lambda band: band.name != reference)
     timed = [band for band in bands if band.kind != "static"]
-    return [Slot(band, None) for band in static] + [Slot(band, lag) for band in timed for lag in range(time_before)]
+    result = [Slot(band.name, "static", None, (band,) * frames) for band in static]
+    if frames == 1:
+        return result + [Slot(band.name, band.kind, lag, (band,)) for band in timed for lag in range(time_before)]
+    groups = [(timed[i : i + frames] + [timed[-1]] * frames)[:frames] for i in range(0, len(timed), frames)]
+    names = [(f"group{number}", tuple(group)) for number, group in enumerate(groups, start=1)]
+    return result + [Slot(name, group[0].kind, lag, group) for name, group in names for lag in range(time_before)]
 
 
 def step_numbers(slot: Slot, samples: pd.DataFrame, first_lag: int) -> np.ndarray:
@@ -51,7 +71,7 @@ def step_numbers(slot: Slot, samples: pd.DataFrame, first_lag: int) -> np.ndarra
     if slot.lag is None:
         return np.zeros(len(samples), np.int64)
     back = first_lag + slot.lag
-    if slot.band.kind == "yearly":
+    if slot.kind == "yearly":
         return samples["year"].to_numpy(np.int64) - back
     order = {season: index for index, season in enumerate(SEASONS)}
     seasons = np.array([order[season] for season in samples["season"]], np.int64)
@@ -74,5 +94,5 @@ def groups(numbers: np.ndarray, kind: str) -> Iterator[tuple[Step, np.ndarray]]:
 
 def keys_of(slot: Slot, numbers: np.ndarray) -> list[str]:
     """The key [n] of each sample in this slot (`LAI_2012`)."""
-    words = {int(number): step_of(int(number), slot.band.kind).key(slot.band.name) for number in np.unique(numbers)}
+    words = {int(number): step_of(int(number), slot.kind).key(slot.name) for number in np.unique(numbers)}
     return [words[number] for number in numbers.tolist()]

@@ -5,9 +5,7 @@ every block is read once while it is in the cache, and memory stays below the ca
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +16,8 @@ from rasterio.warp import reproject
 from rasterio.warp import transform as transform_coordinates
 from rasterio.windows import Window
 
-from soc_assets.embedding.cache import Cache
 from soc_assets.ingest.grid import Box, Grid
-from soc_assets.ingest.raster_io import open_raster, read_values
+from soc_assets.ingest.raster_io import read_values
 
 _Opened = Callable[[], DatasetReader]
 TILE = 512  # pixels of the reference grid along a tile's edge
@@ -46,48 +43,6 @@ class Source:
         first, second = np.asarray(rows), np.asarray(columns)
         inside = (first < bottom + REACH) & (first + size > top - REACH)
         return inside & (second < right + REACH) & (second + size > left - REACH)
-
-
-class TileReader:
-    """Reads tiles [TILE, TILE] float32 of rasters on a grid, NaN where there is no value; threads may share it."""
-
-    def __init__(self, grid: Grid, cache_mb: int) -> None:
-        self._grid = grid
-        self._tiles: Cache[np.ndarray] = Cache(cache_mb * 2**20)
-
-    @property
-    def grid(self) -> Grid:
-        """The reference grid."""
-        return self._grid
-
-    def windows(self, source: Source, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
-        """Windows [n, size, size] whose first pixels are (rows, columns) [n] of the grid; NaN beyond the raster."""
-        result = np.full((len(rows), size, size), np.nan, np.float32)
-        with ExitStack() as stack:
-            opened = cache(lambda: stack.enter_context(open_raster(source.path)))
-            for index, (top, left) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
-                for i in range(top // TILE, (top + size - 1) // TILE + 1):
-                    for j in range(left // TILE, (left + size - 1) // TILE + 1):
-                        tile = self._tile(source, opened, i, j)
-                        _copy_overlap(tile, i * TILE - top, j * TILE - left, result[index])
-        return result
-
-    def _fill(self, source: Source, opened: _Opened, top: int, left: int, result: np.ndarray) -> None:
-        """Copy into `result` [h, w], which begins at (top, left), what there is of the raster."""
-        height, width = result.shape
-        for i in range(top // TILE, (top + height - 1) // TILE + 1):
-            for j in range(left // TILE, (left + width - 1) // TILE + 1):
-                if source.touches(i * TILE, j * TILE, TILE):
-                    _copy_overlap(self._tile(source, opened, i, j), i * TILE - top, j * TILE - left, result)
-
-    def _tile(self, source: Source, opened: _Opened, i: int, j: int) -> np.ndarray:
-        place = (i * TILE, j * TILE, TILE, TILE)
-        return self._tiles.get((source, i, j), lambda: read_part(opened(), source, self._grid, *place))
-
-    @property
-    def tiles_read(self) -> int:
-        """How many tiles were read from rasters so far."""
-        return self._tiles.made
 
 
 def read_part(
@@ -131,7 +86,6 @@ def _warp(dataset: DatasetReader, source: Source, grid: Grid, window: Window) ->
         dst_nodata=nodata,
         init_dest_nodata=False,  # `warped` is all NaN already
         resampling=Resampling[source.resampling],
-        tolerance=0.0,  # exact coordinates, so that a value does not depend on the part that was asked for
     )
     result[top:bottom, left:right] = warped
     return result
@@ -180,11 +134,3 @@ def grouped_by_tile(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[tup
     tiles, member_of = np.unique(np.column_stack([rows // TILE, columns // TILE]), axis=0, return_inverse=True)
     for number, (i, j) in enumerate(tiles.tolist()):
         yield (i, j), np.flatnonzero(member_of.ravel() == number)
-
-
-def _copy_overlap(tile: np.ndarray, top: int, left: int, window: np.ndarray) -> None:
-    """Copy a tile that begins at (top, left) of the window into it, where they overlap."""
-    height, width = window.shape
-    r0, r1 = max(top, 0), min(top + TILE, height)
-    c0, c1 = max(left, 0), min(left + TILE, width)
-    window[r0:r1, c0:c1] = tile[r0 - top : r1 - top, c0 - left : c1 - left]

@@ -45,9 +45,15 @@ class LoadedWeights:
 
 
 def load_weights(
-    architecture: Architecture, checkpoint: Path | None, seed: int, image_size: int, stage: str, drop_path: float = 0.0
+    architecture: Architecture,
+    checkpoint: Path | None,
+    seed: int,
+    image_size: int,
+    stage: str,
+    drop_path: float = 0.0,
+    layer: int | None = None,
 ) -> LoadedWeights:
-    """Build the encoder for windows of `image_size` pixels and fill it.
+    """Build the encoder for windows of `image_size` pixels and fill it; only the blocks that are needed.
 
     Raises:
         CheckpointError: the file is missing, unsafe, not a checkpoint, or does not fit the architecture.
@@ -55,13 +61,14 @@ def load_weights(
     from soc_assets.embedding.network import SpectralEncoder
 
     target = replace(architecture, image_size=image_size)
-    encoder = SpectralEncoder(target, drop_path, depth=0 if stage == "patch_embed" else None)
+    depth = 0 if stage == "patch_embed" else layer or architecture.depth
+    encoder = SpectralEncoder(target, drop_path, depth)
     if checkpoint is None:
         sha256 = _fill_at_random(encoder, seed)
         label, report = f"random (seed {seed})", {"loaded": [], "ignored": [], "interpolated": []}
     else:
         state = convert(read_checkpoint(checkpoint), architecture, checkpoint)
-        report = _fill_from(encoder, state, target, stage, checkpoint)
+        report = _fill_from(encoder, state, target, depth, checkpoint)
         with checkpoint.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         label = f"pretrained ({checkpoint.name})"
@@ -133,7 +140,7 @@ def interpolate_positions(pos_embed: "Tensor", groups: int, grid: int) -> "Tenso
 
 
 def _fill_from(
-    encoder: "SpectralEncoder", state: dict[str, "Tensor"], target: Architecture, stage: str, path: Path
+    encoder: "SpectralEncoder", state: dict[str, "Tensor"], target: Architecture, depth: int, path: Path
 ) -> dict[str, list[str]]:
     tokens = state["pos_embed"].shape[1]
     if tokens % target.groups or math.isqrt(tokens // target.groups) ** 2 != tokens // target.groups:
@@ -141,17 +148,18 @@ def _fill_from(
     interpolated = [] if tokens == target.groups * target.grid**2 else ["pos_embed"]
     state["pos_embed"] = interpolate_positions(state["pos_embed"], target.groups, target.grid)
     wanted = encoder.state_dict()
-    unused = ("blocks.", "norm.") if stage == "patch_embed" else ()
+    unused = tuple(f"blocks.{index}." for index in range(depth, target.depth))
+    unused += ("norm.",) if depth < target.depth else ()
     left_over = sorted(set(state) - set(wanted))
     unexpected = [key for key in left_over if not key.startswith((*IGNORED, *unused))]
-    missing = [key for key in sorted(set(wanted) - set(state)) if not key.startswith(unused)]
+    missing = sorted(set(wanted) - set(state))
     misshapen = [key for key in wanted if key in state and wanted[key].shape != state[key].shape]
     for problem, keys in (("lacks", missing), ("has unknown keys", unexpected), ("has other shapes in", misshapen)):
         if keys:
             more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
             raise CheckpointError(f"{path} does not fit `model` in soc.toml: it {problem} {', '.join(keys[:5])}{more}.")
     loaded = {key: state[key].float() for key in wanted if key in state}
-    encoder.load_state_dict(loaded, strict=stage != "patch_embed")
+    encoder.load_state_dict(loaded)
     return {"loaded": sorted(loaded), "ignored": left_over, "interpolated": interpolated}
 
 

@@ -38,7 +38,7 @@ def write_batches(
     Yields:
         What became of each batch, in order. An error of its data or its file is a `Failed`, not an exception.
     """
-    batches.write_empty(folder)
+    batches.write_empty(folder, inputs.spec)
 
     def bring_up_to_date(key: str) -> Written | Failed:
         try:

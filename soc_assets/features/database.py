@@ -19,7 +19,7 @@ COMMENTS = {
     "embeddings": "one row per embedded sample, the columns of the Parquet files",
     "folds": "scheme, sample_id, fold over training and validation samples",
     "features": "the flattened feature vector of each studied sample, with its split",
-    "feature_index": "position in features (from 0; in SQL features[position + 1]) to band, lag, row and dimension",
+    "feature_index": "position in features (from 0; in SQL features[position + 1]): what, band, lag, row, dimension",
     "build_info": "what this database was built from",
 }
 
@@ -44,12 +44,11 @@ def build_database(
         study: gives the years when steps are aligned by calendar.
         inputs: the digest of all inputs, kept in build_info.
     """
-    parts = segments(spec, features, study)
     info = {"inputs": inputs, "spec": spec.digest, "weights": spec.weights, "missing": features.missing}
     with files.replacing(database) as temporary:
         temporary.unlink()
         with duckdb.connect(temporary) as connection:
-            for statement in _statements(spec, embeddings, tables, features, parts):
+            for statement in _statements(spec, embeddings, tables, features, study):
                 connection.execute(statement)
             connection.execute("CREATE TABLE build_info (key VARCHAR, value VARCHAR)")
             connection.executemany("INSERT INTO build_info VALUES (?, ?)", [list(pair) for pair in info.items()])
@@ -88,14 +87,8 @@ def summary(database: Path) -> dict[str, int]:
 
 
 def _statements(
-    spec: Spec, embeddings: Path, tables: Mapping[str, Path], features: Features, parts: list[Segment]
+    spec: Spec, embeddings: Path, tables: Mapping[str, Path], features: Features, study: Study
 ) -> list[str]:
-    rows, width = spec.shape
-    images = images_sql(spec, features, parts)
-    values = ", ".join(
-        f"({n}, '{part.band}', {_sql(part.lag)}, {_sql(part.step.year)}, {_sql(part.step.season)})"
-        for n, part in enumerate(parts)
-    )
     return [
         f"""CREATE VIEW samples AS
             SELECT s.*, b.location_id, b.split, b.bin, b.multiplicity, b.weight, l.batch
@@ -108,16 +101,26 @@ def _statements(
             SELECT e.sample_id, b.location_id, b.split, b.multiplicity, b.weight, e.longitude, e.latitude, e.year,
               e.organic_carbon, e.missing_images, e.features
             FROM (SELECT sample_id, longitude, latitude, year, organic_carbon,
-                len(list_filter({images}, lambda image: image IS NULL)) AS missing_images,
-                {vector_sql(spec, features, images)} AS features
+                len(list_filter({images_sql(spec, features, study)}, lambda image: image IS NULL)) AS missing_images,
+                {vector_sql(spec, features, study)} AS features
               FROM embeddings) e
             JOIN {_parquet(tables["balanced"])} b USING (sample_id)""",
         f"""CREATE TABLE feature_index AS
-            SELECT (segment * {rows * width} + r.range * {width} + d.range)::INTEGER AS position,
-              band, lag, year, season, r.range::INTEGER AS "row", d.range::INTEGER AS dimension
-            FROM (VALUES {values}) AS s(segment, band, lag, year, season), range({rows}) r, range({width}) d
+            SELECT (first + n)::INTEGER AS position, what, band, lag, year, season,
+              (n // width)::INTEGER AS "row", (n % width)::INTEGER AS dimension
+            FROM (SELECT *, unnest(range(length)) AS n FROM (VALUES {_index_sql(segments(spec, features, study))})
+              AS s(what, band, lag, year, season, first, length, width))
             ORDER BY position""",
     ]
+
+
+def _index_sql(parts: list[Segment]) -> str:
+    rows, first = [], 0
+    for part in parts:
+        facts = (part.what, part.band, part.lag, part.step.year, part.step.season, first, part.length, part.width)
+        rows.append(f"({', '.join(map(_sql, facts))})")
+        first += part.length
+    return ", ".join(rows)
 
 
 def _batches(embeddings: Path) -> Path:

@@ -1,12 +1,14 @@
 """The flattened feature vector: which band, lag and dimension stands at which position, and the SQL that builds it.
 
-The order is the reference band, further static bands, then band by band with lag 0 first. Aligned by lag, samples of
+The order is the reference band, further static bands, then band by band with lag 0 first; point values, where they are
+included, follow all embeddings in the same order, four per band and lag. Aligned by lag, samples of
 different years share the meaning of every position; aligned by calendar year most positions of a sample are empty.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import Slot, Step
 from soc_assets.settings import SEASONS, Features, Study
@@ -16,56 +18,101 @@ _STATIC = Step()
 
 @dataclass(frozen=True)
 class Segment:
-    """One image's stretch of the vector: band and lag, or where aligned by calendar, band and step."""
+    """One stretch of the vector: an image's embedding, or the point values of a band and step.
 
+    Attributes:
+        what: embedding or point.
+        band: or the group of bands.
+        lag: None for static bands, and where steps are aligned by calendar.
+        step: where they are aligned by calendar.
+        rows: of tokens; 1 for points.
+        width: of a row.
+    """
+
+    what: str
     band: str
     lag: int | None
-    step: Step = _STATIC
+    step: Step
+    rows: int
+    width: int
+
+    @property
+    def length(self) -> int:
+        """Features."""
+        return self.rows * self.width
 
 
 def segments(spec: Spec, features: Features, study: Study) -> list[Segment]:
-    """The stretches of the vector, in order."""
-    if features.alignment == "lag":
-        return [Segment(slot.band.name, slot.lag) for slot in spec.slots]
-    static = [Segment(slot.band.name, None) for slot in spec.slots if slot.lag is None]
-    timed = dict.fromkeys(slot.band for slot in spec.slots if slot.lag is not None)
-    steps = [(band, step) for band in timed for step in _calendar(Slot(band, 0), spec.choices["time_before"], study)]
-    return static + [Segment(band.name, None, step) for band, step in steps]
+    """The stretches of the vector, in order: embeddings, then point values, as the setting `include` says."""
+    every = {"embedding": (spec.slots, spec.shape), "point": (spec.band_slots, (1, len(POINT_WINDOWS)))}
+    return [
+        Segment(what, name, lag, step, *shape)
+        for what, (slots, shape) in every.items()
+        if what in features.include
+        for name, lag, step in _stretches(slots, features.alignment, spec.choices["time_before"], study)
+    ]
 
 
-def images_sql(spec: Spec, features: Features, parts: list[Segment]) -> str:
+def _stretches(
+    slots: list[Slot], alignment: str, time_before: int, study: Study
+) -> Iterator[tuple[str, int | None, Step]]:
+    if alignment == "lag":
+        yield from ((slot.name, slot.lag, _STATIC) for slot in slots)
+        return
+    yield from ((slot.name, None, _STATIC) for slot in slots if slot.lag is None)
+    for name, kind in dict.fromkeys((slot.name, slot.kind) for slot in slots if slot.lag is not None):
+        yield from ((name, None, step) for step in _calendar(kind, time_before, study))
+
+
+def images_sql(spec: Spec, features: Features, study: Study) -> str:
     """An expression over the view `embeddings`: the list of the sample's images, in order, null where missing."""
     static = "[elevation_embedding], map_values(static_embeddings)"
     if features.alignment == "absolute":
-        steps = [part.step.key(part.band) for part in parts if part.step != _STATIC]
-        timed = ", ".join(f"channel_time_embeddings['{key}']" for key in steps)
+        found = _stretches(spec.slots, "absolute", spec.choices["time_before"], study)
+        keys = [step.key(name) for name, _, step in found if step != _STATIC]
+        timed = ", ".join(f"channel_time_embeddings['{key}']" for key in keys)
         return f"list_concat({static}, [{timed}])"
     return f"list_concat({static}, map_values(channel_time_embeddings))"  # maps keep the order of the slots
 
 
-def vector_sql(spec: Spec, features: Features, images: str) -> str:
-    """An expression of type FLOAT[]: the images flattened, with what the setting `missing` puts in a gap."""
-    length = spec.shape[0] * spec.shape[1]
+def vector_sql(spec: Spec, features: Features, study: Study) -> str:
+    """An expression of type FLOAT[] over the view `embeddings`, with what the setting `missing` puts in a gap."""
     filler = "NULL" if features.missing == "null" else "0"
-    empty = f"list_transform(range({length}), lambda i: {filler}::FLOAT)"
-    if features.missing == "nearest_lag" and features.alignment == "lag":
-        images = _filled_sql(spec.slots, images)
-    return f"flatten(list_transform({images}, lambda image: coalesce(flatten(image), {empty})))"
+    stretches = []
+    if "embedding" in features.include:
+        images = _filled_sql(spec.slots, images_sql(spec, features, study), features)
+        empty = f"list_transform(range({spec.shape[0] * spec.shape[1]}), lambda i: {filler}::FLOAT)"
+        stretches.append(f"list_transform({images}, lambda image: coalesce(flatten(image)::FLOAT[], {empty}))")
+    if "point" in features.include:
+        points = _filled_sql(spec.band_slots, _points_sql(spec, features, study), features)
+        empty = f"[{', '.join([f'{filler}::FLOAT'] * len(POINT_WINDOWS))}]"
+        whole = f"list_transform(p, lambda x: coalesce(x, {filler}::FLOAT))"
+        stretches.append(f"list_transform({points}, lambda p: coalesce({whole}, {empty}))")
+    return f"flatten(list_concat({', '.join(stretches)}))" if len(stretches) > 1 else f"flatten({stretches[0]})"
 
 
-def _filled_sql(every: list[Slot], images: str) -> str:
-    """The images with each missing one replaced by its band's nearest lag; of two equally near the more recent."""
+def _points_sql(spec: Spec, features: Features, study: Study) -> str:
+    if features.alignment == "lag":
+        return "map_values(point_values)"
+    found = _stretches(spec.band_slots, "absolute", spec.choices["time_before"], study)
+    return "[" + ", ".join(f"point_values['{step.key(name)}']" for name, _, step in found) + "]"
+
+
+def _filled_sql(every: list[Slot], values: str, features: Features) -> str:
+    """The values with each missing one replaced by its band's nearest lag; of two equally near the more recent."""
+    if features.missing != "nearest_lag" or features.alignment != "lag":
+        return values
     choices = []
     for index, slot in enumerate(every):
-        lags = {n: s.lag for n, s in enumerate(every) if s.band == slot.band and s.lag is not None}
+        lags = {n: s.lag for n, s in enumerate(every) if s.name == slot.name and s.lag is not None}
         order = sorted(lags, key=lambda n: (abs(lags[n] - lags[index]), lags[n])) if lags else [index]
         choices.append(f"coalesce({', '.join(f'v[{n + 1}]' for n in order)})")
-    return f"list_transform([{images}], lambda v: [{', '.join(choices)}])[1]"
+    return f"list_transform([{values}], lambda v: [{', '.join(choices)}])[1]"
 
 
-def _calendar(slot: Slot, time_before: int, study: Study) -> Iterator[Step]:
+def _calendar(kind: str, time_before: int, study: Study) -> Iterator[Step]:
     """Every step that any sample of the study may read, the most recent first."""
-    if slot.band.kind == "yearly":
+    if kind == "yearly":
         first = study.year_from - study.first_lag - time_before + 1
         yield from (Step(year) for year in range(study.year_to - study.first_lag, first - 1, -1))
         return

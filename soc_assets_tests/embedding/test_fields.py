@@ -7,29 +7,42 @@ from rasterio.transform import from_origin
 
 from soc_assets.embedding.cache import Cache
 from soc_assets.embedding.fields import Fields, running_sum
-from soc_assets.embedding.tiles import Source, TileReader
+from soc_assets.embedding.tiles import Source
+from soc_assets_tests.embedding.test_tiles import window_of
 from soc_assets_tests.small_world import ORIGIN, PIXEL, reference_grid, write_raster
 
 SIZE = 700
 
 
 @pytest.mark.parametrize("image_size", [16, 48, 96])
-def test_mean_patches_and_shares_equal_those_of_the_windows(tmp_path, image_size):
+def test_mean_patches_shares_and_windows_equal_those_cut_one_by_one(tmp_path, image_size):
     stream = np.random.default_rng(0)
     values = stream.normal(300, 50, (SIZE, SIZE)).astype(np.float32)
     values[stream.random((SIZE, SIZE)) < 0.1] = -9999
     path = write_raster(tmp_path / "gaps.tif", values, from_origin(*ORIGIN, PIXEL, PIXEL), nodata=-9999)
-    reader = TileReader(reference_grid(SIZE), 64)
-    rows, columns = stream.integers(-image_size, SIZE - image_size, (2, 200))  # beyond every edge and across tiles
-    patches, shares = Fields(reference_grid(SIZE), image_size, 64, -image_size).mean_patches(
-        Source(path), rows, columns, 300.0
-    )
-    windows = reader.windows(Source(path), rows, columns, image_size)
-    assert_allclose(shares, np.isfinite(windows).mean(axis=(1, 2)), atol=1e-6)
-    filled = np.nan_to_num(windows - 300)
-    n = image_size // 8
-    expected = filled.reshape(-1, n, 8, n, 8).mean(axis=(1, 3)).reshape(-1, 64)
-    assert_allclose(patches, expected, atol=2e-4)  # of values that vary by 50
+    grid, source = reference_grid(SIZE), Source(path)
+    half = image_size // 2
+    rows, columns = stream.integers(-half, SIZE - half, (2, 60))  # beyond every edge and across tiles
+    fields = Fields(grid, image_size, "center", 64)
+    for look in fields.looks(source, rows, columns, 300.0):
+        pairs = zip(rows[look.members], columns[look.members], strict=True)
+        windows = np.stack([window_of(source, grid, *corner, image_size) for corner in pairs])
+        assert_allclose(fields.shares(look), np.isfinite(windows).mean(axis=(1, 2)), atol=1e-6)
+        filled = np.nan_to_num(windows - 300)
+        assert_array_equal(fields.blocks(look, 0, 0, image_size), filled)
+        n = image_size // 8
+        expected = filled.reshape(-1, n, 8, n, 8).mean(axis=(1, 3)).reshape(-1, 64)
+        assert_allclose(fields.mean_patches(look), expected, atol=2e-4)  # of values that vary by 50
+    assert fields.fields_made == 4
+
+
+def test_each_part_of_a_raster_is_read_once_however_many_samples_ask(tmp_path):
+    path = write_raster(tmp_path / "ones.tif", np.ones((SIZE, SIZE), np.float32), from_origin(*ORIGIN, PIXEL, PIXEL))
+    fields, source = Fields(reference_grid(SIZE), 16, "center", 64), Source(path)
+    for _ in range(3):
+        places = np.random.default_rng(0).integers(0, 400, (2, 100))
+        fields.looks(source, *places, 0.0)
+    assert fields.fields_made == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 12, 96])

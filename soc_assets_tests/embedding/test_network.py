@@ -81,7 +81,7 @@ def test_positions_are_interpolated_bicubically_like_the_official_code():
 def test_checkpoint_for_another_grid_is_interpolated_and_reported():
     loaded = tiny("joint", image_size=48)
     assert loaded.report["interpolated"] == ["pos_embed"]
-    assert loaded.encoder.encode(torch.zeros(1, 48, 48)).shape == (1, 36, 48)
+    assert loaded.encoder.grouped(torch.zeros(1, 1, 48, 48)).shape == (1, 1, 36, 48)
 
 
 def test_a_single_band_equals_three_equal_frames():
@@ -91,13 +91,11 @@ def test_a_single_band_equals_three_equal_frames():
     assert_allclose(
         encoder.patch_embed.expanded(to_patches(image)), encoder.patch_embed(frames)[:, 0], rtol=1e-4, atol=1e-5
     )
-    assert_allclose(encoder.encode(image), encoder(frames), rtol=1e-4, atol=1e-5)
+    assert_allclose(encoder.grouped(image.unsqueeze(1))[:, 0], encoder(frames), rtol=1e-4, atol=1e-5)
 
 
-def test_encoder_equals_a_transformer_written_out():
-    encoder = tiny("joint").encoder
-    tokens = torch.from_numpy(golden("tiny_joint_pos_embed")["tokens_in"])
-    state = encoder.state_dict()
+def written_out(state: dict[str, torch.Tensor], x: torch.Tensor, depth: int, heads: int) -> list[torch.Tensor]:
+    """Tokens after each block of a transformer in the plainest words: separate q, k, v and an explicit softmax."""
 
     def norm(x, prefix):
         x = (x - x.mean(-1, keepdim=True)) / torch.sqrt(x.var(-1, unbiased=False, keepdim=True) + 1e-6)
@@ -106,18 +104,59 @@ def test_encoder_equals_a_transformer_written_out():
     def linear(x, prefix):
         return x @ state[f"{prefix}.weight"].T + state[f"{prefix}.bias"]
 
-    x = tokens
-    for index in range(2):
+    results, size = [], x.shape[-1] // heads
+    for index in range(depth):
         block = f"blocks.{index}"
         q, k, v = linear(norm(x, f"{block}.norm1"), f"{block}.attn.qkv").chunk(3, dim=-1)
-        heads = [
-            torch.softmax(q[..., s] @ k[..., s].transpose(1, 2) / 4.0, dim=-1) @ v[..., s]
-            for s in (slice(0, 16), slice(16, 32), slice(32, 48))
-        ]
-        x = x + linear(torch.cat(heads, dim=-1), f"{block}.attn.proj")
+        parts = [slice(start, start + size) for start in range(0, size * heads, size)]
+        mixed = [torch.softmax(q[..., s] @ k[..., s].transpose(1, 2) / size**0.5, dim=-1) @ v[..., s] for s in parts]
+        x = x + linear(torch.cat(mixed, dim=-1), f"{block}.attn.proj")
         hidden = torch.nn.functional.gelu(linear(norm(x, f"{block}.norm2"), f"{block}.mlp.fc1"))
         x = x + linear(hidden, f"{block}.mlp.fc2")
-    assert_allclose(norm(x, "norm"), golden("tiny_joint_pos_embed")["norm_tokens"], rtol=1e-4, atol=1e-5)
+        results.append(x)
+    return [*results, norm(x, "norm")]
+
+
+def test_encoder_equals_a_transformer_written_out():
+    expected = golden("tiny_joint_pos_embed")
+    tokens = written_out(tiny("joint").encoder.state_dict(), torch.from_numpy(expected["tokens_in"]), depth=2, heads=3)
+    for found, name in zip(tokens, ("block0", "block1", "norm_tokens"), strict=True):
+        assert_allclose(found, expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_base_model_equals_a_transformer_written_out():
+    encoder = load_weights(ARCHITECTURES["vit_base_patch8"], None, 5, 96, "encoder").encoder
+    images = torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_seed(0))
+    tokens = encoder.patch_embed.expanded(to_patches(images[:, 0])) + encoder.pos_embed[:, :144]
+    *_, expected = written_out(encoder.state_dict(), tokens, depth=12, heads=12)
+    found = encoder.grouped(images)[:, 0]
+    assert found.shape == (1, 144, 768)
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_encoder_stops_at_a_block(layer):
+    expected = golden("tiny_joint_pos_embed")
+    loaded = tiny("joint", layer=layer)
+    assert len(loaded.encoder.blocks) == layer
+    found = loaded.encoder(torch.from_numpy(expected["x"]))
+    assert_allclose(found, expected["block0"] if layer == 1 else expected["norm_tokens"], rtol=1e-5, atol=1e-5)
+
+
+def test_safetensors_are_read_like_the_pickled_file(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file(read_checkpoint(GOLDEN / "tiny_joint_pos_embed.pth"), tmp_path / "tiny.safetensors")
+    loaded = load_weights(TINY, tmp_path / "tiny.safetensors", 0, 32, "encoder")
+    expected = golden("tiny_joint_pos_embed")
+    assert_allclose(loaded.encoder(torch.from_numpy(expected["x"])), expected["norm_tokens"], rtol=1e-5, atol=1e-5)
+
+
+def test_key_that_nobody_knows_is_an_error(tmp_path):
+    state = read_checkpoint(GOLDEN / "tiny_joint_pos_embed.pth")
+    torch.save({"model": state | {"adapter.weight": torch.zeros(1)}}, tmp_path / "more.pth")
+    with pytest.raises(CheckpointError, match=r"unknown keys adapter\.weight"):
+        load_weights(TINY, tmp_path / "more.pth", 0, 32, "encoder")
 
 
 def test_random_weights_are_the_same_every_time_and_follow_the_seed():

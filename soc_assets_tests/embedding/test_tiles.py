@@ -7,12 +7,19 @@ from rasterio.transform import Affine, from_origin
 from rasterio.warp import transform as transform_coordinates
 
 from soc_assets.embedding.architecture import anchor_index
-from soc_assets.embedding.tiles import Source, TileReader
+from soc_assets.embedding.fields import Fields
+from soc_assets.embedding.tiles import Source, read_part
 from soc_assets.embedding.windows import corners
-from soc_assets.ingest.grid import WGS84, Grid
+from soc_assets.ingest.grid import WGS84
+from soc_assets.ingest.raster_io import open_raster
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, reference_grid, samples_at, write_raster
 
 SIZE = 600  # more than two tiles
+
+
+def window_of(source, grid, top, left, size=16):
+    with open_raster(source.path) as dataset:
+        return read_part(dataset, source, grid, top, left, size, size)
 
 
 @pytest.fixture
@@ -28,7 +35,7 @@ def test_the_samples_pixel_stands_at_its_place_in_the_window(numbered, anchor, i
     grid = reference_grid(SIZE)
     samples = samples_at([100, 300], [250, 255], [2020, 2020], grid)
     rows, columns = corners(samples, grid, 16, anchor)
-    windows = TileReader(grid, 64).windows(numbered, rows, columns, 16)
+    windows = np.stack([window_of(numbered, grid, *corner) for corner in zip(rows, columns, strict=True)])
     assert anchor_index(16, anchor) == index
     assert_array_equal(windows[:, index, index], [100_250, 300_255])
     assert windows[0, 0, 0] == (100 - index) * 1000 + 250 - index
@@ -45,14 +52,14 @@ def test_a_point_on_a_pixel_border_belongs_to_the_pixel_right_and_below():
     assert (rows[0], columns[0]) == (19, 9)
 
 
-def test_a_window_across_tiles_has_no_seam(numbered):
-    window = TileReader(reference_grid(SIZE), 64).windows(numbered, np.array([250]), np.array([506]), 16)[0]
+def test_a_window_inside_the_raster_is_copied_exactly(numbered):
+    window = window_of(numbered, reference_grid(SIZE), 250, 506)
     rows, columns = np.mgrid[250:266, 506:522]
     assert_array_equal(window, rows * 1000 + columns)
 
 
 def test_beyond_the_raster_there_is_nothing_rather_than_zeros(numbered):
-    window = TileReader(reference_grid(SIZE), 64).windows(numbered, np.array([-8]), np.array([SIZE - 8]), 16)[0]
+    window = window_of(numbered, reference_grid(SIZE), -8, SIZE - 8)
     assert np.isnan(window[:8]).all()
     assert np.isnan(window[:, 8:]).all()
     assert window[8, 0] == SIZE - 8
@@ -64,7 +71,7 @@ def test_equal_pixels_shifted_by_whole_pixels_are_copied_and_not_resampled(tmp_p
     source = Source(
         write_raster(tmp_path / "part.tif", values, from_origin(x + 3 * PIXEL, y - 5 * PIXEL, PIXEL, PIXEL))
     )
-    window = TileReader(reference_grid(64), 64).windows(source, np.array([5]), np.array([3]), 16)[0]
+    window = window_of(source, reference_grid(64), 5, 3)
     assert_array_equal(window, values[:16, :16])
 
 
@@ -96,7 +103,7 @@ def test_other_grids_land_where_they_belong(tmp_path, crs, transform, shape):
     """A raster of eastings, brought to the reference grid, must say each pixel's easting."""
     source = coordinates_raster(tmp_path / "east.tif", crs, transform, shape)
     grid = reference_grid(64)
-    window = TileReader(grid, 64).windows(source, np.array([16]), np.array([20]), 16)[0]
+    window = window_of(source, grid, 16, 20)
     expected = (ORIGIN[0] + (np.arange(20, 36) + 0.5) * PIXEL) / 1000
     assert np.isfinite(window).all()
     assert_allclose(window, np.broadcast_to(expected, (16, 16)), atol=0.06)  # of 0.25 km pixels
@@ -107,23 +114,7 @@ def test_values_do_not_depend_on_which_windows_ask(tmp_path):
         tmp_path / "east.tif", "EPSG:3035", from_origin(4_330_000, 2_870_000, 900, 900), (150, 150)
     )
     grid = reference_grid(512)
-    alone = TileReader(grid, 64).windows(source, np.array([100]), np.array([100]), 16)
-    after = TileReader(grid, 64)
-    after.windows(source, np.array([90, 300]), np.array([90, 10]), 64)
-    assert_array_equal(alone, after.windows(source, np.array([100]), np.array([100]), 16))
-
-
-def test_overlapping_windows_read_each_tile_once(numbered):
-    reader = TileReader(reference_grid(SIZE), 64)
-    places = np.random.default_rng(0).integers(0, 200, (100, 2))
-    reader.windows(numbered, places[:, 0], places[:, 1], 16)
-    assert reader.tiles_read == 1
-
-
-def test_cache_stays_below_its_limit(numbered):
-    reader = TileReader(Grid(reference_grid().crs, reference_grid().transform, SIZE, SIZE), 1)
-    everywhere = np.arange(0, SIZE - 16, 50)
-    rows, columns = (values.ravel() for values in np.meshgrid(everywhere, everywhere))
-    reader.windows(numbered, rows, columns, 16)
-    assert reader.tiles_read >= 4
-    assert reader._tiles.held <= 2**20  # one tile of 512 x 512 x 4 bytes
+    alone, together = (Fields(grid, 16, "center", 64) for _ in range(2))
+    (look,) = alone.looks(source, np.array([100]), np.array([100]), 0.0)
+    (both,) = together.looks(source, np.array([7, 100, 300]), np.array([9, 100, 200]), 0.0)
+    assert_array_equal(alone.blocks(look, 0, 0, 16)[0], together.blocks(both, 0, 0, 16)[1])

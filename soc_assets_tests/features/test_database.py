@@ -105,7 +105,7 @@ def test_feature_index_names_every_position_once(built):
 
 def test_views_open_from_any_folder_and_before_the_first_batch(tmp_path, monkeypatch):
     world = Built(tmp_path)
-    write_empty(world.home)
+    write_empty(world.home, world.spec)
     world.build()
     monkeypatch.chdir("/")
     assert world.query("SELECT count(*) n FROM features")["n"].item() == 0
@@ -129,3 +129,31 @@ def test_wider_pooling_is_indexed_by_its_own_width(tmp_path):
     world.build()
     assert_allclose(len(world.vectors()[0]), 4 * 1536)
     assert summary(world.database)["features"] == 4 * 1536
+
+
+def test_point_values_follow_the_embeddings_where_included(built):
+    built.build(include=["embedding", "point"])
+    frame = pd.read_parquet(next(built.home.glob("batch_*"))).set_index("sample_id")
+    vectors = built.vectors()
+    assert vectors.shape == (3, 4 * 768 + 4 * 4)
+    points = dict(frame.loc["s000", "point_values"])
+    assert_allclose(vectors[0, 4 * 768 : 4 * 768 + 8], [*points["Elevation"], *points["LAI_2020"]])
+    assert not vectors[0, 4 * 768 + 8 : 4 * 768 + 12].any()  # LAI_2019 is missing
+    index = built.query("SELECT * FROM feature_index WHERE what = 'point' ORDER BY position")
+    assert index["position"].tolist() == list(range(4 * 768, 4 * 768 + 16))
+    assert index.iloc[5][["band", "lag", "dimension"]].tolist() == ["LAI", 0, 1]
+    built.build(include=["point"])
+    assert_array_equal(built.vectors(), vectors[:, 4 * 768 :])
+    built.build(include=["point"], missing="nearest_lag")
+    assert_array_equal(built.vectors()[0, 8:12], built.vectors()[0, 4:8])
+
+
+def test_float16_files_give_the_same_view_within_their_error(built, tmp_path):
+    built.build()
+    exact = built.vectors()
+    world = Built(tmp_path / "halves")
+    world.spec = replace(world.spec, choices={**world.spec.choices, "storage": "float16"})
+    world.home = tmp_path / "halves/embeddings" / world.spec.digest
+    world.write()
+    world.build()
+    assert_allclose(world.vectors().astype(float), exact, rtol=6e-4, atol=1e-6)

@@ -1,0 +1,76 @@
+"""How the encoder computes on a device: float32 or bfloat16, by measurement, and how many images fit at once."""
+
+import time
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from soc_assets.embedding.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from soc_assets.embedding.network import SpectralEncoder
+
+LEAST_COSINE = 0.999  # of bfloat16 embeddings with float32 ones; below it auto stays with float32
+_TRIAL = 32  # images of the measurement
+_MOST_AT_ONCE = 1024
+_ON_CPU = 32
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The arithmetic chosen; `cosine` and `speedup` of bfloat16 against float32 where it was measured."""
+
+    name: str
+    cosine: float | None = None
+    speedup: float | None = None
+
+    def __str__(self) -> str:
+        """For logs and metadata."""
+        if self.cosine is None:
+            return self.name
+        return f"{self.name} (bfloat16: cosine {self.cosine:.5f}, {self.speedup:.1f} times as fast as float32)"
+
+
+def choose_precision(network: "SpectralEncoder", spec: Spec, device: str, wanted: str) -> Precision:
+    """Measure where there is a choice: `auto` on a GPU, and `bfloat16` anywhere."""
+    if wanted == "float32" or (wanted == "auto" and not device.startswith("cuda")):
+        return Precision("float32")
+    import torch
+
+    size, frames = spec.choices["image_size"], spec.frames
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(_TRIAL, frames, size, size, generator=generator).to(device)
+    exact, exact_seconds = _timed(network, images)
+    rounded, rounded_seconds = _timed(deepcopy(network).to(torch.bfloat16), images.to(torch.bfloat16))
+    cosine = torch.nn.functional.cosine_similarity(exact.mean(2).float(), rounded.mean(2).float(), dim=-1).min().item()
+    speedup = exact_seconds / rounded_seconds
+    better = wanted == "bfloat16" or (speedup > 1 and cosine >= LEAST_COSINE)
+    return Precision("bfloat16" if better else "float32", cosine, speedup)
+
+
+def images_that_fit(spec: Spec, device: str) -> int:
+    """Images per device call that the free memory allows."""
+    import torch
+
+    if not device.startswith("cuda"):
+        return _ON_CPU
+    free, _ = torch.cuda.mem_get_info(device)
+    tokens = (spec.choices["image_size"] // 8) ** 2 * spec.frames
+    per_image = tokens * spec.architecture.width * 4 * 16  # activations of one block, float32, with room to spare
+    return max(1, min(_MOST_AT_ONCE, int(free * 0.5) // per_image))
+
+
+def _timed(network: "SpectralEncoder", images: "Tensor") -> tuple["Tensor", float]:
+    import torch
+
+    best = float("inf")
+    with torch.inference_mode():
+        for _ in range(3):  # the first warms up
+            start = time.perf_counter()
+            result = network.grouped(images)
+            if images.is_cuda:
+                torch.cuda.synchronize()
+            best = min(best, time.perf_counter() - start)
+    return result, best
