@@ -24,6 +24,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import rasterio
 import torch
+from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
@@ -89,14 +90,14 @@ def time_reference(inputs: EmbeddingInputs, count: int) -> tuple[float, dict[str
     for n in range(len(samples)):
         images = {}
         for slot, of_slot in zip(spec.slots, numbers, strict=True):
-            step = step_of(int(of_slot[n]), slot.band.kind)
-            raster, key = rasters.get((slot.band.name, step)), step.key(slot.band.name)
+            step = step_of(int(of_slot[n]), slot.kind)
+            raster, key = rasters.get((slot.name, step)), step.key(slot.name)
             if raster is None:
                 images[key] = None
                 continue
             top, left = int(rows[n]) + MARGIN, int(columns[n]) + MARGIN
             window = Window(left, top, 96, 96)
-            images[key] = embed_one(raster, window, slot.band.name, spec, network)
+            images[key] = embed_one(raster, window, slot.name, spec, network)
         records.append({"sample_id": samples["sample_id"][n], **images})
         vectors[str(samples["sample_id"][n])] = np.vstack([v for v in images.values() if v is not None])
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
@@ -108,7 +109,7 @@ def warped(path, grid) -> WarpedVRT:
     """An open raster, seen on the reference grid with a margin of one window."""
     transform = grid.transform * rasterio.Affine.translation(-MARGIN, -MARGIN)
     size = {"transform": transform, "width": grid.width + 2 * MARGIN, "height": grid.height + 2 * MARGIN}
-    return WarpedVRT(rasterio.open(path), crs=grid.crs, resampling=rasterio.enums.Resampling.bilinear, **size)
+    return WarpedVRT(rasterio.open(path), crs=grid.crs, dtype="float32", resampling=Resampling.bilinear, **size)
 
 
 def embed_one(raster, window, band, spec, network) -> list[list[float]]:

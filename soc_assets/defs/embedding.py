@@ -1,20 +1,22 @@
 """The asset `embeddings`: one partition per batch of samples, one Parquet file each, cached by digest."""
 
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from soc_assets import progress
+from soc_assets import files, progress
 from soc_assets.defs.partitions import BATCH, BATCHES_PER_RUN
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding import batch as batches
 from soc_assets.embedding import spec as specs
 from soc_assets.embedding.embed import Embedder
-from soc_assets.embedding.encode import load_encoder
+from soc_assets.embedding.encode import Encoder, load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.write import Failed, write_batches
@@ -53,6 +55,7 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> d
             "weights": inputs.spec.weights,
             "features_per_sample": inputs.spec.n_features,
             "folder": dg.MetadataValue.path(str(inputs.folder)),
+            **_weights_metadata(inputs.folder),
             "batches_done": f"{manifest['batches_done']} of {manifest['batches_total']}",
         },
         data_version=dg.DataVersion(inputs.batch(context.partition_keys[0]).inputs) if len(done) == 1 else None,
@@ -92,12 +95,31 @@ def _embedder_once(
             if not loaded:
                 choices = (settings.drop_path, settings.device, settings.precision, settings.images_at_once)
                 encoder = load_encoder(inputs.spec, project.checkpoint, *choices)
+                _tell_weights(context, encoder, inputs)
                 loaded.append(Embedder(inputs.spec, inputs.atlas, encoder, settings.cache_mb))
-                report = {what: len(keys) for what, keys in encoder.weights.report.items()}
-                context.log.info(f"weights: {encoder.weights.label} {report}, on {encoder.device}, {encoder.precision}")
             return loaded[0]
 
     return load
+
+
+def _tell_weights(context: dg.AssetExecutionContext, encoder: Encoder, inputs: EmbeddingInputs) -> None:
+    """Log what was loaded, and write weights.json: every key loaded, ignored and interpolated."""
+    weights = encoder.weights
+    files.write_json(
+        inputs.folder / "weights.json",
+        {"label": weights.label, "sha256": weights.sha256, "precision": str(encoder.precision), **weights.report},
+    )
+    counts = ", ".join(f"{len(keys)} keys {what}" for what, keys in weights.report.items())
+    context.log.info(f"weights: {weights.label} ({counts}), on {encoder.device} in {encoder.precision}")
+
+
+def _weights_metadata(folder: Path) -> dict[str, Any]:
+    path = folder / "weights.json"
+    if not path.is_file():
+        return {}
+    told = json.loads(path.read_text())
+    counts = {what: len(told[what]) for what in ("loaded", "ignored", "interpolated")}
+    return {"weights_keys": counts, "precision": told["precision"], "weights_report": dg.MetadataValue.path(str(path))}
 
 
 def _report(context: dg.AssetExecutionContext, written: batches.Written, spec: specs.Spec, failed: bool) -> None:
