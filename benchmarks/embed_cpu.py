@@ -83,7 +83,7 @@ def time_reference(inputs: EmbeddingInputs, count: int) -> tuple[float, dict[str
     network = load_encoder(spec, None, 0, "cpu").weights.encoder
     samples = inputs.samples.iloc[:: len(inputs.samples) // count][:count].reset_index(drop=True)
     rows, columns = corners(samples, grid, 96, "center")
-    numbers = [step_numbers(slot, samples, spec.choices["first_lag"]) for slot in spec.slots]
+    numbers = [step_numbers(slot, samples) for slot in spec.slots]
     rasters = {key: warped(sheet.source.path, grid) for key, sheet in inputs.atlas.sheets.items()}
     vectors, records = {}, []
     start = time.perf_counter()

@@ -186,7 +186,7 @@ def ui(config: Path | None, port: int) -> None:
     workspace = Path(__file__).parents[1] / "workspace.yaml"
     code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
     command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]
-    os.chdir(project.dagster_home)
+    os.chdir(project.dagster_home if _named(project) else project.root)
     os.execv(sys.executable, [sys.executable, *command])
 
 

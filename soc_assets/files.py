@@ -7,6 +7,7 @@ files belongs here.
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from soc_assets.errors import SocWarning
 
 
 @contextmanager
@@ -53,8 +56,12 @@ def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str] | N
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The key-value metadata of a Parquet file, without reading its rows; empty when there is no such file."""
+    """The key-value metadata of a Parquet file, without reading its rows; empty where it is missing or damaged."""
     if not path.is_file():
         return {}
-    stored = pq.read_metadata(path).metadata or {}
+    try:
+        stored = pq.read_metadata(path).metadata or {}
+    except pa.ArrowInvalid:
+        warnings.warn(f"{path} is damaged: it is written anew.", SocWarning, stacklevel=2)
+        return {}
     return {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}

@@ -13,6 +13,7 @@ from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.errors import CheckpointError, EmbeddingError, SocError
 from soc_assets.features.database import read_info
+from soc_assets.ingest.catalog import stamp
 from soc_assets.ingest.raster_files import find_rasters
 from soc_assets.ingest.soil_tables import find_tables
 from soc_assets.project import Project
@@ -48,7 +49,7 @@ class Freshness:
 def catalog_inputs(project: Project) -> str:
     """Digest of the raster files' names, sizes and times, and of how they are read."""
     found = find_rasters(project.settings.rasters, project.rasters)
-    stamps = [(str(file.path), file.path.stat().st_size, file.path.stat().st_mtime_ns) for file in found]
+    stamps = [(str(file.path), stamp(file.path)) for file in found]
     return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), stamps)
 
 
@@ -80,7 +81,7 @@ def sampling_inputs(project: Project) -> str:
 def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
     """Digest of the batches as they are on disk, the samples' splits, and how missing images are treated."""
     batches = [(key, *_stored(embeddings, key)) for key in embeddings.keys]
-    tables = [files.read_metadata(project.samples(name)).get(INPUTS) for name in ("samples", "balanced")]
+    tables = [files.read_metadata(project.samples(name)).get(CONTENT) for name in ("samples", "balanced")]
     study = project.settings.study.model_dump(include={"year_from", "year_to", "first_lag"})
     chosen = project.settings.features.model_dump()
     return _digest("features", embeddings.spec.digest, batches, tables, chosen, study, str(project.data))
@@ -98,6 +99,15 @@ def is_fresh(path: Path, inputs: str) -> bool:
     return files.read_metadata(path).get(INPUTS) == inputs
 
 
+def complete(project: Project, asset: str) -> bool:
+    """Whether every table that an asset writes is there."""
+    tables = {
+        "soil_samples": ("samples", "rejected"),
+        "balanced_samples": ("balanced", "excluded", "folds", "batches", "splits"),
+    }
+    return all(project.samples(name).is_file() for name in tables.get(asset, ()))
+
+
 def assess(project: Project, trained: Callable[[str], str] | None = None) -> list[Freshness]:
     """State of every asset, in order; what depends on something stale or missing is not fresh either.
 
@@ -106,9 +116,9 @@ def assess(project: Project, trained: Callable[[str], str] | None = None) -> lis
         trained: says the model's state, given the digest of its inputs; None counts it as missing.
     """
     tables = [
-        _table("raster_catalog", project.catalog, lambda: catalog_inputs(project)),
-        _table("soil_samples", project.samples("samples"), lambda: soil_inputs(project)),
-        _table("balanced_samples", project.samples("balanced"), lambda: sampling_inputs(project)),
+        _table(project, "raster_catalog", project.catalog, catalog_inputs),
+        _table(project, "soil_samples", project.samples("samples"), soil_inputs),
+        _table(project, "balanced_samples", project.samples("balanced"), sampling_inputs),
     ]
     result = [*tables, *_rest(project, trained)]
     for index, item in enumerate(result[1:], start=1):
@@ -143,14 +153,15 @@ def _rest(project: Project, trained: Callable[[str], str] | None) -> list[Freshn
     ]
 
 
-def _table(asset: str, path: Path, inputs: Callable[[], str]) -> Freshness:
-    """State of a table; inputs that are not there are for the asset to complain about, not for the status."""
+def _table(project: Project, asset: str, path: Path, inputs: Callable[[Project], str]) -> Freshness:
+    """State of tables; inputs that are not there are for the asset to complain about, not for the status."""
     if not path.is_file():
         return Freshness(asset, "missing")
     try:
-        return Freshness(asset, "fresh" if is_fresh(path, inputs()) else "stale")
+        fresh = complete(project, asset) and is_fresh(path, inputs(project))
     except SocError:
-        return Freshness(asset, "stale")
+        fresh = False
+    return Freshness(asset, "fresh" if fresh else "stale")
 
 
 def _stored(embeddings: EmbeddingInputs, key: str) -> tuple[str | None, str | None]:

@@ -90,7 +90,7 @@ def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
     register(instance, inputs.keys)
     due = {key for key, state in inputs.states().items() if state != "fresh"}
     failures = []
-    for stretch in stretches(inputs.keys, due):
+    for stretch in stretches(inputs.keys, due, longest=len(inputs.keys)):
         ends = {"dagster/asset_partition_range_start": stretch[0], "dagster/asset_partition_range_end": stretch[-1]}
         failures += _execute(instance, "embed", ["embeddings"], ends)
     return failures

@@ -213,12 +213,12 @@ class Embedding(Section):
     """Edge of the window, reference pixels; a multiple of 16."""
     normalise: Literal["band", "none"] = "band"
     """Standardise each band by the statistics frozen in the spec, or feed raw values as the original did."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the encoder; bfloat16 is faster on GPUs that have it: a run measures and says by how much."""
     storage: Literal["float32", "float16"] = "float32"
     """Numbers in the Parquet files; float16 halves them, at a relative error of up to 0.05 %."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the encoder; auto takes bfloat16 on a GPU where it is measured to be faster."""
     images_at_once: int = Field(default=0, ge=0)
     """Images per device call of the encoder; 0 chooses from the free memory, and halves it when memory runs out."""
     cache_mb: int = Field(default=1024, ge=16)
@@ -242,6 +242,14 @@ class Features(Section):
     """A missing image becomes zeros (as the original), the same band's nearest step, or nulls."""
     alignment: Literal["lag", "absolute"] = "lag"
     """Steps ordered by lag, or by calendar year over all years of the study (for comparison only)."""
+
+    @model_validator(mode="after")
+    def _nearest_needs_lags(self) -> Self:
+        if self.missing == "nearest_lag" and self.alignment == "absolute":
+            raise ValueError(
+                "missing = 'nearest_lag' needs alignment = 'lag': by calendar most steps are not a sample's"
+            )
+        return self
 
 
 class Training(Section):

@@ -19,7 +19,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from soc_assets import progress
-from soc_assets.freshness import Freshness, known_embeddings
+from soc_assets.freshness import Freshness, complete, known_embeddings
 from soc_assets.project import Project
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
@@ -84,9 +84,12 @@ def summary_table(project: Project) -> Table:
     from soc_assets.features.database import read_info
 
     table = Table(show_header=False, title="soc_assets")
-    samples, rejected = (len(pd.read_parquet(project.samples(name))) for name in ("samples", "rejected"))
-    table.add_row("samples", f"{samples} usable, {rejected} rows rejected")
-    if project.samples("balanced").is_file():
+    if project.catalog.is_file():
+        table.add_row("rasters", str(len(pd.read_parquet(project.catalog, columns=["band"]))))
+    if complete(project, "soil_samples"):
+        samples, rejected = (len(pd.read_parquet(project.samples(name))) for name in ("samples", "rejected"))
+        table.add_row("samples", f"{samples} usable, {rejected} rows rejected")
+    if complete(project, "balanced_samples"):
         balanced, excluded = (len(pd.read_parquet(project.samples(name))) for name in ("balanced", "excluded"))
         table.add_row("study", f"{balanced} samples kept, {excluded} excluded by filters")
     inputs = known_embeddings(project)

@@ -20,6 +20,7 @@ from soc_assets.embedding.encode import Encoder, load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.write import Failed, write_batches
+from soc_assets.errors import SocError
 from soc_assets.project import Project
 
 
@@ -44,11 +45,12 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     inputs = load_inputs(loaded)
     assert inputs is not None
     done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
-    manifest = write_manifest(inputs.folder, inputs.spec, len(inputs.keys))
+    manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
     for written in done:
         _report(context, written, inputs.spec, failed=bool(failed))
+    keys = len(context.partition_keys)
     if failed:
-        raise dg.Failure("\n".join([f"{len(failed)} of {len(context.partition_keys)} batches failed.", *failed]))
+        raise dg.Failure("\n".join([f"{keys - len(done)} of {keys} batches failed.", *failed]))
     return dg.MaterializeResult(
         metadata={
             "spec": inputs.spec.digest,
@@ -58,7 +60,6 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> d
             **_weights_metadata(inputs.folder),
             "batches_done": f"{manifest['batches_done']} of {manifest['batches_total']}",
         },
-        data_version=dg.DataVersion(inputs.batch(context.partition_keys[0]).inputs) if len(done) == 1 else None,
     )
 
 
@@ -70,16 +71,19 @@ def _write_all(
         context.log.warning(f"The rasters have drifted from the spec's frozen statistics: {words}; see `soc refit`.")
     done, failed = [], []
     embedder, start, samples = _embedder_once(context, project, inputs), time.perf_counter(), 0
-    for number, result in enumerate(write_batches(inputs, keys, inputs.folder, embedder), start=1):
-        if isinstance(result, Failed):
-            failed.append(f"{result.key}: {result.error}")
-            context.log.error(failed[-1])
-            continue
-        done.append(result)
-        samples += result.samples
-        words = f"{result.key} {result.outcome}, {samples / (time.perf_counter() - start):.0f} samples/s"
-        progress.emit("embeddings", number, len(keys), words)
-        context.log.info(f"batch {number} of {len(keys)}: {words}, {result.missing} images missing")
+    try:
+        for number, result in enumerate(write_batches(inputs, keys, inputs.folder, embedder), start=1):
+            if isinstance(result, Failed):
+                failed.append(f"{result.key}: {result.error}")
+                context.log.error(failed[-1])
+                continue
+            done.append(result)
+            samples += result.samples
+            words = f"{result.key} {result.outcome}, {samples / (time.perf_counter() - start):.0f} samples/s"
+            progress.emit("embeddings", number, len(keys), words)
+            context.log.info(f"batch {number} of {len(keys)}: {words}, {result.missing} images missing")
+    except SocError as error:  # of the checkpoint or the device: the same for every batch
+        failed.append(str(error))
     return done, failed
 
 
@@ -93,7 +97,7 @@ def _embedder_once(
     def load() -> Embedder:
         with lock:
             if not loaded:
-                choices = (settings.drop_path, settings.device, settings.precision, settings.images_at_once)
+                choices = (settings.drop_path, settings.device, settings.images_at_once)
                 encoder = load_encoder(inputs.spec, project.checkpoint, *choices)
                 _tell_weights(context, encoder, inputs)
                 loaded.append(Embedder(inputs.spec, inputs.atlas, encoder, settings.cache_mb))
@@ -127,6 +131,7 @@ def _report(context: dg.AssetExecutionContext, written: batches.Written, spec: s
         "batch": written.key,
         "cached": written.outcome == "cached",
         "outcome": written.outcome,
+        "inputs": written.inputs,
         "samples": written.samples,
         "images_embedded": written.images,
         "missing_images": written.missing,

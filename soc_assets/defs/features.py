@@ -51,7 +51,8 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
 
 
 def _build(project: Project, inputs: EmbeddingInputs, digest: str) -> None:
-    write_empty(inputs.folder, inputs.spec)
+    written = [path for path in map(inputs.path, inputs.keys) if path.is_file()]
+    batches = written or [write_empty(inputs.folder, inputs.spec)]
     tables = {name: project.samples(name) for name in ("samples", "balanced", "folds", "batches")}
     settings = project.settings
-    build_database(project.database, inputs.spec, inputs.folder, tables, settings.features, settings.study, digest)
+    build_database(project.database, inputs.spec, batches, tables, settings.features, settings.study, digest)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from soc_assets import digest, files, freshness, progress
 from soc_assets.defs import report
-from soc_assets.defs.resources import ProjectResource
+from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
 from soc_assets.ingest.catalog import Catalog, catalog_digest, gap_table, scan_rasters
 from soc_assets.ingest.coverage import rasters_without_samples
@@ -48,7 +48,8 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     """
     loaded = project.load()
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
-    cached = freshness.is_fresh(path, inputs)
+    require(loaded.catalog, "raster_catalog")
+    cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "soil_samples")
     catalog = pd.read_parquet(loaded.catalog)
     if not cached:
         rasters = loaded.settings.rasters
@@ -95,6 +96,7 @@ def _catalog_report(catalog: Catalog, project: Project) -> dict[str, dg.Metadata
     )
     values = {
         "dagster/row_count": dg.MetadataValue.int(len(frame)),
+        "cached": dg.MetadataValue.bool(catalog.read == 0),
         "files_read": dg.MetadataValue.int(catalog.read),
         "files_unchanged": dg.MetadataValue.int(catalog.reused),
         "set_aside": report.table(catalog.problems),

@@ -10,6 +10,8 @@ from soc_assets.defs.features import features
 from soc_assets.defs.resources import ProjectResource, tracking_of
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.embedding.inputs import load_inputs
+from soc_assets.errors import TrainingError
 from soc_assets.features.database import read_info
 from soc_assets.project import Project
 from soc_assets.regression import plots
@@ -38,6 +40,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     predicted once, at the end. R2 is the coefficient of determination.
     """
     loaded = project.load()
+    _require_fresh_features(loaded)
     tracking = tracking_of(loaded)
     inputs = freshness.model_inputs(loaded)
     record = tracking.find_run(inputs)
@@ -61,6 +64,14 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
         },
         data_version=dg.DataVersion(inputs),
     )
+
+
+def _require_fresh_features(project: Project) -> None:
+    """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
+    embeddings = load_inputs(project, create_spec=False)
+    built = read_info(project.database).get("inputs")
+    if embeddings is None or built != freshness.features_inputs(project, embeddings):
+        raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")
 
 
 def _train(context: dg.AssetExecutionContext, project: Project, tracking: MlflowTracking, inputs: str) -> RunRecord:

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.errors import SocError
 from soc_assets.project import Project, load_project
 
 
@@ -16,6 +17,16 @@ class ProjectResource(dg.ConfigurableResource):
     def load(self) -> Project:
         """The project, from `config`, from $SOC_CONFIG, or from the nearest soc.toml."""
         return load_project(Path(self.config) if self.config else None)
+
+
+def require(path: Path, asset: str) -> None:
+    """Say which asset to materialise first where its file is not there.
+
+    Raises:
+        SocError: the file does not exist.
+    """
+    if not path.is_file():
+        raise SocError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
 
 
 def tracking_of(project: Project) -> MlflowTracking:

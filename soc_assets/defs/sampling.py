@@ -3,19 +3,20 @@
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from soc_assets import digest, files, freshness, progress
 from soc_assets.defs import report
 from soc_assets.defs.partitions import register
-from soc_assets.defs.resources import ProjectResource
+from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest.grid import Grid
 from soc_assets.project import Project
 from soc_assets.sampling import plots
 from soc_assets.sampling.balance import tail_share
 from soc_assets.sampling.prepare import Prepared, prepare_samples
 
-SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in balanced.parquet
+SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
 
 
 @dg.asset(
@@ -32,7 +33,8 @@ def balanced_samples(context: dg.AssetExecutionContext, project: ProjectResource
     """
     loaded = project.load()
     inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
-    cached = freshness.is_fresh(path, inputs) and loaded.samples("batches").is_file()
+    require(loaded.samples("samples"), "soil_samples")
+    cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "balanced_samples")
     if not cached:
         _write(_prepare(loaded), loaded, inputs)
     frames = {name: pd.read_parquet(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
@@ -47,8 +49,8 @@ def balanced_samples(context: dg.AssetExecutionContext, project: ProjectResource
 def _prepare(project: Project) -> Prepared:
     settings = project.settings
     grid = Grid.of_catalog(pd.read_parquet(project.catalog), settings.rasters.reference)
-    path, ledger = project.samples("balanced"), project.samples("batches")
-    same_split = files.read_metadata(path).get(SPLIT) == _split_digest(project)
+    splits, ledger = project.samples("splits"), project.samples("batches")
+    same_split = files.read_metadata(splits).get(SPLIT) == _split_digest(project)
     return prepare_samples(
         pd.read_parquet(project.samples("samples")),
         settings.study,
@@ -56,7 +58,7 @@ def _prepare(project: Project) -> Prepared:
         grid,
         project.region,
         ledger=_read(ledger),
-        previous=_read(path) if same_split else None,
+        previous=_read(splits) if same_split else None,
     )
 
 
@@ -71,16 +73,27 @@ def _split_digest(project: Project) -> str:
 
 
 def _write(prepared: Prepared, project: Project, inputs: str) -> None:
-    """Write the four tables, `balanced` last: its digest says that all are there."""
+    """Write the tables, `balanced` last: its digest says that all are there."""
     for name in ("excluded", "folds", "batches"):
         files.write_table(project.samples(name), getattr(prepared, name))
-    stored = {freshness.INPUTS: inputs, SPLIT: _split_digest(project)}
+    _remember_splits(prepared, project)
+    content = digest.of_values([digest.of_frame(prepared.balanced), digest.of_frame(prepared.folds)])
+    stored = {freshness.INPUTS: inputs, freshness.CONTENT: content}
     files.write_table(project.samples("balanced"), prepared.balanced, stored)
+
+
+def _remember_splits(prepared: Prepared, project: Project) -> None:
+    """Add new locations to splits.parquet: one that leaves the study and comes back keeps its split."""
+    path, decided = project.samples("splits"), {SPLIT: _split_digest(project)}
+    known = _read(path) if files.read_metadata(path).get(SPLIT) == decided[SPLIT] else None
+    new = prepared.balanced[["location_id", "split"]]
+    every = new if known is None else pd.concat([known, new], ignore_index=True)
+    files.write_table(path, every.drop_duplicates("location_id", keep="first"), decided)
 
 
 def _sampling_report(samples: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, dg.MetadataValue]:
     train = samples[samples["split"] == "train"]
-    oc, times = train["organic_carbon"].to_numpy(), train["multiplicity"].to_numpy()
+    oc, times = train["organic_carbon"].to_numpy(), (train["multiplicity"] * train["weight"]).to_numpy()
     by_split = samples.groupby("split", sort=False).agg(
         samples=("sample_id", "size"), locations=("location_id", "nunique"), mean_oc=("organic_carbon", "mean")
     )
@@ -91,8 +104,8 @@ def _sampling_report(samples: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> 
         "excluded": dg.MetadataValue.int(len(frames["excluded"])),
         "excluded_by_filter": report.counts(frames["excluded"]["filter"], "filter"),
         "splits": report.table(by_split.round(2).reset_index()),
-        "train_rows_balanced": dg.MetadataValue.int(int(times.sum())),
-        "tail_share_before": dg.MetadataValue.float(float(tail_share(oc, (times > 0).astype(int)))),
+        "train_rows_balanced": dg.MetadataValue.int(int(train["multiplicity"].sum())),
+        "tail_share_before": dg.MetadataValue.float(float(tail_share(oc, np.ones(len(oc))))),
         "tail_share_after": dg.MetadataValue.float(float(tail_share(oc, times))),
         "folds": report.table(folds),
         "organic_carbon": report.picture(plots.oc_before_after(samples)),

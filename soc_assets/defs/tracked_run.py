@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 
+_MODEL_TAGS = ("soc.weights", "soc.spec", "soc.features")  # of the run, repeated with the registered model
+
+
 @dataclass(frozen=True)
 class RunRecord:
     """A tracked run: its metrics and parameters, its registered model, and the folder of its artifacts."""
@@ -140,7 +143,9 @@ class TrackedRun:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        made = client.create_model_version(name, source, run_id=self.run_id, model_id=model_id)
+        tags = {key: value for key, value in client.get_run(self.run_id).data.tags.items() if key in _MODEL_TAGS}
+        words = f"on embeddings with weights: {tags['soc.weights']}" if "soc.weights" in tags else None
+        made = client.create_model_version(name, source, self.run_id, tags, description=words, model_id=model_id)
         if model_id:  # the tag links the logged model to its version in the MLflow UI
             link = json.dumps([{"name": name, "version": made.version}])
             client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: link})

@@ -7,7 +7,6 @@ nothing is embedded again.
 
 import json
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +24,6 @@ from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import groups, step_numbers
 from soc_assets.embedding.windows import corners
-from soc_assets.errors import SocWarning
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
 PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "use_dictionary": False}
@@ -59,6 +57,7 @@ class Written:
 
     key: str
     path: Path
+    inputs: str
     outcome: str
     samples: int
     images: int
@@ -72,7 +71,7 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch
     rows, columns = corners(samples, atlas.grid, size, spec.choices["anchor"])
     rasters: dict[str, str | None] = {}
     for slot in spec.band_slots:
-        for step, positions in groups(step_numbers(slot, samples, spec.choices["first_lag"]), slot.kind):
+        for step, positions in groups(step_numbers(slot, samples), slot.kind):
             sheet = atlas.sheets.get((slot.name, step))
             touched = sheet is not None and sheet.source.touches(rows[positions], columns[positions], size).any()
             name = step.key(slot.name)
@@ -84,11 +83,7 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch
 
 def state(batch: Batch, folder: Path) -> str:
     """missing, stale (also where the file is damaged), relabel (only labels changed) or fresh."""
-    try:
-        stored = files.read_metadata(batch.path(folder))
-    except pa.ArrowInvalid:
-        warnings.warn(f"{batch.path(folder)} is damaged: the batch is computed again.", SocWarning, stacklevel=2)
-        return "stale"
+    stored = files.read_metadata(batch.path(folder))
     if not stored:
         return "missing" if not list(folder.glob(f"{batch.key}_size_*.parquet")) else "stale"
     if stored.get("soc.inputs") != batch.inputs:
@@ -112,13 +107,15 @@ def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedde
         _relabel(batch, path)
     elif outcome in ("missing", "stale"):
         images, missing = _embed(batch, path, spec, embedder())
-        for old in folder.glob(f"{batch.key}_size_*.parquet"):
-            if old != path:
-                old.unlink()
     else:
         missing = int(files.read_metadata(path)["soc.missing_images"])
+    for old in folder.glob(f"{batch.key}_size_*.parquet"):
+        if old != path:  # of another number of samples
+            old.unlink()
     done = {"missing": "computed", "stale": "computed", "relabel": "relabelled", "fresh": "cached"}[outcome]
-    return Written(batch.key, path, done, len(batch.samples), images, missing, time.perf_counter() - start)
+    return Written(
+        batch.key, path, batch.inputs, done, len(batch.samples), images, missing, time.perf_counter() - start
+    )
 
 
 def write_empty(folder: Path, spec: Spec) -> Path:

@@ -41,14 +41,15 @@ class Cache(Generic[T]):
             self._entries.move_to_end(key)
         with entry.lock:
             if entry.value is None:
-                entry.value = make()
-                self._keep(key, entry, entry.value.nbytes)
+                self._keep(key, entry, make())
+            assert entry.value is not None
             return entry.value
 
-    def _keep(self, key: Hashable, entry: _Entry[T], size: int) -> None:
+    def _keep(self, key: Hashable, entry: _Entry[T], made: T) -> None:
         with self._lock:
+            entry.value = made
             self.made += 1
-            self.held += size
+            self.held += made.nbytes
             self._entries[key] = entry
             if self.held <= self._limit:
                 return

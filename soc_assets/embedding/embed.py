@@ -70,9 +70,16 @@ class _Place:
 
 @dataclass
 class _Gathered:
-    """What is filled raster by raster: shares [n, slots, frames] and points [n, band slots, 4]."""
+    """What is filled raster by raster.
+
+    Attributes:
+        shares: [n, slots, frames] share of valid pixels of each window.
+        usable: [n, slots, frames] whether that is enough, also of the pixels that a center pooling looks at.
+        points: [n, band slots, 4] point values.
+    """
 
     shares: np.ndarray
+    usable: np.ndarray
     points: np.ndarray
 
 
@@ -83,24 +90,24 @@ class Embedder:
         self.encoder = encoder
         self.fields = Fields(atlas.grid, spec.choices["image_size"], spec.choices["anchor"], cache_mb, spec.linear)
         self._spec, self._atlas, self._layout = spec, atlas, Layout(spec)
-        self._threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
 
     def __call__(self, samples: pd.DataFrame) -> Embedded:
         """Embed n samples (longitude, latitude, year, season_year, season)."""
         layout, n = self._layout, len(samples)
         gathered = _Gathered(
             np.zeros((n, len(layout.slots), layout.frames), np.float32),
+            np.zeros((n, len(layout.slots), layout.frames), bool),
             np.full((n, len(layout.band_slots), len(POINT_WINDOWS)), np.nan, np.float32),
         )
         rasters = list(self._rasters(samples))
         vectors = (self._by_patches if self._spec.linear else self._by_windows)(rasters, gathered)
-        first_lag = self._spec.choices["first_lag"]
         return Embedded(
-            keys=[keys_of(slot, step_numbers(slot, samples, first_lag)) for slot in layout.slots],
+            keys=[keys_of(slot, step_numbers(slot, samples)) for slot in layout.slots],
             vectors=vectors,
-            missing=np.logical_not(self._enough(gathered.shares).any(axis=2)),
+            missing=np.logical_not(gathered.usable.any(axis=2)),
             valid=gathered.shares.mean(axis=2),
-            point_keys=[keys_of(slot, step_numbers(slot, samples, first_lag)) for slot in layout.band_slots],
+            point_keys=[keys_of(slot, step_numbers(slot, samples)) for slot in layout.band_slots],
             points=gathered.points,
         )
 
@@ -109,7 +116,7 @@ class Embedder:
         choices, n = self._spec.choices, len(samples)
         rows, columns = corners(samples, self._atlas.grid, choices["image_size"], choices["anchor"])
         for band, slots in groupby(self._layout.band_slots, key=lambda slot: slot.bands[0]):
-            numbers = [step_numbers(slot, samples, choices["first_lag"]) for slot in slots]
+            numbers = [step_numbers(slot, samples) for slot in slots]
             for step, positions in groups(np.concatenate(numbers), band.kind):
                 if sheet := self._atlas.sheets.get((band.name, step)):
                     lag, sample = np.divmod(positions, n)
@@ -126,13 +133,27 @@ class Embedder:
         return self._spec.statistics[band].apply(relative, self._spec.choices["normalise"])
 
     def _note(self, raster: _Raster, look: Look, gathered: _Gathered) -> np.ndarray:
-        """Put a raster's shares and point values in their places; returns the shares [k]."""
-        share, (sample, lag) = self.fields.shares(look), (raster.sample[look.members], raster.lag[look.members])
+        """Put a raster's shares and point values in their places; returns which windows [k] are usable."""
+        sample, lag, usable = raster.sample[look.members], raster.lag[look.members], self._usable(look)
         for frame, slot_of_lag in self._layout.places_of(raster.band):
-            gathered.shares[sample, slot_of_lag[lag], frame] = share
+            gathered.shares[sample, slot_of_lag[lag], frame] = self.fields.shares(look)
+            gathered.usable[sample, slot_of_lag[lag], frame] = usable
         points = self._normalised(raster.band, self.fields.points(look))
         gathered.points[sample, self._layout.points_of(raster.band)[lag]] = points
-        return share
+        return usable
+
+    def _usable(self, look: Look) -> np.ndarray:
+        """Whether enough of the windows [k] is valid: of the whole, and of the tokens that center pooling looks at."""
+        usable = self._enough(self.fields.shares(look))
+        for tokens in self._spec.parts if self._spec.choices["pooling"] in ("center", "mean_center") else ():
+            row, column, side = self._square(tokens)
+            usable &= self._enough(self.fields.shares_of(look, row, column, side))
+        return usable
+
+    def _square(self, tokens: np.ndarray) -> tuple[int, int, int]:
+        """First row, first column and edge, in pixels of the window, of a square of tokens."""
+        row, column = divmod(int(tokens[0]), self._spec.choices["image_size"] // PATCH)
+        return row * PATCH, column * PATCH, round(len(tokens) ** 0.5) * PATCH
 
     def _by_patches(self, rasters: list[_Raster], gathered: _Gathered) -> np.ndarray:
         """Vectors by the mean-patch identity."""
@@ -143,7 +164,7 @@ class Embedder:
         def ask(raster: _Raster) -> None:
             for look in self._looks(raster):
                 found = np.stack([self._pooled(look, tokens) for tokens in parts], axis=1)
-                found[~self._enough(self._note(raster, look, gathered))] = 0  # the band's mean
+                found[~self._note(raster, look, gathered)] = 0  # the band's mean
                 found = self._normalised(raster.band, found)
                 sample, lag = raster.sample[look.members], raster.lag[look.members]
                 for frame, slot_of_lag in self._layout.places_of(raster.band):
@@ -159,9 +180,9 @@ class Embedder:
         edge = self._spec.choices["image_size"] // PATCH
         if len(tokens) == edge * edge:
             return self.fields.mean_patches(look)
-        side, (row, column) = round(len(tokens) ** 0.5), divmod(int(tokens[0]), edge)
-        pixels = self.fields.blocks(look, row * PATCH, column * PATCH, side * PATCH)
-        return pixels.reshape(-1, side, PATCH, side, PATCH).mean(axis=(1, 3)).reshape(-1, PATCH * PATCH)
+        row, column, size = self._square(tokens)
+        pixels = self.fields.blocks(look, row, column, size).reshape(-1, size // PATCH, PATCH, size // PATCH, PATCH)
+        return pixels.mean(axis=(1, 3)).reshape(-1, PATCH * PATCH)
 
     def _by_windows(self, rasters: list[_Raster], gathered: _Gathered) -> np.ndarray:
         """Vectors of whole windows through the transformer, all as one stream."""
@@ -187,7 +208,7 @@ class Embedder:
             seen = list(members)
             first = seen[0]  # all of a scene are read by the same samples
             slot = np.stack([slot_of_lag[first.lag] for slot_of_lag in layout.scene_slots(scene)], axis=1)
-            wanted = self._enough(gathered.shares[first.sample[:, None], slot]).any(axis=(1, 2))
+            wanted = gathered.usable[first.sample[:, None], slot].any(axis=(1, 2))
             if not wanted.any():
                 continue
             corner = np.column_stack([first.rows, first.columns])[wanted]
@@ -205,7 +226,7 @@ class Embedder:
         gap, size = self._spec.statistics[raster.band].mean, images.shape[-1]
         for look in self.fields.looks(raster.source, corner[:, 0], corner[:, 1], gap):
             found = self.fields.blocks(look, 0, 0, size)
-            found[~self._enough(self.fields.shares(look))] = 0
+            found[~self._usable(look)] = 0
             found = self._normalised(raster.band, found)
             for frame in [number for number, band in enumerate(bands) if band == raster.band]:
                 images[look.members, frame] = found
@@ -217,6 +238,10 @@ class Embedder:
     def _neutral(self) -> np.ndarray:
         """`_gap` of every slot and frame."""
         return np.array([[self._gap(band.name) for band in slot.bands] for slot in self._layout.slots], np.float32)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False)
 
     def _side_by_side(self, work: Callable[[_Raster], None], rasters: list[_Raster]) -> None:
         """Rasters at once on all cores: GDAL and numpy let other threads run."""

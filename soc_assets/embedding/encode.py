@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soc_assets.embedding.precision import Precision, choose_precision, images_that_fit
+from soc_assets.embedding.precision import Precision, images_that_fit, measure_precision
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import CheckpointError, EmbeddingError
 
@@ -29,13 +29,10 @@ class Encoder:
         spec: the frozen spec.
         weights: from `load_weights`.
         device: as torch names it.
-        precision: auto, float32 or bfloat16.
         images_at_once: images per device call; 0 chooses from the free memory.
     """
 
-    def __init__(
-        self, spec: Spec, weights: "LoadedWeights", device: str, precision: str = "auto", images_at_once: int = 0
-    ) -> None:
+    def __init__(self, spec: Spec, weights: "LoadedWeights", device: str, images_at_once: int = 0) -> None:
         import torch
 
         self.weights, self.device = weights, device
@@ -43,8 +40,7 @@ class Encoder:
         self.images_at_once = images_at_once or images_that_fit(spec, device)
         self._spec, self._network = spec, weights.encoder.to(device)
         self._lock = Lock()  # one thread at a time feeds the device
-        wanted = "float32" if spec.linear else precision  # one small matrix product needs no less
-        self.precision: Precision = choose_precision(self._network, spec, device, wanted)
+        self.precision: Precision = measure_precision(self._network, spec, device)
         self._dtype = getattr(torch, self.precision.name)
         self._network = self._network.to(self._dtype)
 
@@ -153,7 +149,7 @@ def _complete(sizes: deque[int], ready: deque[np.ndarray]) -> Iterator[np.ndarra
 
 
 def load_encoder(
-    spec: Spec, checkpoint: Path | None, drop_path: float, device: str, precision: str = "auto", images_at_once: int = 0
+    spec: Spec, checkpoint: Path | None, drop_path: float, device: str, images_at_once: int = 0
 ) -> Encoder:
     """Load the spec's weights onto a device (`auto` takes CUDA, then MPS, then the CPU).
 
@@ -176,4 +172,4 @@ def load_encoder(
     )
     if source.get("sha256", weights.sha256) != weights.sha256:
         raise CheckpointError(f"{checkpoint} changed while the run was starting; run again.")
-    return Encoder(spec, weights, str(resolve_device(device)), precision, images_at_once)
+    return Encoder(spec, weights, str(resolve_device(device)), images_at_once)

@@ -106,6 +106,14 @@ class Fields:
             return share[look.rows - self._before, look.columns - self._before]
         return np.full(len(look.rows), share, np.float32)
 
+    def shares_of(self, look: Look, row: int, column: int, size: int) -> np.ndarray:
+        """Shares [k] of valid pixels of a square of the windows."""
+        if look.field.valid is None:
+            return np.ones(len(look.rows), np.float32)
+        return _blocks(look.field.valid, look.rows + row, look.columns + column, size).mean(
+            axis=(1, 2), dtype=np.float32
+        )
+
     def blocks(self, look: Look, rows: int, columns: int, size: int) -> np.ndarray:
         """Parts [k, size, size] of windows from (rows, columns) on, relative to the gap value, gaps zero."""
         return _blocks(look.field.values, look.rows + rows, look.columns + columns, size)

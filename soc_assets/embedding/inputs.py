@@ -42,6 +42,10 @@ class EmbeddingInputs:
         rows = self._rows.get(key, self.samples.iloc[:0])
         return describe(key, rows, self.spec, self.atlas)
 
+    def path(self, key: str) -> Path:
+        """The file of a batch, whether it is there or not."""
+        return self.folder / f"{key}_size_{len(self._rows.get(key, ()))}.parquet"
+
     def states(self) -> dict[str, str]:
         """Per batch: missing, stale, relabel or fresh."""
         return {key: state(self.batch(key), self.folder) for key in self.keys}
@@ -57,7 +61,9 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
     Raises:
         EmbeddingError: an earlier asset has not been materialised.
     """
-    for path, asset in ((project.catalog, "raster_catalog"), (project.samples("batches"), "balanced_samples")):
+    needed = {"raster_catalog": [project.catalog], "soil_samples": [project.samples("samples")]}
+    needed["balanced_samples"] = [project.samples("batches"), project.samples("balanced")]
+    for path, asset in [(path, asset) for asset, paths in needed.items() for path in paths]:
         if not path.is_file():
             raise EmbeddingError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
     catalog = pd.read_parquet(project.catalog)

@@ -3,6 +3,7 @@
 Both are derived from the Parquet files' metadata each time, and so right however many processes wrote batches.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from soc_assets.embedding.parquet import SCHEMA
 from soc_assets.embedding.spec import Spec
 
 
-def write_manifest(folder: Path, spec: Spec, batches_total: int) -> dict[str, Any]:
-    """Write both files; returns the manifest."""
-    rows = [_describe(path) for path in sorted(folder.glob("batch_*_size_*.parquet"))]
+def write_manifest(folder: Path, spec: Spec, batches: Sequence[Path]) -> dict[str, Any]:
+    """Write both files; returns the manifest. `batches` are the files of all batches, there or not."""
+    rows = [_describe(path, found) for path in batches if (found := files.read_metadata(path))]
     manifest = {
         "spec": spec.digest,
         "created": spec.created,
@@ -24,7 +25,7 @@ def write_manifest(folder: Path, spec: Spec, batches_total: int) -> dict[str, An
         "features_per_sample": spec.n_features,
         "settings": spec.choices,
         "statistics": {name: {"mean": value.mean, "std": value.std} for name, value in spec.statistics.items()},
-        "batches_total": batches_total,
+        "batches_total": len(batches),
         "batches_done": len(rows),
         "samples": sum(row["samples"] for row in rows),
         "missing_images": sum(row["missing_images"] for row in rows),
@@ -35,8 +36,7 @@ def write_manifest(folder: Path, spec: Spec, batches_total: int) -> dict[str, An
     return manifest
 
 
-def _describe(path: Path) -> dict[str, Any]:
-    metadata = files.read_metadata(path)
+def _describe(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     return {
         "file": path.name,
         "samples": pq.read_metadata(path).num_rows,

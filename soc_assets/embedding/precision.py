@@ -1,4 +1,4 @@
-"""How the encoder computes on a device: float32 or bfloat16, by measurement, and how many images fit at once."""
+"""How the encoder computes on a device: in float32 or bfloat16, and how many images fit at once."""
 
 import time
 from copy import deepcopy
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from soc_assets.embedding.network import SpectralEncoder
 
-LEAST_COSINE = 0.999  # of bfloat16 embeddings with float32 ones; below it auto stays with float32
 _TRIAL = 32  # images of the measurement
 _MOST_AT_ONCE = 1024
 _ON_CPU = 32
@@ -20,7 +19,7 @@ _ON_CPU = 32
 
 @dataclass(frozen=True)
 class Precision:
-    """The arithmetic chosen; `cosine` and `speedup` of bfloat16 against float32 where it was measured."""
+    """The arithmetic used; `cosine` and `speedup` of bfloat16 against float32 where it was measured."""
 
     name: str
     cosine: float | None = None
@@ -33,10 +32,11 @@ class Precision:
         return f"{self.name} (bfloat16: cosine {self.cosine:.5f}, {self.speedup:.1f} times as fast as float32)"
 
 
-def choose_precision(network: "SpectralEncoder", spec: Spec, device: str, wanted: str) -> Precision:
-    """Measure where there is a choice: `auto` on a GPU, and `bfloat16` anywhere."""
-    if wanted == "float32" or (wanted == "auto" and not device.startswith("cuda")):
-        return Precision("float32")
+def measure_precision(network: "SpectralEncoder", spec: Spec, device: str) -> Precision:
+    """The spec's arithmetic; on a GPU, and for bfloat16 anywhere, bfloat16 is measured beside float32."""
+    wanted = spec.choices["precision"]
+    if spec.linear or (wanted == "float32" and not device.startswith("cuda")):
+        return Precision("float32" if spec.linear else wanted)
     import torch
 
     size, frames = spec.choices["image_size"], spec.frames
@@ -45,9 +45,7 @@ def choose_precision(network: "SpectralEncoder", spec: Spec, device: str, wanted
     exact, exact_seconds = _timed(network, images)
     rounded, rounded_seconds = _timed(deepcopy(network).to(torch.bfloat16), images.to(torch.bfloat16))
     cosine = torch.nn.functional.cosine_similarity(exact.mean(2).float(), rounded.mean(2).float(), dim=-1).min().item()
-    speedup = exact_seconds / rounded_seconds
-    better = wanted == "bfloat16" or (speedup > 1 and cosine >= LEAST_COSINE)
-    return Precision("bfloat16" if better else "float32", cosine, speedup)
+    return Precision(wanted, cosine, exact_seconds / rounded_seconds)
 
 
 def images_that_fit(spec: Spec, device: str) -> int:

@@ -75,14 +75,18 @@ class Spec:
         return self.architecture.t_patch_size if self.choices["arrangement"] == "stack" else 1
 
     @property
+    def _first_lag(self) -> int:
+        return self.choices["first_lag"]
+
+    @property
     def slots(self) -> list[Slot]:
         """Bands (or groups of them) and lags in feature order."""
-        return slots(self.bands, self.choices["reference"], self.choices["time_before"], self.frames)
+        return slots(self.bands, self.choices["reference"], self.choices["time_before"], self._first_lag, self.frames)
 
     @property
     def band_slots(self) -> list[Slot]:
         """Single bands and lags in feature order, whatever the arrangement: those of the point values."""
-        return slots(self.bands, self.choices["reference"], self.choices["time_before"])
+        return slots(self.bands, self.choices["reference"], self.choices["time_before"], self._first_lag)
 
     @property
     def parts(self) -> list[np.ndarray]:
@@ -131,7 +135,7 @@ def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
     _require_fit(settings)
     decisive = (
         *("model", "stage", "layer", "pooling", "anchor"),
-        *("arrangement", "image_size", "normalise", "storage"),
+        *("arrangement", "image_size", "normalise", "precision", "storage"),
     )
     return {
         **{name: getattr(embedding, name) for name in decisive},

@@ -1,7 +1,8 @@
 """Steps, lags and keys: which raster of which year (or season) a sample reads.
 
-Lag 0 lies `first_lag` steps before sampling, lag 1 one step earlier. In a seasonal set-up steps count seasons; a yearly
-band in it still counts years, back from the sampling year. A winter belongs to the year of its January.
+Lag 0 is the step of sampling, lag 1 the one before; a study reads `time_before` lags from `first_lag` on. In a seasonal
+set-up steps count seasons; a yearly band in it still counts years, back from the sampling year. A winter belongs to the
+year of its January.
 """
 
 from collections.abc import Iterator
@@ -41,41 +42,41 @@ class Step:
         return "_".join([band, *(str(part) for part in (self.year, self.season) if part is not None)])
 
 
-def slots(bands: tuple[Band, ...], reference: str, time_before: int, frames: int = 1) -> list[Slot]:
+def slots(bands: tuple[Band, ...], reference: str, time_before: int, first_lag: int = 0, frames: int = 1) -> list[Slot]:
     """Feature order: the reference band, further static bands, then band by band (group by group), lag 0 first.
 
     Args:
         bands: in the order of the settings.
         reference: the static band that comes first.
         time_before: lags of each band with time.
+        first_lag: the first of them.
         frames: bands seen together in one group; the last group is filled up by repeating the last band.
     """
     static = sorted((band for band in bands if band.kind == "static"), key=lambda band: band.name != reference)
     timed = [band for band in bands if band.kind != "static"]
+    lags = range(first_lag, first_lag + time_before)
     result = [Slot(band.name, "static", None, (band,) * frames) for band in static]
     if frames == 1:
-        return result + [Slot(band.name, band.kind, lag, (band,)) for band in timed for lag in range(time_before)]
+        return result + [Slot(band.name, band.kind, lag, (band,)) for band in timed for lag in lags]
     groups = [(timed[i : i + frames] + [timed[-1]] * frames)[:frames] for i in range(0, len(timed), frames)]
     names = [(f"group{number}", tuple(group)) for number, group in enumerate(groups, start=1)]
-    return result + [Slot(name, group[0].kind, lag, group) for name, group in names for lag in range(time_before)]
+    return result + [Slot(name, group[0].kind, lag, group) for name, group in names for lag in lags]
 
 
-def step_numbers(slot: Slot, samples: pd.DataFrame, first_lag: int) -> np.ndarray:
+def step_numbers(slot: Slot, samples: pd.DataFrame) -> np.ndarray:
     """The step [n] that each sample reads in this slot: a year, four times a year plus the season, or 0 if static.
 
     Args:
         slot: band and lag.
         samples: [n] rows with year (of sampling) and, for seasonal bands, season_year and season.
-        first_lag: steps between sampling and lag 0.
     """
     if slot.lag is None:
         return np.zeros(len(samples), np.int64)
-    back = first_lag + slot.lag
     if slot.kind == "yearly":
-        return samples["year"].to_numpy(np.int64) - back
+        return samples["year"].to_numpy(np.int64) - slot.lag
     order = {season: index for index, season in enumerate(SEASONS)}
     seasons = np.array([order[season] for season in samples["season"]], np.int64)
-    return samples["season_year"].to_numpy(np.int64) * 4 + seasons - back
+    return samples["season_year"].to_numpy(np.int64) * 4 + seasons - slot.lag
 
 
 def step_of(number: int, kind: str) -> Step:

@@ -4,24 +4,25 @@ A raster is brought to the grid in fixed tiles, so that a pixel's value does not
 every block is read once while it is in the cache, and memory stays below the cache's limit however large the raster.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.io import DatasetReader
+from rasterio.io import DatasetReader, MemoryFile
 from rasterio.transform import Affine
-from rasterio.warp import reproject
+from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as transform_coordinates
 from rasterio.windows import Window
 
 from soc_assets.ingest.grid import Box, Grid
 from soc_assets.ingest.raster_io import read_values
 
-_Opened = Callable[[], DatasetReader]
 TILE = 512  # pixels of the reference grid along a tile's edge
 REACH = 4  # pixels beyond its edge to which a raster can matter, by the resampling kernel
+_TOLERANCE = 0.001  # pixels by which coordinates may be approximated between two CRS; GDAL's own is 0.125
 _MARGIN = 4  # source pixels read beyond a tile, times the resolution ratio: what the resampling kernel reaches for
 
 
@@ -73,22 +74,24 @@ def _warp(dataset: DatasetReader, source: Source, grid: Grid, window: Window) ->
     if part is None:
         return result
     values = read_values(dataset, part, source.fill_values)
-    warped = np.full(covered.shape, np.nan, np.float32)
-    nodata = np.nan if np.isnan(values).any() else None  # without gaps GDAL is twice as fast
-    reproject(
-        values,
-        warped,
-        src_transform=dataset.transform * Affine.translation(part.col_off, part.row_off),
-        src_crs=dataset.crs,
-        src_nodata=nodata,
-        dst_transform=transform,
-        dst_crs=grid.crs,
-        dst_nodata=nodata,
-        init_dest_nodata=False,  # `warped` is all NaN already
-        resampling=Resampling[source.resampling],
-    )
-    result[top:bottom, left:right] = warped
+    origin = dataset.transform * Affine.translation(part.col_off, part.row_off)
+    onto = {"crs": grid.crs, "transform": transform, "height": covered.shape[0], "width": covered.shape[1]}
+    result[top:bottom, left:right] = _resample(values, dataset.crs, origin, Resampling[source.resampling], onto)
     return result
+
+
+def _resample(values: np.ndarray, crs: CRS, transform: Affine, resampling: Resampling, onto: dict) -> np.ndarray:
+    """Values [h, w] float32 with NaN where there is none, brought onto another grid by GDAL."""
+    shape = {"height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": "float32"}
+    with MemoryFile() as memory:
+        with memory.open(driver="GTiff", crs=crs, transform=transform, nodata=np.nan, **shape) as copy:
+            copy.write(values, 1)
+        nodata = {"src_nodata": np.nan, "nodata": np.nan}
+        with (
+            memory.open() as copy,
+            WarpedVRT(copy, resampling=resampling, tolerance=_TOLERANCE, **nodata, **onto) as grid,
+        ):
+            return grid.read(1)
 
 
 def _pixel_offset(dataset: DatasetReader, grid: Grid, transform: Affine) -> tuple[int, int] | None:

@@ -85,9 +85,15 @@ def read_checkpoint(path: Path) -> dict[str, "Tensor"]:
             "soc.toml (without that line the weights are random)."
         )
     if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        return load_file(path)
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise CheckpointError(
+                f"The checkpoint {path} is no safetensors file: {error}. Download it again."
+            ) from None
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)

@@ -4,7 +4,7 @@ The file is written beside its place and renamed over it, and is never held open
 in views are absolute, so that it opens from any folder; memory limits are the reader's to set.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -27,7 +27,7 @@ COMMENTS = {
 def build_database(
     database: Path,
     spec: Spec,
-    embeddings: Path,
+    batches: Sequence[Path],
     tables: Mapping[str, Path],
     features: Features,
     study: Study,
@@ -38,7 +38,7 @@ def build_database(
     Args:
         database: where it goes.
         spec: the spec whose embeddings it shows.
-        embeddings: the spec's folder.
+        batches: the files of the batches; one without rows where there is none yet.
         tables: paths of samples, balanced, folds and batches.
         features: how missing images and steps are treated.
         study: gives the years when steps are aligned by calendar.
@@ -48,7 +48,7 @@ def build_database(
     with files.replacing(database) as temporary:
         temporary.unlink()
         with duckdb.connect(temporary) as connection:
-            for statement in _statements(spec, embeddings, tables, features, study):
+            for statement in _statements(spec, batches, tables, features, study):
                 connection.execute(statement)
             connection.execute("CREATE TABLE build_info (key VARCHAR, value VARCHAR)")
             connection.executemany("INSERT INTO build_info VALUES (?, ?)", [list(pair) for pair in info.items()])
@@ -87,7 +87,7 @@ def summary(database: Path) -> dict[str, int]:
 
 
 def _statements(
-    spec: Spec, embeddings: Path, tables: Mapping[str, Path], features: Features, study: Study
+    spec: Spec, batches: Sequence[Path], tables: Mapping[str, Path], features: Features, study: Study
 ) -> list[str]:
     return [
         f"""CREATE VIEW samples AS
@@ -96,7 +96,7 @@ def _statements(
             LEFT JOIN {_parquet(tables["balanced"])} b USING (sample_id)
             LEFT JOIN {_parquet(tables["batches"])} l USING (sample_id)""",
         f"CREATE VIEW folds AS SELECT * FROM {_parquet(tables['folds'])}",
-        f"CREATE VIEW embeddings AS SELECT * FROM {_parquet(_batches(embeddings))}",
+        f"CREATE VIEW embeddings AS SELECT * FROM {_parquet(*batches)}",
         f"""CREATE VIEW features AS
             SELECT e.sample_id, b.location_id, b.split, b.multiplicity, b.weight, e.longitude, e.latitude, e.year,
               e.organic_carbon, e.missing_images, e.features
@@ -123,13 +123,9 @@ def _index_sql(parts: list[Segment]) -> str:
     return ", ".join(rows)
 
 
-def _batches(embeddings: Path) -> Path:
-    some = next(embeddings.glob("batch_*_size_*.parquet"), None)
-    return embeddings / ("batch_*_size_*.parquet" if some else "_schema.parquet")
-
-
-def _parquet(path: Path) -> str:
-    return "read_parquet('" + str(path).replace("'", "''") + "')"
+def _parquet(*paths: Path) -> str:
+    names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return f"read_parquet([{names}])"
 
 
 def _sql(value: int | str | None) -> str:

@@ -100,7 +100,7 @@ def _points_sql(spec: Spec, features: Features, study: Study) -> str:
 
 def _filled_sql(every: list[Slot], values: str, features: Features) -> str:
     """The values with each missing one replaced by its band's nearest lag; of two equally near the more recent."""
-    if features.missing != "nearest_lag" or features.alignment != "lag":
+    if features.missing != "nearest_lag":
         return values
     choices = []
     for index, slot in enumerate(every):

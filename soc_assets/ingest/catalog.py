@@ -4,6 +4,7 @@ What is kept about a raster, and when it must be read again, belongs here. Findi
 reading pixels in `raster_io`; writing the catalog is left to the asset.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -76,12 +77,12 @@ def scan_rasters(
     known = {} if previous is None else _by_path(previous)
     rows, reused = [], 0
     for done, file in enumerate(files, start=1):
-        before, stamp = known.get(str(file.path)), _stamp(file.path)
+        before, now = known.get(str(file.path)), stamp(file.path)
         try:
-            if before and before["fill_values"] == _fill_values(file) and stamp.items() <= before.items():
+            if before and before["fill_values"] == _fill_values(file) and now.items() <= before.items():
                 facts, reused = before, reused + 1
             else:
-                facts = _facts(file, before) | stamp
+                facts = _facts(file, before) | now
             rows.append(facts | _identity(file))
         except RasterError as error:
             if file.band.name == rasters.reference:
@@ -143,13 +144,17 @@ def _by_path(previous: pd.DataFrame) -> dict[str, _Row]:
     return {row["path"]: {**row, **{name: list(row[name]) for name in lists}} for row in rows}
 
 
-def _stamp(path: Path) -> dict[str, int]:
-    """Size and time by which a change is noticed without reading; a mask file (.msk) beside the raster counts."""
-    stats = [file.stat() for file in _files(path)]
+def stamp(path: Path) -> dict[str, int]:
+    """Size and time by which a change is noticed without reading; files that the raster is made of count too."""
+    stats = [file.stat() for file in _files(path) if file.is_file()]
     return {"size": sum(item.st_size for item in stats), "mtime_ns": max(item.st_mtime_ns for item in stats)}
 
 
 def _files(path: Path) -> list[Path]:
+    """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        with contextlib.suppress(RasterError), open_raster(path) as dataset:
+            return sorted({path, *(Path(name) for name in dataset.files if Path(name).is_file())})
     mask = path.with_name(path.name + ".msk")
     return [path, mask] if mask.is_file() else [path]
 

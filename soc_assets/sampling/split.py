@@ -76,5 +76,5 @@ def _refuse_empty(split: np.ndarray, wanted: tuple[int, int, int]) -> None:
         if count and not (split == name).any():
             raise SamplingError(
                 f"The earlier split, which is kept, leaves no location in {name} after the filters of [study]. "
-                "Delete balanced.parquet in the samples folder to draw a new split, or widen the filters."
+                "Delete splits.parquet in the samples folder to draw a new split, or widen the filters."
             )

@@ -39,7 +39,8 @@ class Built(World):
         self.database = folder / "soc.duckdb"
 
     def build(self, **features):
-        build_database(self.database, self.spec, self.home, self.tables, Features(**features), STUDY, "digest")
+        batches = sorted(self.home.glob("batch_*")) or [self.home / "_schema.parquet"]
+        build_database(self.database, self.spec, batches, self.tables, Features(**features), STUDY, "digest")
 
     def query(self, sql):
         with duckdb.connect(self.database, read_only=True) as connection:

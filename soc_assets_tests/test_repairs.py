@@ -1,0 +1,87 @@
+"""What is lost, damaged or left over is noticed and mended, and nothing stale is called fresh."""
+
+import shutil
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from soc_assets import runner
+from soc_assets.definitions import defs
+from soc_assets.errors import SocWarning
+from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> SmallProject:
+    """A project up to its features; each test leaves it as it was."""
+    made = write_project(tmp_path_factory.mktemp("repairs"))
+    with clean_environment():
+        assert made.run("features").failures == []
+    return made
+
+
+def table(made: SmallProject, name: str) -> pd.DataFrame:
+    return pd.read_parquet(made.project.samples(name))
+
+
+def states(made: SmallProject) -> dict[str, str]:
+    return {item.asset: item.state for item in runner.assess(made.use())}
+
+
+def test_locations_that_leave_the_study_and_come_back_keep_their_split(built, monkeypatch):
+    before = table(built, "balanced").set_index("sample_id")["split"]
+    monkeypatch.setenv("SOC_STUDY__YEAR_FROM", "2014")
+    assert built.run("balanced_samples").failures == []
+    assert len(table(built, "balanced")) < len(before)
+    monkeypatch.delenv("SOC_STUDY__YEAR_FROM")
+    assert built.run("features").failures == []
+    pd.testing.assert_series_equal(table(built, "balanced").set_index("sample_id")["split"], before)
+
+
+@pytest.mark.parametrize("name", ["rejected", "samples", "balanced", "excluded", "folds", "splits"])
+def test_deleted_table_is_made_again(built, name):
+    before = table(built, name)
+    built.project.samples(name).unlink()
+    assert "fresh" not in (states(built)["balanced_samples"], states(built)["features"])
+    assert built.run("features").failures == []
+    pd.testing.assert_frame_equal(table(built, name), before)
+    assert states(built)["features"] == "fresh"
+
+
+def test_damaged_batch_is_noticed_by_the_status_and_mended(built):
+    path = sorted(built.project.embeddings.glob("*/batch_*"))[1]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:500])
+    with pytest.warns(SocWarning, match=f"{path.name} is damaged"):
+        assert states(built)["embeddings"] == "stale"
+    with pytest.warns(SocWarning, match="is damaged"):
+        assert built.run("features").failures == []
+    assert built.query("SELECT count(*) AS n FROM features")["n"].item() == 60
+
+
+def test_file_left_over_from_a_batch_of_another_size_is_not_read(built):
+    path = sorted(built.project.embeddings.glob("*/batch_*"))[0]
+    left_over = path.with_name("batch_0001_size_99.parquet")
+    shutil.copy(path, left_over)
+    for asset in ("embeddings", "features"):
+        with dg.DagsterInstance.get() as instance:
+            tags = {"dagster/asset_partition_range_start": "batch_0001"}
+            tags["dagster/asset_partition_range_end"] = "batch_0001"
+            job = defs.resolve_job_def("embed" if asset == "embeddings" else "learn")
+            selection = [dg.AssetKey(asset)]
+            tags = tags if asset == "embeddings" else None
+            assert job.execute_in_process(instance=instance, asset_selection=selection, tags=tags).success
+    assert not left_over.exists()
+    assert built.query("SELECT count(*) AS n FROM features")["n"].item() == 60
+
+
+def test_model_is_not_trained_on_features_older_than_the_embeddings(built, monkeypatch):
+    monkeypatch.setenv("SOC_FEATURES__MISSING", "null")
+    built.use()
+    with dg.DagsterInstance.get() as instance:
+        result = defs.resolve_job_def("learn").execute_in_process(
+            instance=instance, asset_selection=[dg.AssetKey("mlp_model")], raise_on_error=False
+        )
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "materialise it first" in failure.step_failure_data.error.cause.message
