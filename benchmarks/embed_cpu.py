@@ -109,7 +109,9 @@ def warped(path, grid) -> WarpedVRT:
     """An open raster, seen on the reference grid with a margin of one window."""
     transform = grid.transform * rasterio.Affine.translation(-MARGIN, -MARGIN)
     size = {"transform": transform, "width": grid.width + 2 * MARGIN, "height": grid.height + 2 * MARGIN}
-    return WarpedVRT(rasterio.open(path), crs=grid.crs, dtype="float32", resampling=Resampling.bilinear, **size)
+    return WarpedVRT(
+        rasterio.open(path), crs=grid.crs, dtype="float32", resampling=Resampling.bilinear, tolerance=0.001, **size
+    )
 
 
 def embed_one(raster, window, band, spec, network) -> list[list[float]]:

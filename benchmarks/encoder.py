@@ -1,6 +1,6 @@
 """The encoder's images per second, and its share of the device's peak, measured in the same run.
 
-    python benchmarks/encoder.py [--device cuda] [--precision bfloat16] [--batch 32] [--model vit_base_patch8]
+    python benchmarks/encoder.py [--device cuda] [--precision bfloat16] [--batch 8] [--model vit_base_patch8]
 
 Peak is a large matrix product in the same arithmetic. The encoder is the platform's own network with the shapes of
 production (96 x 96 pixels, one group, 144 tokens; a ViT-B image costs 25.5 GFLOP). Aims: 80 % of peak on a CPU in
@@ -64,7 +64,7 @@ def main() -> None:
     chosen = options.parse_args()
     on_gpu = chosen.device.startswith("cuda")
     precision = chosen.precision or ("bfloat16" if on_gpu else "float32")
-    batch = chosen.batch or (1024 if on_gpu else 32)
+    batch = chosen.batch or (1024 if on_gpu else 8)
     dtype = getattr(torch, precision)
     architectures, networks = load_network()
     architecture = architectures.ARCHITECTURES[chosen.model]

@@ -62,6 +62,7 @@ def test_damaged_batch_is_noticed_by_the_status_and_mended(built):
 
 def test_file_left_over_from_a_batch_of_another_size_is_not_read(built):
     path = sorted(built.project.embeddings.glob("*/batch_*"))[0]
+    built.use()
     left_over = path.with_name("batch_0001_size_99.parquet")
     shutil.copy(path, left_over)
     for asset in ("embeddings", "features"):
