@@ -216,7 +216,7 @@ class Embedding(Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the encoder; bfloat16 is faster on GPUs that have it: a run measures and says by how much."""
     storage: Literal["float32", "float16"] = "float32"
-    """Numbers in the Parquet files; float16 halves them, at a relative error of up to 0.05 %."""
+    """Numbers in the Parquet files; float16 halves them, at a relative error of up to 0.05 % (of values above 1e-4)."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     images_at_once: int = Field(default=0, ge=0)

@@ -26,7 +26,15 @@ from soc_assets.embedding.steps import groups, step_numbers
 from soc_assets.embedding.windows import corners
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
-PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "use_dictionary": False}
+_TOKENS = "list.element.list.element"
+PARQUET_OPTIONS: dict[str, Any] = {  # measured in benchmarks/storage.py
+    "compression": "zstd",
+    "use_dictionary": False,
+    "use_byte_stream_split": [
+        f"elevation_embedding.{_TOKENS}",
+        *(f"{name}_embeddings.key_value.value.{_TOKENS}" for name in ("channel_time", "static")),
+    ],
+}
 PLACE = ["sample_id", "longitude", "latitude", "year", "season_year", "season"]
 
 
@@ -104,7 +112,7 @@ def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedde
     path, outcome = batch.path(folder), state(batch, folder)
     images = missing = 0
     if outcome == "relabel":
-        _relabel(batch, path)
+        _relabel(batch, path, spec)
     elif outcome in ("missing", "stale"):
         images, missing = _embed(batch, path, spec, embedder())
     else:
@@ -116,6 +124,12 @@ def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedde
     return Written(
         batch.key, path, batch.inputs, done, len(batch.samples), images, missing, time.perf_counter() - start
     )
+
+
+def options_of(spec: Spec) -> dict[str, Any]:
+    """How pyarrow writes the spec's files; DuckDB does not read float16 with its bytes split."""
+    split = spec.choices["storage"] == "float32"
+    return {**PARQUET_OPTIONS, "use_byte_stream_split": PARQUET_OPTIONS["use_byte_stream_split"] if split else False}
 
 
 def write_empty(folder: Path, spec: Spec) -> Path:
@@ -131,7 +145,7 @@ def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> tuple[in
     start, images, missing = time.perf_counter(), 0, 0
     schema = schema_of(spec).with_metadata(_metadata(batch, spec, embedder.encoder))
     at_once = max(1, _CHUNK_BYTES // (spec.n_features * 4))
-    with files.replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **PARQUET_OPTIONS) as writer:
+    with files.replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **options_of(spec)) as writer:
         for first in range(0, max(len(batch.samples), 1), at_once):
             samples = batch.samples.iloc[first : first + at_once]
             embedded = embedder(samples)
@@ -159,7 +173,7 @@ def _metadata(batch: Batch, spec: Spec, encoder: Encoder) -> dict[str, str]:
     }
 
 
-def _relabel(batch: Batch, path: Path) -> None:
+def _relabel(batch: Batch, path: Path, spec: Spec) -> None:
     table = pq.read_table(path)
     order = batch.samples.set_index("sample_id").loc[table["sample_id"].to_pylist()]
     for name in LABELS:
@@ -167,4 +181,4 @@ def _relabel(batch: Batch, path: Path) -> None:
         table = table.set_column(position, field, pa.array(order[name].to_numpy(), field.type, from_pandas=True))
     metadata = {**files.read_metadata(path), "soc.labels": batch.labels}
     with files.replacing(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, **PARQUET_OPTIONS)
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, **options_of(spec))
