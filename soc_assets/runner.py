@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from soc_assets import files, freshness
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, Freshness
+from soc_assets.process import is_alive
 from soc_assets.project import CONFIG_VARIABLE, Project
 
 if TYPE_CHECKING:
@@ -122,19 +123,9 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
 
     under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={_HOST: socket.gethostname()})
     for run in instance.get_runs(under_way):
-        if not _is_alive(int(run.tags[_PROCESS])):
+        if not is_alive(int(run.tags[_PROCESS])):
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:

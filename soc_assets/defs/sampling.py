@@ -12,6 +12,7 @@ from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest.grid import Grid
 from soc_assets.project import Project
+from soc_assets.regression.metrics import target_summary
 from soc_assets.sampling import plots
 from soc_assets.sampling.balance import tail_share
 from soc_assets.sampling.prepare import Prepared, prepare_samples
@@ -94,16 +95,15 @@ def _remember_splits(prepared: Prepared, project: Project) -> None:
 def _sampling_report(samples: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, dg.MetadataValue]:
     train = samples[samples["split"] == "train"]
     oc, times = train["organic_carbon"].to_numpy(), (train["multiplicity"] * train["weight"]).to_numpy()
-    by_split = samples.groupby("split", sort=False).agg(
-        samples=("sample_id", "size"), locations=("location_id", "nunique"), mean_oc=("organic_carbon", "mean")
-    )
+    summary = target_summary(samples["organic_carbon"].to_numpy(), samples["split"].to_numpy())
+    locations = samples.groupby("split")["location_id"].nunique().rename("locations").reset_index()
     folds = frames["folds"].groupby(["scheme", "fold"]).size().rename("samples").reset_index()
     return {
         "dagster/row_count": dg.MetadataValue.int(len(samples)),
         "batches": dg.MetadataValue.int(frames["batches"]["batch"].nunique()),
         "excluded": dg.MetadataValue.int(len(frames["excluded"])),
         "excluded_by_filter": report.counts(frames["excluded"]["filter"], "filter"),
-        "splits": report.table(by_split.round(2).reset_index()),
+        "splits": report.table(summary.merge(locations, on="split").round(3)),
         "train_rows_balanced": dg.MetadataValue.int(int(train["multiplicity"].sum())),
         "tail_share_before": dg.MetadataValue.float(float(tail_share(oc, np.ones(len(oc))))),
         "tail_share_after": dg.MetadataValue.float(float(tail_share(oc, times))),

@@ -20,6 +20,7 @@ from pydantic import Field
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun, read_record
 from soc_assets.errors import TrainingError
 from soc_assets.files import replacing
+from soc_assets.process import is_alive
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -197,17 +198,5 @@ def _end_orphans(client: "MlflowClient", experiment_id: str) -> None:
     """Mark runs as KILLED whose process on this machine is gone, so that none stays RUNNING for ever."""
     here = f"tags.`{_HOST_TAG}` = '{socket.gethostname()}' and attributes.status = 'RUNNING'"
     for run in client.search_runs([experiment_id], here):
-        if not _is_alive(int(run.data.tags.get(_PROCESS_TAG, "0"))):
+        if not is_alive(int(run.data.tags.get(_PROCESS_TAG, "0"))):
             client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _is_alive(process: int) -> bool:
-    if os.name == "nt":  # there, signal 0 would end the process
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True

@@ -19,9 +19,9 @@ def rasters_without_samples(catalog: pd.DataFrame, samples: pd.DataFrame) -> lis
         samples: `longitude`, `latitude` in WGS84 degrees.
     """
     grids = [
-        Grid(CRS.from_user_input(crs), Affine(*transform), int(height), int(width))
+        Grid(CRS.from_user_input(crs), Affine(*transform), width=int(width), height=int(height))
         for crs, transform, height, width in zip(
-            catalog["crs"], catalog["transform"], catalog["width"], catalog["height"], strict=True
+            catalog["crs"], catalog["transform"], catalog["height"], catalog["width"], strict=True
         )
     ]
     points = samples[["longitude", "latitude"]].drop_duplicates().to_numpy(float)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-TAIL = 50.0  # g/kg: above it soils are rare and errors matter
+from soc_assets.sampling.balance import TAIL_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def target_summary(organic_carbon: np.ndarray, split: np.ndarray) -> pd.DataFram
     """Organic carbon by split: n, mean, sd, median (g/kg) and share_above_50, one row per split that has samples."""
     grouped = pd.Series(organic_carbon).groupby(pd.Series(split))
     summary = grouped.agg(
-        n="size", mean="mean", sd="std", median="median", share_above_50=lambda oc: (oc > TAIL).mean()
+        n="size", mean="mean", sd="std", median="median", share_above_50=lambda oc: (oc > TAIL_THRESHOLD).mean()
     )
     present = [name for name in ("train", "validation", "test") if name in summary.index]
     return summary.loc[present].rename_axis("split").reset_index()
