@@ -1,1 +1,1 @@
-"""."""
+"""Tests of soc_assets; the folders mirror the package."""

@@ -19,10 +19,11 @@ def declare_missing_operators() -> None:
     """Declare torchvision's operators, only where its own compiled library cannot be loaded."""
     global _library
     import torch
+    from torch import library
 
     if _library is not None or hasattr(torch.ops.torchvision, "nms") or _compiled_library_loads():
         return
-    _library = torch.library.Library("torchvision", "DEF")
+    _library = library.Library("torchvision", "DEF")
     for schema in _SCHEMAS:
         _library.define(schema)
 

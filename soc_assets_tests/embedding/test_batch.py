@@ -1,73 +1,21 @@
 """A batch on disk: columns, values, caching by digest, and what a change of the inputs recomputes."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import torch
 from numpy.testing import assert_allclose
 from rasterio.transform import from_origin
 
-from soc_assets.embedding import architecture
-from soc_assets.embedding.atlas import Atlas
-from soc_assets.embedding.batch import describe, state, write
-from soc_assets.embedding.embed import Embedder
-from soc_assets.embedding.encode import load_encoder
-from soc_assets.embedding.network import to_patches
+from soc_assets.embedding.batch import describe, state
 from soc_assets.embedding.spec import choices_of, drift, find_spec, freeze
-from soc_assets.embedding.steps import Step
-from soc_assets.embedding.windows import corners
 from soc_assets.errors import SocWarning
 from soc_assets.files import read_metadata
-from soc_assets.settings import Band, Embedding
-from soc_assets_tests.embedding.test_tiles import window_of
-from soc_assets_tests.small_world import ORIGIN, PIXEL, catalog_of, samples_at, write_raster, write_world
-
-
-class World:
-    """A small world with a spec, and a way to write its batch and count what was embedded."""
-
-    def __init__(self, folder, **embedding):
-        self.folder = folder
-        self.settings = write_world(folder / "rasters")
-        if embedding:
-            options = {"image_size": 16} | embedding
-            self.settings = self.settings.model_copy(update={"embedding": Embedding(**options)})
-        self.refresh()
-        self.samples = samples_at([20, 30, 40, 2], [20, 30, 45, 60], [2020, 2021, 2020, 2021], self.atlas.grid)
-
-    def refresh(self):
-        self.catalog = catalog_of(self.settings, self.folder / "rasters")
-        self.spec = freeze(self.folder / "embeddings", choices_of(self.settings, None), self.catalog)
-        self.atlas = Atlas.of_catalog(self.catalog, self.spec.bands, self.spec.choices["reference"])
-        self.home = self.folder / "embeddings" / self.spec.digest
-
-    def add_band(self, name):
-        bands = (*self.settings.rasters.bands, Band(name=name))
-        for year in range(2018, 2022):
-            values = np.random.default_rng(year).normal(9, 2, (32, 32)).astype(np.float32)
-            write_raster(
-                self.folder / f"rasters/yearly/{name}/{name}_{year}.tif", values, from_origin(*ORIGIN, 500, 500)
-            )
-        rasters = self.settings.rasters.model_copy(update={"bands": bands})
-        self.settings = self.settings.model_copy(update={"rasters": rasters})
-        self.refresh()
-
-    def batch(self):
-        return describe("batch_0001", self.samples, self.spec, self.atlas)
-
-    def write(self):
-        embedder = Embedder(self.spec, self.atlas, load_encoder(self.spec, None, 0.1, "cpu"), 64)
-        written = write(self.batch(), self.home, self.spec, lambda: embedder)
-        return written, pd.read_parquet(written.path)
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
+from soc_assets.settings import Band
+from soc_assets_tests.embedding.world import World
+from soc_assets_tests.small_world import ORIGIN, PIXEL, write_raster
 
 
 def test_file_has_the_documented_columns_and_shapes(world):
@@ -84,150 +32,6 @@ def test_file_has_the_documented_columns_and_shapes(world):
     assert list(images) == ["LAI_2020", "LAI_2019", "LAI_2018"]
     assert np.vstack(images["LAI_2019"]).shape == (1, 768)
     assert first["bbox"]["xmin"] == first["longitude"]
-
-
-def test_vectors_are_the_mean_tokens_of_the_normalised_windows(world):
-    _, frame = world.write()
-    network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
-    statistics = world.spec.statistics["LAI"]
-    sheet = world.atlas.sheets["LAI", Step(2019)]
-    pixels = window_of(sheet.source, world.atlas.grid, 12, 12)[None]
-    image = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
-    frames = image.unsqueeze(1).expand(-1, 12, -1, -1)
-    expected = network.patch_embed(frames)[:, 0].mean(dim=1)
-    stored = np.vstack(dict(frame["channel_time_embeddings"][0])["LAI_2019"])
-    assert_allclose(stored, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("options", "shape"),
-    [
-        ({"pooling": "center"}, (1, 768)),
-        ({"pooling": "center", "anchor": "token"}, (1, 768)),
-        ({"pooling": "mean_center"}, (1, 1536)),
-        ({"pooling": "none"}, (4, 768)),
-        ({"pooling": "max"}, (1, 768)),
-    ],
-)
-def test_poolings_agree_with_the_tokens_themselves(tmp_path, options, shape):
-    world = World(tmp_path, **options)
-    _, frame = world.write()
-    network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
-    rows, columns = corners(world.samples, world.atlas.grid, 16, world.spec.choices["anchor"])
-    sheet = world.atlas.sheets["LAI", Step(2020)]
-    statistics, grid = world.spec.statistics["LAI"], world.atlas.grid
-    pixels = np.stack([window_of(sheet.source, grid, *corner) for corner in zip(rows[:3], columns[:3], strict=True)])
-    images = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
-    tokens = network.patch_embed.expanded(to_patches(images)).numpy()
-    expected = np.stack([tokens[:, part].mean(axis=1) for part in world.spec.parts], axis=1).reshape(-1, *shape)
-    expected = tokens.max(axis=1, keepdims=True) if world.spec.choices["pooling"] == "max" else expected
-    for sample in (0, 2):  # of 2020
-        stored = np.vstack(dict(frame["channel_time_embeddings"][sample])["LAI_2020"])
-        assert_allclose(stored, expected[sample], atol=1e-5)
-
-
-@pytest.fixture
-def small_base(monkeypatch):
-    """vit_base_patch8, made small enough for tests."""
-    small = replace(architecture.ARCHITECTURES["vit_base_patch8"], width=48, depth=2, heads=3)
-    monkeypatch.setitem(architecture.ARCHITECTURES, "vit_base_patch8", small)
-
-
-def test_encoder_stage_pools_the_normalised_tokens(tmp_path, small_base):
-    world = World(tmp_path, stage="encoder", pooling="mean_center")
-    written, frame = world.write()
-    encoder = load_encoder(world.spec, None, 0, "cpu")
-    sheet, statistics = world.atlas.sheets["LAI", Step(2018)], world.spec.statistics["LAI"]
-    pixels = window_of(sheet.source, world.atlas.grid, 12, 12)
-    image = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
-    tokens = encoder.weights.encoder(image.expand(1, 12, 16, 16)[:, :3]).numpy()
-    expected = np.concatenate([tokens.mean(axis=1), tokens[:, [0, 1, 2, 3]].mean(axis=1)], axis=1)
-    assert_allclose(np.vstack(dict(frame["channel_time_embeddings"][0])["LAI_2018"]), expected, rtol=1e-3, atol=1e-5)
-    assert written.images == 3 + 3 * 3  # the fourth sample stands in a corner
-
-
-def test_results_do_not_depend_on_how_many_images_go_at_once(tmp_path, small_base):
-    world = World(tmp_path, stage="encoder")
-    scenes = [np.random.default_rng(n).normal(size=(n, 1, 16, 16)).astype(np.float32) for n in (5, 1, 12, 3)]
-    together = list(load_encoder(world.spec, None, 0, "cpu", images_at_once=100).stream(scenes))
-    singly = list(load_encoder(world.spec, None, 0, "cpu", images_at_once=4).stream(scenes))
-    assert [len(found) for found in singly] == [5, 1, 12, 3]
-    for one, other in zip(together, singly, strict=True):
-        assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-
-
-def test_out_of_memory_halves_the_batch_and_loses_nothing(tmp_path, small_base, monkeypatch):
-    world = World(tmp_path, stage="encoder")
-    scenes = [np.random.default_rng(n).normal(size=(n, 1, 16, 16)).astype(np.float32) for n in (7, 9)]
-    encoder = load_encoder(world.spec, None, 0, "cpu", images_at_once=16)
-    expected = list(encoder.stream(scenes))
-    grouped, sizes = encoder._network.grouped, []
-
-    def at_most_three(images):
-        sizes.append(len(images))
-        if len(images) > 3:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return grouped(images)
-
-    monkeypatch.setattr(encoder._network, "grouped", at_most_three)
-    for one, other in zip(expected, encoder.stream(scenes), strict=True):
-        assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-    assert sizes[0] == 16
-    assert encoder.images_at_once <= 3
-
-
-def test_bfloat16_is_close_to_float32_and_its_cosine_reported(tmp_path, small_base):
-    world = World(tmp_path, stage="encoder", precision="bfloat16")
-    encoder = load_encoder(world.spec, None, 0, "cpu")
-    assert encoder.precision.name == "bfloat16"
-    assert encoder.precision.cosine >= 0.999
-    assert "cosine 0.99" in str(encoder.precision)
-    assert World(tmp_path, stage="encoder").spec.digest != world.spec.digest
-
-
-def test_stack_sees_the_bands_of_a_lag_as_frames(tmp_path, small_base):
-    """Two bands stacked into one group of three frames (the last repeated), at both stages."""
-    for stage in ("patch_embed", "encoder"):
-        world = World(tmp_path / stage, stage=stage, arrangement="stack")
-        world.add_band("NPP")
-        written, frame = world.write()
-        assert list(dict(frame["channel_time_embeddings"][0])) == ["group1_2020", "group1_2019", "group1_2018"]
-        assert list(dict(frame["point_values"][0]))[:3] == ["Elevation", "LAI_2020", "LAI_2019"]
-        frames = []
-        for band in ("LAI", "NPP", "NPP"):
-            pixels = window_of(world.atlas.sheets[band, Step(2019)].source, world.atlas.grid, 12, 12)
-            frames.append((pixels - world.spec.statistics[band].mean) / world.spec.statistics[band].std)
-        network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
-        tokens = network.grouped(torch.from_numpy(np.stack(frames)[None]).float())
-        stored = np.vstack(dict(frame["channel_time_embeddings"][0])["group1_2019"])
-        assert_allclose(stored, tokens[0, 0].mean(dim=0, keepdim=True), rtol=1e-3, atol=1e-5)
-        assert written.missing == 1 + 3  # the corner
-
-
-def test_point_values_are_means_of_valid_pixels_round_the_sample(world):
-    values = np.arange(32 * 32, dtype=np.float32).reshape(32, 32) + 1
-    values[10, 10] = -1  # nodata, under the first sample
-    write_raster(world.folder / "rasters/yearly/LAI/LAI_2020.tif", values, from_origin(*ORIGIN, 500, 500), nodata=-1)
-    world.refresh()
-    _, frame = world.write()
-    statistics = world.spec.statistics["LAI"]
-    sheet = world.atlas.sheets["LAI", Step(2020)]
-    around = window_of(sheet.source, world.atlas.grid, 20 - 12, 20 - 12, 25)
-    expected = [np.nanmean(around[12 - k : 13 + k, 12 - k : 13 + k]) for k in (0, 1, 4, 12)]
-    found = dict(frame["point_values"][0])["LAI_2020"]
-    assert_allclose(found, (np.array(expected) - statistics.mean) / statistics.std, rtol=1e-4)
-    corner = dict(frame["point_values"][3])  # its image is missing, its point is not
-    assert np.isfinite(corner["LAI_2021"]).all()
-    assert corner["LAI_2021"] is not None and frame["elevation_embedding"][3] is None
-
-
-def test_float16_storage_is_within_its_error_and_reads_as_numbers(tmp_path):
-    world = World(tmp_path)
-    _, exact = world.write()
-    world = World(tmp_path / "halves", storage="float16")
-    _, halves = world.write()
-    one, other = (np.vstack(frame["elevation_embedding"][0]).astype(float) for frame in (exact, halves))
-    assert_allclose(other, one, rtol=6e-4, atol=1e-6)
 
 
 def test_missing_rasters_and_windows_beyond_the_edge_are_null_and_counted(world):

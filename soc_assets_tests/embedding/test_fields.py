@@ -8,7 +8,7 @@ from rasterio.transform import from_origin
 from soc_assets.embedding.cache import Cache
 from soc_assets.embedding.fields import Fields, running_sum
 from soc_assets.embedding.tiles import Source
-from soc_assets_tests.embedding.test_tiles import window_of
+from soc_assets_tests.embedding.world import window_of
 from soc_assets_tests.small_world import ORIGIN, PIXEL, reference_grid, write_raster
 
 SIZE = 700

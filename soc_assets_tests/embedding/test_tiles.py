@@ -8,18 +8,13 @@ from rasterio.warp import transform as transform_coordinates
 
 from soc_assets.embedding.architecture import anchor_index
 from soc_assets.embedding.fields import Fields
-from soc_assets.embedding.tiles import Source, read_part
+from soc_assets.embedding.tiles import Source
 from soc_assets.embedding.windows import corners
 from soc_assets.ingest.grid import WGS84
-from soc_assets.ingest.raster_io import open_raster
+from soc_assets_tests.embedding.world import window_of
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, reference_grid, samples_at, write_raster
 
 SIZE = 600  # more than two tiles
-
-
-def window_of(source, grid, top, left, size=16):
-    with open_raster(source.path) as dataset:
-        return read_part(dataset, source, grid, top, left, size, size)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from soc_assets.embedding.batch import write_empty
 from soc_assets.features.database import build_database, read_info, summary
 from soc_assets.settings import Features, Study
-from soc_assets_tests.embedding.test_batch import World
+from soc_assets_tests.embedding.world import World
 
 STUDY = Study(year_from=2020, year_to=2021, time_before=3)
 

@@ -1,0 +1,58 @@
+"""A small world with a spec, for the tests of embedding and features."""
+
+import numpy as np
+import pandas as pd
+from rasterio.transform import from_origin
+
+from soc_assets.embedding.atlas import Atlas
+from soc_assets.embedding.batch import describe, write
+from soc_assets.embedding.embed import Embedder
+from soc_assets.embedding.encode import load_encoder
+from soc_assets.embedding.spec import choices_of, freeze
+from soc_assets.embedding.tiles import read_part
+from soc_assets.ingest.raster_io import open_raster
+from soc_assets.settings import Band, Embedding
+from soc_assets_tests.small_world import ORIGIN, catalog_of, samples_at, write_raster, write_world
+
+
+def window_of(source, grid, top, left, size=16):
+    with open_raster(source.path) as dataset:
+        return read_part(dataset, source, grid, top, left, size, size)
+
+
+class World:
+    """A small world with a spec, and a way to write its batch and count what was embedded."""
+
+    def __init__(self, folder, **embedding):
+        self.folder = folder
+        self.settings = write_world(folder / "rasters")
+        if embedding:
+            options = {"image_size": 16} | embedding
+            self.settings = self.settings.model_copy(update={"embedding": Embedding(**options)})
+        self.refresh()
+        self.samples = samples_at([20, 30, 40, 2], [20, 30, 45, 60], [2020, 2021, 2020, 2021], self.atlas.grid)
+
+    def refresh(self):
+        self.catalog = catalog_of(self.settings, self.folder / "rasters")
+        self.spec = freeze(self.folder / "embeddings", choices_of(self.settings, None), self.catalog)
+        self.atlas = Atlas.of_catalog(self.catalog, self.spec.bands, self.spec.choices["reference"])
+        self.home = self.folder / "embeddings" / self.spec.digest
+
+    def add_band(self, name):
+        bands = (*self.settings.rasters.bands, Band(name=name))
+        for year in range(2018, 2022):
+            values = np.random.default_rng(year).normal(9, 2, (32, 32)).astype(np.float32)
+            write_raster(
+                self.folder / f"rasters/yearly/{name}/{name}_{year}.tif", values, from_origin(*ORIGIN, 500, 500)
+            )
+        rasters = self.settings.rasters.model_copy(update={"bands": bands})
+        self.settings = self.settings.model_copy(update={"rasters": rasters})
+        self.refresh()
+
+    def batch(self):
+        return describe("batch_0001", self.samples, self.spec, self.atlas)
+
+    def write(self):
+        embedder = Embedder(self.spec, self.atlas, load_encoder(self.spec, None, 0.1, "cpu"), 64)
+        written = write(self.batch(), self.home, self.spec, lambda: embedder)
+        return written, pd.read_parquet(written.path)
