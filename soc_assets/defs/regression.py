@@ -88,7 +88,12 @@ def _train(context: dg.AssetExecutionContext, project: Project, tracking: Mlflow
     with tracking.run("mlp_model", inputs, params, {**tags, "dagster.run_id": context.run.run_id}) as run:
         fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(context, run))
         evaluation = evaluate_fit(fit, table)
-        return run.log_fit(fit, evaluation, _figures(fit, evaluation, table), table.matrix[:2])
+        return run.log_fit(
+            fit,
+            evaluation,
+            _figures(fit, evaluation, table, f"embeddings with weights: {info['weights']}"),
+            table.matrix[:2],
+        )
 
 
 def _on_epoch(context: dg.AssetExecutionContext, run: TrackedRun) -> "Callable[[EpochReport], None]":
@@ -101,13 +106,17 @@ def _on_epoch(context: dg.AssetExecutionContext, run: TrackedRun) -> "Callable[[
     return tell
 
 
-def _figures(fit: Fit, evaluation: Evaluation, table: FeatureTable) -> dict[str, bytes]:
+def _figures(fit: Fit, evaluation: Evaluation, table: FeatureTable, note: str) -> dict[str, bytes]:
     every, test = evaluation.predictions, evaluation.of("test")
     residual = (test["predicted"] - test["observed"]).to_numpy()
     return {
         "loss_curve": plots.loss_curve(fit.history, fit.best_epoch),
         "observed_predicted": plots.observed_predicted(
-            every["observed"].to_numpy(), every["predicted"].to_numpy(), every["split"].to_numpy(), evaluation.scores
+            every["observed"].to_numpy(),
+            every["predicted"].to_numpy(),
+            every["split"].to_numpy(),
+            evaluation.scores,
+            note,
         ),
         "residual_map": plots.residual_map(test["longitude"].to_numpy(), test["latitude"].to_numpy(), residual),
         "target_distribution": plots.target_distribution(table.organic_carbon, table.split),

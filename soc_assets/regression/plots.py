@@ -49,7 +49,7 @@ def loss_curve(history: Sequence[EpochReport], best_epoch: int) -> bytes:
 
 
 def observed_predicted(
-    observed: np.ndarray, predicted: np.ndarray, split: np.ndarray, scores: Mapping[str, Scores]
+    observed: np.ndarray, predicted: np.ndarray, split: np.ndarray, scores: Mapping[str, Scores], note: str = ""
 ) -> bytes:
     """Observed against predicted organic carbon, one panel each for validation and test, with the 1:1 line.
 
@@ -58,10 +58,12 @@ def observed_predicted(
         predicted: g/kg, [n].
         split: train, validation or test, [n].
         scores: by split; shown in the panel titles.
+        note: what the scores rest on, for example that the weights are random; shown above the panels.
     """
     shown = [name for name in ("validation", "test") if (split == name).any()] or ["train"]
     crowded = any((split == name).sum() > _MOST_POINTS for name in shown)
     figure = new_figure((5.4 if crowded else 4.4) * len(shown) + 0.4, 4.7)
+    figure.suptitle(note, fontsize=9)
     values = np.concatenate([np.r_[observed[split == name], predicted[split == name]] for name in shown])
     limits = (min(0.0, values.min()), values.max() * 1.04)
     for axes, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
