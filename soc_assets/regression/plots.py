@@ -58,12 +58,11 @@ def observed_predicted(
         predicted: g/kg, [n].
         split: train, validation or test, [n].
         scores: by split; shown in the panel titles.
-        note: what the scores rest on, for example that the weights are random; shown above the panels.
+        note: what the scores rest on, for example that the weights are random; shown in the panel titles.
     """
     shown = [name for name in ("validation", "test") if (split == name).any()] or ["train"]
     crowded = any((split == name).sum() > _MOST_POINTS for name in shown)
-    figure = new_figure((5.4 if crowded else 4.4) * len(shown) + 0.4, 4.7)
-    figure.suptitle(note, fontsize=9)
+    figure = new_figure((5.4 if crowded else 4.4) * len(shown) + 0.4, 4.9)
     values = np.concatenate([np.r_[observed[split == name], predicted[split == name]] for name in shown])
     limits = (min(0.0, values.min()), values.max() * 1.04)
     for axes, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
@@ -71,7 +70,8 @@ def observed_predicted(
         _density_scatter(axes, observed[here], predicted[here], limits, SPLIT_COLOURS[name])
         axes.plot(limits, limits, color="black", linewidth=0.8, label="1:1")
         found = scores[name]
-        axes.set_title(f"{name}: R² {found.r2:.2f}, RMSE {found.rmse:.1f} g/kg, n = {found.n:,}", fontsize=10)
+        title = f"{name}: R² {found.r2:.2f}, RMSE {found.rmse:.1f} g/kg, n = {found.n:,}"
+        axes.set_title(f"{title}\n{note}" if note else title, fontsize=9)
         axes.set(xlim=limits, ylim=limits, aspect="equal", xlabel=f"observed {_UNIT}", ylabel=f"predicted {_UNIT}")
         axes.legend(frameon=False, loc="upper left")
     return to_png(figure)
