@@ -33,6 +33,7 @@ def test_database_is_closed_after_reading(tmp_path):
     load_features(path)
     with duckdb.connect(str(path)) as connection:  # a writer would be refused beside an open reader
         connection.execute("CREATE TABLE another (a INTEGER)")
+        assert connection.execute("SELECT count(*) FROM another").fetchone() == (0,)
 
 
 def test_missing_database_names_the_asset_to_materialise(tmp_path):
