@@ -163,13 +163,15 @@ def refit(config: Path | None) -> None:
     """
     import pandas as pd
 
+    from soc_assets.embedding.inputs import settled
     from soc_assets.embedding.spec import choices_of, freeze
 
     project = load_project(config)
     if not project.catalog.is_file():
         raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
     choices = choices_of(project.settings, project.checkpoint)
-    spec = freeze(project.embeddings, choices, pd.read_parquet(project.catalog), refit=True)
+    catalog = pd.read_parquet(project.catalog)
+    spec = freeze(project.embeddings, choices, catalog, refit=True, settle=lambda spec: settled(spec, project))
     console.print(f"The spec is now {spec.digest}.")
 
 

@@ -213,14 +213,17 @@ class Embedding(Section):
     """Edge of the window, reference pixels; a multiple of 16."""
     normalise: Literal["band", "none"] = "band"
     """Standardise each band by the statistics frozen in the spec, or feed raw values as the original did."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the encoder; bfloat16 is faster on GPUs that have it: a run measures and says by how much."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the encoder. auto measures when the spec is frozen: bfloat16 on a GPU where it is faster and
+    agrees (cosine at least 0.999), float32 elsewhere; then it holds for every batch of the spec, on any machine."""
     storage: Literal["float32", "float16"] = "float32"
     """Numbers in the Parquet files; float16 halves them, at a relative error of up to 0.05 % (of values above 1e-4)."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     images_at_once: int = Field(default=0, ge=0)
     """Images per device call of the encoder; 0 chooses from the free memory, and halves it when memory runs out."""
+    compile: Literal["auto", "always", "never"] = "auto"
+    """torch.compile for the encoder; auto tries it before 20 minutes of work or more and keeps it if it is faster."""
     cache_mb: int = Field(default=1024, ge=16)
     """Memory for rasters brought to the reference grid, MB."""
 

@@ -70,7 +70,7 @@ def _write_all(
     for words in specs.drift(inputs.spec, pd.read_parquet(project.catalog)):
         context.log.warning(f"The rasters have drifted from the spec's frozen statistics: {words}; see `soc refit`.")
     done, failed = [], []
-    embedder, start, samples = _embedder_once(context, project, inputs), time.perf_counter(), 0
+    embedder, start, samples = _embedder_once(context, project, inputs, keys), time.perf_counter(), 0
     try:
         for number, result in enumerate(write_batches(inputs, keys, inputs.folder, embedder), start=1):
             if isinstance(result, Failed):
@@ -88,7 +88,7 @@ def _write_all(
 
 
 def _embedder_once(
-    context: dg.AssetExecutionContext, project: Project, inputs: EmbeddingInputs
+    context: dg.AssetExecutionContext, project: Project, inputs: EmbeddingInputs, keys: list[str]
 ) -> Callable[[], Embedder]:
     """Loads the weights at the first call, from whichever thread, and keeps them for the run."""
     lock, settings = Lock(), project.settings.embedding
@@ -97,8 +97,15 @@ def _embedder_once(
     def load() -> Embedder:
         with lock:
             if not loaded:
-                choices = (settings.drop_path, settings.device, settings.images_at_once)
-                encoder = load_encoder(inputs.spec, project.checkpoint, *choices)
+                encoder = load_encoder(
+                    inputs.spec,
+                    project.checkpoint,
+                    settings.drop_path,
+                    settings.device,
+                    settings.images_at_once,
+                    images_expected=sum(inputs.rows(key) for key in keys) * len(inputs.spec.slots),
+                    compiling=settings.compile,
+                )
                 _tell_weights(context, encoder, inputs)
                 loaded.append(Embedder(inputs.spec, inputs.atlas, encoder, settings.cache_mb))
             return loaded[0]

@@ -153,7 +153,14 @@ def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> tuple[in
             missing += int(embedded.missing.sum())
             images += int((~embedded.missing).sum())
         seconds = time.perf_counter() - start
-        writer.add_key_value_metadata({"soc.missing_images": str(missing), "soc.seconds": f"{seconds:.3f}"})
+        compiled = embedder.encoder.compiled
+        writer.add_key_value_metadata(
+            {
+                "soc.missing_images": str(missing),
+                "soc.seconds": f"{seconds:.3f}",
+                "soc.compiled": compiled.words if compiled else "no",
+            }
+        )
     return images, missing
 
 

@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from soc_assets.embedding.precision import Precision, images_that_fit, measure_precision
+from soc_assets.embedding.compiling import Compiled, compile_if_it_pays
+from soc_assets.embedding.precision import Precision, faster_precision, images_that_fit, precision_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import CheckpointError, EmbeddingError
 
@@ -30,9 +31,19 @@ class Encoder:
         weights: from `load_weights`.
         device: as torch names it.
         images_at_once: images per device call; 0 chooses from the free memory.
+        images_expected: images that will come, by which it is decided whether compiling pays.
+        compiling: `auto`, `always` or `never`.
     """
 
-    def __init__(self, spec: Spec, weights: "LoadedWeights", device: str, images_at_once: int = 0) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        weights: "LoadedWeights",
+        device: str,
+        images_at_once: int = 0,
+        images_expected: int = 0,
+        compiling: str = "auto",
+    ) -> None:
         import torch
 
         self.weights, self.device = weights, device
@@ -40,9 +51,11 @@ class Encoder:
         self.images_at_once = images_at_once or images_that_fit(spec, device)
         self._spec, self._network = spec, weights.encoder.to(device)
         self._lock = Lock()  # one thread at a time feeds the device
-        self.precision: Precision = measure_precision(self._network, spec, device)
+        self.precision: Precision = precision_of(self._network, spec, device)
         self._dtype = getattr(torch, self.precision.name)
         self._network = self._network.to(self._dtype)
+        self._expected, self._compiling = images_expected, compiling
+        self.compiled: Compiled | None = None  # until a full batch has come
 
     def patches(self, pooled: np.ndarray) -> np.ndarray:
         """Embed pooled patches [n, parts, frames * 64] at stage `patch_embed` to [n, rows, width] float32.
@@ -102,7 +115,7 @@ class Encoder:
             with torch.inference_mode():
                 sent = torch.from_numpy(images)
                 sent = sent.pin_memory().to(self.device, non_blocking=True) if self.device.startswith("cuda") else sent
-                pooled = self._pool(self._network.grouped(sent.to(self.device, self._dtype)))
+                pooled = self._pool(self._forward(sent.to(self.device, self._dtype)))
         except torch.OutOfMemoryError:
             if len(images) == 1:
                 raise EmbeddingError(
@@ -115,6 +128,17 @@ class Encoder:
             return [part for start in range(0, len(images), half) for part in self._send(images[start : start + half])]
         self.images_embedded += len(images)
         return [pooled]
+
+    def _forward(self, images: "Tensor") -> "Tensor":
+        """Images to tokens; the first full batch decides whether compiling pays."""
+        full = len(images) == self.images_at_once
+        if full and self.compiled is None and self._compiling != "never":
+            still_to_do = self._expected - self.images_embedded
+            always = self._compiling == "always"
+            self.compiled = compile_if_it_pays(self._network.grouped, images, still_to_do, always)
+        if self.compiled and self.compiled.run and len(images) == self.compiled.images:
+            return self.compiled.run(images)
+        return self._network.grouped(images)
 
     def _pool(self, tokens: "Tensor") -> "Tensor":
         """Tokens [n, groups, places, width] to [n, groups, rows, width'] by the spec's pooling."""
@@ -149,15 +173,40 @@ def _complete(sizes: deque[int], ready: deque[np.ndarray]) -> Iterator[np.ndarra
 
 
 def load_encoder(
-    spec: Spec, checkpoint: Path | None, drop_path: float, device: str, images_at_once: int = 0
+    spec: Spec, checkpoint: Path | None, drop_path: float, device: str, images_at_once: int = 0, **options: Any
 ) -> Encoder:
-    """Load the spec's weights onto a device (`auto` takes CUDA, then MPS, then the CPU).
+    """Load the spec's weights onto a device (`auto` takes CUDA, then MPS, then the CPU); options are `Encoder`'s.
 
     Raises:
         CheckpointError: the checkpoint does not fit, or is no longer the file that the spec was frozen with.
         SettingsError: the device is not there.
     """
     from soc_assets.device import resolve_device
+
+    weights = _weights_of(spec, checkpoint, drop_path)
+    return Encoder(spec, weights, str(resolve_device(device)), images_at_once, **options)
+
+
+def settle_precision(spec: Spec, checkpoint: Path | None, device: str) -> str:
+    """What `precision = "auto"` means for a spec that is about to be frozen, measured on the device that will embed.
+
+    float32 on CPUs and where no transformer runs; on a GPU bfloat16 if it is faster and the embeddings agree.
+
+    Raises:
+        CheckpointError: the checkpoint does not fit.
+        SettingsError: the device is not there.
+    """
+    if spec.linear:
+        return "float32"
+    from soc_assets.device import resolve_device
+
+    found = str(resolve_device(device))
+    if not found.startswith("cuda"):
+        return "float32"
+    return faster_precision(_weights_of(spec, checkpoint).encoder.to(found), spec, found)
+
+
+def _weights_of(spec: Spec, checkpoint: Path | None, drop_path: float = 0.0) -> "LoadedWeights":
     from soc_assets.embedding.weights import load_weights
 
     source, choices = spec.choices["weights"], spec.choices
@@ -172,4 +221,4 @@ def load_encoder(
     )
     if source.get("sha256", weights.sha256) != weights.sha256:
         raise CheckpointError(f"{checkpoint} changed while the run was starting; run again.")
-    return Encoder(spec, weights, str(resolve_device(device)), images_at_once)
+    return weights

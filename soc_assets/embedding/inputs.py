@@ -7,6 +7,7 @@ import pandas as pd
 
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.batch import Batch, describe, state
+from soc_assets.embedding.encode import settle_precision
 from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
 from soc_assets.errors import EmbeddingError
 from soc_assets.project import Project
@@ -44,7 +45,11 @@ class EmbeddingInputs:
 
     def path(self, key: str) -> Path:
         """The file of a batch, whether it is there or not."""
-        return self.folder / f"{key}_size_{len(self._rows.get(key, ()))}.parquet"
+        return self.folder / f"{key}_size_{self.rows(key)}.parquet"
+
+    def rows(self, key: str) -> int:
+        """Samples of a batch."""
+        return len(self._rows.get(key, ()))
 
     def states(self) -> dict[str, str]:
         """Per batch: missing, stale, relabel or fresh."""
@@ -68,7 +73,10 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
             raise EmbeddingError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
     catalog = pd.read_parquet(project.catalog)
     choices = choices_of(project.settings, project.checkpoint)
-    spec = freeze(project.embeddings, choices, catalog) if create_spec else find_spec(project.embeddings, choices)
+    if create_spec:
+        spec = freeze(project.embeddings, choices, catalog, settle=lambda spec: settled(spec, project))
+    else:
+        spec = find_spec(project.embeddings, choices)
     if spec is None:
         return None
     samples = pd.read_parquet(project.samples("batches")).merge(
@@ -80,3 +88,8 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
     rows = {str(key): part.reset_index(drop=True) for key, part in samples.groupby("batch")}
     atlas = Atlas.of_catalog(catalog, spec.bands, spec.choices["reference"])
     return EmbeddingInputs(spec, project.embeddings / spec.digest, atlas, samples, keys, rows)
+
+
+def settled(spec: Spec, project: Project) -> str:
+    """What the precision `auto` means for a new spec on the project's device."""
+    return settle_precision(spec, project.checkpoint, project.settings.embedding.device)

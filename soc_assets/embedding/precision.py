@@ -1,4 +1,7 @@
-"""How the encoder computes on a device: in float32 or bfloat16, and how many images fit at once."""
+"""How the encoder computes on a device: in float32 or bfloat16, and how many images fit at once.
+
+`precision = "auto"` is settled once, when a spec is frozen, and then holds for all its batches on every machine.
+"""
 
 import time
 from copy import deepcopy
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 
     from soc_assets.embedding.network import SpectralEncoder
 
+LEAST_COSINE = 0.999  # of bfloat16 against float32 embeddings of random images, for bfloat16 to be chosen
+LEAST_SPEEDUP = 1.05
 _TRIAL = 32  # images of the measurement
 _MOST_AT_ONCE = 1024
 _ON_CPU = 8  # activations stay in the cache; larger batches were slower
@@ -32,11 +37,22 @@ class Precision:
         return f"{self.name} (bfloat16: cosine {self.cosine:.5f}, {self.speedup:.1f} times as fast as float32)"
 
 
-def measure_precision(network: "SpectralEncoder", spec: Spec, device: str) -> Precision:
+def precision_of(network: "SpectralEncoder", spec: Spec, device: str) -> Precision:
     """The spec's arithmetic; on a GPU, and for bfloat16 anywhere, bfloat16 is measured beside float32."""
     wanted = spec.choices["precision"]
     if spec.linear or (wanted == "float32" and not device.startswith("cuda")):
         return Precision("float32" if spec.linear else wanted)
+    return Precision(wanted, *measure_bfloat16(network, spec, device))
+
+
+def faster_precision(network: "SpectralEncoder", spec: Spec, device: str) -> str:
+    """bfloat16 where it is measured to be faster on this device and as good; float32 elsewhere."""
+    cosine, speedup = measure_bfloat16(network, spec, device)
+    return "bfloat16" if cosine >= LEAST_COSINE and speedup >= LEAST_SPEEDUP else "float32"
+
+
+def measure_bfloat16(network: "SpectralEncoder", spec: Spec, device: str) -> tuple[float, float]:
+    """bfloat16 against float32 on random images: the least cosine of their mean tokens, and times as fast."""
     import torch
 
     size, frames = spec.choices["image_size"], spec.frames
@@ -45,7 +61,7 @@ def measure_precision(network: "SpectralEncoder", spec: Spec, device: str) -> Pr
     exact, exact_seconds = _timed(network, images)
     rounded, rounded_seconds = _timed(deepcopy(network).to(torch.bfloat16), images.to(torch.bfloat16))
     cosine = torch.nn.functional.cosine_similarity(exact.mean(2).float(), rounded.mean(2).float(), dim=-1).min().item()
-    return Precision(wanted, cosine, exact_seconds / rounded_seconds)
+    return cosine, exact_seconds / rounded_seconds
 
 
 def images_that_fit(spec: Spec, device: str) -> int:

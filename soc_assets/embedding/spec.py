@@ -5,8 +5,8 @@ must not shift every batch. What drifted since is reported; `refit` freezes a ne
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -181,9 +181,13 @@ def pooled_statistics(catalog: pd.DataFrame) -> dict[str, Statistics]:
 
 
 def find_spec(folder: Path, choices: Mapping[str, Any]) -> Spec | None:
-    """The newest spec in `folder` with these choices, or None if they were never used."""
-    found = [spec for spec in all_specs(folder) if spec.choices == choices]
-    return max(found, key=lambda spec: spec.created, default=None)
+    """The newest spec in `folder` with these choices, or None if they were never used; `auto` fits any precision."""
+
+    def fits(spec: Spec) -> bool:
+        settled = {"precision": spec.choices["precision"]} if choices["precision"] == "auto" else {}
+        return spec.choices == {**choices, **settled}
+
+    return max(filter(fits, all_specs(folder)), key=lambda spec: spec.created, default=None)
 
 
 def all_specs(folder: Path) -> list[Spec]:
@@ -196,11 +200,23 @@ def all_specs(folder: Path) -> list[Spec]:
     return specs
 
 
-def freeze(folder: Path, choices: dict[str, Any], catalog: pd.DataFrame, refit: bool = False) -> Spec:
-    """The spec for these choices: the one frozen before, or a new one with today's statistics (always, if `refit`)."""
+def freeze(
+    folder: Path,
+    choices: dict[str, Any],
+    catalog: pd.DataFrame,
+    refit: bool = False,
+    settle: Callable[[Spec], str] = lambda spec: "float32",
+) -> Spec:
+    """The spec for these choices: the one frozen before, or a new one with today's statistics (always, if `refit`).
+
+    `settle` says what the precision `auto` means for a new one; from then on it is part of the spec.
+    """
     spec = None if refit else find_spec(folder, choices)
     if spec is None:
-        spec = Spec(choices, pooled_statistics(catalog), datetime.now(UTC).isoformat(timespec="microseconds"))
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        spec = Spec(choices, pooled_statistics(catalog), now)
+        if choices["precision"] == "auto":
+            spec = replace(spec, choices={**choices, "precision": settle(spec)})
         spec.save(folder)
     return spec
 

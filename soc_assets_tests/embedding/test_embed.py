@@ -6,8 +6,10 @@ import torch
 from numpy.testing import assert_allclose
 from rasterio.transform import from_origin
 
-from soc_assets.embedding.encode import load_encoder
+from soc_assets.embedding import precision
+from soc_assets.embedding.encode import load_encoder, settle_precision
 from soc_assets.embedding.network import to_patches
+from soc_assets.embedding.spec import choices_of, find_spec, freeze
 from soc_assets.embedding.steps import Step
 from soc_assets.embedding.windows import corners
 from soc_assets_tests.embedding.world import World, window_of
@@ -103,7 +105,59 @@ def test_bfloat16_is_close_to_float32_and_its_cosine_reported(tmp_path, small_ba
     assert encoder.precision.name == "bfloat16"
     assert encoder.precision.cosine >= 0.999
     assert "cosine 0.99" in str(encoder.precision)
-    assert World(tmp_path, stage="encoder").spec.digest != world.spec.digest
+    assert World(tmp_path, stage="encoder", precision="float32").spec.digest != world.spec.digest
+
+
+def test_automatic_precision_is_settled_once_and_then_part_of_the_spec(tmp_path):
+    world = World(tmp_path, stage="encoder")
+    folder, choices = tmp_path / "settled", choices_of(world.settings, None)
+    assert choices["precision"] == "auto"
+    frozen = freeze(folder, choices, world.catalog, settle=lambda spec: "bfloat16")
+    again = freeze(folder, choices, world.catalog, settle=lambda spec: pytest.fail("measured again"))
+    assert frozen.choices["precision"] == again.choices["precision"] == "bfloat16"
+    assert frozen.digest == again.digest
+    assert find_spec(folder, {**choices, "precision": "float32"}) is None
+
+
+def test_automatic_precision_is_float32_on_a_cpu(tmp_path, small_base):
+    assert settle_precision(World(tmp_path, stage="encoder").spec, None, "cpu") == "float32"
+    assert settle_precision(World(tmp_path / "linear").spec, None, "no device is asked") == "float32"
+
+
+@pytest.mark.parametrize(
+    ("cosine", "speedup", "chosen"), [(0.9995, 2.0, "bfloat16"), (0.998, 2.0, "float32"), (1.0, 1.0, "float32")]
+)
+def test_bfloat16_is_chosen_where_it_is_faster_and_agrees(monkeypatch, cosine, speedup, chosen):
+    monkeypatch.setattr(precision, "measure_bfloat16", lambda *_: (cosine, speedup))
+    assert precision.faster_precision(None, None, "cuda") == chosen
+
+
+def test_compiled_network_gives_the_same_embeddings(tmp_path, small_base):
+    """Where there is no compiler it says so and goes on without."""
+    world = World(tmp_path, stage="encoder")
+    scenes = [np.random.default_rng(1).normal(size=(10, 1, 16, 16)).astype(np.float32)]
+    plain = load_encoder(world.spec, None, 0, "cpu", images_at_once=4, compiling="never")
+    compiled = load_encoder(world.spec, None, 0, "cpu", images_at_once=4, compiling="always")
+    for one, other in zip(plain.stream(scenes), compiled.stream(scenes), strict=True):
+        assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    assert plain.compiled is None
+    assert compiled.compiled.words.startswith(("yes, ", "no, it failed: "))
+
+
+def test_short_work_is_not_compiled_and_a_failing_compiler_stops_nothing(tmp_path, small_base, monkeypatch):
+    world = World(tmp_path, stage="encoder")
+    scenes = [np.random.default_rng(1).normal(size=(4, 1, 16, 16)).astype(np.float32)]
+    short = load_encoder(world.spec, None, 0, "cpu", images_at_once=4, images_expected=1000)
+    expected = next(short.stream(scenes))
+    assert "s of work left" in short.compiled.words
+
+    def fails(run):
+        raise RuntimeError("no C++ compiler\nand a long story")
+
+    monkeypatch.setattr(torch, "compile", fails)
+    long = load_encoder(world.spec, None, 0, "cpu", images_at_once=4, images_expected=10**9)
+    assert_allclose(next(long.stream(scenes)), expected)
+    assert long.compiled.words == "no, it failed: no C++ compiler"
 
 
 def test_stack_sees_the_bands_of_a_lag_as_frames(tmp_path, small_base):
