@@ -2,6 +2,7 @@
 
 A raster is brought to the grid in fixed tiles, so that a pixel's value does not depend on which windows ask for it,
 every block is read once while it is in the cache, and memory stays below the cache's limit however large the raster.
+How pixels are resampled is in `resample`.
 """
 
 from collections.abc import Iterator
@@ -9,20 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.io import DatasetReader
 from rasterio.transform import Affine
-from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as transform_coordinates
 from rasterio.windows import Window
 
+from soc_assets.embedding.resample import Raster, resample
 from soc_assets.ingest.grid import Box, Grid
 from soc_assets.ingest.raster_io import read_values
 
 TILE = 512  # pixels of the reference grid along a tile's edge
 REACH = 4  # pixels beyond its edge to which a raster can matter, by the resampling kernel
-_TOLERANCE = 0.001  # pixels by which coordinates may be approximated between two CRS; GDAL's own is 0.125
 _MARGIN = 4  # source pixels read beyond a tile, times the resolution ratio: what the resampling kernel reaches for
 
 
@@ -74,24 +73,10 @@ def _warp(dataset: DatasetReader, source: Source, grid: Grid, window: Window) ->
     if part is None:
         return result
     values = read_values(dataset, part, source.fill_values)
-    origin = dataset.transform * Affine.translation(part.col_off, part.row_off)
-    onto = {"crs": grid.crs, "transform": transform, "height": covered.shape[0], "width": covered.shape[1]}
-    result[top:bottom, left:right] = _resample(values, dataset.crs, origin, Resampling[source.resampling], onto)
+    origin = Raster(dataset.crs, dataset.transform * Affine.translation(part.col_off, part.row_off), *values.shape)
+    onto = Raster(grid.crs, transform, *covered.shape)
+    result[top:bottom, left:right] = resample(values, origin, onto, Resampling[source.resampling])
     return result
-
-
-def _resample(values: np.ndarray, crs: CRS, transform: Affine, resampling: Resampling, onto: dict) -> np.ndarray:
-    """Values [h, w] float32 with NaN where there is none, brought onto another grid by GDAL."""
-    shape = {"height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": "float32"}
-    with MemoryFile() as memory:
-        with memory.open(driver="GTiff", crs=crs, transform=transform, nodata=np.nan, **shape) as copy:
-            copy.write(values, 1)
-        nodata = {"src_nodata": np.nan, "nodata": np.nan}
-        with (
-            memory.open() as copy,
-            WarpedVRT(copy, resampling=resampling, tolerance=_TOLERANCE, **nodata, **onto) as grid,
-        ):
-            return grid.read(1)
 
 
 def _pixel_offset(dataset: DatasetReader, grid: Grid, transform: Affine) -> tuple[int, int] | None:

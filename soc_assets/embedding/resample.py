@@ -1,0 +1,172 @@
+"""Bringing pixels of one grid to another: GDAL's resampling, and for the common case the same sums without its cost.
+
+Bilinear resampling onto a grid that is as fine or finer takes four weighted pixels for each; GDAL works out coordinates
+and masks anew for every raster. Rasters of a band share their grid, so here coordinates are worked out once and torch
+does the sums. Everything else (nearest, average, mode, a coarser grid) is GDAL's. Reading pixels is in `tiles`.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.io import MemoryFile
+from rasterio.transform import Affine
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform as transform_coordinates
+
+TOLERANCE = 0.001  # pixels by which coordinates may be approximated between two CRS; GDAL's own is 0.125
+_COARSER = 1.05  # source pixels per pixel above which bilinear means an average: GDAL widens its kernel
+_LATTICE = 32  # pixels between coordinates that are worked out; the others lie between them, within the tolerance
+_PLACES = 48  # coordinates kept: 1.5 MB each for 400 x 400 pixels
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Where pixels lie: CRS, transform, height and width."""
+
+    crs: CRS
+    transform: Affine
+    height: int
+    width: int
+
+
+def resample(values: np.ndarray, origin: Raster, onto: Raster, how: Resampling) -> np.ndarray:
+    """Values [h, w] float32, NaN where there is none, brought onto another grid: [onto.height, onto.width] float32.
+
+    A pixel has a value where the source pixel under its centre has one; neighbours without one do not count.
+    """
+    places = _places(*_key(origin), *_key(onto)) if how is Resampling.bilinear else None
+    return _by_gdal(values, origin, onto, how) if places is None else _bilinear(values, places)
+
+
+def _key(grid: Raster) -> tuple[str, tuple[float, ...], int, int]:
+    return grid.crs.to_wkt(), tuple(grid.transform)[:6], grid.height, grid.width
+
+
+@dataclass(frozen=True)
+class _Places:
+    """For each pixel of a grid: its place in the source.
+
+    Attributes:
+        points: [1, h, w, 2] float32, x and y as torch's `grid_sample` counts, from -1 to 1 across the source.
+        under: [h, w] index (row-major) of the source pixel under the centre; -1 outside the source.
+    """
+
+    points: np.ndarray
+    under: np.ndarray
+
+
+def _bilinear(values: np.ndarray, places: _Places) -> np.ndarray:
+    import torch
+
+    gaps = np.isnan(values)
+    any_gap = bool(gaps.any())
+    channels = np.stack([np.where(gaps, np.float32(0), values) if any_gap else values, ~gaps])
+    with torch.inference_mode():
+        total, weight = torch.nn.functional.grid_sample(
+            torch.from_numpy(channels)[None], torch.from_numpy(places.points), padding_mode="zeros", align_corners=False
+        )[0].numpy()
+    outside = places.under < 0
+    if any_gap:
+        outside |= gaps.ravel()[np.maximum(places.under, 0)]
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=~outside)
+
+
+@lru_cache(maxsize=_PLACES)
+def _places(
+    source_crs: str,
+    source_transform: tuple[float, ...],
+    source_height: int,
+    source_width: int,
+    crs: str,
+    transform: tuple[float, ...],
+    height: int,
+    width: int,
+) -> _Places | None:
+    """None where the source is finer than the grid, or part of the grid has no place in its CRS."""
+    source = Raster(CRS.from_wkt(source_crs), Affine(*source_transform), source_height, source_width)
+    grid = Raster(CRS.from_wkt(crs), Affine(*transform), height, width)
+    found = _coordinates(source, grid)
+    if found is None:
+        return None
+    x, y = found
+    for along in (x, y):
+        down, across = (np.abs(np.diff(along, axis=axis)).max(initial=0) for axis in (0, 1))
+        if np.hypot(down, across) > _COARSER:
+            return None
+    size = np.array([source.width, source.height])
+    points = np.stack([2 * x / size[0] - 1, 2 * y / size[1] - 1], axis=-1)[None].astype(np.float32)
+    inside = (x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])
+    under = np.where(inside, np.floor(y) * size[0] + np.floor(x), -1).astype(np.int64)
+    return _Places(points, under)
+
+
+def _coordinates(source: Raster, grid: Raster) -> tuple[np.ndarray, np.ndarray] | None:
+    """Columns and rows [h, w], not rounded, in the source of the grid's pixel centres, within the tolerance."""
+    step = 1 if source.crs == grid.crs else _LATTICE
+    while True:
+        rows, columns = (_lattice(size, step) for size in (grid.height, grid.width))
+        x, y = _transformed(source, grid, rows, columns)
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            return None
+        if step == 1:
+            return x, y
+        halfway = [(line[:-1] + line[1:]) / 2 for line in (rows, columns)]
+        exact = _transformed(source, grid, *halfway)
+        between = [_between(values, rows, columns, *halfway) for values in (x, y)]
+        error = max(np.abs(one - other).max(initial=0) for one, other in zip(exact, between, strict=True))
+        if error <= TOLERANCE:
+            full = np.arange(grid.height, dtype=float), np.arange(grid.width, dtype=float)
+            return _between(x, rows, columns, *full), _between(y, rows, columns, *full)
+        step //= 2
+
+
+def _lattice(size: int, step: int) -> np.ndarray:
+    """Every `step`th of `size` pixels, and one at or beyond the last."""
+    return np.arange(0, (size - 1) + step, step, dtype=float)
+
+
+def _transformed(source: Raster, grid: Raster, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows in the source of the centres of pixels (rows [m], columns [n]) of the grid, both [m, n]."""
+    c, r = np.meshgrid(columns + 0.5, rows + 0.5)
+    place = grid.transform
+    x, y = place.a * c + place.b * r + place.c, place.d * c + place.e * r + place.f
+    if source.crs != grid.crs:
+        moved = transform_coordinates(grid.crs, source.crs, x.ravel().tolist(), y.ravel().tolist())
+        x, y = (np.reshape(np.asarray(values), c.shape) for values in moved[:2])
+    inverse = ~source.transform
+    return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
+
+
+def _between(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, r: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Values [m, n] at a lattice of rows and columns, bilinear at the rows r [h] and columns c [w]: [h, w]."""
+    return _weights(rows, r) @ values @ _weights(columns, c).T
+
+
+def _weights(lattice: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Weights [n, m] of the lattice's points [m] at places [n] between them."""
+    if len(lattice) == 1:
+        return np.ones((len(places), 1))
+    position = places / (lattice[1] - lattice[0])
+    first = np.minimum(position.astype(np.int64), len(lattice) - 2)
+    weights = np.zeros((len(places), len(lattice)))
+    line = np.arange(len(places))
+    weights[line, first] = 1 - (position - first)
+    weights[line, first + 1] = position - first
+    return weights
+
+
+def _by_gdal(values: np.ndarray, origin: Raster, onto: Raster, how: Resampling) -> np.ndarray:
+    shape = {"height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": "float32"}
+    target = {"crs": onto.crs, "transform": onto.transform, "height": onto.height, "width": onto.width}
+    nodata = {"src_nodata": np.nan, "nodata": np.nan}
+    with MemoryFile() as memory:
+        with memory.open(driver="GTiff", crs=origin.crs, transform=origin.transform, nodata=np.nan, **shape) as copy:
+            copy.write(values, 1)
+        with (
+            memory.open() as copy,
+            WarpedVRT(copy, resampling=how, tolerance=TOLERANCE, **nodata, **target) as grid,
+        ):
+            return grid.read(1)
