@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,70 @@ Dataset = DatasetReader | WarpedVRT
 
 # open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
 warnings.simplefilter("ignore", NotGeoreferencedWarning)
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How the stored numbers of a band become values, and which of them are none.
+
+    Attributes:
+        dtype: of the stored numbers.
+        absent: stored numbers that mean "no data": the nodata tag and the fill values, as far as the type holds them.
+        scale: factor of the file's tags.
+        offset: added after scaling.
+    """
+
+    dtype: np.dtype
+    absent: np.ndarray
+    scale: float
+    offset: float
+
+    @classmethod
+    def of_band(cls, dataset: Dataset, fill_values: Sequence[float] = (), band: int = 1) -> "Coding":
+        """The coding of a band, from the file's tags and the fill values of the settings.
+
+        Raises:
+            RasterError: the band holds complex numbers.
+        """
+        name, nodata = str(dataset.dtypes[band - 1]), dataset.nodatavals[band - 1]
+        if name.startswith("complex"):
+            raise RasterError(
+                f"The raster {dataset.name} holds complex numbers ({name}) where real ones are expected. Write the "
+                'part that you mean into a file of its own, for example: gdal_calc.py --calc="A.real" -A in.tif ...'
+            )
+        dtype = np.dtype(name)
+        absent = _storable([*fill_values, *([] if nodata is None else [nodata])], dtype)
+        return cls(dtype, absent, dataset.scales[band - 1], dataset.offsets[band - 1])
+
+    def scaled(self, raw: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
+        """Stored numbers in any shape as values of a floating type, computed in float64; may be `raw` itself."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = raw if (self.scale, self.offset) == (1, 0) else raw.astype(np.float64) * self.scale + self.offset
+            return scaled.astype(dtype, copy=False)
+
+    def invalid(self, raw: np.ndarray, values: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray | None:
+        """Where there is no value, in the shape of all three; None where every pixel has one.
+
+        Args:
+            raw: stored numbers.
+            values: what `scaled` makes of them.
+            mask: zero where the mask or alpha band says that there is no value.
+        """
+        found = [raw == number for number in self.absent]
+        if mask is not None:
+            found.append(mask == 0)
+        if not self._always_finite():
+            with np.errstate(over="ignore"):
+                found.append(~np.isfinite(values.astype(np.float32, copy=False)))
+        return np.logical_or.reduce(found) if found else None
+
+    def _always_finite(self) -> bool:
+        """Whether every stored number is a finite value in float32, so that no pixel need be looked at."""
+        if self.dtype.kind not in "iu":
+            return False
+        info = np.iinfo(self.dtype)
+        furthest = max(-int(info.min), int(info.max)) * abs(self.scale) + abs(self.offset)
+        return furthest <= float(np.finfo(np.float32).max)
 
 
 @contextmanager
@@ -66,13 +131,29 @@ def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] =
     values = np.full((height, width), np.nan, np.float32)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return values
-    inside = Window.from_slices(rows, columns)
-    with _explained(dataset.name):
-        raw = dataset.read(band, window=inside)
-        mask = dataset.read_masks(band, window=inside) if _has_mask(dataset, band) else None
+    raw, mask = read_stored(dataset, Window.from_slices(rows, columns), band)
     read = _to_values(raw, mask, dataset, fill_values, band)
     values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = read
     return values
+
+
+def read_stored(dataset: Dataset, window: Window, band: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a window as the numbers that are stored, for `Coding`, and its mask, both [window.height, window.width].
+
+    Args:
+        dataset: an open raster.
+        window: whole-pixel window within the raster.
+        band: index of the band in the file, from 1.
+
+    Returns:
+        Numbers of the file's type, and the mask (uint8, zero where there is no value), None where the file has none.
+
+    Raises:
+        RasterError: the file is truncated or damaged; names it.
+    """
+    with _explained(dataset.name):
+        raw = dataset.read(band, window=window)
+        return raw, dataset.read_masks(band, window=window) if _has_mask(dataset, band) else None
 
 
 def read_decimated(dataset: Dataset, longest: int, fill_values: Sequence[float] = (), band: int = 1) -> np.ndarray:
@@ -134,15 +215,11 @@ def _to_values(
     raw: np.ndarray, mask: np.ndarray | None, dataset: Dataset, fill_values: Sequence[float], band: int
 ) -> np.ndarray:
     """Stored numbers and their mask, both [h, w], as float32 values."""
-    nodata = dataset.nodatavals[band - 1]
-    invalid = np.isin(raw, _storable([*fill_values, *([] if nodata is None else [nodata])], raw.dtype))
-    if mask is not None:
-        invalid |= mask == 0
-    scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = raw if (scale, offset) == (1, 0) else raw.astype(np.float64) * scale + offset
-        values = scaled.astype(np.float32)
-    values[invalid | ~np.isfinite(values)] = np.nan
+    coding = Coding.of_band(dataset, fill_values, band)
+    values = coding.scaled(raw, np.float32)
+    invalid = coding.invalid(raw, values, mask)
+    if invalid is not None:
+        values[invalid] = np.nan
     return values
 
 
