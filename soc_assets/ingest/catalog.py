@@ -6,9 +6,7 @@ reading pixels in `raster_io`; writing the catalog is left to the asset.
 
 import contextlib
 import math
-import os
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from soc_assets.ingest.raster_files import RasterFile, find_rasters
 from soc_assets.ingest.raster_io import open_raster
 from soc_assets.ingest.raster_statistics import Statistics, of_raster
 from soc_assets.settings import Rasters
+from soc_assets.side_by_side import side_by_side
 
 _TYPES = {
     **dict.fromkeys(("band", "kind", "season", "path", "crs", "dtype", "digest", "fill_values"), "str"),
@@ -38,7 +37,6 @@ COLUMNS = (
 )
 """Columns of the catalog; `fill_values` are those of the settings with which the statistics were computed."""
 
-_MOST_AT_ONCE = 8  # files read side by side, on machines with many cores: each holds a few megabytes
 _Row = dict[str, Any]
 
 
@@ -83,7 +81,8 @@ def scan_rasters(
     files.sort(key=lambda file: file.band.name != rasters.reference)  # stable: an unusable reference stops at once
     known = {} if previous is None else _by_path(previous)
     rows, reused = [], 0
-    with contextlib.closing(_side_by_side(files, known, threads)) as outcomes:
+    looks = side_by_side(lambda file: _look(file, known.get(str(file.path))), files, threads)
+    with contextlib.closing(looks) as outcomes:
         for done, (file, (outcome, again)) in enumerate(zip(files, outcomes, strict=True), start=1):
             if not isinstance(outcome, RasterError):
                 rows.append(outcome)
@@ -120,14 +119,6 @@ def gap_table(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
         for year in years
     }
     return pd.DataFrame({"band": list(kinds), **cells})
-
-
-def _side_by_side(
-    files: list[RasterFile], known: dict[str, _Row], threads: int | None
-) -> Generator[tuple[_Row | RasterError, bool]]:
-    """The outcome of each file in order; what has not begun when the iterator is closed is left."""
-    with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, _MOST_AT_ONCE)) as pool:
-        yield from pool.map(lambda file: _look(file, known.get(str(file.path))), files)
 
 
 def _look(file: RasterFile, before: _Row | None) -> tuple[_Row | RasterError, bool]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from rasterio.windows import Window
 
-from soc_assets.ingest.raster_io import Coding, Dataset, read_stored
+from soc_assets.ingest.raster_coding import Coding, Dataset
+from soc_assets.ingest.raster_io import read_stored
 
 _CHUNK = 2**18  # pixels read at once: 2 MB of float64, so that a chunk stays in the processor's cache
 _COUNTED = 2  # bytes of the longest integers that are counted: 65,536 counts
