@@ -21,6 +21,7 @@ from soc_assets.ingest.raster_files import RasterFile, find_rasters
 from soc_assets.ingest.raster_io import open_raster
 from soc_assets.ingest.raster_statistics import Statistics, of_raster
 from soc_assets.settings import Rasters
+from soc_assets.side_by_side import side_by_side
 
 _TYPES = {
     **dict.fromkeys(("band", "kind", "season", "path", "crs", "dtype", "digest", "fill_values"), "str"),
@@ -58,16 +59,20 @@ def scan_rasters(
     folder: Path,
     previous: pd.DataFrame | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    threads: int | None = None,
 ) -> Catalog:
     """Catalog the rasters of every band; only new and changed files are read.
 
-    A raster that cannot be used is set aside with its problem, and the scan goes on.
+    A raster that cannot be used is set aside with its problem, and the scan goes on. Files are read side by side; the
+    result does not depend on how many at once.
 
     Args:
         rasters: bands and where their files lie.
         folder: the folder that the patterns start from.
         previous: the catalog of the last scan; files of the same size, time and fill values are not opened.
-        progress: called after each file with files done, files in all, and the file's path below `folder`.
+        progress: called in this thread after each file, in order, with files done, files in all, and the file's path
+            below `folder`.
+        threads: files read at once; by default as many as the machine has cores, up to 8.
 
     Raises:
         RasterError: the folder is missing or holds no raster, or a band, the reference band first, has no usable one.
@@ -76,20 +81,18 @@ def scan_rasters(
     files.sort(key=lambda file: file.band.name != rasters.reference)  # stable: an unusable reference stops at once
     known = {} if previous is None else _by_path(previous)
     rows, reused = [], 0
-    for done, file in enumerate(files, start=1):
-        before, now = known.get(str(file.path)), stamp(file.path)
-        try:
-            if before and before["fill_values"] == _fill_values(file) and now.items() <= before.items():
-                facts, reused = before, reused + 1
+    looks = side_by_side(lambda file: _look(file, known.get(str(file.path))), files, threads)
+    with contextlib.closing(looks) as outcomes:
+        for done, (file, (outcome, again)) in enumerate(zip(files, outcomes, strict=True), start=1):
+            if not isinstance(outcome, RasterError):
+                rows.append(outcome)
+                reused += again
+            elif file.band.name == rasters.reference:
+                raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
             else:
-                facts = _facts(file, before) | now
-            rows.append(facts | _identity(file))
-        except RasterError as error:
-            if file.band.name == rasters.reference:
-                raise RasterError(f"The reference band {file.band.name} cannot be used. {error}") from error
-            problems.append(_problem(file, str(error)))
-        if progress:
-            progress(done, len(files), str(file.path.relative_to(folder.absolute())))
+                problems.append(_problem(file, str(outcome)))
+            if progress:
+                progress(done, len(files), str(file.path.relative_to(folder.absolute())))
     _require_every_band(rasters, rows, problems)
     set_aside = pd.DataFrame(problems, columns=["band", "path", "problem"], dtype="str")
     return Catalog(_as_frame(rows, rasters), set_aside, read=len(files) - reused, reused=reused)
@@ -116,6 +119,17 @@ def gap_table(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
         for year in years
     }
     return pd.DataFrame({"band": list(kinds), **cells})
+
+
+def _look(file: RasterFile, before: _Row | None) -> tuple[_Row | RasterError, bool]:
+    """The file's row or why it cannot be used, and whether the row is that of the last scan."""
+    now = stamp(file.path)
+    if before and before["fill_values"] == _fill_values(file) and now.items() <= before.items():
+        return before | _identity(file), True
+    try:
+        return _facts(file, before) | now | _identity(file), False
+    except RasterError as error:
+        return error, False
 
 
 def _one_per_step(files: list[RasterFile]) -> tuple[list[RasterFile], list[dict[str, str]]]:

@@ -1,10 +1,10 @@
 """Opening rasters and reading pixel values from them, with every reason for "no value" turned into NaN.
 
-What a file must have to be used, and how stored numbers become values, belongs here. Which files there are is in
-`raster_files`, what is kept about them in `catalog`, resampling to the reference grid in the embedding stage.
+What a file must have to be used, and reading it, belongs here. How stored numbers become values is in `raster_coding`,
+which files there are in `raster_files`, what is kept about them in `catalog`, resampling to the reference grid in the
+embedding stage.
 """
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +15,10 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
-from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
-
-Dataset = DatasetReader | WarpedVRT
+from soc_assets.ingest.raster_coding import Coding, Dataset
 
 # open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
 warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -66,13 +64,29 @@ def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] =
     values = np.full((height, width), np.nan, np.float32)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return values
-    inside = Window.from_slices(rows, columns)
-    with _explained(dataset.name):
-        raw = dataset.read(band, window=inside)
-        mask = dataset.read_masks(band, window=inside) if _has_mask(dataset, band) else None
+    raw, mask = read_stored(dataset, Window.from_slices(rows, columns), band)
     read = _to_values(raw, mask, dataset, fill_values, band)
     values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = read
     return values
+
+
+def read_stored(dataset: Dataset, window: Window, band: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a window as the numbers that are stored, for `Coding`, and its mask, both [window.height, window.width].
+
+    Args:
+        dataset: an open raster.
+        window: whole-pixel window within the raster.
+        band: index of the band in the file, from 1.
+
+    Returns:
+        Numbers of the file's type, and the mask (uint8, zero where there is no value), None where the file has none.
+
+    Raises:
+        RasterError: the file is truncated or damaged; names it.
+    """
+    with _explained(dataset.name):
+        raw = dataset.read(band, window=window)
+        return raw, dataset.read_masks(band, window=window) if _has_mask(dataset, band) else None
 
 
 def read_decimated(dataset: Dataset, longest: int, fill_values: Sequence[float] = (), band: int = 1) -> np.ndarray:
@@ -134,23 +148,9 @@ def _to_values(
     raw: np.ndarray, mask: np.ndarray | None, dataset: Dataset, fill_values: Sequence[float], band: int
 ) -> np.ndarray:
     """Stored numbers and their mask, both [h, w], as float32 values."""
-    nodata = dataset.nodatavals[band - 1]
-    invalid = np.isin(raw, _storable([*fill_values, *([] if nodata is None else [nodata])], raw.dtype))
-    if mask is not None:
-        invalid |= mask == 0
-    scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = raw if (scale, offset) == (1, 0) else raw.astype(np.float64) * scale + offset
-        values = scaled.astype(np.float32)
-    values[invalid | ~np.isfinite(values)] = np.nan
+    coding = Coding.of_band(dataset, fill_values, band)
+    values = coding.scaled(raw, np.float32)
+    invalid = coding.invalid(raw, values, mask)
+    if invalid is not None:
+        values[invalid] = np.nan
     return values
-
-
-def _storable(numbers: Sequence[float], dtype: np.dtype) -> np.ndarray:
-    """The numbers that a raster of this dtype can hold, in this dtype (65535 is none in uint8)."""
-    if dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        numbers = [n for n in numbers if math.isfinite(n) and n == int(n) and info.min <= n <= info.max]
-        return np.array([int(n) for n in numbers], dtype)
-    with np.errstate(over="ignore"):
-        return np.array(numbers, dtype)

@@ -1,18 +1,22 @@
 """Count, mean, standard deviation and range of a raster's valid pixels, exact and in one pass with bounded memory.
 
-Chunks are combined by the pairwise update of Chan, Golub and LeVeque (1979, Stanford STAN-CS-79-773), in float64.
+Numbers of 8 and 16 bits are counted, each on its own, and the statistics follow from the counts. Others are taken in
+chunks that are combined by the pairwise update of Chan, Golub and LeVeque (1979, Stanford STAN-CS-79-773). Both in
+float64, and always in the same order.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from rasterio.windows import Window
 
-from soc_assets.ingest.raster_io import Dataset, read_values
+from soc_assets.ingest.raster_coding import Coding, Dataset
+from soc_assets.ingest.raster_io import read_stored
 
-_CHUNK = 2**21  # pixels read at once: 8 MB of float32
+_CHUNK = 2**18  # pixels read at once: 2 MB of float64, so that a chunk stays in the processor's cache
+_COUNTED = 2  # bytes of the longest integers that are counted: 65,536 counts
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,22 @@ class Statistics:
 
     @classmethod
     def of_values(cls, values: np.ndarray) -> "Statistics":
-        """Statistics of the values that are not NaN, in any shape."""
-        valid = values[~np.isnan(values)].astype(np.float64)
-        if not valid.size:
+        """Statistics of finite values [n] (float64)."""
+        if not values.size:
             return cls()
-        mean = float(valid.mean())
-        return cls(valid.size, mean, float(np.square(valid - mean).sum()), float(valid.min()), float(valid.max()))
+        mean = float(values.mean())
+        return cls(values.size, mean, float(np.square(values - mean).sum()), float(values.min()), float(values.max()))
+
+    @classmethod
+    def of_counts(cls, values: np.ndarray, counts: np.ndarray) -> "Statistics":
+        """Statistics of finite values [n] (float64) of which each occurs as often as `counts` [n] (int64) says."""
+        values, counts = values[counts > 0], counts[counts > 0]
+        if not values.size:
+            return cls()
+        count = int(counts.sum())
+        mean = float((counts * values).sum()) / count
+        squares = float((counts * np.square(values - mean)).sum())
+        return cls(count, mean, squares, float(values.min()), float(values.max()))
 
     @property
     def std(self) -> float:
@@ -55,21 +69,42 @@ class Statistics:
         )
 
 
-def of_raster(dataset: Dataset, fill_values: Sequence[float] = (), chunk: int = _CHUNK) -> Statistics:
-    """Statistics of all valid pixels of an open raster, as `read_values` gives them.
+def of_raster(dataset: Dataset, fill_values: Sequence[float] = (), chunk: int = _CHUNK, band: int = 1) -> Statistics:
+    """Statistics of all valid pixels of an open raster: those that `read_values` gives, before they become float32.
 
     Args:
         dataset: an open raster.
         fill_values: stored numbers that mean "no data" beside the nodata tag.
         chunk: most pixels held in memory at once.
+        band: index of the band in the file, from 1.
 
     Raises:
         RasterError: the file is truncated or damaged.
     """
+    coding = Coding.of_band(dataset, fill_values, band)
+    parts = (read_stored(dataset, window, band) for window in _chunks(dataset, chunk))
+    if coding.dtype.kind in "iu" and coding.dtype.itemsize <= _COUNTED:
+        return _by_counting(parts, coding)
     total = Statistics()
-    for window in _chunks(dataset, chunk):
-        total = total.merged(Statistics.of_values(read_values(dataset, window, fill_values)))
+    for raw, mask in parts:
+        values = coding.scaled(raw, np.float64)
+        invalid = coding.invalid(raw, values, mask)
+        total = total.merged(Statistics.of_values(values.ravel() if invalid is None else values[~invalid]))
     return total
+
+
+def _by_counting(parts: Iterable[tuple[np.ndarray, np.ndarray | None]], coding: Coding) -> Statistics:
+    """Statistics of parts of a raster with short integers, from how often each number occurs."""
+    unsigned = np.dtype(f"u{coding.dtype.itemsize}")
+    counts = np.zeros(2 ** (8 * unsigned.itemsize), np.int64)
+    for raw, mask in parts:
+        numbers = raw.view(unsigned).ravel() if mask is None else raw.view(unsigned)[mask != 0]
+        counts += np.bincount(numbers, minlength=len(counts))
+    numbers = np.arange(len(counts), dtype=unsigned).view(coding.dtype)
+    values = coding.scaled(numbers, np.float64)
+    invalid = coding.invalid(numbers, values)
+    valid = slice(None) if invalid is None else ~invalid
+    return Statistics.of_counts(values[valid], counts[valid])
 
 
 def _chunks(dataset: Dataset, chunk: int) -> Iterator[Window]:

@@ -1,4 +1,6 @@
 import os
+import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -125,6 +127,35 @@ def test_progress_counts_every_file(bands, region):
     scan_rasters(bands, region, None, lambda done, total, name: calls.append((done, total, name)))
     assert [call[:2] for call in calls] == [(n, 5) for n in range(1, 6)]
     assert calls[0][2] == os.path.join("static", "Elevation.tif")  # noqa: PTH118 - the platform's separator
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_result_does_not_depend_on_how_many_files_are_read_at_once(bands, region, threads):
+    for year in range(1990, 2011):
+        path = region / f"yearly/LAI/LAI_{year}.tif"
+        write_raster(path, np.random.default_rng(year).random((90, 80)).astype("float32") + year)
+        if year % 4 == 0:
+            truncate(path)
+    alone, several = scan_rasters(bands, region, threads=1), scan_rasters(bands, region, threads=threads)
+    pd.testing.assert_frame_equal(several.frame, alone.frame, check_exact=True)
+    pd.testing.assert_frame_equal(several.problems, alone.problems)
+    years = alone.frame.loc[alone.frame["band"] == "LAI", "year"].to_list()
+    assert years == sorted({*range(1990, 2013)} - {1992, 1996, 2000, 2004, 2008})
+    assert [Path(path).stem for path in alone.problems["path"]] == [f"LAI_{year}" for year in range(1992, 2009, 4)]
+
+
+def test_progress_is_told_in_the_thread_that_scans(bands, region):
+    threads = set()
+    scan_rasters(bands, region, None, lambda *_: threads.add(threading.get_ident()), threads=3)
+    assert threads == {threading.get_ident()}
+
+
+def test_progress_that_fails_ends_the_scan(bands, region):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scan_rasters(bands, region, None, stop, threads=2)
 
 
 def test_bad_rasters_are_set_aside_and_the_scan_goes_on(bands, region):
