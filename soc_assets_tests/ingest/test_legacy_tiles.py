@@ -181,12 +181,12 @@ def test_names_rounded_to_single_precision_are_one_grid(static, tmp_path):
 
 
 def test_names_rounded_to_four_decimals_are_placed_on_a_fitted_grid_when_the_user_says_so(static, tmp_path):
-    pixel = 1.79663 / 978  # neighbours share a pixel, as the original's
+    norths, wests = (52.1028, 50.3062, 48.5095), (7.1864, 8.9831, 10.7797, 12.5763)  # neighbours share a pixel of 979
     for number in range(12):
-        west, north = 7.1864 + number % 4 * 978 * pixel, 52.1028 - number // 4 * 978 * pixel
-        n, w = round(north, 4), round(west, 4)
-        name = f"ID{number}N{n:.4f}S{n - 1.7986:.4f}W{w:.4f}E{w + 1.7986:.4f}.npy".replace(".", "_", 4)
-        np.save(static / name, np.full((979, 979), number, np.int16))
+        north, west = norths[number // 4], wests[number % 4]
+        edges = ((north, "N"), (north - 1.7986, "S"), (west, "W"), (west + 1.7986, "E"))
+        name = "".join(f"{letter}{edge:.15f}".replace(".", "_") for edge, letter in edges)
+        np.save(static / f"ID{number}{name}.npy", np.full((979, 979), number, np.int16))
     strict = imported(tmp_path)
     assert strict.off_grid > 0
     assert strict.rasters[0].tiles + strict.off_grid == 12
