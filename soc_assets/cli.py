@@ -1,4 +1,7 @@
-"""The `soc` command: demo, run, status, sql, refit, ui, mlflow. Parsing and exit codes only; the work is elsewhere."""
+"""The `soc` command: demo, import-tiles, run, status, sql, refit, ui, mlflow.
+
+Parsing and exit codes only; the work is elsewhere.
+"""
 
 import atexit
 import os
@@ -88,6 +91,48 @@ def demo(config: Path | None, if_empty: bool, seed: int) -> None:
     console.print(f"{written.rasters} rasters ({written.megabytes:.1f} MB) in {project.rasters}", soft_wrap=True)
     console.print(f"{written.soil_rows} soil rows at {written.locations} places in {project.soil}", soft_wrap=True)
     console.print(f"All of it is synthetic. The noise in organic carbon allows an R2 of about {written.r2:.2f}.")
+
+
+@main.command("import-tiles")
+@config_option
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace rasters that are there already.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 0.5, max_open=True),
+    default=0.01,
+    show_default=True,
+    help="How far, in pixels, a tile may lie from the pixel grid of the others before it is set aside.",
+)
+@_explained
+def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: float) -> None:
+    r"""Turn the original project's .npy tiles into GeoTIFFs, one per band and step.
+
+    SOURCE is the folder RasterTensorData (or the one that holds it), with tiles named by their extent in degrees:
+
+    \b
+      StaticValue/<band>/ID<n>N<lat>S<lat>W<lon>E<lon>.npy
+      YearlyValue/<band>/<year>/ID...npy
+      SeasonalValue/<band>/<year>_<season>/ID...npy
+
+    The rasters go to [paths] rasters of soc.toml, where the patterns of [rasters] look for them. What finds no place is
+    told with its reason, and listed in import-tiles.csv there.
+    """
+    from soc_assets import progress, terminal
+    from soc_assets.ingest import legacy_tiles
+    from soc_assets.tiles_report import report
+
+    project = load_project(config)
+    rasters = project.settings.rasters
+
+    def tell(done: int, total: int, words: str) -> None:
+        progress.emit("import-tiles", done, total, words)
+
+    with terminal.showing_progress(console):
+        outcome = legacy_tiles.import_tiles(source, rasters, project.rasters, overwrite, tolerance, tell)
+    report(outcome, source, rasters, project.rasters, console)
+    if not outcome.rasters:
+        raise SocError(f"None of the tiles in {source} could be imported; the reasons are above.")
 
 
 @main.command()

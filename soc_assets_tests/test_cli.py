@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from soc_assets.cli import main
 from soc_assets_tests.small_project import SmallProject, damage
 
-COMMANDS = ("demo", "run", "status", "sql", "refit", "ui", "mlflow")
+COMMANDS = ("demo", "import-tiles", "run", "status", "sql", "refit", "ui", "mlflow")
 
 
 def soc(*arguments: str | Path, at: SmallProject | None = None, stdin: str | None = None) -> Result:
