@@ -55,7 +55,7 @@ def to_table(samples: pd.DataFrame, spec: Spec, embedded: Embedded) -> pa.Table:
     statics = sum(slot.lag is None for slot in spec.slots)
     keys, kind = _by_sample(embedded.keys, n), np.dtype(spec.choices["storage"])
     parts = [slice(0, 1), slice(1, statics), slice(statics, len(spec.slots))]
-    tokens = [_tokens(embedded.vectors[:, part].astype(kind), embedded.missing[:, part]) for part in parts]
+    tokens = [_tokens(embedded.vectors[:, part].astype(kind, copy=False), embedded.missing[:, part]) for part in parts]
     longitude, latitude = samples["longitude"].to_numpy(float), samples["latitude"].to_numpy(float)
     columns = {
         "longitude": longitude,
@@ -96,7 +96,7 @@ def _tokens(vectors: np.ndarray, missing: np.ndarray) -> pa.ListArray:
     """Vectors [n, slots, rows, width] as n * slots lists of lists, null where missing."""
     n, slots, rows, width = vectors.shape
     present = ~missing.ravel()
-    values = pa.array(np.ascontiguousarray(vectors).reshape(n * slots, rows * width)[present].ravel())
+    values = pa.array(vectors[~missing].ravel())
     inner = pa.ListArray.from_arrays(pa.array(np.arange(present.sum() * rows + 1, dtype=np.int32) * width), values)
     ends = np.concatenate([[0], np.cumsum(present) * rows]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(ends), inner, mask=pa.array(~present))
