@@ -76,11 +76,13 @@ def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] =
     top, left, height, width = (round(n) for n in (window.row_off, window.col_off, window.height, window.width))
     rows = slice(max(top, 0), min(top + height, dataset.height))
     columns = slice(max(left, 0), min(left + width, dataset.width))
-    values = np.full((height, width), np.nan, np.float32)
     if rows.start >= rows.stop or columns.start >= columns.stop:
-        return values
+        return np.full((height, width), np.nan, np.float32)
     raw, mask = read_stored(dataset, Window.from_slices(rows, columns), band)
     read = _to_values(raw, mask, dataset, fill_values, band)
+    if read.shape == (height, width):
+        return read
+    values = np.full((height, width), np.nan, np.float32)
     values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = read
     return values
 
