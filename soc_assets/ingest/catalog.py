@@ -18,7 +18,7 @@ from rasterio.io import DatasetReader
 from soc_assets import digest
 from soc_assets.errors import RasterError
 from soc_assets.ingest.raster_files import RasterFile, find_rasters
-from soc_assets.ingest.raster_io import open_raster
+from soc_assets.ingest.raster_io import open_raster, small_block_cache
 from soc_assets.ingest.raster_statistics import Statistics, of_raster
 from soc_assets.settings import Rasters
 from soc_assets.side_by_side import side_by_side
@@ -82,7 +82,7 @@ def scan_rasters(
     known = {} if previous is None else _by_path(previous)
     rows, reused = [], 0
     looks = side_by_side(lambda file: _look(file, known.get(str(file.path))), files, threads)
-    with contextlib.closing(looks) as outcomes:
+    with small_block_cache(), contextlib.closing(looks) as outcomes:
         for done, (file, (outcome, again)) in enumerate(zip(files, outcomes, strict=True), start=1):
             if not isinstance(outcome, RasterError):
                 rows.append(outcome)

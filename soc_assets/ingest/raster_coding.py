@@ -1,7 +1,6 @@
 """How the stored numbers of a raster become values, and which of them mean that there is none.
 
-Only numbers are dealt with here, pixel by pixel. Reading them is in `raster_io`, their statistics in
-`raster_statistics`.
+Only numbers are dealt with here, pixel by pixel; reading is in `raster_io`, statistics are in `raster_statistics`.
 """
 
 import math

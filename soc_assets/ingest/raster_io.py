@@ -5,9 +5,10 @@ which files there are in `raster_files`, what is kept about them in `catalog`, r
 embedding stage.
 """
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,20 @@ from soc_assets.ingest.raster_coding import Coding, Dataset
 
 # open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
 warnings.simplefilter("ignore", NotGeoreferencedWarning)
+
+
+_BLOCK_CACHE_MB = 64
+
+
+@contextmanager
+def small_block_cache() -> Iterator[None]:
+    """For reading each block of rasters once, in any thread: let GDAL keep few decoded blocks.
+
+    It would keep as many as fit into a twentieth of the machine's memory, be they needed again or not. The user's own
+    GDAL_CACHEMAX in the environment holds.
+    """
+    with nullcontext() if "GDAL_CACHEMAX" in os.environ else rasterio.Env(GDAL_CACHEMAX=_BLOCK_CACHE_MB):
+        yield
 
 
 @contextmanager
@@ -61,11 +76,13 @@ def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] =
     top, left, height, width = (round(n) for n in (window.row_off, window.col_off, window.height, window.width))
     rows = slice(max(top, 0), min(top + height, dataset.height))
     columns = slice(max(left, 0), min(left + width, dataset.width))
-    values = np.full((height, width), np.nan, np.float32)
     if rows.start >= rows.stop or columns.start >= columns.stop:
-        return values
+        return np.full((height, width), np.nan, np.float32)
     raw, mask = read_stored(dataset, Window.from_slices(rows, columns), band)
     read = _to_values(raw, mask, dataset, fill_values, band)
+    if read.shape == (height, width):
+        return read
+    values = np.full((height, width), np.nan, np.float32)
     values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = read
     return values
 

@@ -15,8 +15,10 @@ from rasterio.windows import Window
 from soc_assets.ingest.raster_coding import Coding, Dataset
 from soc_assets.ingest.raster_io import read_stored
 
-_CHUNK = 2**18  # pixels read at once: 2 MB of float64, so that a chunk stays in the processor's cache
+_CHUNK = 2**18  # pixels read at once
+_PIECE = 2**16  # pixels summed up at once: 512 kB of float64, which stay in the processor's cache
 _COUNTED = 2  # bytes of the longest integers that are counted: 65,536 counts
+_Part = tuple[np.ndarray, np.ndarray | None]  # stored numbers and mask, as `read_stored` gives them
 
 
 @dataclass(frozen=True)
@@ -75,25 +77,35 @@ def of_raster(dataset: Dataset, fill_values: Sequence[float] = (), chunk: int = 
     Args:
         dataset: an open raster.
         fill_values: stored numbers that mean "no data" beside the nodata tag.
-        chunk: most pixels held in memory at once.
+        chunk: most pixels read at once, but a block of the file at least, as GDAL decodes no part of one.
         band: index of the band in the file, from 1.
 
     Raises:
         RasterError: the file is truncated or damaged.
     """
     coding = Coding.of_band(dataset, fill_values, band)
-    parts = (read_stored(dataset, window, band) for window in _chunks(dataset, chunk))
+    parts = (read_stored(dataset, window, band) for window in _chunks(dataset, chunk, band))
     if coding.dtype.kind in "iu" and coding.dtype.itemsize <= _COUNTED:
         return _by_counting(parts, coding)
+    return _by_summing(parts, coding)
+
+
+def _by_summing(parts: Iterable[_Part], coding: Coding) -> Statistics:
+    """Statistics of parts of a raster with numbers of any type, piece by piece."""
     total = Statistics()
-    for raw, mask in parts:
-        values = coding.scaled(raw, np.float64)
-        invalid = coding.invalid(raw, values, mask)
-        total = total.merged(Statistics.of_values(values.ravel() if invalid is None else values[~invalid]))
+    for numbers, mask in parts:
+        for first in range(0, numbers.size, _PIECE):
+            piece = slice(first, first + _PIECE)
+            raw = numbers.ravel()[piece]
+            values = coding.scaled(raw, np.float64)
+            invalid = coding.invalid(raw, values, None if mask is None else mask.ravel()[piece])
+            if invalid is not None and invalid.any():
+                values = values[~invalid]
+            total = total.merged(Statistics.of_values(values))
     return total
 
 
-def _by_counting(parts: Iterable[tuple[np.ndarray, np.ndarray | None]], coding: Coding) -> Statistics:
+def _by_counting(parts: Iterable[_Part], coding: Coding) -> Statistics:
     """Statistics of parts of a raster with short integers, from how often each number occurs."""
     unsigned = np.dtype(f"u{coding.dtype.itemsize}")
     counts = np.zeros(2 ** (8 * unsigned.itemsize), np.int64)
@@ -107,11 +119,11 @@ def _by_counting(parts: Iterable[tuple[np.ndarray, np.ndarray | None]], coding: 
     return Statistics.of_counts(values[valid], counts[valid])
 
 
-def _chunks(dataset: Dataset, chunk: int) -> Iterator[Window]:
-    """Windows that cover the raster once, made of whole blocks of the file where a block fits into a chunk."""
-    block_height, block_width = dataset.block_shapes[0]
+def _chunks(dataset: Dataset, chunk: int, band: int) -> Iterator[Window]:
+    """Windows that cover the raster once, made of whole blocks of the file: as many as fit into a chunk, or one."""
+    block_height, block_width = dataset.block_shapes[band - 1]
     columns = min(max(chunk // (block_height * block_width), 1) * block_width, dataset.width)
-    rows = chunk // columns // block_height * block_height or max(chunk // columns, 1)
+    rows = max(chunk // (columns * block_height), 1) * block_height
     for top in range(0, dataset.height, rows):
         for left in range(0, dataset.width, columns):
             bottom, right = min(top + rows, dataset.height), min(left + columns, dataset.width)

@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from rasterio.env import get_gdal_config
 from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.raster_io import open_raster, read_decimated, read_values
+from soc_assets.ingest.raster_io import open_raster, read_decimated, read_values, small_block_cache
 from soc_assets_tests.ingest.conftest import truncate, write_raster
 
 
@@ -73,6 +74,21 @@ def test_decimated_read_is_small_and_masks_as_a_full_read_does(tmp_path):
     assert values.shape == (30, 60)
     assert np.isnan(values[:15]).all()
     assert (values[15:] == 14).all()
+
+
+def test_block_cache_is_small_while_rasters_are_read_once_and_as_before_after(monkeypatch):
+    monkeypatch.delenv("GDAL_CACHEMAX", raising=False)
+    before = get_gdal_config("GDAL_CACHEMAX")
+    with small_block_cache():
+        assert get_gdal_config("GDAL_CACHEMAX") == 64
+    assert get_gdal_config("GDAL_CACHEMAX") == before
+
+
+def test_block_cache_of_the_users_environment_holds(monkeypatch):
+    monkeypatch.setenv("GDAL_CACHEMAX", "200")
+    before = get_gdal_config("GDAL_CACHEMAX")
+    with small_block_cache():
+        assert get_gdal_config("GDAL_CACHEMAX") == before
 
 
 def test_missing_raster_is_named(tmp_path):

@@ -1,0 +1,182 @@
+"""Windows round samples: ours against one read per sample and band, and against reading the same blocks once.
+
+    python -m benchmarks.windows [--samples 960 4096] [--reference-samples 96] [--repeats 3]
+
+(a) reference: with every raster open as a warped view of the reference grid, one windowed read per sample and image, as
+most pipelines do it. Timed on a few samples and counted for all, as no read depends on another.
+(b) ours: the platform's `Fields`, from an empty cache, batch by batch and raster by raster: every window [96, 96] of
+every sample and image as an array of its own. Rasters side by side in threads, as the embedder does it.
+(c) floor: rasterio reads all blocks of every raster that (b) reads, once, one after another; no resampling.
+(d) the same through the same resampling: every raster once, whole, as the warped view that (a) reads windows of.
+
+Prints a/b (at least 10), b/c (at most 2), b/d (what is left of b/c without resampling), where the time of (b) goes, and
+the largest difference between (a) and (b): of pixels that have a value in both, in standard deviations of the band.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.windows import Window
+
+from benchmarks.embed_cpu import MARGIN, draw, prepare, warped
+from soc_assets.embedding.fields import Fields
+from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.steps import groups, step_numbers
+from soc_assets.embedding.tiles import Source
+from soc_assets.embedding.windows import corners
+from soc_assets.ingest.grid import Grid
+
+SIZE = 96
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The windows that a batch takes from one raster for one lag."""
+
+    band: str
+    source: Source
+    samples: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--samples", type=int, nargs="+", default=[960, 4096])
+    arguments.add_argument("--reference-samples", type=int, default=96)
+    arguments.add_argument("--repeats", type=int, default=3)
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        every = load_inputs(prepare(Path(name)))
+        assert every is not None
+        print(f"{os.cpu_count()} cores; seconds")
+        columns = ("samples", "windows", "(a)", "(b)", "(c)", "(d)", "a/b", "b/c", "b/d")
+        print("".join(f"{name:>8}" for name in columns), "  of (b): fields, windows")
+        for n in options.samples:
+            print(compare(draw(every, n), options.reference_samples, options.repeats), flush=True)
+        print(difference(every, options.reference_samples))
+
+
+def compare(inputs: EmbeddingInputs, reference_samples: int, repeats: int) -> str:
+    """One line of the table."""
+    batches = [list(wanted(inputs, key)) for key in inputs.keys]
+    windows = sum(len(item.rows) for batch in batches for item in batch)
+    chosen = reference(inputs, reference_samples)
+    paths = sorted({item.source.path for batch in batches for item in batch})
+    slow = seconds(lambda: [read_one(*window) for window in chosen]) / len(chosen) * windows  # once: far from its limit
+    runs = [
+        (
+            seconds(lambda: take(inputs, batches)),
+            seconds(lambda: take(inputs, batches, only_fields=True)),
+            seconds(lambda: read_all(paths)),
+            seconds(lambda: warp_all(paths, inputs.atlas.grid)),
+        )
+        for _ in range(repeats)
+    ]
+    ours, fields, floor, resampled = (min(times) for times in zip(*runs, strict=True))
+    numbers = [slow, ours, floor, resampled, slow / ours, ours / floor, ours / resampled]
+    cells = [f"{len(inputs.samples):8}{windows:8}", *(f"{number:8.2f}" for number in numbers)]
+    return "".join(cells) + f"   {fields:.2f} s, {max(ours - fields, 0):.2f} s"
+
+
+def wanted(inputs: EmbeddingInputs, key: str) -> Iterator[Wanted]:
+    """What a batch asks of each raster."""
+    samples = inputs.samples[inputs.samples["batch"] == key].reset_index(drop=True)
+    rows, columns = corners(samples, inputs.atlas.grid, SIZE, "center")
+    for slot in inputs.spec.band_slots:
+        for step, positions in groups(step_numbers(slot, samples), slot.kind):
+            sheet = inputs.atlas.sheets.get((slot.name, step))
+            if sheet is not None:
+                yield Wanted(slot.name, sheet.source, positions, rows[positions], columns[positions])
+
+
+def take(inputs: EmbeddingInputs, batches: list[list[Wanted]], only_fields: bool = False) -> None:
+    """All windows of all batches, or only the fields in which they lie."""
+    fields = Fields(inputs.atlas.grid, SIZE, "center", cache_mb=1024, filtered=False)
+
+    def ask(item: Wanted) -> None:
+        for look in fields.looks(item.source, item.rows, item.columns, inputs.spec.statistics[item.band].mean):
+            if not only_fields:
+                fields.blocks(look, 0, 0, SIZE)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for batch in batches:
+            list(threads.map(ask, batch))
+
+
+def reference(inputs: EmbeddingInputs, count: int) -> list[tuple]:
+    """Open raster, row and column of each window of a few samples."""
+    few = inputs.samples.iloc[:: max(1, len(inputs.samples) // count)]["sample_id"].head(count)
+    views: dict[Path, object] = {}
+    chosen = []
+    for key in inputs.keys:
+        samples = inputs.samples[inputs.samples["batch"] == key].reset_index(drop=True)
+        is_few = samples["sample_id"].isin(few).to_numpy()
+        for item in wanted(inputs, key):
+            path = item.source.path
+            for n in np.flatnonzero(is_few[item.samples]):
+                if path not in views:
+                    views[path] = warped(path, inputs.atlas.grid)
+                chosen.append((views[path], int(item.rows[n]), int(item.columns[n]), item))
+    return chosen
+
+
+def read_one(view, row: int, column: int, _: Wanted) -> np.ndarray:
+    """One window as (a) reads it, NaN where there is no value."""
+    pixels = view.read(1, window=Window(column + MARGIN, row + MARGIN, SIZE, SIZE), masked=True)
+    return np.ma.filled(pixels.astype(np.float32), np.nan)
+
+
+def read_all(paths: list[Path]) -> None:
+    """Every block of every raster, once."""
+    for path in paths:
+        with rasterio.open(path) as dataset:
+            dataset.read(1)
+
+
+def warp_all(paths: list[Path], grid: Grid) -> None:
+    """Every raster on the reference grid, once."""
+    for path in paths:
+        warped(path, grid).read(1)
+
+
+def difference(inputs: EmbeddingInputs, count: int) -> str:
+    """The largest difference between (a) and (b) in standard deviations, and how often only one has a value."""
+    fields = Fields(inputs.atlas.grid, SIZE, "center", cache_mb=1024, filtered=False)
+    worst, where, apart, pixels = 0.0, "", 0, 0
+    for view, row, column, item in reference(inputs, count):
+        statistics = inputs.spec.statistics[item.band]
+        (look,) = fields.looks(item.source, np.array([row]), np.array([column]), statistics.mean)
+        values = fields.blocks(look, 0, 0, SIZE)[0]
+        expected = read_one(view, row, column, item) - np.float32(statistics.mean)
+        r, c = int(look.rows[0]), int(look.columns[0])
+        valid = look.field.valid
+        ours = np.ones_like(values, bool) if valid is None else valid[r : r + SIZE, c : c + SIZE]
+        both = ours & ~np.isnan(expected)
+        apart, pixels = apart + int((ours != ~np.isnan(expected)).sum()), pixels + ours.size
+        largest = float(np.abs(values - expected)[both].max(initial=0)) / statistics.std
+        if largest > worst:
+            worst, where = largest, item.source.path.name
+    return (
+        f"largest difference between (a) and (b): {worst:.1e} standard deviations, in {where}; "
+        f"{apart} of {pixels} pixels have a value in only one of them"
+    )
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall-clock time of a call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
