@@ -85,7 +85,7 @@ def summary_table(project: Project) -> Table:
 
     table = Table(show_header=False, title="soc_assets")
     if project.catalog.is_file():
-        table.add_row("rasters", str(len(pd.read_parquet(project.catalog, columns=["band"]))))
+        _add_rasters(table, project)
     if complete(project, "soil_samples"):
         samples, rejected = (len(pd.read_parquet(project.samples(name))) for name in ("samples", "rejected"))
         table.add_row("samples", f"{samples} usable, {rejected} rows rejected")
@@ -104,6 +104,19 @@ def summary_table(project: Project) -> Table:
     if read_info(project.database) and (project.mlruns / "mlflow.db").is_file():
         _add_scores(table, project)
     return table
+
+
+def _add_rasters(table: Table, project: Project) -> None:
+    """How many rasters are in the catalog; of those set aside the first with its reason, and where the others are."""
+    usable, path = (
+        len(pd.read_parquet(project.catalog, columns=["band"])),
+        project.catalog.with_name("problems.parquet"),
+    )
+    problems = pd.read_parquet(path)["problem"].tolist() if path.is_file() else []
+    table.add_row("rasters", f"{usable} usable, {len(problems)} set aside")
+    if problems:
+        others = f" All {len(problems)}: {path}" if len(problems) > 1 else ""
+        table.add_row("set aside", escape(f"{problems[0]}{others}"))
 
 
 def _add_scores(table: Table, project: Project) -> None:
