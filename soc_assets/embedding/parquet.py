@@ -94,7 +94,7 @@ def geo_metadata(samples: pd.DataFrame) -> str:
 
 def _tokens(vectors: np.ndarray, missing: np.ndarray) -> pa.ListArray:
     """Vectors [n, slots, rows, width] as n * slots lists of lists, null where missing."""
-    n, slots, rows, width = vectors.shape
+    rows, width = vectors.shape[2:]
     present = ~missing.ravel()
     values = pa.array(vectors[~missing].ravel())
     inner = pa.ListArray.from_arrays(pa.array(np.arange(present.sum() * rows + 1, dtype=np.int32) * width), values)
