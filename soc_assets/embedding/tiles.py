@@ -119,6 +119,10 @@ def _window(row: int, column: int, height: int, width: int) -> Window:
 
 def grouped_by_tile(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
     """Tiles (i, j) in which pixels (rows, columns) [n] lie, each with the positions of its pixels."""
-    tiles, member_of = np.unique(np.column_stack([rows // TILE, columns // TILE]), axis=0, return_inverse=True)
+    tile_of = np.column_stack([rows // TILE, columns // TILE])
+    if len(tile_of) and (tile_of == tile_of[0]).all():
+        yield (int(tile_of[0, 0]), int(tile_of[0, 1])), np.arange(len(rows))
+        return
+    tiles, member_of = np.unique(tile_of, axis=0, return_inverse=True)
     for number, (i, j) in enumerate(tiles.tolist()):
         yield (i, j), np.flatnonzero(member_of.ravel() == number)
