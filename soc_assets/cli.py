@@ -1,4 +1,7 @@
-"""The `soc` command: demo, run, status, sql, refit, ui, mlflow. Parsing and exit codes only; the work is elsewhere."""
+"""The `soc` command: demo, check, run, status, sql, refit, ui, mlflow.
+
+Parsing and exit codes only; the work is elsewhere.
+"""
 
 import atexit
 import os
@@ -54,6 +57,7 @@ def main() -> None:
     \b
     First steps:
       soc demo      write a small synthetic region to try things on
+      soc check     look at rasters and samples before computing anything
       soc run       compute everything that is missing or out of date
       soc status    what is there and what is stale
       soc sql       ask the database
@@ -88,6 +92,26 @@ def demo(config: Path | None, if_empty: bool, seed: int) -> None:
     console.print(f"{written.rasters} rasters ({written.megabytes:.1f} MB) in {project.rasters}", soft_wrap=True)
     console.print(f"{written.soil_rows} soil rows at {written.locations} places in {project.soil}", soft_wrap=True)
     console.print(f"All of it is synthetic. The noise in organic carbon allows an R2 of about {written.r2:.2f}.")
+
+
+@main.command()
+@config_option
+@_explained
+def check(config: Path | None) -> None:
+    """Report what is suspicious about rasters and samples, with a cure for each, before anything is computed.
+
+    Shows grids and values per band, which share of the samples' images are there (with a map,
+    data/catalog/coverage.png), missing steps, unmasked fill values, upside-down and constant rasters, and steps unlike
+    the others. Exit code 1 where a run would give wrong numbers or nothing; docs/check.md says what is looked for.
+    """
+    from soc_assets import check_report, inspection, progress, terminal
+
+    project = load_project(config)
+    with terminal.showing_progress(console):
+        report = inspection.inspect(project, lambda done, total, name: progress.emit("rasters", done, total, name))
+    check_report.show(report, console)
+    if any(finding.severity == "error" for finding in report.findings):
+        sys.exit(1)
 
 
 @main.command()
