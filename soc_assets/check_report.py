@@ -67,7 +67,7 @@ def coverage_tables(shares: pd.DataFrame, samples: int) -> list[Table]:
     for start in range(0, len(years), _YEARS_ACROSS):
         shown = years[start : start + _YEARS_ACROSS]
         table = Table("band", *shown)
-        table.title = f"share of the {samples} samples' images that are there, by year of the raster"
+        table.title = f"images there, of {samples} samples"
         for line in shares.to_dict("records"):
             table.add_row(str(line["band"]), *(_coloured(str(line[year])) for year in shown))
         tables.append(table)

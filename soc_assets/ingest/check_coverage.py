@@ -1,7 +1,7 @@
 """Which samples have the images that they need: by band and step, by sample, and at the edge of the reference grid.
 
-Shares of valid pixels are taken from previews: exact for small rasters, close for large ones. Which steps a sample needs
-is told by the caller.
+Shares of valid pixels are taken from previews: exact for small rasters, close for large ones. The caller tells which
+steps a sample needs.
 """
 
 import math
