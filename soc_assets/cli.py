@@ -1,4 +1,4 @@
-"""The `soc` command: demo, import-tiles, run, status, sql, refit, ui, mlflow.
+"""The `soc` command: demo, import-tiles, check, run, status, sql, refit, ui, mlflow.
 
 Parsing and exit codes only; the work is elsewhere.
 """
@@ -57,6 +57,7 @@ def main() -> None:
     \b
     First steps:
       soc demo      write a small synthetic region to try things on
+      soc check     look at rasters and samples before computing anything
       soc run       compute everything that is missing or out of date
       soc status    what is there and what is stale
       soc sql       ask the database
@@ -133,6 +134,26 @@ def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: 
     report(outcome, source, rasters, project.rasters, console)
     if not outcome.rasters:
         raise SocError(f"None of the tiles in {source} could be imported; the reasons are above.")
+
+
+@main.command()
+@config_option
+@_explained
+def check(config: Path | None) -> None:
+    """Report what is suspicious about rasters and samples, with a cure for each, before anything is computed.
+
+    Shows grids and values per band, which share of the samples' images are there (with a map,
+    data/catalog/coverage.png), missing steps, unmasked fill values, upside-down and constant rasters, and steps unlike
+    the others. Exit code 1 where a run would give wrong numbers or nothing; docs/check.md says what is looked for.
+    """
+    from soc_assets import check_report, inspection, progress, terminal
+
+    project = load_project(config)
+    with terminal.showing_progress(console):
+        report = inspection.inspect(project, lambda done, total, name: progress.emit("rasters", done, total, name))
+    check_report.show(report, console)
+    if any(finding.severity == "error" for finding in report.findings):
+        sys.exit(1)
 
 
 @main.command()

@@ -6,7 +6,7 @@ terminal is in `terminal`.
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 JOB_OF: dict[str, str] = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
 _HOST, _PROCESS = "soc/host", "soc/process"  # tags of runs executed in the process of `soc run`
+_WAY_OUT = (
+    "What comes after was not computed. Mend what was found, or accept a finding about rasters that is right "
+    '([rasters] accept = ["kind:band"] in soc.toml); `soc check` shows all findings.'
+)
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -112,9 +116,21 @@ def _execute(
         tags={**(tags or {}), _HOST: socket.gethostname(), _PROCESS: str(os.getpid())},
         raise_on_error=False,
     )
+    blocked = _blocking_findings(result.all_events)
     failed = [event for event in result.all_events if event.is_step_failure]
-    words = [f"{event.step_key}: {_reason(event.step_failure_data)}" for event in failed]
+    words = [f"{event.step_key}: {blocked.get(event.step_key) or _reason(event.step_failure_data)}" for event in failed]
     return words or ([] if result.success else [f"the job {job} failed; see run {result.run_id} in the Dagster UI"])
+
+
+def _blocking_findings(events: "Sequence[dg.DagsterEvent]") -> dict[str | None, str]:
+    """What failed checks found, by step, where it stops the assets that come after."""
+    found: dict[str | None, list[str]] = {}
+    for event in events:
+        if event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.blocking and check.severity.value == "ERROR":
+                found.setdefault(event.step_key, []).append(check.description or check.check_name)
+    return {step: "\n".join([*lines, _WAY_OUT]) for step, lines in found.items()}
 
 
 def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:

@@ -9,6 +9,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 SEASONS = ("winter", "spring", "summer", "autumn")
+RASTER_CHECKS = ("fill_values", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
+"""Kinds of findings about rasters (docs/check.md says what each looks at)."""
+SAMPLE_CHECKS = ("samples", "coverage", "edges")
+"""Kinds of findings about samples on rasters."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -95,6 +99,8 @@ class Rasters(Section):
     """The bands, in the order of the feature vector."""
     min_valid_fraction: Share = 0.5
     """Least share of valid pixels in a window; below it the image is missing (null)."""
+    accept: tuple[str, ...] = ()
+    """Findings of `soc check` that are right as they are: "constant:LAI" or, for one step, "orientation:LST_2012"."""
 
     @model_validator(mode="after")
     def _bands_fit_together(self) -> Self:
@@ -107,6 +113,17 @@ class Rasters(Section):
             for field in {"static": (), "yearly": ("{year}",), "seasonal": ("{year}", "{season}")}[band.kind]:
                 if field not in self.pattern_of(band):
                     raise ValueError(f"the pattern of the {band.kind} band {band.name} lacks {field}")
+        return self
+
+    @model_validator(mode="after")
+    def _accepted_findings_exist(self) -> Self:
+        for entry in self.accept:
+            check, _, place = entry.partition(":")
+            if check not in (*RASTER_CHECKS, *SAMPLE_CHECKS):
+                kinds = ", ".join((*RASTER_CHECKS, *SAMPLE_CHECKS))
+                raise ValueError(f"accept = [{entry!r}]: expected kind:band or kind:band_step with one of {kinds}")
+            if not any(place == band.name or place.startswith(band.name + "_") for band in self.bands):
+                raise ValueError(f"accept = [{entry!r}]: {place!r} is no band and no step of one")
         return self
 
     def pattern_of(self, band: Band) -> str:

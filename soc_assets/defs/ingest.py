@@ -3,23 +3,33 @@
 import dagster as dg
 import pandas as pd
 
-from soc_assets import digest, files, freshness, progress
-from soc_assets.defs import report
+from soc_assets import digest, files, freshness, inspection, progress
+from soc_assets.defs import checks, report
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
 from soc_assets.ingest.catalog import Catalog, catalog_digest, gap_table, scan_rasters
+from soc_assets.ingest.check import errors
 from soc_assets.ingest.coverage import rasters_without_samples
 from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.sample_drift import Drift, carbon_drift
+from soc_assets.ingest.sample_schema import schema_failures
 from soc_assets.ingest.samples import build_samples
 from soc_assets.project import Project
+from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 
 
-@dg.asset(group_name="ingest", kinds={"geotiff", "parquet"}, code_version=freshness.VERSIONS["raster_catalog"])
+@dg.asset(
+    group_name="ingest",
+    kinds={"geotiff", "parquet"},
+    code_version=freshness.VERSIONS["raster_catalog"],
+    check_specs=checks.RASTER_SPECS,
+)
 def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """One row per raster: band, step, grid, statistics, digest (`data/catalog/rasters.parquet`).
 
     Only new and changed files are read. A raster that cannot be used is set aside with the reason
-    (`data/catalog/problems.parquet`) and the rest goes on.
+    (`data/catalog/problems.parquet`) and the rest goes on. Findings with which a run would give wrong numbers stop what
+    comes after, and the catalog stays stale until they are mended or accepted.
     """
     loaded = project.load()
     inputs = freshness.catalog_inputs(loaded)
@@ -28,10 +38,16 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
         context.log.warning(problem)
     content = catalog_digest(catalog.frame)
     grid = _grid_words(catalog.frame, loaded.settings.rasters.reference)
-    stored = {freshness.INPUTS: inputs, freshness.CONTENT: content, "soc.grid": grid}
+    findings = inspection.raster_findings(loaded, catalog)
+    fresh = f"errors in {inputs}" if errors(findings) else inputs  # what has errors stays stale: a later run stops too
+    stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid}
     files.write_table(loaded.catalog.with_name("problems.parquet"), catalog.problems)
     files.write_table(loaded.catalog, catalog.frame, stored)
-    return dg.MaterializeResult(metadata=_catalog_report(catalog, loaded), data_version=dg.DataVersion(content))
+    return dg.MaterializeResult(
+        metadata=_catalog_report(catalog, loaded),
+        data_version=dg.DataVersion(content),
+        check_results=checks.results(findings, RASTER_CHECKS),
+    )
 
 
 @dg.asset(
@@ -39,6 +55,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     group_name="ingest",
     kinds={"csv", "parquet"},
     code_version=freshness.VERSIONS["soil_samples"],
+    check_specs=checks.SAMPLE_SPECS,
 )
 def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Usable soil samples, organic carbon in g/kg (`data/samples/samples.parquet`).
@@ -51,22 +68,44 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     require(loaded.catalog, "raster_catalog")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "soil_samples")
     catalog = pd.read_parquet(loaded.catalog)
-    if not cached:
-        rasters = loaded.settings.rasters
-        grid = Grid.of_catalog(catalog, rasters.reference)
-        built = build_samples(
-            loaded.soil, loaded.settings.soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid
-        )
-        content = digest.of_frame(built.samples)
-        files.write_table(loaded.samples("rejected"), built.rejected)
-        files.write_table(path, built.samples, {freshness.INPUTS: inputs, freshness.CONTENT: content})
+    drift = None if cached else _build(loaded, catalog, inputs)
     samples, rejected = pd.read_parquet(path), pd.read_parquet(loaded.samples("rejected"))
     for name in rasters_without_samples(catalog, samples):
         context.log.warning(f"No sample lies in the raster {name}: is it of another region?")
+    _, findings = inspection.sample_findings(loaded, catalog, inspection.in_study_years(loaded, samples))
+    failures = schema_failures(samples, timed=loaded.settings.rasters.timed)
     metadata = {**_samples_report(samples, rejected), "cached": cached, "file": dg.MetadataValue.path(str(path))}
-    version = dg.DataVersion(files.read_metadata(path)[freshness.CONTENT])
+    content = files.read_metadata(path)[freshness.CONTENT]
+    if errors(findings) or len(failures):
+        files.write_table(path, samples, {freshness.INPUTS: f"errors in {inputs}", freshness.CONTENT: content})
     progress.emit("soil_samples", 1, 1, f"{len(samples)} samples, {len(rejected)} rows rejected")
-    return dg.MaterializeResult(metadata=metadata, data_version=version)
+    return dg.MaterializeResult(
+        metadata=metadata,
+        data_version=dg.DataVersion(content),
+        check_results=[
+            *checks.results(findings, SAMPLE_CHECKS),
+            checks.schema_result(failures),
+            checks.drift_result(drift),
+        ],
+    )
+
+
+def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None:
+    """Write the samples and the rejected rows; returns how organic carbon moved against the former samples."""
+    rasters, path = project.settings.rasters, project.samples("samples")
+    grid = Grid.of_catalog(catalog, rasters.reference)
+    built = build_samples(
+        project.soil, project.settings.soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid
+    )
+    former = pd.read_parquet(path, columns=["organic_carbon"]) if files.read_metadata(path) else None
+    stored = {freshness.INPUTS: inputs, freshness.CONTENT: digest.of_frame(built.samples)}
+    files.write_table(project.samples("rejected"), built.rejected)
+    files.write_table(path, built.samples, stored)
+    return (
+        None
+        if former is None or former.empty
+        else carbon_drift(former["organic_carbon"], built.samples["organic_carbon"])
+    )
 
 
 def _scan(project: Project) -> Catalog:

@@ -142,3 +142,34 @@ def sample_map(samples: pd.DataFrame) -> bytes:
     axes.set_aspect(float(1 / np.cos(np.radians(drawn["latitude"].mean()))))
     axes.set(xlabel="longitude, °E", ylabel="latitude, °N", title=f"{len(drawn):,} samples at {places:,} coordinates")
     return to_png(figure)
+
+
+def coverage_map(samples: pd.DataFrame, share: np.ndarray) -> bytes:
+    """Where the samples are, coloured by the share of the images they need which are there.
+
+    Args:
+        samples: [n] `longitude`, `latitude` (WGS84 degrees).
+        share: [n] between 0 and 1.
+
+    Returns:
+        A PNG.
+    """
+    order = np.argsort(-share, kind="stable")  # the poorly covered on top
+    figure = new_figure(7.0, 5.4)
+    axes: Axes = figure.subplots()
+    points = axes.scatter(
+        samples["longitude"].to_numpy()[order],
+        samples["latitude"].to_numpy()[order],
+        c=share[order],
+        s=float(np.clip(12_000 / max(len(samples), 1), 2, 16)),
+        linewidths=0,
+        cmap="RdYlGn",
+        vmin=0,
+        vmax=1,
+    )
+    figure.colorbar(points, ax=axes, label="share of the needed images present", shrink=0.85)
+    axes.set_aspect(float(1 / np.cos(np.radians(samples["latitude"].mean()))))
+    title = f"{len(samples):,} samples; {share.mean():.1%} of their images are there"
+    axes.set(xlabel="longitude, °E", ylabel="latitude, °N", title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    return to_png(figure)

@@ -1,0 +1,122 @@
+"""Findings about grids (resolution, extent, geographic coordinates) and about steps that are not there.
+
+Judged from the catalog alone.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rasterio.crs import CRS
+from rasterio.transform import Affine, array_bounds
+
+from soc_assets.ingest.check import Finding, Severity, about, step_of_row
+from soc_assets.ingest.grid import Grid
+from soc_assets.settings import SEASONS, Study
+
+_DEGREE = 111_320.0  # metres along a meridian
+_Row = Mapping[Any, Any]
+
+
+def grid_of(row: _Row) -> Grid:
+    """The grid of a catalog row."""
+    return Grid(CRS.from_user_input(row["crs"]), Affine(*row["transform"]), int(row["width"]), int(row["height"]))
+
+
+def ground_size(grid: Grid) -> tuple[float, float]:
+    """Width and height of a pixel in metres, at the middle of the grid."""
+    step = grid.transform
+    across, down = math.hypot(step.a, step.d), math.hypot(step.b, step.e)
+    if not grid.crs.is_geographic:
+        metres = grid.crs.linear_units_factor[1]
+        return across * metres, down * metres
+    _, south, _, north = array_bounds(grid.height, grid.width, step)
+    return across * _DEGREE * math.cos(math.radians((south + north) / 2)), down * _DEGREE
+
+
+def orientation_of(grid: Grid) -> str:
+    """`north-up`, `south-up` or `rotated`, by the transform."""
+    if grid.transform.b or grid.transform.d:
+        return "rotated"
+    return "north-up" if grid.transform.e < 0 else "south-up"
+
+
+def grids(rows: Sequence[_Row], reference: str) -> list[Finding]:
+    """What is worth knowing of the grids: a coarse or geographic reference, steps and bands that lie elsewhere."""
+    base = next(row for row in rows if row["band"] == reference)
+    grid = grid_of(base)
+    width, height = ground_size(grid)
+    findings = []
+    finest_row = min(rows, key=lambda row: max(ground_size(grid_of(row))))
+    finest = max(ground_size(grid_of(finest_row)))
+    if max(width, height) > 2 * finest:
+        found = (
+            f"its pixels are {max(width, height):.0f} m, those of {finest_row['band']} {finest:.0f} m: detail is lost"
+        )
+        cure = "Make a finer band the [rasters] reference (a static one), or resample the reference raster."
+        findings.append(about(base, "grid", "warning", found, cure))
+    if grid.crs.is_geographic:
+        found = f"the reference grid is in degrees: a pixel is {width:.0f} m wide and {height:.0f} m high on the ground"
+        cure = "Windows are not square on the ground; a projected reference raster makes them so."
+        findings.append(about(base, "grid", "note", found, cure))
+    return [*findings, *_elsewhere(rows, grid), *_other_grids(rows)]
+
+
+def gaps(rows: Sequence[_Row], study: Study) -> list[Finding]:
+    """Steps of the study's range without a raster: a warning inside a band's own range, a note before and after it."""
+    wanted = range(
+        study.year_from - study.first_lag - max(study.time_before, 1) + 1, study.year_to - study.first_lag + 1
+    )
+    findings = []
+    for band in dict.fromkeys(row["band"] for row in rows if row["kind"] != "static"):
+        members = [row for row in rows if row["band"] == band]
+        seasonal = members[0]["kind"] == "seasonal"
+        steps = [f"{year}_{season}" for year in wanted for season in SEASONS] if seasonal else [str(y) for y in wanted]
+        have = {step_of_row(row) for row in members}
+        inside = [step for step in steps if step in have]
+        missing = [step for step in steps if step not in have]
+        between = [s for s in missing if inside and steps.index(inside[0]) < steps.index(s) < steps.index(inside[-1])]
+        outer = [step for step in missing if step not in between]
+        parts: list[tuple[list[str], Severity, str]] = [
+            (between, "warning", "between others"),
+            (outer, "note", "before or after all"),
+        ]
+        for group, severity, place in parts:
+            if group:
+                found = f"{len(group)} of {len(steps)} steps of the study are missing, {place}: {_listed(group)}"
+                cure = (
+                    "Add the rasters, or narrow [study] year_from, year_to or time_before; their images will be null."
+                )
+                findings.append(Finding("gaps", severity, band, "", "", found, cure))
+    return findings
+
+
+def _elsewhere(rows: Sequence[_Row], grid: Grid) -> list[Finding]:
+    """Rasters that do not touch the reference raster."""
+    findings = []
+    for row in rows:
+        own = grid_of(row)
+        top, left, bottom, right = grid.box_of(own.crs, own.transform, own.height, own.width)
+        if bottom <= 0 or right <= 0 or top >= grid.height or left >= grid.width:
+            cure = "Its images will be null: check the CRS and extent of the file, or take it out of the folder."
+            findings.append(about(row, "grid", "warning", "it lies wholly outside the reference raster", cure))
+    return findings
+
+
+def _other_grids(rows: Sequence[_Row]) -> list[Finding]:
+    """Steps whose pixels differ in size from those of most steps of the band."""
+    findings = []
+    for band in dict.fromkeys(row["band"] for row in rows):
+        members = [row for row in rows if row["band"] == band]
+        sizes = [max(ground_size(grid_of(row))) for row in members]
+        usual = sorted(sizes)[len(sizes) // 2]
+        for row, size in zip(members, sizes, strict=True):
+            if not 0.9 < size / usual < 1.1:
+                found = f"its pixels are {size:.0f} m, those of most steps {usual:.0f} m"
+                cure = "It is resampled like the others; make sure that it is the right product."
+                findings.append(about(row, "grid", "note", found, cure))
+    return findings
+
+
+def _listed(steps: Sequence[str]) -> str:
+    return ", ".join(steps[:8]) + (f" and {len(steps) - 8} more" if len(steps) > 8 else "")
