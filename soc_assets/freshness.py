@@ -15,13 +15,13 @@ from soc_assets.errors import CheckpointError, EmbeddingError, SocError
 from soc_assets.features.database import read_info
 from soc_assets.ingest.catalog import stamp
 from soc_assets.ingest.raster_files import find_rasters
-from soc_assets.ingest.soil_tables import find_tables
+from soc_assets.ingest.soil_files import find_inputs
 from soc_assets.project import Project
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
     "raster_catalog": "1",
-    "soil_samples": "1",
+    "soil_samples": "2",
     "balanced_samples": "1",
     "embeddings": str(spec.VERSION),
     "features": "1",
@@ -56,7 +56,7 @@ def catalog_inputs(project: Project) -> str:
 def soil_inputs(project: Project) -> str:
     """Digest of the soil files' bytes, of how they are read, and of the reference grid."""
     settings = project.settings
-    contents = [(path.name, digest.of_file(path)) for path in find_tables(project.soil)]
+    contents = [(path.name, digest.of_file(path)) for path in find_inputs(project.soil)]
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest(
         "soil_samples",

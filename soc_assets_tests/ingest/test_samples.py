@@ -83,7 +83,7 @@ def test_every_row_is_a_sample_or_rejected_with_one_reason(tmp_path, build):
         "k,11.5,48.5,10,2012-05-01,30-60",
         "",
         "l,11.500001,48.5,10.0,01.05.2012,",
-        "m,11.5,48.5,11,2012-05-01,0-30",
+        "m,11.5,48.5,11,2012-05-01,0 - 20",
         "n,11.5,48.5,10,2012-05-01,,surplus",
         "o,88.888888,88.888888,10,2012-05-01,",
         "p,11.5,48.5,inf,2012-05-01,",
@@ -217,6 +217,7 @@ def test_only_unusable_files_are_an_error_that_names_each(tmp_path, build):
     (tmp_path / "soil/c.parquet").write_bytes(b"PAR1 no more")
     (tmp_path / "soil/d.csv").write_bytes(b"")
     (tmp_path / "soil/e.gpkg").write_bytes(b"")
+    (tmp_path / "soil/f.ods").write_bytes(b"")
     with pytest.raises(SoilError) as error:
         build()
     for part in (
@@ -227,7 +228,8 @@ def test_only_unusable_files_are_an_error_that_names_each(tmp_path, build):
         "d.csv: it is empty",
     ):
         assert part in str(error.value)
-    assert "e.gpkg: .gpkg files are not read" in str(error.value)
+    assert "e.gpkg: it cannot be read as gpkg" in str(error.value)
+    assert "f.ods: .ods files are not read" in str(error.value)
 
 
 def test_mapped_columns_are_used_and_other_files_keep_their_usual_names(tmp_path, build):
