@@ -121,11 +121,11 @@ class Project:
 
     @property
     def region(self) -> Path | None:
-        """The region polygon, or None."""
+        """The file of the region, with `|layer=name` where the settings name a layer, or None."""
         return self.path(self.settings.study.region) if self.settings.study.region else None
 
     def samples(self, name: str) -> Path:
-        """A table of the samples folder: samples, rejected, balanced, excluded, folds or batches."""
+        """A table of the samples folder: samples, rejected, tables, balanced, excluded, folds or batches."""
         return self.data / "samples" / f"{name}.parquet"
 
     @property

@@ -43,8 +43,8 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
 def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Usable soil samples, organic carbon in g/kg (`data/samples/samples.parquet`).
 
-    Rows that are unusable in themselves are kept with their reason in `rejected.parquet`; the study's own filters come
-    later, in `balanced_samples`.
+    Rows that are unusable in themselves are kept with their reason in `rejected.parquet`, and how each table was read
+    in `tables.parquet`; the study's own filters come later, in `balanced_samples`.
     """
     loaded = project.load()
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
@@ -59,11 +59,18 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
         )
         content = digest.of_frame(built.samples)
         files.write_table(loaded.samples("rejected"), built.rejected)
+        files.write_table(loaded.samples("tables"), built.tables)
         files.write_table(path, built.samples, {freshness.INPUTS: inputs, freshness.CONTENT: content})
     samples, rejected = pd.read_parquet(path), pd.read_parquet(loaded.samples("rejected"))
     for name in rasters_without_samples(catalog, samples):
         context.log.warning(f"No sample lies in the raster {name}: is it of another region?")
-    metadata = {**_samples_report(samples, rejected), "cached": cached, "file": dg.MetadataValue.path(str(path))}
+    tables = report.table(pd.read_parquet(loaded.samples("tables")))
+    metadata = {
+        **_samples_report(samples, rejected),
+        "tables": tables,
+        "cached": cached,
+        "file": dg.MetadataValue.path(str(path)),
+    }
     version = dg.DataVersion(files.read_metadata(path)[freshness.CONTENT])
     progress.emit("soil_samples", 1, 1, f"{len(samples)} samples, {len(rejected)} rows rejected")
     return dg.MaterializeResult(metadata=metadata, data_version=version)

@@ -25,6 +25,7 @@ REJECTED_COLUMNS = ("file", "row", "source", "reason", "detail")
 
 _CARBON_DIGITS = 6  # decimal places of g/kg to which duplicates agree: 1.72 % and 17.2 g/kg are the same
 _NEAR = 0.001  # degrees: a row of another format of the same table may be written this coarsely
+_LOOKED_AT = 200  # rows of a file from which its CRS is guessed
 
 _Fault = tuple[str, pd.Series, pd.Series]  # reason, rows that have it, the offending values
 
@@ -33,9 +34,10 @@ def clean_samples(rows: pd.DataFrame, *, timed: bool, seasonal: bool, grid: Grid
     """Part rows [n] into samples and rejected rows; every row is in exactly one of the two.
 
     Duplicates are told in two ways. A table in several formats (files of one name, or a table and the layer that it has
-    its coordinates from): of rows with the same id, year and place (to 0.001 degrees) that in the format that stands
-    first in `soil_files.READ` is judged, usable or not, and the others are duplicates of it. Everything else: of usable
-    rows with the same coordinates, date and organic carbon the first by source, own id and place is kept.
+    its coordinates from): of rows with the same id, year (where both have one) and place (to 0.001 degrees) that in the
+    format that stands first in `soil_files.READ` is judged, usable or not, and the others are duplicates of it.
+    Everything else: of usable rows with the same coordinates, date and organic carbon the first by source, own id and
+    place is kept.
 
     Args:
         rows: `soil_rows.rows_of` all tables.
@@ -93,16 +95,19 @@ def _units(degrees: pd.Series) -> pd.Series:
 
 def _in_another_format(rows: pd.DataFrame) -> _Fault:
     """Rows that another file of the same table has in a format that goes before; the detail names that row."""
-    index = rows.index.to_series()
-    known = rows["id"] != ""
     several = rows.groupby("group")["rank"].transform("nunique") > 1
-    chosen = rows.loc[known & several].sort_values("rank", kind="stable")
-    groups = chosen.groupby(["group", "id", "year"], dropna=False, sort=False)
-    first = index.loc[chosen.index].groupby([chosen[name] for name in ("group", "id", "year")], dropna=False)
-    first = first.transform("first").reindex(index).fillna(index).astype("int64")
-    lower = groups["rank"].transform("min").reindex(index).fillna(rows["rank"]) < rows["rank"]
+    chosen = rows.loc[(rows["id"] != "") & several].sort_values("rank", kind="stable")
+    same_year, any_year = _first_of(chosen, ["group", "id", "year"]), _first_of(chosen, ["group", "id"])
+    index = rows.index.to_series()
+    first = same_year.where(chosen["year"].notna(), any_year).reindex(index).fillna(index).astype("int64")
+    lower = rows["rank"].loc[first].to_numpy() < rows["rank"]
     apart = [(rows[axis] - rows[axis].loc[first].to_numpy()).abs() > _NEAR for axis in ("longitude", "latitude")]
     return "duplicate", lower & ~apart[0] & ~apart[1], "the same as " + first.map(_names(rows))
+
+
+def _first_of(rows: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """Index of the first row that agrees with each row [n] in `keys`."""
+    return rows.index.to_series().groupby([rows[name] for name in keys], dropna=False).transform("first")
 
 
 def _faults_of_place(rows: pd.DataFrame, grid: Grid) -> list[_Fault]:
@@ -112,7 +117,10 @@ def _faults_of_place(rows: pd.DataFrame, grid: Grid) -> list[_Fault]:
     placed = ~(absent | beyond)
     off_grid = pd.Series(False, rows.index)
     off_grid[placed] = ~grid.contains(*grid.pixels(longitude[placed], latitude[placed]))
-    advice = {name: suggest_crs(part["x"], part["y"], grid) for name, part in rows[beyond].groupby("file")}
+    advice = {
+        name: suggest_crs(part["x"].head(_LOOKED_AT), part["y"].head(_LOOKED_AT), grid)
+        for name, part in rows[beyond].groupby("file")
+    }
     cured = rows["place_text"] + ": " + rows["file"].map(advice).astype("str")
     return [
         ("no coordinates", absent, rows["place_text"]),

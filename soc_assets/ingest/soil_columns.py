@@ -25,6 +25,8 @@ USUAL_NAMES = {
 }
 """What each column is called, most specific first, in lower case with _ for everything but letters and digits."""
 
+_DBF_WIDTH = 10  # characters that a shapefile keeps of a name: SURVEY_DAT
+
 NEEDED = ("longitude", "latitude", "organic_carbon")
 """Without these columns a table is of no use; points of a layer stand for longitude and latitude."""
 
@@ -93,7 +95,8 @@ def _accepted(field: str, own: str | None) -> list[str]:
 
 def _position(header: Sequence[str], names: Iterable[str]) -> int | None:
     plain = [_plain(name) for name in header]
-    return next((plain.index(_plain(name)) for name in names if _plain(name) in plain), None)
+    wanted = [form for name in names for form in (_plain(name), _plain(name[:_DBF_WIDTH]))]
+    return next((plain.index(form) for form in wanted if form in plain), None)
 
 
 def _plain(name: str) -> str:

@@ -8,13 +8,13 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.errors import SoilError
+from soc_assets.ingest.soil_workbooks import read_cells
 from soc_assets.settings import SoilTable
 
 
@@ -98,16 +98,7 @@ def _decoded(content: bytes, how: SoilTable) -> str:
 
 
 def _read_workbook(path: Path) -> list[Sheet]:
-    from xlrd.biffh import XLRDError
-
-    with path.open("rb") as file:
-        engine = "openpyxl" if file.read(2) == b"PK" or path.suffix.lower() == ".xlsx" else "xlrd"
-    try:
-        sheets = pd.read_excel(path, sheet_name=None, header=None, dtype="object", na_filter=False, engine=engine)
-    except (BadZipFile, XLRDError, AssertionError, KeyError, ValueError, OSError) as error:
-        kind = path.suffix[1:].upper()
-        raise SoilError(f"it is no readable {kind} workbook ({error}). Save it again as XLSX or CSV.") from error
-    filled = {str(name): cells.set_axis(cells.index + 1) for name, cells in sheets.items() if not cells.empty}
+    filled = {str(name): cells.set_axis(cells.index + 1) for name, cells in read_cells(path).items() if not cells.empty}
     if not filled:
         raise SoilError("every sheet is empty. Put a table into the file, or take it out of the folder.")
     return [_with_header(name, cells, decimal_comma=True) for name, cells in filled.items()]

@@ -1,46 +1,12 @@
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.coverage import rasters_without_samples
-from soc_assets.ingest.samples import SoilSamples, build_samples
 from soc_assets.ingest.soil_clean import REJECTED_COLUMNS, SAMPLE_COLUMNS
-from soc_assets.settings import Soil, SoilColumns
-
-LUCAS_HEADER = (
-    "Depth,POINTID,pH_CaCl2,pH_H2O,EC,OC,CaCO3,P,N,K,OC (20-30 cm),CaCO3 (20-30 cm),Ox_Al,Ox_Fe,NUTS_0,NUTS_1,NUTS_2,"
-    "NUTS_3,TH_LAT,TH_LONG,SURVEY_DATE,Elev,LC,LU,LC0_Desc,LC1_Desc,LU1_Desc"
-)
-
-
-def lucas_row(point: int, oc: str, latitude="48.5", longitude="11.5", date="06-07-18", depth="0-20 cm") -> str:
-    return (
-        f"{depth},{point},4.1,4.8,8.7,{oc},3,< LOD,1.1,101.9,,,,,DE,DE2,DE21,DE21A,{latitude},{longitude},{date},"
-        f'512,C23,U120,Woodland,"Grünland, mäßig",Forestry'
-    )
-
-
-def write(path: Path, *lines: str, encoding: str = "utf-8") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes("\n".join([*lines, ""]).encode(encoding))
-    return path
-
-
-@pytest.fixture
-def build(tmp_path, grid):
-    """`build_samples` of the folder tmp_path/soil; yearly bands unless told otherwise."""
-
-    def run(*, timed: bool = True, seasonal: bool = False, **soil) -> SoilSamples:
-        return build_samples(tmp_path / "soil", Soil(**soil), timed=timed, seasonal=seasonal, grid=grid)
-
-    return run
-
-
-def reasons(result: SoilSamples) -> dict[int, str]:
-    return dict(zip(result.rejected["row"], result.rejected["reason"], strict=True))
+from soc_assets.settings import SoilColumns
+from soc_assets_tests.ingest.soil_world import LUCAS_HEADER, lucas_row, reasons, write
 
 
 def test_lucas_file_in_latin_1_keeps_rows_and_rejects_lod_by_row(tmp_path, build):
