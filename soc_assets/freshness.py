@@ -15,13 +15,14 @@ from soc_assets.errors import CheckpointError, EmbeddingError, SocError
 from soc_assets.features.database import read_info
 from soc_assets.ingest.catalog import stamp
 from soc_assets.ingest.raster_files import find_rasters
-from soc_assets.ingest.soil_tables import find_tables
+from soc_assets.ingest.soil_files import find_inputs
 from soc_assets.project import Project
+from soc_assets.sampling.region import region_files
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
     "raster_catalog": "1",
-    "soil_samples": "1",
+    "soil_samples": "2",
     "balanced_samples": "1",
     "embeddings": str(spec.VERSION),
     "features": "1",
@@ -56,7 +57,7 @@ def catalog_inputs(project: Project) -> str:
 def soil_inputs(project: Project) -> str:
     """Digest of the soil files' bytes, of how they are read, and of the reference grid."""
     settings = project.settings
-    contents = [(path.name, digest.of_file(path)) for path in find_tables(project.soil)]
+    contents = [(path.name, digest.of_file(path)) for path in find_inputs(project.soil)]
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest(
         "soil_samples",
@@ -72,7 +73,7 @@ def sampling_inputs(project: Project) -> str:
     """Digest of the samples and of what the study asks of them."""
     study, sampling = project.settings.study, project.settings.sampling
     chosen = study.model_dump(include={"year_from", "year_to", "max_oc", "region", "location"})
-    region = digest.of_file(project.region) if project.region and project.region.is_file() else None
+    region = [digest.of_file(path) for path in region_files(project.region)] if project.region else None
     samples = files.read_metadata(project.samples("samples")).get(CONTENT)
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest("balanced_samples", chosen, sampling.model_dump(), region, samples, grid)
@@ -102,7 +103,7 @@ def is_fresh(path: Path, inputs: str) -> bool:
 def complete(project: Project, asset: str) -> bool:
     """Whether every table that an asset writes is there."""
     tables = {
-        "soil_samples": ("samples", "rejected"),
+        "soil_samples": ("samples", "rejected", "tables"),
         "balanced_samples": ("balanced", "excluded", "folds", "batches", "splits"),
     }
     return all(project.samples(name).is_file() for name in tables.get(asset, ()))

@@ -24,7 +24,19 @@ from pydantic_settings import (
 )
 
 from soc_assets.errors import SettingsError
-from soc_assets.settings import Embedding, Features, Paths, Rasters, Sampling, Soil, Study, Tracking, Training
+from soc_assets.settings import (
+    Band,
+    Embedding,
+    Features,
+    Paths,
+    Rasters,
+    Sampling,
+    Soil,
+    SoilTable,
+    Study,
+    Tracking,
+    Training,
+)
 
 CONFIG_VARIABLE = "SOC_CONFIG"
 
@@ -109,11 +121,11 @@ class Project:
 
     @property
     def region(self) -> Path | None:
-        """The region polygon, or None."""
+        """The file of the region, with `|layer=name` where the settings name a layer, or None."""
         return self.path(self.settings.study.region) if self.settings.study.region else None
 
     def samples(self, name: str) -> Path:
-        """A table of the samples folder: samples, rejected, balanced, excluded, folds or batches."""
+        """A table of the samples folder: samples, rejected, tables, balanced, excluded, folds or batches."""
         return self.data / "samples" / f"{name}.parquet"
 
     @property
@@ -200,7 +212,7 @@ def _explain(error: ValidationError, path: Path | None) -> str:
         if item["type"] == "extra_forbidden":
             parent, _, leaf = key.rpartition(".")
             siblings = [
-                k.rpartition(".")[2] for k in [*_known_keys(Settings), *_band_keys()] if _parent(k) == _parent(key)
+                k.rpartition(".")[2] for k in [*_known_keys(Settings), *_keys_of_lists()] if _parent(k) == _parent(key)
             ]
             elsewhere = [k for k in _known_keys(Settings) if k.endswith("." + leaf)]
             hint = f"; it belongs in [{_parent(elsewhere[0])}]" if elsewhere else _nearest(leaf, siblings)
@@ -216,7 +228,6 @@ def _parent(key: str) -> str:
     return ".".join(part for part in key.split(".")[:-1] if not part.isdigit())
 
 
-def _band_keys() -> list[str]:
-    from soc_assets.settings import Band
-
-    return [f"rasters.bands.{name}" for name in Band.model_fields]
+def _keys_of_lists() -> list[str]:
+    """Keys of the tables that stand in lists."""
+    return [*_known_keys(Band, "rasters.bands."), *_known_keys(SoilTable, "soil.tables.")]

@@ -1,12 +1,17 @@
 """Settings: soc.toml, overridden by SOC_* environment variables, validated once and frozen.
 
 Every field says what it means and in which unit. Loading (where the file is, the environment, messages for people) is
-in `soc_assets.project`; nothing here reads a file.
+in `soc_assets.project`; nothing here reads a file. How soil tables are read is in `settings_soil`.
 """
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
+
+from soc_assets.settings_section import Section as Section
+from soc_assets.settings_soil import Soil as Soil
+from soc_assets.settings_soil import SoilColumns as SoilColumns
+from soc_assets.settings_soil import SoilTable as SoilTable
 
 SEASONS = ("winter", "spring", "summer", "autumn")
 RASTER_CHECKS = ("fill_values", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
@@ -18,12 +23,6 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Section(BaseModel):
-    """A table of soc.toml: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
 class Paths(Section):
     """Folders. Relative paths start at the folder of soc.toml."""
 
@@ -32,7 +31,7 @@ class Paths(Section):
     rasters: str = "data/rasters"
     """The rasters, laid out as the patterns in [rasters] say."""
     soil: str = "data/soil"
-    """The soil tables: every *.csv, *.xlsx and *.parquet in it."""
+    """The soil tables: every CSV, workbook, Parquet file and point layer in it."""
     mlruns: str = "mlruns"
     """MLflow's database and artifacts."""
 
@@ -51,7 +50,8 @@ class Study(Section):
     max_oc: float = Field(default=150.0, gt=0)
     """Largest organic carbon kept, g/kg."""
     region: str | None = None
-    """A GeoJSON file (WGS84); samples outside its polygons are excluded. None keeps all."""
+    """A file of polygons in any CRS (GeoJSON, `file.gpkg` or `file.gpkg|layer=name`); samples outside them are
+    excluded, those on the border are not. None keeps all."""
     location: Literal["coordinates", "pixel"] = "coordinates"
     """What makes samples one location: coordinates equal to 1e-5 degrees, or the same pixel of the reference grid."""
 
@@ -140,32 +140,6 @@ class Rasters(Section):
     def timed(self) -> bool:
         """Whether any band has time, so that samples need a date."""
         return any(band.kind != "static" for band in self.bands)
-
-
-class SoilColumns(Section):
-    """Names of the columns in the soil tables; None looks for the usual names."""
-
-    id: str | None = None
-    """Identifier of the profile or point."""
-    longitude: str | None = None
-    """Longitude, WGS84 degrees."""
-    latitude: str | None = None
-    """Latitude, WGS84 degrees."""
-    organic_carbon: str | None = None
-    """Organic carbon, g/kg."""
-    survey_date: str | None = None
-    """Date of sampling."""
-    source: str | None = None
-    """Where the row comes from; without such a column the file's name is the source."""
-
-
-class Soil(Section):
-    """How soil tables are read."""
-
-    columns: SoilColumns = SoilColumns()
-    """Column names where they differ from LUCAS and from the combined file."""
-    below_detection: Literal["reject", "half_limit"] = "reject"
-    """`< LOD` and the like: reject the row, or, where a limit is given (`< 2.0`), take half of it."""
 
 
 class Sampling(Section):

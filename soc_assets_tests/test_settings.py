@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from soc_assets.embedding.steps import slots
 from soc_assets.errors import SettingsError
 from soc_assets.project import Project, Settings, load_project
-from soc_assets.settings import SEASONS, Band, Embedding, Rasters, Sampling, Soil, Study, Training
+from soc_assets.settings import SEASONS, Band, Embedding, Rasters, Sampling, Soil, SoilTable, Study, Training
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -35,6 +35,8 @@ def refusal(folder: Path, text: str) -> str:
         ("[soil.columns]\nlongitud = 'x'", "[soil.columns] has no key 'longitud'"),
         ('[rasters]\nbands = [{ name = "Elevation", kind = "static", patern = "x" }]', "the nearest is pattern"),
         ("image_size = 96", "it belongs in [embedding]"),
+        ('[[soil.tables]]\nfile = "a.csv"\nunits = "%"', "has no key 'units'; the nearest is unit"),
+        ('[[soil.tables]]\nfile = "a.csv"\ncolumns = { longitud = "x" }', "the nearest is longitude"),
     ],
 )
 def test_unknown_key_is_refused_with_the_file_and_the_nearest_or_its_table(tmp_path, text, expected):
@@ -59,6 +61,9 @@ def test_unknown_key_is_refused_with_the_file_and_the_nearest_or_its_table(tmp_p
         ('[rasters]\nyearly_pattern = "{band}.tif"', ("rasters", "the yearly band LAI lacks {year}")),
         ('[rasters]\nbands = [{ name = "E", kind = "weekly" }]', ("rasters.bands.0.kind", "'weekly'")),
         ("study = 3", ("study", "found 3")),
+        ('[soil]\ndepth = "deep"', ("soil.depth", "topsoil", "'deep'")),
+        ('[[soil.tables]]\nfile = "a.csv"\nunit = "g"', ("soil.tables.0.unit", "'organic_matter_%'", "'g'")),
+        ('[[soil.tables]]\nfile = "a"\ndecimal = ","\nseparator = ","', ("soil.tables.0", "are both ','")),
     ],
 )
 def test_wrong_value_is_refused_with_key_and_what_was_found(tmp_path, text, expected):
@@ -196,7 +201,7 @@ def sections(model: type[BaseModel]) -> list[type[BaseModel]]:
 def test_every_field_says_what_it_means():
     fields = {
         f"{section.__name__}.{name}": field.description
-        for section in [*sections(Settings)[1:], Band]
+        for section in [*sections(Settings)[1:], Band, SoilTable]
         for name, field in section.model_fields.items()
     }
     assert len(fields) > 50

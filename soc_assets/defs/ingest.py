@@ -60,8 +60,8 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
 def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Usable soil samples, organic carbon in g/kg (`data/samples/samples.parquet`).
 
-    Rows that are unusable in themselves are kept with their reason in `rejected.parquet`; the study's own filters come
-    later, in `balanced_samples`.
+    Rows that are unusable in themselves are kept with their reason in `rejected.parquet`, and how each table was read
+    in `tables.parquet`; the study's own filters come later, in `balanced_samples`.
     """
     loaded = project.load()
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
@@ -74,7 +74,12 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
         context.log.warning(f"No sample lies in the raster {name}: is it of another region?")
     _, findings = inspection.sample_findings(loaded, catalog, inspection.in_study_years(loaded, samples))
     failures = schema_failures(samples, timed=loaded.settings.rasters.timed)
-    metadata = {**_samples_report(samples, rejected), "cached": cached, "file": dg.MetadataValue.path(str(path))}
+    metadata = {
+        **_samples_report(samples, rejected),
+        "tables": report.table(pd.read_parquet(loaded.samples("tables"))),
+        "cached": cached,
+        "file": dg.MetadataValue.path(str(path)),
+    }
     content = files.read_metadata(path)[freshness.CONTENT]
     if errors(findings) or len(failures):
         files.write_table(path, samples, {freshness.INPUTS: f"errors in {inputs}", freshness.CONTENT: content})
@@ -100,6 +105,7 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
     former = pd.read_parquet(path, columns=["organic_carbon"]) if files.read_metadata(path) else None
     stored = {freshness.INPUTS: inputs, freshness.CONTENT: digest.of_frame(built.samples)}
     files.write_table(project.samples("rejected"), built.rejected)
+    files.write_table(project.samples("tables"), built.tables)
     files.write_table(path, built.samples, stored)
     return (
         None

@@ -1,7 +1,7 @@
 """From the folder of soil tables to the samples and the rejected rows: the whole of the asset `soil_samples`.
 
-Reading is in `soil_tables`, judging in `soil_clean`; here both are joined, and a folder
-without a usable row is explained.
+Files are read in `soil_tables`, their text in `soil_rows`, rows judged in `soil_clean`; here all are joined, and a
+folder without a usable row is explained.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,22 @@ import pandas as pd
 from soc_assets.errors import SoilError
 from soc_assets.ingest.coverage import describe_grid, describe_points
 from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.soil_borrowing import Table
 from soc_assets.ingest.soil_clean import REJECTED_COLUMNS, clean_samples
-from soc_assets.ingest.soil_tables import read_soil_tables
+from soc_assets.ingest.soil_rows import describe, rows_of
+from soc_assets.ingest.soil_tables import read_soil_tables, refusal
 from soc_assets.settings import Soil
 
 _CURES = {
     "no coordinates": "Name the columns of longitude and latitude in [soil.columns] of soc.toml if others hold them.",
-    "outside the rasters": "Coordinates must be WGS84 degrees, longitude and latitude not exchanged; "
-    "or the rasters are of another region ([paths] rasters in soc.toml).",
+    "coordinates outside the world": "Give the CRS of the file's coordinates by crs in [[soil.tables]] of soc.toml.",
+    "coordinates outside the CRS": "Correct crs in [[soil.tables]] of soc.toml.",
+    "outside the rasters": "Coordinates must be WGS84 degrees or in the crs of [[soil.tables]], longitude and latitude "
+    "not exchanged; or the rasters are of another region ([paths] rasters in soc.toml).",
     "below detection limit": 'Half of a stated limit is taken with [soil] below_detection = "half_limit" in soc.toml.',
-    "no date": "Name the date's column in [soil.columns] survey_date of soc.toml; static bands alone need none.",
+    "no date": "Name the date's column in [soil.columns] survey_date of soc.toml, or give the year of a file's samples "
+    "in [[soil.tables]] (seasonal bands need dates); static bands alone need none.",
+    "depth not topsoil": 'Another depth is kept with [soil] depth = "0-30", "topsoil" (any that begins at 0) or "any".',
 }
 
 
@@ -33,14 +39,16 @@ class SoilSamples:
     """Usable rows: columns `soil_clean.SAMPLE_COLUMNS`, by sample_id."""
     rejected: pd.DataFrame
     """The others and the files that cannot be used (row null): file, row, source, reason, detail."""
+    tables: pd.DataFrame
+    """How each table was read: the keys of `soil_rows.describe`."""
 
 
 def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid) -> SoilSamples:
     """Read and clean all soil tables of a folder.
 
     Args:
-        folder: holds *.csv, *.xlsx and *.parquet.
-        soil: column names, and what to do below the detection limit.
+        folder: holds the files; see `soil_files.READ`.
+        soil: how they are read.
         timed: whether any band has time, so that samples need a date or a year.
         seasonal: whether any band is seasonal, so that samples need a date.
         grid: the reference grid, on which samples must lie.
@@ -49,15 +57,34 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
         SoilError: the folder is missing or holds no usable table, or no row is usable; counts the reasons.
     """
     tables, refused = read_soil_tables(folder, soil)
-    rows = pd.concat([table.frame.assign(file=table.file) for table in tables], ignore_index=True)
-    if rows.empty:
+    filled = [table for table in tables if len(table.frame)]
+    if not filled:
         raise SoilError(f"The soil tables in {folder} have headers but no rows. Put rows with samples into them.")
-    samples, rejected = clean_samples(rows, soil, timed=timed, seasonal=seasonal, grid=grid)
+    rows, strange = _rows(filled)
+    refused = pd.concat([refused, strange], ignore_index=True) if len(strange) else refused
+    if rows.empty:
+        raise SoilError(f"No soil table in {folder} can be used:\n" + "\n".join(refused["detail"]))
+    samples, rejected = clean_samples(rows, timed=timed, seasonal=seasonal, grid=grid)
     if samples.empty:
         raise SoilError(_no_sample(folder, rejected, grid))
     rejected = pd.concat([rejected, refused], ignore_index=True) if len(refused) else rejected
     types = {"row": "Int64", **dict.fromkeys(("file", "source", "reason", "detail"), "str")}
-    return SoilSamples(samples, rejected.reindex(columns=list(REJECTED_COLUMNS)).astype(types))
+    rejected = rejected.reindex(columns=list(REJECTED_COLUMNS)).astype(types)
+    return SoilSamples(
+        samples, rejected, pd.DataFrame([describe(table) for table in filled if table.file in set(rows["file"])])
+    )
+
+
+def _rows(tables: list[Table]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of all tables, and the tables whose CRS or dates cannot be understood."""
+    rows, refused = [], []
+    for table in tables:
+        try:
+            rows.append(rows_of(table))
+        except SoilError as error:
+            refused.append(refusal(table.path, table.file, "values not understood", error))
+    joined = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+    return joined, pd.DataFrame(refused)
 
 
 def _no_sample(folder: Path, rejected: pd.DataFrame, grid: Grid) -> str:

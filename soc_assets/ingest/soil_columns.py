@@ -1,4 +1,4 @@
-"""Recognising the columns of a soil table: LUCAS, the combined file, obvious names, or what [soil.columns] says.
+"""Recognising the columns of a soil table: LUCAS, the combined file, obvious names, or what soc.toml says.
 
 Only headers are looked at here; values are read in `soil_tables` and judged in `soil_clean`.
 """
@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from soc_assets.errors import SoilError
+from soc_assets.ingest.soil_files import Reading
 from soc_assets.settings import SoilColumns
 
 USUAL_NAMES = {
@@ -15,15 +16,19 @@ USUAL_NAMES = {
     "longitude": ("th_long", "gps_long", "longitude", "long", "lon", "lng"),
     "latitude": ("th_lat", "gps_lat", "latitude", "lat"),
     "organic_carbon": ("oc", "organic_carbon", "oc_g_kg", "organic_carbon_g_kg", "soc_g_kg"),
-    "survey_date": ("survey_date", "surveydate", "date", "sampling_date", "sample_date"),
+    "survey_date": ("survey_date", "surveydate", "surv_date", "date", "sampling_date", "sample_date"),
     "year": ("year", "survey_year", "sampling_year"),
     "source": ("source",),
-    "depth": ("depth",),
+    "depth": ("depth", "depth_cm"),
+    "depth_upper": ("depth_upper", "upper_depth", "depth_from", "depth_top", "tiefe_von"),
+    "depth_lower": ("depth_lower", "lower_depth", "depth_to", "depth_bottom", "tiefe_bis"),
 }
 """What each column is called, most specific first, in lower case with _ for everything but letters and digits."""
 
+_DBF_WIDTH = 10  # characters that a shapefile keeps of a name: SURVEY_DAT
+
 NEEDED = ("longitude", "latitude", "organic_carbon")
-"""Without these columns a table is of no use."""
+"""Without these columns a table is of no use; points of a layer stand for longitude and latitude."""
 
 
 def find_columns(header: Sequence[str], columns: SoilColumns) -> dict[str, int]:
@@ -32,9 +37,6 @@ def find_columns(header: Sequence[str], columns: SoilColumns) -> dict[str, int]:
     Args:
         header: column names as the file has them.
         columns: names mapped in soc.toml.
-
-    Raises:
-        SoilError: a needed column is not recognised; tells the columns found, those expected, and the cure.
     """
     mapped = columns.model_dump()
     found = {}
@@ -44,17 +46,33 @@ def find_columns(header: Sequence[str], columns: SoilColumns) -> dict[str, int]:
         place = _position(header, usual) if place is None else place
         if place is not None:
             found[field] = place
-    if missing := [field for field in NEEDED if field not in found]:
-        expected = "; ".join(f"{field} as {', '.join(_accepted(field, mapped.get(field)))}" for field in missing)
-        raise SoilError(
-            f"no column for {', '.join(missing)}. Found: {', '.join(name for name in header if name) or 'none'}. "
-            f"Expected (in any case): {expected}. Name the file's own columns in [soil.columns] of soc.toml."
-        )
     return found
 
 
-def require_mapped_names(headers: Iterable[Sequence[str]], columns: SoilColumns) -> None:
-    """Check that each name in [soil.columns] stands in at least one file, so that no typing error goes unnoticed.
+def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Reading) -> SoilError:
+    """The error for needed columns that are not there: tells the columns found, those expected, and the cure."""
+    mapped, missing = reading.how.columns.model_dump(), list(missing)
+    expected = "; ".join(f"{field} as {', '.join(_accepted(field, mapped.get(field)))}" for field in missing)
+    beside = (
+        " Or put the layer or table with the coordinates of its points beside it: under the same name (a .shp), or "
+        "named by coordinates_from in [[soil.tables]]."
+        if "longitude" in missing and "organic_carbon" not in missing
+        else ""
+    )
+    where = reading.section if reading.own else "[soil.columns] or in an entry of [[soil.tables]]"
+    return SoilError(
+        f"no column for {', '.join(missing)}. Found: {', '.join(name for name in header if name) or 'none'}. "
+        f"Expected (in any case): {expected}. Name the file's own columns in {where} of soc.toml.{beside}"
+    )
+
+
+def require_mapped_names(headers: Iterable[Sequence[str]], columns: SoilColumns, section: str) -> None:
+    """Check that each mapped name stands in at least one file, so that no typing error goes unnoticed.
+
+    Args:
+        headers: of every file for which `columns` holds.
+        columns: names mapped in soc.toml.
+        section: the table of soc.toml in which they are.
 
     Raises:
         SoilError: a mapped name is in no file; gives the nearest names.
@@ -65,7 +83,7 @@ def require_mapped_names(headers: Iterable[Sequence[str]], columns: SoilColumns)
         if own and all(_position(header, (own,)) is None for header in headers):
             near = difflib.get_close_matches(own, names, n=3, cutoff=0.4) or names
             raise SoilError(
-                f"[soil.columns] {field} = {own!r} in soc.toml: no soil table has such a column. "
+                f"{section} {field} = {own!r} in soc.toml: no soil table has such a column. "
                 f"Nearest: {', '.join(near)}. Correct the name, or take it out to use the usual names "
                 f"({', '.join(USUAL_NAMES[field])})."
             )
@@ -77,7 +95,8 @@ def _accepted(field: str, own: str | None) -> list[str]:
 
 def _position(header: Sequence[str], names: Iterable[str]) -> int | None:
     plain = [_plain(name) for name in header]
-    return next((plain.index(_plain(name)) for name in names if _plain(name) in plain), None)
+    wanted = [form for name in names for form in (_plain(name), _plain(name[:_DBF_WIDTH]))]
+    return next((plain.index(form) for form in wanted if form in plain), None)
 
 
 def _plain(name: str) -> str:

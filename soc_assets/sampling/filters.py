@@ -4,16 +4,12 @@ Rows that are unusable in themselves are rejected by the ingest stage; here stan
 sampling years, the largest organic carbon and the region. Each excluded sample is named with the first filter it fails.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import shapely
-import shapely.geometry
-from shapely.errors import ShapelyError
 
-from soc_assets.errors import SamplingError
+from soc_assets.sampling.region import read_region
 from soc_assets.settings import Study
 
 TIME_RANGE = "time range"
@@ -27,7 +23,7 @@ def apply_filters(samples: pd.DataFrame, study: Study, region: Path | None) -> t
     Args:
         samples: [n] rows with sample_id, longitude, latitude (degrees), organic_carbon (g/kg), year (may be null).
         study: the settings; a row without a year passes the time range.
-        region: a GeoJSON file with polygons in WGS84, or None for no such filter.
+        region: a file of polygons (see `region.read_region`), or None for no such filter.
 
     Returns:
         A mask [n] of the samples kept, and one row (sample_id, filter, detail) for each of the others.
@@ -50,44 +46,6 @@ def apply_filters(samples: pd.DataFrame, study: Study, region: Path | None) -> t
     return kept, table.sort_values("sample_id").reset_index(drop=True)
 
 
-def read_region(path: Path) -> shapely.Geometry:
-    """The union of the polygons in a GeoJSON file (a feature collection, a feature or a bare geometry).
-
-    Raises:
-        SamplingError: no such file, no GeoJSON, no polygon, or coordinates that are no WGS84 degrees.
-    """
-    try:
-        found = _polygons(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise SamplingError(f"The region {path} does not exist; correct study.region or remove it.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, ShapelyError) as error:
-        raise SamplingError(
-            f"The region {path} cannot be read as GeoJSON: {type(error).__name__}: {error}. "
-            "Expected a file with polygons in WGS84 degrees (study.region)."
-        ) from error
-    if not found:
-        raise SamplingError(f"The region {path} holds no polygon; study.region needs a Polygon or MultiPolygon.")
-    region = shapely.union_all([shapely.make_valid(polygon) for polygon in found])
-    west, south, east, north = region.bounds
-    if west < -180 or east > 180 or south < -90 or north > 90:
-        raise SamplingError(
-            f"The region {path} reaches from {west:g}, {south:g} to {east:g}, {north:g}: these are no WGS84 degrees. "
-            "Convert it, for example with `ogr2ogr -t_srs EPSG:4326`."
-        )
-    return region
-
-
-def _polygons(member: dict) -> list[shapely.Geometry]:
-    if member["type"] == "FeatureCollection":
-        return [polygon for feature in member["features"] for polygon in _polygons(feature)]
-    if member["type"] == "Feature":
-        return _polygons(member["geometry"]) if member["geometry"] else []
-    if member["type"] == "GeometryCollection":
-        return [polygon for geometry in member["geometries"] for polygon in _polygons(geometry)]
-    geometry = shapely.geometry.shape(member)
-    return [geometry] if member["type"] in ("Polygon", "MultiPolygon") and not geometry.is_empty else []
-
-
 def _time_range(samples: pd.DataFrame, study: Study) -> tuple[str, np.ndarray, np.ndarray]:
     year = samples["year"].astype("Int32")
     outside = ((year < study.year_from) | (year > study.year_to)).fillna(False)
@@ -103,7 +61,6 @@ def _above_max_oc(samples: pd.DataFrame, study: Study) -> tuple[str, np.ndarray,
 
 def _outside_region(samples: pd.DataFrame, path: Path) -> tuple[str, np.ndarray, np.ndarray]:
     region = read_region(path)
-    shapely.prepare(region)
-    inside = shapely.intersects_xy(region, samples["longitude"].to_numpy(float), samples["latitude"].to_numpy(float))
+    inside = region.contains(samples["longitude"].to_numpy(float), samples["latitude"].to_numpy(float))
     place = samples["longitude"].round(5).astype("string") + ", " + samples["latitude"].round(5).astype("string")
-    return OUTSIDE_REGION, ~inside, (place + f" is not inside {path.name}").to_numpy(object)
+    return OUTSIDE_REGION, ~inside, (place + f" is not inside {region.name}").to_numpy(object)

@@ -55,7 +55,7 @@ def prepare_samples(
         study: filters, and what makes a location.
         sampling: splits, balancing, folds and batches.
         grid: the reference grid.
-        region: a GeoJSON file of polygons, or None.
+        region: a file of polygons (see `region.read_region`), or None.
         ledger: the batches cut so far, or None.
         previous: the balanced table of an earlier run with the same seed, fractions and kind of location: its locations
             keep their split. None draws every location anew.

@@ -9,7 +9,8 @@ import rasterio
 from rasterio.transform import from_origin
 
 from soc_assets.ingest.grid import WGS84, Grid
-from soc_assets.settings import Band, Rasters
+from soc_assets.ingest.samples import SoilSamples, build_samples
+from soc_assets.settings import Band, Rasters, Soil
 
 WEST, NORTH, PIXEL = 11.0, 49.0, 0.01
 
@@ -57,3 +58,13 @@ def region(tmp_path: Path) -> Path:
 def grid() -> Grid:
     """100 x 100 pixels of 0.01 degree: longitude 11 to 12, latitude 48 to 49."""
     return Grid(WGS84, from_origin(WEST, NORTH, PIXEL, PIXEL), width=100, height=100)
+
+
+@pytest.fixture
+def build(tmp_path, grid):
+    """`build_samples` of the folder tmp_path/soil; yearly bands unless told otherwise."""
+
+    def run(*, timed: bool = True, seasonal: bool = False, **soil) -> SoilSamples:
+        return build_samples(tmp_path / "soil", Soil(**soil), timed=timed, seasonal=seasonal, grid=grid)
+
+    return run

@@ -1,46 +1,12 @@
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.coverage import rasters_without_samples
-from soc_assets.ingest.samples import SoilSamples, build_samples
 from soc_assets.ingest.soil_clean import REJECTED_COLUMNS, SAMPLE_COLUMNS
-from soc_assets.settings import Soil, SoilColumns
-
-LUCAS_HEADER = (
-    "Depth,POINTID,pH_CaCl2,pH_H2O,EC,OC,CaCO3,P,N,K,OC (20-30 cm),CaCO3 (20-30 cm),Ox_Al,Ox_Fe,NUTS_0,NUTS_1,NUTS_2,"
-    "NUTS_3,TH_LAT,TH_LONG,SURVEY_DATE,Elev,LC,LU,LC0_Desc,LC1_Desc,LU1_Desc"
-)
-
-
-def lucas_row(point: int, oc: str, latitude="48.5", longitude="11.5", date="06-07-18", depth="0-20 cm") -> str:
-    return (
-        f"{depth},{point},4.1,4.8,8.7,{oc},3,< LOD,1.1,101.9,,,,,DE,DE2,DE21,DE21A,{latitude},{longitude},{date},"
-        f'512,C23,U120,Woodland,"Grünland, mäßig",Forestry'
-    )
-
-
-def write(path: Path, *lines: str, encoding: str = "utf-8") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes("\n".join([*lines, ""]).encode(encoding))
-    return path
-
-
-@pytest.fixture
-def build(tmp_path, grid):
-    """`build_samples` of the folder tmp_path/soil; yearly bands unless told otherwise."""
-
-    def run(*, timed: bool = True, seasonal: bool = False, **soil) -> SoilSamples:
-        return build_samples(tmp_path / "soil", Soil(**soil), timed=timed, seasonal=seasonal, grid=grid)
-
-    return run
-
-
-def reasons(result: SoilSamples) -> dict[int, str]:
-    return dict(zip(result.rejected["row"], result.rejected["reason"], strict=True))
+from soc_assets.settings import SoilColumns
+from soc_assets_tests.ingest.soil_world import LUCAS_HEADER, lucas_row, reasons, write
 
 
 def test_lucas_file_in_latin_1_keeps_rows_and_rejects_lod_by_row(tmp_path, build):
@@ -83,7 +49,7 @@ def test_every_row_is_a_sample_or_rejected_with_one_reason(tmp_path, build):
         "k,11.5,48.5,10,2012-05-01,30-60",
         "",
         "l,11.500001,48.5,10.0,01.05.2012,",
-        "m,11.5,48.5,11,2012-05-01,0-30",
+        "m,11.5,48.5,11,2012-05-01,0 - 20",
         "n,11.5,48.5,10,2012-05-01,,surplus",
         "o,88.888888,88.888888,10,2012-05-01,",
         "p,11.5,48.5,inf,2012-05-01,",
@@ -217,6 +183,7 @@ def test_only_unusable_files_are_an_error_that_names_each(tmp_path, build):
     (tmp_path / "soil/c.parquet").write_bytes(b"PAR1 no more")
     (tmp_path / "soil/d.csv").write_bytes(b"")
     (tmp_path / "soil/e.gpkg").write_bytes(b"")
+    (tmp_path / "soil/f.ods").write_bytes(b"")
     with pytest.raises(SoilError) as error:
         build()
     for part in (
@@ -227,7 +194,8 @@ def test_only_unusable_files_are_an_error_that_names_each(tmp_path, build):
         "d.csv: it is empty",
     ):
         assert part in str(error.value)
-    assert "e.gpkg: .gpkg files are not read" in str(error.value)
+    assert "e.gpkg: it cannot be read as gpkg" in str(error.value)
+    assert "f.ods: .ods files are not read" in str(error.value)
 
 
 def test_mapped_columns_are_used_and_other_files_keep_their_usual_names(tmp_path, build):

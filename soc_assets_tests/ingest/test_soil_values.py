@@ -68,7 +68,7 @@ def test_numbers_are_exact_and_anything_else_is_nan():
 
 def test_decimal_comma_counts_only_where_the_file_uses_it():
     written = text("1,5", "1.234,5", "2.5")
-    np.testing.assert_array_equal(to_numbers(written, commas(written, True)), [1.5, np.nan, 2.5])
+    np.testing.assert_array_equal(to_numbers(written, commas(written, True)), [1.5, 1234.5, 2.5])
     np.testing.assert_array_equal(to_numbers(written, commas(written)), [np.nan, np.nan, 2.5])
 
 

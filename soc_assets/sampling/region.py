@@ -1,0 +1,131 @@
+"""The region of a study: polygons from a file in any CRS, and which points lie in them.
+
+The file is GeoJSON, a GeoPackage or any other vector file; `file.gpkg|layer=name` names one of several layers.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from soc_assets.errors import SamplingError
+
+if TYPE_CHECKING:
+    import geopandas
+    import pyproj
+
+_LAYER = "|layer="
+_BESIDE = (".shp", ".dbf", ".shx", ".prj", ".cpg")
+
+
+@dataclass(frozen=True)
+class Region:
+    """Polygons, joined, in the file's own CRS: its straight edges stay straight."""
+
+    name: str
+    geometry: shapely.Geometry
+    crs: "pyproj.CRS"
+
+    def contains(self, longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> np.ndarray:
+        """Whether WGS84 points [n] lie inside or on the border (to a millimetre)."""
+        x, y = self._coordinates(longitude, latitude)
+        finite = np.isfinite(x) & np.isfinite(y)
+        points = shapely.points(np.where(finite, x, 0.0), np.where(finite, y, 0.0))
+        shapely.prepare(self.geometry)
+        return finite & shapely.dwithin(self.geometry, points, 1e-8 if self.crs.is_geographic else 1e-3)
+
+    def _coordinates(self, longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        import pyproj
+        from pyproj.exceptions import ProjError
+
+        try:
+            change = pyproj.Transformer.from_crs("EPSG:4326", self.crs, always_xy=True, allow_ballpark=False)
+            x, y = change.transform(longitude, latitude)
+        except ProjError as error:
+            raise SamplingError(
+                f"The region {self.name} is in the CRS {self.crs.name!r}; PROJ has no transformation from WGS84 to it "
+                f"({error}). Save it in another, for example EPSG:4326."
+            ) from error
+        return np.asarray(x, float), np.asarray(y, float)
+
+
+def region_files(path: Path) -> list[Path]:
+    """The files that a region is read from, as far as they are there."""
+    file = split_layer(path)[0]
+    beside = [file.with_suffix(suffix) for suffix in _BESIDE] if file.suffix.lower() == ".shp" else []
+    return [item for item in dict.fromkeys([file, *beside]) if item.is_file()]
+
+
+def split_layer(path: Path) -> tuple[Path, str | None]:
+    """File and layer of `file.gpkg|layer=name`."""
+    file, _, layer = str(path).partition(_LAYER)
+    return Path(file), layer or None
+
+
+def read_region(path: Path) -> Region:
+    """The union of the polygons in a file; a file that states no CRS is taken to be in WGS84.
+
+    Raises:
+        SamplingError: no such file or layer, no vector file, several layers and none named, no polygon, or numbers that
+            are no degrees though the CRS has degrees.
+    """
+    file, layer = split_layer(path)
+    if not file.exists():
+        raise SamplingError(f"The region {file} does not exist; correct study.region or remove it.")
+    frame = _read(file, layer)
+    parts = shapely.get_parts(frame.geometry.dropna().to_numpy())
+    while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():  # collections of collections
+        parts = shapely.get_parts(parts)
+    polygons = parts[(shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)]
+    if not len(polygons):
+        raise SamplingError(f"The region {path} holds no polygon; study.region needs a Polygon or MultiPolygon.")
+    region = Region(file.name, shapely.union_all(shapely.make_valid(polygons)), _crs(frame))
+    west, south, east, north = shapely.bounds(region.geometry)
+    if region.crs.is_geographic and (west < -180 or east > 180 or south < -90 or north > 90):
+        raise SamplingError(
+            f"The region {path} reaches from {west:g}, {south:g} to {east:g}, {north:g}: these are no WGS84 degrees. "
+            "Give the file its CRS (QGIS: Assign Projection), and save it as GeoPackage."
+        )
+    return region
+
+
+def _read(file: Path, layer: str | None) -> "geopandas.GeoDataFrame":
+    import geopandas
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
+    from shapely.errors import ShapelyError
+
+    wrong = (
+        DataLayerError,
+        DataSourceError,
+        FeatureError,
+        FieldError,
+        GeometryError,
+        ShapelyError,
+        ValueError,
+        OSError,
+    )
+    try:
+        names = [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
+        if layer not in names and (layer or len(names) > 1):
+            asked = f"layer {layer!r} is not in it" if layer else "it has several layers"
+            raise SamplingError(
+                f"The region {file}: {asked}. Layers with geometry: {', '.join(names) or 'none'}. Name one in "
+                f"study.region: {file.name}{_LAYER}{names[0] if names else 'name'}."
+            )
+        frame = geopandas.read_file(file, layer=layer) if layer else geopandas.read_file(file)
+    except wrong as error:
+        raise SamplingError(
+            f"The region {file} cannot be read: {type(error).__name__}: {error}. "
+            "Expected GeoJSON or GeoPackage with polygons (study.region)."
+        ) from error
+    return frame if isinstance(frame, geopandas.GeoDataFrame) else geopandas.GeoDataFrame(geometry=[])
+
+
+def _crs(frame: "geopandas.GeoDataFrame") -> "pyproj.CRS":
+    import pyproj
+
+    return frame.crs or pyproj.CRS.from_epsg(4326)

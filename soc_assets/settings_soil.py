@@ -1,0 +1,95 @@
+"""Settings of soil tables: [soil], [soil.columns] and one [[soil.tables]] for each kind of file that needs telling.
+
+What the values mean in a file is decided in `soc_assets.ingest`; nothing here reads one.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from soc_assets.settings_section import Section
+
+Depth = Annotated[str, StringConstraints(pattern=r"^(topsoil|any|\d+(\.\d+)?-\d+(\.\d+)?)$")]
+"""`0-20` (cm), `topsoil` (whatever begins at the surface) or `any`."""
+BelowDetection = Literal["reject", "half_limit"]
+Unit = Literal["g/kg", "%", "organic_matter_%", "organic_matter_g/kg"]
+
+
+class SoilColumns(Section):
+    """Names of the columns in the soil tables; None looks for the usual names."""
+
+    id: str | None = None
+    """Identifier of the profile or point."""
+    longitude: str | None = None
+    """Longitude, or the easting (x, Rechtswert) in the table's `crs`."""
+    latitude: str | None = None
+    """Latitude, or the northing (y, Hochwert) in the table's `crs`."""
+    organic_carbon: str | None = None
+    """Organic carbon, or organic matter, in the table's `unit`."""
+    survey_date: str | None = None
+    """Date of sampling."""
+    year: str | None = None
+    """Year of sampling, where there is no date."""
+    source: str | None = None
+    """Where the row comes from; without such a column the file's name is the source."""
+    depth: str | None = None
+    """Depth as one text, `0-20 cm`."""
+    depth_upper: str | None = None
+    """Upper limit of the depth, cm."""
+    depth_lower: str | None = None
+    """Lower limit of the depth, cm."""
+
+
+class SoilTable(Section):
+    """How files are read whose names fit `file`; what is left out is found out from the file."""
+
+    file: str
+    """A file name or a pattern such as `LfU*.xlsx`; capitals do not matter, the first entry that fits a file counts."""
+    sheet: str | None = None
+    """The one sheet of a workbook to read; None reads all."""
+    layer: str | None = None
+    """The one layer of a GeoPackage to read; None reads all."""
+    columns: SoilColumns = SoilColumns()
+    """The file's own column names; [soil.columns] does not hold for it, the usual names do."""
+    coordinates_from: str | None = None
+    """The file, by name, that has the coordinates of this table's points; rows are matched by `id`."""
+    crs: str | None = None
+    """CRS of the coordinates, for example `EPSG:31468`; None takes the layer's own, and WGS84 for tables."""
+    unit: Unit = "g/kg"
+    """Unit of organic carbon, or of organic matter, which is divided by 1.724."""
+    decimal: Literal["auto", ",", "."] = "auto"
+    """Decimal sign of numbers that are text; auto takes a comma for one unless the file is separated by commas."""
+    separator: str | None = Field(default=None, min_length=1, max_length=1)
+    """Field separator of a CSV file; None takes the one of , ; and tab that cuts the header into most fields."""
+    encoding: str | None = None
+    """Encoding of a CSV file; None takes UTF-8, and Windows-1252 where it is none."""
+    source: str | None = None
+    """Name of the source; None takes the column, or the file's name."""
+    year: int | None = Field(default=None, ge=1800, le=2200)
+    """Year of rows that give neither date nor year."""
+    date_format: str | None = None
+    """Format of the dates, for example `%d/%m/%Y`; None reads ISO and day first."""
+    depth: Depth | None = None
+    """Depth of this table's rows that is kept; None takes that of [soil]."""
+    below_detection: BelowDetection | None = None
+    """What happens to this table's values below detection; None takes that of [soil]."""
+
+    @model_validator(mode="after")
+    def _separator_is_no_decimal_sign(self) -> Self:
+        if self.separator is not None and self.separator == self.decimal:
+            raise ValueError(f"separator and decimal are both {self.separator!r}")
+        return self
+
+
+class Soil(Section):
+    """How soil tables are read."""
+
+    columns: SoilColumns = SoilColumns()
+    """Column names where they differ from LUCAS and from the combined file, in files without an entry in `tables`."""
+    below_detection: BelowDetection = "reject"
+    """`< LOD` and the like: reject the row, or, where a limit is given (`< 2.0`), take half of it."""
+    depth: Depth = "0-20"
+    """Depth kept, cm: a row that states another is rejected, one that states none is not. `topsoil` takes whatever
+    begins at the surface, `any` everything."""
+    tables: tuple[SoilTable, ...] = ()
+    """How files are read that cannot tell by themselves: columns, CRS, unit, dates."""
