@@ -59,7 +59,7 @@ def assert_every_pixel_is_in_its_place(path: Path, holes: int = 0) -> None:
         assert np.isnan(dataset.nodata)
     columns, rows = np.meshgrid(np.arange(values.shape[1]) + 0.5, np.arange(values.shape[0]) + 0.5)
     x, y = transform * (columns, rows)
-    valid = np.isfinite(values)
+    valid = ~np.isnan(values)
     assert (~valid).sum() == holes
     np.testing.assert_allclose(values[valid], encoded(x, y)[valid], rtol=0, atol=2e-4)  # 1e-7 degrees of longitude
 
