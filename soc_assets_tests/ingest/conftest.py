@@ -57,3 +57,11 @@ def region(tmp_path: Path) -> Path:
 def grid() -> Grid:
     """100 x 100 pixels of 0.01 degree: longitude 11 to 12, latitude 48 to 49."""
     return Grid(WGS84, from_origin(WEST, NORTH, PIXEL, PIXEL), width=100, height=100)
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Path:
+    """The folder of tiles of the static band Elevation."""
+    folder = tmp_path / "tiles/StaticValue/Elevation"
+    folder.mkdir(parents=True)
+    return folder
