@@ -70,7 +70,7 @@ def _remarks(remarks: pd.DataFrame) -> Table:
 
 def _next_steps(outcome: Imported, rasters: Rasters) -> list[str]:
     kept = sum(raster.mosaic is None for raster in outcome.rasters)
-    lines = [f"{len(outcome.rasters) - kept} rasters written, {kept} kept as they were."]
+    lines = [f"Rasters written: {len(outcome.rasters) - kept}; kept as they were: {kept}."]
     if kept:
         lines.append("Files that were there already are replaced with --overwrite.")
     if outcome.off_grid:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from soc_assets.cli import main
 from soc_assets_tests.small_project import SmallProject, damage
 
-COMMANDS = ("demo", "import-tiles", "run", "status", "sql", "refit", "ui", "mlflow")
+COMMANDS = ("demo", "import-tiles", "check", "run", "status", "sql", "refit", "ui", "mlflow")
 
 
 def soc(*arguments: str | Path, at: SmallProject | None = None, stdin: str | None = None) -> Result:
@@ -199,7 +199,8 @@ def test_settings_that_cannot_be_read_are_told_without_a_traceback(tmp_path):
     assert f"{made.config} does not exist" in refused("run", at=made)
     made.config.write_text("[samplign]\n")
     for command in COMMANDS:
-        assert "there is no table [samplign]; the nearest is sampling" in refused(command, at=made)
+        arguments = [command, tmp_path] if command == "import-tiles" else [command]
+        assert "there is no table [samplign]; the nearest is sampling" in refused(*arguments, at=made)
 
 
 def test_checkpoint_that_does_not_exist_names_file_and_setting(fresh):

@@ -43,7 +43,7 @@ def test_import_says_what_it_wrote_what_not_and_what_to_add_and_the_catalog_find
     for expected in (
         "static/Elevation.tif 2 of 2 10 x 19 0.0% written",
         "seasonal/LAI/LAI_2012_winter.tif",
-        "4 rasters written, 0 kept",
+        "Rasters written: 4; kept as they were: 0.",
         '{ name = "NDVI", kind = "yearly" },',
         '{ name = "LAI", kind = "seasonal" }, # in place of the yearly band of this name',
         "import-tiles: 4 of 4",
