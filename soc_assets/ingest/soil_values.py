@@ -88,6 +88,11 @@ def to_dates(text: pd.Series, date_format: str | None = None) -> tuple[pd.Series
 
 
 def _usual_dates(text: pd.Series) -> pd.Series:
+    distinct = pd.Series(text.unique(), dtype="str")  # a campaign has few days
+    return text.map(_parsed_dates(distinct).set_axis(distinct)).astype("datetime64[us]")
+
+
+def _parsed_dates(text: pd.Series) -> pd.Series:
     dashed = text.str.replace(_COMPACT, r"\1-\2-\3", regex=True)
     named = dashed.str.extract(_NAMED_MONTH)
     named["month"] = named["month"].str.lower().map(_MONTH_NUMBERS)

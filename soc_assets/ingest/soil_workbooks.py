@@ -27,10 +27,25 @@ def _is_old_workbook(path: Path) -> bool:
 
 
 def _xlsx_cells(path: Path) -> dict[str, pd.DataFrame]:
+    from openpyxl import load_workbook
+
     try:
-        return pd.read_excel(path, sheet_name=None, header=None, dtype="object", na_filter=False, engine="openpyxl")
+        with path.open("rb") as file:
+            book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            return {sheet.title: _padded(_rows(sheet)) for sheet in book.worksheets}
     except (BadZipFile, KeyError, ValueError, OSError) as error:
         raise SoilError(f"it is no readable XLSX workbook ({error}). Save it again as XLSX or CSV.") from error
+
+
+def _rows(sheet: Any) -> list[tuple[Any, ...]]:
+    sheet.reset_dimensions()  # some programs write wrong ones, and cells beyond them would be lost
+    return list(sheet.iter_rows(values_only=True))
+
+
+def _padded(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """Rows of unequal length as a table; trailing columns without a value are left out."""
+    used = max((column for row in rows for column, value in enumerate(row, start=1) if value is not None), default=0)
+    return pd.DataFrame([(*row[:used], *(None,) * (used - len(row))) for row in rows] if used else [], dtype="object")
 
 
 def _xls_cells(path: Path) -> dict[str, pd.DataFrame]:

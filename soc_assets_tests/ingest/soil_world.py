@@ -1,6 +1,7 @@
 """Small soil files for the tests: rows made up, column names as they are in LUCAS and in tables of the Länder."""
 
 import struct
+from datetime import date
 from pathlib import Path
 
 import geopandas
@@ -35,18 +36,20 @@ def layer(columns: dict, x: list[float], y: list[float], crs: str | None = "EPSG
     return geopandas.GeoDataFrame(columns, geometry=list(shapely.points(x, y)), crs=crs)
 
 
-def write_xls(path: Path, rows: list[list[str | float | int]]) -> Path:
-    """A workbook of one sheet in BIFF2, the oldest and simplest .xls: numbers and Latin-1 text."""
+def write_xls(path: Path, rows: list[list[str | float | date]]) -> Path:
+    """A workbook of one sheet in BIFF2, the oldest and simplest .xls: numbers, days and Latin-1 text."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    records = [struct.pack("<HHHH", 0x0009, 4, 2, 0x0010)]
+    formats = [bytes([len(form)]) + form for form in (b"General", b"dd.mm.yyyy")]
+    records = [(0x0009, struct.pack("<HH", 2, 0x0010)), *((0x001E, form) for form in formats)]
     for row, cells in enumerate(rows):
         for column, cell in enumerate(cells):
-            place = struct.pack("<HH3x", row, column)
+            place = struct.pack("<HHxBx", row, column, isinstance(cell, date))
             if isinstance(cell, str):
                 text = cell.encode("latin-1")
-                code, content = 0x0004, place + bytes([len(text)]) + text
+                records.append((0x0004, place + bytes([len(text)]) + text))
             else:
-                code, content = 0x0003, place + struct.pack("<d", cell)
-            records.append(struct.pack("<HH", code, len(content)) + content)
-    path.write_bytes(b"".join([*records, struct.pack("<HH", 0x000A, 0)]))
+                number = (cell - date(1899, 12, 30)).days if isinstance(cell, date) else cell
+                records.append((0x0003, place + struct.pack("<d", number)))
+    records.append((0x000A, b""))
+    path.write_bytes(b"".join(struct.pack("<HH", code, len(content)) + content for code, content in records))
     return path

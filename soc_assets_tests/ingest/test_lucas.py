@@ -1,5 +1,7 @@
 """LUCAS as ESDAC ships it: column names and quirks are real, the rows are made up."""
 
+from datetime import date
+
 import pandas as pd
 import pytest
 
@@ -38,6 +40,12 @@ def test_2009_workbook_in_xls_takes_its_year_from_the_name(tmp_path, build):
     assert (sample["year"], sample["row"], sample["source"]) == (2009, 2, "LUCAS_TOPSOIL_v1")
     assert reasons(result) == {3: "below detection limit", 4: "organic carbon negative"}
     assert result.tables["years"].item() == "2009 from the file's name"
+
+
+def test_days_in_xls_are_days(tmp_path, build):
+    rows = [["POINT_ID", "GPS_LAT", "GPS_LONG", "OC", "date"], [7, 48.5, 11.5, 9.0, date(2012, 5, 1)]]
+    write_xls(tmp_path / "soil/a.xls", rows)
+    assert build().samples["survey_date"].to_list() == [pd.Timestamp(2012, 5, 1)]
 
 
 def test_2012_shapefile_of_bulgaria_and_romania_is_read_in_its_own_crs(tmp_path, build):
