@@ -20,7 +20,7 @@ from soc_assets.project import Project
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
-    "raster_catalog": "1",
+    "raster_catalog": "2",
     "soil_samples": "1",
     "balanced_samples": "1",
     "embeddings": str(spec.VERSION),
@@ -49,8 +49,9 @@ class Freshness:
 def catalog_inputs(project: Project) -> str:
     """Digest of the raster files' names, sizes and times, and of how they are read."""
     found = find_rasters(project.settings.rasters, project.rasters)
-    stamps = [(str(file.path), stamp(file.path)) for file in found]
-    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), stamps)
+    stamps = [(file.path, stamp(file.path)) for file in found]
+    years = [project.settings.study.raster_years[0], project.settings.study.raster_years[-1]]  # of the gap table
+    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), years, stamps)
 
 
 def soil_inputs(project: Project) -> str:

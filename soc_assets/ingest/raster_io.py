@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import rasterio
+from rasterio.crs import CRS
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
@@ -19,40 +21,79 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
+from soc_assets.ingest import raster_folder
 
 Dataset = DatasetReader | WarpedVRT
+
+
+class Placed(Protocol):
+    """Anything with a coordinate reference system: a `Grid`."""
+
+    @property
+    def crs(self) -> CRS:
+        """The coordinate reference system."""
+        ...
+
 
 # open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
 warnings.simplefilter("ignore", NotGeoreferencedWarning)
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[DatasetReader]:
+def open_raster(location: Path | str) -> Iterator[DatasetReader]:
     """Open a raster that has a CRS and georeferencing, for `read_values`, which explains what cannot be read.
+
+    Args:
+        location: a path, or any other string that GDAL opens (`/vsizip/...`, `/vsis3/...`).
 
     Raises:
         RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the cure.
     """
-    if not path.is_file():
-        raise RasterError(f"The raster {path} does not exist. Put it back, or materialise raster_catalog again.")
-    with _explained(str(path)):
-        dataset = rasterio.open(path)
-    with dataset:
-        _require_a_place_on_earth(dataset, path)
-        yield dataset
+    name = str(location)
+    if raster_folder.is_local(name) and not Path(name).is_file():
+        raise RasterError(f"The raster {name} does not exist. Put it back, or materialise raster_catalog again.")
+    with rasterio.Env(**raster_folder.gdal_options(name)):
+        with _explained(name):
+            dataset = rasterio.open(name)
+        with dataset:
+            _require_a_place_on_earth(dataset, name)
+            yield dataset
 
 
-def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] = (), band: int = 1) -> np.ndarray:
+def crs_of(dataset: "Dataset | Placed") -> CRS:
+    """The horizontal coordinate reference system: of a compound one the part without heights."""
+    text = dataset.crs.to_wkt()
+    if not text.startswith(("COMPD_CS[", "COMPOUNDCRS[")):
+        return dataset.crs
+    start = text.index(",") + 1
+    depth, quoted = 0, False
+    for position in range(start, len(text)):
+        quoted ^= text[position] == '"'
+        if not quoted and text[position] in "[]":
+            depth += 1 if text[position] == "[" else -1
+            if depth == 0:
+                return CRS.from_wkt(text[start : position + 1])
+    return dataset.crs
+
+
+def read_values(
+    dataset: Dataset,
+    window: Window,
+    fill_values: Sequence[float] = (),
+    band: int = 1,
+    valid_range: tuple[float, float] | None = None,
+) -> np.ndarray:
     """Read a window as values: scale and offset tags applied, NaN wherever there is no value.
 
-    No value: the nodata tag, a zero in the mask or alpha band, NaN and infinity, one of `fill_values` (compared with
-    the stored numbers, before scaling), and all of the window that lies beyond the raster.
+    No value: the nodata tag, a zero in the mask or alpha band, NaN and infinity, one of `fill_values` or beyond
+    `valid_range` (compared with the stored numbers, before scaling), and all of the window beyond the raster.
 
     Args:
         dataset: an open raster, [height, width].
         window: whole-pixel window, which may reach beyond the raster on any side.
         fill_values: further stored numbers that mean "no data".
         band: index of the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
 
     Returns:
         float32 [window.height, window.width].
@@ -70,12 +111,18 @@ def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] =
     with _explained(dataset.name):
         raw = dataset.read(band, window=inside)
         mask = dataset.read_masks(band, window=inside) if _has_mask(dataset, band) else None
-    read = _to_values(raw, mask, dataset, fill_values, band)
+    read = _to_values(raw, mask, dataset, fill_values, band, valid_range)
     values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = read
     return values
 
 
-def read_decimated(dataset: Dataset, longest: int, fill_values: Sequence[float] = (), band: int = 1) -> np.ndarray:
+def read_decimated(
+    dataset: Dataset,
+    longest: int,
+    fill_values: Sequence[float] = (),
+    band: int = 1,
+    valid_range: tuple[float, float] | None = None,
+) -> np.ndarray:
     """Read the whole raster at a lower resolution (nearest pixel, from overviews where the file has them).
 
     Args:
@@ -83,6 +130,7 @@ def read_decimated(dataset: Dataset, longest: int, fill_values: Sequence[float] 
         longest: most pixels along the longer edge of the result.
         fill_values: further stored numbers that mean "no data".
         band: index of the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
 
     Returns:
         float32 [h, w], NaN where there is no value.
@@ -95,7 +143,7 @@ def read_decimated(dataset: Dataset, longest: int, fill_values: Sequence[float] 
     with _explained(dataset.name):
         raw = dataset.read(band, out_shape=shape)
         mask = dataset.read_masks(band, out_shape=shape) if _has_mask(dataset, band) else None
-    return _to_values(raw, mask, dataset, fill_values, band)
+    return _to_values(raw, mask, dataset, fill_values, band, valid_range)
 
 
 @contextmanager
@@ -111,16 +159,21 @@ def _explained(name: str) -> Iterator[None]:
         ) from error
 
 
-def _require_a_place_on_earth(dataset: DatasetReader, path: Path) -> None:
-    crs = dataset.crs
+def _require_a_place_on_earth(dataset: DatasetReader, name: str) -> None:
+    crs, file = dataset.crs, name.rpartition("/")[2]
+    if dataset.gcps[0] and (dataset.transform.is_identity or not crs):
+        raise RasterError(
+            f"The raster {name} is placed by {len(dataset.gcps[0])} control points and not by a pixel size. "
+            f"Rectify it: gdalwarp -t_srs EPSG:n {file} rectified.tif"
+        )
     if not crs or not (crs.is_geographic or crs.is_projected):
         raise RasterError(
-            f"The raster {path} has no coordinate reference system (found {crs or 'none'}). "
-            f"If you know it, write it into the file: gdal_edit.py -a_srs EPSG:n {path.name}"
+            f"The raster {name} has no coordinate reference system (found {crs or 'none'}). "
+            f"If you know it, write it into the file: gdal_edit.py -a_srs EPSG:n {file}"
         )
     if dataset.transform.is_identity or dataset.transform.is_degenerate:
         raise RasterError(
-            f"The raster {path} has a coordinate reference system but no georeferencing (no place and pixel size). "
+            f"The raster {name} has a coordinate reference system but no georeferencing (no place and pixel size). "
             "Export it again as GeoTIFF with its extent, or rectify it with gdalwarp if it has control points."
         )
 
@@ -131,13 +184,20 @@ def _has_mask(dataset: Dataset, band: int) -> bool:
 
 
 def _to_values(
-    raw: np.ndarray, mask: np.ndarray | None, dataset: Dataset, fill_values: Sequence[float], band: int
+    raw: np.ndarray,
+    mask: np.ndarray | None,
+    dataset: Dataset,
+    fill_values: Sequence[float],
+    band: int,
+    valid_range: tuple[float, float] | None,
 ) -> np.ndarray:
     """Stored numbers and their mask, both [h, w], as float32 values."""
     nodata = dataset.nodatavals[band - 1]
     invalid = np.isin(raw, _storable([*fill_values, *([] if nodata is None else [nodata])], raw.dtype))
     if mask is not None:
         invalid |= mask == 0
+    if valid_range is not None:
+        invalid |= ~((raw >= valid_range[0]) & (raw <= valid_range[1]))
     scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = raw if (scale, offset) == (1, 0) else raw.astype(np.float64) * scale + offset

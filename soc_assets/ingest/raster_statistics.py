@@ -3,11 +3,14 @@
 Chunks are combined by the pairwise update of Chan, Golub and LeVeque (1979, Stanford STAN-CS-79-773), in float64.
 """
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterBlockError
 from rasterio.windows import Window
 
 from soc_assets.ingest.raster_io import Dataset, read_values
@@ -55,21 +58,62 @@ class Statistics:
         )
 
 
-def of_raster(dataset: Dataset, fill_values: Sequence[float] = (), chunk: int = _CHUNK) -> Statistics:
+def of_raster(
+    dataset: Dataset,
+    fill_values: Sequence[float] = (),
+    chunk: int = _CHUNK,
+    band: int = 1,
+    valid_range: tuple[float, float] | None = None,
+    value: int | None = None,
+) -> Statistics:
     """Statistics of all valid pixels of an open raster, as `read_values` gives them.
 
     Args:
         dataset: an open raster.
         fill_values: stored numbers that mean "no data" beside the nodata tag.
         chunk: most pixels held in memory at once.
+        band: index of the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
+        value: a class: the statistics are those of 1 where a pixel is of it and 0 where it is of another.
 
     Raises:
         RasterError: the file is truncated or damaged.
     """
     total = Statistics()
+    absent = _absence(dataset, band)
     for window in _chunks(dataset, chunk):
-        total = total.merged(Statistics.of_values(read_values(dataset, window, fill_values)))
+        if absent(window):
+            continue
+        values = read_values(dataset, window, fill_values, band, valid_range)
+        total = total.merged(Statistics.of_values(values if value is None else shares_of_class(values, value)))
     return total
+
+
+def shares_of_class(values: np.ndarray, value: int) -> np.ndarray:
+    """1 where a pixel is of the class, 0 where it is of another, NaN where it has no value; float32."""
+    return np.where(np.isnan(values), np.float32(np.nan), (values == value).astype(np.float32))
+
+
+def _absence(dataset: Dataset, band: int) -> Callable[[Window], bool]:
+    """Tells of windows whether no block of them is in a sparse GeoTIFF, so that all of it is nodata."""
+    nodata_alone = dataset.mask_flag_enums[band - 1] == [MaskFlags.nodata]
+    if dataset.driver != "GTiff" or not nodata_alone:
+        return lambda window: False
+    height, width = dataset.block_shapes[band - 1]
+
+    def absent(window: Window) -> bool:
+        rows = range(int(window.row_off) // height, -(-int(window.row_off + window.height) // height))
+        columns = range(int(window.col_off) // width, -(-int(window.col_off + window.width) // width))
+        return not any(_is_stored(dataset, band, *block) for block in itertools.product(rows, columns))
+
+    return absent
+
+
+def _is_stored(dataset: Dataset, band: int, row: int, column: int) -> bool:
+    try:
+        return dataset.block_size(band, row, column) > 0
+    except RasterBlockError:
+        return False
 
 
 def _chunks(dataset: Dataset, chunk: int) -> Iterator[Window]:
