@@ -50,8 +50,7 @@ def catalog_inputs(project: Project) -> str:
     """Digest of the raster files' names, sizes and times, and of how they are read."""
     found = find_rasters(project.settings.rasters, project.rasters)
     stamps = [(file.path, stamp(file.path)) for file in found]
-    years = [project.settings.study.raster_years[0], project.settings.study.raster_years[-1]]  # of the gap table
-    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), years, stamps)
+    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), stamps)
 
 
 def soil_inputs(project: Project) -> str:

@@ -32,7 +32,8 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     grid = _grid_words(reference_grid(catalog.frame, loaded.settings.rasters))
     stored = {freshness.INPUTS: inputs, freshness.CONTENT: content, "soc.grid": grid}
     files.write_table(loaded.catalog.with_name("problems.parquet"), catalog.problems)
-    files.write_table(loaded.gaps, missing_steps(catalog.frame, loaded.settings.study.raster_years))
+    years = loaded.settings.study.raster_years
+    files.write_table(loaded.gaps, missing_steps(catalog.frame, years), {"soc.years": f"{years[0]}-{years[-1]}"})
     files.write_table(loaded.catalog, catalog.frame, stored)
     return dg.MaterializeResult(metadata=_catalog_report(catalog, loaded), data_version=dg.DataVersion(content))
 

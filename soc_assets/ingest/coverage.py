@@ -20,7 +20,7 @@ def rasters_without_samples(catalog: pd.DataFrame, samples: pd.DataFrame) -> lis
     grids = [Grid.of_row(row) for row in catalog.to_dict("records")]
     points = samples[["longitude", "latitude"]].drop_duplicates().to_numpy(float)
     used = {grid: bool(grid.contains(*grid.pixels(points[:, 0], points[:, 1])).any()) for grid in set(grids)}
-    steps = catalog[["band", "year", "season"]].astype("str").agg("|".join, axis=1)
+    steps = catalog[["band", "year", "season"]].astype("str").fillna("").agg("|".join, axis=1)
     of_step = pd.Series([used[grid] for grid in grids], catalog.index, dtype=bool).groupby(steps).transform("any")
     return catalog.loc[~of_step, "path"].drop_duplicates().to_list()
 
