@@ -84,7 +84,7 @@ def time_reference(inputs: EmbeddingInputs, count: int) -> tuple[float, dict[str
     samples = inputs.samples.iloc[:: len(inputs.samples) // count][:count].reset_index(drop=True)
     rows, columns = corners(samples, grid, 96, "center")
     numbers = [step_numbers(slot, samples) for slot in spec.slots]
-    rasters = {key: warped(sheet.source.path, grid) for key, sheet in inputs.atlas.sheets.items()}
+    rasters = {key: warped(sheet.tiles[0].source.path, grid) for key, sheet in inputs.atlas.sheets.items()}
     vectors, records = {}, []
     start = time.perf_counter()
     for n in range(len(samples)):
@@ -169,7 +169,7 @@ def time_floor(inputs: EmbeddingInputs, written: Path, folder: Path) -> float:
     tables = [pq.read_table(path) for path in sorted(written.glob("batch_*"))]
     start = time.perf_counter()
     for sheet in inputs.atlas.sheets.values():
-        with rasterio.open(sheet.source.path) as dataset:
+        with rasterio.open(sheet.tiles[0].source.path) as dataset:
             dataset.read(1)
     for table in tables:
         pq.write_table(table, folder / "floor.parquet", **PARQUET_OPTIONS)

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from soc_assets.ingest.check import SEVERITIES, Finding, merged
 from soc_assets.ingest.check_coverage import shares_by_year
-from soc_assets.ingest.check_grid import grid_of, ground_size, orientation_of
+from soc_assets.ingest.check_grid import ground_size, orientation_of
+from soc_assets.ingest.grid import Grid
 from soc_assets.inspection import Inspection
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -40,7 +41,7 @@ def rasters_table(catalog: pd.DataFrame) -> Table:
     grids = catalog.assign(place=catalog["crs"] + catalog["transform"].map(str) + catalog["shape"].map(str))
     for (band, _), group in grids.groupby(["band", "place"], sort=False):
         row: dict[Any, Any] = group.iloc[0].to_dict()
-        grid = grid_of(row)
+        grid = Grid.of_row(row)
         across, down = ground_size(grid)
         weights = group["valid_count"]
         table.add_row(

@@ -86,10 +86,11 @@ def demo(config: Path | None, if_empty: bool, seed: int) -> None:
     from soc_assets.demo import write_demo
 
     project = load_project(config)
-    if if_empty and (_visible(project.rasters) or _visible(project.soil)):
+    rasters = project.raster_folder
+    if if_empty and (_visible(rasters) or _visible(project.soil)):
         return
-    written = write_demo(project.rasters, project.soil, seed)
-    console.print(f"{written.rasters} rasters ({written.megabytes:.1f} MB) in {project.rasters}", soft_wrap=True)
+    written = write_demo(rasters, project.soil, seed)
+    console.print(f"{written.rasters} rasters ({written.megabytes:.1f} MB) in {rasters}", soft_wrap=True)
     console.print(f"{written.soil_rows} soil rows at {written.locations} places in {project.soil}", soft_wrap=True)
     console.print(f"All of it is synthetic. The noise in organic carbon allows an R2 of about {written.r2:.2f}.")
 
@@ -130,8 +131,8 @@ def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: 
         progress.emit("import-tiles", done, total, words)
 
     with terminal.showing_progress(console):
-        outcome = legacy_tiles.import_tiles(source, rasters, project.rasters, overwrite, tolerance, tell)
-    report(outcome, source, rasters, project.rasters, console)
+        outcome = legacy_tiles.import_tiles(source, rasters, project.raster_folder, overwrite, tolerance, tell)
+    report(outcome, source, rasters, project.raster_folder, console)
     if not outcome.rasters:
         raise SocError(f"None of the tiles in {source} could be imported; the reasons are above.")
 

@@ -12,23 +12,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_LENGTH = 16  # hexadecimal digits: 64 bits, plenty for the files of one project
+LENGTH = 16  # hexadecimal digits: 64 bits, plenty for the files of one project
 
 
 def of_values(values: Mapping[str, Any] | Sequence[Any]) -> str:
     """Digest of plain values (numbers, strings, lists, dicts), independent of dict order."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
 def of_frame(frame: pd.DataFrame) -> str:
     """Digest of a table's column names and values, in the order given."""
     hashed = hashlib.sha256(json.dumps([str(name) for name in frame.columns]).encode())
     hashed.update(np.ascontiguousarray(pd.util.hash_pandas_object(frame, index=False).to_numpy()).tobytes())
-    return hashed.hexdigest()[:_LENGTH]
+    return hashed.hexdigest()[:LENGTH]
 
 
-def of_file(path: Path, length: int = _LENGTH) -> str:
+def of_file(path: Path, length: int = LENGTH) -> str:
     """sha256 of a file's bytes, the first `length` hexadecimal digits (64 for all)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:length]

@@ -21,7 +21,7 @@ from soc_assets.sampling.region import region_files
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
-    "raster_catalog": "1",
+    "raster_catalog": "2",
     "soil_samples": "2",
     "balanced_samples": "1",
     "embeddings": str(spec.VERSION),
@@ -50,8 +50,9 @@ class Freshness:
 def catalog_inputs(project: Project) -> str:
     """Digest of the raster files' names, sizes and times, and of how they are read."""
     found = find_rasters(project.settings.rasters, project.rasters)
-    stamps = [(str(file.path), stamp(file.path)) for file in found]
-    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), stamps)
+    stamps = [(file.path, stamp(file.path)) for file in found]
+    study = project.settings.study.model_dump(include={"year_from", "year_to", "time_before", "first_lag"})  # the gaps
+    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), study, stamps)
 
 
 def soil_inputs(project: Project) -> str:

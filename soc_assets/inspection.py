@@ -18,7 +18,7 @@ from soc_assets.ingest.catalog import Catalog, scan_rasters
 from soc_assets.ingest.check import Finding, accepting, by_severity, inspect_rasters
 from soc_assets.ingest.check_coverage import Coverage, Need, coverage, coverage_findings, edge_findings
 from soc_assets.ingest.check_pixels import Previews
-from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.samples import build_samples
 from soc_assets.project import Project
 
@@ -81,9 +81,9 @@ def sample_findings(
         return None, [Finding("samples", "error", settings.rasters.reference, "", "", found, cure)]
     size = settings.embedding.image_size
     covered = coverage(catalog, samples, needs(project, samples), settings.rasters, size, _previews(project))
-    reference = catalog[catalog["band"] == settings.rasters.reference].iloc[0].to_dict()
+    grid = reference_grid(catalog, settings.rasters)
     years = samples["year"].reset_index(drop=True)
-    findings = [*coverage_findings(covered, years), *edge_findings(samples, reference, size)]
+    findings = [*coverage_findings(covered, years), *edge_findings(samples, grid, settings.rasters.reference, size)]
     return covered, by_severity(accepting(findings, settings.rasters.accept))
 
 
@@ -91,7 +91,7 @@ def needs(project: Project, samples: pd.DataFrame) -> Iterator[Need]:
     """The steps that the embedding of these samples will read."""
     rasters, study = project.settings.rasters, project.settings.study
     merged: dict[tuple[str, int | None, str | None], list[Need]] = {}
-    for slot in slots(rasters.bands, rasters.reference, study.time_before, study.first_lag):
+    for slot in slots(rasters.channels, rasters.reference, study.time_before, study.first_lag):
         for step, members in groups(step_numbers(slot, samples), slot.kind):
             need = Need(slot.name, step.year, step.season, members)
             merged.setdefault((slot.name, step.year, step.season), []).append(need)
@@ -136,7 +136,7 @@ def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None
 
 def _samples(project: Project, catalog: pd.DataFrame) -> pd.DataFrame:
     rasters = project.settings.rasters
-    grid = Grid.of_catalog(catalog, rasters.reference)
+    grid = reference_grid(catalog, rasters)
     soil = project.settings.soil
     return build_samples(project.soil, soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid).samples
 

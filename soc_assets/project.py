@@ -10,7 +10,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import (
@@ -84,9 +84,25 @@ class Project:
         return self.path(self.settings.paths.data)
 
     @property
-    def rasters(self) -> Path:
-        """The folder of rasters."""
-        return self.path(self.settings.paths.rasters)
+    def rasters(self) -> Path | str:
+        """The folder of rasters or a zip of them; as text where it is a URL or a `/vsi...` path of GDAL."""
+        given = self.settings.paths.rasters
+        if given.startswith("/vsizip/"):
+            return f"/vsizip/{self.path(given.removeprefix('/vsizip/'))}"
+        return given if "://" in given or given.startswith("/vsi") else self.path(given)
+
+    @property
+    def raster_folder(self) -> Path:
+        """The folder of rasters, to write into.
+
+        Raises:
+            SettingsError: it is no folder on this machine.
+        """
+        if isinstance(self.rasters, str):
+            raise SettingsError(
+                f"[paths] rasters in soc.toml is {self.rasters}, and this command needs a folder on this machine."
+            )
+        return self.rasters
 
     @property
     def soil(self) -> Path:
@@ -102,6 +118,11 @@ class Project:
     def catalog(self) -> Path:
         """The catalog of rasters."""
         return self.data / "catalog" / "rasters.parquet"
+
+    @property
+    def gaps(self) -> Path:
+        """The steps of the study's years that have no raster."""
+        return self.data / "catalog" / "gaps.parquet"
 
     @property
     def embeddings(self) -> Path:
@@ -195,8 +216,9 @@ def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     keys = []
     for name, field in model.model_fields.items():
         keys.append(prefix + name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += _known_keys(field.annotation, f"{prefix}{name}.")
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                keys += _known_keys(kind, f"{prefix}{name}.")
     return keys
 
 

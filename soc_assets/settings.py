@@ -1,26 +1,41 @@
 """Settings: soc.toml, overridden by SOC_* environment variables, validated once and frozen.
 
 Every field says what it means and in which unit. Loading (where the file is, the environment, messages for people) is
-in `soc_assets.project`; nothing here reads a file. How soil tables are read is in `settings_soil`.
+in `soc_assets.project`; nothing here reads a file. How soil tables are read is in `settings_soil`, rasters in
+`settings_rasters`.
 """
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from soc_assets.settings_section import Section as Section
-from soc_assets.settings_soil import Soil as Soil
-from soc_assets.settings_soil import SoilColumns as SoilColumns
-from soc_assets.settings_soil import SoilTable as SoilTable
+from soc_assets.settings_rasters import (
+    RASTER_CHECKS,
+    SAMPLE_CHECKS,
+    SEASONS,
+    Band,
+    Channel,
+    Rasters,
+    ReferenceGrid,
+    channels_of,
+)
+from soc_assets.settings_section import Section, Share
+from soc_assets.settings_soil import Soil, SoilColumns, SoilTable
 
-SEASONS = ("winter", "spring", "summer", "autumn")
-RASTER_CHECKS = ("fill_values", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
-"""Kinds of findings about rasters (docs/check.md says what each looks at)."""
-SAMPLE_CHECKS = ("samples", "coverage", "edges")
-"""Kinds of findings about samples on rasters."""
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
-Share = Annotated[float, Field(ge=0, le=1)]
+__all__ = [
+    "RASTER_CHECKS",
+    "SAMPLE_CHECKS",
+    "SEASONS",
+    "Band",
+    "Channel",
+    "Rasters",
+    "ReferenceGrid",
+    "Section",
+    "Soil",
+    "SoilColumns",
+    "SoilTable",
+    "channels_of",
+]
 
 
 class Paths(Section):
@@ -29,7 +44,8 @@ class Paths(Section):
     data: str = "data"
     """Everything the platform writes, but for MLflow."""
     rasters: str = "data/rasters"
-    """The rasters, laid out as the patterns in [rasters] say."""
+    """The rasters, laid out as the patterns in [rasters] say: a folder, a zip file, `/vsizip/...`, or a URL such as
+    `s3://bucket/prefix` (credentials and AWS_ENDPOINT_URL come from the environment)."""
     soil: str = "data/soil"
     """The soil tables: every CSV, workbook, Parquet file and point layer in it."""
     mlruns: str = "mlruns"
@@ -55,91 +71,17 @@ class Study(Section):
     location: Literal["coordinates", "pixel"] = "coordinates"
     """What makes samples one location: coordinates equal to 1e-5 degrees, or the same pixel of the reference grid."""
 
+    def raster_years(self, kind: str) -> range:
+        """Years whose steps of a `yearly` or `seasonal` band samples can read."""
+        steps_a_year = 4 if kind == "seasonal" else 1
+        back = -(-(self.first_lag + max(self.time_before, 1) - 1) // steps_a_year)
+        return range(self.year_from - back, self.year_to - self.first_lag // steps_a_year + 1)
+
     @model_validator(mode="after")
     def _years_in_order(self) -> Self:
         if self.year_to < self.year_from:
             raise ValueError(f"year_to ({self.year_to}) lies before year_from ({self.year_from})")
         return self
-
-
-class Band(Section):
-    """One raster variable."""
-
-    name: Name
-    """The word used in columns, keys and features."""
-    kind: Literal["static", "yearly", "seasonal"] = "yearly"
-    """static: one raster; yearly: one a year; seasonal: one a season."""
-    pattern: str | None = None
-    """Path below the rasters folder with {band}, {year}, {season}; None takes the pattern of the kind."""
-    resampling: Literal["nearest", "bilinear", "average", "mode"] = "bilinear"
-    """How its pixels are brought to the reference grid where the grids differ."""
-    fill_values: tuple[float, ...] = ()
-    """Values that mean "no data" beside the file's own nodata tag (MODIS: 65535, 32761)."""
-
-
-class Rasters(Section):
-    """The bands and where their files lie."""
-
-    reference: Name = "Elevation"
-    """The static band whose grid is the reference grid, and whose embedding is the column elevation_embedding."""
-    static_pattern: str = "static/{band}.tif"
-    """Files of static bands."""
-    yearly_pattern: str = "yearly/{band}/{band}_{year}.tif"
-    """Files of yearly bands."""
-    seasonal_pattern: str = "seasonal/{band}/{band}_{year}_{season}.tif"
-    """Files of seasonal bands; seasons are winter, spring, summer, autumn; a winter has the year of its January."""
-    bands: tuple[Band, ...] = (
-        Band(name="Elevation", kind="static"),
-        Band(name="LAI"),
-        Band(name="LST"),
-        Band(name="MODIS_NPP"),
-        Band(name="SoilEvaporation"),
-        Band(name="TotalEvapotranspiration"),
-    )
-    """The bands, in the order of the feature vector."""
-    min_valid_fraction: Share = 0.5
-    """Least share of valid pixels in a window; below it the image is missing (null)."""
-    accept: tuple[str, ...] = ()
-    """Findings of `soc check` that are right as they are: "constant:LAI" or, for one step, "orientation:LST_2012"."""
-
-    @model_validator(mode="after")
-    def _bands_fit_together(self) -> Self:
-        names = [band.name for band in self.bands]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"bands named twice: {', '.join(twice)}")
-        if self.reference not in [band.name for band in self.bands if band.kind == "static"]:
-            raise ValueError(f"reference = {self.reference!r} is not among the static bands")
-        for band in self.bands:
-            for field in {"static": (), "yearly": ("{year}",), "seasonal": ("{year}", "{season}")}[band.kind]:
-                if field not in self.pattern_of(band):
-                    raise ValueError(f"the pattern of the {band.kind} band {band.name} lacks {field}")
-        return self
-
-    @model_validator(mode="after")
-    def _accepted_findings_exist(self) -> Self:
-        for entry in self.accept:
-            check, _, place = entry.partition(":")
-            if check not in (*RASTER_CHECKS, *SAMPLE_CHECKS):
-                kinds = ", ".join((*RASTER_CHECKS, *SAMPLE_CHECKS))
-                raise ValueError(f"accept = [{entry!r}]: expected kind:band or kind:band_step with one of {kinds}")
-            if not any(place == band.name or place.startswith(band.name + "_") for band in self.bands):
-                raise ValueError(f"accept = [{entry!r}]: {place!r} is no band and no step of one")
-        return self
-
-    def pattern_of(self, band: Band) -> str:
-        """The band's own pattern, or that of its kind."""
-        by_kind = {"static": self.static_pattern, "yearly": self.yearly_pattern, "seasonal": self.seasonal_pattern}
-        return band.pattern or by_kind[band.kind]
-
-    @property
-    def seasonal(self) -> bool:
-        """Whether any band is seasonal: then steps count seasons (a yearly band still counts years)."""
-        return any(band.kind == "seasonal" for band in self.bands)
-
-    @property
-    def timed(self) -> bool:
-        """Whether any band has time, so that samples need a date."""
-        return any(band.kind != "static" for band in self.bands)
 
 
 class Sampling(Section):

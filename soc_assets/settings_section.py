@@ -1,6 +1,14 @@
-"""What every table of soc.toml has in common; the tables themselves are in `settings` and `settings_soil`."""
+"""What every table of soc.toml has in common.
 
-from pydantic import BaseModel, ConfigDict
+The tables themselves are in `settings`, `settings_rasters` and `settings_soil`.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):

@@ -58,7 +58,7 @@ def test_unknown_key_is_refused_with_the_file_and_the_nearest_or_its_table(tmp_p
         ("[training]\nhidden = [0]", ("training.hidden.0", "found 0")),
         ("[training]\ndropout = 1.0", ("training.dropout", "less than 1")),
         ('[rasters]\nreference = "Slope"', ("rasters", "'Slope' is not among the static bands")),
-        ('[rasters]\nyearly_pattern = "{band}.tif"', ("rasters", "the yearly band LAI lacks {year}")),
+        ('[rasters]\nyearly_pattern = "{band}_{yaer}.tif"', ("rasters", "has {yaer}; known are {band}, {year}")),
         ('[rasters]\nbands = [{ name = "E", kind = "weekly" }]', ("rasters.bands.0.kind", "'weekly'")),
         ("study = 3", ("study", "found 3")),
         ('[soil]\ndepth = "deep"', ("soil.depth", "topsoil", "'deep'")),

@@ -7,10 +7,11 @@ from soc_assets import digest, files, freshness, inspection, progress
 from soc_assets.defs import checks, report
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
-from soc_assets.ingest.catalog import Catalog, catalog_digest, gap_table, scan_rasters
+from soc_assets.ingest.catalog import Catalog, catalog_digest, scan_rasters
 from soc_assets.ingest.check import errors
 from soc_assets.ingest.coverage import rasters_without_samples
-from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.gaps import gap_table, missing_steps
+from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.ingest.sample_drift import Drift, carbon_drift
 from soc_assets.ingest.sample_schema import schema_failures
 from soc_assets.ingest.samples import build_samples
@@ -28,8 +29,9 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     """One row per raster: band, step, grid, statistics, digest (`data/catalog/rasters.parquet`).
 
     Only new and changed files are read. A raster that cannot be used is set aside with the reason
-    (`data/catalog/problems.parquet`) and the rest goes on. Findings with which a run would give wrong numbers stop what
-    comes after, and the catalog stays stale until they are mended or accepted.
+    (`data/catalog/problems.parquet`) and the rest goes on; steps of the study's years that have no raster are listed
+    in `data/catalog/gaps.parquet`. Findings with which a run would give wrong numbers stop what comes after, and the
+    catalog stays stale until they are mended or accepted.
     """
     loaded = project.load()
     inputs = freshness.catalog_inputs(loaded)
@@ -37,11 +39,12 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     for problem in catalog.problems["problem"]:
         context.log.warning(problem)
     content = catalog_digest(catalog.frame)
-    grid = _grid_words(catalog.frame, loaded.settings.rasters.reference)
+    grid = _grid_words(reference_grid(catalog.frame, loaded.settings.rasters))
     findings = inspection.raster_findings(loaded, catalog)
     fresh = f"errors in {inputs}" if errors(findings) else inputs  # what has errors stays stale: a later run stops too
     stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid}
     files.write_table(loaded.catalog.with_name("problems.parquet"), catalog.problems)
+    files.write_table(loaded.gaps, missing_steps(catalog.frame, loaded.settings.study))
     files.write_table(loaded.catalog, catalog.frame, stored)
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
@@ -98,7 +101,7 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
 def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None:
     """Write the samples and the rejected rows; returns how organic carbon moved against the former samples."""
     rasters, path = project.settings.rasters, project.samples("samples")
-    grid = Grid.of_catalog(catalog, rasters.reference)
+    grid = reference_grid(catalog, rasters)
     built = build_samples(
         project.soil, project.settings.soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid
     )
@@ -124,17 +127,15 @@ def _scan(project: Project) -> Catalog:
     )
 
 
-def _grid_words(frame: pd.DataFrame, band: str) -> str:
-    grid = Grid.of_catalog(frame, band)
+def _grid_words(grid: Grid) -> str:
     return f"{grid.crs.to_wkt()} {tuple(grid.transform)} {grid.height} x {grid.width}"
 
 
 def _catalog_report(catalog: Catalog, project: Project) -> dict[str, dg.MetadataValue]:
     study, frame = project.settings.study, catalog.frame
-    years = range(study.year_from - study.first_lag - max(study.time_before, 1) + 1, study.year_to + 1)
     overview = frame.groupby("band", sort=False).agg(
         kind=("kind", "first"),
-        rasters=("path", "size"),
+        rasters=("path", "nunique"),
         crs=("crs", "first"),
         mean=("mean", "mean"),
         valid=("valid_share", "mean"),
@@ -150,7 +151,7 @@ def _catalog_report(catalog: Catalog, project: Project) -> dict[str, dg.Metadata
         "file": dg.MetadataValue.path(str(project.catalog)),
     }
     if project.settings.rasters.timed:
-        values["bands_by_year"] = report.table(gap_table(frame, years))
+        values["bands_by_year"] = report.table(gap_table(frame, study.raster_years("yearly")))
     return values
 
 

@@ -10,7 +10,7 @@ from soc_assets import digest, files, freshness, progress
 from soc_assets.defs import report
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
-from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.grid import reference_grid
 from soc_assets.project import Project
 from soc_assets.regression.metrics import target_summary
 from soc_assets.sampling import plots
@@ -49,7 +49,7 @@ def balanced_samples(context: dg.AssetExecutionContext, project: ProjectResource
 
 def _prepare(project: Project) -> Prepared:
     settings = project.settings
-    grid = Grid.of_catalog(pd.read_parquet(project.catalog), settings.rasters.reference)
+    grid = reference_grid(pd.read_parquet(project.catalog), settings.rasters)
     splits, ledger = project.samples("splits"), project.samples("batches")
     same_split = files.read_metadata(splits).get(SPLIT) == _split_digest(project)
     return prepare_samples(

@@ -1,27 +1,23 @@
-"""The rasters of the catalog by band and step: file, digest and place on the reference grid.
+"""The rasters of the catalog by band and step: files, digests and places on the reference grid.
 
 Answers which rasters a set of windows reads, without opening one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from rasterio.crs import CRS
 from rasterio.transform import Affine
 
+from soc_assets import digest
+from soc_assets.embedding.mosaic import Sheet, Tile
 from soc_assets.embedding.steps import Step
 from soc_assets.embedding.tiles import Source
-from soc_assets.ingest.grid import Grid
-from soc_assets.settings import Band
+from soc_assets.ingest.grid import Grid, grid_of
+from soc_assets.settings import Channel, ReferenceGrid
 
-
-@dataclass(frozen=True)
-class Sheet:
-    """One raster: how to read it, and the digest of its file."""
-
-    source: Source
-    digest: str
+_KERNEL = 2  # pixels of a tile across whose edge resampling can carry a value into the next tile
 
 
 @dataclass(frozen=True)
@@ -32,17 +28,42 @@ class Atlas:
     sheets: dict[tuple[str, Step], Sheet]
 
     @classmethod
-    def of_catalog(cls, catalog: pd.DataFrame, bands: tuple[Band, ...], reference: str) -> "Atlas":
-        """Place every raster of the catalog that belongs to one of the bands."""
-        grid = Grid.of_catalog(catalog, reference)
+    def of_catalog(
+        cls,
+        catalog: pd.DataFrame,
+        bands: tuple[Channel, ...],
+        reference: str,
+        chosen: ReferenceGrid | None = None,
+    ) -> "Atlas":
+        """Place every raster of the catalog that belongs to one of the bands.
+
+        Args:
+            catalog: the raster catalog.
+            bands: those of the spec.
+            reference: the reference band.
+            chosen: a reference grid of one's own, or None for that of the reference band.
+        """
+        grid = grid_of(catalog, reference, chosen)
         by_name = {band.name: band for band in bands}
         sheets = {}
+        steps: dict[tuple[str, Step], list[dict[Any, Any]]] = {}
         for row in catalog[catalog["band"].isin(by_name)].to_dict("records"):
-            band = by_name[row["band"]]
             year = None if pd.isna(row["year"]) else int(row["year"])
             season = None if pd.isna(row["season"]) else str(row["season"])
-            crs, transform = CRS.from_user_input(row["crs"]), Affine(*row["transform"])
-            box = grid.box_of(crs, transform, int(row["height"]), int(row["width"]))
-            source = Source(Path(row["path"]), band.resampling, band.fill_values, box)
-            sheets[band.name, Step(year, season)] = Sheet(source, str(row["digest"]))
+            steps.setdefault((row["band"], Step(year, season)), []).append(row)
+        for (name, step), rows in steps.items():
+            tiles = [_tile(row, by_name[name], grid, len(rows) > 1) for row in rows]
+            sheets[name, step] = Sheet.of(tiles, grid)
         return cls(grid, sheets)
+
+
+def _tile(row: Mapping[Any, Any], band: Channel, grid: Grid, has_neighbours: bool) -> Tile:
+    own, layer = Grid.of_row(row), int(row["layer"])
+    box = grid.box_of(own.crs, own.transform, own.height, own.width)
+    reach = box
+    if has_neighbours:
+        wider = own.transform * Affine.translation(-_KERNEL, -_KERNEL)
+        reach = grid.box_of(own.crs, wider, own.height + 2 * _KERNEL, own.width + 2 * _KERNEL)
+    source = Source(str(row["path"]), band.resampling, band.fill_values, box, layer, band.valid_range, band.value)
+    content = str(row["digest"]) if layer == 1 else digest.of_values([row["digest"], layer])
+    return Tile(source, own, content, reach)

@@ -45,7 +45,7 @@ class Batch:
     Attributes:
         key: `batch_0001`.
         samples: [n] rows with identity, place, date and labels.
-        rasters: key (`LAI_2012`) -> digest of the raster that its windows read, None where there is none.
+        rasters: key (`LAI_2012`) -> digest of the files that its windows read, None where there is none.
     """
 
     key: str
@@ -81,9 +81,9 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch
     for slot in spec.band_slots:
         for step, positions in groups(step_numbers(slot, samples), slot.kind):
             sheet = atlas.sheets.get((slot.name, step))
-            touched = sheet is not None and sheet.source.touches(rows[positions], columns[positions], size).any()
+            touched = sheet.digest_of(rows[positions], columns[positions], size) if sheet else None
             name = step.key(slot.name)
-            rasters[name] = sheet.digest if sheet is not None and touched else rasters.get(name)
+            rasters[name] = touched or rasters.get(name)
     place = samples[PLACE].astype(object).where(samples[PLACE].notna(), None).to_dict("split", index=False)["data"]
     inputs = digest.of_values([spec.digest, place, rasters])
     return Batch(key, samples, rasters, inputs, digest.of_frame(samples[["sample_id", *LABELS]]))

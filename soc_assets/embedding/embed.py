@@ -19,9 +19,9 @@ from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.encode import Encoder
 from soc_assets.embedding.fields import POINT_WINDOWS, Fields, Look
 from soc_assets.embedding.layout import Layout
+from soc_assets.embedding.mosaic import Sheet
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import groups, keys_of, step_numbers
-from soc_assets.embedding.tiles import Source
 from soc_assets.embedding.windows import corners
 
 
@@ -48,11 +48,11 @@ class Embedded:
 
 @dataclass(frozen=True)
 class _Raster:
-    """One raster and who reads it: samples [k] and lags [k], and their windows' first pixels [k]."""
+    """One step of a band and who reads it: samples [k] and lags [k], and their windows' first pixels [k]."""
 
     band: str
     step: int
-    source: Source
+    sheet: Sheet
     sample: np.ndarray
     lag: np.ndarray
     rows: np.ndarray
@@ -121,13 +121,13 @@ class Embedder:
                 if sheet := self._atlas.sheets.get((band.name, step)):
                     lag, sample = np.divmod(positions, n)
                     number = int(numbers[lag[0]][sample[0]])
-                    yield _Raster(band.name, number, sheet.source, sample, lag, rows[sample], columns[sample])
+                    yield _Raster(band.name, number, sheet, sample, lag, rows[sample], columns[sample])
 
     def _enough(self, shares: np.ndarray) -> np.ndarray:
         return (shares >= self._spec.choices["min_valid_fraction"]) & (shares > 0)
 
     def _looks(self, raster: _Raster) -> list[Look]:
-        return self.fields.looks(raster.source, raster.rows, raster.columns, self._spec.statistics[raster.band].mean)
+        return self.fields.looks(raster.sheet, raster.rows, raster.columns, self._spec.statistics[raster.band].mean)
 
     def _normalised(self, band: str, relative: np.ndarray) -> np.ndarray:
         return self._spec.statistics[band].apply(relative, self._spec.choices["normalise"])
@@ -224,7 +224,7 @@ class Embedder:
     def _draw(self, raster: _Raster, corner: np.ndarray, bands: list[str], images: np.ndarray) -> None:
         """Put a raster's normalised windows into its band's frames; windows that are too empty stay at the mean."""
         gap, size = self._spec.statistics[raster.band].mean, images.shape[-1]
-        for look in self.fields.looks(raster.source, corner[:, 0], corner[:, 1], gap):
+        for look in self.fields.looks(raster.sheet, corner[:, 0], corner[:, 1], gap):
             found = self.fields.blocks(look, 0, 0, size)
             found[~self._usable(look)] = 0
             found = self._normalised(raster.band, found)

@@ -2,7 +2,7 @@
 
 The patch embedding is linear, so the mean of a window's tokens is the token of its mean patch: pixel (p, q) of the mean
 patch of the window that begins at (r, c) is the mean over i, j of the raster at (r + 8i + p, c + 8j + q). One filtered
-raster holds it for all windows, at a cost that does not depend on their size or number. Reading pixels is in `tiles`.
+raster holds it for all windows, at a cost that does not depend on their size or number. Pixels are read by `mosaic`.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ import numpy as np
 
 from soc_assets.embedding.architecture import PATCH, anchor_index
 from soc_assets.embedding.cache import Cache
-from soc_assets.embedding.tiles import TILE, Source, grouped_by_tile, read_part
+from soc_assets.embedding.mosaic import Sheet, read_source
+from soc_assets.embedding.tiles import TILE, Source, grouped_by_tile
 from soc_assets.ingest.grid import Grid
-from soc_assets.ingest.raster_io import open_raster
 
 POINT_WINDOWS = (1, 3, 9, 25)  # edges of the squares round a sample whose means are its point values, pixels
 _HALF = max(POINT_WINDOWS) // 2
@@ -75,11 +75,11 @@ class Fields:
         """How many parts of rasters were read so far."""
         return self._fields.made
 
-    def looks(self, source: Source, rows: np.ndarray, columns: np.ndarray, gap: float) -> list[Look]:
+    def looks(self, source: Source | Sheet, rows: np.ndarray, columns: np.ndarray, gap: float) -> list[Look]:
         """The fields in which the windows that begin at (rows, columns) [n] lie.
 
         Args:
-            source: the raster.
+            source: the raster, or the files of a step.
             rows: [n] first rows on the grid.
             columns: [n] first columns on the grid.
             gap: subtracted from every value, so that pixels without one count as this (the band's mean).
@@ -133,11 +133,10 @@ class Fields:
             np.divide(total, count, out=means[:, number], where=count > 0, casting="unsafe")
         return means
 
-    def _read(self, source: Source, i: int, j: int, gap: float) -> Field:
+    def _read(self, source: Source | Sheet, i: int, j: int, gap: float) -> Field:
         top, left = (k * TILE - self._index - self._before for k in (i, j))
         height, width = self._extent(i, self._grid.height), self._extent(j, self._grid.width)
-        with open_raster(source.path) as dataset:
-            values = read_part(dataset, source, self._grid, top, left, height, width)
+        values = read_source(source, self._grid, top, left, height, width)
         values -= np.float32(gap)
         gaps = np.isnan(values)
         if not gaps.any():

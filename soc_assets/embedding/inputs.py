@@ -86,7 +86,7 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
     samples = samples.merge(balanced, on="sample_id", how="left")
     keys = sorted(pd.read_parquet(project.samples("batches"), columns=["batch"])["batch"].unique())
     rows = {str(key): part.reset_index(drop=True) for key, part in samples.groupby("batch")}
-    atlas = Atlas.of_catalog(catalog, spec.bands, spec.choices["reference"])
+    atlas = Atlas.of_catalog(catalog, spec.bands, spec.choices["reference"], spec.grid)
     return EmbeddingInputs(spec, project.embeddings / spec.digest, atlas, samples, keys, rows)
 
 

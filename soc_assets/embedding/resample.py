@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.io import MemoryFile
-from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as transform_coordinates
+
+from soc_assets.ingest.grid import Grid
 
 TOLERANCE = 0.001  # pixels by which coordinates may be approximated between two CRS; GDAL's own is 0.125
 _COARSER = 1.05  # source pixels per pixel above which bilinear means an average: GDAL widens its kernel
@@ -22,27 +22,13 @@ _LATTICE = 32  # pixels between coordinates that are worked out; the others lie 
 _PLACES = 48  # coordinates kept: 1.5 MB each for 400 x 400 pixels
 
 
-@dataclass(frozen=True)
-class Raster:
-    """Where pixels lie: CRS, transform, height and width."""
-
-    crs: CRS
-    transform: Affine
-    height: int
-    width: int
-
-
-def resample(values: np.ndarray, origin: Raster, onto: Raster, how: Resampling) -> np.ndarray:
+def resample(values: np.ndarray, origin: Grid, onto: Grid, how: Resampling) -> np.ndarray:
     """Values [h, w] float32, NaN where there is none, brought onto another grid: [onto.height, onto.width] float32.
 
     A pixel has a value where the source pixel under its centre has one; neighbours without one do not count.
     """
-    places = _places(*_key(origin), *_key(onto)) if how is Resampling.bilinear else None
+    places = _places(origin, onto) if how is Resampling.bilinear else None
     return _by_gdal(values, origin, onto, how) if places is None else _bilinear(values, places)
-
-
-def _key(grid: Raster) -> tuple[str, tuple[float, ...], int, int]:
-    return grid.crs.to_wkt(), tuple(grid.transform)[:6], grid.height, grid.width
 
 
 @dataclass(frozen=True)
@@ -75,19 +61,8 @@ def _bilinear(values: np.ndarray, places: _Places) -> np.ndarray:
 
 
 @lru_cache(maxsize=_PLACES)
-def _places(
-    source_crs: str,
-    source_transform: tuple[float, ...],
-    source_height: int,
-    source_width: int,
-    crs: str,
-    transform: tuple[float, ...],
-    height: int,
-    width: int,
-) -> _Places | None:
+def _places(source: Grid, grid: Grid) -> _Places | None:
     """None where the source is finer than the grid, or part of the grid has no place in its CRS."""
-    source = Raster(CRS.from_wkt(source_crs), Affine(*source_transform), source_height, source_width)
-    grid = Raster(CRS.from_wkt(crs), Affine(*transform), height, width)
     found = _coordinates(source, grid)
     if found is None:
         return None
@@ -103,7 +78,7 @@ def _places(
     return _Places(points, under)
 
 
-def _coordinates(source: Raster, grid: Raster) -> tuple[np.ndarray, np.ndarray] | None:
+def _coordinates(source: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray] | None:
     """Columns and rows [h, w], not rounded, in the source of the grid's pixel centres, within the tolerance."""
     step = 1 if source.crs == grid.crs else _LATTICE
     while True:
@@ -128,7 +103,7 @@ def _lattice(size: int, step: int) -> np.ndarray:
     return np.arange(0, (size - 1) + step, step, dtype=float)
 
 
-def _transformed(source: Raster, grid: Raster, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _transformed(source: Grid, grid: Grid, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Columns and rows in the source of the centres of pixels (rows [m], columns [n]) of the grid, both [m, n]."""
     c, r = np.meshgrid(columns + 0.5, rows + 0.5)
     place = grid.transform
@@ -158,7 +133,7 @@ def _weights(lattice: np.ndarray, places: np.ndarray) -> np.ndarray:
     return weights
 
 
-def _by_gdal(values: np.ndarray, origin: Raster, onto: Raster, how: Resampling) -> np.ndarray:
+def _by_gdal(values: np.ndarray, origin: Grid, onto: Grid, how: Resampling) -> np.ndarray:
     shape = {"height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": "float32"}
     target = {"crs": onto.crs, "transform": onto.transform, "height": onto.height, "width": onto.width}
     nodata = {"src_nodata": np.nan, "nodata": np.nan}

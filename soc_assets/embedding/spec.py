@@ -19,7 +19,7 @@ from soc_assets.embedding.architecture import ARCHITECTURES, Architecture, poole
 from soc_assets.embedding.steps import Slot, slots
 from soc_assets.errors import CheckpointError, RasterError, SettingsError
 from soc_assets.project import Settings
-from soc_assets.settings import Band
+from soc_assets.settings import Channel, ReferenceGrid
 
 VERSION = 2  # of the code that makes the numbers: raise it when they change
 DRIFT = 0.1  # standard deviations by which a band's mean may wander before it is reported
@@ -65,9 +65,15 @@ class Spec:
         return ARCHITECTURES[self.choices["model"]]
 
     @property
-    def bands(self) -> tuple[Band, ...]:
-        """The bands, in the order of the settings."""
-        return tuple(Band.model_validate(band) for band in self.choices["bands"])
+    def bands(self) -> tuple[Channel, ...]:
+        """The bands, in the order of the settings; of a class raster one per class."""
+        return tuple(Channel.model_validate(band) for band in self.choices["bands"])
+
+    @property
+    def grid(self) -> ReferenceGrid | None:
+        """The reference grid where it is not that of the reference band."""
+        chosen = self.choices.get("grid")
+        return ReferenceGrid.model_validate(chosen) if chosen else None
 
     @property
     def frames(self) -> int:
@@ -141,13 +147,21 @@ def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
         **{name: getattr(embedding, name) for name in decisive},
         "weights": {"sha256": digest.of_file(checkpoint, 64)} if checkpoint else {"seed": embedding.weights_seed},
         "reference": rasters.reference,
-        "bands": [band.model_dump(mode="json", exclude={"pattern"}) for band in rasters.bands],
+        "bands": [_deciding(channel) for channel in rasters.channels],
+        **({"grid": rasters.grid.model_dump(mode="json")} if rasters.grid else {}),
         "min_valid_fraction": rasters.min_valid_fraction,
         "time_before": study.time_before,
         "first_lag": study.first_lag,
         "seasonal": rasters.seasonal,
         "version": VERSION,
     }
+
+
+def _deciding(channel: Channel) -> dict[str, Any]:
+    """What of a band decides the numbers, its files apart; what was added later only where it is set."""
+    always = channel.model_dump(mode="json", include={"name", "kind", "resampling", "fill_values"})
+    added = channel.model_dump(mode="json", include={"valid_range", "value"}, exclude_none=True)
+    return always | added
 
 
 def _require_fit(settings: Settings) -> None:
@@ -158,7 +172,7 @@ def _require_fit(settings: Settings) -> None:
             f"layer = {embedding.layer} in [embedding] of soc.toml: it needs stage = 'encoder' and a number from 1 to "
             f"{architecture.depth}, the blocks of {embedding.model}."
         )
-    timed = [band for band in settings.rasters.bands if band.kind != "static"]
+    timed = [band for band in settings.rasters.channels if band.kind != "static"]
     if embedding.arrangement == "stack" and (len(timed) > architecture.frames or len({b.kind for b in timed}) > 1):
         raise SettingsError(
             f"arrangement = 'stack' in [embedding] of soc.toml takes at most {architecture.frames} bands with time, "

@@ -7,110 +7,157 @@ How pixels are resampled is in `resample`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
-from rasterio.transform import Affine
 from rasterio.warp import transform as transform_coordinates
 from rasterio.windows import Window
 
-from soc_assets.embedding.resample import Raster, resample
+from soc_assets.embedding.resample import resample
 from soc_assets.ingest.grid import Box, Grid
-from soc_assets.ingest.raster_io import read_values
+from soc_assets.ingest.raster_coding import shares_of_class
+from soc_assets.ingest.raster_io import grid_of_dataset, read_values
 
 TILE = 512  # pixels of the reference grid along a tile's edge
 REACH = 4  # pixels beyond its edge to which a raster can matter, by the resampling kernel
 _MARGIN = 4  # source pixels read beyond a tile, times the resolution ratio: what the resampling kernel reaches for
 
 
+class Readable(Protocol):
+    """A raster to be brought to the grid: one file (`Source`), or tiles put together (`mosaic.Aligned`)."""
+
+    @property
+    def resampling(self) -> str:
+        """How its pixels are resampled."""
+        ...
+
+    @property
+    def value(self) -> int | None:
+        """The class that it is asked for, or None."""
+        ...
+
+    @property
+    def box(self) -> Box:
+        """Top, left, bottom and right in pixels of the grid."""
+        ...
+
+    def read(self, dataset: Any, window: Window) -> np.ndarray:
+        """Values of a window of its own pixels."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One raster: file, how it is resampled, values that mean "no data", and its place on the grid.
+    """One raster: what GDAL opens, how it is read and resampled, and its place on the grid.
 
-    `box` is top, left, bottom, right in pixels of the grid: nothing is read where it does not reach.
+    Attributes:
+        path: what GDAL opens.
+        resampling: nearest, bilinear, average or mode.
+        fill_values: stored numbers that mean "no data".
+        box: top, left, bottom, right in pixels of the grid: nothing is read where it does not reach.
+        layer: the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
+        value: a class, to be read as 1 where a pixel is of it and 0 where it is of another.
     """
 
-    path: Path
+    path: str
     resampling: str = "bilinear"
     fill_values: tuple[float, ...] = ()
     box: Box = (-np.inf, -np.inf, np.inf, np.inf)
+    layer: int = 1
+    valid_range: tuple[float, float] | None = None
+    value: int | None = None
+
+    def read(self, dataset: DatasetReader, window: Window) -> np.ndarray:
+        """Values [h, w] float32 of a window of the raster's own pixels; NaN where there is none.
+
+        A class becomes shares here, but for resampling that needs the codes: then `read_part` compares afterwards.
+        """
+        values = read_values(dataset, window, self.fill_values, self.layer, self.valid_range)
+        return values if self.value is None or _codes_first(self) else shares_of_class(values, self.value)
 
     def touches(self, rows: np.ndarray | int, columns: np.ndarray | int, size: int) -> np.ndarray:
         """Whether parts of `size` pixels that begin at (rows, columns) overlap the raster, or almost."""
-        top, left, bottom, right = self.box
-        first, second = np.asarray(rows), np.asarray(columns)
-        inside = (first < bottom + REACH) & (first + size > top - REACH)
-        return inside & (second < right + REACH) & (second + size > left - REACH)
+        return reaches(self.box, rows, columns, size)
+
+
+def reaches(box: Box, rows: np.ndarray | int, columns: np.ndarray | int, size: int) -> np.ndarray:
+    """Whether parts of `size` pixels that begin at (rows, columns) of the grid overlap a box, or almost."""
+    top, left, bottom, right = box
+    first, second = np.asarray(rows), np.asarray(columns)
+    inside = (first < bottom + REACH) & (first + size > top - REACH)
+    return inside & (second < right + REACH) & (second + size > left - REACH)
 
 
 def read_part(
-    dataset: DatasetReader, source: Source, grid: Grid, top: int, left: int, height: int, width: int
+    dataset: DatasetReader | Grid, source: Readable, grid: Grid, top: int, left: int, height: int, width: int
 ) -> np.ndarray:
     """A part [height, width] float32 of the grid from a raster in any CRS, resolution and orientation.
 
     Scale and offset are applied; NaN where the raster has no value or does not reach. The result is the caller's own.
     """
-    window = _window(top, left, height, width)
-    offset = _pixel_offset(dataset, grid, grid.transform * Affine.translation(left, top))
+    own = dataset if isinstance(dataset, Grid) else grid_of_dataset(dataset)
+    offset = own.offset_of(grid.part(top, left, height, width))
     if offset is None:
-        return _warp(dataset, source, grid, window)
-    return read_values(dataset, _window(*offset, height, width), source.fill_values)
+        values = _warp(dataset, own, source, grid, (top, left), (height, width))
+    else:
+        values = source.read(dataset, _window(offset[0], offset[1], height, width))
+    return values if source.value is None or not _codes_first(source) else shares_of_class(values, source.value)
 
 
-def _warp(dataset: DatasetReader, source: Source, grid: Grid, window: Window) -> np.ndarray:
-    """Resample the part of the window that the raster covers."""
-    result = np.full((int(window.height), int(window.width)), np.nan, np.float32)
-    box = source.box
-    offsets = np.array([window.row_off, window.col_off] * 2)
-    low, high = np.array([0, 0]), np.array(result.shape)
-    top, left = np.clip(np.floor(box[:2] - offsets[:2]) - REACH, low, high).astype(int)
-    bottom, right = np.clip(np.ceil(box[2:] - offsets[2:]) + REACH, low, high).astype(int)
+def _codes_first(source: Readable) -> bool:
+    """Whether a class is looked for after resampling: the commonest code is no mean of shares."""
+    return source.resampling in ("mode", "nearest")
+
+
+def _warp(
+    dataset: DatasetReader | Grid, own: Grid, source: Readable, grid: Grid, first: tuple[int, int], shape: tuple
+) -> np.ndarray:
+    """Resample the part [shape] of the grid, from its row and column `first` on, that the raster covers."""
+    result = np.full(shape, np.nan, np.float32)
+    low, high = np.array([0, 0]), np.array(shape)
+    top, left = np.clip(np.floor(source.box[:2] - np.array(first)) - REACH, low, high).astype(int)
+    bottom, right = np.clip(np.ceil(source.box[2:] - np.array(first)) + REACH, low, high).astype(int)
     covered = result[top:bottom, left:right]
-    transform = grid.transform * Affine.translation(window.col_off + left, window.row_off + top)
-    part = _source_window(dataset, grid, transform, *covered.shape) if covered.size else None
+    if not covered.size:
+        return result
+    onto = grid.part(first[0] + top, first[1] + left, *covered.shape)
+    part = _source_part(own, onto)
     if part is None:
         return result
-    values = read_values(dataset, part, source.fill_values)
-    origin = Raster(dataset.crs, dataset.transform * Affine.translation(part.col_off, part.row_off), *values.shape)
-    onto = Raster(grid.crs, transform, *covered.shape)
-    result[top:bottom, left:right] = resample(values, origin, onto, Resampling[source.resampling])
+    values = source.read(dataset, _window(*part))
+    covered[:] = resample(values, own.part(*part), onto, Resampling[source.resampling])
     return result
 
 
-def _pixel_offset(dataset: DatasetReader, grid: Grid, transform: Affine) -> tuple[int, int] | None:
-    """Row and column of the window in the raster if both have the same pixels, else None."""
-    if dataset.crs != grid.crs:
-        return None
-    relative = ~dataset.transform * transform
-    linear = np.array([relative.a - 1, relative.b, relative.d, relative.e - 1])
-    row, column = round(relative.f), round(relative.c)
-    aligned = abs(relative.f - row) < 1e-3 and abs(relative.c - column) < 1e-3
-    return (row, column) if aligned and np.abs(linear).max() < 1e-6 else None
-
-
-def _source_window(dataset: DatasetReader, grid: Grid, transform: Affine, height: int, width: int) -> Window | None:
-    """The part of the raster that a window of the grid reads, or None if they do not touch."""
+@lru_cache(maxsize=256)
+def _source_part(own: Grid, onto: Grid) -> tuple[int, int, int, int] | None:
+    """Top, left, height and width of the pixels of a raster that a grid reads, or None if they do not touch."""
     along = np.linspace(0, 1, 21)
-    x, y = (values.ravel() * size for values, size in zip(np.meshgrid(along, along), (width, height), strict=True))
+    x, y = (
+        values.ravel() * size for values, size in zip(np.meshgrid(along, along), (onto.width, onto.height), strict=True)
+    )
+    transform = onto.transform
     xs = transform.a * x + transform.b * y + transform.c
     ys = transform.d * x + transform.e * y + transform.f
-    if dataset.crs != grid.crs:
-        moved = transform_coordinates(grid.crs, dataset.crs, xs.tolist(), ys.tolist())
+    if own.crs != onto.crs:
+        moved = transform_coordinates(onto.crs, own.crs, xs.tolist(), ys.tolist())
         xs, ys = np.asarray(moved[0]), np.asarray(moved[1])
     finite = np.isfinite(xs) & np.isfinite(ys)
     if not finite.any():
         return None
-    inverse = ~dataset.transform
+    inverse = ~own.transform
     columns = inverse.a * xs[finite] + inverse.b * ys[finite] + inverse.c
     rows = inverse.d * xs[finite] + inverse.e * ys[finite] + inverse.f
-    ratio = max(1.0, (rows.max() - rows.min()) / height, (columns.max() - columns.min()) / width)
+    ratio = max(1.0, (rows.max() - rows.min()) / onto.height, (columns.max() - columns.min()) / onto.width)
     margin = int(np.ceil(_MARGIN * ratio))
     top, left = int(max(0, np.floor(rows.min()) - margin)), int(max(0, np.floor(columns.min()) - margin))
-    bottom = int(min(dataset.height, np.ceil(rows.max()) + margin))
-    right = int(min(dataset.width, np.ceil(columns.max()) + margin))
-    return _window(top, left, bottom - top, right - left) if bottom > top and right > left else None
+    bottom = int(min(own.height, np.ceil(rows.max()) + margin))
+    right = int(min(own.width, np.ceil(columns.max()) + margin))
+    return (top, left, bottom - top, right - left) if bottom > top and right > left else None
 
 
 def _window(row: int, column: int, height: int, width: int) -> Window:

@@ -1,41 +1,40 @@
 """The raster catalog: one row per usable raster, with its grid, its statistics and its digest.
 
-What is kept about a raster, and when it must be read again, belongs here. Finding the files is in `raster_files`,
-reading pixels in `raster_io`; writing the catalog is left to the asset.
+When a raster must be read again, and what becomes of one that cannot be used, belongs here. Finding the files is in
+`raster_files`, what a file tells about itself in `raster_facts`; writing the catalog is left to the asset.
 """
 
 import contextlib
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rasterio.enums import ColorInterp
-from rasterio.io import DatasetReader
 
 from soc_assets import digest
 from soc_assets.errors import RasterError
+from soc_assets.ingest import raster_folder
+from soc_assets.ingest.raster_facts import read_facts, reading_of
 from soc_assets.ingest.raster_files import RasterFile, find_rasters
 from soc_assets.ingest.raster_io import open_raster, small_block_cache
-from soc_assets.ingest.raster_statistics import Statistics, of_raster
-from soc_assets.settings import Rasters
+from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
 from soc_assets.side_by_side import side_by_side
 
 _TYPES = {
-    **dict.fromkeys(("band", "kind", "season", "path", "crs", "dtype", "digest", "fill_values"), "str"),
+    **dict.fromkeys(("band", "kind", "season", "path", "tile", "crs", "dtype", "digest", "reading"), "str"),
     **dict.fromkeys(("transform", "shape", "bounds"), "object"),
     **dict.fromkeys(("nodata", "valid_share", "mean", "std", "min", "max"), "float64"),
-    **dict.fromkeys(("height", "width", "valid_count", "size", "mtime_ns"), "int64"),
+    **dict.fromkeys(("layer", "height", "width", "valid_count", "size", "mtime_ns"), "int64"),
     "year": "Int32",
 }
 COLUMNS = (
-    *("band", "kind", "year", "season", "path", "crs", "transform", "shape", "height", "width", "dtype", "nodata"),
-    *("bounds", "valid_share", "mean", "std", "min", "max", "valid_count", "digest", "size", "mtime_ns"),
-    "fill_values",
+    *("band", "kind", "year", "season", "path", "tile", "layer", "crs", "transform", "shape", "height", "width"),
+    *("dtype", "nodata", "bounds", "valid_share", "mean", "std", "min", "max", "valid_count", "digest", "size"),
+    *("mtime_ns", "reading"),
 )
-"""Columns of the catalog; `fill_values` are those of the settings with which the statistics were computed."""
+"""Columns of the catalog. `path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step
+that the file is, `reading` how the settings had the stored numbers read when the statistics were computed."""
 
 _Row = dict[str, Any]
 
@@ -45,7 +44,8 @@ class Catalog:
     """What a scan found."""
 
     frame: pd.DataFrame
-    """One row per usable raster (`COLUMNS`), by band in the order of the settings, then year and season."""
+    """One row per usable raster: per file and, where a file holds several steps, per step (`COLUMNS`); by band in the
+    order of the settings, then year, season and path. A class raster has rows for each class."""
     problems: pd.DataFrame
     """Rasters set aside: band, path, problem."""
     read: int
@@ -56,7 +56,7 @@ class Catalog:
 
 def scan_rasters(
     rasters: Rasters,
-    folder: Path,
+    folder: Path | str,
     previous: pd.DataFrame | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     threads: int | None = None,
@@ -68,8 +68,8 @@ def scan_rasters(
 
     Args:
         rasters: bands and where their files lie.
-        folder: the folder that the patterns start from.
-        previous: the catalog of the last scan; files of the same size, time and fill values are not opened.
+        folder: what the patterns start from: a path, a zip file, a `/vsi...` path or a URL.
+        previous: the catalog of the last scan; files of the same size, time and reading are not opened.
         progress: called in this thread after each file, in order, with files done, files in all, and the file's path
             below `folder`.
         threads: files read at once; by default as many as the machine has cores, up to 8.
@@ -77,174 +77,141 @@ def scan_rasters(
     Raises:
         RasterError: the folder is missing or holds no raster, or a band, the reference band first, has no usable one.
     """
-    files, problems = _one_per_step(find_rasters(rasters, folder))
+    files = find_rasters(rasters, folder)
     files.sort(key=lambda file: file.band.name != rasters.reference)  # stable: an unusable reference stops at once
     known = {} if previous is None else _by_path(previous)
-    rows, reused = [], 0
-    looks = side_by_side(lambda file: _look(file, known.get(str(file.path))), files, threads)
+    digests: dict[str, str] = {}
+    rows, problems, reused = [], [], 0
+    looks = side_by_side(lambda file: _look(file, known, digests), files, threads)
     with small_block_cache(), contextlib.closing(looks) as outcomes:
-        for done, (file, (outcome, again)) in enumerate(zip(files, outcomes, strict=True), start=1):
+        for done, (file, outcome) in enumerate(zip(files, outcomes, strict=True), start=1):
             if not isinstance(outcome, RasterError):
-                rows.append(outcome)
-                reused += again
+                found, unread = outcome
+                rows, reused = rows + found, reused + unread
             elif file.band.name == rasters.reference:
                 raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
             else:
-                problems.append(_problem(file, str(outcome)))
+                problems.append(_problem(file.band.name, file.path, str(outcome)))
             if progress:
-                progress(done, len(files), str(file.path.relative_to(folder.absolute())))
+                progress(done, len(files), file.name)
+    rows, twice = _one_per_step(rows, rasters)
     _require_every_band(rasters, rows, problems)
-    set_aside = pd.DataFrame(problems, columns=["band", "path", "problem"], dtype="str")
+    set_aside = pd.DataFrame(problems + twice, columns=["band", "path", "problem"], dtype="str")
     return Catalog(_as_frame(rows, rasters), set_aside, read=len(files) - reused, reused=reused)
 
 
 def catalog_digest(frame: pd.DataFrame) -> str:
-    """Digest of everything in the catalog that decides numbers: not of paths and file times."""
-    deciding = frame[["band", "kind", "year", "season", "digest", "fill_values"]].astype("str").fillna("")
+    """Digest of everything in the catalog that decides numbers: not of paths and file times, but of tiles' order."""
+    step = ["band", "kind", "year", "season"]
+    deciding = frame[[*step, "layer", "digest", "reading"]].astype("str").fillna("")
+    deciding["order"] = deciding.groupby(step).cumcount().astype("str")
     return digest.of_values(sorted(deciding.to_numpy().tolist()))
 
 
-def gap_table(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
-    """Bands against years, as text: rasters of the year ("1", up to "4" for seasons), "missing", or "static".
+def _one_per_step(rows: list[_Row], rasters: Rasters) -> tuple[list[_Row], list[dict[str, str]]]:
+    """The first row of each step, and a problem for each further file (LAI_2007_winter.tif, LAI_2007_Winter.tif).
 
-    Returns:
-        One row per band in catalog order: `band`, then a column per year.
+    Where the pattern has {tile} all files of a step belong together.
     """
-    counts = frame.groupby(["band", "year"], observed=True).size()
-    kinds = dict(zip(frame["band"], frame["kind"], strict=True))
-    cells = {
-        str(year): [
-            "static" if kind == "static" else str(counts.get((band, year), "missing")) for band, kind in kinds.items()
-        ]
-        for year in years
-    }
-    return pd.DataFrame({"band": list(kinds), **cells})
-
-
-def _look(file: RasterFile, before: _Row | None) -> tuple[_Row | RasterError, bool]:
-    """The file's row or why it cannot be used, and whether the row is that of the last scan."""
-    now = stamp(file.path)
-    if before and before["fill_values"] == _fill_values(file) and now.items() <= before.items():
-        return before | _identity(file), True
-    try:
-        return _facts(file, before) | now | _identity(file), False
-    except RasterError as error:
-        return error, False
-
-
-def _one_per_step(files: list[RasterFile]) -> tuple[list[RasterFile], list[dict[str, str]]]:
-    """The first file of each step, and a problem for each further one (LAI_2007_winter.tif, LAI_2007_Winter.tif)."""
-    first: dict[tuple[str, int | None, str | None], RasterFile] = {}
-    problems = []
-    for file in files:
-        used = first.setdefault((file.band.name, file.year, file.season), file)
-        if used is not file:
+    tiled = {channel.name for channel in rasters.channels if "{tile}" in rasters.pattern_of(channel)}
+    first: dict[tuple[str, int | None, str | None], _Row] = {}
+    kept, problems = [], []
+    for row in rows:
+        used = first.setdefault((row["band"], row["year"], row["season"]), row)
+        if used is row or row["band"] in tiled:
+            kept.append(row)
+        else:
+            words = f"The raster {row['path']} holds the same step as {used['path']}, which is used. "
             problems.append(
-                _problem(file, f"The raster {file.path} holds the same step as {used.path}, which is used.")
+                _problem(row["band"], row["path"], words + "If both are parts of it, put {tile} into the pattern.")
             )
-    return list(first.values()), problems
+    return kept, problems
 
 
-def _problem(file: RasterFile, problem: str) -> dict[str, str]:
-    return {"band": file.band.name, "path": str(file.path), "problem": problem}
+def _problem(band: str, path: str, problem: str) -> dict[str, str]:
+    return {"band": band, "path": path, "problem": problem}
 
 
-def _by_path(previous: pd.DataFrame) -> dict[str, _Row]:
-    """Rows of the last catalog by path, as plain values; none where it lacks a column."""
+def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
+    """Rows of the last catalog by path and band, as plain values; none where it lacks a column."""
     if not set(COLUMNS) <= set(previous.columns):
         return {}
     lists = [name for name, kind in _TYPES.items() if kind == "object"]
-    rows: list[_Row] = previous[list(COLUMNS)].to_dict("records")  # type: ignore[reportCallIssue] - as pandas documents
-    return {row["path"]: {**row, **{name: list(row[name]) for name in lists}} for row in rows}
+    plain = previous[list(COLUMNS)].astype({"year": object, "season": object, "tile": object})
+    known: dict[tuple[str, str], list[_Row]] = {}
+    rows: list[_Row] = plain.to_dict("records")  # type: ignore[reportCallIssue, reportAssignmentType] - as documented
+    for row in rows:
+        missing = {name: None for name in ("year", "season", "tile") if pd.isna(row[name])}
+        known.setdefault((row["path"], row["band"]), []).append(
+            {**row, **missing, **{name: list(row[name]) for name in lists}}
+        )
+    return known
 
 
-def stamp(path: Path) -> dict[str, int]:
+def stamp(path: Path | str) -> dict[str, int]:
     """Size and time by which a change is noticed without reading; files that the raster is made of count too."""
-    stats = [file.stat() for file in _files(path) if file.is_file()]
-    return {"size": sum(item.st_size for item in stats), "mtime_ns": max(item.st_mtime_ns for item in stats)}
+    stamps = [raster_folder.stamp_of(file) for file in _files(str(path)) if raster_folder.exists(file)]
+    return {"size": sum(size for size, _ in stamps), "mtime_ns": max(time for _, time in stamps)}
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: str) -> list[str]:
     """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
-    if path.suffix.lower() not in (".tif", ".tiff"):
+    if not path.lower().endswith((".tif", ".tiff")):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
-            return sorted({path, *(Path(name) for name in dataset.files if Path(name).is_file())})
-    mask = path.with_name(path.name + ".msk")
-    return [path, mask] if mask.is_file() else [path]
+            return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
+    mask = path + ".msk"
+    return [path, mask] if raster_folder.exists(mask) else [path]
 
 
-def _fill_values(file: RasterFile) -> str:
-    return str(list(file.band.fill_values))
-
-
-def _digest(path: Path) -> str:
-    digests = [digest.of_file(file) for file in _files(path)]
+def _digest(path: str) -> str:
+    digests = [raster_folder.digest_of(file) for file in _files(path)]
     return digests[0] if len(digests) == 1 else digest.of_values(digests)
 
 
-def _facts(file: RasterFile, before: _Row | None) -> _Row:
-    """Everything about the file's content; taken from `before` where only the file's time has changed."""
-    content, fill_values = _digest(file.path), _fill_values(file)
-    if before and (before["digest"], before["fill_values"]) == (content, fill_values):
-        return before
-    with open_raster(file.path) as dataset:
-        _require_one_band(dataset, file.path)
-        statistics = of_raster(dataset, file.band.fill_values)
-        if not statistics.count:
-            raise RasterError(
-                f"The raster {file.path} has no valid pixel (nodata tag {dataset.nodata}, fill values {fill_values}). "
-                "Replace the file, or mend its nodata tag or the band's fill_values in soc.toml."
-            )
-        return {**_grid(dataset), **_values(statistics, dataset), "digest": content, "fill_values": fill_values}
+def _look(
+    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: dict[str, str]
+) -> tuple[list[_Row], bool] | RasterError:
+    """`_rows_of` a file, or why it cannot be used."""
+    try:
+        return _rows_of(file, known, digests)
+    except RasterError as error:
+        return error
 
 
-def _require_one_band(dataset: DatasetReader, path: Path) -> None:
-    bands = sum(meaning != ColorInterp.alpha for meaning in dataset.colorinterp)
-    if bands != 1:
-        raise RasterError(
-            f"The raster {path} holds {bands} bands where one is expected. "
-            f"Take one out: gdal_translate -b 1 {path.name} one_band.tif"
-        )
+def _rows_of(
+    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: dict[str, str]
+) -> tuple[list[_Row], bool]:
+    """Rows of a file, and whether all are those of the last catalog; `digests` of files hashed in this scan."""
+    if file.problem:
+        raise RasterError(file.problem)
+    now, rows, unread = stamp(file.path), [], True
+    for channel in channels_of(file.band):
+        reading = reading_of(channel, file.steps_in_file)
+        before = [row for row in known.get((file.path, channel.name), []) if row["reading"] == reading]
+        if not before or any(not now.items() <= row.items() for row in before):
+            unread = False
+            content = digests.setdefault(file.path, "") or _digest(file.path)
+            digests[file.path] = content
+            if not before or any(row["digest"] != content for row in before):
+                before = read_facts(file, channel, content, reading)
+        rows += [row | now | _identity(file, channel, row) for row in before]
+    return rows, unread
 
 
-def _grid(dataset: DatasetReader) -> _Row:
-    code = dataset.crs.to_epsg()
+def _identity(file: RasterFile, channel: Channel, row: _Row) -> _Row:
     return {
-        "crs": f"EPSG:{code}" if code else dataset.crs.to_wkt(),
-        "transform": [float(value) for value in dataset.transform[:6]],
-        "shape": [dataset.height, dataset.width],
-        "height": dataset.height,
-        "width": dataset.width,
-        "dtype": dataset.dtypes[0],
-        "nodata": math.nan if dataset.nodata is None else float(dataset.nodata),
-        "bounds": [float(value) for value in dataset.bounds],
-    }
-
-
-def _values(statistics: Statistics, dataset: DatasetReader) -> _Row:
-    return {
-        "valid_share": statistics.count / (dataset.height * dataset.width),
-        "mean": statistics.mean,
-        "std": statistics.std,
-        "min": statistics.low,
-        "max": statistics.high,
-        "valid_count": statistics.count,
-    }
-
-
-def _identity(file: RasterFile) -> _Row:
-    return {
-        "band": file.band.name,
-        "kind": file.band.kind,
-        "year": file.year,
-        "season": file.season,
-        "path": str(file.path),
+        "band": channel.name,
+        "kind": channel.kind,
+        "year": file.year if file.year is not None else row["year"],
+        "season": file.season or row["season"],
+        "path": file.path,
+        "tile": file.tile,
     }
 
 
 def _require_every_band(rasters: Rasters, rows: list[_Row], problems: list[dict[str, str]]) -> None:
     usable = {row["band"] for row in rows}
-    if empty := [band for band in rasters.bands if band.name not in usable]:
+    if empty := [band for band in rasters.bands if next(channels_of(band)).name not in usable]:
         lines = [
             f"No raster of the band {band.name} (pattern {rasters.pattern_of(band)}) can be used. The first problem: "
             + next(item["problem"] for item in problems if item["band"] == band.name)
@@ -254,7 +221,10 @@ def _require_every_band(rasters: Rasters, rows: list[_Row], problems: list[dict[
 
 
 def _as_frame(rows: list[_Row], rasters: Rasters) -> pd.DataFrame:
-    """Rows as a typed table; `rows` come in order but for the reference band, which was read first."""
-    order = {band.name: number for number, band in enumerate(rasters.bands)}
-    ordered: list[_Row] = sorted(rows, key=lambda row: order[row["band"]])
+    """Rows as a typed table, in order whatever order they were read in."""
+    order = {channel.name: number for number, channel in enumerate(rasters.channels)}
+    seasons = {None: -1, **{season: number for number, season in enumerate(SEASONS)}}
+    ordered: list[_Row] = sorted(
+        rows, key=lambda row: (order[row["band"]], row["year"] or 0, seasons[row["season"]], row["path"])
+    )
     return pd.DataFrame(ordered, columns=list(COLUMNS)).astype(_TYPES)

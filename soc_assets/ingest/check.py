@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from soc_assets.ingest.check_pixels import Preview
+from soc_assets.ingest.grid import reference_grid
 from soc_assets.settings import Rasters, Study
 
 Severity = Literal["error", "warning", "note"]
@@ -77,7 +78,7 @@ def inspect_rasters(
         *check_values.constant(rows),
         *check_values.copies(rows),
         *check_values.outliers(rows, cleaned),
-        *check_grid.grids(rows, rasters.reference),
+        *check_grid.grids(rows, rasters.reference, reference_grid(catalog, rasters)),
         *check_grid.gaps(rows, study),
     ]
     return by_severity(accepting(findings, rasters.accept))

@@ -14,9 +14,8 @@ import pandas as pd
 from rasterio.transform import Affine
 
 from soc_assets.ingest.check import Finding
-from soc_assets.ingest.check_grid import grid_of
 from soc_assets.ingest.check_pixels import Preview
-from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.settings import Rasters
 
 _LOW = 0.5  # share of images below which a band is worth a warning
@@ -68,7 +67,7 @@ def coverage(
         preview: gives the preview of a catalog row.
     """
     steps = _by_step(catalog)
-    reference = grid_of(catalog[catalog["band"] == rasters.reference].iloc[0].to_dict())
+    reference = reference_grid(catalog, rasters)
     longitude, latitude = samples["longitude"].to_numpy(float), samples["latitude"].to_numpy(float)
     window = reference, image_size / 2
     needed, there, timed, lines = *(np.zeros(len(samples)) for _ in range(3)), []
@@ -113,9 +112,8 @@ def coverage_findings(found: Coverage, years: pd.Series) -> list[Finding]:
     return [*findings, *_years_without_rasters(found, years)]
 
 
-def edge_findings(samples: pd.DataFrame, reference: _Row, image_size: int) -> list[Finding]:
+def edge_findings(samples: pd.DataFrame, grid: Grid, reference: str, image_size: int) -> list[Finding]:
     """Samples nearer to the edge of the reference grid than half a window: part of their window is empty."""
-    grid = grid_of(reference)
     rows, columns = grid.pixels(samples["longitude"].to_numpy(float), samples["latitude"].to_numpy(float))
     half = image_size // 2
     near = (rows < half) | (columns < half) | (rows > grid.height - half) | (columns > grid.width - half)
@@ -127,7 +125,7 @@ def edge_findings(samples: pd.DataFrame, reference: _Row, image_size: int) -> li
         "What lies beyond is filled with the band's mean. Use rasters that reach farther, a smaller [embedding] "
         "image_size, or a lower [rasters] min_valid_fraction if their images become null."
     )
-    return [Finding("edges", severity, str(reference["band"]), "", str(reference["path"]), words, cure)]
+    return [Finding("edges", severity, reference, "", "", words, cure)]
 
 
 def _years_without_rasters(found: Coverage, years: pd.Series) -> list[Finding]:
@@ -162,7 +160,7 @@ def _shares(
     row: _Row, preview: Preview, longitude: np.ndarray, latitude: np.ndarray, window: tuple[Grid, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Share [n] of valid pixels in each sample's window, and whether its pixel lies on the raster."""
-    own, (reference, half) = grid_of(row), window
+    own, (reference, half) = Grid.of_row(row), window
     rows, columns = own.pixels(longitude, latitude)
     inside = own.contains(rows, columns)
     height, width = preview.values.shape

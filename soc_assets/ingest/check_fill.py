@@ -12,7 +12,7 @@ import numpy as np
 
 from soc_assets.ingest.check import Finding, Severity, about
 from soc_assets.ingest.check_pixels import Preview
-from soc_assets.settings import Rasters
+from soc_assets.settings import Channel, Rasters
 
 _BYTES = range(249, 256)  # fill codes of MODIS products in bytes
 _CODES = (
@@ -50,9 +50,9 @@ def unmasked_fills(
         previews: of each row.
         rasters: the bands, for the fill values set already and for those that are classes.
     """
-    bands = {band.name: band for band in rasters.bands}
+    bands = {channel.name: channel for channel in rasters.channels}
     fills = [
-        _fills(row, preview, classes=bands[row["band"]].resampling == "mode")
+        _fills(row, preview, classes=_is_classes(bands[row["band"]]))
         for row, preview in zip(rows, previews, strict=True)
     ]
     together = {name: set(band.fill_values) for name, band in bands.items()}
@@ -68,6 +68,11 @@ def unmasked_fills(
         for preview, found in zip(previews, fills, strict=True)
     ]
     return findings, cleaned
+
+
+def _is_classes(channel: Channel) -> bool:
+    """Whether the values are codes, or ones and zeros of one class: any of them may be common."""
+    return channel.value is not None or channel.resampling == "mode"
 
 
 def _fills(row: Mapping[Any, Any], preview: Preview, *, classes: bool) -> list[_Fill]:

@@ -7,8 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rasterio.crs import CRS
-from rasterio.transform import Affine, array_bounds
+from rasterio.transform import array_bounds
 
 from soc_assets.ingest.check import Finding, Severity, about, step_of_row
 from soc_assets.ingest.grid import Grid
@@ -16,11 +15,6 @@ from soc_assets.settings import SEASONS, Study
 
 _DEGREE = 111_320.0  # metres along a meridian
 _Row = Mapping[Any, Any]
-
-
-def grid_of(row: _Row) -> Grid:
-    """The grid of a catalog row."""
-    return Grid(CRS.from_user_input(row["crs"]), Affine(*row["transform"]), int(row["width"]), int(row["height"]))
 
 
 def ground_size(grid: Grid) -> tuple[float, float]:
@@ -41,14 +35,19 @@ def orientation_of(grid: Grid) -> str:
     return "north-up" if grid.transform.e < 0 else "south-up"
 
 
-def grids(rows: Sequence[_Row], reference: str) -> list[Finding]:
-    """What is worth knowing of the grids: a coarse or geographic reference, steps and bands that lie elsewhere."""
+def grids(rows: Sequence[_Row], reference: str, grid: Grid) -> list[Finding]:
+    """What is worth knowing of the grids: a coarse or geographic reference, steps and bands that lie elsewhere.
+
+    Args:
+        rows: the raster catalog.
+        reference: the reference band.
+        grid: the reference grid.
+    """
     base = next(row for row in rows if row["band"] == reference)
-    grid = grid_of(base)
     width, height = ground_size(grid)
     findings = []
-    finest_row = min(rows, key=lambda row: max(ground_size(grid_of(row))))
-    finest = max(ground_size(grid_of(finest_row)))
+    finest_row = min(rows, key=lambda row: max(ground_size(Grid.of_row(row))))
+    finest = max(ground_size(Grid.of_row(finest_row)))
     if max(width, height) > 2 * finest:
         found = (
             f"its pixels are {max(width, height):.0f} m, those of {finest_row['band']} {finest:.0f} m: detail is lost"
@@ -64,13 +63,10 @@ def grids(rows: Sequence[_Row], reference: str) -> list[Finding]:
 
 def gaps(rows: Sequence[_Row], study: Study) -> list[Finding]:
     """Steps of the study's range without a raster: a warning inside a band's own range, a note before and after it."""
-    wanted = range(
-        study.year_from - study.first_lag - max(study.time_before, 1) + 1, study.year_to - study.first_lag + 1
-    )
     findings = []
     for band in dict.fromkeys(row["band"] for row in rows if row["kind"] != "static"):
         members = [row for row in rows if row["band"] == band]
-        seasonal = members[0]["kind"] == "seasonal"
+        seasonal, wanted = members[0]["kind"] == "seasonal", study.raster_years(members[0]["kind"])
         steps = [f"{year}_{season}" for year in wanted for season in SEASONS] if seasonal else [str(y) for y in wanted]
         have = {step_of_row(row) for row in members}
         inside = [step for step in steps if step in have]
@@ -95,7 +91,7 @@ def _elsewhere(rows: Sequence[_Row], grid: Grid) -> list[Finding]:
     """Rasters that do not touch the reference raster."""
     findings = []
     for row in rows:
-        own = grid_of(row)
+        own = Grid.of_row(row)
         top, left, bottom, right = grid.box_of(own.crs, own.transform, own.height, own.width)
         if bottom <= 0 or right <= 0 or top >= grid.height or left >= grid.width:
             cure = "Its images will be null: check the CRS and extent of the file, or take it out of the folder."
@@ -108,7 +104,7 @@ def _other_grids(rows: Sequence[_Row]) -> list[Finding]:
     findings = []
     for band in dict.fromkeys(row["band"] for row in rows):
         members = [row for row in rows if row["band"] == band]
-        sizes = [max(ground_size(grid_of(row))) for row in members]
+        sizes = [max(ground_size(Grid.of_row(row))) for row in members]
         usual = sorted(sizes)[len(sizes) // 2]
         for row, size in zip(members, sizes, strict=True):
             if not 0.9 < size / usual < 1.1:

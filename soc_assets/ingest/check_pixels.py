@@ -15,8 +15,9 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from soc_assets import digest, files
+from soc_assets.ingest.raster_coding import shares_of_class
 from soc_assets.ingest.raster_io import open_raster, read_decimated
-from soc_assets.settings import Rasters
+from soc_assets.settings import Channel, Rasters
 
 _LONGEST = 256  # pixels of a preview's longer edge
 _STORED = ("values", "scale", "offset", "integer")
@@ -64,7 +65,7 @@ class Previews:
 
     def __init__(self, folder: Path, rasters: Rasters) -> None:
         self._folder = folder
-        self._fill_values = {band.name: band.fill_values for band in rasters.bands}
+        self._channels = {channel.name: channel for channel in rasters.channels}
 
     def __call__(self, row: Mapping[Any, Any]) -> Preview:
         """The preview of a catalog row.
@@ -75,7 +76,7 @@ class Previews:
         path = self._path(row)
         stored = _load(path)
         if stored is None:
-            stored = _read(row, self._fill_values.get(row["band"], ()))
+            stored = _read(row, self._channels[row["band"]])
             with files.replacing(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, allow_pickle=False, **stored)
         height, width = stored["values"].shape
@@ -97,14 +98,15 @@ class Previews:
                 path.unlink(missing_ok=True)
 
     def _path(self, row: Mapping[Any, Any]) -> Path:
-        identity = [row["digest"], _layer(row), list(self._fill_values.get(row["band"], ())), _LONGEST]
+        identity = [row["digest"], int(row["layer"]), row["reading"], _LONGEST]
         return self._folder / f"{digest.of_values(identity)}.npz"
 
 
-def _read(row: Mapping[Any, Any], fill_values: Sequence[float]) -> dict[str, np.ndarray]:
-    layer = _layer(row)
-    with open_raster(Path(row["path"])) as dataset:
-        values = read_decimated(dataset, _LONGEST, fill_values, layer)
+def _read(row: Mapping[Any, Any], channel: Channel) -> dict[str, np.ndarray]:
+    layer = int(row["layer"])
+    with open_raster(row["path"]) as dataset:
+        values = read_decimated(dataset, _LONGEST, channel.fill_values, layer, channel.valid_range)
+        values = values if channel.value is None else shares_of_class(values, channel.value)
         scale, offset = dataset.scales[layer - 1], dataset.offsets[layer - 1]
         integer = np.dtype(dataset.dtypes[layer - 1]).kind in "iu"
     return {
@@ -113,10 +115,6 @@ def _read(row: Mapping[Any, Any], fill_values: Sequence[float]) -> dict[str, np.
         "offset": np.array(offset, np.float64),
         "integer": np.array(integer),
     }
-
-
-def _layer(row: Mapping[Any, Any]) -> int:
-    return int(row.get("layer", 1) or 1)
 
 
 def _load(path: Path) -> dict[str, np.ndarray] | None:

@@ -4,29 +4,25 @@ Pixel arithmetic is in `grid`; rejecting samples is in `soil_clean`.
 """
 
 import pandas as pd
-from rasterio.crs import CRS
-from rasterio.transform import Affine, array_bounds
+from rasterio.transform import array_bounds
 from rasterio.warp import transform_bounds
 
 from soc_assets.ingest.grid import WGS84, Grid
 
 
 def rasters_without_samples(catalog: pd.DataFrame, samples: pd.DataFrame) -> list[str]:
-    """Paths of the rasters on whose pixels no sample lies, in catalog order.
+    """Paths of the rasters on whose pixels no sample lies, in catalog order; of a tiled step only if none has one.
 
     Args:
-        catalog: the raster catalog (band, path, crs, transform, height, width).
+        catalog: the raster catalog (band, year, season, path, crs, transform, height, width).
         samples: `longitude`, `latitude` in WGS84 degrees.
     """
-    grids = [
-        Grid(CRS.from_user_input(crs), Affine(*transform), width=int(width), height=int(height))
-        for crs, transform, height, width in zip(
-            catalog["crs"], catalog["transform"], catalog["height"], catalog["width"], strict=True
-        )
-    ]
+    grids = [Grid.of_row(row) for row in catalog.to_dict("records")]
     points = samples[["longitude", "latitude"]].drop_duplicates().to_numpy(float)
-    empty = {grid: not grid.contains(*grid.pixels(points[:, 0], points[:, 1])).any() for grid in set(grids)}
-    return [path for path, grid in zip(catalog["path"], grids, strict=True) if empty[grid]]
+    used = {grid: bool(grid.contains(*grid.pixels(points[:, 0], points[:, 1])).any()) for grid in set(grids)}
+    steps = catalog[["band", "year", "season"]].astype("str").fillna("").agg("|".join, axis=1)
+    of_step = pd.Series([used[grid] for grid in grids], catalog.index, dtype=bool).groupby(steps).transform("any")
+    return catalog.loc[~of_step, "path"].drop_duplicates().to_list()
 
 
 def describe_grid(grid: Grid) -> str:

@@ -1,17 +1,25 @@
 """The reference grid: which pixel a coordinate falls into.
 
-The grid is the georeferencing of the reference band (the static Elevation raster); windows of every band are cut on it.
-Reading pixels does not belong here.
+The grid is the georeferencing of the reference band (the static Elevation raster), or CRS and resolution of
+[rasters.grid]; windows of every band are cut on it. Reading pixels does not belong here.
 """
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from rasterio.crs import CRS
-from rasterio.transform import Affine
+from rasterio.errors import CRSError
+from rasterio.transform import Affine, array_bounds
 from rasterio.warp import transform as transform_coordinates
+from rasterio.warp import transform_bounds
+
+from soc_assets.errors import RasterError, SettingsError
+from soc_assets.settings import Rasters, ReferenceGrid
 
 Box = tuple[float, float, float, float]  # top, left, bottom, right in pixels of a grid
 WGS84 = CRS.from_epsg(4326)
@@ -27,10 +35,41 @@ class Grid:
     height: int
 
     @classmethod
-    def of_catalog(cls, catalog: pd.DataFrame, band: str) -> "Grid":
-        """The grid of a static band in the raster catalog (columns crs, transform, height, width)."""
-        row = catalog[catalog["band"] == band].iloc[0]
+    def of_row(cls, row: Mapping[Any, Any]) -> "Grid":
+        """The grid of one raster of the catalog (crs, transform, height, width)."""
         return cls(CRS.from_user_input(row["crs"]), Affine(*row["transform"]), int(row["width"]), int(row["height"]))
+
+    @classmethod
+    def of_catalog(cls, catalog: pd.DataFrame, band: str) -> "Grid":
+        """The grid of a static band in the raster catalog, of all its tiles together.
+
+        Raises:
+            RasterError: its tiles do not lie on one pixel grid.
+        """
+        rows = catalog[catalog["band"] == band]
+        tiles = [cls.of_row(row) for row in rows.to_dict("records")]
+        for path, tile in zip(rows["path"], tiles, strict=True):
+            if tile.offset_of(tiles[0]) is None:
+                raise RasterError(
+                    f"The tiles of the reference band {band} do not lie on one pixel grid: {path} differs from "
+                    f"{rows['path'].iloc[0]} in CRS, pixel size or a part of a pixel. Set CRS and resolution of the "
+                    'reference grid in soc.toml: [rasters.grid] crs = "EPSG:25832", resolution = 250'
+                )
+        return union(tiles)
+
+    def part(self, top: int, left: int, height: int, width: int) -> "Grid":
+        """The pixels from a row and column on, which may lie beyond the grid."""
+        return Grid(self.crs, self.transform * Affine.translation(left, top), width, height)
+
+    def offset_of(self, other: "Grid") -> tuple[int, int] | None:
+        """Row and column in this grid of the other's first pixel, if both have the same pixels; else None."""
+        if self.crs != other.crs:
+            return None
+        relative = ~self.transform * other.transform
+        linear = np.array([relative.a - 1, relative.b, relative.d, relative.e - 1])
+        row, column = round(relative.f), round(relative.c)
+        aligned = abs(relative.f - row) < 1e-3 and abs(relative.c - column) < 1e-3
+        return (row, column) if aligned and np.abs(linear).max() < 1e-6 else None
 
     def fractional_pixels(self, longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns, not rounded, of WGS84 coordinates; infinite where the CRS has no such place.
@@ -79,3 +118,62 @@ class Grid:
     def contains(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Whether pixels [n] lie inside the grid."""
         return (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
+
+
+def union(tiles: Sequence[Grid]) -> Grid:
+    """The smallest grid that holds all tiles, which must have the same pixels."""
+    offsets = [tiles[0].offset_of(tile) or (0, 0) for tile in tiles]
+    top, left = (min(values) for values in zip(*offsets, strict=True))
+    bottom = max(row + tile.height for (row, _), tile in zip(offsets, tiles, strict=True))
+    right = max(column + tile.width for (_, column), tile in zip(offsets, tiles, strict=True))
+    exact = next((tile for tile, offset in zip(tiles, offsets, strict=True) if offset == (top, left)), None)
+    transform = exact.transform if exact else tiles[0].transform * Affine.translation(left, top)
+    return Grid(tiles[0].crs, transform, right - left, bottom - top)
+
+
+def reference_grid(catalog: pd.DataFrame, rasters: Rasters) -> Grid:
+    """The reference grid: that of [rasters.grid], or of the reference band in the catalog.
+
+    Raises:
+        RasterError: the tiles of the reference band do not lie on one pixel grid, and none is set.
+        SettingsError: CRS or bounds of [rasters.grid] cannot be used.
+    """
+    return grid_of(catalog, rasters.reference, rasters.grid)
+
+
+def grid_of(catalog: pd.DataFrame, reference: str, chosen: ReferenceGrid | None) -> Grid:
+    """`reference_grid` of a reference band and a grid of one's own, or None."""
+    if chosen is None:
+        return Grid.of_catalog(catalog, reference)
+    try:
+        crs = CRS.from_user_input(chosen.crs)
+    except CRSError as error:
+        raise SettingsError(
+            f"crs = {chosen.crs!r} in [rasters.grid] of soc.toml is none that is known ({error}). "
+            "Expected for example EPSG:25832."
+        ) from error
+    size = chosen.resolution
+    left, bottom, right, top = chosen.bounds or _extent(catalog, reference, crs, size)
+    width, height = round((right - left) / size), round((top - bottom) / size)
+    if max(abs(width * size - (right - left)), abs(height * size - (top - bottom))) > 1e-6 * size:
+        raise SettingsError(
+            f"bounds = {list(chosen.bounds or ())} in [rasters.grid] of soc.toml are not whole pixels of {size:g}. "
+            f"Nearest: [{left:g}, {bottom:g}, {left + width * size:g}, {bottom + height * size:g}]."
+        )
+    return Grid(crs, Affine(size, 0, left, 0, -size, top), width, height)
+
+
+def _extent(catalog: pd.DataFrame, reference: str, crs: CRS, size: float) -> tuple[float, float, float, float]:
+    """Bounds of all rasters of the reference band in another CRS, out to multiples of the pixel size."""
+    boxes = []
+    for row in catalog[catalog["band"] == reference].to_dict("records"):
+        tile = Grid.of_row(row)
+        bounds = array_bounds(tile.height, tile.width, tile.transform)
+        boxes.append(bounds if tile.crs == crs else transform_bounds(tile.crs, crs, *bounds))
+    low, high = np.min(boxes, axis=0)[:2] / size, np.max(boxes, axis=0)[2:] / size
+    (left, bottom), (right, top) = np.floor(low + 1e-6) * size, np.ceil(high - 1e-6) * size
+    if not all(map(math.isfinite, (left, bottom, right, top))):
+        raise SettingsError(
+            f"The reference band {reference} has no extent in {crs}. Give `bounds` in [rasters.grid] of soc.toml."
+        )
+    return float(left), float(bottom), float(right), float(top)

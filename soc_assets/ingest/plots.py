@@ -5,16 +5,16 @@ Shared looks are in `soc_assets.figures`.
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from soc_assets.figures import ACCENT, new_figure, to_png
+from soc_assets.ingest.raster_coding import shares_of_class
 from soc_assets.ingest.raster_io import open_raster, read_decimated
 from soc_assets.ingest.soil_clean import COORDINATE_DIGITS
-from soc_assets.settings import Rasters
+from soc_assets.settings import Channel, Rasters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
 
     Args:
         frame: the raster catalog.
-        rasters: the bands, for their fill values.
+        rasters: the bands, for how they are read.
 
     Returns:
         A PNG.
@@ -41,13 +41,13 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
     """
     every = frame.drop_duplicates("band", keep="last").to_dict("records")
     latest = every[:_MOST_BANDS]
-    fill_values = {band.name: band.fill_values for band in rasters.bands}
+    channels = {channel.name: channel for channel in rasters.channels}
     across = min(math.ceil(math.sqrt(len(latest))), 6)
     down = math.ceil(len(latest) / across)
     figure = new_figure(max(2.5 * across, 5.0), 2.2 * down + 0.3)
     all_axes = figure.subplots(down, across, squeeze=False).ravel()
     for axes, row in zip(all_axes, latest, strict=False):
-        _thumbnail(axes, row, fill_values.get(row["band"], ()))
+        _thumbnail(axes, row, channels[row["band"]])
     for axes in all_axes[len(latest) :]:
         axes.set_axis_off()
     low, high = _STRETCH
@@ -56,11 +56,13 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
     return to_png(figure)
 
 
-def _thumbnail(axes: "Axes", row: Mapping[Any, Any], fill_values: tuple[float, ...]) -> None:
-    with open_raster(Path(row["path"])) as dataset:
-        pixels = read_decimated(dataset, _LONGEST, fill_values)
+def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel) -> None:
+    with open_raster(row["path"]) as dataset:
+        pixels = read_decimated(dataset, _LONGEST, channel.fill_values, int(row["layer"]), channel.valid_range)
         left, bottom, right, top = dataset.bounds
         stretch = 1 / math.cos(math.radians((bottom + top) / 2)) if dataset.crs.is_geographic else 1
+    if channel.value is not None:
+        pixels = shares_of_class(pixels, channel.value)
     valid = pixels[~np.isnan(pixels)]
     low, high = np.percentile(valid, _STRETCH) if valid.size else (row["min"], row["max"])
     image = axes.imshow(
@@ -72,7 +74,7 @@ def _thumbnail(axes: "Axes", row: Mapping[Any, Any], fill_values: tuple[float, .
         aspect=stretch,
         interpolation="nearest",
     )
-    step = " ".join(str(part) for part in (row["season"], row["year"]) if not pd.isna(part))
+    step = " ".join(str(part) for part in (row["season"], row["year"], row["tile"]) if not pd.isna(part))
     axes.set_title(f"{row['band']} {step or '(static)'}", fontsize=9)
     axes.set_facecolor("#d5d9de")
     axes.set(xticks=[], yticks=[])

@@ -25,16 +25,24 @@ class Coding:
         absent: stored numbers that mean "no data": the nodata tag and the fill values, as far as the type holds them.
         scale: factor of the file's tags.
         offset: added after scaling.
+        valid_range: lowest and highest stored number that is a value, or None.
     """
 
     dtype: np.dtype
     absent: np.ndarray
     scale: float
     offset: float
+    valid_range: tuple[float, float] | None = None
 
     @classmethod
-    def of_band(cls, dataset: Dataset, fill_values: Sequence[float] = (), band: int = 1) -> "Coding":
-        """The coding of a band, from the file's tags and the fill values of the settings.
+    def of_band(
+        cls,
+        dataset: Dataset,
+        fill_values: Sequence[float] = (),
+        band: int = 1,
+        valid_range: tuple[float, float] | None = None,
+    ) -> "Coding":
+        """The coding of a band, from the file's tags, and the fill values and valid range of the settings.
 
         Raises:
             RasterError: the band holds complex numbers.
@@ -47,7 +55,7 @@ class Coding:
             )
         dtype = np.dtype(name)
         absent = _storable([*fill_values, *([] if nodata is None else [nodata])], dtype)
-        return cls(dtype, absent, dataset.scales[band - 1], dataset.offsets[band - 1])
+        return cls(dtype, absent, dataset.scales[band - 1], dataset.offsets[band - 1], valid_range)
 
     def scaled(self, raw: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
         """Stored numbers in any shape as values of a floating type, computed in float64; may be `raw` itself."""
@@ -66,6 +74,9 @@ class Coding:
         found = [raw == number for number in self.absent]
         if mask is not None:
             found.append(mask == 0)
+        if self.valid_range is not None:
+            low, high = self.valid_range
+            found.append((raw < low) | (raw > high))
         if not self._always_finite():
             with np.errstate(over="ignore"):
                 found.append(~np.isfinite(values.astype(np.float32, copy=False)))
@@ -78,6 +89,11 @@ class Coding:
         info = np.iinfo(self.dtype)
         furthest = max(-int(info.min), int(info.max)) * abs(self.scale) + abs(self.offset)
         return furthest <= float(np.finfo(np.float32).max)
+
+
+def shares_of_class(values: np.ndarray, value: int) -> np.ndarray:
+    """1 where a pixel is of the class, 0 where it is of another, NaN where it has no value; float32."""
+    return np.where(np.isnan(values), np.float32(np.nan), (values == value).astype(np.float32))
 
 
 def _storable(numbers: Sequence[float], dtype: np.dtype) -> np.ndarray:

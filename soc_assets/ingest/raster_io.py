@@ -13,17 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio.crs import CRS
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
+from soc_assets.ingest import raster_folder
+from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.raster_coding import Coding, Dataset
 
 # open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-
 
 _BLOCK_CACHE_MB = 64
 
@@ -40,32 +42,66 @@ def small_block_cache() -> Iterator[None]:
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[DatasetReader]:
+def open_raster(location: Path | str) -> Iterator[DatasetReader]:
     """Open a raster that has a CRS and georeferencing, for `read_values`, which explains what cannot be read.
+
+    Args:
+        location: a path, or any other string that GDAL opens (`/vsizip/...`, `/vsis3/...`).
 
     Raises:
         RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the cure.
     """
-    if not path.is_file():
-        raise RasterError(f"The raster {path} does not exist. Put it back, or materialise raster_catalog again.")
-    with _explained(str(path)):
-        dataset = rasterio.open(path)
-    with dataset:
-        _require_a_place_on_earth(dataset, path)
-        yield dataset
+    name = str(location)
+    if raster_folder.is_local(name) and not Path(name).is_file():
+        raise RasterError(f"The raster {name} does not exist. Put it back, or materialise raster_catalog again.")
+    options = raster_folder.gdal_options(name)
+    with rasterio.Env(**options) if options else nullcontext():
+        with _explained(name):
+            dataset = rasterio.open(name)
+        with dataset:
+            _require_a_place_on_earth(dataset, name)
+            yield dataset
 
 
-def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] = (), band: int = 1) -> np.ndarray:
+def grid_of_dataset(dataset: Dataset) -> Grid:
+    """The pixels of an open raster, in its horizontal coordinate reference system."""
+    return Grid(crs_of(dataset), dataset.transform, dataset.width, dataset.height)
+
+
+def crs_of(dataset: Dataset) -> CRS:
+    """The horizontal coordinate reference system: of a compound one the part without heights."""
+    text = dataset.crs.to_wkt()
+    if not text.startswith(("COMPD_CS[", "COMPOUNDCRS[")):
+        return dataset.crs
+    start = text.index(",") + 1
+    depth, quoted = 0, False
+    for position in range(start, len(text)):
+        quoted ^= text[position] == '"'
+        if not quoted and text[position] in "[]":
+            depth += 1 if text[position] == "[" else -1
+            if depth == 0:
+                return CRS.from_wkt(text[start : position + 1])
+    return dataset.crs
+
+
+def read_values(
+    dataset: Dataset,
+    window: Window,
+    fill_values: Sequence[float] = (),
+    band: int = 1,
+    valid_range: tuple[float, float] | None = None,
+) -> np.ndarray:
     """Read a window as values: scale and offset tags applied, NaN wherever there is no value.
 
-    No value: the nodata tag, a zero in the mask or alpha band, NaN and infinity, one of `fill_values` (compared with
-    the stored numbers, before scaling), and all of the window that lies beyond the raster.
+    No value: the nodata tag, a zero in the mask or alpha band, NaN and infinity, one of `fill_values` or beyond
+    `valid_range` (compared with the stored numbers, before scaling), and all of the window beyond the raster.
 
     Args:
         dataset: an open raster, [height, width].
         window: whole-pixel window, which may reach beyond the raster on any side.
         fill_values: further stored numbers that mean "no data".
         band: index of the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
 
     Returns:
         float32 [window.height, window.width].
@@ -79,7 +115,7 @@ def read_values(dataset: Dataset, window: Window, fill_values: Sequence[float] =
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return np.full((height, width), np.nan, np.float32)
     raw, mask = read_stored(dataset, Window.from_slices(rows, columns), band)
-    read = _to_values(raw, mask, dataset, fill_values, band)
+    read = _to_values(raw, mask, dataset, fill_values, band, valid_range)
     if read.shape == (height, width):
         return read
     values = np.full((height, width), np.nan, np.float32)
@@ -106,7 +142,13 @@ def read_stored(dataset: Dataset, window: Window, band: int = 1) -> tuple[np.nda
         return raw, dataset.read_masks(band, window=window) if _has_mask(dataset, band) else None
 
 
-def read_decimated(dataset: Dataset, longest: int, fill_values: Sequence[float] = (), band: int = 1) -> np.ndarray:
+def read_decimated(
+    dataset: Dataset,
+    longest: int,
+    fill_values: Sequence[float] = (),
+    band: int = 1,
+    valid_range: tuple[float, float] | None = None,
+) -> np.ndarray:
     """Read the whole raster at a lower resolution (nearest pixel, from overviews where the file has them).
 
     Args:
@@ -114,6 +156,7 @@ def read_decimated(dataset: Dataset, longest: int, fill_values: Sequence[float] 
         longest: most pixels along the longer edge of the result.
         fill_values: further stored numbers that mean "no data".
         band: index of the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
 
     Returns:
         float32 [h, w], NaN where there is no value.
@@ -126,7 +169,7 @@ def read_decimated(dataset: Dataset, longest: int, fill_values: Sequence[float] 
     with _explained(dataset.name):
         raw = dataset.read(band, out_shape=shape)
         mask = dataset.read_masks(band, out_shape=shape) if _has_mask(dataset, band) else None
-    return _to_values(raw, mask, dataset, fill_values, band)
+    return _to_values(raw, mask, dataset, fill_values, band, valid_range)
 
 
 @contextmanager
@@ -142,16 +185,21 @@ def _explained(name: str) -> Iterator[None]:
         ) from error
 
 
-def _require_a_place_on_earth(dataset: DatasetReader, path: Path) -> None:
-    crs = dataset.crs
+def _require_a_place_on_earth(dataset: DatasetReader, name: str) -> None:
+    crs, file = dataset.crs, name.rpartition("/")[2]
+    if dataset.gcps[0] and (dataset.transform.is_identity or not crs):
+        raise RasterError(
+            f"The raster {name} is placed by {len(dataset.gcps[0])} control points and not by a pixel size. "
+            f"Rectify it: gdalwarp -t_srs EPSG:n {file} rectified.tif"
+        )
     if not crs or not (crs.is_geographic or crs.is_projected):
         raise RasterError(
-            f"The raster {path} has no coordinate reference system (found {crs or 'none'}). "
-            f"If you know it, write it into the file: gdal_edit.py -a_srs EPSG:n {path.name}"
+            f"The raster {name} has no coordinate reference system (found {crs or 'none'}). "
+            f"If you know it, write it into the file: gdal_edit.py -a_srs EPSG:n {file}"
         )
     if dataset.transform.is_identity or dataset.transform.is_degenerate:
         raise RasterError(
-            f"The raster {path} has a coordinate reference system but no georeferencing (no place and pixel size). "
+            f"The raster {name} has a coordinate reference system but no georeferencing (no place and pixel size). "
             "Export it again as GeoTIFF with its extent, or rectify it with gdalwarp if it has control points."
         )
 
@@ -162,10 +210,15 @@ def _has_mask(dataset: Dataset, band: int) -> bool:
 
 
 def _to_values(
-    raw: np.ndarray, mask: np.ndarray | None, dataset: Dataset, fill_values: Sequence[float], band: int
+    raw: np.ndarray,
+    mask: np.ndarray | None,
+    dataset: Dataset,
+    fill_values: Sequence[float],
+    band: int,
+    valid_range: tuple[float, float] | None,
 ) -> np.ndarray:
     """Stored numbers and their mask, both [h, w], as float32 values."""
-    coding = Coding.of_band(dataset, fill_values, band)
+    coding = Coding.of_band(dataset, fill_values, band, valid_range)
     values = coding.scaled(raw, np.float32)
     invalid = coding.invalid(raw, values, mask)
     if invalid is not None:

@@ -5,11 +5,14 @@ chunks that are combined by the pairwise update of Chan, Golub and LeVeque (1979
 float64, and always in the same order.
 """
 
+import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterBlockError
 from rasterio.windows import Window
 
 from soc_assets.ingest.raster_coding import Coding, Dataset
@@ -71,7 +74,14 @@ class Statistics:
         )
 
 
-def of_raster(dataset: Dataset, fill_values: Sequence[float] = (), chunk: int = _CHUNK, band: int = 1) -> Statistics:
+def of_raster(
+    dataset: Dataset,
+    fill_values: Sequence[float] = (),
+    chunk: int = _CHUNK,
+    band: int = 1,
+    valid_range: tuple[float, float] | None = None,
+    value: int | None = None,
+) -> Statistics:
     """Statistics of all valid pixels of an open raster: those that `read_values` gives, before they become float32.
 
     Args:
@@ -79,18 +89,21 @@ def of_raster(dataset: Dataset, fill_values: Sequence[float] = (), chunk: int = 
         fill_values: stored numbers that mean "no data" beside the nodata tag.
         chunk: most pixels read at once, but a block of the file at least, as GDAL decodes no part of one.
         band: index of the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
+        value: a class: the statistics are those of 1 where a pixel is of it and 0 where it is of another.
 
     Raises:
         RasterError: the file is truncated or damaged.
     """
-    coding = Coding.of_band(dataset, fill_values, band)
-    parts = (read_stored(dataset, window, band) for window in _chunks(dataset, chunk, band))
+    coding, absent = Coding.of_band(dataset, fill_values, band, valid_range), _absence(dataset, band)
+    windows = (window for window in _chunks(dataset, chunk, band) if not absent(window))
+    parts = (read_stored(dataset, window, band) for window in windows)
     if coding.dtype.kind in "iu" and coding.dtype.itemsize <= _COUNTED:
-        return _by_counting(parts, coding)
-    return _by_summing(parts, coding)
+        return _by_counting(parts, coding, value)
+    return _by_summing(parts, coding, value)
 
 
-def _by_summing(parts: Iterable[_Part], coding: Coding) -> Statistics:
+def _by_summing(parts: Iterable[_Part], coding: Coding, value: int | None) -> Statistics:
     """Statistics of parts of a raster with numbers of any type, piece by piece."""
     total = Statistics()
     for numbers, mask in parts:
@@ -101,11 +114,11 @@ def _by_summing(parts: Iterable[_Part], coding: Coding) -> Statistics:
             invalid = coding.invalid(raw, values, None if mask is None else mask.ravel()[piece])
             if invalid is not None and invalid.any():
                 values = values[~invalid]
-            total = total.merged(Statistics.of_values(values))
+            total = total.merged(Statistics.of_values(_of_class(values, value)))
     return total
 
 
-def _by_counting(parts: Iterable[_Part], coding: Coding) -> Statistics:
+def _by_counting(parts: Iterable[_Part], coding: Coding, value: int | None) -> Statistics:
     """Statistics of parts of a raster with short integers, from how often each number occurs."""
     unsigned = np.dtype(f"u{coding.dtype.itemsize}")
     counts = np.zeros(2 ** (8 * unsigned.itemsize), np.int64)
@@ -116,7 +129,33 @@ def _by_counting(parts: Iterable[_Part], coding: Coding) -> Statistics:
     values = coding.scaled(numbers, np.float64)
     invalid = coding.invalid(numbers, values)
     valid = slice(None) if invalid is None else ~invalid
-    return Statistics.of_counts(values[valid], counts[valid])
+    return Statistics.of_counts(_of_class(values[valid], value), counts[valid])
+
+
+def _of_class(values: np.ndarray, value: int | None) -> np.ndarray:
+    return values if value is None else (values == value).astype(np.float64)
+
+
+def _absence(dataset: Dataset, band: int) -> Callable[[Window], bool]:
+    """Tells of windows whether no block of them is in a sparse GeoTIFF, so that all of it is nodata."""
+    nodata_alone = dataset.mask_flag_enums[band - 1] == [MaskFlags.nodata]
+    if dataset.driver != "GTiff" or not nodata_alone:
+        return lambda window: False
+    height, width = dataset.block_shapes[band - 1]
+
+    def absent(window: Window) -> bool:
+        rows = range(int(window.row_off) // height, -(-int(window.row_off + window.height) // height))
+        columns = range(int(window.col_off) // width, -(-int(window.col_off + window.width) // width))
+        return not any(_is_stored(dataset, band, *block) for block in itertools.product(rows, columns))
+
+    return absent
+
+
+def _is_stored(dataset: Dataset, band: int, row: int, column: int) -> bool:
+    try:
+        return dataset.block_size(band, row, column) > 0
+    except RasterBlockError:
+        return False
 
 
 def _chunks(dataset: Dataset, chunk: int, band: int) -> Iterator[Window]:

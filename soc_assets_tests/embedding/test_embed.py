@@ -21,7 +21,7 @@ def test_vectors_are_the_mean_tokens_of_the_normalised_windows(world):
     network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
     statistics = world.spec.statistics["LAI"]
     sheet = world.atlas.sheets["LAI", Step(2019)]
-    pixels = window_of(sheet.source, world.atlas.grid, 12, 12)[None]
+    pixels = window_of(sheet, world.atlas.grid, 12, 12)[None]
     image = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
     frames = image.unsqueeze(1).expand(-1, 12, -1, -1)
     expected = network.patch_embed(frames)[:, 0].mean(dim=1)
@@ -46,7 +46,7 @@ def test_poolings_agree_with_the_tokens_themselves(tmp_path, options, shape):
     rows, columns = corners(world.samples, world.atlas.grid, 16, world.spec.choices["anchor"])
     sheet = world.atlas.sheets["LAI", Step(2020)]
     statistics, grid = world.spec.statistics["LAI"], world.atlas.grid
-    pixels = np.stack([window_of(sheet.source, grid, *corner) for corner in zip(rows[:3], columns[:3], strict=True)])
+    pixels = np.stack([window_of(sheet, grid, *corner) for corner in zip(rows[:3], columns[:3], strict=True)])
     images = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
     tokens = network.patch_embed.expanded(to_patches(images)).numpy()
     expected = np.stack([tokens[:, part].mean(axis=1) for part in world.spec.parts], axis=1).reshape(-1, *shape)
@@ -61,7 +61,7 @@ def test_encoder_stage_pools_the_normalised_tokens(tmp_path, small_base):
     written, frame = world.write()
     encoder = load_encoder(world.spec, None, 0, "cpu")
     sheet, statistics = world.atlas.sheets["LAI", Step(2018)], world.spec.statistics["LAI"]
-    pixels = window_of(sheet.source, world.atlas.grid, 12, 12)
+    pixels = window_of(sheet, world.atlas.grid, 12, 12)
     image = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
     tokens = encoder.weights.encoder(image.expand(1, 12, 16, 16)[:, :3]).numpy()
     expected = np.concatenate([tokens.mean(axis=1), tokens[:, [0, 1, 2, 3]].mean(axis=1)], axis=1)
@@ -170,7 +170,7 @@ def test_stack_sees_the_bands_of_a_lag_as_frames(tmp_path, small_base):
         assert list(dict(frame["point_values"][0]))[:3] == ["Elevation", "LAI_2020", "LAI_2019"]
         frames = []
         for band in ("LAI", "NPP", "NPP"):
-            pixels = window_of(world.atlas.sheets[band, Step(2019)].source, world.atlas.grid, 12, 12)
+            pixels = window_of(world.atlas.sheets[band, Step(2019)], world.atlas.grid, 12, 12)
             frames.append((pixels - world.spec.statistics[band].mean) / world.spec.statistics[band].std)
         network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
         tokens = network.grouped(torch.from_numpy(np.stack(frames)[None]).float())
@@ -187,7 +187,7 @@ def test_point_values_are_means_of_valid_pixels_round_the_sample(world):
     _, frame = world.write()
     statistics = world.spec.statistics["LAI"]
     sheet = world.atlas.sheets["LAI", Step(2020)]
-    around = window_of(sheet.source, world.atlas.grid, 20 - 12, 20 - 12, 25)
+    around = window_of(sheet, world.atlas.grid, 20 - 12, 20 - 12, 25)
     expected = [np.nanmean(around[12 - k : 13 + k, 12 - k : 13 + k]) for k in (0, 1, 4, 12)]
     found = dict(frame["point_values"][0])["LAI_2020"]
     assert_allclose(found, (np.array(expected) - statistics.mean) / statistics.std, rtol=1e-4)

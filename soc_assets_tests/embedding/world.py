@@ -8,16 +8,14 @@ from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.batch import describe, write
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import load_encoder
+from soc_assets.embedding.mosaic import read_source
 from soc_assets.embedding.spec import choices_of, freeze
-from soc_assets.embedding.tiles import read_part
-from soc_assets.ingest.raster_io import open_raster
 from soc_assets.settings import Band, Embedding
 from soc_assets_tests.small_world import ORIGIN, catalog_of, samples_at, write_raster, write_world
 
 
 def window_of(source, grid, top, left, size=16):
-    with open_raster(source.path) as dataset:
-        return read_part(dataset, source, grid, top, left, size, size)
+    return read_source(source, grid, top, left, size, size)
 
 
 class World:
@@ -35,7 +33,7 @@ class World:
     def refresh(self):
         self.catalog = catalog_of(self.settings, self.folder / "rasters")
         self.spec = freeze(self.folder / "embeddings", choices_of(self.settings, None), self.catalog)
-        self.atlas = Atlas.of_catalog(self.catalog, self.spec.bands, self.spec.choices["reference"])
+        self.atlas = Atlas.of_catalog(self.catalog, self.spec.bands, self.spec.choices["reference"], self.spec.grid)
         self.home = self.folder / "embeddings" / self.spec.digest
 
     def add_band(self, name):

@@ -9,7 +9,8 @@ import pytest
 from soc_assets import files
 from soc_assets.digest import of_file
 from soc_assets.errors import RasterError
-from soc_assets.ingest.catalog import COLUMNS, catalog_digest, gap_table, scan_rasters
+from soc_assets.ingest.catalog import COLUMNS, catalog_digest, scan_rasters
+from soc_assets.ingest.gaps import gap_table
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.raster_io import open_raster
 from soc_assets.ingest.raster_statistics import of_raster

@@ -1,0 +1,68 @@
+"""The time step of a raster from text: dates in file names, and what the bands of a file are called.
+
+A winter is December to February and has the year of its January. Only text and dates belong here.
+"""
+
+import re
+from datetime import date, timedelta
+
+from soc_assets.settings_rasters import SEASONS
+
+DATE = r"\d{4}-\d{2}-\d{2}|\d{8}"
+"""Regular expression of a date: YYYYMMDD or YYYY-MM-DD."""
+_YEAR = re.compile(r"(?<!\d)(?:1[89]|20|21)\d{2}(?!\d)")
+_DATE = re.compile(rf"(?<!\d)(?:{DATE})(?!\d)")
+_SEASON = re.compile(rf"(?i)(?<![a-z])(?:{'|'.join(SEASONS)})(?![a-z])")
+
+
+def to_date(text: str) -> date:
+    """The date of YYYYMMDD or YYYY-MM-DD.
+
+    Raises:
+        ValueError: there is no such day.
+    """
+    return date.fromisoformat(text)
+
+
+def middle(start: date, end: date) -> date:
+    """The day halfway between two, both of which belong to the period.
+
+    Raises:
+        ValueError: the period ends before it starts.
+    """
+    if end < start:
+        raise ValueError(f"the period ends ({end}) before it starts ({start})")
+    return start + timedelta(days=(end - start).days // 2)
+
+
+def step_of_date(day: date, kind: str) -> tuple[int, str | None]:
+    """Year, and for seasonal bands the season, to which a day belongs."""
+    if kind == "yearly":
+        return day.year, None
+    return day.year + (day.month == 12), SEASONS[day.month % 12 // 3]
+
+
+def step_of_text(text: str, kind: str, year: int | None = None, season: str | None = None) -> tuple[int, str | None]:
+    """Year and season that a text names (`2007`, `LAI 2007 winter`, `2007-01-15`).
+
+    Args:
+        text: what a band is called.
+        kind: yearly or seasonal.
+        year: known already, as the file's name says it.
+        season: known already.
+
+    Raises:
+        ValueError: the text does not name exactly one year (one season), where it is not known already.
+    """
+    dates = {to_date(found) for found in _DATE.findall(text)}
+    if len(dates) == 1 and year is None and season is None:
+        return step_of_date(dates.pop(), kind)
+    years = {int(found) for found in _YEAR.findall(text)} if year is None else {year}
+    if len(years) != 1:
+        raise ValueError(f"{text!r} names {'no year' if not years else 'several years'}")
+    if kind == "yearly":
+        return years.pop(), None
+    seasons = {found.lower() for found in _SEASON.findall(text)} if season is None else {season}
+    if len(seasons) != 1:
+        raise ValueError(f"{text!r} names {'no season' if not seasons else 'several seasons'} ({', '.join(SEASONS)})")
+    return years.pop(), seasons.pop()
