@@ -25,15 +25,23 @@ class Coding:
         absent: stored numbers that mean "no data": the nodata tag and the fill values, as far as the type holds them.
         scale: factor of the file's tags.
         offset: added after scaling.
+        valid_range: lowest and highest stored number that is a value; None where all are.
     """
 
     dtype: np.dtype
     absent: np.ndarray
     scale: float
     offset: float
+    valid_range: tuple[float, float] | None = None
 
     @classmethod
-    def of_band(cls, dataset: Dataset, fill_values: Sequence[float] = (), band: int = 1) -> "Coding":
+    def of_band(
+        cls,
+        dataset: Dataset,
+        fill_values: Sequence[float] = (),
+        band: int = 1,
+        valid_range: tuple[float, float] | None = None,
+    ) -> "Coding":
         """The coding of a band, from the file's tags and the fill values of the settings.
 
         Raises:
@@ -47,7 +55,7 @@ class Coding:
             )
         dtype = np.dtype(name)
         absent = _storable([*fill_values, *([] if nodata is None else [nodata])], dtype)
-        return cls(dtype, absent, dataset.scales[band - 1], dataset.offsets[band - 1])
+        return cls(dtype, absent, dataset.scales[band - 1], dataset.offsets[band - 1], valid_range)
 
     def scaled(self, raw: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
         """Stored numbers in any shape as values of a floating type, computed in float64; may be `raw` itself."""
@@ -66,6 +74,8 @@ class Coding:
         found = [raw == number for number in self.absent]
         if mask is not None:
             found.append(mask == 0)
+        if self.valid_range is not None:
+            found.append(~((raw >= self.valid_range[0]) & (raw <= self.valid_range[1])))
         if not self._always_finite():
             with np.errstate(over="ignore"):
                 found.append(~np.isfinite(values.astype(np.float32, copy=False)))

@@ -71,7 +71,13 @@ class Statistics:
         )
 
 
-def of_raster(dataset: Dataset, fill_values: Sequence[float] = (), chunk: int = _CHUNK, band: int = 1) -> Statistics:
+def of_raster(
+    dataset: Dataset,
+    fill_values: Sequence[float] = (),
+    chunk: int = _CHUNK,
+    band: int = 1,
+    valid_range: tuple[float, float] | None = None,
+) -> Statistics:
     """Statistics of all valid pixels of an open raster: those that `read_values` gives, before they become float32.
 
     Args:
@@ -79,11 +85,12 @@ def of_raster(dataset: Dataset, fill_values: Sequence[float] = (), chunk: int = 
         fill_values: stored numbers that mean "no data" beside the nodata tag.
         chunk: most pixels read at once, but a block of the file at least, as GDAL decodes no part of one.
         band: index of the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
 
     Raises:
         RasterError: the file is truncated or damaged.
     """
-    coding = Coding.of_band(dataset, fill_values, band)
+    coding = Coding.of_band(dataset, fill_values, band, valid_range)
     parts = (read_stored(dataset, window, band) for window in _chunks(dataset, chunk, band))
     if coding.dtype.kind in "iu" and coding.dtype.itemsize <= _COUNTED:
         return _by_counting(parts, coding)
