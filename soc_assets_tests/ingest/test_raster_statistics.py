@@ -81,6 +81,13 @@ def test_short_integers_scaled_beyond_float32_are_no_values(tmp_path):
     assert_as_numpy(statistics(write_raster(tmp_path / "a.tif", stored, scale=1e38)), stored[0, :3] * 1e38)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32"])
+def test_stored_numbers_beyond_the_valid_range_are_no_values(tmp_path, dtype):
+    stored = np.arange(120).reshape(10, 12).astype(dtype)
+    path = write_raster(tmp_path / "a.tif", stored, scale=0.5)
+    assert_as_numpy(statistics(path, valid_range=(20, 99.5)), np.arange(20, 100) * 0.5)
+
+
 def test_half_precision_equals_numpy(tmp_path):
     stored = np.random.default_rng(0).normal(5, 2, (61, 47)).astype("float16").astype("float32")
     path = write_raster(tmp_path / "a.tif", stored, nbits=16)
