@@ -29,8 +29,8 @@ from rasterio.windows import Window
 from benchmarks.embed_cpu import MARGIN, draw, prepare, warped
 from soc_assets.embedding.fields import Fields
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.mosaic import Sheet
 from soc_assets.embedding.steps import groups, step_numbers
-from soc_assets.embedding.tiles import Source
 from soc_assets.embedding.windows import corners
 from soc_assets.ingest.grid import Grid
 
@@ -42,7 +42,7 @@ class Wanted:
     """The windows that a batch takes from one raster for one lag."""
 
     band: str
-    source: Source
+    sheet: Sheet
     samples: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
@@ -70,7 +70,7 @@ def compare(inputs: EmbeddingInputs, reference_samples: int, repeats: int) -> st
     batches = [list(wanted(inputs, key)) for key in inputs.keys]
     windows = sum(len(item.rows) for batch in batches for item in batch)
     chosen = reference(inputs, reference_samples)
-    paths = sorted({item.source.path for batch in batches for item in batch})
+    paths = sorted({path_of(item) for batch in batches for item in batch})
     slow = seconds(lambda: [read_one(*window) for window in chosen]) / len(chosen) * windows  # once: far from its limit
     runs = [
         (
@@ -87,6 +87,11 @@ def compare(inputs: EmbeddingInputs, reference_samples: int, repeats: int) -> st
     return "".join(cells) + f"   {fields:.2f} s, {max(ours - fields, 0):.2f} s"
 
 
+def path_of(item: Wanted) -> str:
+    """The step's only file."""
+    return item.sheet.tiles[0].source.path
+
+
 def wanted(inputs: EmbeddingInputs, key: str) -> Iterator[Wanted]:
     """What a batch asks of each raster."""
     samples = inputs.samples[inputs.samples["batch"] == key].reset_index(drop=True)
@@ -95,7 +100,7 @@ def wanted(inputs: EmbeddingInputs, key: str) -> Iterator[Wanted]:
         for step, positions in groups(step_numbers(slot, samples), slot.kind):
             sheet = inputs.atlas.sheets.get((slot.name, step))
             if sheet is not None:
-                yield Wanted(slot.name, sheet.source, positions, rows[positions], columns[positions])
+                yield Wanted(slot.name, sheet, positions, rows[positions], columns[positions])
 
 
 def take(inputs: EmbeddingInputs, batches: list[list[Wanted]], only_fields: bool = False) -> None:
@@ -103,7 +108,7 @@ def take(inputs: EmbeddingInputs, batches: list[list[Wanted]], only_fields: bool
     fields = Fields(inputs.atlas.grid, SIZE, "center", cache_mb=1024, filtered=False)
 
     def ask(item: Wanted) -> None:
-        for look in fields.looks(item.source, item.rows, item.columns, inputs.spec.statistics[item.band].mean):
+        for look in fields.looks(item.sheet, item.rows, item.columns, inputs.spec.statistics[item.band].mean):
             if not only_fields:
                 fields.blocks(look, 0, 0, SIZE)
 
@@ -115,13 +120,13 @@ def take(inputs: EmbeddingInputs, batches: list[list[Wanted]], only_fields: bool
 def reference(inputs: EmbeddingInputs, count: int) -> list[tuple]:
     """Open raster, row and column of each window of a few samples."""
     few = inputs.samples.iloc[:: max(1, len(inputs.samples) // count)]["sample_id"].head(count)
-    views: dict[Path, object] = {}
+    views: dict[str, object] = {}
     chosen = []
     for key in inputs.keys:
         samples = inputs.samples[inputs.samples["batch"] == key].reset_index(drop=True)
         is_few = samples["sample_id"].isin(few).to_numpy()
         for item in wanted(inputs, key):
-            path = item.source.path
+            path = path_of(item)
             for n in np.flatnonzero(is_few[item.samples]):
                 if path not in views:
                     views[path] = warped(path, inputs.atlas.grid)
@@ -135,14 +140,14 @@ def read_one(view, row: int, column: int, _: Wanted) -> np.ndarray:
     return np.ma.filled(pixels.astype(np.float32), np.nan)
 
 
-def read_all(paths: list[Path]) -> None:
+def read_all(paths: list[str]) -> None:
     """Every block of every raster, once."""
     for path in paths:
         with rasterio.open(path) as dataset:
             dataset.read(1)
 
 
-def warp_all(paths: list[Path], grid: Grid) -> None:
+def warp_all(paths: list[str], grid: Grid) -> None:
     """Every raster on the reference grid, once."""
     for path in paths:
         warped(path, grid).read(1)
@@ -154,7 +159,7 @@ def difference(inputs: EmbeddingInputs, count: int) -> str:
     worst, where, apart, pixels = 0.0, "", 0, 0
     for view, row, column, item in reference(inputs, count):
         statistics = inputs.spec.statistics[item.band]
-        (look,) = fields.looks(item.source, np.array([row]), np.array([column]), statistics.mean)
+        (look,) = fields.looks(item.sheet, np.array([row]), np.array([column]), statistics.mean)
         values = fields.blocks(look, 0, 0, SIZE)[0]
         expected = read_one(view, row, column, item) - np.float32(statistics.mean)
         r, c = int(look.rows[0]), int(look.columns[0])
@@ -164,7 +169,7 @@ def difference(inputs: EmbeddingInputs, count: int) -> str:
         apart, pixels = apart + int((ours != ~np.isnan(expected)).sum()), pixels + ours.size
         largest = float(np.abs(values - expected)[both].max(initial=0)) / statistics.std
         if largest > worst:
-            worst, where = largest, item.source.path.name
+            worst, where = largest, Path(path_of(item)).name
     return (
         f"largest difference between (a) and (b): {worst:.1e} standard deviations, in {where}; "
         f"{apart} of {pixels} pixels have a value in only one of them"

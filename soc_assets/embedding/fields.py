@@ -25,20 +25,18 @@ class Field:
 
     Attributes:
         values: [h, w] float32 relative to the gap value, zero where there is none.
-        valid: [h, w] bool, or None where every pixel is valid.
+        counts: [h + 1, w + 1] valid pixels above and to the left, or None where every pixel is valid.
         mean: mean over every eighth pixel of a window, by the window's first pixel; None unless asked for.
-        share: share of valid pixels of a window, by its first pixel; a number where it is the same for all.
     """
 
     values: np.ndarray
-    valid: np.ndarray | None
+    counts: np.ndarray | None
     mean: np.ndarray | None
-    share: np.ndarray | float
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        arrays = (self.values, self.valid, self.mean, self.share)
+        arrays = (self.values, self.counts, self.mean)
         return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
 
@@ -101,18 +99,20 @@ class Fields:
 
     def shares(self, look: Look) -> np.ndarray:
         """Shares [k] of valid pixels of windows."""
-        share = look.field.share
-        if isinstance(share, np.ndarray):
-            return share[look.rows - self._before, look.columns - self._before]
-        return np.full(len(look.rows), share, np.float32)
+        return self.shares_of(look, 0, 0, self._image_size)
 
     def shares_of(self, look: Look, row: int, column: int, size: int) -> np.ndarray:
         """Shares [k] of valid pixels of a square of the windows."""
-        if look.field.valid is None:
-            return np.ones(len(look.rows), np.float32)
-        return _blocks(look.field.valid, look.rows + row, look.columns + column, size).mean(
-            axis=(1, 2), dtype=np.float32
-        )
+        counts = self._valid(look, row, column, size)
+        return counts.astype(np.float32) / np.float32(size**2)
+
+    def _valid(self, look: Look, row: int, column: int, size: int) -> np.ndarray:
+        """Valid pixels [k] in a square of the windows."""
+        counts, top, left = look.field.counts, look.rows + row, look.columns + column
+        if counts is None:
+            return np.full(len(top), size**2)
+        bottom, right = top + size, left + size
+        return counts[bottom, right] - counts[top, right] - counts[bottom, left] + counts[top, left]
 
     def blocks(self, look: Look, rows: int, columns: int, size: int) -> np.ndarray:
         """Parts [k, size, size] of windows from (rows, columns) on, relative to the gap value, gaps zero."""
@@ -122,13 +122,11 @@ class Fields:
         """Means [k, 4] over the valid pixels of squares of POINT_WINDOWS round samples; NaN where there is none."""
         first = self._index - _HALF
         values = self.blocks(look, first, first, 2 * _HALF + 1)
-        valid = None
-        if look.field.valid is not None:
-            valid = _blocks(look.field.valid, look.rows + first, look.columns + first, 2 * _HALF + 1)
         means = np.full((len(values), len(POINT_WINDOWS)), np.nan, np.float32)
         for number, edge in enumerate(POINT_WINDOWS):
-            square = (slice(None), *[slice(_HALF - edge // 2, _HALF + edge // 2 + 1)] * 2)
-            count = np.full(len(values), edge**2) if valid is None else valid[square].sum(axis=(1, 2))
+            inset = _HALF - edge // 2
+            square = (slice(None), *[slice(inset, inset + edge)] * 2)
+            count = self._valid(look, first + inset, first + inset, edge)
             total = values[square].sum(axis=(1, 2), dtype=np.float64)
             np.divide(total, count, out=means[:, number], where=count > 0, casting="unsafe")
         return means
@@ -140,10 +138,11 @@ class Fields:
         values -= np.float32(gap)
         gaps = np.isnan(values)
         if not gaps.any():
-            return Field(values, None, self._filter(values), 1.0)
+            return Field(values, None, self._filter(values))
         values[gaps] = 0
-        share = 0.0 if gaps.all() else self._shares(~gaps)
-        return Field(values, ~gaps, self._filter(values), share)
+        counts = np.zeros((values.shape[0] + 1, values.shape[1] + 1), np.int32)
+        np.cumsum(np.cumsum(~gaps, axis=1, dtype=np.int32), axis=0, out=counts[1:, 1:])
+        return Field(values, counts, self._filter(values))
 
     def _extent(self, index: int, grid_size: int) -> int:
         """Pixels round the samples of a tile; those on the grid, where it ends within the tile."""
@@ -161,12 +160,6 @@ class Fields:
         mean = running_sum(running_sum(self._inner(values), n, PATCH, 0), n, PATCH, 1)
         mean /= np.float32(n * n)
         return mean
-
-    def _shares(self, valid: np.ndarray) -> np.ndarray:
-        size = self._image_size
-        lines = running_sum(self._inner(valid).astype(np.int16), size, 1, 0)  # short integers: fewer bytes to move
-        counts = running_sum(lines.astype(np.int32), size, 1, 1)
-        return counts.astype(np.float32) / np.float32(size**2)
 
 
 def _blocks(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:

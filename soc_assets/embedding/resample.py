@@ -37,11 +37,13 @@ class _Places:
 
     Attributes:
         points: [1, h, w, 2] float32, x and y as torch's `grid_sample` counts, from -1 to 1 across the source.
-        under: [h, w] index (row-major) of the source pixel under the centre; -1 outside the source.
+        under: [h, w] index (row-major) of the source pixel under the centre; any where there is none.
+        outside: [h, w] where there is none.
     """
 
     points: np.ndarray
     under: np.ndarray
+    outside: np.ndarray
 
 
 def _bilinear(values: np.ndarray, places: _Places) -> np.ndarray:
@@ -50,14 +52,13 @@ def _bilinear(values: np.ndarray, places: _Places) -> np.ndarray:
     gaps = np.isnan(values)
     any_gap = bool(gaps.any())
     channels = np.stack([np.where(gaps, np.float32(0), values) if any_gap else values, ~gaps])
-    with torch.inference_mode():
+    with torch.inference_mode(), np.errstate(invalid="ignore", divide="ignore"):
         total, weight = torch.nn.functional.grid_sample(
             torch.from_numpy(channels)[None], torch.from_numpy(places.points), padding_mode="zeros", align_corners=False
         )[0].numpy()
-    outside = places.under < 0
-    if any_gap:
-        outside |= gaps.ravel()[np.maximum(places.under, 0)]
-    return np.divide(total, weight, out=np.full_like(total, np.nan), where=~outside)
+        total /= weight
+    total[places.outside | gaps.ravel().take(places.under) if any_gap else places.outside] = np.nan
+    return total
 
 
 @lru_cache(maxsize=_PLACES)
@@ -74,8 +75,8 @@ def _places(source: Grid, grid: Grid) -> _Places | None:
     size = np.array([source.width, source.height])
     points = np.stack([2 * x / size[0] - 1, 2 * y / size[1] - 1], axis=-1)[None].astype(np.float32)
     inside = (x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])
-    under = np.where(inside, np.floor(y) * size[0] + np.floor(x), -1).astype(np.int64)
-    return _Places(points, under)
+    under = np.where(inside, np.floor(y) * size[0] + np.floor(x), 0).astype(np.int64)
+    return _Places(points, under, ~inside)
 
 
 def _coordinates(source: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray] | None:

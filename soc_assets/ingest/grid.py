@@ -7,6 +7,7 @@ The grid is the georeferencing of the reference band (the static Elevation raste
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ class Grid:
     @classmethod
     def of_row(cls, row: Mapping[Any, Any]) -> "Grid":
         """The grid of one raster of the catalog (crs, transform, height, width)."""
-        return cls(CRS.from_user_input(row["crs"]), Affine(*row["transform"]), int(row["width"]), int(row["height"]))
+        crs = crs_of_text(row["crs"])
+        return cls(crs, Affine(*row["transform"]), int(row["width"]), int(row["height"]))
 
     @classmethod
     def of_catalog(cls, catalog: pd.DataFrame, band: str) -> "Grid":
@@ -63,7 +65,7 @@ class Grid:
 
     def offset_of(self, other: "Grid") -> tuple[int, int] | None:
         """Row and column in this grid of the other's first pixel, if both have the same pixels; else None."""
-        if self.crs != other.crs:
+        if self.crs is not other.crs and self.crs != other.crs:
             return None
         relative = ~self.transform * other.transform
         linear = np.array([relative.a - 1, relative.b, relative.d, relative.e - 1])
@@ -118,6 +120,14 @@ class Grid:
     def contains(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Whether pixels [n] lie inside the grid."""
         return (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
+
+
+@lru_cache(maxsize=256)
+def crs_of_text(text: str) -> CRS:
+    """The coordinate reference system of a text, the same object each time: comparing two takes GDAL a while."""
+    crs = CRS.from_user_input(text)
+    wkt = crs.to_wkt()
+    return crs if wkt == text else crs_of_text(wkt)
 
 
 def union(tiles: Sequence[Grid]) -> Grid:

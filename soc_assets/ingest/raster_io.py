@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest import raster_folder
-from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.grid import Grid, crs_of_text
 from soc_assets.ingest.raster_coding import Coding, Dataset
 
 # open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
@@ -70,9 +71,13 @@ def grid_of_dataset(dataset: Dataset) -> Grid:
 
 def crs_of(dataset: Dataset) -> CRS:
     """The horizontal coordinate reference system: of a compound one the part without heights."""
-    text = dataset.crs.to_wkt()
+    return crs_of_text(_without_heights(dataset.crs.to_wkt()))
+
+
+@lru_cache(maxsize=256)
+def _without_heights(text: str) -> str:
     if not text.startswith(("COMPD_CS[", "COMPOUNDCRS[")):
-        return dataset.crs
+        return text
     start = text.index(",") + 1
     depth, quoted = 0, False
     for position in range(start, len(text)):
@@ -80,8 +85,8 @@ def crs_of(dataset: Dataset) -> CRS:
         if not quoted and text[position] in "[]":
             depth += 1 if text[position] == "[" else -1
             if depth == 0:
-                return CRS.from_wkt(text[start : position + 1])
-    return dataset.crs
+                return text[start : position + 1]
+    return text
 
 
 def read_values(
