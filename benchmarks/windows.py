@@ -163,8 +163,9 @@ def difference(inputs: EmbeddingInputs, count: int) -> str:
         values = fields.blocks(look, 0, 0, SIZE)[0]
         expected = read_one(view, row, column, item) - np.float32(statistics.mean)
         r, c = int(look.rows[0]), int(look.columns[0])
-        valid = look.field.valid
-        ours = np.ones_like(values, bool) if valid is None else valid[r : r + SIZE, c : c + SIZE]
+        counts = look.field.counts
+        part = None if counts is None else counts[r : r + SIZE + 1, c : c + SIZE + 1]
+        ours = np.ones_like(values, bool) if part is None else np.diff(np.diff(part, axis=0), axis=1) > 0
         both = ours & ~np.isnan(expected)
         apart, pixels = apart + int((ours != ~np.isnan(expected)).sum()), pixels + ours.size
         largest = float(np.abs(values - expected)[both].max(initial=0)) / statistics.std
