@@ -15,7 +15,7 @@ import pandas as pd
 from soc_assets import digest
 from soc_assets.errors import RasterError
 from soc_assets.ingest import raster_folder
-from soc_assets.ingest.raster_facts import read_facts, reading_of
+from soc_assets.ingest.raster_facts import beside, how_read, read_facts, reading_of
 from soc_assets.ingest.raster_files import RasterFile, find_rasters
 from soc_assets.ingest.raster_io import open_raster, small_block_cache
 from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
@@ -150,21 +150,29 @@ def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
 
 def stamp(path: Path | str) -> dict[str, int]:
     """Size and time by which a change is noticed without reading; files that the raster is made of count too."""
-    stamps = [raster_folder.stamp_of(file) for file in _files(str(path)) if raster_folder.exists(file)]
+    used = {*_files(str(path)), *beside(str(path))}
+    stamps = [raster_folder.stamp_of(file) for file in sorted(used) if raster_folder.exists(file)]
     return {"size": sum(size for size, _ in stamps), "mtime_ns": max(time for _, time in stamps)}
 
 
 def _files(path: str) -> list[str]:
     """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
-    if not path.lower().endswith((".tif", ".tiff")):
+    if not _is_tiff(path):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
             return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
     mask = path + ".msk"
     return [path, mask] if raster_folder.exists(mask) else [path]
 
 
+def _is_tiff(path: str) -> bool:
+    return path.lower().endswith((".tif", ".tiff"))
+
+
 def _digest(path: str) -> str:
     digests = [raster_folder.digest_of(file) for file in _files(path)]
+    if _is_tiff(path) and beside(path):
+        with contextlib.suppress(RasterError), open_raster(path) as dataset:
+            digests.append(digest.of_values(how_read(dataset)))
     return digests[0] if len(digests) == 1 else digest.of_values(digests)
 
 

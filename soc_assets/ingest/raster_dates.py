@@ -52,17 +52,26 @@ def step_of_text(text: str, kind: str, year: int | None = None, season: str | No
         season: known already.
 
     Raises:
-        ValueError: the text does not name exactly one year (one season), where it is not known already.
+        ValueError: the text does not name exactly one year (one season), or another one than is known already.
     """
     dates = {to_date(found) for found in _DATE.findall(text)}
-    if len(dates) == 1 and year is None and season is None:
+    beside = {int(found) for found in _YEAR.findall(_DATE.sub(" ", text))}
+    if len(dates) == 1 and not beside and year is None and season is None:
         return step_of_date(dates.pop(), kind)
-    years = {int(found) for found in _YEAR.findall(text)} if year is None else {year}
+    years = {int(found) for found in _YEAR.findall(text)} | {day.year for day in dates}
+    if year is not None:
+        if years and year not in years:
+            raise ValueError(f"{text!r} names {', '.join(map(str, sorted(years)))}, the name of the file {year}")
+        years = {year}
     if len(years) != 1:
         raise ValueError(f"{text!r} names {'no year' if not years else 'several years'}")
     if kind == "yearly":
         return years.pop(), None
-    seasons = {found.lower() for found in _SEASON.findall(text)} if season is None else {season}
+    seasons = {found.lower() for found in _SEASON.findall(text)}
+    if season is not None:
+        if seasons and season not in seasons:
+            raise ValueError(f"{text!r} names {', '.join(sorted(seasons))}, the name of the file {season}")
+        seasons = {season}
     if len(seasons) != 1:
         raise ValueError(f"{text!r} names {'no season' if not seasons else 'several seasons'} ({', '.join(SEASONS)})")
     return years.pop(), seasons.pop()

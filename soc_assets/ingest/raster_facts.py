@@ -11,11 +11,28 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
+from soc_assets.ingest import raster_folder
 from soc_assets.ingest.raster_files import RasterFile
 from soc_assets.ingest.raster_io import crs_of, open_raster
 from soc_assets.ingest.raster_layers import Layer, layers_of, require_usable
 from soc_assets.ingest.raster_statistics import Statistics, of_raster
 from soc_assets.settings import Channel
+
+
+_SIDECARS = (".aux.xml", ".tfw", ".tifw", ".wld")
+
+
+def beside(path: str) -> list[str]:
+    """Files beside a GeoTIFF in which GDAL looks for what the file itself does not say: place, CRS, nodata, scale."""
+    stem = path.rpartition(".")[0]
+    names = [f"{path if suffix == '.aux.xml' else stem}{suffix}" for suffix in _SIDECARS]
+    return [name for name in names if raster_folder.exists(name)]
+
+
+def how_read(dataset: DatasetReader) -> list[Any]:
+    """What decides how a file's bytes are read, wherever it is written: not the statistics that programs leave there."""
+    tags = (dataset.nodatavals, dataset.scales, dataset.offsets, dataset.descriptions)
+    return [crs_of(dataset).to_wkt(), tuple(dataset.transform), *(list(map(str, values)) for values in tags)]
 
 
 def reading_of(channel: Channel, in_file: bool) -> str:

@@ -1,7 +1,8 @@
 """Finding the files of each band by its path pattern.
 
-A pattern has {band}, {year} (four digits), {season}, {date}, {start} and {end}, {tile}, and * within a name. Only names
-are looked at; nothing here opens a raster. What kind of folder it is makes no difference here: see `raster_folder`.
+A pattern has {band}, {year} (four digits), {season}, {date}, {start} and {end}, {tile}, and * within a name. A file that
+fits the patterns of two bands, one's name within the other's, is the longer name's. Only names are looked at; nothing
+here opens a raster. What kind of folder it is makes no difference here: see `raster_folder`.
 """
 
 import difflib
@@ -61,7 +62,7 @@ def find_rasters(rasters: Rasters, folder: Path | str) -> list[RasterFile]:
             f"The folder of rasters {place.where} does not exist. Create it, or set [paths] rasters in soc.toml; "
             "`soc demo` writes a small synthetic region."
         )
-    files = [file for band in rasters.bands for file in _files_of(band, rasters, place)]
+    files = _by_the_longest_name([file for band in rasters.bands for file in _files_of(band, rasters, place)], rasters)
     if not files and not _listing(place):
         raise RasterError(
             f"The folder of rasters {place.where} holds no raster. Expected below it for example "
@@ -89,6 +90,22 @@ def _files_of(band: Band, rasters: Rasters, place: RasterFolder) -> list[RasterF
     ]
     season_order = {None: 0, **{season: number for number, season in enumerate(SEASONS)}}
     return sorted(files, key=lambda file: (file.year or 0, season_order[file.season], file.path))
+
+
+def _by_the_longest_name(files: list[RasterFile], rasters: Rasters) -> list[RasterFile]:
+    """Files without those that are another band's: LST_night_N48_2012.tif is no tile `night_N48` of the band LST."""
+    claims: dict[str, list[str]] = {}
+    for file in files:
+        if "{band}" in rasters.pattern_of(file.band):
+            claims.setdefault(file.name, []).append(file.band.name)
+
+    def belongs(file: RasterFile) -> bool:
+        own = file.band.name
+        if "{band}" not in rasters.pattern_of(file.band):
+            return True
+        return not any(len(other) > len(own) and own in other for other in claims[file.name])
+
+    return [file for file in files if belongs(file)]
 
 
 def _file(band: Band, path: str, name: str, match: re.Match[str], in_file: bool) -> RasterFile:
