@@ -14,10 +14,9 @@ from rasterio.enums import Resampling
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform as transform_coordinates
 from rasterio.windows import Window
 
-from soc_assets.ingest.grid import Box, Grid
+from soc_assets.ingest.grid import Box, Grid, move
 from soc_assets.ingest.raster_io import crs_of, read_values
 from soc_assets.ingest.raster_statistics import shares_of_class
 
@@ -164,8 +163,7 @@ def _source_window(
     ys = transform.d * x + transform.e * y + transform.f
     crs = crs_of(dataset)
     if crs != grid.crs:
-        moved = transform_coordinates(grid.crs, crs, xs.tolist(), ys.tolist())
-        xs, ys = np.asarray(moved[0]), np.asarray(moved[1])
+        xs, ys = move(grid.crs, crs, xs, ys)
     finite = np.isfinite(xs) & np.isfinite(ys)
     if not finite.any():
         return None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from rasterio.transform import Affine, array_bounds
@@ -80,8 +81,7 @@ class Grid:
         if self.crs == WGS84:
             x, y = longitude, latitude
         else:
-            xs, ys = transform_coordinates(WGS84, self.crs, longitude.tolist(), latitude.tolist())[:2]
-            x, y = np.asarray(xs), np.asarray(ys)
+            x, y = move(WGS84, self.crs, longitude, latitude)
         inverse = ~self.transform
         columns = inverse.a * x + inverse.b * y + inverse.c
         rows = inverse.d * x + inverse.e * y + inverse.f
@@ -103,8 +103,7 @@ class Grid:
         x, y = (values.ravel() * size for values, size in zip(np.meshgrid(along, along), (width, height), strict=True))
         xs, ys = transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
         if crs != self.crs:
-            moved = transform_coordinates(crs, self.crs, xs.tolist(), ys.tolist())
-            xs, ys = np.asarray(moved[0]), np.asarray(moved[1])
+            xs, ys = move(crs, self.crs, xs, ys)
         inverse = ~self.transform
         columns, rows = inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
         if not (np.isfinite(rows) & np.isfinite(columns)).all():
@@ -114,6 +113,19 @@ class Grid:
     def contains(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Whether pixels [n] lie inside the grid."""
         return (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
+
+
+def move(source: CRS, target: CRS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates [n] in another CRS; infinite where it has no such place."""
+    try:
+        xs, ys = transform_coordinates(source, target, x.tolist(), y.tolist())[:2]
+        return np.asarray(xs, float), np.asarray(ys, float)
+    except CPLE_BaseError:  # one point outside the projection's domain fails all: find the others
+        if len(x) == 1:
+            return np.full(1, np.inf), np.full(1, np.inf)
+    half = len(x) // 2
+    parts = [move(source, target, x[part], y[part]) for part in (slice(half), slice(half, None))]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def union(tiles: Sequence[Grid]) -> Grid:
