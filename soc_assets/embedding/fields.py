@@ -5,6 +5,7 @@ patch of the window that begins at (r, c) is the mean over i, j of the raster at
 raster holds it for all windows, at a cost that does not depend on their size or number. Pixels are read by `mosaic`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,8 +76,8 @@ class Fields:
         """How many parts of rasters were read so far."""
         return self._fields.made
 
-    def looks(self, source: Source | Sheet, rows: np.ndarray, columns: np.ndarray, gap: float) -> list[Look]:
-        """The fields in which the windows that begin at (rows, columns) [n] lie.
+    def looks(self, source: Source | Sheet, rows: np.ndarray, columns: np.ndarray, gap: float) -> Iterator[Look]:
+        """The fields in which the windows that begin at (rows, columns) [n] lie, one at a time.
 
         Args:
             source: the raster, or the files of a step.
@@ -85,12 +86,10 @@ class Fields:
             gap: subtracted from every value, so that pixels without one count as this (the band's mean).
         """
         pixels = rows + self._index, columns + self._index  # the samples' own pixels decide the tile
-        result = []
         for (i, j), members in grouped_by_tile(*pixels):
             field = self._fields.get((source, gap, i, j), lambda i=i, j=j: self._read(source, i, j, gap))
             r, c = (values[members] - k * TILE + self._before for values, k in zip(pixels, (i, j), strict=True))
-            result.append(Look(field, members, r, c))
-        return result
+            yield Look(field, members, r, c)
 
     def mean_patches(self, look: Look) -> np.ndarray:
         """Mean patches [k, 64] of windows, relative to the gap value."""

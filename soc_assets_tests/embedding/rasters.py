@@ -13,6 +13,7 @@ from soc_assets.settings import Band, Rasters
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, write_raster
 
 ELEVATION = Band(name="Elevation", kind="static")
+LARGE_BAND = Band(name="Large", pattern="{band}_{year}.tif")
 
 
 def numbered(height: int, width: int) -> np.ndarray:
