@@ -11,10 +11,9 @@ import numpy as np
 import rasterio.shutil
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
-from rasterio.warp import transform as transform_coordinates
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.grid import WGS84
+from soc_assets.ingest.grid import WGS84, move
 from soc_assets.ingest.raster_dates import step_of_text
 from soc_assets.ingest.raster_files import RasterFile
 from soc_assets.ingest.raster_io import crs_of
@@ -140,9 +139,9 @@ def _require_no_pole(dataset: DatasetReader, path: str) -> None:
         return
     inverse = ~dataset.transform
     for latitude in (90.0, -90.0):
-        xs, ys = transform_coordinates(WGS84, crs, [0.0], [latitude])[:2]
-        if np.isfinite([xs[0], ys[0]]).all():
-            column, row = inverse * (xs[0], ys[0])
+        xs, ys = move(WGS84, crs, np.zeros(1), np.array([latitude]))
+        if np.isfinite([xs, ys]).all():
+            column, row = inverse * (float(xs[0]), float(ys[0]))
             if 0 < column < dataset.width and 0 < row < dataset.height:
                 raise RasterError(f"The raster {path} contains a pole, where longitudes wrap round. {cure}")
     if _wraps(dataset):
@@ -156,7 +155,7 @@ def _wraps(dataset: DatasetReader) -> bool:
     )
     a = dataset.transform
     xs, ys = a.a * columns + a.b * rows + a.c, a.d * columns + a.e * rows + a.f
-    moved = transform_coordinates(crs_of(dataset), WGS84, xs.ravel().tolist(), ys.ravel().tolist())
-    longitude = np.reshape(moved[0], xs.shape)
+    longitude = move(crs_of(dataset), WGS84, xs.ravel(), ys.ravel())[0].reshape(xs.shape)
+    longitude[~np.isfinite(longitude)] = np.nan
     jumps = np.concatenate([np.abs(np.diff(longitude, axis=axis)).ravel() for axis in (0, 1)])
-    return bool((jumps[np.isfinite(jumps)] > 180).any())
+    return bool((jumps > 180).any())
