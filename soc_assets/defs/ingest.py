@@ -30,8 +30,8 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
 
     Only new and changed files are read. A raster that cannot be used is set aside with the reason
     (`data/catalog/problems.parquet`) and the rest goes on; steps without a raster, between the first and last year of
-    any, are listed in `data/catalog/gaps.parquet`. Findings with which a run would give wrong numbers stop what comes after, and the
-    catalog stays stale until they are mended or accepted.
+    any, are listed in `data/catalog/gaps.parquet`. Findings with which a run would give wrong numbers stop what comes
+    after, and the catalog stays stale until they are mended or accepted.
     """
     loaded = project.load()
     inputs = freshness.catalog_inputs(loaded)
