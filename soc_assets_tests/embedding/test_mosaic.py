@@ -114,6 +114,28 @@ def test_changed_tile_makes_only_the_windows_that_touch_it_stale(tmp_path):
     assert None not in before
 
 
+def test_tiles_read_by_different_samples_at_different_lags_all_count(tmp_path):
+    world = World(tmp_path)
+    folder = tmp_path / "rasters/yearly/Cut"
+
+    def write(name, column, value):
+        write_raster(folder / f"Cut_2019_{name}.tif", np.full((64, 32), value), at(0, column), nodata=-1)
+
+    write("west", 0, 5.0)
+    write("east", 32, 5.0)
+    bands = (*world.settings.rasters.bands, Band(name="Cut", pattern=TILED))
+    rasters = Rasters(bands=bands, min_valid_fraction=0.5)
+    world.settings = world.settings.model_copy(update={"rasters": rasters})
+    world.samples = world.samples.iloc[[0, 3]].assign(year=[2020, 2019])  # west at lag 1, east at lag 0
+    found = []
+    for name, column, value in ((None, 0, 0), ("west", 0, 6.0), ("east", 32, 6.0)):
+        if name:
+            write(name, column, value)
+        world.refresh()
+        found.append(world.batch().inputs)
+    assert len(set(found)) == 3
+
+
 def test_second_file_of_a_step_without_tile_in_the_pattern_stays_a_problem(tmp_path):
     write_reference(tmp_path)
     for name in ("a", "b"):
