@@ -164,7 +164,7 @@ def difference(inputs: EmbeddingInputs, count: int) -> str:
         expected = read_one(view, row, column, item) - np.float32(statistics.mean)
         r, c = int(look.rows[0]), int(look.columns[0])
         counts = look.field.counts
-        part = None if counts is None else counts[r : r + SIZE + 1, c : c + SIZE + 1]
+        part = None if counts is None else counts[c : c + SIZE + 1, r : r + SIZE + 1].T
         ours = np.ones_like(values, bool) if part is None else np.diff(np.diff(part, axis=0), axis=1) > 0
         both = ours & ~np.isnan(expected)
         apart, pixels = apart + int((ours != ~np.isnan(expected)).sum()), pixels + ours.size

@@ -51,8 +51,7 @@ def catalog_inputs(project: Project) -> str:
     """Digest of the raster files' names, sizes and times, and of how they are read."""
     found = find_rasters(project.settings.rasters, project.rasters)
     stamps = [(file.path, stamp(file.path)) for file in found]
-    study = project.settings.study.model_dump(include={"year_from", "year_to", "time_before", "first_lag"})  # the gaps
-    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), study, stamps)
+    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), stamps)
 
 
 def soil_inputs(project: Project) -> str:

@@ -9,7 +9,18 @@ from pydantic import BaseModel, ValidationError
 from soc_assets.embedding.steps import slots
 from soc_assets.errors import SettingsError
 from soc_assets.project import Project, Settings, load_project
-from soc_assets.settings import SEASONS, Band, Embedding, Rasters, Sampling, Soil, SoilTable, Study, Training
+from soc_assets.settings import (
+    SEASONS,
+    Band,
+    Embedding,
+    Rasters,
+    ReferenceGrid,
+    Sampling,
+    Soil,
+    SoilTable,
+    Study,
+    Training,
+)
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -96,6 +107,15 @@ def test_environment_overrides_the_file_and_the_file_the_default(tmp_path, monke
     assert (settings.study.max_oc, settings.study.year_to, settings.study.year_from) == (80, 2018, 2012)
     assert (settings.training.hidden, settings.training.epochs) == ((32, 16, 8), 3)
     assert [(band.name, band.kind) for band in settings.rasters.bands] == [("Elevation", "static"), ("NDVI", "yearly")]
+
+
+def test_reference_grid_can_be_set_in_the_file_and_the_environment(tmp_path, monkeypatch):
+    text = '[rasters.grid]\ncrs = "EPSG:25832"\nresolution = 250'
+    assert load(tmp_path, text).settings.rasters.grid == ReferenceGrid(crs="EPSG:25832", resolution=250)
+    monkeypatch.setenv("SOC_RASTERS__GRID__RESOLUTION", "100")
+    assert load(tmp_path, text).settings.rasters.grid == ReferenceGrid(crs="EPSG:25832", resolution=100)
+    wrong = text.replace("250", "250\nbounds = [3, 0, 1, 1]")
+    assert "bounds must be [left, bottom, right, top]" in refusal(tmp_path, wrong)
 
 
 def test_variable_that_is_no_setting_names_the_nearest(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +23,7 @@ from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import Encoder
 from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of, to_table
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.steps import groups, step_numbers
+from soc_assets.embedding.steps import Step, groups, step_numbers
 from soc_assets.embedding.windows import corners
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
@@ -77,13 +78,14 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch
     """A batch with its digests; opens no file."""
     size = spec.choices["image_size"]
     rows, columns = corners(samples, atlas.grid, size, spec.choices["anchor"])
-    rasters: dict[str, str | None] = {}
+    readers: dict[tuple[str, Step], list[np.ndarray]] = {}
     for slot in spec.band_slots:
         for step, positions in groups(step_numbers(slot, samples), slot.kind):
-            sheet = atlas.sheets.get((slot.name, step))
-            touched = sheet.digest_of(rows[positions], columns[positions], size) if sheet else None
-            name = step.key(slot.name)
-            rasters[name] = touched or rasters.get(name)
+            readers.setdefault((slot.name, step), []).append(positions)
+    rasters: dict[str, str | None] = {}
+    for (band, step), of_lags in readers.items():
+        sheet, positions = atlas.sheets.get((band, step)), np.concatenate(of_lags)
+        rasters[step.key(band)] = sheet.digest_of(rows[positions], columns[positions], size) if sheet else None
     place = samples[PLACE].astype(object).where(samples[PLACE].notna(), None).to_dict("split", index=False)["data"]
     inputs = digest.of_values([spec.digest, place, rasters])
     return Batch(key, samples, rasters, inputs, digest.of_frame(samples[["sample_id", *LABELS]]))

@@ -126,7 +126,7 @@ class Embedder:
     def _enough(self, shares: np.ndarray) -> np.ndarray:
         return (shares >= self._spec.choices["min_valid_fraction"]) & (shares > 0)
 
-    def _looks(self, raster: _Raster) -> list[Look]:
+    def _looks(self, raster: _Raster) -> Iterator[Look]:
         return self.fields.looks(raster.sheet, raster.rows, raster.columns, self._spec.statistics[raster.band].mean)
 
     def _normalised(self, band: str, relative: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ patch of the window that begins at (r, c) is the mean over i, j of the raster at
 raster holds it for all windows, at a cost that does not depend on their size or number. Pixels are read by `mosaic`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ class Field:
 
     Attributes:
         values: [h, w] float32 relative to the gap value, zero where there is none.
-        counts: [h + 1, w + 1] valid pixels above and to the left, or None where every pixel is valid.
+        counts: [w + 1, h + 1] valid pixels to the left and above, columns first, or None where every pixel is valid.
         mean: mean over every eighth pixel of a window, by the window's first pixel; None unless asked for.
     """
 
@@ -73,8 +74,8 @@ class Fields:
         """How many parts of rasters were read so far."""
         return self._fields.made
 
-    def looks(self, source: Source | Sheet, rows: np.ndarray, columns: np.ndarray, gap: float) -> list[Look]:
-        """The fields in which the windows that begin at (rows, columns) [n] lie.
+    def looks(self, source: Source | Sheet, rows: np.ndarray, columns: np.ndarray, gap: float) -> Iterator[Look]:
+        """The fields in which the windows that begin at (rows, columns) [n] lie, one at a time.
 
         Args:
             source: the raster, or the files of a step.
@@ -83,12 +84,10 @@ class Fields:
             gap: subtracted from every value, so that pixels without one count as this (the band's mean).
         """
         pixels = rows + self._index, columns + self._index  # the samples' own pixels decide the tile
-        result = []
         for (i, j), members in grouped_by_tile(*pixels):
             field = self._fields.get((source, gap, i, j), lambda i=i, j=j: self._read(source, i, j, gap))
             r, c = (values[members] - k * TILE + self._before for values, k in zip(pixels, (i, j), strict=True))
-            result.append(Look(field, members, r, c))
-        return result
+            yield Look(field, members, r, c)
 
     def mean_patches(self, look: Look) -> np.ndarray:
         """Mean patches [k, 64] of windows, relative to the gap value."""
@@ -112,7 +111,7 @@ class Fields:
         if counts is None:
             return np.full(len(top), size**2)
         bottom, right = top + size, left + size
-        return counts[bottom, right] - counts[top, right] - counts[bottom, left] + counts[top, left]
+        return counts[right, bottom] - counts[right, top] - counts[left, bottom] + counts[left, top]
 
     def blocks(self, look: Look, rows: int, columns: int, size: int) -> np.ndarray:
         """Parts [k, size, size] of windows from (rows, columns) on, relative to the gap value, gaps zero."""
@@ -140,8 +139,9 @@ class Fields:
         if not gaps.any():
             return Field(values, None, self._filter(values))
         values[gaps] = 0
-        counts = np.zeros((values.shape[0] + 1, values.shape[1] + 1), np.int32)
-        np.cumsum(np.cumsum(~gaps, axis=1, dtype=np.int32), axis=0, out=counts[1:, 1:])
+        counts = np.zeros((values.shape[1] + 1, values.shape[0] + 1), np.int32)
+        to_the_left = np.cumsum(~gaps, axis=1, dtype=np.int32)
+        np.cumsum(to_the_left.T.copy(), axis=1, out=counts[1:, 1:])  # along rows too: down columns takes thrice as long
         return Field(values, counts, self._filter(values))
 
     def _extent(self, index: int, grid_size: int) -> int:

@@ -12,9 +12,8 @@ import numpy as np
 from rasterio.enums import Resampling
 from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform as transform_coordinates
 
-from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.grid import Grid, move
 
 TOLERANCE = 0.001  # pixels by which coordinates may be approximated between two CRS; GDAL's own is 0.125
 _COARSER = 1.05  # source pixels per pixel above which bilinear means an average: GDAL widens its kernel
@@ -110,8 +109,7 @@ def _transformed(source: Grid, grid: Grid, rows: np.ndarray, columns: np.ndarray
     place = grid.transform
     x, y = place.a * c + place.b * r + place.c, place.d * c + place.e * r + place.f
     if source.crs != grid.crs:
-        moved = transform_coordinates(grid.crs, source.crs, x.ravel().tolist(), y.ravel().tolist())
-        x, y = (np.reshape(np.asarray(values), c.shape) for values in moved[:2])
+        x, y = (values.reshape(c.shape) for values in move(grid.crs, source.crs, x.ravel(), y.ravel()))
     inverse = ~source.transform
     return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
 

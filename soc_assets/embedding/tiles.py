@@ -13,11 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
-from rasterio.warp import transform as transform_coordinates
 from rasterio.windows import Window
 
 from soc_assets.embedding.resample import resample
-from soc_assets.ingest.grid import Box, Grid
+from soc_assets.ingest.grid import Box, Grid, move
 from soc_assets.ingest.raster_coding import shares_of_class
 from soc_assets.ingest.raster_io import grid_of_dataset, read_values
 
@@ -144,8 +143,7 @@ def _source_part(own: Grid, onto: Grid) -> tuple[int, int, int, int] | None:
     xs = transform.a * x + transform.b * y + transform.c
     ys = transform.d * x + transform.e * y + transform.f
     if own.crs != onto.crs:
-        moved = transform_coordinates(onto.crs, own.crs, xs.tolist(), ys.tolist())
-        xs, ys = np.asarray(moved[0]), np.asarray(moved[1])
+        xs, ys = move(onto.crs, own.crs, xs, ys)
     finite = np.isfinite(xs) & np.isfinite(ys)
     if not finite.any():
         return None

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from soc_assets.settings import SEASONS, Study
+from soc_assets.settings import SEASONS
 
 
 def gap_table(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
@@ -24,8 +24,14 @@ def gap_table(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
     return pd.DataFrame({"band": list(kinds), **cells})
 
 
-def missing_steps(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """The steps of each band with time that samples of the study can read and that have no raster.
+def years_of(frame: pd.DataFrame) -> range:
+    """From the first to the last year of any raster in the catalog."""
+    years = frame["year"].dropna()
+    return range(int(years.min()), int(years.max()) + 1) if len(years) else range(0)
+
+
+def missing_steps(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
+    """The steps of each band with time that have no raster.
 
     Returns:
         One row per missing step: band, year (Int32), season (null for yearly bands); in catalog order, then by time.
@@ -40,7 +46,7 @@ def missing_steps(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         (band, year, season)
         for band, kind in kinds.items()
         if kind != "static"
-        for year in study.raster_years(kind)
+        for year in years
         for season in ((None,) if kind == "yearly" else SEASONS)
     ]
     gaps = pd.DataFrame([step for step in every if step not in there], columns=["band", "year", "season"])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from rasterio.transform import Affine, array_bounds
@@ -61,7 +62,8 @@ class Grid:
 
     def part(self, top: int, left: int, height: int, width: int) -> "Grid":
         """The pixels from a row and column on, which may lie beyond the grid."""
-        return Grid(self.crs, self.transform * Affine.translation(left, top), width, height)
+        a, b, c, d, e, f = self.transform[:6]  # by hand: a product of Affines takes as long as reading a small raster
+        return Grid(self.crs, Affine(a, b, a * left + b * top + c, d, e, d * left + e * top + f), width, height)
 
     def offset_of(self, other: "Grid") -> tuple[int, int] | None:
         """Row and column in this grid of the other's first pixel, if both have the same pixels; else None."""
@@ -86,8 +88,7 @@ class Grid:
         if self.crs == WGS84:
             x, y = longitude, latitude
         else:
-            xs, ys = transform_coordinates(WGS84, self.crs, longitude.tolist(), latitude.tolist())[:2]
-            x, y = np.asarray(xs), np.asarray(ys)
+            x, y = move(WGS84, self.crs, longitude, latitude)
         inverse = ~self.transform
         columns = inverse.a * x + inverse.b * y + inverse.c
         rows = inverse.d * x + inverse.e * y + inverse.f
@@ -109,8 +110,7 @@ class Grid:
         x, y = (values.ravel() * size for values, size in zip(np.meshgrid(along, along), (width, height), strict=True))
         xs, ys = transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
         if crs != self.crs:
-            moved = transform_coordinates(crs, self.crs, xs.tolist(), ys.tolist())
-            xs, ys = np.asarray(moved[0]), np.asarray(moved[1])
+            xs, ys = move(crs, self.crs, xs, ys)
         inverse = ~self.transform
         columns, rows = inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
         if not (np.isfinite(rows) & np.isfinite(columns)).all():
@@ -128,6 +128,19 @@ def crs_of_text(text: str) -> CRS:
     crs = CRS.from_user_input(text)
     wkt = crs.to_wkt()
     return crs if wkt == text else crs_of_text(wkt)
+
+
+def move(source: CRS, target: CRS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates [n] in another CRS; infinite where it has no such place."""
+    try:
+        xs, ys = transform_coordinates(source, target, x.tolist(), y.tolist())[:2]
+        return np.asarray(xs, float), np.asarray(ys, float)
+    except CPLE_BaseError:  # one point outside the projection's domain fails all: find the others
+        if len(x) == 1:
+            return np.full(1, np.inf), np.full(1, np.inf)
+    half = len(x) // 2
+    parts = [move(source, target, x[part], y[part]) for part in (slice(half), slice(half, None))]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def union(tiles: Sequence[Grid]) -> Grid:

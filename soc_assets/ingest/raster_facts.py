@@ -5,6 +5,7 @@ Which files are looked at, and when, is in `catalog`.
 
 import json
 import math
+from functools import cache
 from typing import Any
 
 from rasterio.crs import CRS
@@ -83,10 +84,9 @@ def _facts(dataset: DatasetReader, file: RasterFile, channel: Channel, layer: La
 
 
 def _grid(dataset: DatasetReader, layer: int) -> dict[str, Any]:
-    crs, nodata = crs_of(dataset), dataset.nodatavals[layer - 1]
-    code = crs.to_epsg()  # the most similar one: another datum shift would move the raster
+    nodata = dataset.nodatavals[layer - 1]
     return {
-        "crs": f"EPSG:{code}" if code and CRS.from_epsg(code) == crs else crs.to_wkt(),
+        "crs": _crs_words(crs_of(dataset).to_wkt()),
         "transform": [float(value) for value in dataset.transform[:6]],
         "shape": [dataset.height, dataset.width],
         "height": dataset.height,
@@ -95,6 +95,14 @@ def _grid(dataset: DatasetReader, layer: int) -> dict[str, Any]:
         "nodata": math.nan if nodata is None else float(nodata),
         "bounds": [float(value) for value in dataset.bounds],
     }
+
+
+@cache
+def _crs_words(wkt: str) -> str:
+    """`EPSG:n` where that is the same, else the WKT: the code is the most similar one, and might move the raster."""
+    crs = CRS.from_wkt(wkt)
+    code = crs.to_epsg()  # a search that takes 50 ms
+    return f"EPSG:{code}" if code and CRS.from_epsg(code) == crs else wkt
 
 
 def _values(statistics: Statistics, dataset: DatasetReader) -> dict[str, Any]:

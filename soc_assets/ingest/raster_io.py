@@ -184,10 +184,12 @@ def _explained(name: str) -> Iterator[None]:
         yield
     except RasterioError as error:
         cause = error.__cause__ or error
-        raise RasterError(
-            f"The raster {name} cannot be read: {cause}. "
-            "It is truncated, damaged or no raster: copy or download it again."
-        ) from error
+        cure = "It is truncated, damaged or no raster: copy or download it again."
+        if name.startswith("/vsi"):
+            cure = (
+                "It is gone, damaged or no raster, or the network or the credentials fail: materialise raster_catalog."
+            )
+        raise RasterError(f"The raster {name} cannot be read: {cause}. {cure}") from error
 
 
 def _require_a_place_on_earth(dataset: DatasetReader, name: str) -> None:

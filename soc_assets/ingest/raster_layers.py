@@ -5,21 +5,21 @@ Refusals that need the opened file belong here; what every file must have to be 
 
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import rasterio.shutil
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
-from rasterio.warp import transform as transform_coordinates
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.grid import WGS84
+from soc_assets.ingest.grid import WGS84, Grid, move
 from soc_assets.ingest.raster_dates import step_of_text
 from soc_assets.ingest.raster_files import RasterFile
 from soc_assets.ingest.raster_io import crs_of
 
-_ALONG = 41  # points along each edge at which a raster's place on Earth is looked at
+_ALONG = 33  # points along each edge at which a raster's place on Earth is looked at
 
 
 @dataclass(frozen=True)
@@ -122,41 +122,40 @@ def _is_classes(dataset: DatasetReader, index: int) -> bool:
 
 def _require_no_pole(dataset: DatasetReader, path: str) -> None:
     """Refuse a raster in which longitude wraps round: what is near on Earth is far apart in its degrees."""
-    crs, pixel = crs_of(dataset), max(abs(dataset.transform.a), abs(dataset.transform.e))
-    cure = "Cut it there into two files with {tile} in the pattern, or cut out your region: gdalwarp -te ..."
-    if crs.is_geographic:
-        left, bottom, right, top = dataset.bounds
-        if bottom > top:
-            bottom, top = top, bottom
+    if trouble := _trouble(Grid(crs_of(dataset), dataset.transform, dataset.width, dataset.height)):
+        raise RasterError(
+            f"The raster {path} {trouble}, where longitudes wrap round. Cut it there into two files with {{tile}} in "
+            "the pattern, or cut out your region: gdalwarp -te ..."
+        )
+
+
+@lru_cache(maxsize=1024)
+def _trouble(grid: Grid) -> str | None:
+    """What lies in a raster with these pixels: a pole or the antimeridian, or neither."""
+    a = grid.transform
+    corners = [a * (column, row) for column in (0, grid.width) for row in (0, grid.height)]
+    if grid.crs.is_geographic:
+        (left, bottom), (right, top) = np.min(corners, axis=0), np.max(corners, axis=0)
+        pixel = max(map(abs, (a.a, a.b, a.d, a.e)))  # rasters of the whole Earth are rounded
         if left < -180 - pixel or right > 180 + pixel:
-            raise RasterError(
-                f"The raster {path} crosses the antimeridian: its longitudes run from {left:g} to {right:g} where -180 "
-                f"to 180 is expected. {cure}"
-            )
+            return f"crosses the antimeridian (its longitudes run from {left:g} to {right:g})"
         if bottom < -90 - pixel or top > 90 + pixel:
-            raise RasterError(
-                f"The raster {path} reaches over a pole: its latitudes run from {bottom:g} to {top:g}. {cure}"
-            )
-        return
-    inverse = ~dataset.transform
-    for latitude in (90.0, -90.0):
-        xs, ys = transform_coordinates(WGS84, crs, [0.0], [latitude])[:2]
-        if np.isfinite([xs[0], ys[0]]).all():
-            column, row = inverse * (xs[0], ys[0])
-            if 0 < column < dataset.width and 0 < row < dataset.height:
-                raise RasterError(f"The raster {path} contains a pole, where longitudes wrap round. {cure}")
-    if _wraps(dataset):
-        raise RasterError(f"The raster {path} crosses the antimeridian (longitude 180). {cure}")
+            return f"reaches over a pole (its latitudes run from {bottom:g} to {top:g})"
+        return None
+    xs, ys = move(WGS84, grid.crs, np.zeros(2), np.array([90.0, -90.0]))
+    for x, y in zip(xs[np.isfinite(xs)], ys[np.isfinite(xs)], strict=True):
+        column, row = ~a * (float(x), float(y))
+        if 0 < column < grid.width and 0 < row < grid.height:
+            return "contains a pole"
+    return "crosses the antimeridian" if _wraps(grid) else None
 
 
-def _wraps(dataset: DatasetReader) -> bool:
+def _wraps(grid: Grid) -> bool:
     """Whether longitude jumps between neighbouring points of the raster."""
-    columns, rows = np.meshgrid(
-        np.linspace(0.5, dataset.width - 0.5, _ALONG), np.linspace(0.5, dataset.height - 0.5, _ALONG)
-    )
-    a = dataset.transform
+    columns, rows = np.meshgrid(*(np.linspace(0.5, size - 0.5, _ALONG) for size in (grid.width, grid.height)))
+    a = grid.transform
     xs, ys = a.a * columns + a.b * rows + a.c, a.d * columns + a.e * rows + a.f
-    moved = transform_coordinates(crs_of(dataset), WGS84, xs.ravel().tolist(), ys.ravel().tolist())
-    longitude = np.reshape(moved[0], xs.shape)
+    longitude = move(grid.crs, WGS84, xs.ravel(), ys.ravel())[0].reshape(xs.shape)
+    longitude[~np.isfinite(longitude)] = np.nan
     jumps = np.concatenate([np.abs(np.diff(longitude, axis=axis)).ravel() for axis in (0, 1)])
-    return bool((jumps[np.isfinite(jumps)] > 180).any())
+    return bool((jumps > 180).any())

@@ -1,8 +1,10 @@
 """The assets as the Dagster UI runs them: the implicit asset job, partition keys and range tags, no command line."""
 
 import dagster as dg
+import pandas as pd
 import pytest
 
+from soc_assets import files
 from soc_assets.definitions import defs
 from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, write_project
 
@@ -108,6 +110,14 @@ def test_ingest_metadata_counts_what_was_read_and_rejected(made):
     assert "| below detection limit | 1 |" in soil["rejected_by_reason"]
     assert (balanced["dagster/row_count"], balanced["batches"], balanced["excluded"]) == (60, 4, 2)
     assert "| train |" in balanced["splits"]
+
+
+def test_steps_without_a_raster_are_listed_beside_the_catalog(made):
+    gaps = pd.read_parquet(made.project.gaps)
+    of_2010 = gaps[gaps["year"] == 2010]
+    assert of_2010.astype(object).where(of_2010.notna(), None).values.tolist() == [["SoilEvaporation", 2010, None]]
+    assert sorted(gaps["year"].unique()) == [2010, *range(2016, 2024)]  # rasters end in 2015, the study in 2023
+    assert files.read_metadata(made.project.gaps)["soc.years"] == "2008-2023"
 
 
 def test_unusable_raster_is_set_aside_and_the_rest_goes_on(made):

@@ -41,7 +41,7 @@ def test_each_part_of_a_raster_is_read_once_however_many_samples_ask(tmp_path):
     fields, source = Fields(reference_grid(SIZE), 16, "center", 64), Source(path)
     for _ in range(3):
         places = np.random.default_rng(0).integers(0, 400, (2, 100))
-        fields.looks(source, *places, 0.0)
+        list(fields.looks(source, *places, 0.0))
     assert fields.fields_made == 1
 
 
