@@ -19,7 +19,6 @@ from soc_assets.ingest.raster_layers import Layer, layers_of, require_usable
 from soc_assets.ingest.raster_statistics import Statistics, of_raster
 from soc_assets.settings import Channel
 
-
 _SIDECARS = (".aux.xml", ".tfw", ".tifw", ".wld")
 
 
@@ -31,7 +30,7 @@ def beside(path: str) -> list[str]:
 
 
 def how_read(dataset: DatasetReader) -> list[Any]:
-    """What decides how a file's bytes are read, wherever it is written: not the statistics that programs leave there."""
+    """What decides how a file's bytes are read, wherever it is written; not statistics that programs leave there."""
     tags = (dataset.nodatavals, dataset.scales, dataset.offsets, dataset.descriptions)
     return [crs_of(dataset).to_wkt(), tuple(dataset.transform), *(list(map(str, values)) for values in tags)]
 

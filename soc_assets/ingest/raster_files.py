@@ -1,8 +1,8 @@
 """Finding the files of each band by its path pattern.
 
-A pattern has {band}, {year} (four digits), {season}, {date}, {start} and {end}, {tile}, and * within a name. A file that
-fits the patterns of two bands, one's name within the other's, is the longer name's. Only names are looked at; nothing
-here opens a raster. What kind of folder it is makes no difference here: see `raster_folder`.
+A pattern has {band}, {year} (four digits), {season}, {date}, {start} and {end}, {tile}, and * within a name. A file
+that fits the patterns of two bands, one's name within the other's, is the longer name's. Only names are looked at;
+nothing here opens a raster. What kind of folder it is makes no difference here: see `raster_folder`.
 """
 
 import difflib
