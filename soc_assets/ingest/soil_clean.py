@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.same_place import places
 from soc_assets.ingest.soil_places import COORDINATE_DIGITS as COORDINATE_DIGITS
 from soc_assets.ingest.soil_places import suggest_crs
 from soc_assets.ingest.soil_values import is_missing
@@ -88,11 +89,6 @@ def _sample_ids(keys: pd.Series) -> pd.Series:
     return pd.Series(digests, keys.index, dtype="str")
 
 
-def _units(degrees: pd.Series) -> pd.Series:
-    """Degrees [n] in whole units of `COORDINATE_DIGITS` (Int64), null where there is no number of degrees."""
-    return (degrees.where(degrees.abs() <= 360) * 10**COORDINATE_DIGITS).round().astype("Int64")
-
-
 def _in_another_format(rows: pd.DataFrame) -> _Fault:
     """Rows that another file of the same table has in a format that goes before; the detail names that row."""
     several = rows.groupby("group")["rank"].transform("nunique") > 1
@@ -142,8 +138,8 @@ def _faults_of_carbon(rows: pd.DataFrame) -> list[_Fault]:
 
 def _duplicate(rows: pd.DataFrame, usable: pd.Series) -> _Fault:
     """Usable rows that repeat the place, date and organic carbon of one before them; the detail names that one."""
-    place = [_units(rows[name])[usable] for name in ("longitude", "latitude")]
-    keys = [*place, *(rows[name][usable] for name in ("survey_date", "year"))]
+    points = (rows.loc[usable, name].to_numpy(float) for name in ("longitude", "latitude"))
+    keys = [places(*points), *(rows[name][usable] for name in ("survey_date", "year"))]
     keys.append(rows["organic_carbon"][usable].round(_CARBON_DIGITS))
     index = rows.index.to_series()
     first = index.loc[usable].groupby(keys, dropna=False).transform("first").reindex(index).fillna(index)

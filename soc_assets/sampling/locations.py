@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.same_place import places
 
-_STEPS = 100_000  # per degree: coordinates are compared to 1e-5 degrees, about a metre
 _PIXEL_ZERO = 2**31  # the grid's "far outside" becomes 0
 
 
@@ -19,7 +19,7 @@ def location_ids(samples: pd.DataFrame, by: Literal["coordinates", "pixel"], gri
 
     Args:
         samples: [n] rows with longitude and latitude, WGS84 degrees.
-        by: `coordinates` (equal to 1e-5 degrees) or `pixel` (the same pixel of the reference grid).
+        by: `coordinates` (equal to 1e-5 degrees, see `places`) or `pixel` (the same pixel of the reference grid).
         grid: the reference grid.
 
     Returns:
@@ -29,9 +29,7 @@ def location_ids(samples: pd.DataFrame, by: Literal["coordinates", "pixel"], gri
     if by == "pixel":
         rows, columns = (axis + _PIXEL_ZERO for axis in grid.pixels(longitude, latitude))
         return _named("p%016x", (rows.astype(np.uint64) << np.uint64(32)) | columns.astype(np.uint64))
-    east = np.rint((longitude + 180) * _STEPS).astype(np.uint64)
-    north = np.rint((latitude + 90) * _STEPS).astype(np.uint64)
-    return _named("l%013x", (north << np.uint64(26)) | east)
+    return _named("l%013x", places(longitude, latitude))
 
 
 def _named(pattern: str, keys: np.ndarray) -> np.ndarray:
