@@ -65,7 +65,9 @@ def drift_result(drift: Drift | None) -> dg.AssetCheckResult:
     """The result of comparing organic carbon with the former samples; None where there are none or nothing changed."""
     if drift is None:
         words = "Nothing to compare with: the first samples, or unchanged ones."
-        return dg.AssetCheckResult(check_name="drift", passed=True, description=words)
+        return dg.AssetCheckResult(
+            check_name="drift", passed=True, severity=dg.AssetCheckSeverity.WARN, description=words
+        )
     return dg.AssetCheckResult(
         check_name="drift",
         passed=not drift.drifted,

@@ -10,7 +10,7 @@ from soc_assets.ingest import plots
 from soc_assets.ingest.catalog import Catalog, catalog_digest, scan_rasters
 from soc_assets.ingest.check import errors
 from soc_assets.ingest.coverage import rasters_without_samples
-from soc_assets.ingest.gaps import gap_table, missing_steps, years_of
+from soc_assets.ingest.gaps import gap_table, missing_steps
 from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.ingest.sample_drift import Drift, carbon_drift
 from soc_assets.ingest.sample_schema import schema_failures
@@ -29,8 +29,8 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     """One row per raster: band, step, grid, statistics, digest (`data/catalog/rasters.parquet`).
 
     Only new and changed files are read. A raster that cannot be used is set aside with the reason
-    (`data/catalog/problems.parquet`) and the rest goes on; steps without a raster, between the first and last year of
-    any, are listed in `data/catalog/gaps.parquet`. Findings with which a run would give wrong numbers stop what comes
+    (`data/catalog/problems.parquet`) and the rest goes on; steps of the study's years without a raster are listed in
+    `data/catalog/gaps.parquet`. Findings with which a run would give wrong numbers stop what comes
     after, and the catalog stays stale until they are mended or accepted.
     """
     loaded = project.load()
@@ -44,7 +44,10 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     fresh = f"errors in {inputs}" if errors(findings) else inputs  # what has errors stays stale: a later run stops too
     stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid}
     files.write_table(loaded.catalog.with_name("problems.parquet"), catalog.problems)
-    files.write_table(loaded.gaps, missing_steps(catalog.frame, years_of(catalog.frame)))
+    study = loaded.settings.study
+    years = study.raster_years("yearly")
+    gaps = missing_steps(catalog.frame, study.raster_years)
+    files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
     files.write_table(loaded.catalog, catalog.frame, stored)
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),

@@ -86,7 +86,7 @@ def _fills(row: Mapping[Any, Any], preview: Preview, *, classes: bool) -> list[_
     few = classes or len(rest) < _FEWEST_VALUES
     outside = (values < rest[0]) | (values > rest[-1])
     shares = dict(zip(values[outside].tolist(), (counts[outside] / len(numbers)).tolist(), strict=True))
-    ends = preview.stored(np.array([row["min"], row["max"]]))
+    ends = preview.stored(np.array([row["min"], row["max"]])).astype(np.float32)  # as the preview holds its numbers
     rare = [end for end in ends[_known(ends, preview.integer)].tolist() if end < rest[0] or end > rest[-1]]
     fills = []
     for number in sorted({*shares, *rare}, key=float):

@@ -1,6 +1,6 @@
 """Which steps of the bands have no raster: a table for people, and the list that is kept beside the catalog."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -24,14 +24,12 @@ def gap_table(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
     return pd.DataFrame({"band": list(kinds), **cells})
 
 
-def years_of(frame: pd.DataFrame) -> range:
-    """From the first to the last year of any raster in the catalog."""
-    years = frame["year"].dropna()
-    return range(int(years.min()), int(years.max()) + 1) if len(years) else range(0)
-
-
-def missing_steps(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
+def missing_steps(frame: pd.DataFrame, years: Callable[[str], Iterable[int]]) -> pd.DataFrame:
     """The steps of each band with time that have no raster.
+
+    Args:
+        frame: the raster catalog.
+        years: those of a `yearly` or `seasonal` band (`Study.raster_years`).
 
     Returns:
         One row per missing step: band, year (Int32), season (null for yearly bands); in catalog order, then by time.
@@ -46,7 +44,7 @@ def missing_steps(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
         (band, year, season)
         for band, kind in kinds.items()
         if kind != "static"
-        for year in years
+        for year in years(kind)
         for season in ((None,) if kind == "yearly" else SEASONS)
     ]
     gaps = pd.DataFrame([step for step in every if step not in there], columns=["band", "year", "season"])
