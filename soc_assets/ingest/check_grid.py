@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from rasterio.transform import array_bounds
 
 from soc_assets.ingest.check import Finding, Severity, about, step_of_row
@@ -14,6 +16,8 @@ from soc_assets.ingest.grid import Grid
 from soc_assets.settings import SEASONS, Study
 
 _DEGREE = 111_320.0  # metres along a meridian
+_SHIFT = 0.5  # share of its extent up to which a step beside the others is an oversight, not another region
+_TOUCH = 0.01  # pixels by which the places of two steps may differ
 _Row = Mapping[Any, Any]
 
 
@@ -58,7 +62,7 @@ def grids(rows: Sequence[_Row], reference: str, grid: Grid) -> list[Finding]:
         found = f"the reference grid is in degrees: a pixel is {width:.0f} m wide and {height:.0f} m high on the ground"
         cure = "Windows are not square on the ground; a projected reference raster makes them so."
         findings.append(about(base, "grid", "note", found, cure))
-    return [*findings, *_elsewhere(rows, grid), *_other_grids(rows)]
+    return [*findings, *_elsewhere(rows, grid), *_other_grids(rows), *_shifted(rows)]
 
 
 def gaps(rows: Sequence[_Row], study: Study) -> list[Finding]:
@@ -111,6 +115,28 @@ def _other_grids(rows: Sequence[_Row]) -> list[Finding]:
                 found = f"its pixels are {size:.0f} m, those of most steps {usual:.0f} m"
                 cure = "It is resampled like the others; make sure that it is the right product."
                 findings.append(about(row, "grid", "note", found, cure))
+    return findings
+
+
+def _shifted(rows: Sequence[_Row]) -> list[Finding]:
+    """Steps as large as most steps of the band that lie somewhat beside them; a band of tiles has many places."""
+    findings = []
+    tiled = {row["band"] for row in rows if pd.notna(row.get("tile"))}
+    for band in dict.fromkeys(row["band"] for row in rows if row["band"] not in tiled):
+        members = [row for row in rows if row["band"] == band]
+        places = [(row["crs"], row["height"], row["width"], *row["transform"]) for row in members]
+        usual = max(places, key=places.count)
+        home = Grid.of_row(members[places.index(usual)])
+        for row, place in zip(members, places, strict=True):
+            if 2 * places.count(usual) <= len(places) or place[:3] != usual[:3]:
+                continue
+            away = ~home.transform * Grid.of_row(row).transform
+            same_pixels = np.allclose([away.a, away.b, away.d, away.e], [1, 0, 0, 1], rtol=0, atol=1e-6)
+            near = abs(away.f) < _SHIFT * home.height and abs(away.c) < _SHIFT * home.width
+            if same_pixels and near and max(abs(away.f), abs(away.c)) > _TOUCH:
+                found = f"it is as large as most steps but lies {away.f:g} rows and {away.c:g} columns beside them"
+                cure = "Compare it with another step in QGIS: if a lake lies elsewhere, mend its georeferencing."
+                findings.append(about(row, "grid", "warning", found, cure))
     return findings
 
 

@@ -68,3 +68,23 @@ def test_a_raster_that_was_set_aside_is_a_warning_with_its_reason(tmp_path):
     (tmp_path / "yearly/LAI/LAI_2012.tif").write_bytes(b"no raster")
     [finding] = found(tmp_path, Band(name="LAI"), check="files")
     assert (finding.severity, finding.path[-12:]) == ("warning", "LAI_2012.tif")
+
+
+@pytest.mark.parametrize(("pixels", "severities"), [(3, ["warning"]), (0.5, ["warning"]), (0.001, []), (SIZE, [])])
+def test_a_step_that_lies_beside_the_others_is_a_warning(tmp_path, pixels, severities):
+    static(tmp_path, "Elevation", landscape(size=3 * SIZE), transform=from_origin(6e5, 5.4e6, 100, 100), **UTM)
+    for number in (2010, 2011, 2012, 2013):
+        west = 6e5 + 100 * pixels * (number == 2012)
+        yearly(tmp_path, "LAI", number, landscape(number), transform=from_origin(west, 5.4e6, 100, 100), **UTM)
+    findings = found(tmp_path, Band(name="LAI"), check="grid")
+    assert [finding.severity for finding in findings] == severities
+    assert all(finding.step == "2012" and f"{pixels:g} columns beside" in finding.found for finding in findings)
+
+
+def test_tiles_of_a_band_may_lie_beside_each_other(tmp_path):
+    static(tmp_path, "Elevation", landscape(size=3 * SIZE), transform=from_origin(6e5, 5.4e6, 100, 100), **UTM)
+    for number, west in enumerate((6e5, 6e5 + 3000, 6e5 + 6000)):
+        place = from_origin(west, 5.4e6, 100, 100)
+        yearly(tmp_path, "LAI", 2012, landscape(number), transform=place, **UTM)
+        (tmp_path / "yearly/LAI/LAI_2012.tif").rename(tmp_path / f"yearly/LAI/LAI_2012_{number}.tif")
+    assert found(tmp_path, Band(name="LAI", pattern="yearly/LAI/LAI_{year}_{tile}.tif"), check="grid") == []
