@@ -183,20 +183,39 @@ def grid_of(catalog: pd.DataFrame, reference: str, chosen: ReferenceGrid | None)
             f"bounds = {list(chosen.bounds or ())} in [rasters.grid] of soc.toml are not whole pixels of {size:g}. "
             f"Nearest: [{left:g}, {bottom:g}, {left + width * size:g}, {bottom + height * size:g}]."
         )
+    if chosen.bounds is None:
+        _require_pixels(catalog, reference, crs, size)
     return Grid(crs, Affine(size, 0, left, 0, -size, top), width, height)
+
+
+def _require_pixels(catalog: pd.DataFrame, reference: str, crs: CRS, size: float) -> None:
+    """Refuse a pixel larger than the reference band: metres given to a CRS in degrees."""
+    left, bottom, right, top = _bounds(catalog, reference, crs)
+    if size > max(right - left, top - bottom):
+        raise SettingsError(
+            f"resolution = {size:g} in [rasters.grid] of soc.toml is larger than the whole reference band {reference}, "
+            f"which is {right - left:g} by {top - bottom:g} in {crs}. It counts in {crs.units_factor[0]}s, as the CRS."
+        )
 
 
 def _extent(catalog: pd.DataFrame, reference: str, crs: CRS, size: float) -> tuple[float, float, float, float]:
     """Bounds of all rasters of the reference band in another CRS, out to multiples of the pixel size."""
-    boxes = []
-    for row in catalog[catalog["band"] == reference].to_dict("records"):
-        tile = Grid.of_row(row)
-        bounds = array_bounds(tile.height, tile.width, tile.transform)
-        boxes.append(bounds if tile.crs == crs else transform_bounds(tile.crs, crs, *bounds))
-    low, high = np.min(boxes, axis=0)[:2] / size, np.max(boxes, axis=0)[2:] / size
+    box = _bounds(catalog, reference, crs)
+    low, high = np.array(box[:2]) / size, np.array(box[2:]) / size
     (left, bottom), (right, top) = np.floor(low + 1e-6) * size, np.ceil(high - 1e-6) * size
     if not all(map(math.isfinite, (left, bottom, right, top))):
         raise SettingsError(
             f"The reference band {reference} has no extent in {crs}. Give `bounds` in [rasters.grid] of soc.toml."
         )
+    return float(left), float(bottom), float(right), float(top)
+
+
+def _bounds(catalog: pd.DataFrame, reference: str, crs: CRS) -> tuple[float, float, float, float]:
+    """Left, bottom, right and top of all rasters of the reference band in another CRS."""
+    boxes = []
+    for row in catalog[catalog["band"] == reference].to_dict("records"):
+        tile = Grid.of_row(row)
+        bounds = array_bounds(tile.height, tile.width, tile.transform)
+        boxes.append(bounds if tile.crs == crs else transform_bounds(tile.crs, crs, *bounds))
+    (left, bottom), (right, top) = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
     return float(left), float(bottom), float(right), float(top)

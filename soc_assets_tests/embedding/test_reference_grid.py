@@ -43,6 +43,7 @@ def test_reference_band_of_the_chosen_pixels_is_copied(tmp_path):
     [
         ({"crs": "EPSG:0"}, r"crs = 'EPSG:0' in \[rasters\.grid\]"),
         ({"bounds": (0, 0, 1000.5, 1000)}, r"not whole pixels of 250\. Nearest: \[0, 0, 1000, 1000\]"),
+        ({"crs": "EPSG:4326"}, r"resolution = 250 .* larger than the whole reference band .* counts in degrees"),
     ],
 )
 def test_grid_that_cannot_be_is_refused_with_the_nearest(tmp_path, options, expected):
