@@ -136,11 +136,24 @@ def _by_gdal(values: np.ndarray, origin: Grid, onto: Grid, how: Resampling) -> n
     shape = {"height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": "float32"}
     target = {"crs": onto.crs, "transform": onto.transform, "height": onto.height, "width": onto.width}
     nodata = {"src_nodata": np.nan, "nodata": np.nan}
+    kernel = _kernel(origin, onto) if how is Resampling.bilinear else {}
     with MemoryFile() as memory:
         with memory.open(driver="GTiff", crs=origin.crs, transform=origin.transform, nodata=np.nan, **shape) as copy:
             copy.write(values, 1)
         with (
             memory.open() as copy,
-            WarpedVRT(copy, resampling=how, tolerance=TOLERANCE, **nodata, **target) as grid,
+            WarpedVRT(copy, resampling=how, tolerance=TOLERANCE, **nodata, **target, **kernel) as grid,
         ):
             return grid.read(1)
+
+
+def _kernel(origin: Grid, onto: Grid) -> dict[str, float]:
+    """How wide GDAL's kernel is: pixels per source pixel along both axes of the source, at the middle of the grid.
+
+    GDAL would divide the sizes of what it happens to read and write, and a value would depend on the part asked for.
+    """
+    middle = [np.array([size / 2 - 1, size / 2]) for size in (onto.height, onto.width)]
+    steps = [np.hypot(np.diff(at[:, 0])[0], np.diff(at[0])[0]) for at in _transformed(origin, onto, *middle)]
+    if not np.isfinite(steps).all():
+        return {}
+    return {name: float(1 / max(step, 1.0)) for name, step in zip(("XSCALE", "YSCALE"), steps, strict=True)}

@@ -8,7 +8,7 @@ import rasterio
 from numpy.testing import assert_allclose, assert_array_equal
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.transform import Affine
+from rasterio.transform import Affine, from_origin
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
@@ -39,7 +39,7 @@ def values_with_gaps(shape, seed: int = 0) -> np.ndarray:
     return values
 
 
-def by_gdal(folder: Path, values: np.ndarray, origin: Grid, how: Resampling) -> np.ndarray:
+def by_gdal(folder: Path, values: np.ndarray, origin: Grid, how: Resampling, **kernel: float) -> np.ndarray:
     """The same by a warped view of a file on disk."""
     shape = {"height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": "float32"}
     place = {"crs": origin.crs, "transform": origin.transform, "nodata": np.nan}
@@ -48,7 +48,7 @@ def by_gdal(folder: Path, values: np.ndarray, origin: Grid, how: Resampling) -> 
     onto = {"crs": ONTO.crs, "transform": ONTO.transform, "height": ONTO.height, "width": ONTO.width}
     with (
         rasterio.open(folder / "source.tif") as dataset,
-        WarpedVRT(dataset, resampling=how, tolerance=module.TOLERANCE, **onto) as view,
+        WarpedVRT(dataset, resampling=how, tolerance=module.TOLERANCE, **onto, **kernel) as view,
     ):
         return view.read(1)
 
@@ -83,7 +83,8 @@ def test_bilinear_equals_gdal_also_at_gaps_and_edges(tmp_path, origin):
 def test_a_finer_raster_and_other_methods_are_left_to_gdal(tmp_path, how):
     origin = source(25832, 100, shape=(500, 520))
     values = values_with_gaps((500, 520))
-    assert_array_equal(resample(values, origin, ONTO, how), by_gdal(tmp_path, values, origin, how))
+    kernel = {"XSCALE": 0.4, "YSCALE": 0.4} if how is Resampling.bilinear else {}  # 100 m to 250 m
+    assert_array_equal(resample(values, origin, ONTO, how), by_gdal(tmp_path, values, origin, how, **kernel))
 
 
 def test_coordinates_between_two_crs_are_held_to_a_thousandth_of_a_pixel():
@@ -100,3 +101,22 @@ def test_a_constant_raster_stays_constant_beside_gaps():
     values = np.where(np.isnan(values_with_gaps((130, 140))), np.nan, 7).astype(np.float32)
     found = resample(values, origin, ONTO, Resampling.bilinear)
     assert_allclose(found[np.isfinite(found)], 7, rtol=1e-5)
+
+
+def test_coarser_pixels_are_weighted_by_a_triangle_whatever_part_is_asked_for():
+    stream, size, ratio = np.random.default_rng(0), 300, 2.5
+    values = stream.random((size, size)).astype(np.float32)
+    crs = CRS.from_epsg(32632)
+    fine = Grid(crs, from_origin(6e5, 5.4e6, 100, 100), size, size)
+    coarse = Grid(crs, from_origin(6e5, 5.4e6, 250, 250), 120, 120)
+    centres, places = (np.arange(120) + 0.5) * ratio, np.arange(size) + 0.5
+    weights = np.maximum(0, 1 - np.abs(places[None] - centres[:, None]) / ratio)
+    weights /= weights.sum(axis=1, keepdims=True)
+    expected = weights @ values @ weights.T
+    for top, left, edge in ((0, 0, 120), (40, 40, 20), (37, 11, 33)):
+        first = [max(0, int(start * ratio) - 10) for start in (top, left)]
+        last = [min(size, int((start + edge) * ratio) + 10) for start in (top, left)]
+        part = values[first[0] : last[0], first[1] : last[1]]
+        origin = fine.part(first[0], first[1], *part.shape)
+        found = resample(part, origin, coarse.part(top, left, edge, edge), Resampling.bilinear)
+        np.testing.assert_allclose(found, expected[top : top + edge, left : left + edge], atol=1e-6)
