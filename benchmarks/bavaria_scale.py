@@ -32,9 +32,9 @@ from rasterio.warp import transform, transform_bounds
 
 from soc_assets.demo.rasters import REFERENCE_CRS, STORAGE, Storage
 from soc_assets.demo.soil import write_combined, write_lucas
-from soc_assets.ingest.catalog import scan_rasters
 from soc_assets.ingest.grid import WGS84, Grid
-from soc_assets.ingest.samples import build_samples
+from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.soil.samples import build_samples
 from soc_assets.settings import Band, Rasters, Soil
 
 WEST, NORTH = 4_280_000, 5_610_000  # upper left corner of the region, metres (EPSG:25832 less 4,000 km)

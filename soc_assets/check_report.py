@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from soc_assets.ingest.check import SEVERITIES, Finding, merged
-from soc_assets.ingest.check_coverage import shares_by_year
-from soc_assets.ingest.check_grid import ground_size, orientation_of
+from soc_assets.ingest.check.coverage import shares_by_year
+from soc_assets.ingest.check.findings import SEVERITIES, Finding, merged
+from soc_assets.ingest.check.grid import ground_size, orientation_of
 from soc_assets.ingest.grid import Grid
 from soc_assets.inspection import Inspection
 

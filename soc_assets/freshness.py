@@ -13,9 +13,9 @@ from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.errors import CheckpointError, EmbeddingError, SocError
 from soc_assets.features.database import read_info
-from soc_assets.ingest.catalog import stamp
-from soc_assets.ingest.raster_files import find_rasters
-from soc_assets.ingest.soil_files import find_inputs
+from soc_assets.ingest.rasters.catalog import stamp
+from soc_assets.ingest.rasters.files import find_rasters
+from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.project import Project
 from soc_assets.sampling.region import region_files
 

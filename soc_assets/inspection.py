@@ -1,7 +1,7 @@
 """What `soc check` and the asset checks look at: the project's rasters and samples, before anything is computed.
 
 Which rasters and samples are meant, and which step each sample needs, is decided here; the findings themselves are in
-`soc_assets.ingest.check` and its neighbours. Nothing is written but previews and the picture of the coverage.
+`soc_assets.ingest.check.findings` and its neighbours. Nothing is written but previews and the picture of the coverage.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ import pandas as pd
 from soc_assets import files
 from soc_assets.embedding.steps import groups, slots, step_numbers
 from soc_assets.errors import RasterError, SoilError
-from soc_assets.ingest.catalog import Catalog, scan_rasters
-from soc_assets.ingest.check import Finding, accepting, by_severity, inspect_rasters
-from soc_assets.ingest.check_coverage import Coverage, Need, coverage, coverage_findings, edge_findings
-from soc_assets.ingest.check_pixels import Previews
+from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
+from soc_assets.ingest.check.findings import Finding, accepting, by_severity, inspect_rasters
+from soc_assets.ingest.check.pixels import Previews
 from soc_assets.ingest.grid import reference_grid
-from soc_assets.ingest.samples import build_samples
+from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
+from soc_assets.ingest.soil.samples import build_samples
 from soc_assets.project import Project
 
 Progress = Callable[[int, int, str], None]

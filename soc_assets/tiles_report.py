@@ -1,6 +1,6 @@
 """What `soc import-tiles` says when it is done: what was written, what was not, what to add to soc.toml.
 
-The import itself is in `soc_assets.ingest.legacy_tiles`.
+The import itself is in `soc_assets.ingest.legacy.tiles`.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from soc_assets.files import write_text
-from soc_assets.ingest.legacy_tiles import Imported
+from soc_assets.ingest.legacy.tiles import Imported
 from soc_assets.settings import Rasters
 
 CSV = "import-tiles.csv"

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from soc_assets import files, terminal
-from soc_assets.ingest.catalog import scan_rasters
+from soc_assets.ingest.rasters.catalog import scan_rasters
 from soc_assets_tests.small_project import SmallProject, write_rasters
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soc_assets.ingest.catalog import scan_rasters
+from soc_assets.ingest.rasters.catalog import scan_rasters
 from soc_assets_tests.small_project import SmallProject
 from soc_assets_tests.test_cli import refused, soc
 

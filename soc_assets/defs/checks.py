@@ -1,7 +1,7 @@
 """Asset checks of `raster_catalog` and `soil_samples`: their specs, and findings turned into Dagster's results.
 
-What is looked for is in `soc_assets.ingest.check` and its neighbours. A check with an error blocks what comes after, a
-check with warnings does not.
+What is looked for is in `soc_assets.ingest.check`. A check with an error blocks what comes after, a check with warnings
+does not.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets.defs import report
-from soc_assets.ingest.check import Finding, errors, in_words, merged
-from soc_assets.ingest.sample_drift import Drift
+from soc_assets.ingest.check.findings import Finding, errors, in_words, merged
+from soc_assets.ingest.check.sample_drift import Drift
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 
 _SAYS = {

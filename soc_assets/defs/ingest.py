@@ -7,14 +7,14 @@ from soc_assets import digest, files, freshness, inspection, progress
 from soc_assets.defs import checks, report
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
-from soc_assets.ingest.catalog import Catalog, catalog_digest, scan_rasters
-from soc_assets.ingest.check import errors
+from soc_assets.ingest.check.findings import errors
+from soc_assets.ingest.check.sample_drift import Drift, carbon_drift
+from soc_assets.ingest.check.sample_schema import schema_failures
 from soc_assets.ingest.coverage import rasters_without_samples
-from soc_assets.ingest.gaps import gap_table, missing_steps
 from soc_assets.ingest.grid import Grid, reference_grid
-from soc_assets.ingest.sample_drift import Drift, carbon_drift
-from soc_assets.ingest.sample_schema import schema_failures
-from soc_assets.ingest.samples import build_samples
+from soc_assets.ingest.rasters.catalog import Catalog, catalog_digest, scan_rasters
+from soc_assets.ingest.rasters.gaps import gap_table, missing_steps
+from soc_assets.ingest.soil.samples import build_samples
 from soc_assets.project import Project
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 

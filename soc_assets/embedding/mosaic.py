@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from soc_assets import digest
 from soc_assets.embedding.tiles import Source, reaches, read_part
 from soc_assets.ingest.grid import Box, Grid, union
-from soc_assets.ingest.raster_io import open_raster
+from soc_assets.ingest.rasters.io import open_raster
 
 
 @dataclass(frozen=True, eq=False)

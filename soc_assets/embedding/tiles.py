@@ -17,8 +17,8 @@ from rasterio.windows import Window
 
 from soc_assets.embedding.resample import resample
 from soc_assets.ingest.grid import Box, Grid, move
-from soc_assets.ingest.raster_coding import shares_of_class
-from soc_assets.ingest.raster_io import grid_of_dataset, read_values
+from soc_assets.ingest.rasters.coding import shares_of_class
+from soc_assets.ingest.rasters.io import grid_of_dataset, read_values
 
 TILE = 512  # pixels of the reference grid along a tile's edge
 REACH = 4  # pixels beyond its edge to which a raster can matter, by the resampling kernel

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.figures import ACCENT, new_figure, to_png
-from soc_assets.ingest.raster_coding import shares_of_class
-from soc_assets.ingest.raster_io import open_raster, read_decimated
-from soc_assets.ingest.soil_clean import COORDINATE_DIGITS
+from soc_assets.ingest.rasters.coding import shares_of_class
+from soc_assets.ingest.rasters.io import open_raster, read_decimated
+from soc_assets.ingest.soil.clean import COORDINATE_DIGITS
 from soc_assets.settings import Channel, Rasters
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from rasterio.transform import Affine, from_origin
 
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.steps import Step
-from soc_assets.ingest.catalog import Catalog, scan_rasters
+from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, write_raster
 

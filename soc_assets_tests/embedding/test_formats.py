@@ -13,7 +13,7 @@ from rasterio.transform import Affine
 from rasterio.warp import transform as transform_coordinates
 
 from soc_assets.embedding.steps import Step
-from soc_assets.ingest.catalog import scan_rasters
+from soc_assets.ingest.rasters.catalog import scan_rasters
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.embedding.rasters import (
     at,

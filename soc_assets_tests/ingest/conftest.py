@@ -9,7 +9,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from soc_assets.ingest.grid import WGS84, Grid
-from soc_assets.ingest.samples import SoilSamples, build_samples
+from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.settings import Band, Rasters, Soil
 
 WEST, NORTH, PIXEL = 11.0, 49.0, 0.01

@@ -1,0 +1,1 @@
+"""Findings about rasters and samples before anything is computed, each with its cure."""

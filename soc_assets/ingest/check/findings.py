@@ -1,0 +1,142 @@
+"""Findings about rasters before anything is computed from them: what is suspicious, how grave it is, and its cure.
+
+What a finding is, which are accepted, and the collection of all findings about rasters belong here. Each kind of
+suspicion is in a module of its own beside this one, what concerns samples in `check.coverage`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from soc_assets.ingest.check.pixels import Preview
+from soc_assets.ingest.grid import reference_grid
+from soc_assets.settings import Rasters, Study
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+_MOST_STEPS = 6  # steps named in one line
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth knowing before computing."""
+
+    check: str
+    """Its kind: one of `settings.RASTER_CHECKS` or `settings.SAMPLE_CHECKS`."""
+    severity: Severity
+    """error: a run would give wrong numbers or nothing; warning: worth a look; note: good to know."""
+    band: str
+    step: str
+    """`2012`, `2012_winter`; "" where it concerns the band as a whole."""
+    path: str
+    """The file, or "" where none alone is meant."""
+    found: str
+    cure: str
+
+    @property
+    def key(self) -> str:
+        """What `[rasters] accept` names: `constant:LAI_2012`."""
+        return f"{self.check}:{self.band}" + (f"_{self.step}" if self.step else "")
+
+
+def step_of_row(row: Mapping[Any, Any]) -> str:
+    """The step of a catalog row in words: `2012`, `2012_winter`, "" if static."""
+    return "_".join(str(row[name]) for name in ("year", "season") if not pd.isna(row[name]))
+
+
+def about(row: Mapping[Any, Any], check: str, severity: Severity, found: str, cure: str) -> Finding:
+    """A finding about the raster of a catalog row."""
+    return Finding(check, severity, str(row["band"]), step_of_row(row), str(row["path"]), found, cure)
+
+
+def inspect_rasters(
+    catalog: pd.DataFrame, problems: pd.DataFrame, rasters: Rasters, study: Study, preview: Callable[[Any], Preview]
+) -> list[Finding]:
+    """All findings about the rasters of a catalog, gravest first.
+
+    Args:
+        catalog: the raster catalog, one row per usable raster.
+        problems: rasters set aside by the scan (band, path, problem).
+        rasters: the bands, their fill values and the findings accepted.
+        study: the years studied and how far back they reach.
+        preview: gives the preview of a catalog row.
+
+    Raises:
+        RasterError: a raster has become unreadable since it was catalogued.
+    """
+    from soc_assets.ingest.check import fill, grid, orientation, values
+
+    rows: list[dict[Any, Any]] = catalog.to_dict("records")
+    previews = [preview(row) for row in rows]
+    fills, cleaned = fill.unmasked_fills(rows, previews, rasters)
+    findings = [
+        *(_set_aside(band, path, problem) for band, path, problem in problems.to_numpy().tolist()),
+        *fills,
+        *orientation.upside_down(rows, cleaned, rasters.reference),
+        *values.constant(rows),
+        *values.copies(rows),
+        *values.outliers(rows, cleaned),
+        *grid.grids(rows, rasters.reference, reference_grid(catalog, rasters)),
+        *grid.gaps(rows, study),
+    ]
+    return by_severity(accepting(findings, rasters.accept))
+
+
+def accepting(findings: Iterable[Finding], accept: Sequence[str]) -> list[Finding]:
+    """The findings, with those that the user accepts turned into notes that say so."""
+    return [
+        replace(finding, severity="note", found=f"{finding.found} (accepted in soc.toml)")
+        if {finding.key, f"{finding.check}:{finding.band}"} & {*accept} and finding.severity != "note"
+        else finding
+        for finding in findings
+    ]
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """Gravest first, otherwise in the order given."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Those for which a run would give wrong numbers or nothing."""
+    return [finding for finding in findings if finding.severity == "error"]
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for steps of a band that have the same trouble and the same cure, for tables."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.check, finding.severity, finding.band, finding.cure), []).append(finding)
+    return [_as_one(members) for members in groups.values()]
+
+
+def in_words(finding: Finding) -> str:
+    """A finding as one paragraph: where, what was found, and the cure."""
+    place = finding.band + (f" {finding.step}" if finding.step else "")
+    file = f" ({finding.path})" if finding.path else ""
+    return f"{finding.check}: {place}{file}: {finding.found}. {finding.cure}"
+
+
+def _as_one(members: list[Finding]) -> Finding:
+    first = members[0]
+    if len(members) == 1:
+        return first
+    steps = [member.step for member in members if member.step]
+    shown = ", ".join(steps[:_MOST_STEPS]) + (
+        f" and {len(steps) - _MOST_STEPS} more" if len(steps) > _MOST_STEPS else ""
+    )
+    return replace(first, step=shown, found=f"{first.found}; likewise in {len(members) - 1} more")
+
+
+def _set_aside(band: str, path: str, problem: str) -> Finding:
+    return Finding(
+        "files",
+        "warning",
+        band,
+        "",
+        path,
+        f"the raster is set aside. {problem.rstrip('.')}",
+        "Its step is missing until then.",
+    )

@@ -1,0 +1,144 @@
+"""Findings about grids (resolution, extent, geographic coordinates) and about steps that are not there.
+
+Judged from the catalog alone.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rasterio.transform import array_bounds
+
+from soc_assets.ingest.check.findings import Finding, Severity, about, step_of_row
+from soc_assets.ingest.grid import Grid
+from soc_assets.settings import SEASONS, Study
+
+_DEGREE = 111_320.0  # metres along a meridian
+_SHIFT = 0.5  # share of its extent up to which a step beside the others is an oversight, not another region
+_TOUCH = 0.01  # pixels by which the places of two steps may differ
+_Row = Mapping[Any, Any]
+
+
+def ground_size(grid: Grid) -> tuple[float, float]:
+    """Width and height of a pixel in metres, at the middle of the grid."""
+    step = grid.transform
+    across, down = math.hypot(step.a, step.d), math.hypot(step.b, step.e)
+    if not grid.crs.is_geographic:
+        metres = grid.crs.linear_units_factor[1]
+        return across * metres, down * metres
+    _, south, _, north = array_bounds(grid.height, grid.width, step)
+    return across * _DEGREE * math.cos(math.radians((south + north) / 2)), down * _DEGREE
+
+
+def orientation_of(grid: Grid) -> str:
+    """`north-up`, `south-up` or `rotated`, by the transform."""
+    if grid.transform.b or grid.transform.d:
+        return "rotated"
+    return "north-up" if grid.transform.e < 0 else "south-up"
+
+
+def grids(rows: Sequence[_Row], reference: str, grid: Grid) -> list[Finding]:
+    """What is worth knowing of the grids: a coarse or geographic reference, steps and bands that lie elsewhere.
+
+    Args:
+        rows: the raster catalog.
+        reference: the reference band.
+        grid: the reference grid.
+    """
+    base = next(row for row in rows if row["band"] == reference)
+    width, height = ground_size(grid)
+    findings = []
+    finest_row = min(rows, key=lambda row: max(ground_size(Grid.of_row(row))))
+    finest = max(ground_size(Grid.of_row(finest_row)))
+    if max(width, height) > 2 * finest:
+        found = (
+            f"its pixels are {max(width, height):.0f} m, those of {finest_row['band']} {finest:.0f} m: detail is lost"
+        )
+        cure = "Make a finer band the [rasters] reference (a static one), or resample the reference raster."
+        findings.append(about(base, "grid", "warning", found, cure))
+    if grid.crs.is_geographic:
+        found = f"the reference grid is in degrees: a pixel is {width:.0f} m wide and {height:.0f} m high on the ground"
+        cure = "Windows are not square on the ground; a projected reference raster makes them so."
+        findings.append(about(base, "grid", "note", found, cure))
+    return [*findings, *_elsewhere(rows, grid), *_other_grids(rows), *_shifted(rows)]
+
+
+def gaps(rows: Sequence[_Row], study: Study) -> list[Finding]:
+    """Steps of the study's range without a raster: a warning inside a band's own range, a note before and after it."""
+    findings = []
+    for band in dict.fromkeys(row["band"] for row in rows if row["kind"] != "static"):
+        members = [row for row in rows if row["band"] == band]
+        seasonal, wanted = members[0]["kind"] == "seasonal", study.raster_years(members[0]["kind"])
+        steps = [f"{year}_{season}" for year in wanted for season in SEASONS] if seasonal else [str(y) for y in wanted]
+        have = {step_of_row(row) for row in members}
+        inside = [step for step in steps if step in have]
+        missing = [step for step in steps if step not in have]
+        between = [s for s in missing if inside and steps.index(inside[0]) < steps.index(s) < steps.index(inside[-1])]
+        outer = [step for step in missing if step not in between]
+        parts: list[tuple[list[str], Severity, str]] = [
+            (between, "warning", "between others"),
+            (outer, "note", "before or after all"),
+        ]
+        for group, severity, place in parts:
+            if group:
+                found = f"{len(group)} of {len(steps)} steps of the study are missing, {place}: {_listed(group)}"
+                cure = (
+                    "Add the rasters, or narrow [study] year_from, year_to or time_before; their images will be null."
+                )
+                findings.append(Finding("gaps", severity, band, "", "", found, cure))
+    return findings
+
+
+def _elsewhere(rows: Sequence[_Row], grid: Grid) -> list[Finding]:
+    """Rasters that do not touch the reference raster."""
+    findings = []
+    for row in rows:
+        own = Grid.of_row(row)
+        top, left, bottom, right = grid.box_of(own.crs, own.transform, own.height, own.width)
+        if bottom <= 0 or right <= 0 or top >= grid.height or left >= grid.width:
+            cure = "Its images will be null: check the CRS and extent of the file, or take it out of the folder."
+            findings.append(about(row, "grid", "warning", "it lies wholly outside the reference raster", cure))
+    return findings
+
+
+def _other_grids(rows: Sequence[_Row]) -> list[Finding]:
+    """Steps whose pixels differ in size from those of most steps of the band."""
+    findings = []
+    for band in dict.fromkeys(row["band"] for row in rows):
+        members = [row for row in rows if row["band"] == band]
+        sizes = [max(ground_size(Grid.of_row(row))) for row in members]
+        usual = sorted(sizes)[len(sizes) // 2]
+        for row, size in zip(members, sizes, strict=True):
+            if not 0.9 < size / usual < 1.1:
+                found = f"its pixels are {size:.0f} m, those of most steps {usual:.0f} m"
+                cure = "It is resampled like the others; make sure that it is the right product."
+                findings.append(about(row, "grid", "note", found, cure))
+    return findings
+
+
+def _shifted(rows: Sequence[_Row]) -> list[Finding]:
+    """Steps as large as most steps of the band that lie somewhat beside them; a band of tiles has many places."""
+    findings = []
+    tiled = {row["band"] for row in rows if pd.notna(row.get("tile"))}
+    for band in dict.fromkeys(row["band"] for row in rows if row["band"] not in tiled):
+        members = [row for row in rows if row["band"] == band]
+        places = [(row["crs"], row["height"], row["width"], *row["transform"]) for row in members]
+        usual = max(places, key=places.count)
+        home = Grid.of_row(members[places.index(usual)])
+        for row, place in zip(members, places, strict=True):
+            if 2 * places.count(usual) <= len(places) or place[:3] != usual[:3]:
+                continue
+            away = ~home.transform * Grid.of_row(row).transform
+            same_pixels = np.allclose([away.a, away.b, away.d, away.e], [1, 0, 0, 1], rtol=0, atol=1e-6)
+            near = abs(away.f) < _SHIFT * home.height and abs(away.c) < _SHIFT * home.width
+            if same_pixels and near and max(abs(away.f), abs(away.c)) > _TOUCH:
+                found = f"it is as large as most steps but lies {away.f:g} rows and {away.c:g} columns beside them"
+                cure = "Compare it with another step in QGIS: if a lake lies elsewhere, mend its georeferencing."
+                findings.append(about(row, "grid", "warning", found, cure))
+    return findings
+
+
+def _listed(steps: Sequence[str]) -> str:
+    return ", ".join(steps[:8]) + (f" and {len(steps) - 8} more" if len(steps) > 8 else "")

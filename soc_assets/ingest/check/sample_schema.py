@@ -1,0 +1,86 @@
+"""What every sample must be: types, ranges, nothing missing, no id twice. A pandera schema, imported where it is used.
+
+Rows unusable in themselves are rejected in `soil.clean` before; a failure here is a table's wrong unit or mapping.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from soc_assets.settings import SEASONS
+
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
+
+MOST_CARBON = 1000.0
+"""g/kg: a sample cannot hold more carbon than it weighs."""
+FIRST_YEAR = 1950
+FAILURE_COLUMNS = ("sample_id", "column", "value", "rule")
+
+
+def sample_schema(*, timed: bool) -> "DataFrameSchema":
+    """The schema of samples.parquet.
+
+    Args:
+        timed: whether any band has time, so that every sample needs a year.
+    """
+    import pandera.pandas as pa
+
+    def between(low: float, high: float) -> Any:
+        return pa.Check.in_range(low, high, error=f"between {low:g} and {high:g}")
+
+    this_year = datetime.now(UTC).year
+    return pa.DataFrameSchema(
+        {
+            "sample_id": pa.Column("str", unique=True),
+            "longitude": pa.Column("float64", between(-180, 180)),
+            "latitude": pa.Column("float64", between(-90, 90)),
+            "organic_carbon": pa.Column("float64", between(0, MOST_CARBON)),
+            "year": pa.Column("Int32", between(FIRST_YEAR, this_year), nullable=not timed),
+            "season": pa.Column("str", pa.Check.isin(SEASONS, error=f"one of {', '.join(SEASONS)}"), nullable=True),
+            "source": pa.Column("str"),
+        }
+    )
+
+
+def schema_failures(samples: pd.DataFrame, *, timed: bool) -> pd.DataFrame:
+    """Every value that breaks the schema.
+
+    Args:
+        samples: the table of samples.
+        timed: whether every sample needs a year.
+
+    Returns:
+        `FAILURE_COLUMNS`, all text: sample_id ("" where a whole column is meant), column, value, rule; empty if none.
+    """
+    from pandera.errors import SchemaErrors
+
+    indexed = samples.reset_index(drop=True)
+    try:
+        sample_schema(timed=timed).validate(indexed, lazy=True)
+    except SchemaErrors as error:
+        return _described(error.failure_cases, indexed)
+    return pd.DataFrame(columns=list(FAILURE_COLUMNS), dtype="str")
+
+
+def _described(cases: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    lines = []
+    for case in cases.to_dict("records"):
+        in_row = not pd.isna(case["index"])
+        own = str(samples["sample_id"].iloc[int(case["index"])]) if in_row and "sample_id" in samples else ""
+        column = case["column"] if case["schema_context"] == "Column" and not pd.isna(case["column"]) else ""
+        lines.append((own, str(column), str(case["failure_case"]), _rule(str(case["check"]))))
+    return pd.DataFrame(lines, columns=list(FAILURE_COLUMNS), dtype="str")
+
+
+def _rule(check: str) -> str:
+    """What was expected, in words."""
+    if check.startswith("dtype("):
+        return f"of type {check[6:-1].strip(chr(39))}"
+    words = {
+        "not_nullable": "not missing",
+        "field_uniqueness": "unique",
+        "column_in_dataframe": "a column of the table",
+    }
+    return words.get(check, check)

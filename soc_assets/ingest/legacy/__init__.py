@@ -1,0 +1,1 @@
+"""The original project's `.npy` tiles, turned into GeoTIFFs."""

@@ -1,0 +1,238 @@
+"""The raster catalog: one row per usable raster, with its grid, its statistics and its digest.
+
+When a raster must be read again, and what becomes of one that cannot be used, belongs here. Finding the files is in
+`rasters.files`, what a file tells about itself in `rasters.facts`; writing the catalog is left to the asset.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from soc_assets import digest
+from soc_assets.errors import RasterError
+from soc_assets.ingest.rasters import folder as raster_folder
+from soc_assets.ingest.rasters.facts import beside, how_read, read_facts, reading_of
+from soc_assets.ingest.rasters.files import RasterFile, find_rasters
+from soc_assets.ingest.rasters.io import open_raster, small_block_cache
+from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
+from soc_assets.side_by_side import side_by_side
+
+_TYPES = {
+    **dict.fromkeys(("band", "kind", "season", "path", "tile", "crs", "dtype", "digest", "reading"), "str"),
+    **dict.fromkeys(("transform", "shape", "bounds"), "object"),
+    **dict.fromkeys(("nodata", "valid_share", "mean", "std", "min", "max"), "float64"),
+    **dict.fromkeys(("layer", "height", "width", "valid_count", "size", "mtime_ns"), "int64"),
+    "year": "Int32",
+}
+COLUMNS = (
+    *("band", "kind", "year", "season", "path", "tile", "layer", "crs", "transform", "shape", "height", "width"),
+    *("dtype", "nodata", "bounds", "valid_share", "mean", "std", "min", "max", "valid_count", "digest", "size"),
+    *("mtime_ns", "reading"),
+)
+"""Columns of the catalog. `path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step
+that the file is, `reading` how the settings had the stored numbers read when the statistics were computed."""
+
+_Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a scan found."""
+
+    frame: pd.DataFrame
+    """One row per usable raster: per file and, where a file holds several steps, per step (`COLUMNS`); by band in the
+    order of the settings, then year, season and path. A class raster has rows for each class."""
+    problems: pd.DataFrame
+    """Rasters set aside: band, path, problem."""
+    read: int
+    """Files whose bytes were read in this scan, those set aside included."""
+    reused: int
+    """Files taken over from the previous catalog without opening them."""
+
+
+def scan_rasters(
+    rasters: Rasters,
+    folder: Path | str,
+    previous: pd.DataFrame | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    threads: int | None = None,
+) -> Catalog:
+    """Catalog the rasters of every band; only new and changed files are read.
+
+    A raster that cannot be used is set aside with its problem, and the scan goes on. Files are read side by side; the
+    result does not depend on how many at once.
+
+    Args:
+        rasters: bands and where their files lie.
+        folder: what the patterns start from: a path, a zip file, a `/vsi...` path or a URL.
+        previous: the catalog of the last scan; files of the same size, time and reading are not opened.
+        progress: called in this thread after each file, in order, with files done, files in all, and the file's path
+            below `folder`.
+        threads: files read at once; by default as many as the machine has cores, up to 8.
+
+    Raises:
+        RasterError: the folder is missing or holds no raster, or a band, the reference band first, has no usable one.
+    """
+    files = find_rasters(rasters, folder)
+    files.sort(key=lambda file: file.band.name != rasters.reference)  # stable: an unusable reference stops at once
+    known = {} if previous is None else _by_path(previous)
+    digests: dict[str, str] = {}
+    rows, problems, reused = [], [], 0
+    looks = side_by_side(lambda file: _look(file, known, digests), files, threads)
+    with small_block_cache(), contextlib.closing(looks) as outcomes:
+        for done, (file, outcome) in enumerate(zip(files, outcomes, strict=True), start=1):
+            if not isinstance(outcome, RasterError):
+                found, unread = outcome
+                rows, reused = rows + found, reused + unread
+            elif file.band.name == rasters.reference:
+                raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
+            else:
+                problems.append(_problem(file.band.name, file.path, str(outcome)))
+            if progress:
+                progress(done, len(files), file.name)
+    rows, twice = _one_per_step(rows, rasters)
+    _require_every_band(rasters, rows, problems)
+    set_aside = pd.DataFrame(problems + twice, columns=["band", "path", "problem"], dtype="str")
+    return Catalog(_as_frame(rows, rasters), set_aside, read=len(files) - reused, reused=reused)
+
+
+def catalog_digest(frame: pd.DataFrame) -> str:
+    """Digest of everything in the catalog that decides numbers: not of paths and file times, but of tiles' order."""
+    step = ["band", "kind", "year", "season"]
+    deciding = frame[[*step, "layer", "digest", "reading"]].astype("str").fillna("")
+    deciding["order"] = deciding.groupby(step).cumcount().astype("str")
+    return digest.of_values(sorted(deciding.to_numpy().tolist()))
+
+
+def _one_per_step(rows: list[_Row], rasters: Rasters) -> tuple[list[_Row], list[dict[str, str]]]:
+    """The first row of each step, and a problem for each further file (LAI_2007_winter.tif, LAI_2007_Winter.tif).
+
+    Where the pattern has {tile} all files of a step belong together.
+    """
+    tiled = {channel.name for channel in rasters.channels if "{tile}" in rasters.pattern_of(channel)}
+    first: dict[tuple[str, int | None, str | None], _Row] = {}
+    kept, problems = [], []
+    for row in rows:
+        used = first.setdefault((row["band"], row["year"], row["season"]), row)
+        if used is row or row["band"] in tiled:
+            kept.append(row)
+        else:
+            words = f"The raster {row['path']} holds the same step as {used['path']}, which is used. "
+            problems.append(
+                _problem(row["band"], row["path"], words + "If both are parts of it, put {tile} into the pattern.")
+            )
+    return kept, problems
+
+
+def _problem(band: str, path: str, problem: str) -> dict[str, str]:
+    return {"band": band, "path": path, "problem": problem}
+
+
+def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
+    """Rows of the last catalog by path and band, as plain values; none where it lacks a column."""
+    if not set(COLUMNS) <= set(previous.columns):
+        return {}
+    lists = [name for name, kind in _TYPES.items() if kind == "object"]
+    plain = previous[list(COLUMNS)].astype({"year": object, "season": object, "tile": object})
+    known: dict[tuple[str, str], list[_Row]] = {}
+    rows: list[_Row] = plain.to_dict("records")  # type: ignore[reportCallIssue, reportAssignmentType] - as documented
+    for row in rows:
+        missing = {name: None for name in ("year", "season", "tile") if pd.isna(row[name])}
+        known.setdefault((row["path"], row["band"]), []).append(
+            {**row, **missing, **{name: list(row[name]) for name in lists}}
+        )
+    return known
+
+
+def stamp(path: Path | str) -> dict[str, int]:
+    """Size and time by which a change is noticed without reading; files that the raster is made of count too."""
+    used = {*_files(str(path)), *beside(str(path))}
+    stamps = [raster_folder.stamp_of(file) for file in sorted(used) if raster_folder.exists(file)]
+    return {"size": sum(size for size, _ in stamps), "mtime_ns": max(time for _, time in stamps)}
+
+
+def _files(path: str) -> list[str]:
+    """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
+    if not _is_tiff(path):
+        with contextlib.suppress(RasterError), open_raster(path) as dataset:
+            return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
+    mask = path + ".msk"
+    return [path, mask] if raster_folder.exists(mask) else [path]
+
+
+def _is_tiff(path: str) -> bool:
+    return path.lower().endswith((".tif", ".tiff"))
+
+
+def _digest(path: str) -> str:
+    digests = [raster_folder.digest_of(file) for file in _files(path)]
+    if _is_tiff(path) and beside(path):
+        with contextlib.suppress(RasterError), open_raster(path) as dataset:
+            digests.append(digest.of_values(how_read(dataset)))
+    return digests[0] if len(digests) == 1 else digest.of_values(digests)
+
+
+def _look(
+    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: dict[str, str]
+) -> tuple[list[_Row], bool] | RasterError:
+    """`_rows_of` a file, or why it cannot be used."""
+    try:
+        return _rows_of(file, known, digests)
+    except RasterError as error:
+        return error
+
+
+def _rows_of(
+    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: dict[str, str]
+) -> tuple[list[_Row], bool]:
+    """Rows of a file, and whether all are those of the last catalog; `digests` of files hashed in this scan."""
+    if file.problem:
+        raise RasterError(file.problem)
+    now, rows, unread = stamp(file.path), [], True
+    for channel in channels_of(file.band):
+        reading = reading_of(channel, file.steps_in_file)
+        before = [row for row in known.get((file.path, channel.name), []) if row["reading"] == reading]
+        if not before or any(not now.items() <= row.items() for row in before):
+            unread = False
+            content = digests.setdefault(file.path, "") or _digest(file.path)
+            digests[file.path] = content
+            if not before or any(row["digest"] != content for row in before):
+                before = read_facts(file, channel, content, reading)
+        rows += [row | now | _identity(file, channel, row) for row in before]
+    return rows, unread
+
+
+def _identity(file: RasterFile, channel: Channel, row: _Row) -> _Row:
+    return {
+        "band": channel.name,
+        "kind": channel.kind,
+        "year": file.year if file.year is not None else row["year"],
+        "season": file.season or row["season"],
+        "path": file.path,
+        "tile": file.tile,
+    }
+
+
+def _require_every_band(rasters: Rasters, rows: list[_Row], problems: list[dict[str, str]]) -> None:
+    usable = {row["band"] for row in rows}
+    if empty := [band for band in rasters.bands if next(channels_of(band)).name not in usable]:
+        lines = [
+            f"No raster of the band {band.name} (pattern {rasters.pattern_of(band)}) can be used. The first problem: "
+            + next(item["problem"] for item in problems if item["band"] == band.name)
+            for band in empty
+        ]
+        raise RasterError("\n".join([*lines, "Mend the files, or take the band out of [[rasters.bands]] in soc.toml."]))
+
+
+def _as_frame(rows: list[_Row], rasters: Rasters) -> pd.DataFrame:
+    """Rows as a typed table, in order whatever order they were read in."""
+    order = {channel.name: number for number, channel in enumerate(rasters.channels)}
+    seasons = {None: -1, **{season: number for number, season in enumerate(SEASONS)}}
+    ordered: list[_Row] = sorted(
+        rows, key=lambda row: (order[row["band"]], row["year"] or 0, seasons[row["season"]], row["path"])
+    )
+    return pd.DataFrame(ordered, columns=list(COLUMNS)).astype(_TYPES)

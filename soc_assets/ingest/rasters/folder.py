@@ -1,0 +1,291 @@
+"""Where rasters lie: a local folder, a zip file, or object storage; the names in it, and how GDAL opens each.
+
+A location is a string that GDAL opens: a path, `/vsizip/...` or `/vsis3/...`. Size, time and digest of a location's
+bytes are here too. Which names belong to which band is in `rasters.files`, opening rasters in `rasters.io`.
+"""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Protocol
+
+from soc_assets import digest
+from soc_assets.errors import RasterError
+
+_GDAL_PREFIXES = {"s3": "/vsis3/", "gs": "/vsigs/", "gcs": "/vsigs/", "az": "/vsiaz/", "abfs": "/vsiaz/"}
+_SCHEMES = {"/vsis3/": "s3", "/vsigs/": "gs", "/vsiaz/": "az"}
+_EXTRAS = {"s3": 'pip install "soc-assets[s3]"', "gs": "pip install gcsfs", "az": "pip install adlfs"}
+_ZIP = "/vsizip/"
+
+
+class RasterFolder(Protocol):
+    """Something that holds rasters."""
+
+    @property
+    def where(self) -> str:
+        """What people call it."""
+        ...
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        ...
+
+    def names(self, pattern: str = "**/*") -> Iterator[str]:
+        """Names of files relative to it, with `/`; those that match the glob, or more."""
+        ...
+
+    def location(self, name: str) -> str:
+        """What GDAL opens."""
+        ...
+
+
+def open_folder(place: Path | str) -> RasterFolder:
+    """The folder of rasters at a path, a zip file, a `/vsi...` path or a URL.
+
+    Raises:
+        RasterError: the kind of URL is not known, what it needs is not installed, or the zip file is damaged.
+    """
+    text = str(place)
+    if text.startswith(_ZIP):
+        archive, inside = _split_zip(text)
+        return ZippedRasters(Path(archive), f"{inside}/" if inside else "")
+    for prefix, scheme in _SCHEMES.items():
+        if text.startswith(prefix):
+            return StoredRasters(scheme, text.removeprefix(prefix).strip("/"))
+    if "://" in text:
+        scheme, _, rest = text.partition("://")
+        if scheme == "file":
+            return LocalRasters(Path(rest))
+        if scheme not in _GDAL_PREFIXES:
+            raise RasterError(
+                f"Rasters cannot be read from {text}: known are {', '.join(f'{name}://' for name in _GDAL_PREFIXES)}, "
+                "folders and zip files. Set [paths] rasters in soc.toml to one of them."
+            )
+        return StoredRasters(_SCHEMES[_GDAL_PREFIXES[scheme]], rest.strip("/"))
+    path = Path(text)
+    return (
+        ZippedRasters(path.absolute(), "") if path.suffix.lower() == ".zip" and path.is_file() else LocalRasters(path)
+    )
+
+
+@dataclass(frozen=True)
+class LocalRasters:
+    """A folder on this machine."""
+
+    folder: Path
+
+    @property
+    def where(self) -> str:
+        """The path."""
+        return str(self.folder)
+
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return self.folder.is_dir()
+
+    def names(self, pattern: str = "**/*") -> Iterator[str]:
+        """Files that match the glob."""
+        for path in self.folder.glob(pattern):
+            if path.is_file():
+                yield path.relative_to(self.folder).as_posix()
+
+    def location(self, name: str) -> str:
+        """The absolute path."""
+        return str(self.folder.absolute() / name)
+
+
+@dataclass(frozen=True)
+class ZippedRasters:
+    """A zip file on this machine, or a folder (`inside`, with a final `/`) in it."""
+
+    archive: Path
+    inside: str
+
+    @property
+    def where(self) -> str:
+        """The path."""
+        return str(self.archive / self.inside)
+
+    def exists(self) -> bool:
+        """Whether the archive is there and holds the folder."""
+        return self.archive.is_file() and (not self.inside or next(self.names(), None) is not None)
+
+    def names(self, pattern: str = "**/*") -> Iterator[str]:
+        """All files."""
+        for name in self._index:
+            if name.startswith(self.inside) and not name.endswith("/"):
+                yield name.removeprefix(self.inside)
+
+    @cached_property
+    def _index(self) -> list[str]:
+        return _zip_index(self.archive)
+
+    def location(self, name: str) -> str:
+        """`/vsizip/{/path/rasters.zip}/name`."""
+        return f"{_ZIP}{{{self.archive}}}/{self.inside}{name}"
+
+
+@dataclass(frozen=True)
+class StoredRasters:
+    """A bucket, or a prefix in it, on object storage."""
+
+    scheme: str
+    root: str
+
+    @property
+    def where(self) -> str:
+        """The URL."""
+        return f"{self.scheme}://{self.root}"
+
+    def exists(self) -> bool:
+        """Whether there is anything below the prefix."""
+        return next(self.names(), None) is not None
+
+    def names(self, pattern: str = "**/*") -> Iterator[str]:
+        """All objects."""
+        yield from self._listing
+
+    @cached_property
+    def _listing(self) -> list[str]:
+        """Asked for once, past what fsspec remembers; `stamp_of` then takes sizes and times from it."""
+        with _explained(self.where):
+            system = _file_system(self.scheme)
+            system.invalidate_cache()
+            return [str(name).removeprefix(self.root).strip("/") for name in system.find(self.root)]
+
+    def location(self, name: str) -> str:
+        """`/vsis3/bucket/prefix/name`."""
+        return f"{_GDAL_PREFIXES[self.scheme]}{self.root}/{name}"
+
+
+def is_local(location: str) -> bool:
+    """Whether a location is a plain path on this machine."""
+    return not location.startswith("/vsi")
+
+
+def exists(location: str) -> bool:
+    """Whether there is a file."""
+    if is_local(location):
+        return Path(location).is_file()
+    if location.startswith(_ZIP):
+        archive, name = _split_zip(location)
+        return name in _zip_index(Path(archive))
+    scheme, key = _split_stored(location)
+    with _explained(location):
+        return bool(_file_system(scheme).exists(key))
+
+
+def stamp_of(location: str) -> tuple[int, int]:
+    """Size in bytes and time of change in ns; of a file in a zip, those of the zip.
+
+    Storage tells whole seconds: the rest is taken from the ETag, so that two versions of one second differ.
+    """
+    if not location.startswith("/vsi") or location.startswith(_ZIP):
+        found = Path(location if is_local(location) else _split_zip(location)[0]).stat()
+        return found.st_size, found.st_mtime_ns
+    scheme, key = _split_stored(location)
+    with _explained(location):
+        info: dict[str, Any] = _file_system(scheme).info(key)
+    changed = info.get("LastModified") or info.get("last_modified") or info.get("updated")
+    seconds = int(changed.timestamp()) if isinstance(changed, datetime) else 0
+    version = hashlib.sha256(str(info.get("ETag") or info.get("etag") or changed).encode()).hexdigest()
+    return int(info["size"]), seconds * 10**9 + int(version[:12], 16) % 10**9
+
+
+def digest_of(location: str) -> str:
+    """sha256 of the file's bytes, as `digest.of_file` writes it."""
+    if is_local(location):
+        return digest.of_file(Path(location))
+    with _opened(location) as file:
+        hashed = hashlib.sha256()
+        while block := file.read(2**22):
+            hashed.update(block)
+    return hashed.hexdigest()[: digest.LENGTH]
+
+
+def gdal_options(location: str) -> dict[str, Any]:
+    """What GDAL must be told to open a location: the endpoint of AWS_ENDPOINT_URL, and to forget what it has read.
+
+    Without the last a raster that changes would be read in parts from before and from after.
+    """
+    if is_local(location) or location.startswith(_ZIP):
+        return {}
+    options: dict[str, Any] = {"CPL_VSIL_CURL_NON_CACHED": "/vsis3/:/vsigs/:/vsiaz/"}
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if location.startswith("/vsis3/") and endpoint:
+        scheme, _, host = endpoint.rstrip("/").rpartition("://")
+        options |= {"AWS_S3_ENDPOINT": host, "AWS_HTTPS": "NO" if scheme == "http" else "YES"}
+        options["AWS_VIRTUAL_HOSTING"] = "FALSE"
+    return options
+
+
+@contextmanager
+def _opened(location: str) -> Iterator[IO[bytes]]:
+    with _explained(location):
+        if location.startswith(_ZIP):
+            archive, name = _split_zip(location)
+            with zipfile.ZipFile(archive) as zipped, zipped.open(name) as file:
+                yield file
+        else:
+            scheme, key = _split_stored(location)
+            with _file_system(scheme).open(key, "rb") as file:
+                yield file
+
+
+def _zip_index(archive: Path) -> list[str]:
+    with _explained(str(archive)), zipfile.ZipFile(archive) as zipped:
+        return sorted(zipped.namelist())
+
+
+def _split_zip(location: str) -> tuple[str, str]:
+    """The archive and the name in it, of `/vsizip/a.zip/name` or `/vsizip/{a.zip}/name`."""
+    rest = location.removeprefix(_ZIP)
+    if rest.startswith("{") and "}" in rest:
+        archive, _, name = rest[1:].partition("}")
+        return archive, name.strip("/")
+    path = PurePosixPath(rest)
+    for parent in (path, *path.parents):
+        if parent.suffix.lower() == ".zip":
+            return str(parent), path.relative_to(parent).as_posix().removeprefix(".")
+    raise RasterError(f"{location} names no zip file. Expected for example {_ZIP}/home/me/rasters.zip/folder.")
+
+
+def _split_stored(location: str) -> tuple[str, str]:
+    prefix = next(prefix for prefix in _SCHEMES if location.startswith(prefix))
+    return _SCHEMES[prefix], location.removeprefix(prefix)
+
+
+def _file_system(scheme: str) -> Any:
+    import fsspec
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    options: dict[str, Any] = {"endpoint_url": endpoint} if scheme == "s3" and endpoint else {}
+    if scheme == "s3" and os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in ("YES", "TRUE", "1"):
+        options["anon"] = True  # GDAL reads the variable by itself
+    return fsspec.filesystem(scheme, **options)
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turn what storage and zip files raise into an error that names the place and the cure."""
+    try:
+        yield
+    except RasterError:
+        raise
+    except ImportError as error:
+        scheme = where.partition("://")[0].removeprefix("/vsi").partition("/")[0]
+        extra = _EXTRAS.get(scheme, "pip install fsspec")
+        raise RasterError(f"{where} needs a package that is not installed ({error}): {extra}") from error
+    except zipfile.BadZipFile as error:
+        raise RasterError(f"{where} is no zip file or damaged ({error}): copy or download it again.") from error
+    except Exception as error:  # every storage has errors of its own
+        raise RasterError(
+            f"{where} cannot be read: {error}. Check that it exists, the network, and the credentials in the "
+            "environment (for s3:// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL)."
+        ) from error

@@ -1,0 +1,233 @@
+"""Opening rasters and reading pixel values from them, with every reason for "no value" turned into NaN.
+
+What a file must have to be used, and reading it, belongs here. How stored numbers become values is in `rasters.coding`,
+which files there are in `rasters.files`, what is kept about them in `catalog`, resampling to the reference grid in the
+embedding stage.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.crs import CRS
+from rasterio.enums import MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from soc_assets.errors import RasterError
+from soc_assets.ingest.grid import Grid, crs_of_text
+from soc_assets.ingest.rasters import folder as raster_folder
+from soc_assets.ingest.rasters.coding import Coding, Dataset
+
+# open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
+warnings.simplefilter("ignore", NotGeoreferencedWarning)
+
+_BLOCK_CACHE_MB = 64
+
+
+@contextmanager
+def small_block_cache() -> Iterator[None]:
+    """For reading each block of rasters once, in any thread: let GDAL keep few decoded blocks.
+
+    It would keep as many as fit into a twentieth of the machine's memory, be they needed again or not. The user's own
+    GDAL_CACHEMAX in the environment holds.
+    """
+    with nullcontext() if "GDAL_CACHEMAX" in os.environ else rasterio.Env(GDAL_CACHEMAX=_BLOCK_CACHE_MB):
+        yield
+
+
+@contextmanager
+def open_raster(location: Path | str) -> Iterator[DatasetReader]:
+    """Open a raster that has a CRS and georeferencing, for `read_values`, which explains what cannot be read.
+
+    Args:
+        location: a path, or any other string that GDAL opens (`/vsizip/...`, `/vsis3/...`).
+
+    Raises:
+        RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the cure.
+    """
+    name = str(location)
+    if raster_folder.is_local(name) and not Path(name).is_file():
+        raise RasterError(f"The raster {name} does not exist. Put it back, or materialise raster_catalog again.")
+    options = raster_folder.gdal_options(name)
+    with rasterio.Env(**options) if options else nullcontext():
+        with _explained(name):
+            dataset = rasterio.open(name)
+        with dataset:
+            _require_a_place_on_earth(dataset, name)
+            yield dataset
+
+
+def grid_of_dataset(dataset: Dataset) -> Grid:
+    """The pixels of an open raster, in its horizontal coordinate reference system."""
+    return Grid(crs_of(dataset), dataset.transform, dataset.width, dataset.height)
+
+
+def crs_of(dataset: Dataset) -> CRS:
+    """The horizontal coordinate reference system: of a compound one the part without heights."""
+    return crs_of_text(_without_heights(dataset.crs.to_wkt()))
+
+
+@lru_cache(maxsize=256)
+def _without_heights(text: str) -> str:
+    if not text.startswith(("COMPD_CS[", "COMPOUNDCRS[")):
+        return text
+    start = text.index(",") + 1
+    depth, quoted = 0, False
+    for position in range(start, len(text)):
+        quoted ^= text[position] == '"'
+        if not quoted and text[position] in "[]":
+            depth += 1 if text[position] == "[" else -1
+            if depth == 0:
+                return text[start : position + 1]
+    return text
+
+
+def read_values(
+    dataset: Dataset,
+    window: Window,
+    fill_values: Sequence[float] = (),
+    band: int = 1,
+    valid_range: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Read a window as values: scale and offset tags applied, NaN wherever there is no value.
+
+    No value: the nodata tag, a zero in the mask or alpha band, NaN and infinity, one of `fill_values` or beyond
+    `valid_range` (compared with the stored numbers, before scaling), and all of the window beyond the raster.
+
+    Args:
+        dataset: an open raster, [height, width].
+        window: whole-pixel window, which may reach beyond the raster on any side.
+        fill_values: further stored numbers that mean "no data".
+        band: index of the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
+
+    Returns:
+        float32 [window.height, window.width].
+
+    Raises:
+        RasterError: the file is truncated or damaged; names it.
+    """
+    top, left, height, width = (round(n) for n in (window.row_off, window.col_off, window.height, window.width))
+    rows = slice(max(top, 0), min(top + height, dataset.height))
+    columns = slice(max(left, 0), min(left + width, dataset.width))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return np.full((height, width), np.nan, np.float32)
+    raw, mask = read_stored(dataset, Window.from_slices(rows, columns), band)
+    read = _to_values(raw, mask, dataset, fill_values, band, valid_range)
+    if read.shape == (height, width):
+        return read
+    values = np.full((height, width), np.nan, np.float32)
+    values[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = read
+    return values
+
+
+def read_stored(dataset: Dataset, window: Window, band: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a window as the numbers that are stored, for `Coding`, and its mask, both [window.height, window.width].
+
+    Args:
+        dataset: an open raster.
+        window: whole-pixel window within the raster.
+        band: index of the band in the file, from 1.
+
+    Returns:
+        Numbers of the file's type, and the mask (uint8, zero where there is no value), None where the file has none.
+
+    Raises:
+        RasterError: the file is truncated or damaged; names it.
+    """
+    with _explained(dataset.name):
+        raw = dataset.read(band, window=window)
+        return raw, dataset.read_masks(band, window=window) if _has_mask(dataset, band) else None
+
+
+def read_decimated(
+    dataset: Dataset,
+    longest: int,
+    fill_values: Sequence[float] = (),
+    band: int = 1,
+    valid_range: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Read the whole raster at a lower resolution (nearest pixel, from overviews where the file has them).
+
+    Args:
+        dataset: an open raster.
+        longest: most pixels along the longer edge of the result.
+        fill_values: further stored numbers that mean "no data".
+        band: index of the band in the file, from 1.
+        valid_range: lowest and highest stored number that is a value.
+
+    Returns:
+        float32 [h, w], NaN where there is no value.
+
+    Raises:
+        RasterError: the file is truncated or damaged; names it.
+    """
+    factor = max(dataset.height / longest, dataset.width / longest, 1)
+    shape = max(1, round(dataset.height / factor)), max(1, round(dataset.width / factor))
+    with _explained(dataset.name):
+        raw = dataset.read(band, out_shape=shape)
+        mask = dataset.read_masks(band, out_shape=shape) if _has_mask(dataset, band) else None
+    return _to_values(raw, mask, dataset, fill_values, band, valid_range)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn rasterio's errors into one that names the file."""
+    try:
+        yield
+    except RasterioError as error:
+        cause = error.__cause__ or error
+        cure = "It is truncated, damaged or no raster: copy or download it again."
+        if name.startswith("/vsi"):
+            cure = (
+                "It is gone, damaged or no raster, or the network or the credentials fail: materialise raster_catalog."
+            )
+        raise RasterError(f"The raster {name} cannot be read: {cause}. {cure}") from error
+
+
+def _require_a_place_on_earth(dataset: DatasetReader, name: str) -> None:
+    crs, file = dataset.crs, name.rpartition("/")[2]
+    if dataset.gcps[0] and (dataset.transform.is_identity or not crs):
+        raise RasterError(
+            f"The raster {name} is placed by {len(dataset.gcps[0])} control points and not by a pixel size. "
+            f"Rectify it: gdalwarp -t_srs EPSG:n {file} rectified.tif"
+        )
+    if not crs or not (crs.is_geographic or crs.is_projected):
+        raise RasterError(
+            f"The raster {name} has no coordinate reference system (found {crs or 'none'}). "
+            f"If you know it, write it into the file: gdal_edit.py -a_srs EPSG:n {file}"
+        )
+    if dataset.transform.is_identity or dataset.transform.is_degenerate:
+        raise RasterError(
+            f"The raster {name} has a coordinate reference system but no georeferencing (no place and pixel size). "
+            "Export it again as GeoTIFF with its extent, or rectify it with gdalwarp if it has control points."
+        )
+
+
+def _has_mask(dataset: Dataset, band: int) -> bool:
+    flags = dataset.mask_flag_enums[band - 1]
+    return MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
+
+
+def _to_values(
+    raw: np.ndarray,
+    mask: np.ndarray | None,
+    dataset: Dataset,
+    fill_values: Sequence[float],
+    band: int,
+    valid_range: tuple[float, float] | None,
+) -> np.ndarray:
+    """Stored numbers and their mask, both [h, w], as float32 values."""
+    coding = Coding.of_band(dataset, fill_values, band, valid_range)
+    values = coding.scaled(raw, np.float32)
+    invalid = coding.invalid(raw, values, mask)
+    if invalid is not None:
+        values[invalid] = np.nan
+    return values

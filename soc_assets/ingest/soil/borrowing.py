@@ -1,0 +1,109 @@
+"""Coordinates of tables that have none: fetched by id from the table or layer that has them.
+
+LUCAS 2015 comes so: the carbon in a CSV file without coordinates, the points in a shapefile.
+"""
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pandas as pd
+
+from soc_assets.ingest.soil.files import READ, Reading, campaign_of
+from soc_assets.ingest.soil.values import to_numbers
+
+_ENOUGH = 0.9
+"""Share of a table's ids that another table of its campaign must know, so that they are the same points."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A soil table as text."""
+
+    path: Path
+    file: str
+    """File name; for the further sheets of a workbook with the sheet: `soil.xlsx[2018]`."""
+    header: list[str]
+    """Column names as the file has them."""
+    columns: dict[str, str]
+    """The file's name of each recognised column."""
+    frame: pd.DataFrame
+    """Text columns named as in `soil.columns.USUAL_NAMES` ("" where empty or absent), and `row` (as a person counts,
+    header = 1) and `malformed` (what is wrong with the row, or "")."""
+    decimal_comma: bool
+    """Whether 1,5 is a number."""
+    crs: str | None
+    """CRS of the coordinates; None is WGS84."""
+    reading: Reading
+    group: str
+    """Tables of one group hold the same samples in several formats."""
+    borrowed_from: str | None = None
+    """File that the coordinates come from, if from another."""
+
+    @property
+    def placed(self) -> bool:
+        """Whether the table has coordinates."""
+        return {"longitude", "latitude"} <= self.columns.keys()
+
+    @property
+    def rank(self) -> int:
+        """Place of the file's format in `soil.files.READ`."""
+        return READ.index(self.path.suffix.lower())
+
+
+def borrow_coordinates(tables: list[Table]) -> list[Table]:
+    """Give tables without coordinates those of another table, row by row where the ids are equal.
+
+    The other table is the one that `coordinates_from` names; else one of the same name in another format; else one of
+    the same LUCAS campaign. Unless it is named, it must know nine tenths of the ids. Ids that stand at several places
+    are left out, and both tables become one group: a sample that is in both is one sample.
+    """
+    return [_placed(table, tables) if _homeless(table) else table for table in tables]
+
+
+def plain_ids(ids: pd.Series) -> pd.Series:
+    """Ids [n] in which a workbook's 123.0 is a text file's 123."""
+    return ids.str.replace(r"^(\d+)\.0$", r"\1", regex=True)
+
+
+def _homeless(table: Table) -> bool:
+    return not table.placed and {"id", "organic_carbon"} <= table.columns.keys()
+
+
+def _placed(table: Table, tables: list[Table]) -> Table:
+    ids = plain_ids(table.frame["id"])
+    for lender in _lenders(table, tables):
+        known = _known_places(lender)
+        if ids.isin(known.index).mean() < (_ENOUGH if table.reading.how.coordinates_from is None else 1e-9):
+            continue
+        places = {field: ids.map(known[field]).fillna("") for field in ("longitude", "latitude")}
+        columns = {field: f"{lender.columns[field]} of {lender.file}" for field in places}
+        return replace(
+            table,
+            frame=table.frame.assign(**places),
+            columns=table.columns | columns,
+            crs=lender.crs,
+            group=lender.group,
+            borrowed_from=lender.file,
+        )
+    return table
+
+
+def _lenders(table: Table, tables: list[Table]) -> list[Table]:
+    """Tables whose coordinates may be this one's, the likeliest first."""
+    others = [other for other in tables if other.placed and "id" in other.columns]
+    if wanted := table.reading.how.coordinates_from:
+        return [other for other in others if fnmatchcase(other.file.lower(), wanted.lower())]
+    year = campaign_of(table.path.stem)
+    same_name = [other for other in others if other.group == table.group]
+    return same_name + [other for other in others if year and campaign_of(other.path.stem) == year]
+
+
+def _known_places(lender: Table) -> pd.DataFrame:
+    """Longitude and latitude, as text with a decimal point, by id."""
+    frame = pd.DataFrame({"id": plain_ids(lender.frame["id"])})
+    for field in ("longitude", "latitude"):
+        numbers = to_numbers(lender.frame[field], lender.decimal_comma)
+        frame[field] = numbers.astype("str").where(numbers.notna())
+    frame = frame[frame["id"] != ""].dropna().drop_duplicates()
+    return frame.drop_duplicates("id", keep=False).set_index("id")

@@ -1,0 +1,160 @@
+"""Judging the rows of soil tables: which are samples, and why the others are not.
+
+Rows unusable in themselves are rejected here, one reason each; the study's filters (years, largest organic carbon,
+region) belong to the sampling stage.
+"""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.same_place import places
+from soc_assets.ingest.soil.places import COORDINATE_DIGITS as COORDINATE_DIGITS
+from soc_assets.ingest.soil.places import suggest_crs
+from soc_assets.ingest.soil.values import is_missing
+
+SAMPLE_COLUMNS = (
+    *("sample_id", "longitude", "latitude", "organic_carbon", "survey_date"),
+    *("year", "season", "season_year", "source", "file", "row"),
+)
+"""Columns of the samples; `organic_carbon` in g/kg, coordinates in WGS84 degrees."""
+
+REJECTED_COLUMNS = ("file", "row", "source", "reason", "detail")
+"""Columns of the rejected rows; `detail` is the offending value as the file has it."""
+
+_CARBON_DIGITS = 6  # decimal places of g/kg to which duplicates agree: 1.72 % and 17.2 g/kg are the same
+_NEAR = 0.001  # degrees: a row of another format of the same table may be written this coarsely
+_LOOKED_AT = 200  # rows of a file from which its CRS is guessed
+
+_Fault = tuple[str, pd.Series, pd.Series]  # reason, rows that have it, the offending values
+
+
+def clean_samples(rows: pd.DataFrame, *, timed: bool, seasonal: bool, grid: Grid) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part rows [n] into samples and rejected rows; every row is in exactly one of the two.
+
+    Duplicates are told in two ways. A table in several formats (files of one name, or a table and the layer that it has
+    its coordinates from): of rows with the same id, year (where both have one) and place (to 0.001 degrees) that in the
+    format that stands first in `soil.files.READ` is judged, usable or not, and the others are duplicates of it.
+    Everything else: of usable rows with the same coordinates, date and organic carbon the first by source, own id and
+    place is kept.
+
+    Args:
+        rows: `soil.rows.rows_of` all tables.
+        timed: whether a band has time, so that a row needs a date or a year.
+        seasonal: whether a band is seasonal, so that a row needs a date, not only a year.
+        grid: the reference grid, on which a row must lie.
+
+    Returns:
+        Samples (`SAMPLE_COLUMNS`) by sample_id, and rejected rows (`REJECTED_COLUMNS`) by file and row.
+    """
+    keys = _identity(rows)
+    order = pd.DataFrame({"key": keys, "rank": rows["rank"], "file": rows["file"], "row": rows["row"]})
+    positions = order.sort_values(["key", "rank", "file", "row"], kind="stable").index
+    rows, keys = rows.loc[positions].reset_index(drop=True), keys.loc[positions].reset_index(drop=True)
+    rows["sample_id"] = _sample_ids(keys)
+    faults = [
+        ("fields do not match the header", rows["malformed"] != "", rows["malformed"]),
+        _in_another_format(rows),
+        *_faults_of_place(rows, grid),
+        *_faults_of_carbon(rows),
+        ("no date", rows["season_year" if seasonal else "year"].isna() & timed, rows["date_text"]),
+        ("depth not topsoil", ~rows["fits_depth"], rows["depth_text"]),
+    ]
+    verdict = _first_fault(faults, rows)
+    verdict = _first_fault([_duplicate(rows, verdict["reason"] == "")], rows, verdict)
+    usable = verdict["reason"] == ""
+    samples = rows.loc[usable, list(SAMPLE_COLUMNS)].sort_values("sample_id", ignore_index=True)
+    rejected = verdict.loc[~usable].sort_values(["file", "row"], ignore_index=True)
+    return samples, rejected
+
+
+def _identity(rows: pd.DataFrame) -> pd.Series:
+    """What makes a sample itself [n]: source, own id, place as written (rounded) and date.
+
+    Never organic carbon: a corrected value keeps its sample_id. Never longitude and latitude: a better transformation
+    keeps it, too.
+    """
+    date = rows["survey_date"].dt.strftime("%Y-%m-%d").astype("str").fillna(rows["year"].astype("str")).fillna("")
+    return rows["source"].str.cat(
+        pd.DataFrame({"id": rows["id"], "place": rows["place_key"], "date": date}), sep="\x1f"
+    )
+
+
+def _sample_ids(keys: pd.Series) -> pd.Series:
+    """Ids [n] of identities [n]; measurements of one identity are numbered in their order, before any is rejected."""
+    keys = keys.str.cat(keys.groupby(keys).cumcount().astype("str"), sep="\x1f")
+    digests = ["s" + hashlib.sha256(key.encode()).hexdigest()[:12] for key in keys]
+    return pd.Series(digests, keys.index, dtype="str")
+
+
+def _in_another_format(rows: pd.DataFrame) -> _Fault:
+    """Rows that another file of the same table has in a format that goes before; the detail names that row."""
+    several = rows.groupby("group")["rank"].transform("nunique") > 1
+    chosen = rows.loc[(rows["id"] != "") & several].sort_values("rank", kind="stable")
+    same_year, any_year = _first_of(chosen, ["group", "id", "year"]), _first_of(chosen, ["group", "id"])
+    index = rows.index.to_series()
+    first = same_year.where(chosen["year"].notna(), any_year).reindex(index).fillna(index).astype("int64")
+    lower = rows["rank"].loc[first].to_numpy() < rows["rank"]
+    apart = [(rows[axis] - rows[axis].loc[first].to_numpy()).abs() > _NEAR for axis in ("longitude", "latitude")]
+    return "duplicate", lower & ~apart[0] & ~apart[1], "the same as " + first.map(_names(rows))
+
+
+def _first_of(rows: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """Index of the first row that agrees with each row [n] in `keys`."""
+    return rows.index.to_series().groupby([rows[name] for name in keys], dropna=False).transform("first")
+
+
+def _faults_of_place(rows: pd.DataFrame, grid: Grid) -> list[_Fault]:
+    x, y, longitude, latitude = (rows[name] for name in ("x", "y", "longitude", "latitude"))
+    absent = x.isna() | y.isna() | ((x == 0) & (y == 0))
+    beyond = rows["beyond"] & ~absent
+    placed = ~(absent | beyond)
+    off_grid = pd.Series(False, rows.index)
+    off_grid[placed] = ~grid.contains(*grid.pixels(longitude[placed], latitude[placed]))
+    advice = {
+        name: suggest_crs(part["x"].head(_LOOKED_AT), part["y"].head(_LOOKED_AT), grid)
+        for name, part in rows[beyond].groupby("file")
+    }
+    cured = rows["place_text"] + ": " + rows["file"].map(advice).astype("str")
+    return [
+        ("no coordinates", absent, rows["place_text"]),
+        ("coordinates outside the world", beyond & rows["in_degrees"], cured),
+        ("coordinates outside the CRS", beyond, cured),
+        ("outside the rasters", off_grid, longitude.astype("str").str.cat(latitude.astype("str"), sep=", ")),
+    ]
+
+
+def _faults_of_carbon(rows: pd.DataFrame) -> list[_Fault]:
+    written, carbon = rows["carbon_text"], rows["organic_carbon"]
+    return [
+        ("organic carbon missing", is_missing(written), written),
+        ("below detection limit", rows["below"] & carbon.isna(), written),
+        ("organic carbon not a number", carbon.isna() | carbon.abs().eq(np.inf), written),
+        ("organic carbon negative", carbon < 0, written),
+    ]
+
+
+def _duplicate(rows: pd.DataFrame, usable: pd.Series) -> _Fault:
+    """Usable rows that repeat the place, date and organic carbon of one before them; the detail names that one."""
+    points = (rows.loc[usable, name].to_numpy(float) for name in ("longitude", "latitude"))
+    keys = [places(*points), *(rows[name][usable] for name in ("survey_date", "year"))]
+    keys.append(rows["organic_carbon"][usable].round(_CARBON_DIGITS))
+    index = rows.index.to_series()
+    first = index.loc[usable].groupby(keys, dropna=False).transform("first").reindex(index).fillna(index)
+    return "duplicate", first.ne(index), "the same as " + first.map(_names(rows))
+
+
+def _names(rows: pd.DataFrame) -> pd.Series:
+    return rows["file"].str.cat(rows["row"].astype("str"), sep=" row ")
+
+
+def _first_fault(faults: list[_Fault], rows: pd.DataFrame, verdict: pd.DataFrame | None = None) -> pd.DataFrame:
+    """`REJECTED_COLUMNS` with the first fault that holds of each row (after those of `verdict`); reason "" if none."""
+    empty = pd.Series("", rows.index, dtype="str")
+    reason, detail = (empty, empty) if verdict is None else (verdict["reason"], verdict["detail"])
+    for name, holds, written in faults:
+        new = holds.astype(bool) & (reason == "")
+        reason, detail = reason.mask(new, name), detail.mask(new, written)
+    return rows[["file", "row", "source"]].assign(reason=reason, detail=detail)

@@ -1,0 +1,120 @@
+"""Which files of a folder are soil tables, which belong to one, and which entry of soc.toml says how to read one.
+
+Nothing is opened here; reading is in `soil.formats` and `soil.layers`.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from soc_assets.errors import SoilError
+from soc_assets.ingest.soil.places import parse_crs
+from soc_assets.settings import Soil, SoilTable
+
+READ = (".csv", ".tsv", ".xlsx", ".xls", ".parquet", ".gpkg", ".geojson", ".shp", ".dbf")
+"""Endings of the files read; of one table in several formats the row in the format that stands first is kept."""
+_NOT_READ = (".ods", ".mdb", ".accdb", ".kml", ".gdb")
+_BESIDE_A_SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")
+_CAMPAIGN = r"lucas.*?(?<!\d)(2009|2012|2015|2018|2022)(?!\d)"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one table is read, settings of [soil] filled in."""
+
+    how: SoilTable
+    section: str
+    """The table of soc.toml that says so, for messages."""
+    own: bool
+    """Whether the file has an entry of its own in [[soil.tables]]."""
+
+
+def find_tables(folder: Path) -> list[Path]:
+    """The soil tables of a folder by name, unreadable formats included.
+
+    Hidden and temporary files are not tables, and neither is the .dbf of a shapefile.
+
+    Raises:
+        SoilError: the folder is missing or holds no table.
+    """
+    files = _files(folder)
+    shapes = _stems_of_shapefiles(files)
+    tables = [path for path in files if path.suffix.lower() in (*READ, *_NOT_READ)]
+    tables = [path for path in tables if path.suffix.lower() != ".dbf" or path.stem.lower() not in shapes]
+    if not tables:
+        raise SoilError(
+            f"The folder of soil tables {folder} holds no *.csv, *.xlsx, *.xls, *.parquet, *.gpkg, *.geojson or *.shp "
+            f"file (found: {', '.join(path.name for path in files[:5]) or 'nothing'}). Put the soil tables there, or "
+            "set [paths] soil in soc.toml; `soc demo` writes synthetic samples."
+        )
+    return tables
+
+
+def find_inputs(folder: Path) -> list[Path]:
+    """`find_tables` and the files that belong to them: a shapefile is read from several.
+
+    Raises:
+        SoilError: the folder is missing or holds no table.
+    """
+    files = _files(folder)
+    shapes = _stems_of_shapefiles(files)
+    beside = {path for path in files if path.suffix.lower() in _BESIDE_A_SHAPEFILE and path.stem.lower() in shapes}
+    return sorted({*find_tables(folder), *beside})
+
+
+def campaign_of(name: str) -> int | None:
+    """Year of the LUCAS campaign that a file name speaks of; `LUCAS_TOPSOIL_v1` is that of 2009."""
+    if found := re.search(_CAMPAIGN, name, re.IGNORECASE):
+        return int(found[1])
+    return 2009 if re.search(r"lucas_topsoil_v1(?!\d)", name, re.IGNORECASE) else None
+
+
+def readings_of(path: Path, soil: Soil) -> list[Reading]:
+    """The entries in [[soil.tables]] that fit a file's name, in their order; without one what [soil] says of all."""
+    entries = [table for table in soil.tables if _fits(path, table)]
+    if not entries:
+        table = SoilTable(file=path.name, columns=soil.columns)
+        return [Reading(_filled(table, soil), "[soil.columns]", own=False)]
+    return [Reading(_filled(table, soil), f"[[soil.tables]] file = {table.file!r}", own=True) for table in entries]
+
+
+def require_entries(paths: list[Path], soil: Soil) -> None:
+    """Check that each entry in [[soil.tables]] fits a file and names a CRS that exists: typing errors are told.
+
+    Raises:
+        SoilError: an entry fits no file (gives the nearest names), or its `crs` is none.
+    """
+    names = [path.name for path in paths]
+    for table in soil.tables:
+        if table.crs:
+            parse_crs(table.crs, f"[[soil.tables]] file = {table.file!r} in soc.toml")
+        if not any(_fits(path, table) for path in paths):
+            near = difflib.get_close_matches(table.file, names, n=3, cutoff=0.3) or names[:5]
+            raise SoilError(
+                f"[[soil.tables]] file = {table.file!r} in soc.toml: no soil table has such a name. "
+                f"Nearest: {', '.join(near)}. Correct the name (* stands for anything), or take the entry out."
+            )
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise SoilError(
+            f"The folder of soil tables {folder} does not exist. Create it, or set [paths] soil in soc.toml; "
+            "`soc demo` writes synthetic samples."
+        )
+    return [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith((".", "~$"))]
+
+
+def _stems_of_shapefiles(files: list[Path]) -> set[str]:
+    return {path.stem.lower() for path in files if path.suffix.lower() == ".shp"}
+
+
+def _fits(path: Path, table: SoilTable) -> bool:
+    return fnmatchcase(path.name.lower(), table.file.lower())
+
+
+def _filled(table: SoilTable, soil: Soil) -> SoilTable:
+    values = {"depth": table.depth or soil.depth, "below_detection": table.below_detection or soil.below_detection}
+    return table.model_copy(update=values)

@@ -1,0 +1,140 @@
+"""From the text of a table to what its rows say: degrees, g/kg, dates, and whether the depth fits.
+
+Which rows are usable is decided in `soil.clean`; the text stands beside the values for the reasons given there.
+"""
+
+import pandas as pd
+
+from soc_assets.errors import SoilError
+from soc_assets.ingest.soil.borrowing import Table, plain_ids
+from soc_assets.ingest.soil.depth import depth_texts, fits_depth
+from soc_assets.ingest.soil.files import campaign_of
+from soc_assets.ingest.soil.places import to_wgs84, units
+from soc_assets.ingest.soil.values import below_detection, is_missing, to_dates, to_numbers, to_seasons
+
+VAN_BEMMELEN = 1.724
+"""Organic matter / organic carbon: organic matter is taken to hold 58 % carbon."""
+
+G_PER_KG = {"g/kg": 1.0, "%": 10.0, "organic_matter_g/kg": 1 / VAN_BEMMELEN, "organic_matter_%": 10 / VAN_BEMMELEN}
+"""Organic carbon in g/kg of one of the unit."""
+
+_DIGITS = 9  # decimal places of g/kg: 1.13 % is 11.3 g/kg, not 11.299999999999999
+
+
+def rows_of(table: Table) -> pd.DataFrame:
+    """What the rows of a table say.
+
+    Returns:
+        Per row [n] `file`, `row`, `source`, `malformed`, `id`; `x`, `y` (as written, in the table's CRS), `place_key`
+        (both rounded, for identity), `longitude`, `latitude` (WGS84), `beyond` (outside the CRS), `in_degrees` (the CRS
+        is WGS84 for want of another); `organic_carbon` (g/kg, NaN where there is none), `below` (detection);
+        `survey_date`, `year`, `season`, `season_year`; `fits_depth`; `group`, `rank` (of formats); and the text of
+        each: `place_text`, `carbon_text`, `date_text`, `depth_text`.
+
+    Raises:
+        SoilError: the CRS or the format of dates is none.
+    """
+    text, how = table.frame, table.reading.how
+    rows = pd.DataFrame({"file": table.file, "row": text["row"], "malformed": text["malformed"]}, text.index)
+    rows["source"] = _sources(table)
+    rows["id"] = plain_ids(text["id"])
+    rows["group"], rows["rank"] = table.group, table.rank
+    rows["depth_text"] = depth_texts(text["depth"], text["depth_upper"], text["depth_lower"])
+    rows["fits_depth"] = fits_depth(rows["depth_text"], how.depth or "any")
+    return pd.concat([rows, _places(table), _carbon(table), _dates(table)], axis=1)
+
+
+def describe(table: Table) -> dict[str, object]:
+    """How a table was read, for people: columns, CRS, unit, depth, years."""
+    how = table.reading.how
+    return {
+        "file": table.file,
+        "rows": len(table.frame),
+        "columns": ", ".join(f"{field} = {name}" for field, name in table.columns.items()),
+        "crs": _crs_name(table),
+        "unit": how.unit,
+        "decimal_comma": table.decimal_comma,
+        "depth": how.depth,
+        "below_detection": how.below_detection,
+        "years": _origin_of_years(table),
+        "settings": table.reading.section,
+    }
+
+
+def _sources(table: Table) -> pd.Series:
+    """The source of each row [n]: from the settings, the column, or the file's name."""
+    how, column = table.reading.how, table.frame["source"]
+    default = how.source or table.path.stem
+    if how.source and how.columns.source is None:
+        return pd.Series(default, column.index, dtype="str")
+    return column.mask(column == "", default)
+
+
+def _places(table: Table) -> pd.DataFrame:
+    text = table.frame
+    comma = table.decimal_comma
+    x, y = to_numbers(text["longitude"], comma), to_numbers(text["latitude"], comma)
+    longitude, latitude, beyond = to_wgs84(x, y, table.crs, f"{table.file} ({table.reading.section})")
+    return pd.DataFrame(
+        {
+            **{"x": x, "y": y, "longitude": longitude, "latitude": latitude},
+            **{"beyond": beyond, "in_degrees": table.crs is None},
+            "place_key": units(x, y, table.crs),
+            "place_text": text["longitude"].str.cat(text["latitude"], sep=", "),
+        }
+    )
+
+
+def _carbon(table: Table) -> pd.DataFrame:
+    text, how = table.frame["organic_carbon"], table.reading.how
+    carbon = to_numbers(text, table.decimal_comma)
+    below, limit = below_detection(text, table.decimal_comma)
+    if how.below_detection == "half_limit":
+        carbon = carbon.fillna(limit.where(limit > 0) / 2)
+    if how.unit != "g/kg":
+        carbon = (carbon * G_PER_KG[how.unit]).round(_DIGITS)
+    return pd.DataFrame({"organic_carbon": carbon, "below": below, "carbon_text": text})
+
+
+def _dates(table: Table) -> pd.DataFrame:
+    text, how = table.frame, table.reading.how
+    try:
+        dates, year = to_dates(text["survey_date"], how.date_format)
+    except ValueError as error:
+        raise SoilError(
+            f"date_format = {how.date_format!r} of {table.reading.section} in soc.toml is no format ({error}). "
+            "Expected for example %d.%m.%Y."
+        ) from error
+    season, season_year = to_seasons(dates)
+    year = year.fillna(to_dates(text["year"])[1])
+    given = how.year or (None if _dated(table) else campaign_of(table.path.stem))
+    return pd.DataFrame(
+        {
+            "survey_date": dates,
+            "year": year if given is None else year.fillna(given),
+            "season": season,
+            "season_year": season_year,
+            "date_text": text["survey_date"].mask(is_missing(text["survey_date"]), text["year"]),
+        }
+    )
+
+
+def _dated(table: Table) -> bool:
+    return bool({"survey_date", "year"} & table.columns.keys())
+
+
+def _origin_of_years(table: Table) -> str:
+    columns = [table.columns[field] for field in ("survey_date", "year") if field in table.columns]
+    if table.reading.how.year:
+        columns.append(f"{table.reading.how.year} from {table.reading.section}")
+    elif not columns and (campaign := campaign_of(table.path.stem)):
+        columns.append(f"{campaign} from the file's name")
+    return ", else ".join(columns) or "none"
+
+
+def _crs_name(table: Table) -> str:
+    if table.crs is None:
+        return "WGS84"
+    from soc_assets.ingest.soil.places import parse_crs
+
+    return parse_crs(table.crs, table.file).name

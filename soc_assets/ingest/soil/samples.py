@@ -1,0 +1,103 @@
+"""From the folder of soil tables to the samples and the rejected rows: the whole of the asset `soil_samples`.
+
+Files are read in `soil.tables`, their text in `soil.rows`, rows judged in `soil.clean`; here all are joined, and a
+folder without a usable row is explained.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from soc_assets.errors import SoilError
+from soc_assets.ingest.coverage import describe_grid, describe_points
+from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.soil.borrowing import Table
+from soc_assets.ingest.soil.clean import REJECTED_COLUMNS, clean_samples
+from soc_assets.ingest.soil.rows import describe, rows_of
+from soc_assets.ingest.soil.tables import read_soil_tables, refusal
+from soc_assets.settings import Soil
+
+_CURES = {
+    "no coordinates": "Name the columns of longitude and latitude in [soil.columns] of soc.toml if others hold them.",
+    "coordinates outside the world": "Give the CRS of the file's coordinates by crs in [[soil.tables]] of soc.toml.",
+    "coordinates outside the CRS": "Correct crs in [[soil.tables]] of soc.toml.",
+    "outside the rasters": "Coordinates must be WGS84 degrees or in the crs of [[soil.tables]], longitude and latitude "
+    "not exchanged; or the rasters are of another region ([paths] rasters in soc.toml).",
+    "below detection limit": 'Half of a stated limit is taken with [soil] below_detection = "half_limit" in soc.toml.',
+    "no date": "Name the date's column in [soil.columns] survey_date of soc.toml, or give the year of a file's samples "
+    "in [[soil.tables]] (seasonal bands need dates); static bands alone need none.",
+    "depth not topsoil": 'Another depth is kept with [soil] depth = "0-30", "topsoil" (any that begins at 0) or "any".',
+}
+
+
+@dataclass(frozen=True)
+class SoilSamples:
+    """Every row of the soil tables, once."""
+
+    samples: pd.DataFrame
+    """Usable rows: columns `soil.clean.SAMPLE_COLUMNS`, by sample_id."""
+    rejected: pd.DataFrame
+    """The others and the files that cannot be used (row null): file, row, source, reason, detail."""
+    tables: pd.DataFrame
+    """How each table was read: the keys of `soil.rows.describe`."""
+
+
+def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid) -> SoilSamples:
+    """Read and clean all soil tables of a folder.
+
+    Args:
+        folder: holds the files; see `soil.files.READ`.
+        soil: how they are read.
+        timed: whether any band has time, so that samples need a date or a year.
+        seasonal: whether any band is seasonal, so that samples need a date.
+        grid: the reference grid, on which samples must lie.
+
+    Raises:
+        SoilError: the folder is missing or holds no usable table, or no row is usable; counts the reasons.
+    """
+    tables, refused = read_soil_tables(folder, soil)
+    filled = [table for table in tables if len(table.frame)]
+    if not filled:
+        raise SoilError(f"The soil tables in {folder} have headers but no rows. Put rows with samples into them.")
+    rows, strange = _rows(filled)
+    refused = pd.concat([refused, strange], ignore_index=True) if len(strange) else refused
+    if rows.empty:
+        raise SoilError(f"No soil table in {folder} can be used:\n" + "\n".join(refused["detail"]))
+    samples, rejected = clean_samples(rows, timed=timed, seasonal=seasonal, grid=grid)
+    if samples.empty:
+        raise SoilError(_no_sample(folder, rejected, grid))
+    rejected = pd.concat([rejected, refused], ignore_index=True) if len(refused) else rejected
+    types = {"row": "Int64", **dict.fromkeys(("file", "source", "reason", "detail"), "str")}
+    rejected = rejected.reindex(columns=list(REJECTED_COLUMNS)).astype(types)
+    return SoilSamples(
+        samples, rejected, pd.DataFrame([describe(table) for table in filled if table.file in set(rows["file"])])
+    )
+
+
+def _rows(tables: list[Table]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of all tables, and the tables whose CRS or dates cannot be understood."""
+    rows, refused = [], []
+    for table in tables:
+        try:
+            rows.append(rows_of(table))
+        except SoilError as error:
+            refused.append(refusal(table.path, table.file, "values not understood", error))
+    joined = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+    return joined, pd.DataFrame(refused)
+
+
+def _no_sample(folder: Path, rejected: pd.DataFrame, grid: Grid) -> str:
+    """Why no row is usable: counts and an example by reason, and where points and rasters lie."""
+    lines = [f"None of the {len(rejected)} rows of the soil tables in {folder} can be used:"]
+    for reason, count in rejected["reason"].value_counts().items():
+        example = rejected[rejected["reason"] == reason].iloc[0]
+        lines.append(f"  - {count} {reason} (first: {example['file']} row {example['row']}: {example['detail']!r})")
+    outside = rejected.loc[rejected["reason"] == "outside the rasters", "detail"].str.split(", ", expand=True)
+    if len(outside):
+        place = outside.astype(float)
+        lines.append(
+            f"The rasters cover {describe_grid(grid)}; the points outside lie within {describe_points(place)}."
+        )
+    cures = [cure for reason, cure in _CURES.items() if reason in set(rejected["reason"])]
+    return "\n".join([*lines, *cures])

@@ -1,0 +1,157 @@
+"""From the files of a folder to tables of text with known columns, with file and row of each entry.
+
+Files are read in `soil.formats`, columns recognised in `soil.columns`, coordinates that stand in another file are
+fetched in `soil.borrowing`. Values stay text: what they mean is decided in `soil.rows`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from soc_assets.errors import SoilError
+from soc_assets.ingest.soil.borrowing import Table, borrow_coordinates
+from soc_assets.ingest.soil.columns import NEEDED, USUAL_NAMES, find_columns, missing_columns, require_mapped_names
+from soc_assets.ingest.soil.files import Reading, find_tables, readings_of, require_entries
+from soc_assets.ingest.soil.formats import Sheet, read_sheets
+from soc_assets.settings import Soil
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A sheet with its name and the settings that hold for it."""
+
+    path: Path
+    name: str
+    sheet: Sheet
+    reading: Reading
+
+
+def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFrame]:
+    """Read every soil table of a folder, in the order of their names; blank rows are skipped.
+
+    Returns:
+        The tables, and the files that cannot be used: file, row (null), source, reason, detail (what was found,
+        what was expected, the cure).
+
+    Raises:
+        SoilError: the folder is missing, holds no table or no usable one, a mapped column is in no file, or an entry of
+            [[soil.tables]] fits no file.
+    """
+    paths = find_tables(folder)
+    require_entries(paths, soil)
+    sheets, refused = [], []
+    for path in paths:
+        try:
+            found, strange = _named_sheets(path, readings_of(path, soil))
+        except SoilError as error:
+            refused.append(refusal(path, path.name, "file not readable", error))
+            continue
+        sheets += found
+        refused += strange
+    if headers := [item.sheet.header for item in sheets if not item.reading.own]:
+        require_mapped_names(headers, soil.columns, "[soil.columns]")
+    tables, unknown = _recognised(sheets)
+    refused += unknown
+    if not tables:
+        problems = "\n".join(f"  - {item['detail']}" for item in refused)
+        raise SoilError(f"No soil table in {folder} can be used:\n{problems}")
+    return tables, pd.DataFrame(refused, columns=["file", "row", "source", "reason", "detail"])
+
+
+def _named_sheets(path: Path, readings: list[Reading]) -> tuple[list[_Named], list[dict[str, object]]]:
+    """The sheets of a file that are to be read, and those that no entry names.
+
+    The first sheet of a workbook is called like the file, the others `soil.xlsx[2018]`.
+    """
+    sheets = read_sheets(path, readings[0].how)
+    parts = [sheet.part for sheet in sheets]
+    for reading in readings:
+        asked = reading.how.sheet or reading.how.layer
+        if asked and asked not in parts:
+            had = ", ".join(part for part in parts if part) or "none: it is one table"
+            raise SoilError(
+                f"{reading.section} asks for its sheet or layer {asked!r}. It has {had}. Correct the name in soc.toml."
+            )
+    named, strange = [], []
+    for number, sheet in enumerate(sheets):
+        name = path.name if number == 0 else f"{path.name}[{sheet.part}]"
+        fitting = [item for item in readings if (item.how.sheet or item.how.layer or sheet.part) == sheet.part]
+        if fitting:
+            named.append(_Named(path, name, sheet, fitting[0]))
+        else:
+            problem = SoilError(
+                f"the entries of [[soil.tables]] for this file name other sheets than {sheet.part!r}. Add an entry for "
+                "it if it holds samples."
+            )
+            strange.append(refusal(path, name, "sheet not asked for", problem))
+    return named, strange
+
+
+def _recognised(sheets: list[_Named]) -> tuple[list[Table], list[dict[str, object]]]:
+    """Tables with all columns that are needed, and the sheets that are none."""
+    tables, refused = [], []
+    for item in sheets:
+        try:
+            if item.reading.own:
+                require_mapped_names([item.sheet.header], item.reading.how.columns, item.reading.section)
+            tables.append(_table(item))
+        except SoilError as error:
+            refused.append(refusal(item.path, item.name, "columns not recognised", error))
+    tables = borrow_coordinates(tables)
+    used = {table.borrowed_from for table in tables}
+    usable = []
+    for table in tables:
+        missing = [field for field in NEEDED if field not in table.columns]
+        if not missing:
+            usable.append(table)
+        elif table.file not in used:
+            error = missing_columns(table.header, missing, table.reading)
+            refused.append(refusal(table.path, table.file, "columns not recognised", error))
+    return usable, refused
+
+
+def _table(item: _Named) -> Table:
+    sheet, how = item.sheet, item.reading.how
+    if sheet.problem:
+        raise SoilError(sheet.problem)
+    places = find_columns(sheet.header, how.columns)
+    columns = {field: sheet.header[place] for field, place in places.items()}
+    frame = _as_text(sheet, places)
+    crs, mapped = how.crs, how.columns.longitude and how.columns.latitude
+    if sheet.points is not None and not mapped:
+        columns |= {"longitude": "the point's x", "latitude": "the point's y"}
+        points = {field: _text(sheet.points[axis]) for field, axis in (("longitude", "x"), ("latitude", "y"))}
+        frame = frame.assign(**{field: text.to_numpy() for field, text in points.items()})
+        crs = crs or sheet.crs
+    return Table(
+        path=item.path,
+        file=item.name,
+        header=sheet.header,
+        columns=columns,
+        frame=frame,
+        decimal_comma={"auto": sheet.decimal_comma, ",": True, ".": False}[how.decimal],
+        crs=crs,
+        reading=item.reading,
+        group=item.path.stem.lower(),
+    )
+
+
+def _as_text(sheet: Sheet, places: dict[str, int]) -> pd.DataFrame:
+    body, width = sheet.body, len(sheet.header)
+    empty = pd.Series("", body.index, dtype="str")
+    columns = {name: _text(body.iloc[:, places[name]]) if name in places else empty for name in USUAL_NAMES}
+    frame = pd.DataFrame(columns, index=body.index)
+    surplus = body.iloc[:, width:]
+    too_long = (surplus.notna() & (surplus != "")).any(axis=1)
+    frame["malformed"] = empty.mask(too_long, f"more fields than the {width} of the header")
+    return frame.assign(row=body.index).reset_index(drop=True)
+
+
+def _text(cells: pd.Series) -> pd.Series:
+    return cells.astype("str").fillna("").str.strip()
+
+
+def refusal(path: Path, name: str, reason: str, error: SoilError) -> dict[str, object]:
+    """The row among the rejected ones for a table that cannot be used."""
+    return {"file": name, "row": None, "source": path.stem, "reason": reason, "detail": f"{name}: {error}"}

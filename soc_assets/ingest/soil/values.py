@@ -1,0 +1,111 @@
+"""What the text in a soil table means: numbers, detection limits, dates, seasons.
+
+Whether a value makes a row usable is decided in `soil.clean`.
+"""
+
+import numpy as np
+import pandas as pd
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_MISSING = ("", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none")
+_BELOW = r"(?:[<≤]\s*(?P<limit>.*)|lod|bdl)"
+_COMPACT = r"^((?:19|20)\d\d)(\d\d)(\d\d)$"
+_YEAR_FIRST = r"^(?P<year>(?:19|20)\d\d)(?P<sign>[-./])(?P<month>\d\d?)(?P=sign)(?P<day>\d\d?)(?:[T ].*)?$"
+_DAY_FIRST = r"^(?P<day>\d\d?)(?P<sign>[-./])(?P<month>\d\d?)(?P=sign)(?P<year>(?:19|20)?\d\d)(?:[T ].*)?$"
+_NAMED_MONTH = r"^(?P<day>\d\d?)[-. ]*(?P<month>[^\W\d_]{3})[^\W\d_]*[-. ]*(?P<year>(?:19|20)?\d\d)$"
+_BARE_YEAR = r"^((?:19|20)\d\d)(?:\.0)?$"
+_THOUSANDS = r"[+-]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})"  # 1.234,5 and 4.468.000: points that part thousands
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_NUMBERS = {
+    **{name: str(number) for number, name in enumerate(_MONTHS, start=1)},
+    **{"mär": "3", "mrz": "3", "mae": "3", "mai": "5", "okt": "10", "dez": "12"},
+}
+_MONTH_DIRECTIVES = ("%m", "%b", "%B", "%j", "%c", "%x", "%D", "%F", "%U", "%W", "%V")
+_LAST_SHORT_YEAR = 49  # two digits: 00 to 49 are 2000 to 2049, 50 to 99 are 1950 to 1999
+_SEASONS = ["", "winter", "winter", *3 * ["spring"], *3 * ["summer"], *3 * ["autumn"], "winter"]  # by month
+
+
+def is_missing(text: pd.Series) -> pd.Series:
+    """Whether text [n] stands for "nothing": empty, -, NA and the like."""
+    return text.str.lower().isin(_MISSING)
+
+
+def to_numbers(text: pd.Series, decimal_comma: pd.Series | bool) -> pd.Series:
+    """Numbers [n] (float64) of text [n], NaN where it is none.
+
+    Args:
+        text: stripped text.
+        decimal_comma: whether 1,5 means 1.5 (and 1.234,5 and 4.468.000 part thousands by points); in a file separated
+            by commas it may as well be a thousand. A single point is a decimal sign in either case.
+    """
+    grouped = decimal_comma & text.str.fullmatch(_THOUSANDS).astype(bool)
+    plain = text.mask(grouped, text.str.replace(".", "", regex=False)) if grouped.any() else text
+    points = plain.mask(decimal_comma & ~plain.str.contains(".", regex=False), plain.str.replace(",", ".", regex=False))
+    valid = points.str.fullmatch(_NUMBER).astype(bool)
+    return pd.Series(np.where(valid, points, "nan").astype(float), text.index)
+
+
+def below_detection(text: pd.Series, decimal_comma: pd.Series | bool) -> tuple[pd.Series, pd.Series]:
+    """What is said to be less than the laboratory can see.
+
+    Args:
+        text: stripped text [n], for example `< LOD`, `<0.0`, `< 2.0`.
+        decimal_comma: whether 1,5 means 1.5.
+
+    Returns:
+        Whether the text says so [n], and the limit [n] (float64), NaN where none is given.
+    """
+    lower = text.str.lower()
+    limit = lower.str.extract(f"^{_BELOW}$", expand=False).fillna("").str.strip()
+    return lower.str.fullmatch(_BELOW).astype(bool), to_numbers(limit, decimal_comma)
+
+
+def to_dates(text: pd.Series, date_format: str | None = None) -> tuple[pd.Series, pd.Series]:
+    """Dates and years of text.
+
+    Read are ISO (2018-07-06, 20180706, with or without a time of day), day first (06-07-18, 06.07.2018, 6/7/2018) and
+    named months (06JUL2018, 6. Juli 2018); a bare year (2018) gives the year alone. Day first is a rule: 7/6/2018 is
+    the seventh of June.
+
+    Args:
+        text: stripped text [n].
+        date_format: the one format read instead, as in `datetime.strptime`; without a month it gives the year alone.
+
+    Returns:
+        Dates [n] (datetime64[us], null where there is none) and years [n] (Int32).
+
+    Raises:
+        ValueError: the format has an unknown directive.
+    """
+    if date_format is None:
+        dates = _usual_dates(text)
+        bare = text.str.extract(_BARE_YEAR, expand=False).astype("Float64").astype("Int32")
+    else:
+        read = pd.to_datetime(text, format=date_format, errors="coerce").astype("datetime64[us]")
+        dates = read if any(sign in date_format for sign in _MONTH_DIRECTIVES) else read.mask(read.notna())
+        bare = read.dt.year.astype("Int32")
+    return dates, dates.dt.year.astype("Int32").fillna(bare)
+
+
+def _usual_dates(text: pd.Series) -> pd.Series:
+    distinct = pd.Series(text.unique(), dtype="str")  # a campaign has few days
+    return text.map(_parsed_dates(distinct).set_axis(distinct)).astype("datetime64[us]")
+
+
+def _parsed_dates(text: pd.Series) -> pd.Series:
+    dashed = text.str.replace(_COMPACT, r"\1-\2-\3", regex=True)
+    named = dashed.str.extract(_NAMED_MONTH)
+    named["month"] = named["month"].str.lower().map(_MONTH_NUMBERS)
+    parts = dashed.str.extract(_YEAR_FIRST).fillna(dashed.str.extract(_DAY_FIRST)).fillna(named)
+    parts = parts[["year", "month", "day"]].dropna()
+    year = parts["year"].astype("int64")
+    full_year = year + np.select([year > 99, year <= _LAST_SHORT_YEAR], [0, 2000], 1900)
+    whole = pd.to_datetime(parts.astype("int64").assign(year=full_year), errors="coerce")
+    return whole.reindex(text.index).astype("datetime64[us]")
+
+
+def to_seasons(dates: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Season [n] and its year [n] (Int32) of dates [n]; a winter (December to February) has the year of its January."""
+    months = dates.dt.month.fillna(0).astype("int64")
+    season = pd.Series(np.array(_SEASONS)[months], dates.index, dtype="str").where(months > 0)
+    return season, (dates.dt.year + (months == 12)).astype("Int32")

@@ -1,0 +1,100 @@
+"""Constant rasters, copies, and steps unlike the others: what triggers each, and what nearly does."""
+
+import numpy as np
+import pytest
+
+from soc_assets.settings import Band
+from soc_assets_tests.ingest.check.checking import SIZE, brief, found, static, year, yearly
+
+LAI = Band(name="LAI")
+YEARS = range(2010, 2016)
+
+
+def write_years(folder, change=None, wrong=2012, **options) -> None:
+    for number in YEARS:
+        values = year(number, **options)
+        yearly(folder, "LAI", number, change(values).astype("float32") if change and number == wrong else values)
+
+
+def test_a_constant_step_among_varying_ones_is_an_error(tmp_path):
+    write_years(tmp_path, lambda values: np.full_like(values, 7))
+    [finding] = found(tmp_path, LAI, check="constant")
+    assert brief([finding]) == [("error", "LAI", "2012")]
+    assert finding.found == "every valid pixel is 7, while 5 other steps vary"
+
+
+def test_a_constant_static_band_is_a_warning_and_one_other_pixel_none(tmp_path):
+    values = np.full((SIZE, SIZE), 3.0, np.float32)
+    static(tmp_path, "X", values)
+    x = Band(name="X", kind="static")
+    assert brief(found(tmp_path, x, check="constant")) == [("warning", "X", "")]
+    values[4, 4] = 3.5
+    static(tmp_path, "X", values)
+    assert found(tmp_path, x, check="constant") == []
+
+
+def test_a_copied_year_is_a_warning_that_names_its_original(tmp_path):
+    write_years(tmp_path)
+    folder = tmp_path / "yearly/LAI"
+    (folder / "LAI_2014.tif").write_bytes((folder / "LAI_2011.tif").read_bytes())
+    [finding] = found(tmp_path, LAI, check="copies")
+    assert brief([finding]) == [("warning", "LAI", "2014")]
+    assert finding.found == "the file is the same as that of 2011"
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [(10, "about 10 times"), (0.1, "about 0.1 times"), (0.02, "about 0.02 times"), (50, "about 50 times")],
+)
+def test_a_scale_left_out_is_told_with_its_factor(tmp_path, factor, words):
+    write_years(tmp_path, lambda values: values * factor)
+    [finding] = found(tmp_path, LAI, check="outliers")
+    assert brief([finding]) == [("warning", "LAI", "2012")]
+    assert words in finding.found
+
+
+def test_celsius_among_kelvin_is_told(tmp_path):
+    write_years(tmp_path, lambda values: values - 273.15, low=275, high=305)
+    [finding] = found(tmp_path, LAI, check="outliers")
+    assert "degrees Celsius" in finding.found
+
+
+def test_a_shifted_and_a_widened_step_are_warnings(tmp_path):
+    write_years(tmp_path, lambda values: values + 2.5 * values.std())
+    assert [finding.step for finding in found(tmp_path, LAI, check="outliers")] == ["2012"]
+    write_years(tmp_path, lambda values: (values - values.mean()) * 6 + values.mean())
+    assert [finding.step for finding in found(tmp_path, LAI, check="outliers")] == ["2012"]
+
+
+def test_a_wet_year_is_no_outlier(tmp_path):
+    write_years(tmp_path, lambda values: values * 1.15)
+    assert found(tmp_path, LAI, check="outliers") == []
+
+
+def test_fill_values_are_not_told_twice(tmp_path):
+    def filled(values):
+        values = values.copy()
+        values[:12, :12] = -9999
+        return values
+
+    write_years(tmp_path, filled)
+    assert len(found(tmp_path, LAI, check="fill_values")) == 1
+    assert found(tmp_path, LAI, check="outliers") == []
+
+
+def test_seasons_are_compared_with_the_same_season(tmp_path):
+    from soc_assets_tests.ingest.conftest import write_raster
+
+    for number in YEARS:
+        for season, height in (("winter", 10), ("summer", 100)):
+            values = year(number, low=height, high=2 * height)
+            write_raster(tmp_path / f"seasonal/N/N_{number}_{season}.tif", values)
+    assert found(tmp_path, Band(name="N", kind="seasonal"), check="outliers") == []
+
+
+def test_accepted_findings_are_notes_that_say_so(tmp_path):
+    write_years(tmp_path, lambda values: np.full_like(values, 7))
+    for entry in ("constant:LAI", "constant:LAI_2012"):
+        [finding] = found(tmp_path, LAI, check="constant", accept=(entry,))
+        assert (finding.severity, finding.found[-22:]) == ("note", "(accepted in soc.toml)")
+    assert found(tmp_path, LAI, check="constant", accept=("constant:LAI_2013",))[0].severity == "error"

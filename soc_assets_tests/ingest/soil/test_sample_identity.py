@@ -1,0 +1,97 @@
+"""What a sample_id may depend on, and what is one sample."""
+
+import random
+
+import pandas as pd
+import pytest
+
+from soc_assets.sampling.locations import location_ids
+from soc_assets.settings import SoilColumns, SoilTable
+from soc_assets_tests.ingest.soil.soil_world import reasons, write
+
+HEADER = "id,lon,lat,OC,date"
+ROWS = [(f"p{n}", 11.1 + n / 37, 48.1 + n / 41, 5.0 + n, f"2012-05-{n + 1:02d}") for n in range(20)]
+
+
+def ids_by_point(build) -> dict[tuple[float, float], str]:
+    found = build().samples
+    places = zip(found["longitude"].round(4), found["latitude"].round(4), strict=True)
+    return dict(zip(places, found["sample_id"], strict=True))
+
+
+def lines(rows: list[tuple], spelling: str) -> list[str]:
+    return [",".join([point, format(x, spelling), format(y, spelling), f"{oc}", day]) for point, x, y, oc, day in rows]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ids_do_not_depend_on_order_of_rows_or_files_spelling_of_numbers_or_carbon(tmp_path, build, seed):
+    half = len(ROWS) // 2
+    for name, rows in (("a", ROWS[:half]), ("b", ROWS[half:])):
+        write(tmp_path / f"soil/{name}.csv", f"{HEADER},source", *(f"{line},S" for line in lines(rows, ".7f")))
+    before = ids_by_point(build)
+    chance = random.Random(seed)
+    mixed = [(point, x, y, chance.choice([oc, oc + 1, round(oc / 3, 3)]), day) for point, x, y, oc, day in ROWS]
+    chance.shuffle(mixed)
+    cut = chance.randrange(1, len(mixed))
+    for name, rows in (("z", mixed[:cut]), ("c", mixed[cut:])):
+        spelling = chance.choice([".7f", ".12f", ".9e", "011.7f"])
+        write(tmp_path / f"soil/{name}.csv", f"{HEADER},source", *(f"{line},S" for line in lines(rows, spelling)))
+    for name in ("a", "b"):
+        (tmp_path / f"soil/{name}.csv").unlink()
+    assert len(before) == len(ROWS)
+    assert ids_by_point(build) == before
+
+
+def test_workbook_and_text_give_the_same_ids(tmp_path, build):
+    write(tmp_path / "soil/a.csv", "id,lon,lat,OC,date", "17,11.5,48.5,10,01.05.2012")
+    before = build().samples["sample_id"].to_list()
+    (tmp_path / "soil/a.csv").unlink()
+    day = pd.Timestamp(2012, 5, 1)
+    frame = pd.DataFrame({"id": [17.0], "lon": [11.5], "lat": [48.5], "OC": [11.0], "date": [day]})
+    frame.to_excel(tmp_path / "soil/a.xlsx", index=False)
+    assert build().samples["sample_id"].to_list() == before
+
+
+def test_a_table_added_in_another_format_keeps_the_ids(tmp_path, build):
+    rows = [f"{n // 2},11.5,48.{n // 2 + 1},{n + 1},2012-05-01" for n in range(6)]
+    write(tmp_path / "soil/a.tsv", HEADER.replace(",", "\t"), *(row.replace(",", "\t") for row in rows))
+    before = dict(zip(build().samples["organic_carbon"], build().samples["sample_id"], strict=True))
+    write(tmp_path / "soil/a.csv", HEADER, *rows)
+    result = build()
+    assert dict(zip(result.samples["organic_carbon"], result.samples["sample_id"], strict=True)) == before
+    assert result.rejected["reason"].value_counts().to_dict() == {"duplicate": 6}
+
+
+def test_ids_of_projected_tables_rest_on_the_coordinates_as_written(tmp_path, build):
+    write(tmp_path / "soil/a.csv", "x,y,OC,year", "4468000.0,5330000,10,2012", "4468000.01,5330000,11,2012")
+    columns = SoilColumns(longitude="x", latitude="y")
+    found = {}
+    for crs in ("EPSG:31468", "EPSG:5684"):  # two datum shifts, some metres apart
+        samples = build(tables=(SoilTable(file="a.csv", columns=columns, crs=crs),)).samples.sort_values("row")
+        found[crs] = samples
+    first, second = found.values()
+    assert first["sample_id"].to_list() == second["sample_id"].to_list()
+    assert first["sample_id"].is_unique
+    assert (first["longitude"] != second["longitude"]).all()
+
+
+def test_same_place_date_and_carbon_is_one_sample_and_everything_else_is_not(tmp_path, build):
+    write(
+        tmp_path / "soil/a.csv",
+        "id,lon,lat,OC,date",
+        "a,11.5,48.5,10,2012-05-01",
+        "b,11.500001,48.5,10.0,01.05.2012",  # another id and spelling
+        "c,11.5,48.5,10,2012-05-02",
+        "d,11.5,48.5,10.1,2012-05-01",
+        "e,11.50002,48.5,10,2012-05-01",
+    )
+    result = build()
+    assert sorted(result.samples["row"]) == [2, 4, 5, 6]
+    assert reasons(result) == {3: "duplicate"}
+
+
+def test_replicates_are_samples_of_one_location(tmp_path, build, grid):
+    write(tmp_path / "soil/a.csv", HEADER, "a,11.5,48.5,10,2012-05-01", "a,11.5,48.5,12,2012-05-01")
+    samples = build().samples
+    assert samples["sample_id"].nunique() == 2
+    assert len(set(location_ids(samples, "coordinates", grid))) == 1
