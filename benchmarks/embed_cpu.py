@@ -71,6 +71,11 @@ def prepare(folder: Path) -> Project:
     """The demo region up to its batches."""
     (folder / "soc.toml").write_text("")
     write_demo(folder / "data/rasters", folder / "data/soil")
+    return catalogued(folder)
+
+
+def catalogued(folder: Path) -> Project:
+    """A folder with settings, rasters and soil tables, up to its batches."""
     project = load_project(folder / "soc.toml")
     runner.use_project(project, folder / "soc.toml")
     assert not runner.run(project, "balanced_samples", lambda job: None).failures

@@ -6,15 +6,18 @@
 most pipelines do it. Timed on a few samples and counted for all, as no read depends on another.
 (b) ours: the platform's `Fields`, from an empty cache, batch by batch and raster by raster: every window [96, 96] of
 every sample and image as an array of its own. Rasters side by side in threads, as the embedder does it.
-(c) floor: rasterio reads all blocks of every raster that (b) reads, once, one after another; no resampling.
-(d) the same through the same resampling: every raster once, whole, as the warped view that (a) reads windows of.
+(c) floor: rasterio reads all blocks of every raster that (b) reads, once, one after another, and resamples nothing.
+(d) floor with resampling: every raster once, whole, as the warped view that (a) reads windows of.
 
-Prints a/b (at least 10), b/c (at most 2), b/d (what is left of b/c without resampling), where the time of (b) goes, and
-the largest difference between (a) and (b): of pixels that have a value in both, in standard deviations of the band.
+Twice: with the demo's rasters as they are, in three CRS and two resolutions, where (b) resamples and (c) does not; and
+with the same rasters brought to the reference grid beforehand, where both read the same pixels. Prints a/b (at least
+10), b/c and b/d (at most 2), where the time of (b) goes, and the largest difference between (a) and (b): of pixels that
+have a value in both, in standard deviations of the band.
 """
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,9 +27,11 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from benchmarks.embed_cpu import MARGIN, draw, prepare, warped
+from benchmarks.embed_cpu import MARGIN, catalogued, draw, prepare, warped
 from soc_assets.embedding.fields import Fields
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.mosaic import Sheet
@@ -39,7 +44,7 @@ SIZE = 96
 
 @dataclass(frozen=True)
 class Wanted:
-    """The windows that a batch takes from one raster for one lag."""
+    """The windows that a batch takes from one raster."""
 
     band: str
     sheet: Sheet
@@ -55,14 +60,37 @@ def main() -> None:
     arguments.add_argument("--repeats", type=int, default=3)
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        every = load_inputs(prepare(Path(name)))
+        as_they_are, aligned = Path(name) / "demo", Path(name) / "aligned"
+        as_they_are.mkdir()
+        every = load_inputs(prepare(as_they_are))
         assert every is not None
+        bring_to_grid(as_they_are, aligned, every.atlas.grid)
         print(f"{os.cpu_count()} cores; seconds")
         columns = ("samples", "windows", "(a)", "(b)", "(c)", "(d)", "a/b", "b/c", "b/d")
         print("".join(f"{name:>8}" for name in columns), "  of (b): fields, windows")
-        for n in options.samples:
-            print(compare(draw(every, n), options.reference_samples, options.repeats), flush=True)
-        print(difference(every, options.reference_samples))
+        for words, folder in (("rasters as they are", as_they_are), ("on the reference grid", aligned)):
+            every = load_inputs(catalogued(folder))
+            assert every is not None
+            print(words)
+            for n in options.samples:
+                print(compare(draw(every, n), options.reference_samples, options.repeats), flush=True)
+            print(difference(every, options.reference_samples))
+
+
+def bring_to_grid(source: Path, target: Path, grid: Grid) -> None:
+    """A copy of the project whose rasters all have the pixels of the reference grid."""
+    shutil.copytree(source / "data/soil", target / "data/soil")
+    (target / "soc.toml").write_text("")
+    for path in sorted((source / "data/rasters").rglob("*.tif")):
+        place = {"crs": grid.crs, "transform": grid.transform, "width": grid.width, "height": grid.height}
+        with rasterio.open(path) as dataset:
+            profile = {**dataset.profile, **place}
+            with WarpedVRT(dataset, resampling=Resampling.bilinear, **place) as view:
+                values = view.read(1)
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with rasterio.open(copy, "w", **profile) as dataset:
+            dataset.write(values, 1)
 
 
 def compare(inputs: EmbeddingInputs, reference_samples: int, repeats: int) -> str:
@@ -93,14 +121,17 @@ def path_of(item: Wanted) -> str:
 
 
 def wanted(inputs: EmbeddingInputs, key: str) -> Iterator[Wanted]:
-    """What a batch asks of each raster."""
+    """What a batch asks of each raster, once for all its lags, as the embedder asks."""
     samples = inputs.samples[inputs.samples["batch"] == key].reset_index(drop=True)
     rows, columns = corners(samples, inputs.atlas.grid, SIZE, "center")
+    asked: dict[tuple, list[np.ndarray]] = {}
     for slot in inputs.spec.band_slots:
         for step, positions in groups(step_numbers(slot, samples), slot.kind):
-            sheet = inputs.atlas.sheets.get((slot.name, step))
-            if sheet is not None:
-                yield Wanted(slot.name, sheet, positions, rows[positions], columns[positions])
+            if (slot.name, step) in inputs.atlas.sheets:
+                asked.setdefault((slot.name, step), []).append(positions)
+    for (band, step), parts in asked.items():
+        members = np.concatenate(parts)
+        yield Wanted(band, inputs.atlas.sheets[band, step], members, rows[members], columns[members])
 
 
 def take(inputs: EmbeddingInputs, batches: list[list[Wanted]], only_fields: bool = False) -> None:
