@@ -7,11 +7,11 @@ The samples are drawn on the demo region, default settings (patch_embed, mean); 
 
 import argparse
 import multiprocessing
-import resource
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.bavaria_scale import own_peak_mb
 from benchmarks.embed_cpu import draw, prepare, write_all
 from soc_assets.embedding.inputs import load_inputs
 
@@ -24,8 +24,7 @@ def measure(folder: str, batches: int, connection) -> None:
     inputs = draw(load_inputs(project), batches * 256)
     start = time.perf_counter()
     write_all(inputs, project, Path(folder) / f"scaling{batches}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    connection.send((time.perf_counter() - start, peak))
+    connection.send((time.perf_counter() - start, own_peak_mb()))
 
 
 def main() -> None:
