@@ -33,12 +33,15 @@ def show(report: Inspection, console: Console) -> None:
 
 
 def rasters_table(catalog: pd.DataFrame) -> Table:
-    """One row per band and grid: CRS, size, resolution on the ground, and what the values are."""
+    """One row per band and grid, tiles of one pixel size together: CRS, resolution on the ground, what the values are."""
     table = Table(
         "band", "rasters", "CRS", "grid", "pixel, m", "rows", "dtype", "nodata", "valid", "min", "mean", "max"
     )
     table.title = "rasters"
-    grids = catalog.assign(place=catalog["crs"] + catalog["transform"].map(str) + catalog["shape"].map(str))
+    tiled = catalog["tile"].notna()
+    whole = catalog["transform"].map(str) + catalog["shape"].map(str)
+    pixels = pd.Series([str([*six[:2], *six[3:5]]) for six in catalog["transform"]], catalog.index)
+    grids = catalog.assign(place=catalog["crs"] + whole.mask(tiled, pixels))
     for (band, _), group in grids.groupby(["band", "place"], sort=False):
         row: dict[Any, Any] = group.iloc[0].to_dict()
         grid = Grid.of_row(row)
@@ -48,7 +51,7 @@ def rasters_table(catalog: pd.DataFrame) -> Table:
             str(band),
             str(len(group)),
             escape(_crs_words(str(row["crs"]))),
-            f"{grid.width} x {grid.height}",
+            f"{grid.width} x {grid.height}" if pd.isna(row["tile"]) else f"{group['tile'].nunique()} tiles",
             f"{across:.0f}" if abs(across - down) < 0.5 else f"{across:.0f} x {down:.0f}",
             orientation_of(grid),
             _one_or_many(group["dtype"]),

@@ -1,9 +1,11 @@
 """`soc check`: what it prints, what it writes, and its exit code."""
 
 import numpy as np
+import pandas as pd
 import rasterio
 from click.testing import CliRunner
 
+from soc_assets.check_report import rasters_table
 from soc_assets.cli import main
 from soc_assets_tests.small_project import SmallProject, write_project
 
@@ -18,8 +20,7 @@ def test_a_sound_project_is_described_and_passes(tmp_path):
     assert result.exit_code == 0, result.stdout
     for words in ("Elevation", "EPSG:25832", "64 x 64", "float32", "-9999", "north-up"):
         assert words in result.stdout
-    assert "60 samples" in result.stdout or "61 samples" in result.stdout
-    assert "1 of 12 steps" in result.stdout or "steps of the study are missing, between others: 2010" in result.stdout
+    assert "steps of the study are missing, between others: 2010" in result.stdout
     assert "0 errors" in result.stdout
     assert (tmp_path / "data/catalog/coverage.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -76,3 +77,15 @@ def test_without_rasters_it_says_where_they_belong(tmp_path):
     result = check(made)
     assert result.exit_code == 1
     assert "error files Elevation: The folder of rasters" in result.stdout
+
+
+def test_tiles_of_one_band_are_one_line_of_the_table():
+    place = {"crs": "EPSG:25832", "layer": 1, "dtype": "int16", "nodata": -1.0, "valid_share": 1.0, "valid_count": 4}
+    place |= {"min": 1.0, "mean": 2.0, "max": 3.0, "width": 2, "height": 2, "shape": [2, 2]}
+    rows = [
+        {**place, "band": "DEM", "tile": name, "transform": [250.0, 0.0, left, 0.0, -250.0, 5e6]}
+        for name, left in (("a", 7e5), ("b", 7e5 + 500))
+    ]
+    rows.append({**place, "band": "LAI", "tile": None, "transform": [250.0, 0.0, 7e5, 0.0, -250.0, 5e6]})
+    table = rasters_table(pd.DataFrame(rows))
+    assert [list(column.cells) for column in table.columns[:4:3]] == [["DEM", "LAI"], ["2 tiles", "2 x 2"]]
