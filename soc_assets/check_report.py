@@ -33,7 +33,7 @@ def show(report: Inspection, console: Console) -> None:
 
 
 def rasters_table(catalog: pd.DataFrame) -> Table:
-    """One row per band and grid, tiles of one pixel size together: CRS, resolution on the ground, what the values are."""
+    """One row per band and grid, tiles of one pixel size together: CRS, resolution on the ground, and the values."""
     table = Table(
         "band", "rasters", "CRS", "grid", "pixel, m", "rows", "dtype", "nodata", "valid", "min", "mean", "max"
     )
