@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pandas as pd
@@ -80,7 +81,7 @@ def scan_rasters(
     files = find_rasters(rasters, folder)
     files.sort(key=lambda file: file.band.name != rasters.reference)  # stable: an unusable reference stops at once
     known = {} if previous is None else _by_path(previous)
-    digests: dict[str, str] = {}
+    digests = _Digests()
     rows, problems, reused = [], [], 0
     looks = side_by_side(lambda file: _look(file, known, digests), files, threads)
     with small_block_cache(), contextlib.closing(looks) as outcomes:
@@ -176,8 +177,25 @@ def _digest(path: str) -> str:
     return digests[0] if len(digests) == 1 else digest.of_values(digests)
 
 
+class _Digests:
+    """Digests of files, each worked out once in a scan, however many bands and threads ask for it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._locks: dict[str, Lock] = {}
+        self._found: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        with self._lock:
+            own = self._locks.setdefault(path, Lock())
+        with own:
+            if path not in self._found:
+                self._found[path] = _digest(path)
+            return self._found[path]
+
+
 def _look(
-    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: dict[str, str]
+    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: "_Digests"
 ) -> tuple[list[_Row], bool] | RasterError:
     """`_rows_of` a file, or why it cannot be used."""
     try:
@@ -187,9 +205,9 @@ def _look(
 
 
 def _rows_of(
-    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: dict[str, str]
+    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: "_Digests"
 ) -> tuple[list[_Row], bool]:
-    """Rows of a file, and whether all are those of the last catalog; `digests` of files hashed in this scan."""
+    """Rows of a file, and whether all are those of the last catalog."""
     if file.problem:
         raise RasterError(file.problem)
     now, rows, unread = stamp(file.path), [], True
@@ -198,8 +216,7 @@ def _rows_of(
         before = [row for row in known.get((file.path, channel.name), []) if row["reading"] == reading]
         if not before or any(not now.items() <= row.items() for row in before):
             unread = False
-            content = digests.setdefault(file.path, "") or _digest(file.path)
-            digests[file.path] = content
+            content = digests.of(file.path)
             if not before or any(row["digest"] != content for row in before):
                 before = read_facts(file, channel, content, reading)
         rows += [row | now | _identity(file, channel, row) for row in before]
