@@ -186,6 +186,7 @@ class _Digests:
         self._found: dict[str, str] = {}
 
     def of(self, path: str) -> str:
+        """The digest of a file and of what it takes values from."""
         with self._lock:
             own = self._locks.setdefault(path, Lock())
         with own:
