@@ -20,7 +20,8 @@ def test_a_sound_project_is_described_and_passes(tmp_path):
     assert result.exit_code == 0, result.stdout
     for words in ("Elevation", "EPSG:25832", "64 x 64", "float32", "-9999", "north-up"):
         assert words in result.stdout
-    assert "steps of the study are missing, between others: 2010" in result.stdout
+    assert "images there, of 61 samples" in result.stdout  # of the 62 usable rows one is of 2005
+    assert "1 of 16 steps of the study are missing, between others: 2010" in result.stdout
     assert "0 errors" in result.stdout
     assert (tmp_path / "data/catalog/coverage.png").read_bytes()[:4] == b"\x89PNG"
 

@@ -12,10 +12,11 @@ import pandas as pd
 from rasterio.transform import array_bounds
 
 from soc_assets.ingest.check.findings import Finding, Severity, about, step_of_row
-from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.grid import Box, Grid
 from soc_assets.settings import SEASONS, Study
 
 _DEGREE = 111_320.0  # metres along a meridian
+_COVERED = 0.9  # part of a tile that another may cover before it is worth a warning
 _SHIFT = 0.5  # share of its extent up to which a step beside the others is an oversight, not another region
 _TOUCH = 0.01  # pixels by which the places of two steps may differ
 _Row = Mapping[Any, Any]
@@ -62,7 +63,7 @@ def grids(rows: Sequence[_Row], reference: str, grid: Grid) -> list[Finding]:
         found = f"the reference grid is in degrees: a pixel is {width:.0f} m wide and {height:.0f} m high on the ground"
         cure = "Windows are not square on the ground; a projected reference raster makes them so."
         findings.append(about(base, "grid", "note", found, cure))
-    return [*findings, *_elsewhere(rows, grid), *_other_grids(rows), *_shifted(rows)]
+    return [*findings, *_elsewhere(rows, grid), *_other_grids(rows), *_shifted(rows), *_tiles_on_tiles(rows, grid)]
 
 
 def gaps(rows: Sequence[_Row], study: Study) -> list[Finding]:
@@ -138,6 +139,38 @@ def _shifted(rows: Sequence[_Row]) -> list[Finding]:
                 cure = "Compare it with another step in QGIS: if a lake lies elsewhere, mend its georeferencing."
                 findings.append(about(row, "grid", "warning", found, cure))
     return findings
+
+
+def _tiles_on_tiles(rows: Sequence[_Row], grid: Grid) -> list[Finding]:
+    """Tiles of a step of which one covers the other almost wholly: rarely parts of one raster."""
+    steps: dict[tuple[str, str], list[_Row]] = {}
+    for row in rows:
+        if isinstance(row["tile"], str):
+            steps.setdefault((row["band"], step_of_row(row)), []).append(row)
+    findings = []
+    for members in steps.values():
+        boxes = [_box(Grid.of_row(row), grid) for row in members]
+        for j, second in enumerate(members):
+            for i, first in enumerate(members[:j]):
+                if _shared(boxes[i], boxes[j]) > _COVERED:
+                    name = str(first["path"]).rpartition("/")[2]
+                    found = f"it lies almost wholly on another tile of the step, {name}, whose values are taken"
+                    cure = "Is it of another band or version? Make the pattern stricter, or take one out of the folder."
+                    findings.append(about(second, "grid", "warning", found, cure))
+                    break
+    return findings
+
+
+def _box(own: Grid, grid: Grid) -> Box:
+    return grid.box_of(own.crs, own.transform, own.height, own.width)
+
+
+def _shared(one: Box, other: Box) -> float:
+    """The part of the smaller of two boxes that lies in the other."""
+    height = min(one[2], other[2]) - max(one[0], other[0])
+    width = min(one[3], other[3]) - max(one[1], other[1])
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return max(height, 0.0) * max(width, 0.0) / smaller if smaller else 0.0
 
 
 def _listed(steps: Sequence[str]) -> str:

@@ -131,13 +131,31 @@ def test_accepting_a_finding_about_samples_makes_it_a_note(project):
     assert "error" not in {finding.severity for finding in findings}
 
 
-def test_previews_are_kept_read_once_and_forgotten_with_their_rasters(project):
+def test_previews_are_read_once_and_damaged_ones_again(project):
     inspected(project, at([10]))
     folder = project.catalog.parent / "previews"
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.npz")}
-    assert len(kept) == 3 - 1 + 1  # Elevation and both years of LAI
+    assert len(kept) == 3  # Elevation and both years of LAI
+    (project.rasters / "static/Elevation.tif").touch()  # a new time, the same bytes
     inspected(project, at([10]))
     assert {path: path.stat().st_mtime_ns for path in folder.glob("*.npz")} == kept
     damaged = next(iter(kept))
     damaged.write_bytes(b"half a file")
     assert inspected(project, at([10]))[0].share.tolist() == [1.0]
+
+
+def test_previews_of_rasters_that_are_gone_are_forgotten(project):
+    from soc_assets.inspection import raster_findings
+
+    folder = project.catalog.parent / "previews"
+    raster_findings(project, scan_rasters(project.settings.rasters, project.rasters))
+    (project.rasters / "yearly/LAI/LAI_2011.tif").unlink()
+    raster_findings(project, scan_rasters(project.settings.rasters, project.rasters))
+    assert len(list(folder.glob("*.npz"))) == 2
+
+
+def test_map_is_a_picture_whose_title_counts(project):
+    from soc_assets.ingest.plots import coverage_map
+
+    samples = at([10, 20, 50])
+    assert coverage_map(samples, np.array([1.0, 0.5, 0.0]))[:4] == b"\x89PNG"

@@ -8,6 +8,7 @@ from soc_assets.ingest.check.grid import ground_size, orientation_of
 from soc_assets.ingest.grid import Grid
 from soc_assets.settings import Band, Study
 from soc_assets_tests.ingest.check.checking import SIZE, brief, found, landscape, static, yearly
+from soc_assets_tests.ingest.conftest import write_raster
 
 UTM = {"crs": "EPSG:25832"}
 X = Band(name="X", kind="static")
@@ -88,3 +89,16 @@ def test_tiles_of_a_band_may_lie_beside_each_other(tmp_path):
         yearly(tmp_path, "LAI", 2012, landscape(number), transform=place, **UTM)
         (tmp_path / "yearly/LAI/LAI_2012.tif").rename(tmp_path / f"yearly/LAI/LAI_2012_{number}.tif")
     assert found(tmp_path, Band(name="LAI", pattern="yearly/LAI/LAI_{year}_{tile}.tif"), check="grid") == []
+
+
+@pytest.mark.parametrize(("east", "severities"), [(0, ["warning"]), (40, []), (80, [])])
+def test_a_tile_that_lies_on_another_of_its_step_is_a_warning(tmp_path, east, severities):
+    """`night` is taken for a tile of LST; tiles that overlap by half, or side by side, are as they should be."""
+    band = Band(name="LST", pattern="LST_{tile}_{year}.tif")
+    static(tmp_path, "Elevation", landscape(size=160), transform=from_origin(6e5, 5.4e6, 250, 250), **UTM)
+    for name, left in (("day", 0), ("night", east)):
+        place = from_origin(6e5 + 250 * left, 5.4e6, 250, 250)
+        write_raster(tmp_path / f"LST_{name}_2012.tif", landscape(1), transform=place, **UTM)
+    findings = found(tmp_path, band, check="grid")
+    assert [finding.severity for finding in findings] == severities
+    assert all("LST_day_2012.tif" in finding.found and "night" in finding.path for finding in findings)
