@@ -71,11 +71,16 @@ class Study(Section):
     location: Literal["coordinates", "pixel"] = "coordinates"
     """What makes samples one location: coordinates equal to 1e-5 degrees, or the same pixel of the reference grid."""
 
-    def raster_years(self, kind: str) -> range:
-        """Years whose steps of a `yearly` or `seasonal` band samples can read."""
-        steps_a_year = 4 if kind == "seasonal" else 1
-        back = -(-(self.first_lag + max(self.time_before, 1) - 1) // steps_a_year)
-        return range(self.year_from - back, self.year_to - self.first_lag // steps_a_year + 1)
+    def raster_steps(self, kind: str) -> list[tuple[int, str | None]]:
+        """Year and season (None for a `yearly` band) of the steps that samples of the study read, in order of time.
+
+        Seasons run from the winter of year_from to the autumn of year_to; a December sample of year_to reads one more.
+        """
+        first, last = self.first_lag + max(self.time_before, 1) - 1, self.first_lag
+        if kind == "yearly":
+            return [(year, None) for year in range(self.year_from - first, self.year_to - last + 1)]
+        numbers = range(4 * self.year_from - first, 4 * self.year_to + 3 - last + 1)
+        return [(number // 4, SEASONS[number % 4]) for number in numbers]
 
     @model_validator(mode="after")
     def _years_in_order(self) -> Self:

@@ -45,8 +45,8 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid}
     files.write_table(loaded.catalog.with_name("problems.parquet"), catalog.problems)
     study = loaded.settings.study
-    years = study.raster_years("yearly")
-    gaps = missing_steps(catalog.frame, study.raster_years)
+    years = [year for year, _ in study.raster_steps("yearly")]
+    gaps = missing_steps(catalog.frame, study)
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
     files.write_table(loaded.catalog, catalog.frame, stored)
     return dg.MaterializeResult(
@@ -154,7 +154,7 @@ def _catalog_report(catalog: Catalog, project: Project) -> dict[str, dg.Metadata
         "file": dg.MetadataValue.path(str(project.catalog)),
     }
     if project.settings.rasters.timed:
-        values["bands_by_year"] = report.table(gap_table(frame, study.raster_years("yearly")))
+        values["bands_by_year"] = report.table(gap_table(frame, [year for year, _ in study.raster_steps("yearly")]))
     return values
 
 

@@ -13,7 +13,7 @@ from rasterio.transform import array_bounds
 
 from soc_assets.ingest.check.findings import Finding, Severity, about, step_of_row
 from soc_assets.ingest.grid import Box, Grid
-from soc_assets.settings import SEASONS, Study
+from soc_assets.settings import Study
 
 _DEGREE = 111_320.0  # metres along a meridian
 _COVERED = 0.9  # part of a tile that another may cover before it is worth a warning
@@ -71,8 +71,8 @@ def gaps(rows: Sequence[_Row], study: Study) -> list[Finding]:
     findings = []
     for band in dict.fromkeys(row["band"] for row in rows if row["kind"] != "static"):
         members = [row for row in rows if row["band"] == band]
-        seasonal, wanted = members[0]["kind"] == "seasonal", study.raster_years(members[0]["kind"])
-        steps = [f"{year}_{season}" for year in wanted for season in SEASONS] if seasonal else [str(y) for y in wanted]
+        wanted = study.raster_steps(members[0]["kind"])
+        steps = [str(year) if season is None else f"{year}_{season}" for year, season in wanted]
         have = {step_of_row(row) for row in members}
         inside = [step for step in steps if step in have]
         missing = [step for step in steps if step not in have]

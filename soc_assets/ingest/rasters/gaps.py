@@ -1,10 +1,10 @@
 """Which steps of the bands have no raster: a table for people, and the list that is kept beside the catalog."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import pandas as pd
 
-from soc_assets.settings import SEASONS
+from soc_assets.settings import Study
 
 
 def gap_table(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
@@ -24,12 +24,12 @@ def gap_table(frame: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
     return pd.DataFrame({"band": list(kinds), **cells})
 
 
-def missing_steps(frame: pd.DataFrame, years: Callable[[str], Iterable[int]]) -> pd.DataFrame:
-    """The steps of each band with time that have no raster.
+def missing_steps(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The steps of each band with time that samples of the study read and that have no raster.
 
     Args:
         frame: the raster catalog.
-        years: those of a `yearly` or `seasonal` band (`Study.raster_years`).
+        study: its years and how far back they reach.
 
     Returns:
         One row per missing step: band, year (Int32), season (null for yearly bands); in catalog order, then by time.
@@ -44,8 +44,7 @@ def missing_steps(frame: pd.DataFrame, years: Callable[[str], Iterable[int]]) ->
         (band, year, season)
         for band, kind in kinds.items()
         if kind != "static"
-        for year in years(kind)
-        for season in ((None,) if kind == "yearly" else SEASONS)
+        for year, season in study.raster_steps(kind)
     ]
     gaps = pd.DataFrame([step for step in every if step not in there], columns=["band", "year", "season"])
     return gaps.astype({"band": "str", "year": "Int32", "season": "str"})

@@ -102,3 +102,11 @@ def test_a_tile_that_lies_on_another_of_its_step_is_a_warning(tmp_path, east, se
     findings = found(tmp_path, band, check="grid")
     assert [finding.severity for finding in findings] == severities
     assert all("LST_day_2012.tif" in finding.found and "night" in finding.path for finding in findings)
+
+
+def test_gaps_of_a_seasonal_band_are_counted_in_seasons(tmp_path):
+    for step in ("2011_autumn", "2012_winter", "2012_summer", "2012_autumn"):
+        write_raster(tmp_path / f"seasonal/N/N_{step}.tif", landscape(len(step)))
+    study = Study(year_from=2012, year_to=2012, time_before=2)  # reads autumn 2011 to autumn 2012
+    [finding] = found(tmp_path, Band(name="N", kind="seasonal"), check="gaps", study=study)
+    assert finding.found == "1 of 5 steps of the study are missing, between others: 2012_spring"

@@ -8,7 +8,7 @@ from soc_assets.ingest.rasters.catalog import scan_rasters
 from soc_assets.ingest.rasters.dates import step_of_text
 from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.rasters.gaps import missing_steps
-from soc_assets.settings import Band, Rasters
+from soc_assets.settings import Band, Rasters, Study
 from soc_assets_tests.ingest.conftest import write_raster
 
 
@@ -140,9 +140,12 @@ def test_text_that_does_not_say_one_step_is_refused(text, kind):
         step_of_text(text, kind)
 
 
-def test_missing_steps_are_listed_by_year_and_season(bands, region):
-    frame = missing_steps(scan_rasters(bands, region).frame, lambda kind: range(2011, 2013))
+def test_missing_steps_are_those_that_the_study_reads(bands, region):
+    """Samples of 2012 read two steps: LAI of 2012 and 2011, NDVI from autumn 2011 to autumn 2012."""
+    study = Study(year_from=2012, year_to=2012, time_before=2)
+    frame = missing_steps(scan_rasters(bands, region).frame, study)
     listed = [tuple(row) for row in frame.astype(object).where(frame.notna(), None).to_numpy()]
-    winter_and_summer_are_there = [("NDVI", 2012, "spring"), ("NDVI", 2012, "autumn")]
-    every = [("NDVI", 2011, season) for season in ("winter", "spring", "summer", "autumn")]
-    assert listed == every + winter_and_summer_are_there
+    assert listed == [("NDVI", 2011, "autumn"), ("NDVI", 2012, "spring"), ("NDVI", 2012, "autumn")]
+    earlier = missing_steps(scan_rasters(bands, region).frame, study.model_copy(update={"first_lag": 1}))
+    assert ("LAI", 2010) in list(zip(earlier["band"], earlier["year"], strict=True))
+    assert ("LAI", 2012) not in list(zip(earlier["band"], earlier["year"], strict=True))
