@@ -14,7 +14,7 @@ from rich.table import Table
 from soc_assets.ingest.check.coverage import shares_by_year
 from soc_assets.ingest.check.findings import SEVERITIES, Finding, merged
 from soc_assets.ingest.check.grid import ground_size, orientation_of
-from soc_assets.ingest.grid import Grid
+from soc_assets.ingest.grid import Grid, crs_of_text
 from soc_assets.inspection import Inspection
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -98,7 +98,13 @@ def show_findings(findings: Sequence[Finding], console: Console) -> None:
 
 
 def _crs_words(crs: str) -> str:
-    return crs if len(crs) <= 24 else crs.split('"')[1][:24] if '"' in crs else crs[:24]
+    """A code as it is, of WKT the name, and where it has none the projection."""
+    if len(crs) <= 24:
+        return crs
+    name = crs.split('"')[1] if '"' in crs else crs
+    if name.lower() in ("", "unknown", "unnamed"):
+        name = f"unnamed {crs_of_text(crs).to_dict().get('proj', '')}"
+    return name[:24].strip()
 
 
 def _one_or_many(values: pd.Series) -> str:
