@@ -9,7 +9,7 @@ every sample and image as an array of its own. Rasters side by side in threads, 
 (c) floor: rasterio reads all blocks of every raster that (b) reads, once, one after another, and resamples nothing.
 (d) floor with resampling: every raster once, whole, as the warped view that (a) reads windows of.
 
-Twice: with the demo's rasters as they are, in three CRS and two resolutions, where (b) resamples and (c) does not; and
+Twice: with the demo's rasters as they are, in three CRS and four pixel sizes, where (b) resamples and (c) does not; and
 with the same rasters brought to the reference grid beforehand, where both read the same pixels. Prints a/b (at least
 10), b/c and b/d (at most 2), where the time of (b) goes, and the largest difference between (a) and (b): of pixels that
 have a value in both, in standard deviations of the band.
