@@ -5,8 +5,11 @@ A winter is December to February and has the year of its January. Only text and 
 
 import re
 from datetime import date, timedelta
+from typing import TypeVar
 
 from soc_assets.settings_rasters import SEASONS
+
+T = TypeVar("T", int, str)
 
 DATE = r"\d{4}-\d{2}-\d{2}|\d{8}"
 """Regular expression of a date: YYYYMMDD or YYYY-MM-DD."""
@@ -59,19 +62,19 @@ def step_of_text(text: str, kind: str, year: int | None = None, season: str | No
     if len(dates) == 1 and not beside and year is None and season is None:
         return step_of_date(dates.pop(), kind)
     years = {int(found) for found in _YEAR.findall(text)} | {day.year for day in dates}
-    if year is not None:
-        if years and year not in years:
-            raise ValueError(f"{text!r} names {', '.join(map(str, sorted(years)))}, the name of the file {year}")
-        years = {year}
-    if len(years) != 1:
-        raise ValueError(f"{text!r} names {'no year' if not years else 'several years'}")
+    only_year = _only(years, year, text, "year")
     if kind == "yearly":
-        return years.pop(), None
-    seasons = {found.lower() for found in _SEASON.findall(text)}
-    if season is not None:
-        if seasons and season not in seasons:
-            raise ValueError(f"{text!r} names {', '.join(sorted(seasons))}, the name of the file {season}")
-        seasons = {season}
-    if len(seasons) != 1:
-        raise ValueError(f"{text!r} names {'no season' if not seasons else 'several seasons'} ({', '.join(SEASONS)})")
-    return years.pop(), seasons.pop()
+        return only_year, None
+    return only_year, _only({found.lower() for found in _SEASON.findall(text)}, season, text, "season")
+
+
+def _only(found: set[T], known: T | None, text: str, what: str) -> T:
+    """What a text names, or what is known already if the text does not contradict it."""
+    if known is not None:
+        if found and known not in found:
+            raise ValueError(f"{text!r} names {', '.join(sorted(map(str, found)))}, the name of the file {known}")
+        return known
+    if len(found) != 1:
+        seasons = f" ({', '.join(SEASONS)})" if what == "season" else ""
+        raise ValueError(f"{text!r} names {f'several {what}s' if found else f'no {what}'}{seasons}")
+    return next(iter(found))
