@@ -6,6 +6,7 @@ import dagster as dg
 
 from soc_assets import freshness, progress
 from soc_assets.defs import report
+from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.features import features
 from soc_assets.defs.resources import ProjectResource, tracking_of
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
@@ -32,6 +33,7 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     kinds={"pytorch", "mlflow"},
     code_version=freshness.VERSIONS["mlp_model"],
     pool="gpu",
+    automation_condition=after_the_last_batch(),
 )
 def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """PyTorch MLP from the feature vector to organic carbon, registered in MLflow as `soc_mlp`.

@@ -8,6 +8,7 @@ import pandas as pd
 
 from soc_assets import digest, files, freshness, progress
 from soc_assets.defs import report
+from soc_assets.defs.batch_inputs import observe_known
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest.grid import reference_grid
@@ -41,6 +42,7 @@ def balanced_samples(context: dg.AssetExecutionContext, project: ProjectResource
     frames = {name: pd.read_parquet(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
     register(context.instance, keys)
+    observe_known(context.instance, freshness.known_embeddings(loaded))
     samples = frames["balanced"].merge(pd.read_parquet(loaded.samples("samples")), on="sample_id")
     metadata = {**_sampling_report(samples, frames), "cached": cached, "file": dg.MetadataValue.path(str(path))}
     progress.emit("balanced_samples", 1, 1, f"{len(samples)} samples in {len(keys)} batches")
