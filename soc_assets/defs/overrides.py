@@ -25,14 +25,6 @@ def config_of(section: type[Section], table: str) -> type[dg.Config]:
     return create_model(f"{table.title()}Config", __base__=dg.Config, __doc__=doc, **fields)
 
 
-class SamplingConfig(config_of(Sampling, "sampling")):
-    """Overrides [sampling] of soc.toml for this run; what is left out stays as it is there."""
-
-
-class TrainingConfig(config_of(Training, "training")):
-    """Overrides [training] of soc.toml for this run; what is left out stays as it is there."""
-
-
 def overridden(project: Project, table: str, config: dg.Config) -> tuple[Project, dict[str, Any]]:
     """The project with what a run overrides.
 
@@ -77,3 +69,11 @@ def _plain(annotation: Any) -> Any:
     if origin in (Union, types.UnionType):
         return _plain(next(argument for argument in arguments if argument is not type(None)))
     return annotation
+
+
+class SamplingConfig(config_of(Sampling, "sampling")):
+    """Overrides [sampling] of soc.toml for this run; what is left out stays as it is there."""
+
+
+class TrainingConfig(config_of(Training, "training")):
+    """Overrides [training] of soc.toml for this run; what is left out stays as it is there."""
