@@ -41,6 +41,7 @@ for command in (
     assets.status,
     database.sql,
     assets.refit,
+    assets.clean,
     servers.ui,
     servers.mlflow,
 ):

@@ -1,4 +1,4 @@
-"""Commands about the assets: run, status, refit."""
+"""Commands about the assets: run, status, refit, clean."""
 
 import sys
 from pathlib import Path
@@ -76,3 +76,41 @@ def refit(config: Path | None) -> None:
     catalog = pd.read_parquet(project.catalog)
     spec = freeze(project.embeddings, choices, catalog, refit=True, settle=lambda spec: settled(spec, project))
     console.print(f"The spec is now {spec.digest}.")
+
+
+@click.command()
+@config_option
+@click.option("--keep-current", is_flag=True, help="Remove every spec that is not in use, after listing and asking.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@explained
+def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
+    """List the embeddings of every spec, and remove those no longer in use.
+
+    In use are the spec of the present settings and the one that soc.duckdb shows. Without --keep-current nothing is
+    removed. Models in MLflow stay, also where the embeddings that they were trained on go.
+    """
+    from soc_assets import terminal
+    from soc_assets.embedding import clean as cleaning
+    from soc_assets.features.database import read_info
+    from soc_assets.freshness import known_embeddings
+
+    project = load_project(config)
+    current = known_embeddings(project)
+    if keep_current and current is None:
+        raise SocError("No spec of the present settings was ever used, so nothing is current: `soc run` first.")
+    shown = read_info(project.database).get("spec")
+    in_use = {shown: "shown by soc.duckdb"} if shown else {}
+    found = cleaning.spec_folders(project.embeddings, in_use | ({current.spec.digest: "current"} if current else {}))
+    going, left = [item for item in found if not item.in_use], cleaning.leftovers(project.embeddings)
+    console.print(terminal.specs_table(found, left))
+    if not keep_current or not (going or left):
+        console.print("Nothing to remove." if not (going or left) else "Nothing was removed; --keep-current does.")
+        return
+    size = sum(item.size for item in going) / 1e6
+    if not yes:
+        click.confirm(f"Remove {len(going)} specs ({size:,.1f} MB) and {len(left)} leftovers?", abort=True)
+    for item in going:
+        cleaning.remove(item)
+    for path in left:
+        cleaning.remove_leftover(path)
+    console.print(f"Removed {len(going)} specs ({size:,.1f} MB) and {len(left)} leftovers.")
