@@ -7,17 +7,19 @@ import numpy as np
 import pandas as pd
 
 from soc_assets import digest, files, freshness, progress
-from soc_assets.defs import report
+from soc_assets.defs import checks, report
 from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
+from soc_assets.faults import errors
 from soc_assets.ingest.grid import reference_grid
 from soc_assets.project import Project
 from soc_assets.regression.metrics import target_summary
 from soc_assets.sampling import plots
 from soc_assets.sampling.balance import tail_share
+from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.prepare import Prepared, prepare_samples
 
 SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
@@ -29,6 +31,7 @@ SPLIT = "soc.split"  # key of the digest of the settings that decide the split, 
     kinds={"parquet"},
     op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["balanced_samples"],
+    check_specs=checks.SAMPLING_SPECS,
 )
 def balanced_samples(
     context: dg.AssetExecutionContext, project: ProjectResource, config: SamplingConfig
@@ -58,7 +61,19 @@ def balanced_samples(
         "file": dg.MetadataValue.path(str(path)),
     }
     progress.emit("balanced_samples", 1, 1, f"{len(samples)} samples in {len(keys)} batches")
-    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+    return dg.MaterializeResult(
+        metadata=metadata, data_version=dg.DataVersion(inputs), check_results=_check(frames, loaded, inputs)
+    )
+
+
+def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> list[dg.AssetCheckResult]:
+    """Check the tables; where they are wrong they count as stale, so that a later run makes them again."""
+    balanced, folds = project.samples("balanced"), project.samples("folds")
+    faults = check_tables(frames["balanced"], frames["folds"], balanced, folds)
+    if errors(faults):
+        stored = {**files.read_metadata(balanced), freshness.INPUTS: f"errors in {inputs}"}
+        files.write_table(balanced, frames["balanced"], stored)
+    return checks.fault_results(faults, CHECKS)
 
 
 def _prepare(project: Project) -> Prepared:
