@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 from soc_assets import files, freshness
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, Freshness
-from soc_assets.process import is_alive
+from soc_assets.process import HOST_TAG, PROCESS_TAG, is_alive
 from soc_assets.project import CONFIG_VARIABLE, Project
 
 if TYPE_CHECKING:
     import dagster as dg
 
 JOB_OF: dict[str, str] = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
-_HOST, _PROCESS = "soc/host", "soc/process"  # tags of runs executed in the process of `soc run`
 _WAY_OUT = (
     "What comes after was not computed. Mend what was found, or accept a finding about rasters that is right "
     '([rasters] accept = ["kind:band"] in soc.toml); `soc check` shows all findings.'
@@ -74,6 +73,7 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         launched.append(job)
         with _instance() as instance:
             _bury_dead_runs(instance)
+            _set_pool_limit(instance, project)
             if holder := _holder_of_the_device(instance):
                 announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
             failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
@@ -113,7 +113,7 @@ def _execute(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in selection],
         run_config=_QUIET,
-        tags={**(tags or {}), _HOST: socket.gethostname(), _PROCESS: str(os.getpid())},
+        tags={**(tags or {}), HOST_TAG: socket.gethostname(), PROCESS_TAG: str(os.getpid())},
         raise_on_error=False,
     )
     blocked = _blocking_findings(result.all_events)
@@ -137,16 +137,28 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
     """A `soc run` that was killed must not keep the device: end its run and free its slot, as the daemon would."""
     import dagster as dg
 
-    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={_HOST: socket.gethostname()})
+    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={HOST_TAG: socket.gethostname()})
     for run in instance.get_runs(under_way):
-        if not is_alive(int(run.tags[_PROCESS])):
+        if not is_alive(int(run.tags[PROCESS_TAG])):
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
+def _set_pool_limit(instance: "dg.DagsterInstance", project: Project) -> None:
+    from soc_assets.defs.execution import set_pool_limit
+
+    set_pool_limit(instance, project.settings.execution)
+
+
+def prepare_instance(project: Project) -> None:
+    """Make the project's instance ready for the daemon: the pool `gpu` gets as many slots as there are devices."""
+    with _instance() as instance:
+        _set_pool_limit(instance, project)
+
+
 def _holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:
-    held = instance.event_log_storage.get_concurrency_info("gpu").claimed_slots
-    return held[0].run_id[:8] if held else None
+    info = instance.event_log_storage.get_concurrency_info("gpu")
+    return info.claimed_slots[0].run_id[:8] if info.active_slot_count >= max(info.slot_count, 1) else None
 
 
 def _reason(failure: Any) -> str:

@@ -11,7 +11,9 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets import files, progress
-from soc_assets.defs.partitions import BATCH, BATCHES_PER_RUN
+from soc_assets.defs.batch_inputs import KEY, observe_before_embedding
+from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
+from soc_assets.defs.partitions import BATCH
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding import batch as batches
 from soc_assets.embedding import spec as specs
@@ -25,13 +27,14 @@ from soc_assets.project import Project
 
 
 @dg.asset(
-    deps=["raster_catalog", "balanced_samples"],
+    deps=[KEY],
     partitions_def=BATCH,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=BATCHES_PER_RUN),
     group_name="embedding",
     kinds={"pytorch", "parquet"},
     code_version=str(specs.VERSION),
-    pool="gpu",
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
 )
 def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """SpectralGPT embeddings of the windows round the samples of a batch.
@@ -40,20 +43,24 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     A batch whose inputs have not changed is not computed again (`cached`). Pick batches; a run without any is an error.
     """
     if not context.has_partition_key and not context.has_partition_key_range:
-        raise dg.Failure("embeddings needs batches: choose partitions (all of them is fine) and materialise again.")
+        words = "embeddings needs batches: choose partitions (all of them is fine) and materialise again."
+        raise dg.Failure(words, allow_retries=False)
     loaded = project.load()
-    inputs = load_inputs(loaded)
-    assert inputs is not None
-    done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
+    with on_device(context) as device:
+        inputs = load_inputs(loaded)
+        assert inputs is not None
+        observe_before_embedding(context, inputs)
+        done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
     manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
     for written in done:
         _report(context, written, inputs.spec, failed=bool(failed))
     keys = len(context.partition_keys)
     if failed:
-        raise dg.Failure("\n".join([f"{keys - len(done)} of {keys} batches failed.", *failed]))
+        raise dg.Failure("\n".join([f"{keys - len(done)} of {keys} batches failed.", *failed]), allow_retries=False)
     return dg.MaterializeResult(
         metadata={
             "spec": inputs.spec.digest,
+            "device_lent": device,
             "weights": inputs.spec.weights,
             "features_per_sample": inputs.spec.n_features,
             "folder": dg.MetadataValue.path(str(inputs.folder)),

@@ -1,10 +1,14 @@
 """The assets `raster_catalog` and `soil_samples`: what is there, and what of it can be used."""
 
+import json
+
 import dagster as dg
 import pandas as pd
 
 from soc_assets import digest, files, freshness, inspection, progress
 from soc_assets.defs import checks, report
+from soc_assets.defs.batch_inputs import observe
+from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
 from soc_assets.ingest.check.findings import errors
@@ -22,6 +26,7 @@ from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 @dg.asset(
     group_name="ingest",
     kinds={"geotiff", "parquet"},
+    op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["raster_catalog"],
     check_specs=checks.RASTER_SPECS,
 )
@@ -33,7 +38,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     `data/catalog/gaps.parquet`. Findings with which a run would give wrong numbers stop what comes
     after, and the catalog stays stale until they are mended or accepted.
     """
-    loaded = project.load()
+    loaded = project.on_cpu()
     inputs = freshness.catalog_inputs(loaded)
     catalog = _scan(loaded)
     for problem in catalog.problems["problem"]:
@@ -49,6 +54,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     gaps = missing_steps(catalog.frame, study)
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
     files.write_table(loaded.catalog, catalog.frame, stored)
+    observe(context.instance, freshness.known_embeddings(loaded))
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
         data_version=dg.DataVersion(content),
@@ -60,6 +66,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     deps=[raster_catalog],
     group_name="ingest",
     kinds={"csv", "parquet"},
+    op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["soil_samples"],
     check_specs=checks.SAMPLE_SPECS,
 )
@@ -69,7 +76,7 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     Rows that are unusable in themselves are kept with their reason in `rejected.parquet`, and how each table was read
     in `tables.parquet`; the study's own filters come later, in `balanced_samples`.
     """
-    loaded = project.load()
+    loaded = project.on_cpu()
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
     require(loaded.catalog, "raster_catalog")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "soil_samples")
@@ -111,7 +118,8 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
     former = pd.read_parquet(path, columns=["organic_carbon"]) if files.read_metadata(path) else None
     stored = {freshness.INPUTS: inputs, freshness.CONTENT: digest.of_frame(built.samples)}
     files.write_table(project.samples("rejected"), built.rejected)
-    files.write_table(project.samples("tables"), built.tables)
+    contents = json.dumps(freshness.soil_contents(project))
+    files.write_table(project.samples("tables"), built.tables, {freshness.FILES: contents})
     files.write_table(path, built.samples, stored)
     return (
         None

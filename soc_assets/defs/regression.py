@@ -6,7 +6,10 @@ import dagster as dg
 
 from soc_assets import freshness, progress
 from soc_assets.defs import report
+from soc_assets.defs.conditions import after_the_last_batch
+from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.features import features
+from soc_assets.defs.overrides import TrainingConfig, overridden
 from soc_assets.defs.resources import ProjectResource, tracking_of
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
@@ -31,22 +34,28 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     group_name="regression",
     kinds={"pytorch", "mlflow"},
     code_version=freshness.VERSIONS["mlp_model"],
-    pool="gpu",
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
+    automation_condition=after_the_last_batch(),
 )
-def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+def mlp_model(
+    context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig
+) -> dg.MaterializeResult:
     """PyTorch MLP from the feature vector to organic carbon, registered in MLflow as `soc_mlp`.
 
     Standardisation is fitted on the training split, early stopping looks at the validation split, and the test split is
-    predicted once, at the end. R2 is the coefficient of determination.
+    predicted once, at the end. R2 is the coefficient of determination. The Launchpad overrides [training] of soc.toml
+    for one run, which MLflow records like any other.
     """
-    loaded = project.load()
-    _require_fresh_features(loaded)
-    tracking = tracking_of(loaded)
-    inputs = freshness.model_inputs(loaded)
-    record = tracking.find_run(inputs)
-    cached = record is not None
-    if record is None:
-        record = _train(context, loaded, tracking, inputs)
+    with on_device(context):
+        loaded, overrides = overridden(project.load(), "training", config)
+        _require_fresh_features(loaded)
+        tracking = tracking_of(loaded)
+        inputs = freshness.model_inputs(loaded)
+        record = tracking.find_run(inputs)
+        cached = record is not None
+        record = record or _train(context, loaded, tracking, inputs)
     info = read_info(loaded.database)
     metadata = {name: report.picture(png) for name, png in record.figures.items()}
     scores = {name: round(record.metrics[name], 4) for name in SCORES if name in record.metrics}
@@ -56,6 +65,8 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
             **scores,
             **metadata,
             "cached": cached,
+            "overrides": overrides,
+            "training": loaded.settings.training.model_dump(mode="json"),
             "weights": info["weights"],
             "spec": info["spec"],
             "model": record.model_uri,
