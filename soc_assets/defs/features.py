@@ -4,12 +4,14 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets import freshness, progress
-from soc_assets.defs import report
+from soc_assets.defs import checks, report
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.faults import errors
+from soc_assets.features.check import CHECKS, check_database
 from soc_assets.features.database import build_database, read_info, summary
 from soc_assets.project import Project
 
@@ -20,6 +22,7 @@ from soc_assets.project import Project
     kinds={"duckdb"},
     automation_condition=after_the_last_batch(),
     code_version=freshness.VERSIONS["features"],
+    check_specs=checks.FEATURE_SPECS,
 )
 def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Views over samples, embeddings and folds, and the flattened feature vector (`data/soc.duckdb`).
@@ -49,7 +52,21 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
             "database": dg.MetadataValue.path(str(loaded.database)),
         },
         data_version=dg.DataVersion(wanted),
+        check_results=_check(loaded, inputs, wanted),
     )
+
+
+def _check(project: Project, inputs: EmbeddingInputs, digest: str) -> list[dg.AssetCheckResult]:
+    """Check the database; one that is wrong counts as stale, so that a later run builds it again."""
+    batches = {key: path for key in inputs.keys if (path := inputs.path(key)).is_file()}
+    ledger, balanced = (pd.read_parquet(project.samples(name)) for name in ("batches", "balanced"))
+    settings = project.settings
+    faults = check_database(
+        project.database, inputs.spec, batches, ledger, balanced["sample_id"], settings.features, settings.study
+    )
+    if errors(faults):
+        _build(project, inputs, f"errors in {digest}")
+    return checks.fault_results(faults, CHECKS)
 
 
 def _build(project: Project, inputs: EmbeddingInputs, digest: str) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from soc_assets import digest, files, freshness, inspection, progress
 from soc_assets.defs import checks, report
-from soc_assets.defs.batch_inputs import observe_known
+from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
 from soc_assets.ingest.check.findings import errors
@@ -52,7 +52,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     gaps = missing_steps(catalog.frame, study)
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
     files.write_table(loaded.catalog, catalog.frame, stored)
-    observe_known(context.instance, freshness.known_embeddings(loaded))
+    observe(context.instance, freshness.known_embeddings(loaded))
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
         data_version=dg.DataVersion(content),

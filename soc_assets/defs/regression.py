@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from soc_assets import freshness, progress
-from soc_assets.defs import report
+from soc_assets.defs import checks, report
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.features import features
 from soc_assets.defs.overrides import TrainingConfig, overridden
@@ -14,9 +14,11 @@ from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
+from soc_assets.faults import errors
 from soc_assets.features.database import read_info
 from soc_assets.project import Project
 from soc_assets.regression import plots
+from soc_assets.regression.check import CHECKS, check_run, compared
 from soc_assets.regression.data import FeatureTable, load_features
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.evaluation import Evaluation, evaluate_fit
@@ -33,6 +35,7 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     group_name="regression",
     kinds={"pytorch", "mlflow"},
     code_version=freshness.VERSIONS["mlp_model"],
+    check_specs=checks.MODEL_SPECS,
     pool="gpu",
     automation_condition=after_the_last_batch(),
 )
@@ -71,7 +74,18 @@ def mlp_model(
             "mlflow_database": dg.MetadataValue.path(str(loaded.mlruns / "mlflow.db")),
         },
         data_version=dg.DataVersion(inputs),
+        check_results=_check(tracking, record, info["weights"]),
     )
+
+
+def _check(tracking: MlflowTracking, record: RunRecord, weights: str) -> list[dg.AssetCheckResult]:
+    """Check the run; one whose scores cannot be true is marked as failed, so that a later run trains again."""
+    where = f"{record.model_uri} (MLflow run {record.run_id})"
+    faults = check_run(where, record.metrics, int(record.params["fit.best_epoch"]), weights)
+    if grave := errors(faults):
+        tracking.reject(record, "; ".join(fault.found for fault in grave))
+    said = f"On the test split the RMSE is {compared(record.metrics)} (embeddings with weights: {weights})."
+    return checks.fault_results(faults, CHECKS, {"better_than_mean": said})
 
 
 def _require_fresh_features(project: Project) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from soc_assets import digest, files, freshness, progress
 from soc_assets.defs import checks, report
-from soc_assets.defs.batch_inputs import observe_known
+from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
@@ -49,7 +49,7 @@ def balanced_samples(
     frames = {name: pd.read_parquet(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
     register(context.instance, keys)
-    observe_known(context.instance, freshness.known_embeddings(loaded))
+    observe(context.instance, freshness.known_embeddings(loaded))
     samples = frames["balanced"].merge(pd.read_parquet(loaded.samples("samples")), on="sample_id")
     metadata = {
         **_sampling_report(samples, frames),
