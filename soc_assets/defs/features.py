@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets import freshness, progress
-from soc_assets.defs import checks, report
+from soc_assets.defs import checks, report, tables
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
 from soc_assets.defs.resources import ProjectResource
@@ -13,6 +13,8 @@ from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.faults import errors
 from soc_assets.features.check import CHECKS, check_database
 from soc_assets.features.database import build_database, read_info, summary
+from soc_assets.features.plots import vector_layout
+from soc_assets.features.vector import segments
 from soc_assets.project import Project
 
 
@@ -22,12 +24,19 @@ from soc_assets.project import Project
     kinds={"duckdb"},
     automation_condition=after_the_last_batch(),
     code_version=freshness.VERSIONS["features"],
+    owners=tables.OWNERS,
+    metadata=tables.about("features"),
     check_specs=checks.FEATURE_SPECS,
 )
 def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-    """Views over samples, embeddings and folds, and the flattened feature vector (`data/soc.duckdb`).
+    """A DuckDB database over the Parquet files: one feature vector per studied sample, and SQL for all the rest.
 
-    The view `features` has one row per studied sample with its split; `feature_index` says what each position means.
+    - **Reads** the batches of `embeddings` and the tables of `balanced_samples`; it copies neither.
+    - **Writes** `data/soc.duckdb`: the views `features` (the columns below), `samples`, `embeddings` and `folds`, and
+      the table `feature_index`, which says what stands at each position of the vector.
+    - **Decided by** [features] in soc.toml: what a vector holds, and what stands for a missing image.
+
+    Follows when the last batch is done. `soc sql "SELECT ..."` asks it, and so does any DuckDB client.
     """
     loaded = project.load()
     inputs = load_inputs(loaded)
@@ -40,6 +49,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
     if not (states == "fresh").all():
         context.log.warning(f"Not all batches are fresh: {states.value_counts().to_dict()}. Materialise `embeddings`.")
     facts = summary(loaded.database)
+    parts = segments(inputs.spec, loaded.settings.features, loaded.settings.study)
     progress.emit("features", 1, 1, f"{facts['samples']} samples x {facts['features']} features")
     return dg.MaterializeResult(
         metadata={
@@ -49,7 +59,12 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
             "spec": inputs.spec.digest,
             "weights": inputs.spec.weights,
             "batches": report.counts(states, "state"),
+            "vector": report.picture(
+                vector_layout(parts), f"{facts['features']:,} features per sample, in this order."
+            ),
             "database": dg.MetadataValue.path(str(loaded.database)),
+            **report.uri(loaded.database),
+            **tables.lineage("features"),
         },
         data_version=dg.DataVersion(wanted),
         check_results=_check(loaded, inputs, wanted),

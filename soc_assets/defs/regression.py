@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from soc_assets import freshness, progress
-from soc_assets.defs import checks, report
+from soc_assets.defs import checks, report, tables
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.features import features
 from soc_assets.defs.overrides import TrainingConfig, overridden
@@ -35,6 +35,7 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     group_name="regression",
     kinds={"pytorch", "mlflow"},
     code_version=freshness.VERSIONS["mlp_model"],
+    owners=tables.OWNERS,
     check_specs=checks.MODEL_SPECS,
     pool="gpu",
     automation_condition=after_the_last_batch(),
@@ -42,11 +43,16 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
 def mlp_model(
     context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig
 ) -> dg.MaterializeResult:
-    """PyTorch MLP from the feature vector to organic carbon, registered in MLflow as `soc_mlp`.
+    """PyTorch MLP from the feature vector to organic carbon (g/kg), tracked and registered in MLflow.
+
+    - **Reads** the view `features`.
+    - **Writes** a run in `mlruns/mlflow.db` with its parameters, metrics, pictures and predictions, and a version of
+      the registered model `soc_mlp`.
+    - **Decided by** [training] in soc.toml (layers, dropout, learning rate, early stopping) and by the balancing chosen
+      in [sampling]. The Launchpad overrides [training] for one run, which MLflow records like any other.
 
     Standardisation is fitted on the training split, early stopping looks at the validation split, and the test split is
-    predicted once, at the end. R2 is the coefficient of determination. The Launchpad overrides [training] of soc.toml
-    for one run, which MLflow records like any other.
+    predicted once, at the end. R2 is the coefficient of determination: at 0 a model is no better than the mean.
     """
     loaded, overrides = overridden(project.load(), "training", config)
     _require_fresh_features(loaded)
@@ -72,6 +78,7 @@ def mlp_model(
             "model": record.model_uri,
             "mlflow_run": record.run_id,
             "mlflow_database": dg.MetadataValue.path(str(loaded.mlruns / "mlflow.db")),
+            **report.uri(record.artifacts),
         },
         data_version=dg.DataVersion(inputs),
         check_results=_check(tracking, record, info["weights"]),

@@ -24,16 +24,16 @@ SCHEMA = pa.schema(
         pa.field("elevation_embedding", TOKENS, metadata={"comment": "tokens x width of the reference band"}),
         pa.field("channel_time_embeddings", pa.map_(pa.string(), TOKENS), metadata={"comment": "<band>_<year>"}),
         pa.field("static_embeddings", pa.map_(pa.string(), TOKENS), metadata={"comment": "further static bands"}),
-        pa.field("sample_id", pa.string()),
-        pa.field("location_id", pa.string()),
+        pa.field("sample_id", pa.string(), metadata={"comment": "unique"}),
+        pa.field("location_id", pa.string(), metadata={"comment": "samples that share a place"}),
         pa.field("year", pa.int32(), metadata={"comment": "of sampling"}),
         pa.field("season", pa.string(), metadata={"comment": "of sampling; a winter has the year of its January"}),
-        pa.field("source", pa.string()),
-        pa.field("batch", pa.string()),
+        pa.field("source", pa.string(), metadata={"comment": "of the sample: LUCAS, LfU, LfL, ..."}),
+        pa.field("batch", pa.string(), metadata={"comment": "partition"}),
         pa.field("valid_fraction", pa.map_(pa.string(), pa.float32()), metadata={"comment": "valid pixels per key"}),
         pa.field("point_values", pa.map_(pa.string(), pa.list_(pa.float32())), metadata={"comment": POINTS}),
         pa.field("geometry", pa.binary(), metadata={"comment": "WKB point"}),
-        pa.field("bbox", BBOX),
+        pa.field("bbox", BBOX, metadata={"comment": "the same point, for readers that filter by rectangles"}),
     ]
 )
 LABELS = ("organic_carbon", "location_id", "source")  # columns that may change without touching an embedding
