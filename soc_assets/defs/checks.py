@@ -110,6 +110,11 @@ def fault_results(
     return [_fault_result(name, [fault for fault in faults if fault.check == name], words[name]) for name in names]
 
 
+def saying(what: str, names: Sequence[str]) -> dict[str, str]:
+    """Words for checks that pass, with what was looked at."""
+    return {name: f"{_SAYS[name]} Looked at: {what}." for name in names}
+
+
 def evaluations(results: Sequence[dg.AssetCheckResult], asset: str) -> Iterator[dg.AssetCheckEvaluation]:
     """Results as a step yields them that is going to fail and materialises nothing as a whole."""
     for result in results:

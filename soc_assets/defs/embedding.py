@@ -11,6 +11,7 @@ import pandas as pd
 
 from soc_assets import files, progress
 from soc_assets.defs import checks, tables
+from soc_assets.defs.backfill import words_of
 from soc_assets.defs.batch_inputs import KEY, observe_before_embedding
 from soc_assets.defs.embedding_report import Pulse, facts, in_words, tell_faults
 from soc_assets.defs.partitions import BATCH
@@ -62,31 +63,33 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
     done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
     manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
     faults = [fault for written in done for fault in written.faults]
-    results = checks.fault_results(faults, CHECKS)
+    results = checks.fault_results(faults, CHECKS, checks.saying(words_of(context.partition_keys), CHECKS))
     failed += [fault.words for fault in errors(faults)]
     sound = [written for written in done if not errors(written.faults)]
     maps = BatchMaps(inputs.samples)
-    told = {written.key: facts(written, inputs, maps) for written in sound}
+    of_all = _facts_of_all(inputs, manifest)
+    told = {written.key: {**facts(written, inputs, maps), **of_all} for written in sound}
     if failed:  # the step fails, but what is done is done: record it
         yield from (dg.AssetMaterialization("embeddings", partition=key, metadata=told[key]) for key in told)
         yield from checks.evaluations(results, "embeddings")
         keys = len(context.partition_keys)
         raise dg.Failure("\n".join([f"{keys - len(sound)} of {keys} batches failed.", *failed]))
-    for key, metadata in told.items():
+    for key, metadata in told.items():  # facts of the whole run stand there too, so that those of the batch come first
         context.add_asset_metadata(metadata, asset_key="embeddings", partition_key=key)
-    yield dg.MaterializeResult(
-        metadata={
-            "spec": inputs.spec.digest,
-            "weights": inputs.spec.weights,
-            "features_per_sample": inputs.spec.n_features,
-            "folder": dg.MetadataValue.path(str(inputs.folder)),
-            "documentation": dg.MetadataValue.path(str(inputs.folder / "documentation.md")),
-            **_weights_metadata(inputs.folder),
-            **tables.lineage("embeddings"),
-            "batches_done": f"{manifest['batches_done']} of {manifest['batches_total']}",
-        },
-        check_results=results,
-    )
+    yield dg.MaterializeResult(check_results=results)
+
+
+def _facts_of_all(inputs: EmbeddingInputs, manifest: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "weights": inputs.spec.weights,
+        "spec": inputs.spec.digest,
+        "features_per_sample": inputs.spec.n_features,
+        "batches_done": f"{manifest['batches_done']} of {manifest['batches_total']}",
+        "folder": dg.MetadataValue.path(str(inputs.folder)),
+        "documentation": dg.MetadataValue.path(str(inputs.folder / "documentation.md")),
+        **_weights_metadata(inputs.folder),
+        **tables.lineage("embeddings"),
+    }
 
 
 def _write_all(
@@ -159,4 +162,5 @@ def _weights_metadata(folder: Path) -> dict[str, Any]:
         return {}
     told = json.loads(path.read_text())
     counts = {what: len(told[what]) for what in ("loaded", "ignored", "interpolated")}
-    return {"weights_keys": counts, "precision": told["precision"], "weights_report": dg.MetadataValue.path(str(path))}
+    keys = {"weights_keys": counts} if counts["loaded"] else {}  # random weights have none
+    return {**keys, "precision": told["precision"], "weights_report": dg.MetadataValue.path(str(path))}

@@ -34,10 +34,8 @@ def facts(written: Written, inputs: EmbeddingInputs, maps: BatchMaps) -> dict[st
         **speed,
         "missing_images": written.missing,
         "device": written.device,
-        "inputs": written.inputs,
-        "weights": inputs.spec.weights,
-        "spec": inputs.spec.digest,
         "file": dg.MetadataValue.path(str(written.path)),
+        "inputs": written.inputs,
         "map": report.picture(maps.png(samples), f"This batch (blue) among all samples, {maps.extent}."),
     }
 

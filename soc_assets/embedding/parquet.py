@@ -15,15 +15,20 @@ from soc_assets.embedding.spec import Spec
 
 TOKENS = pa.list_(pa.list_(pa.float32()))
 POINTS = "normalised values at the sample per key: the pixel, and means over 3x3, 9x9, 25x25 pixels"
+KEYS = "per band and year (LAI_2012), most recent first: tokens x width, null where the raster is missing"
 BBOX = pa.struct([(name, pa.float64()) for name in ("xmin", "ymin", "xmax", "ymax")])
 SCHEMA = pa.schema(
     [
         pa.field("longitude", pa.float64(), metadata={"comment": "WGS84 degrees"}),
         pa.field("latitude", pa.float64(), metadata={"comment": "WGS84 degrees"}),
         pa.field("organic_carbon", pa.float64(), metadata={"comment": "g/kg"}),
-        pa.field("elevation_embedding", TOKENS, metadata={"comment": "tokens x width of the reference band"}),
-        pa.field("channel_time_embeddings", pa.map_(pa.string(), TOKENS), metadata={"comment": "<band>_<year>"}),
-        pa.field("static_embeddings", pa.map_(pa.string(), TOKENS), metadata={"comment": "further static bands"}),
+        pa.field("elevation_embedding", TOKENS, metadata={"comment": "tokens x width: the reference band"}),
+        pa.field("channel_time_embeddings", pa.map_(pa.string(), TOKENS), metadata={"comment": KEYS}),
+        pa.field(
+            "static_embeddings",
+            pa.map_(pa.string(), TOKENS),
+            metadata={"comment": "per further static band: tokens x width"},
+        ),
         pa.field("sample_id", pa.string(), metadata={"comment": "unique"}),
         pa.field("location_id", pa.string(), metadata={"comment": "samples that share a place"}),
         pa.field("year", pa.int32(), metadata={"comment": "of sampling"}),
