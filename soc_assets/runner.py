@@ -74,6 +74,7 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         launched.append(job)
         with _instance() as instance:
             _bury_dead_runs(instance)
+            _set_pool_limit(instance, project)
             if holder := _holder_of_the_device(instance):
                 announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
             failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
@@ -146,9 +147,21 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
+def _set_pool_limit(instance: "dg.DagsterInstance", project: Project) -> None:
+    from soc_assets.defs.execution import set_pool_limit
+
+    set_pool_limit(instance, project.settings.execution)
+
+
+def prepare_instance(project: Project) -> None:
+    """Make the project's instance ready for the daemon: the pool `gpu` gets as many slots as there are devices."""
+    with _instance() as instance:
+        _set_pool_limit(instance, project)
+
+
 def _holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:
-    held = instance.event_log_storage.get_concurrency_info("gpu").claimed_slots
-    return held[0].run_id[:8] if held else None
+    info = instance.event_log_storage.get_concurrency_info("gpu")
+    return info.claimed_slots[0].run_id[:8] if info.active_slot_count >= max(info.slot_count, 1) else None
 
 
 def _reason(failure: Any) -> str:

@@ -14,6 +14,7 @@ from soc_assets.defs import checks, tables
 from soc_assets.defs.backfill import words_of
 from soc_assets.defs.batch_inputs import KEY, observe_before_embedding
 from soc_assets.defs.embedding_report import Pulse, facts, in_words, tell_faults
+from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.partitions import BATCH
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding import batch as batches
@@ -36,9 +37,11 @@ from soc_assets.project import Project
     group_name="embedding",
     kinds={"pytorch", "parquet"},
     code_version=str(specs.VERSION),
-    pool="gpu",
     owners=tables.OWNERS,
     metadata=tables.about("embeddings"),
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
     check_specs=checks.EMBEDDING_SPECS,
 )
 def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> Iterator[Any]:
@@ -55,25 +58,28 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
     Without a checkpoint the weights are random, and `weights` says so.
     """
     if not context.has_partition_key and not context.has_partition_key_range:
-        raise dg.Failure("embeddings needs batches: choose partitions (all of them is fine) and materialise again.")
+        words = "embeddings needs batches: choose partitions (all of them is fine) and materialise again."
+        raise dg.Failure(words, allow_retries=False)
     loaded = project.load()
-    inputs = load_inputs(loaded)
-    assert inputs is not None
-    observe_before_embedding(context, inputs)
-    done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
+    with on_device(context) as device:
+        inputs = load_inputs(loaded)
+        assert inputs is not None
+        observe_before_embedding(context, inputs)
+        done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
     manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
     faults = [fault for written in done for fault in written.faults]
     results = checks.fault_results(faults, CHECKS, checks.saying(words_of(context.partition_keys), CHECKS))
     failed += [fault.words for fault in errors(faults)]
     sound = [written for written in done if not errors(written.faults)]
     maps = BatchMaps(inputs.samples)
-    of_all = _facts_of_all(inputs, manifest)
+    of_all = {"device_lent": device, **_facts_of_all(inputs, manifest)}
     told = {written.key: {**facts(written, inputs, maps), **of_all} for written in sound}
     if failed:  # the step fails, but what is done is done: record it
         yield from (dg.AssetMaterialization("embeddings", partition=key, metadata=told[key]) for key in told)
         yield from checks.evaluations(results, "embeddings")
         keys = len(context.partition_keys)
-        raise dg.Failure("\n".join([f"{keys - len(sound)} of {keys} batches failed.", *failed]))
+        words = f"{keys - len(sound)} of {keys} batches failed."
+        raise dg.Failure("\n".join([words, *failed]), allow_retries=False)
     for key, metadata in told.items():  # facts of the whole run stand there too, so that those of the batch come first
         context.add_asset_metadata(metadata, asset_key="embeddings", partition_key=key)
     yield dg.MaterializeResult(check_results=results)

@@ -7,6 +7,7 @@ from soc_assets import freshness, progress
 from soc_assets.defs import checks, report, tables
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
+from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
@@ -22,6 +23,7 @@ from soc_assets.project import Project
     deps=[embeddings, "balanced_samples"],
     group_name="features",
     kinds={"duckdb"},
+    op_tags=tags_of_step(on_device=False),
     automation_condition=after_the_last_batch(),
     code_version=freshness.VERSIONS["features"],
     owners=tables.OWNERS,
@@ -38,7 +40,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
 
     Follows when the last batch is done. `soc sql "SELECT ..."` asks it, and so does any DuckDB client.
     """
-    loaded = project.load()
+    loaded = project.on_cpu()
     inputs = load_inputs(loaded)
     assert inputs is not None
     wanted = freshness.features_inputs(loaded, inputs)

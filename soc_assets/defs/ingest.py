@@ -8,6 +8,7 @@ import pandas as pd
 from soc_assets import digest, files, freshness, inspection, progress
 from soc_assets.defs import checks, report, tables
 from soc_assets.defs.batch_inputs import observe
+from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
 from soc_assets.ingest.check.findings import errors
@@ -25,6 +26,7 @@ from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 @dg.asset(
     group_name="ingest",
     kinds={"geotiff", "parquet"},
+    op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["raster_catalog"],
     owners=tables.OWNERS,
     metadata=tables.about("raster_catalog"),
@@ -41,7 +43,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     Findings with which a run would give wrong numbers stop what comes after, and the catalog stays stale until they are
     mended or accepted ([rasters] accept).
     """
-    loaded = project.load()
+    loaded = project.on_cpu()
     inputs = freshness.catalog_inputs(loaded)
     catalog = _scan(loaded)
     for problem in catalog.problems["problem"]:
@@ -69,6 +71,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     deps=[raster_catalog],
     group_name="ingest",
     kinds={"csv", "parquet"},
+    op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["soil_samples"],
     owners=tables.OWNERS,
     metadata=tables.about("soil_samples"),
@@ -83,7 +86,7 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     - **Decided by** [soil] in soc.toml: columns, units, depth. The study's own filters (years, region, `max_oc`) come
       later, in `balanced_samples`.
     """
-    loaded = project.load()
+    loaded = project.on_cpu()
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
     require(loaded.catalog, "raster_catalog")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "soil_samples")

@@ -9,6 +9,7 @@ import pandas as pd
 from soc_assets import digest, files, freshness, progress
 from soc_assets.defs import checks, report, tables
 from soc_assets.defs.batch_inputs import observe
+from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
@@ -28,6 +29,7 @@ SPLIT = "soc.split"  # key of the digest of the settings that decide the split, 
     deps=["raster_catalog", "soil_samples"],
     group_name="sampling",
     kinds={"parquet"},
+    op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["balanced_samples"],
     owners=tables.OWNERS,
     metadata=tables.about("balanced_samples"),
@@ -46,7 +48,7 @@ def balanced_samples(
 
     Nothing of one location is in two splits. Batches are append-only: new samples go into new batches.
     """
-    loaded, overrides = overridden(project.load(), "sampling", config)
+    loaded, overrides = overridden(project.on_cpu(), "sampling", config)
     inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
     require(loaded.samples("samples"), "soil_samples")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "balanced_samples")

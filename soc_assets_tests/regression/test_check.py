@@ -5,7 +5,11 @@ import pytest
 from soc_assets.regression.check import check_run
 
 GOOD = {
-    **{f"{split}_{name}": value for split in ("train", "validation", "test") for name, value in (("n", 50), ("r2", 0.3))},
+    **{
+        f"{split}_{name}": value
+        for split in ("train", "validation", "test")
+        for name, value in (("n", 50), ("r2", 0.3))
+    },
     **{f"{split}_rmse": 12.0 for split in ("train", "validation", "test")},
     "baseline_test_rmse": 15.0,
     "loss_growth": 0.1,
