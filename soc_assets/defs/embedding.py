@@ -37,11 +37,11 @@ from soc_assets.project import Project
     group_name="embedding",
     kinds={"pytorch", "parquet"},
     code_version=str(specs.VERSION),
+    owners=tables.OWNERS,
+    metadata=tables.about("embeddings"),
     pool=POOL,
     op_tags=tags_of_step(on_device=True),
     retry_policy=AFTER_A_CRASH,
-    owners=tables.OWNERS,
-    metadata=tables.about("embeddings"),
     check_specs=checks.EMBEDDING_SPECS,
 )
 def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> Iterator[Any]:
@@ -72,7 +72,7 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
     failed += [fault.words for fault in errors(faults)]
     sound = [written for written in done if not errors(written.faults)]
     maps = BatchMaps(inputs.samples)
-    of_all = _facts_of_all(inputs, manifest, device)
+    of_all = {"device_lent": device, **_facts_of_all(inputs, manifest)}
     told = {written.key: {**facts(written, inputs, maps), **of_all} for written in sound}
     if failed:  # the step fails, but what is done is done: record it
         yield from (dg.AssetMaterialization("embeddings", partition=key, metadata=told[key]) for key in told)
@@ -85,11 +85,10 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
     yield dg.MaterializeResult(check_results=results)
 
 
-def _facts_of_all(inputs: EmbeddingInputs, manifest: dict[str, Any], device: str) -> dict[str, Any]:
+def _facts_of_all(inputs: EmbeddingInputs, manifest: dict[str, Any]) -> dict[str, Any]:
     return {
         "weights": inputs.spec.weights,
         "spec": inputs.spec.digest,
-        "device_lent": device,
         "features_per_sample": inputs.spec.n_features,
         "batches_done": f"{manifest['batches_done']} of {manifest['batches_total']}",
         "folder": dg.MetadataValue.path(str(inputs.folder)),

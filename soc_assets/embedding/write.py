@@ -66,7 +66,8 @@ def _checked(written: Written, batch: Batch, folder: Path, spec: Spec) -> Writte
     faults, path = check_batch(batch, folder, spec), written.path
     aside = path.with_name(path.name + SET_ASIDE)
     if not errors(faults):
-        aside.unlink(missing_ok=True)
+        for old in folder.glob(f"{batch.key}_size_*{SET_ASIDE}"):
+            old.unlink()
         cure = "It stays in use; compare it with other batches (docs/check.md)."
     elif written.outcome == "cached":
         path.replace(aside)

@@ -252,6 +252,7 @@ def test_scores_that_cannot_be_true_fail_the_run_and_the_next_trains_again(made)
     assert (wrong.severity, wrong.blocking) == (dg.AssetCheckSeverity.ERROR, True)
     assert "its R2 on the test split is 1.7, and cannot exceed 1" in (wrong.description or "")
     assert before.run_id in (wrong.description or "")
+    assert materialised(result) == set()
     assert tracking.find_run(freshness.model_inputs(made.project)) is None
     assert MlflowClient(tracking.uri).get_run(before.run_id).info.status == "FAILED"
     assert made.run() == runner.Outcome(["learn"], [])
