@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from soc_assets.commands.options import config_option, console, explained
-from soc_assets.project import load_project
+from soc_assets.commands.options import config_option, console, explained, opened
 
 
 @click.command()
@@ -16,11 +15,13 @@ from soc_assets.project import load_project
 def sql(config: Path | None, query: str | None, rows: int) -> None:
     r"""Ask the database a question in SQL; without QUERY, a prompt.
 
+    The database is built where it is missing, and its views again where settings or batches changed.
+
     \b
-    Views: samples, embeddings, features, folds; table: feature_index.
+      soc sql ".views"                          views, tables and macros, with every column explained
       soc sql "SELECT split, count(*) FROM features GROUP BY split"
-      soc sql "SELECT * FROM feature_index WHERE position = 768"
+      soc sql "SELECT * FROM similar('SAMPLE', 5)"
     """
     from soc_assets import prompt
 
-    prompt.answer(load_project(config).database, query, rows, console)
+    prompt.answer(opened(config), query, rows, console)

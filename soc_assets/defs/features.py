@@ -9,9 +9,9 @@ from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.batch import write_empty
-from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
-from soc_assets.features.database import build_database, read_info, summary
-from soc_assets.project import Project
+from soc_assets.embedding.inputs import load_inputs
+from soc_assets.features import refresh
+from soc_assets.features.database import read_info, summary
 
 
 @dg.asset(
@@ -22,17 +22,20 @@ from soc_assets.project import Project
     code_version=freshness.VERSIONS["features"],
 )
 def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-    """Views over samples, embeddings and folds, and the flattened feature vector (`data/soc.duckdb`).
+    """The database `data/soc.duckdb`: views over every table and batch, the feature vector, neighbours and components.
 
-    The view `features` has one row per studied sample with its split; `feature_index` says what each position means.
+    The view `features` has one row per studied sample with its split; `feature_index` says what each position means;
+    `soc sql ".views"` lists the rest.
     """
     loaded = project.load()
     inputs = load_inputs(loaded)
     assert inputs is not None
     wanted = freshness.features_inputs(loaded, inputs)
-    cached = read_info(loaded.database).get("inputs") == wanted
+    write_empty(inputs.folder, inputs.spec)
+    info = read_info(loaded.database)
+    cached = info.get("inputs") == wanted and refresh.is_current(loaded, info)
     if not cached:
-        _build(loaded, inputs, wanted)
+        refresh.build(loaded, inputs, wanted, lambda done, total: progress.emit("features", done, total, "indexed"))
     states = pd.Series(inputs.states(), name="state")
     if not (states == "fresh").all():
         context.log.warning(f"Not all batches are fresh: {states.value_counts().to_dict()}. Materialise `embeddings`.")
@@ -50,11 +53,3 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
         },
         data_version=dg.DataVersion(wanted),
     )
-
-
-def _build(project: Project, inputs: EmbeddingInputs, digest: str) -> None:
-    written = [path for path in map(inputs.path, inputs.keys) if path.is_file()]
-    batches = written or [write_empty(inputs.folder, inputs.spec)]
-    tables = {name: project.samples(name) for name in ("samples", "balanced", "folds", "batches")}
-    settings = project.settings
-    build_database(project.database, inputs.spec, batches, tables, settings.features, settings.study, digest)

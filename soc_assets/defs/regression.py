@@ -10,6 +10,7 @@ from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.features import features
 from soc_assets.defs.overrides import TrainingConfig, overridden
 from soc_assets.defs.resources import ProjectResource, tracking_of
+from soc_assets.defs.results import write_results
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.embedding.inputs import load_inputs
@@ -53,6 +54,7 @@ def mlp_model(
     cached = record is not None
     if record is None:
         record = _train(context, loaded, tracking, inputs)
+    write_results(loaded, tracking, record)
     info = read_info(loaded.database)
     metadata = {name: report.picture(png) for name, png in record.figures.items()}
     scores = {name: round(record.metrics[name], 4) for name in SCORES if name in record.metrics}
