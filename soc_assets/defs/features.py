@@ -8,7 +8,6 @@ from soc_assets.defs import report
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
 from soc_assets.defs.resources import ProjectResource
-from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.features import refresh
 from soc_assets.features.database import read_info, summary
@@ -31,7 +30,6 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
     inputs = load_inputs(loaded)
     assert inputs is not None
     wanted = freshness.features_inputs(loaded, inputs)
-    write_empty(inputs.folder, inputs.spec)
     info = read_info(loaded.database)
     cached = info.get("inputs") == wanted and refresh.is_current(loaded, info)
     if not cached:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from soc_assets import digest, files
+from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.parquet import geo_metadata, schema_of
 from soc_assets.features import neighbours
 from soc_assets.features.components import fill_components
@@ -165,6 +166,8 @@ def _write_schemas(contents: Contents) -> None:
         write_schema(contents.data, name, columns_of(contents.data, name))
     schema = schema_of(contents.spec)
     nobody = pd.DataFrame({"longitude": [0.0], "latitude": [0.0]}).iloc[:0]
+    if contents.folder.is_dir():
+        write_empty(contents.folder, contents.spec)
     empty = schema.with_metadata({"geo": geo_metadata(nobody)}).empty_table()
     write_empty_table(contents.data, "embeddings", empty)
 

@@ -36,11 +36,11 @@ WITH chosen AS (SELECT slot FROM {_SLOTS} WHERE bands IS NULL OR list_contains(b
 asked AS (SELECT slot, coordinates, square FROM {_ROWS} WHERE found = sample_id AND slot IN (FROM chosen)),
 place AS (SELECT any_value(p.location) AS location
     FROM (SELECT s.sample_id AS found, s.location_id AS location FROM samples s) p WHERE p.found = sample_id),
-scored AS (SELECT i.found, sum(array_inner_product(i.coordinates, a.coordinates)) AS inner_product,
-    sum(i.square) AS square
-    FROM {_ROWS} i LEFT JOIN asked a ON a.slot = i.slot WHERE i.slot IN (FROM chosen) GROUP BY i.found),
-near AS (SELECT found, inner_product / sqrt(square * (SELECT sum(a.square) FROM asked a)) AS similarity
-    FROM scored WHERE inner_product IS NOT NULL AND found <> sample_id)
+squares AS (SELECT found, sum(square) AS square FROM {_ROWS} WHERE slot IN (FROM chosen) GROUP BY found),
+scored AS (SELECT i.found, sum(array_inner_product(i.coordinates, a.coordinates)) AS inner_product
+    FROM {_ROWS} i JOIN asked a ON a.slot = i.slot GROUP BY i.found),
+near AS (SELECT s.found, s.inner_product / sqrt(q.square * (SELECT sum(a.square) FROM asked a)) AS similarity
+    FROM scored s JOIN squares q ON q.found = s.found WHERE s.found <> sample_id)
 SELECT n.found AS sample_id, n.similarity, s.location_id, s.longitude, s.latitude, s.year, s.organic_carbon, s.split
 FROM near n JOIN samples s ON s.sample_id = n.found
 WHERE NOT (elsewhere AND s.location_id IS NOT DISTINCT FROM (SELECT location FROM place))
@@ -104,9 +104,9 @@ MACROS = {
     "within_km": Macro("lon, lat, km", _WITHIN, "samples at most that far from a place, the nearest first"),
     "pca": Macro(
         "n",
-        """SELECT p.sample_id, COLUMNS(lambda c: coalesce(try_cast(substr(c, 3) AS INTEGER) <= n, false)),
-            s.longitude, s.latitude, s.year, s.organic_carbon, s.split
-        FROM pca_scores p JOIN samples s ON s.sample_id = p.sample_id""",
+        """SELECT COLUMNS(lambda c: NOT regexp_matches(c, '^pc[0-9]+$') OR try_cast(substr(c, 3) AS INTEGER) <= n)
+        FROM (SELECT p.*, s.longitude, s.latitude, s.year, s.organic_carbon, s.split
+            FROM pca_scores p JOIN samples s ON s.sample_id = p.sample_id)""",
         "the first n principal components of each sample, fitted on training samples when the database was built",
     ),
     "feature_group": Macro(

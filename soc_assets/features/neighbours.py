@@ -17,7 +17,8 @@ from soc_assets.embedding.spec import Spec
 from soc_assets.features.images import Images, read_images
 
 _LOST = 1e-4  # largest share of a vector's length outside the basis: inner products are then exact to 1e-8
-_NOISE = 1e-6  # directions that are shorter than this share of the longest are rounding errors
+_NOISE = 1e-3  # directions shorter than this share of the longest are left for the next look, they may be rounding
+_AT_ONCE = 256  # vectors from which directions are taken
 _LOOKED_AT = 8  # batches from which the basis is found; all are checked against it
 COLUMNS = {
     "sample_id": "the sample",
@@ -77,19 +78,23 @@ def _mean_tokens(images: Images) -> np.ndarray:
 
 def _basis(stretches: Iterator[np.ndarray]) -> np.ndarray:
     """An orthonormal basis [width, r] of vectors [m, width]; the unit vectors where r would be over half the width."""
-    basis: np.ndarray | None = None
+    basis = np.zeros((1, 0), np.float32)
     for vectors in stretches:
-        basis = np.zeros((vectors.shape[1], 0)) if basis is None else basis
-        outside = vectors - (vectors @ basis) @ basis.T
-        lengths = np.linalg.norm(vectors, axis=1)
-        far = np.linalg.norm(outside, axis=1) > _LOST / 10 * lengths
-        if far.any():
-            squares, directions = np.linalg.eigh(outside[far].T.astype(float) @ outside[far])
-            found = directions[:, np.sqrt(np.maximum(squares, 0)) > _NOISE * np.linalg.norm(lengths)]
-            basis = np.linalg.qr(np.hstack([basis, found]))[0]
-        if 2 * basis.shape[1] > basis.shape[0]:
-            return np.eye(basis.shape[0], dtype=np.float32)
-    return np.zeros((1, 0), np.float32) if basis is None else basis.astype(np.float32)
+        basis = basis if basis.size else np.zeros((vectors.shape[1], 0), np.float32)
+        while (far := _outside(vectors, basis)).size:
+            chosen = far[:: max(1, len(far) // _AT_ONCE)][:_AT_ONCE]
+            squares, mixes = np.linalg.eigh(chosen.astype(float) @ chosen.T)
+            directions = mixes[:, squares > _NOISE**2 * squares[-1]].T @ chosen
+            basis = np.linalg.qr(np.hstack([basis, directions.T]))[0].astype(np.float32)
+            if 2 * basis.shape[1] > basis.shape[0]:
+                return np.eye(basis.shape[0], dtype=np.float32)
+    return basis
+
+
+def _outside(vectors: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """What of the vectors lies outside the space of a basis, of those [m, width] of which a noticeable part does."""
+    outside = vectors - (vectors @ basis) @ basis.T
+    return outside[np.linalg.norm(outside, axis=1) > _LOST / 10 * np.linalg.norm(vectors, axis=1)]
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, images: Images, basis: np.ndarray) -> None:
@@ -98,8 +103,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, images: Images, basis: np.nda
     coordinates = vectors if whole else vectors @ basis
     square = np.einsum("ij,ij->i", coordinates, coordinates)
     if not whole:
-        outside = np.linalg.norm(vectors - coordinates @ basis.T, axis=1)
-        if (outside > _LOST * np.linalg.norm(vectors, axis=1)).any():
+        lost = np.linalg.norm(vectors - coordinates @ basis.T, axis=1)
+        if (lost > _LOST * np.linalg.norm(vectors, axis=1)).any():
             raise BasisTooSmallError
     sample, slot = np.nonzero(~images.missing)
     order = np.argsort(slot, kind="stable")  # a band's rows lie together, so that others are skipped

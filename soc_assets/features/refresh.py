@@ -38,7 +38,7 @@ def identity(contents: Contents) -> dict[str, str]:
     """What build_info keeps of a database's making: digests of what decides the vectors, and of all of its SQL."""
     columns = {name: list(columns_of(contents.data, name).items()) for name in TABLES}
     study = contents.study.model_dump(include={"year_from", "year_to", "first_lag", "time_before"})
-    there = (contents.folder / "_schema.parquet").is_file()
+    there = contents.folder.is_dir()
     vectors = digest.of_values([contents.spec.digest, contents.features.model_dump(), study])
     return {"vectors": vectors, "sql": digest.of_values([VERSION, vectors, columns, there])}
 
