@@ -27,7 +27,7 @@ def answer(project: Project, query: str | None, rows: int, console: Console) -> 
             f"{project.database} does not exist, and there is no folder {project.data} to build it from: "
             "`soc run --to features` makes both."
         )
-    with terminal.showing_progress(console):
+    with terminal.showing_progress(Console(stderr=True)):  # what is asked for goes to standard output alone
         refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if query is not None:
         _print(project.database, query, rows, console)
