@@ -40,6 +40,7 @@ for command in (
     assets.run,
     assets.status,
     database.sql,
+    database.export_command,
     assets.refit,
     assets.clean,
     servers.ui,

@@ -1,4 +1,4 @@
-"""Commands about what came out: sql."""
+"""Commands about what came out: sql, export, import-run."""
 
 from pathlib import Path
 
@@ -25,3 +25,45 @@ def sql(config: Path | None, query: str | None, rows: int) -> None:
     from soc_assets import prompt
 
     prompt.answer(opened(config), query, rows, console)
+
+
+@click.command("export")
+@config_option
+@click.option("--stage", type=click.Choice(["features", "embeddings"]), default="features", show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "parquet", "npz", "zarr"]),
+    default="parquet",
+    show_default=True,
+    help="zarr needs `pip install 'soc-assets[zarr]'`.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Default: data/export/STAGE.FORMAT.")
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Only this split of the features.")
+@click.option("--bands", help="Only these bands, for example LAI,LST.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@explained
+def export_command(
+    config: Path | None, stage: str, kind: str, out: Path | None, split: str | None, bands: str | None, overwrite: bool
+) -> None:
+    r"""Write features or embeddings for other tools, a batch at a time.
+
+    \b
+    features     one row per studied sample that is embedded, with the flattened vector
+    embeddings   every embedded sample: its images by band and lag; as Parquet the columns of the batches, in one file
+
+    docs/files.md says how each format is laid out and read.
+    """
+    from soc_assets import progress, terminal
+    from soc_assets.exporting.export import export
+
+    project = opened(config)
+    path = (out or project.data / "export" / f"{stage}.{kind}").expanduser().resolve()
+    chosen = [band.strip() for band in bands.split(",")] if bands else None
+
+    def tell(done: int, total: int) -> None:
+        progress.emit("export", done, total, "samples")
+
+    with terminal.showing_progress(console):
+        written = export(project, stage, kind, path, split, chosen, overwrite, tell)
+    console.print(f"{written} samples in {path}", soft_wrap=True, markup=False)
