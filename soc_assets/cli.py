@@ -41,6 +41,7 @@ for command in (
     assets.status,
     database.sql,
     database.export_command,
+    database.import_run_command,
     assets.refit,
     assets.clean,
     servers.ui,

@@ -12,7 +12,20 @@ from click.testing import CliRunner, Result
 from soc_assets.cli import main
 from soc_assets_tests.small_project import SmallProject, damage
 
-COMMANDS = ("demo", "import-tiles", "check", "run", "status", "sql", "export", "clean", "refit", "ui", "mlflow")
+COMMANDS = (
+    "demo",
+    "import-tiles",
+    "check",
+    "run",
+    "status",
+    "sql",
+    "export",
+    "import-run",
+    "clean",
+    "refit",
+    "ui",
+    "mlflow",
+)
 
 
 def soc(*arguments: str | Path, at: SmallProject | None = None, stdin: str | None = None) -> Result:
@@ -199,7 +212,7 @@ def test_settings_that_cannot_be_read_are_told_without_a_traceback(tmp_path):
     assert f"{made.config} does not exist" in refused("run", at=made)
     made.config.write_text("[samplign]\n")
     for command in COMMANDS:
-        arguments = [command, tmp_path] if command == "import-tiles" else [command]
+        arguments = [command, tmp_path] if command.startswith("import-") else [command]
         assert "there is no table [samplign]; the nearest is sampling" in refused(*arguments, at=made)
 
 

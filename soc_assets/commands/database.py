@@ -67,3 +67,28 @@ def export_command(
     with terminal.showing_progress(console):
         written = export(project, stage, kind, path, split, chosen, overwrite, tell)
     console.print(f"{written} samples in {path}", soft_wrap=True, markup=False)
+
+
+@click.command("import-run")
+@config_option
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--keep-tokens", is_flag=True, help="Keep all tokens of images that were not pooled, not their mean.")
+@explained
+def import_run_command(config: Path | None, source: Path, keep_tokens: bool) -> None:
+    """Import embeddings that the original script wrote, into a project that has no samples yet.
+
+    SOURCE is run_<timestamp> with its batch_*_size_*.parquet, or the folder that holds it. The year of a sample is the
+    newest year of which it has an image. Afterwards every view, `soc sql`, `soc export` and load_features have it.
+    """
+    from soc_assets import progress, terminal
+    from soc_assets.features import refresh
+    from soc_assets.importing.old_run import import_run
+
+    project = opened(config)
+    with terminal.showing_progress(console):
+        told = import_run(project, source, keep_tokens, lambda *now: progress.emit("import-run", *now))
+        refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    console.print(f"{told.samples} samples in {told.batches} batches, {told.missing_images} images missing.")
+    if told.repeated or told.rejected:
+        console.print(f'{told.repeated} rows repeated a sample; {told.rejected} were rejected: soc sql "FROM rejected"')
+    console.print(f"Embedding spec {told.spec.digest}; weights {told.spec.weights}.", soft_wrap=True)

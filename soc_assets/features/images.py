@@ -74,17 +74,22 @@ def read_images(
 
 def _images(table: pa.Table, spec: Spec, parts: dict[str, range], wanted: list[int], columns: list[str]) -> Images:
     n, (rows, width) = table.num_rows, spec.shape
-    vectors = np.zeros((n, len(wanted), rows, width), np.float32)
-    missing = np.ones((n, len(wanted)), bool)
+    vectors = np.empty((n, len(wanted), rows, width), np.float32)
+    missing = np.empty((n, len(wanted)), bool)
     for name, part in parts.items():
         column = table[name].combine_chunks()
         items = column if name == _IMAGES[0] else column.items
         values, gaps = _dense(items, n, len(part), rows, width)
-        for position, slot in enumerate(wanted):
-            if slot in part:
-                vectors[:, position] = values[:, slot - part.start]
-                missing[:, position] = gaps[:, slot - part.start]
+        positions = [position for position, slot in enumerate(wanted) if slot in part]
+        here, there = _slice(positions), _slice([wanted[position] - part.start for position in positions])
+        vectors[:, here], missing[:, here] = values[:, there], gaps[:, there]
     return Images(table["sample_id"].to_numpy(), vectors, missing, table.select(columns))
+
+
+def _slice(positions: list[int]) -> slice | list[int]:
+    """Positions as a slice where they follow one another, which is copied in one go."""
+    first, last = positions[0], positions[-1]
+    return slice(first, last + 1) if positions == list(range(first, last + 1)) else positions
 
 
 def _dense(items: pa.Array, n: int, k: int, rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:

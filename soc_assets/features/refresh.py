@@ -22,16 +22,22 @@ VERSION = 1  # of views, macros and tables: raise it when their SQL changes
 def contents_of(project: Project) -> Contents:
     """What the project's database shows: the embeddings of the settings' spec, whether they were made or not.
 
-    Where the checkpoint is not there, the newest spec stands in.
+    Where they were never used, an imported run is shown, if there is one; where the checkpoint is not there, the newest
+    spec.
     """
     settings = project.settings
     try:
         choices = choices_of(settings, project.checkpoint)
-        spec = find_spec(project.embeddings, choices) or Spec(choices, {}, "")
+        spec = find_spec(project.embeddings, choices) or _imported(project) or Spec(choices, {}, "")
     except CheckpointError:
         newest = max(all_specs(project.embeddings), key=lambda spec: spec.created, default=None)
         spec = newest or Spec(choices_of(settings, None), {}, "")
     return Contents(project.data, spec, settings.features, settings.study)
+
+
+def _imported(project: Project) -> Spec | None:
+    specs = [spec for spec in all_specs(project.embeddings) if "imported" in spec.choices["weights"]]
+    return max(specs, key=lambda spec: spec.created, default=None)
 
 
 def identity(contents: Contents) -> dict[str, str]:
