@@ -1,17 +1,21 @@
-"""Asset checks of `raster_catalog` and `soil_samples`: their specs, and findings turned into Dagster's results.
+"""Asset checks: their specs, and findings and faults turned into Dagster's results.
 
-What is looked for is in `soc_assets.ingest.check`. A check with an error blocks what comes after, a check with warnings
-does not.
+What is looked for is in `soc_assets.ingest.check` and in the modules `check` of the other stages. A check with an error
+blocks what comes after, a check with warnings does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import pandas as pd
 
 from soc_assets.defs import report
+from soc_assets.embedding import check as embedding
+from soc_assets.faults import Fault
+from soc_assets.faults import errors as errors_of
 from soc_assets.ingest.check.findings import Finding, errors, in_words, merged
 from soc_assets.ingest.check.sample_drift import Drift
+from soc_assets.sampling import check as sampling
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 
 _SAYS = {
@@ -28,7 +32,18 @@ _SAYS = {
     "edges": "The windows of the samples lie inside the reference grid.",
     "schema": "Types, ranges, missing values and ids of the samples are right.",
     "drift": "Organic carbon is distributed as in the last materialisation.",
+    "finite": "Every number of the embeddings is finite.",
+    "complete": "Each file has the rows of the ledger, in order, and their keys and shapes are the documented ones.",
+    "spec": "Each file was made under the spec of its folder.",
+    "rank": "The embeddings of a band differ where its rasters differ: they have not collapsed.",
+    "constant_columns": "No column of the embeddings is the same in every sample where the rasters differ.",
+    "no_location_in_two_splits": "No location is in two splits, or in two folds of a scheme.",
+    "tables": "Ids are unique, test samples have no fold, and only training samples are repeated or weighted.",
 }
+
+
+_MOST_NAMED = 5  # faults in a description; the table has more
+_COLUMNS = ["severity", "where", "found", "cure"]
 
 
 def _specs(asset: str, names: Sequence[str]) -> list[dg.AssetCheckSpec]:
@@ -37,6 +52,8 @@ def _specs(asset: str, names: Sequence[str]) -> list[dg.AssetCheckSpec]:
 
 RASTER_SPECS = _specs("raster_catalog", RASTER_CHECKS)
 SAMPLE_SPECS = _specs("soil_samples", (*SAMPLE_CHECKS, "schema", "drift"))
+SAMPLING_SPECS = _specs("balanced_samples", sampling.CHECKS)
+EMBEDDING_SPECS = _specs("embeddings", embedding.CHECKS)
 
 
 def results(findings: Sequence[Finding], names: Sequence[str]) -> list[dg.AssetCheckResult]:
@@ -74,6 +91,39 @@ def drift_result(drift: Drift | None) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         description=f"Organic carbon: {drift.in_words()}.",
         metadata={"before_and_now": report.table(drift.table), "ks_distance": round(drift.distance, 4)},
+    )
+
+
+def fault_results(faults: Sequence[Fault], names: Sequence[str]) -> list[dg.AssetCheckResult]:
+    """One result per check, with a table of what is wrong."""
+    return [_fault_result(name, [fault for fault in faults if fault.check == name]) for name in names]
+
+
+def evaluations(results: Sequence[dg.AssetCheckResult], asset: str) -> Iterator[dg.AssetCheckEvaluation]:
+    """Results as a step yields them that is going to fail and materialises nothing as a whole."""
+    for result in results:
+        yield dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(asset),
+            check_name=result.check_name or "",
+            passed=result.passed,
+            severity=result.severity,
+            description=result.description,
+            metadata=result.metadata,
+            blocking=True,
+        )
+
+
+def _fault_result(name: str, faults: list[Fault]) -> dg.AssetCheckResult:
+    grave = errors_of(faults)
+    worth = grave or faults
+    more = f"\nand {len(worth) - _MOST_NAMED} more" if len(worth) > _MOST_NAMED else ""
+    table = pd.DataFrame([(item.severity, item.where, item.found, item.cure) for item in faults], columns=_COLUMNS)
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not faults,
+        severity=dg.AssetCheckSeverity.WARN if faults and not grave else dg.AssetCheckSeverity.ERROR,
+        description="\n".join(fault.words for fault in worth[:_MOST_NAMED]) + more or _SAYS[name],
+        metadata={"faults": report.table(table), "count": len(faults)} if faults else {},
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -11,17 +11,21 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets import files, progress
+from soc_assets.defs import checks
 from soc_assets.defs.batch_inputs import KEY, observe_before_embedding
+from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.partitions import BATCH
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding import batch as batches
 from soc_assets.embedding import spec as specs
+from soc_assets.embedding.check import CHECKS
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import Encoder, load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.write import Failed, write_batches
 from soc_assets.errors import SocError
+from soc_assets.faults import errors
 from soc_assets.project import Project
 
 
@@ -31,36 +35,51 @@ from soc_assets.project import Project
     group_name="embedding",
     kinds={"pytorch", "parquet"},
     code_version=str(specs.VERSION),
-    pool="gpu",
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
+    check_specs=checks.EMBEDDING_SPECS,
 )
-def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> Iterator[Any]:
     """SpectralGPT embeddings of the windows round the samples of a batch.
 
     One file per batch in `data/embeddings/<spec>/`, with the spec, its digests and the weights' label in its metadata.
     A batch whose inputs have not changed is not computed again (`cached`). Pick batches; a run without any is an error.
     """
     if not context.has_partition_key and not context.has_partition_key_range:
-        raise dg.Failure("embeddings needs batches: choose partitions (all of them is fine) and materialise again.")
+        words = "embeddings needs batches: choose partitions (all of them is fine) and materialise again."
+        raise dg.Failure(words, allow_retries=False)
     loaded = project.load()
-    inputs = load_inputs(loaded)
-    assert inputs is not None
-    observe_before_embedding(context, inputs)
-    done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
+    with on_device(context) as device:
+        inputs = load_inputs(loaded)
+        assert inputs is not None
+        observe_before_embedding(context, inputs)
+        done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
     manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
-    for written in done:
-        _report(context, written, inputs.spec, failed=bool(failed))
-    keys = len(context.partition_keys)
-    if failed:
-        raise dg.Failure("\n".join([f"{keys - len(done)} of {keys} batches failed.", *failed]))
-    return dg.MaterializeResult(
+    faults = [fault for written in done for fault in written.faults]
+    results = checks.fault_results(faults, CHECKS)
+    failed += [fault.words for fault in errors(faults)]
+    sound = [written for written in done if not errors(written.faults)]
+    told = {written.key: _facts(written, inputs.spec) for written in sound}
+    if failed:  # the step fails, but what is done is done: record it
+        yield from (dg.AssetMaterialization("embeddings", partition=key, metadata=told[key]) for key in told)
+        yield from checks.evaluations(results, "embeddings")
+        keys = len(context.partition_keys)
+        words = f"{keys - len(sound)} of {keys} batches failed."
+        raise dg.Failure("\n".join([words, *failed]), allow_retries=False)
+    for key, metadata in told.items():
+        context.add_asset_metadata(metadata, asset_key="embeddings", partition_key=key)
+    yield dg.MaterializeResult(
         metadata={
             "spec": inputs.spec.digest,
+            "device_lent": device,
             "weights": inputs.spec.weights,
             "features_per_sample": inputs.spec.n_features,
             "folder": dg.MetadataValue.path(str(inputs.folder)),
             **_weights_metadata(inputs.folder),
             "batches_done": f"{manifest['batches_done']} of {manifest['batches_total']}",
         },
+        check_results=results,
     )
 
 
@@ -134,8 +153,8 @@ def _weights_metadata(folder: Path) -> dict[str, Any]:
     return {"weights_keys": counts, "precision": told["precision"], "weights_report": dg.MetadataValue.path(str(path))}
 
 
-def _report(context: dg.AssetExecutionContext, written: batches.Written, spec: specs.Spec, failed: bool) -> None:
-    metadata: dict[str, Any] = {
+def _facts(written: batches.Written, spec: specs.Spec) -> dict[str, Any]:
+    return {
         "batch": written.key,
         "cached": written.outcome == "cached",
         "outcome": written.outcome,
@@ -149,7 +168,3 @@ def _report(context: dg.AssetExecutionContext, written: batches.Written, spec: s
         "spec": spec.digest,
         "file": dg.MetadataValue.path(str(written.path)),
     }
-    if failed:  # the step fails, but what is done is done: record it
-        context.log_event(dg.AssetMaterialization("embeddings", partition=written.key, metadata=metadata))
-    else:
-        context.add_asset_metadata(metadata, asset_key="embeddings", partition_key=written.key)

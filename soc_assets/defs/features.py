@@ -7,6 +7,7 @@ from soc_assets import freshness, progress
 from soc_assets.defs import report
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
+from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.features import refresh
@@ -17,6 +18,7 @@ from soc_assets.features.database import read_info, summary
     deps=[embeddings, "balanced_samples"],
     group_name="features",
     kinds={"duckdb"},
+    op_tags=tags_of_step(on_device=False),
     automation_condition=after_the_last_batch(),
     code_version=freshness.VERSIONS["features"],
 )
@@ -26,7 +28,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
     The view `features` has one row per studied sample with its split; `feature_index` says what each position means;
     `soc sql ".views"` lists the rest.
     """
-    loaded = project.load()
+    loaded = project.on_cpu()
     inputs = load_inputs(loaded)
     assert inputs is not None
     wanted = freshness.features_inputs(loaded, inputs)

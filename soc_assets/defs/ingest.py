@@ -7,7 +7,8 @@ import pandas as pd
 
 from soc_assets import digest, files, freshness, inspection, progress
 from soc_assets.defs import checks, report
-from soc_assets.defs.batch_inputs import observe_known
+from soc_assets.defs.batch_inputs import observe
+from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
 from soc_assets.ingest.check.findings import errors
@@ -25,6 +26,7 @@ from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 @dg.asset(
     group_name="ingest",
     kinds={"geotiff", "parquet"},
+    op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["raster_catalog"],
     check_specs=checks.RASTER_SPECS,
 )
@@ -36,7 +38,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     `data/catalog/gaps.parquet`. Findings with which a run would give wrong numbers stop what comes
     after, and the catalog stays stale until they are mended or accepted.
     """
-    loaded = project.load()
+    loaded = project.on_cpu()
     inputs = freshness.catalog_inputs(loaded)
     catalog = _scan(loaded)
     for problem in catalog.problems["problem"]:
@@ -52,7 +54,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     gaps = missing_steps(catalog.frame, study)
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
     files.write_table(loaded.catalog, catalog.frame, stored)
-    observe_known(context.instance, freshness.known_embeddings(loaded))
+    observe(context.instance, freshness.known_embeddings(loaded))
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
         data_version=dg.DataVersion(content),
@@ -64,6 +66,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     deps=[raster_catalog],
     group_name="ingest",
     kinds={"csv", "parquet"},
+    op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["soil_samples"],
     check_specs=checks.SAMPLE_SPECS,
 )
@@ -73,7 +76,7 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     Rows that are unusable in themselves are kept with their reason in `rejected.parquet`, and how each table was read
     in `tables.parquet`; the study's own filters come later, in `balanced_samples`.
     """
-    loaded = project.load()
+    loaded = project.on_cpu()
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
     require(loaded.catalog, "raster_catalog")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "soil_samples")

@@ -7,6 +7,7 @@ import dagster as dg
 from soc_assets import freshness, progress
 from soc_assets.defs import report
 from soc_assets.defs.conditions import after_the_last_batch
+from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.features import features
 from soc_assets.defs.overrides import TrainingConfig, overridden
 from soc_assets.defs.resources import ProjectResource, tracking_of
@@ -34,7 +35,9 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     group_name="regression",
     kinds={"pytorch", "mlflow"},
     code_version=freshness.VERSIONS["mlp_model"],
-    pool="gpu",
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
     automation_condition=after_the_last_batch(),
 )
 def mlp_model(
@@ -46,14 +49,14 @@ def mlp_model(
     predicted once, at the end. R2 is the coefficient of determination. The Launchpad overrides [training] of soc.toml
     for one run, which MLflow records like any other.
     """
-    loaded, overrides = overridden(project.load(), "training", config)
-    _require_fresh_features(loaded)
-    tracking = tracking_of(loaded)
-    inputs = freshness.model_inputs(loaded)
-    record = tracking.find_run(inputs)
-    cached = record is not None
-    if record is None:
-        record = _train(context, loaded, tracking, inputs)
+    with on_device(context):
+        loaded, overrides = overridden(project.load(), "training", config)
+        _require_fresh_features(loaded)
+        tracking = tracking_of(loaded)
+        inputs = freshness.model_inputs(loaded)
+        record = tracking.find_run(inputs)
+        cached = record is not None
+        record = record or _train(context, loaded, tracking, inputs)
     write_results(loaded, tracking, record)
     info = read_info(loaded.database)
     metadata = {name: report.picture(png) for name, png in record.figures.items()}

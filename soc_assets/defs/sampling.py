@@ -7,16 +7,19 @@ import numpy as np
 import pandas as pd
 
 from soc_assets import digest, files, freshness, progress
-from soc_assets.defs import report
-from soc_assets.defs.batch_inputs import observe_known
+from soc_assets.defs import checks, report
+from soc_assets.defs.batch_inputs import observe
+from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
+from soc_assets.faults import errors
 from soc_assets.ingest.grid import reference_grid
 from soc_assets.project import Project
 from soc_assets.regression.metrics import target_summary
 from soc_assets.sampling import plots
 from soc_assets.sampling.balance import tail_share
+from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.prepare import Prepared, prepare_samples
 
 SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
@@ -26,7 +29,9 @@ SPLIT = "soc.split"  # key of the digest of the settings that decide the split, 
     deps=["raster_catalog", "soil_samples"],
     group_name="sampling",
     kinds={"parquet"},
+    op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["balanced_samples"],
+    check_specs=checks.SAMPLING_SPECS,
 )
 def balanced_samples(
     context: dg.AssetExecutionContext, project: ProjectResource, config: SamplingConfig
@@ -37,7 +42,7 @@ def balanced_samples(
     of one location is in two splits. Batches are append-only: new samples go into new batches. The Launchpad overrides
     [sampling] of soc.toml for one run; the next run without overrides goes back to soc.toml.
     """
-    loaded, overrides = overridden(project.load(), "sampling", config)
+    loaded, overrides = overridden(project.on_cpu(), "sampling", config)
     inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
     require(loaded.samples("samples"), "soil_samples")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "balanced_samples")
@@ -46,7 +51,7 @@ def balanced_samples(
     frames = {name: pd.read_parquet(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
     register(context.instance, keys)
-    observe_known(context.instance, freshness.known_embeddings(loaded))
+    observe(context.instance, freshness.known_embeddings(loaded))
     samples = frames["balanced"].merge(pd.read_parquet(loaded.samples("samples")), on="sample_id")
     metadata = {
         **_sampling_report(samples, frames),
@@ -56,7 +61,19 @@ def balanced_samples(
         "file": dg.MetadataValue.path(str(path)),
     }
     progress.emit("balanced_samples", 1, 1, f"{len(samples)} samples in {len(keys)} batches")
-    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+    return dg.MaterializeResult(
+        metadata=metadata, data_version=dg.DataVersion(inputs), check_results=_check(frames, loaded, inputs)
+    )
+
+
+def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> list[dg.AssetCheckResult]:
+    """Check the tables; where they are wrong they count as stale, so that a later run makes them again."""
+    balanced, folds = project.samples("balanced"), project.samples("folds")
+    faults = check_tables(frames["balanced"], frames["folds"], balanced, folds)
+    if errors(faults):
+        stored = {**files.read_metadata(balanced), freshness.INPUTS: f"errors in {inputs}"}
+        files.write_table(balanced, frames["balanced"], stored)
+    return checks.fault_results(faults, CHECKS)
 
 
 def _prepare(project: Project) -> Prepared:

@@ -25,12 +25,14 @@ from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import Step, groups, step_numbers
 from soc_assets.embedding.windows import corners
+from soc_assets.faults import Fault
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
 _TOKENS = "list.element.list.element"
 PARQUET_OPTIONS: dict[str, Any] = {  # measured in benchmarks/storage.py
     "compression": "zstd",
     "use_dictionary": False,
+    "write_page_checksum": True,  # a disk's flipped bits do not go unnoticed: `check_batch` reads them
     "use_byte_stream_split": [
         f"elevation_embedding.{_TOKENS}",
         *(f"{name}_embeddings.key_value.value.{_TOKENS}" for name in ("channel_time", "static")),
@@ -62,7 +64,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a batch: `outcome` is computed, relabelled or cached."""
+    """What became of a batch: `outcome` is computed, relabelled or cached; `faults` are what its checks found."""
 
     key: str
     path: Path
@@ -72,6 +74,7 @@ class Written:
     images: int
     missing: int
     seconds: float
+    faults: tuple[Fault, ...] = ()
 
 
 def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch:
