@@ -5,6 +5,7 @@ in views are absolute, so that it opens from any folder; memory limits are the c
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -98,7 +99,7 @@ def build_database(
     with files.replacing(database) as temporary:
         temporary.unlink()
         with duckdb.connect(temporary, config={"memory_limit": MEMORY}) as connection:
-            connection.execute("SET enable_progress_bar = false")
+            _hush(connection)
             _make_small_tables(connection, contents, batch_inputs or {}, known)
             if reusable:
                 _take_over(connection, reusable)
@@ -117,8 +118,14 @@ def open_database(database: Path, memory: str = MEMORY) -> duckdb.DuckDBPyConnec
     """A read-only connection; memory_limit is the connection's, it is not stored in the file."""
     connection = duckdb.connect(database, read_only=True)
     connection.execute(f"SET memory_limit = '{memory}'")
-    connection.execute("SET enable_progress_bar = false")
+    _hush(connection)
     return connection
+
+
+def _hush(connection: duckdb.DuckDBPyConnection) -> None:
+    """No progress bar; a notebook without ipywidgets has none and refuses the setting."""
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("SET enable_progress_bar = false")
 
 
 def read_info(database: Path) -> dict[str, str]:

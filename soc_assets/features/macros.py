@@ -48,7 +48,7 @@ ORDER BY n.similarity DESC, n.found LIMIT k"""
 
 _DRIFT = f"""
 WITH here AS (FROM {_SLOTS} WHERE of_band = band)
-SELECT x.found AS sample_id, array_distance(x.coordinates, y.coordinates) AS distance,
+SELECT x.found AS sample_id, array_distance(x.coordinates, y.coordinates)::DOUBLE AS distance,
     array_inner_product(x.coordinates, y.coordinates) / sqrt(x.square * y.square) AS similarity,
     s.longitude, s.latitude, s.year, s.organic_carbon
 FROM {_ROWS} x JOIN {_ROWS} y ON y.found = x.found JOIN samples s ON s.sample_id = x.found
