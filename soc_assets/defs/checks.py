@@ -4,7 +4,7 @@ What is looked for is in `soc_assets.ingest.check` and in the modules `check` of
 blocks what comes after, a check with warnings does not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
@@ -13,8 +13,10 @@ from soc_assets.defs import report
 from soc_assets.embedding import check as embedding
 from soc_assets.faults import Fault
 from soc_assets.faults import errors as errors_of
+from soc_assets.features import check as features
 from soc_assets.ingest.check.findings import Finding, errors, in_words, merged
 from soc_assets.ingest.check.sample_drift import Drift
+from soc_assets.regression import check as regression
 from soc_assets.sampling import check as sampling
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 
@@ -38,6 +40,10 @@ _SAYS = {
     "rank": "The embeddings of a band differ where its rasters differ: they have not collapsed.",
     "constant_columns": "No column of the embeddings is the same in every sample where the rasters differ.",
     "no_location_in_two_splits": "No location is in two splits, or in two folds of a scheme.",
+    "count_equals_embeddings": "The view has every embedded sample of the study once, and no other.",
+    "vectors": "Vectors have the length that the spec and `feature_index` say, and no gap that should be filled.",
+    "metrics_sane": "The scores are finite and possible, and training has not diverged.",
+    "better_than_mean": "On the test split the model is better than the mean of the training split.",
     "tables": "Ids are unique, test samples have no fold, and only training samples are repeated or weighted.",
 }
 
@@ -54,6 +60,8 @@ RASTER_SPECS = _specs("raster_catalog", RASTER_CHECKS)
 SAMPLE_SPECS = _specs("soil_samples", (*SAMPLE_CHECKS, "schema", "drift"))
 SAMPLING_SPECS = _specs("balanced_samples", sampling.CHECKS)
 EMBEDDING_SPECS = _specs("embeddings", embedding.CHECKS)
+FEATURE_SPECS = _specs("features", features.CHECKS)
+MODEL_SPECS = _specs("mlp_model", regression.CHECKS)
 
 
 def results(findings: Sequence[Finding], names: Sequence[str]) -> list[dg.AssetCheckResult]:
@@ -94,9 +102,17 @@ def drift_result(drift: Drift | None) -> dg.AssetCheckResult:
     )
 
 
-def fault_results(faults: Sequence[Fault], names: Sequence[str]) -> list[dg.AssetCheckResult]:
-    """One result per check, with a table of what is wrong."""
-    return [_fault_result(name, [fault for fault in faults if fault.check == name]) for name in names]
+def fault_results(
+    faults: Sequence[Fault], names: Sequence[str], said: Mapping[str, str] | None = None
+) -> list[dg.AssetCheckResult]:
+    """One result per check, with a table of what is wrong; `said` are words for a check that passes."""
+    words = {**_SAYS, **(said or {})}
+    return [_fault_result(name, [fault for fault in faults if fault.check == name], words[name]) for name in names]
+
+
+def saying(what: str, names: Sequence[str]) -> dict[str, str]:
+    """Words for checks that pass, with what was looked at."""
+    return {name: f"{_SAYS[name]} Looked at: {what}." for name in names}
 
 
 def evaluations(results: Sequence[dg.AssetCheckResult], asset: str) -> Iterator[dg.AssetCheckEvaluation]:
@@ -113,7 +129,7 @@ def evaluations(results: Sequence[dg.AssetCheckResult], asset: str) -> Iterator[
         )
 
 
-def _fault_result(name: str, faults: list[Fault]) -> dg.AssetCheckResult:
+def _fault_result(name: str, faults: list[Fault], passing: str) -> dg.AssetCheckResult:
     grave = errors_of(faults)
     worth = grave or faults
     more = f"\nand {len(worth) - _MOST_NAMED} more" if len(worth) > _MOST_NAMED else ""
@@ -122,7 +138,7 @@ def _fault_result(name: str, faults: list[Fault]) -> dg.AssetCheckResult:
         check_name=name,
         passed=not faults,
         severity=dg.AssetCheckSeverity.WARN if faults and not grave else dg.AssetCheckSeverity.ERROR,
-        description="\n".join(fault.words for fault in worth[:_MOST_NAMED]) + more or _SAYS[name],
+        description="\n".join(fault.words for fault in worth[:_MOST_NAMED]) + more or passing,
         metadata={"faults": report.table(table), "count": len(faults)} if faults else {},
     )
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from soc_assets import freshness, progress
-from soc_assets.defs import report
+from soc_assets.defs import checks, report, tables
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.features import features
@@ -16,9 +16,11 @@ from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
+from soc_assets.faults import errors
 from soc_assets.features.database import read_info
 from soc_assets.project import Project
 from soc_assets.regression import plots
+from soc_assets.regression.check import CHECKS, check_run, compared
 from soc_assets.regression.data import FeatureTable, load_features
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.evaluation import Evaluation, evaluate_fit
@@ -38,16 +40,23 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     pool=POOL,
     op_tags=tags_of_step(on_device=True),
     retry_policy=AFTER_A_CRASH,
+    owners=tables.OWNERS,
+    check_specs=checks.MODEL_SPECS,
     automation_condition=after_the_last_batch(),
 )
 def mlp_model(
     context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig
 ) -> dg.MaterializeResult:
-    """PyTorch MLP from the feature vector to organic carbon, registered in MLflow as `soc_mlp`.
+    """PyTorch MLP from the feature vector to organic carbon (g/kg), tracked and registered in MLflow.
+
+    - **Reads** the view `features`.
+    - **Writes** a run in `mlruns/mlflow.db` with its parameters, metrics, pictures and predictions, and a version of
+      the registered model `soc_mlp`.
+    - **Decided by** [training] in soc.toml (layers, dropout, learning rate, early stopping) and by the balancing chosen
+      in [sampling]. The Launchpad overrides [training] for one run, which MLflow records like any other.
 
     Standardisation is fitted on the training split, early stopping looks at the validation split, and the test split is
-    predicted once, at the end. R2 is the coefficient of determination. The Launchpad overrides [training] of soc.toml
-    for one run, which MLflow records like any other.
+    predicted once, at the end. R2 is the coefficient of determination: at 0 a model is no better than the mean.
     """
     with on_device(context):
         loaded, overrides = overridden(project.load(), "training", config)
@@ -74,9 +83,21 @@ def mlp_model(
             "model": record.model_uri,
             "mlflow_run": record.run_id,
             "mlflow_database": dg.MetadataValue.path(str(loaded.mlruns / "mlflow.db")),
+            **report.uri(record.artifacts),
         },
         data_version=dg.DataVersion(inputs),
+        check_results=_check(tracking, record, info["weights"]),
     )
+
+
+def _check(tracking: MlflowTracking, record: RunRecord, weights: str) -> list[dg.AssetCheckResult]:
+    """Check the run; one whose scores cannot be true is marked as failed, so that a later run trains again."""
+    where = f"{record.model_uri} (MLflow run {record.run_id})"
+    faults = check_run(where, record.metrics, int(record.params["fit.best_epoch"]), weights)
+    if grave := errors(faults):
+        tracking.reject(record, "; ".join(fault.found for fault in grave))
+    said = f"On the test split the RMSE is {compared(record.metrics)} (embeddings with weights: {weights})."
+    return checks.fault_results(faults, CHECKS, {"better_than_mean": said})
 
 
 def _require_fresh_features(project: Project) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets import digest, files, freshness, progress
-from soc_assets.defs import checks, report
+from soc_assets.defs import checks, report, tables
 from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.overrides import SamplingConfig, overridden
@@ -31,16 +31,22 @@ SPLIT = "soc.split"  # key of the digest of the settings that decide the split, 
     kinds={"parquet"},
     op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["balanced_samples"],
+    owners=tables.OWNERS,
+    metadata=tables.about("balanced_samples"),
     check_specs=checks.SAMPLING_SPECS,
 )
 def balanced_samples(
     context: dg.AssetExecutionContext, project: ProjectResource, config: SamplingConfig
 ) -> dg.MaterializeResult:
-    """The samples of the study with their split, balanced in the training split, folds, and batches.
+    """The samples of the study with their split, balanced in the training split, their folds and batches.
 
-    Writes balanced, excluded, folds and batches.parquet and registers one partition of `embeddings` per batch. Nothing
-    of one location is in two splits. Batches are append-only: new samples go into new batches. The Launchpad overrides
-    [sampling] of soc.toml for one run; the next run without overrides goes back to soc.toml.
+    - **Reads** `soil_samples`, and the grid of `raster_catalog`.
+    - **Writes** `balanced.parquet` in `data/samples`; beside it `excluded.parquet` (samples that the study leaves out,
+      and by which filter), `folds.parquet` and `batches.parquet`. Registers one partition of `embeddings` per batch.
+    - **Decided by** [study] (years, `max_oc`, region) and [sampling] (split, balancing, folds) in soc.toml. The
+      Launchpad overrides [sampling] for one run; the next run without overrides goes back to soc.toml.
+
+    Nothing of one location is in two splits. Batches are append-only: new samples go into new batches.
     """
     loaded, overrides = overridden(project.on_cpu(), "sampling", config)
     inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
@@ -59,6 +65,8 @@ def balanced_samples(
         "overrides": overrides,
         "sampling": loaded.settings.sampling.model_dump(mode="json"),
         "file": dg.MetadataValue.path(str(path)),
+        **report.uri(path),
+        **tables.lineage("balanced_samples"),
     }
     progress.emit("balanced_samples", 1, 1, f"{len(samples)} samples in {len(keys)} batches")
     return dg.MaterializeResult(

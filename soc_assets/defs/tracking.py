@@ -111,6 +111,13 @@ class MlflowTracking(dg.ConfigurableResource):
         runs = _pages(lambda token: client.search_runs([experiment.experiment_id], page_token=token))
         return [(run, models.get(run.info.run_id)) for run in runs]
 
+    def reject(self, record: RunRecord, why: str) -> None:
+        """Mark a run as failed and take its model out of the registry; its files stay."""
+        client = _import_mlflow().MlflowClient(self.uri)
+        client.set_tag(record.run_id, _ERROR_TAG, why[:1000])
+        client.delete_model_version(record.model_name, record.model_version)
+        client.set_terminated(record.run_id, "FAILED")
+
     def _make_database(self) -> None:
         """Make the database in one piece.
 

@@ -64,7 +64,20 @@ class Batch:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a batch: `outcome` is computed, relabelled or cached; `faults` are what its checks found."""
+    """What became of a batch.
+
+    Attributes:
+        key: `batch_0001`.
+        path: its file.
+        inputs: digest of what it is made from.
+        outcome: computed, relabelled or cached.
+        samples: rows.
+        images: embedded now.
+        missing: images that are null.
+        seconds: that it took.
+        device: on which it was embedded, now or before.
+        faults: what its checks found.
+    """
 
     key: str
     path: Path
@@ -74,6 +87,7 @@ class Written:
     images: int
     missing: int
     seconds: float
+    device: str = ""
     faults: tuple[Fault, ...] = ()
 
 
@@ -115,18 +129,16 @@ def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedde
     """
     start = time.perf_counter()
     path, outcome = batch.path(folder), state(batch, folder)
-    images = missing = 0
+    images = 0
     _keep_one(path, folder.glob(f"{batch.key}_size_*.parquet"))
     if outcome == "relabel":
         _relabel(batch, path, spec)
     elif outcome in ("missing", "stale"):
-        images, missing = _embed(batch, path, spec, embedder())
-    else:
-        missing = int(files.read_metadata(path)["soc.missing_images"])
+        images = _embed(batch, path, spec, embedder())
     done = {"missing": "computed", "stale": "computed", "relabel": "relabelled", "fresh": "cached"}[outcome]
-    return Written(
-        batch.key, path, batch.inputs, done, len(batch.samples), images, missing, time.perf_counter() - start
-    )
+    stored, seconds = files.read_metadata(path), time.perf_counter() - start
+    missing, device = int(stored.get("soc.missing_images", 0)), stored.get("soc.device", "")
+    return Written(batch.key, path, batch.inputs, done, len(batch.samples), images, missing, seconds, device)
 
 
 def _keep_one(path: Path, there: Iterable[Path]) -> None:
@@ -153,7 +165,8 @@ def write_empty(folder: Path, spec: Spec) -> Path:
     return path
 
 
-def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> tuple[int, int]:
+def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> int:
+    """Write the file; returns how many images were embedded."""
     start, images, missing = time.perf_counter(), 0, 0
     schema = schema_of(spec).with_metadata(_metadata(batch, spec, embedder.encoder))
     at_once = max(1, _CHUNK_BYTES // (spec.n_features * 4))
@@ -173,7 +186,7 @@ def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> tuple[in
                 "soc.compiled": compiled.words if compiled else "no",
             }
         )
-    return images, missing
+    return images
 
 
 def _metadata(batch: Batch, spec: Spec, encoder: Encoder) -> dict[str, str]:

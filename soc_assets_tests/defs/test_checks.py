@@ -86,6 +86,8 @@ def test_every_check_is_declared_once_and_blocks():
         "soil_samples": samples,
         "balanced_samples": ("no_location_in_two_splits", "tables"),
         "embeddings": ("finite", "complete", "spec", "rank", "constant_columns"),
+        "features": ("count_equals_embeddings", "vectors"),
+        "mlp_model": ("metrics_sane", "better_than_mean"),
     }
     assert keys == {(asset, name) for asset, names in own.items() for name in names}
 

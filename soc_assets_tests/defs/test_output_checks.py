@@ -5,12 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
-from soc_assets import files, runner
+from soc_assets import files, freshness, runner
 from soc_assets.definitions import defs
+from soc_assets.defs.resources import tracking_of
+from soc_assets.embedding.inputs import load_inputs
+from soc_assets.features.database import build_database
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject
 
@@ -178,3 +183,93 @@ def test_spoilt_split_stops_the_run_and_is_made_again(made, check: str, damage: 
     assert {item.asset: item.state for item in runner.assess(made.project)}["balanced_samples"] == "stale"
     assert made.run("balanced_samples") == runner.Outcome(["prepare"], [])
     pd.testing.assert_frame_equal(balanced(made), sound)
+
+
+def leave_out_a_batch(made: SmallProject) -> None:
+    """A database over three of four batches, that says it was built from all."""
+    inputs = load_inputs(made.project)
+    assert inputs is not None
+    digest, settings = freshness.features_inputs(made.project, inputs), made.project.settings
+    tables = {name: made.project.samples(name) for name in ("samples", "balanced", "folds", "batches")}
+    batches = [inputs.path(key) for key in inputs.keys[:3]]
+    build_database(made.project.database, inputs.spec, batches, tables, settings.features, settings.study, digest)
+
+
+def replace_features(made: SmallProject, expression: str) -> None:
+    """The view `features` with another vector."""
+    with duckdb.connect(made.project.database) as connection:
+        [sql] = connection.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'features'").fetchone()
+        inner = sql.removeprefix("CREATE VIEW features").strip().rstrip(";")
+        inner = inner[inner.index("AS") + 2 :]
+        connection.execute(
+            f"CREATE OR REPLACE VIEW features AS SELECT * REPLACE ({expression} AS features) FROM ({inner})"
+        )
+
+
+@pytest.mark.parametrize(
+    ("check", "damage", "words"),
+    [
+        ("count_equals_embeddings", leave_out_a_batch, "12 of 60 embedded samples of the study are not in the view"),
+        (
+            "vectors",
+            lambda made: replace_features(made, "features[1:19000]"),
+            "vectors have 19,000 to 19,000 features, expected 19,968",
+        ),
+        (
+            "vectors",
+            lambda made: replace_features(made, "list_append(features[1:19967], 'nan'::FLOAT)"),
+            "60 vectors have numbers that are not finite",
+        ),
+        (
+            "vectors",
+            lambda made: replace_features(made, "list_append(features[1:19967], NULL)"),
+            "60 vectors have nulls, although missing images are zeros",
+        ),
+    ],
+)
+def test_spoilt_database_stops_the_model_and_is_built_again(made, check: str, damage: Callable, words: str):
+    assert made.run("features").failures == []  # paths in the copy differ
+    damage(made)
+    result = materialise("features", "mlp_model")
+    wrong = failed(result)[check]
+    assert (wrong.severity, wrong.blocking) == (dg.AssetCheckSeverity.ERROR, True)
+    assert words in (wrong.description or "")
+    assert str(made.project.database) in (wrong.description or "")
+    assert "mlp_model" not in {name for name, _ in materialised(result)}
+    assert {item.asset: item.state for item in runner.assess(made.project)}["features"] == "stale"
+    assert made.run("features") == runner.Outcome(["learn"], [])
+    assert made.query("SELECT count(*) AS n FROM features WHERE len(features) = 19968")["n"].item() == 60
+
+
+def test_scores_that_cannot_be_true_fail_the_run_and_the_next_trains_again(made):
+    assert made.run().failures == []
+    tracking = tracking_of(made.project)
+    before = tracking.find_run(freshness.model_inputs(made.project))
+    assert before is not None
+    MlflowClient(tracking.uri).log_metric(before.run_id, "test_r2", 1.7, step=1)
+    result = materialise("mlp_model")
+    wrong = failed(result)["metrics_sane"]
+    assert (wrong.severity, wrong.blocking) == (dg.AssetCheckSeverity.ERROR, True)
+    assert "its R2 on the test split is 1.7, and cannot exceed 1" in (wrong.description or "")
+    assert before.run_id in (wrong.description or "")
+    assert tracking.find_run(freshness.model_inputs(made.project)) is None
+    assert MlflowClient(tracking.uri).get_run(before.run_id).info.status == "FAILED"
+    assert made.run() == runner.Outcome(["learn"], [])
+    after = tracking.find_run(freshness.model_inputs(made.project))
+    assert after is not None
+    assert after.run_id != before.run_id
+
+
+def test_model_no_better_than_the_mean_is_a_warning_that_blocks_nothing(made):
+    assert made.run().failures == []
+    tracking = tracking_of(made.project)
+    record = tracking.find_run(freshness.model_inputs(made.project))
+    assert record is not None
+    MlflowClient(tracking.uri).log_metric(record.run_id, "test_rmse", 99, step=1)
+    result = materialise("mlp_model")
+    assert result.success
+    found = failed(result)
+    assert found["better_than_mean"].severity == dg.AssetCheckSeverity.WARN
+    words = found["better_than_mean"].description or ""
+    assert "RMSE is 99.00 g/kg" in words
+    assert "learnt nothing (embeddings: random (seed 42))" in words
