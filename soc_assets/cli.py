@@ -40,6 +40,8 @@ for command in (
     assets.run,
     assets.status,
     database.sql,
+    database.export_command,
+    database.import_run_command,
     assets.refit,
     assets.clean,
     servers.ui,

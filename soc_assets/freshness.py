@@ -25,7 +25,7 @@ VERSIONS = {  # of the code behind each asset: raise one when its output changes
     "soil_samples": "3",
     "balanced_samples": "2",
     "embeddings": str(spec.VERSION),
-    "features": "1",
+    "features": "2",
     "mlp_model": "1",
 }
 INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
@@ -91,7 +91,7 @@ def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
     tables = [files.read_metadata(project.samples(name)).get(CONTENT) for name in ("samples", "balanced")]
     study = project.settings.study.model_dump(include={"year_from", "year_to", "first_lag"})
     chosen = project.settings.features.model_dump()
-    return _digest("features", embeddings.spec.digest, batches, tables, chosen, study, str(project.data))
+    return _digest("features", embeddings.spec.digest, batches, tables, chosen, study)
 
 
 def model_inputs(project: Project) -> str:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import click
 
-from soc_assets.commands.options import config_option, console, explained
+from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS
-from soc_assets.project import load_project
 
 
 @click.command()
@@ -23,7 +22,7 @@ def run(config: Path | None, to: str) -> None:
     """
     from soc_assets import runner, terminal
 
-    project = load_project(config)
+    project = opened(config)
     runner.use_project(project, config)
     own = terminal.own_console(console)
     with terminal.showing_progress(own):
@@ -48,7 +47,7 @@ def status(config: Path | None, check: bool) -> None:
     """
     from soc_assets import runner, terminal
 
-    project = load_project(config)
+    project = opened(config)
     runner.use_project(project, config)
     states = runner.assess(project)
     console.print(terminal.states_table(states, runner.failed_assets(project)))
@@ -69,7 +68,7 @@ def refit(config: Path | None) -> None:
     from soc_assets.embedding.inputs import settled
     from soc_assets.embedding.spec import choices_of, freeze
 
-    project = load_project(config)
+    project = opened(config)
     if not project.catalog.is_file():
         raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
     choices = choices_of(project.settings, project.checkpoint)
@@ -94,7 +93,7 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     from soc_assets.features.database import read_info
     from soc_assets.freshness import known_embeddings
 
-    project = load_project(config)
+    project = opened(config)
     current = known_embeddings(project)
     if keep_current and current is None:
         raise SocError("No spec of the present settings was ever used, so nothing is current: `soc run` first.")

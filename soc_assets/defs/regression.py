@@ -12,6 +12,7 @@ from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_st
 from soc_assets.defs.features import features
 from soc_assets.defs.overrides import TrainingConfig, overridden
 from soc_assets.defs.resources import ProjectResource, tracking_of
+from soc_assets.defs.results import write_results
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.embedding.inputs import load_inputs
@@ -69,6 +70,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
         tracking.reject(record, "; ".join(fault.found for fault in grave))
         yield from checks.evaluations(results, "mlp_model")
         raise dg.Failure("\n".join(fault.words for fault in grave), allow_retries=False)
+    write_results(loaded, tracking, record)
     context.log.info(f"{'cached' if cached else 'trained'}: {record.model_uri}, {_scores(record)}")
     yield dg.MaterializeResult(
         metadata={**_facts(loaded, record), "cached": cached, "overrides": overrides},
