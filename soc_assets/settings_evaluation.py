@@ -64,7 +64,7 @@ class Evaluation(Section):
     """Cross-validation schemes; those that [sampling] could not cut are left out."""
     primary: Scheme = "block"
     """The scheme that decides what is best and what becomes champion."""
-    models: tuple[str, ...] = Field(default=("ridge", "random_forest", "gradient_boosting", "mlp"), min_length=1)
+    models: tuple[str, ...] = ("ridge", "random_forest", "gradient_boosting", "mlp")
     """Named recipes, each on every feature set. `mean`, `coordinates` and the recipes below come always."""
     feature_sets: tuple[FeatureSet, ...] = Field(default=("point", "embedding", "point+embedding"), min_length=1)
     """Feature sets that the models are compared on."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHRINKAGE = 0.05  # learning rate of gradient boosting
 _CHUNK = 1024
+_TREES_OUT_OF_BAG = 50  # with fewer, some samples are in every bag
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def _fit_sklearn(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarra
         )
         return SklearnLearner(boosted.fit(x, y, weight))
     kind = RandomForestRegressor if recipe.model == "random_forest" else ExtraTreesRegressor
-    forest = kind(recipe.trees, min_samples_leaf=leaf, bootstrap=True, oob_score=len(x) > 50, random_state=seed)
+    out_of_bag = recipe.trees >= _TREES_OUT_OF_BAG and len(x) > _TREES_OUT_OF_BAG
+    forest = kind(recipe.trees, min_samples_leaf=leaf, bootstrap=True, oob_score=out_of_bag, random_state=seed)
     forest.fit(x, y, weight)
     return SklearnLearner(forest, getattr(forest, "oob_prediction_", None))
