@@ -13,14 +13,21 @@ import numpy as np
 from soc_assets.regression.learners import Predicted
 
 
+LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # of the calibration plot, 0.05 to 0.95
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """Half-widths of an interval in multiples of the scale sqrt(spread^2 + residual^2); transformed target."""
+    """Half-widths of intervals in multiples of the scale sqrt(spread^2 + residual^2); transformed target.
+
+    `below` and `above` are those of the level asked for, `curve` those of `LEVELS`, for the calibration plot.
+    """
 
     below: float
     above: float
     residual: float
     level: float
+    curve: tuple[tuple[float, float], ...] = ()
 
     @classmethod
     def fit(cls, observed: np.ndarray, predicted: Predicted, level: float) -> "Calibration":
@@ -34,13 +41,23 @@ class Calibration:
         error = np.asarray(observed, float) - predicted.value
         residual = float(np.sqrt(np.mean(error**2)))
         relative = error / np.maximum(np.hypot(predicted.spread, residual), 1e-12)
-        side = (1 - level) / 2
-        return cls(conformal_quantile(-relative, 1 - side), conformal_quantile(relative, 1 - side), residual, level)
+        ends = [_ends(relative, wanted) for wanted in (level, *LEVELS)]
+        return cls(*ends[0], residual, level, tuple(ends[1:]))
+
+    def scale(self, predicted: Predicted) -> np.ndarray:
+        """The scale [n] that the model states for each sample, transformed target."""
+        return np.hypot(predicted.spread, self.residual)
 
     def interval(self, predicted: Predicted) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper end [n] in the transformed target."""
-        scale = np.hypot(predicted.spread, self.residual)
+        scale = self.scale(predicted)
         return predicted.value - self.below * scale, predicted.value + self.above * scale
+
+
+def _ends(relative: np.ndarray, level: float) -> tuple[float, float]:
+    """How far the interval reaches down and up; each end may be on the other side of the prediction."""
+    side = (1 + level) / 2
+    return conformal_quantile(-relative, side), conformal_quantile(relative, side)
 
 
 def conformal_quantile(scores: np.ndarray, level: float) -> float:

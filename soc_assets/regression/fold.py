@@ -81,8 +81,9 @@ class FoldResult:
     """What a fit says of its test part.
 
     Attributes:
-        predictions: sample_id, observed, predicted, plain, lower, upper (g/kg), target and transformed (observed and
-            predicted in the transformed scale), dissimilarity and inside (of the area of applicability).
+        predictions: sample_id, observed, predicted, plain, lower, upper (g/kg), target, transformed and scale
+            (observed, predicted and stated deviation in the transformed target), dissimilarity and inside (of the area
+            of applicability).
         importance: see `explain.group_importance`; empty where it was not asked for.
         facts: recipe fitted, candidates' scores, sizes, seconds.
     """
@@ -113,6 +114,7 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
             "upper": found.upper,
             "target": model.target.forward(samples["organic_carbon"].to_numpy(float)),
             "transformed": found.transformed,
+            "scale": found.scale,
             **_applicability(model, design, fit, x, options.seed),
         }
     )

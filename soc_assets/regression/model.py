@@ -32,9 +32,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predictions [n]: the transformed target, and in g/kg the mean, the plain inverse, and the interval's ends."""
+    """Predictions [n]: the transformed target with its scale, and in g/kg the mean, the plain inverse, the interval."""
 
     transformed: np.ndarray
+    scale: np.ndarray
     mean: np.ndarray
     plain: np.ndarray
     lower: np.ndarray
@@ -76,7 +77,8 @@ class FittedModel:
         residuals = self.residuals if self.recipe.back == "smearing" else None
         ends = [np.where(np.isnan(end), end, self.target.inverse(end)) for end in (lower, upper)]
         mean = self.target.mean(found.value, residuals)
-        return Prediction(found.value, mean, self.target.inverse(found.value), *ends)
+        scale = self.calibration.scale(found) if self.calibration else unknown
+        return Prediction(found.value, scale, mean, self.target.inverse(found.value), *ends)
 
 
 def fit_recipe(

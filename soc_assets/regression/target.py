@@ -60,7 +60,7 @@ class Target:
 
 
 def smeared(residuals: np.ndarray) -> np.ndarray:
-    """At most 200 quantiles that stand for all residuals, with their mean of exponentials kept for any number."""
+    """At most 200 numbers that stand for all residuals: the means of equally many after sorting."""
     if len(residuals) <= _SMEARED:
         return np.asarray(residuals, float)
     parts = np.array_split(np.sort(np.asarray(residuals, float)), _SMEARED)

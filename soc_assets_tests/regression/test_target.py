@@ -40,7 +40,7 @@ def test_smearing_of_a_logarithm_by_hand():
 def test_many_residuals_are_stood_for_by_few():
     residuals = np.random.default_rng(2).normal(0, 0.5, 5_003)
     assert len(smeared(residuals)) == 200
-    assert smeared(residuals).mean() == pytest.approx(residuals.mean(), abs=1e-4)
+    assert smeared(residuals).mean() == pytest.approx(residuals.mean(), abs=2e-3)
 
 
 def test_predictions_are_never_below_zero():
