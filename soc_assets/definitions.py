@@ -1,25 +1,31 @@
-"""The code location that Dagster loads: assembles assets, jobs and resources, nothing else."""
+"""The code location that Dagster loads: assembles assets, jobs, schedules, sensors and resources, nothing else."""
 
 from typing import Any
 
 import dagster as dg
 
-from soc_assets.defs import embedding, features, ingest, jobs, regression, sampling
-from soc_assets.defs.resources import ProjectResource
+from soc_assets.defs import batch_inputs, embedding, features, ingest, jobs, regression, sampling, schedules, sensors
+from soc_assets.defs.resources import ProjectResource, automation_settings
+from soc_assets.settings import Automation
 
 
-def build_definitions(**resources: Any) -> dg.Definitions:
-    """All definitions; a test overrides resources by keyword."""
+def build_definitions(automation: Automation | None = None, **resources: Any) -> dg.Definitions:
+    """All definitions; a test overrides resources by keyword. `automation` is that of soc.toml if left out."""
+    chosen = automation or automation_settings()
+    in_runs_of_several = dg.BackfillPolicy.multi_run(max_partitions_per_run=chosen.batches_per_run)
     return dg.Definitions(
         assets=[
             ingest.raster_catalog,
             ingest.soil_samples,
             sampling.balanced_samples,
-            embedding.embeddings,
+            batch_inputs.batch_inputs,
+            embedding.embeddings.with_attributes(backfill_policy=in_runs_of_several),
             features.features,
             regression.mlp_model,
         ],
-        jobs=[jobs.prepare, jobs.embed, jobs.learn],
+        jobs=jobs.build_jobs(chosen),
+        schedules=schedules.build_schedules(chosen),
+        sensors=sensors.build_sensors(chosen),
         resources={"project": ProjectResource(), **resources},
     )
 

@@ -29,6 +29,7 @@ VERSIONS = {  # of the code behind each asset: raise one when its output changes
     "mlp_model": "1",
 }
 INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
+FILES = "soc.files"  # key of the digests of the soil files that were read, as JSON
 CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
 
 
@@ -57,7 +58,7 @@ def catalog_inputs(project: Project) -> str:
 def soil_inputs(project: Project) -> str:
     """Digest of the soil files' bytes, of how they are read, and of the reference grid."""
     settings = project.settings
-    contents = [(path.name, digest.of_file(path)) for path in find_inputs(project.soil)]
+    contents = list(soil_contents(project).items())
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest(
         "soil_samples",
@@ -67,6 +68,11 @@ def soil_inputs(project: Project) -> str:
         contents,
         grid,
     )
+
+
+def soil_contents(project: Project) -> dict[str, str]:
+    """Digest of each soil file's bytes, by name."""
+    return {path.name: digest.of_file(path) for path in find_inputs(project.soil)}
 
 
 def sampling_inputs(project: Project) -> str:

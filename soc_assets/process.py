@@ -2,6 +2,9 @@
 
 import os
 
+HOST_TAG, PROCESS_TAG = "soc/host", "soc/process"
+"""Tags of Dagster runs that are executed in the process of `soc run`."""
+
 
 def is_alive(process: int) -> bool:
     """Whether a process of this number exists on this machine."""

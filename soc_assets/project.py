@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from soc_assets.errors import SettingsError
 from soc_assets.settings import (
+    Automation,
     Band,
     Embedding,
     Features,
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
+    automation: Automation = Automation()
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - a hook of pydantic-settings

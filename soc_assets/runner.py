@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 from soc_assets import files, freshness
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, Freshness
-from soc_assets.process import is_alive
+from soc_assets.process import HOST_TAG, PROCESS_TAG, is_alive
 from soc_assets.project import CONFIG_VARIABLE, Project
 
 if TYPE_CHECKING:
     import dagster as dg
 
 JOB_OF: dict[str, str] = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
-_HOST, _PROCESS = "soc/host", "soc/process"  # tags of runs executed in the process of `soc run`
 _WAY_OUT = (
     "What comes after was not computed. Mend what was found, or accept a finding about rasters that is right "
     '([rasters] accept = ["kind:band"] in soc.toml); `soc check` shows all findings.'
@@ -113,7 +112,7 @@ def _execute(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in selection],
         run_config=_QUIET,
-        tags={**(tags or {}), _HOST: socket.gethostname(), _PROCESS: str(os.getpid())},
+        tags={**(tags or {}), HOST_TAG: socket.gethostname(), PROCESS_TAG: str(os.getpid())},
         raise_on_error=False,
     )
     blocked = _blocking_findings(result.all_events)
@@ -137,9 +136,9 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
     """A `soc run` that was killed must not keep the device: end its run and free its slot, as the daemon would."""
     import dagster as dg
 
-    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={_HOST: socket.gethostname()})
+    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={HOST_TAG: socket.gethostname()})
     for run in instance.get_runs(under_way):
-        if not is_alive(int(run.tags[_PROCESS])):
+        if not is_alive(int(run.tags[PROCESS_TAG])):
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 

@@ -229,3 +229,22 @@ class Tracking(Section):
     """Experiment that holds the runs."""
     registered_model: str = "soc_mlp"
     """Name in the model registry."""
+
+
+class Automation(Section):
+    """What the Dagster daemon does by itself; read when the code location is loaded."""
+
+    active: bool = True
+    """Whether the sensors and schedules start switched on. Each can be switched in the UI at any time."""
+    cron: str = "0 2 * * *"
+    """When rasters and soil files are looked at, and missing and stale batches are backfilled."""
+    timezone: str = "UTC"
+    """Time zone of cron, for example Europe/Berlin."""
+    sensor_seconds: int = Field(default=60, ge=1)
+    """How often new and changed files are looked for."""
+    batches_per_run: int = Field(default=32, ge=1)
+    """Most batches in one run of `embeddings`: the weights are loaded once for them."""
+    max_runtime_hours: float = Field(default=24.0, gt=0)
+    """A run that takes longer is ended by the daemon, and its device is freed."""
+    max_retries: int = Field(default=2, ge=0)
+    """How often the daemon starts a run again whose process died; a step that failed with a reason is not repeated."""

@@ -19,6 +19,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from soc_assets import progress
+from soc_assets.embedding.clean import SpecFolder
 from soc_assets.freshness import Freshness, complete, known_embeddings
 from soc_assets.project import Project
 
@@ -76,6 +77,18 @@ def states_table(states: list[Freshness], failed: set[str]) -> Table:
         state = "failed" if item.asset in failed and not item.fresh else item.state
         batches = f"{item.done} of {item.total}" if item.asset == "embeddings" else ""
         table.add_row(item.asset, f"[{_COLOURS[state]}]{state}[/]", batches)
+    return table
+
+
+def specs_table(found: list[SpecFolder], left: list[Path]) -> Table:
+    """One row per embedding spec, and one per leftover."""
+    table = Table("spec", "created", "stage", "pooling", "weights", "batches", "MB", "in use")
+    for item in found:
+        choices = item.spec.choices
+        facts = (item.spec.digest, item.spec.created[:16], choices["stage"], choices["pooling"], item.spec.weights)
+        table.add_row(*facts, str(item.batches), f"{item.size / 1e6:,.1f}", item.in_use or "[yellow]no[/]")
+    for path in left:
+        table.add_row(escape(path.name), "", "", "", "", "", "", "[yellow]left behind[/]")
     return table
 
 

@@ -11,7 +11,8 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets import files, progress
-from soc_assets.defs.partitions import BATCH, BATCHES_PER_RUN
+from soc_assets.defs.batch_inputs import KEY, observe_before_embedding
+from soc_assets.defs.partitions import BATCH
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding import batch as batches
 from soc_assets.embedding import spec as specs
@@ -25,9 +26,8 @@ from soc_assets.project import Project
 
 
 @dg.asset(
-    deps=["raster_catalog", "balanced_samples"],
+    deps=[KEY],
     partitions_def=BATCH,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=BATCHES_PER_RUN),
     group_name="embedding",
     kinds={"pytorch", "parquet"},
     code_version=str(specs.VERSION),
@@ -44,6 +44,7 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     loaded = project.load()
     inputs = load_inputs(loaded)
     assert inputs is not None
+    observe_before_embedding(context, inputs)
     done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
     manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
     for written in done:

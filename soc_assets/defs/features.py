@@ -5,6 +5,7 @@ import pandas as pd
 
 from soc_assets import freshness, progress
 from soc_assets.defs import report
+from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.batch import write_empty
@@ -17,6 +18,7 @@ from soc_assets.project import Project
     deps=[embeddings, "balanced_samples"],
     group_name="features",
     kinds={"duckdb"},
+    automation_condition=after_the_last_batch(),
     code_version=freshness.VERSIONS["features"],
 )
 def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:

@@ -1,10 +1,13 @@
 """The assets `raster_catalog` and `soil_samples`: what is there, and what of it can be used."""
 
+import json
+
 import dagster as dg
 import pandas as pd
 
 from soc_assets import digest, files, freshness, inspection, progress
 from soc_assets.defs import checks, report
+from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
 from soc_assets.ingest.check.findings import errors
@@ -49,6 +52,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     gaps = missing_steps(catalog.frame, study)
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
     files.write_table(loaded.catalog, catalog.frame, stored)
+    observe(context.instance, freshness.known_embeddings(loaded))
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
         data_version=dg.DataVersion(content),
@@ -111,7 +115,8 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
     former = pd.read_parquet(path, columns=["organic_carbon"]) if files.read_metadata(path) else None
     stored = {freshness.INPUTS: inputs, freshness.CONTENT: digest.of_frame(built.samples)}
     files.write_table(project.samples("rejected"), built.rejected)
-    files.write_table(project.samples("tables"), built.tables)
+    contents = json.dumps(freshness.soil_contents(project))
+    files.write_table(project.samples("tables"), built.tables, {freshness.FILES: contents})
     files.write_table(path, built.samples, stored)
     return (
         None

@@ -1,18 +1,34 @@
-"""The main job in three, chained by `soc run`: partitions registered in a run do not exist for that run."""
+"""The main job in three, chained by `soc run` or sensors: partitions registered in a run do not exist for that run."""
+
+from typing import Any
 
 import dagster as dg
 
 from soc_assets.defs.partitions import BATCH
+from soc_assets.settings import Automation
 
 PREPARE = ("raster_catalog", "soil_samples", "balanced_samples")
 LEARN = ("features", "mlp_model")
 
-prepare = dg.define_asset_job(
-    "prepare", dg.AssetSelection.assets(*PREPARE), description="Catalog rasters, read soil tables, split and batch."
-)
-embed = dg.define_asset_job(
-    "embed", dg.AssetSelection.assets("embeddings"), partitions_def=BATCH, description="Embed batches of samples."
-)
-learn = dg.define_asset_job(
-    "learn", dg.AssetSelection.assets(*LEARN), description="Build the database and train the model."
-)
+
+def limits(automation: Automation) -> dict[str, str]:
+    """Tags by which the daemon ends a run that takes too long, and starts one again whose process died."""
+    return {
+        "dagster/max_runtime": str(round(automation.max_runtime_hours * 3600)),
+        "dagster/max_retries": str(automation.max_retries),
+    }
+
+
+def build_jobs(automation: Automation) -> list[Any]:
+    """`prepare`, `embed` and `learn`."""
+    tags = limits(automation)
+    assets = dg.AssetSelection.assets
+    return [
+        dg.define_asset_job(
+            "prepare", assets(*PREPARE), tags=tags, description="Catalog rasters, read soil tables, split and batch."
+        ),
+        dg.define_asset_job(
+            "embed", assets("embeddings"), partitions_def=BATCH, tags=tags, description="Embed batches of samples."
+        ),
+        dg.define_asset_job("learn", assets(*LEARN), tags=tags, description="Build the database and train the model."),
+    ]

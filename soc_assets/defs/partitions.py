@@ -3,7 +3,6 @@
 import dagster as dg
 
 BATCH = dg.DynamicPartitionsDefinition(name="batch")
-BATCHES_PER_RUN = 16  # one run loads the weights once for this many batches
 
 
 def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
@@ -15,7 +14,7 @@ def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
         instance.delete_dynamic_partition("batch", gone)
 
 
-def stretches(keys: list[str], wanted: set[str], longest: int = BATCHES_PER_RUN) -> list[list[str]]:
+def stretches(keys: list[str], wanted: set[str], longest: int) -> list[list[str]]:
     """The wanted keys as contiguous stretches of `keys`, none longer than `longest`."""
     result: list[list[str]] = []
     previous_wanted = False

@@ -6,7 +6,9 @@ import dagster as dg
 
 from soc_assets import freshness, progress
 from soc_assets.defs import report
+from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.features import features
+from soc_assets.defs.overrides import TrainingConfig, overridden
 from soc_assets.defs.resources import ProjectResource, tracking_of
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
@@ -32,14 +34,18 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     kinds={"pytorch", "mlflow"},
     code_version=freshness.VERSIONS["mlp_model"],
     pool="gpu",
+    automation_condition=after_the_last_batch(),
 )
-def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+def mlp_model(
+    context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig
+) -> dg.MaterializeResult:
     """PyTorch MLP from the feature vector to organic carbon, registered in MLflow as `soc_mlp`.
 
     Standardisation is fitted on the training split, early stopping looks at the validation split, and the test split is
-    predicted once, at the end. R2 is the coefficient of determination.
+    predicted once, at the end. R2 is the coefficient of determination. The Launchpad overrides [training] of soc.toml
+    for one run, which MLflow records like any other.
     """
-    loaded = project.load()
+    loaded, overrides = overridden(project.load(), "training", config)
     _require_fresh_features(loaded)
     tracking = tracking_of(loaded)
     inputs = freshness.model_inputs(loaded)
@@ -56,6 +62,8 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
             **scores,
             **metadata,
             "cached": cached,
+            "overrides": overrides,
+            "training": loaded.settings.training.model_dump(mode="json"),
             "weights": info["weights"],
             "spec": info["spec"],
             "model": record.model_uri,

@@ -1,12 +1,14 @@
 """Resources: the project's settings and paths, and where its MLflow is."""
 
+import warnings
 from pathlib import Path
 
 import dagster as dg
 
 from soc_assets.defs.tracking import MlflowTracking
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, SocWarning
 from soc_assets.project import Project, load_project
+from soc_assets.settings import Automation
 
 
 class ProjectResource(dg.ConfigurableResource):
@@ -17,6 +19,17 @@ class ProjectResource(dg.ConfigurableResource):
     def load(self) -> Project:
         """The project, from `config`, from $SOC_CONFIG, or from the nearest soc.toml."""
         return load_project(Path(self.config) if self.config else None)
+
+
+def automation_settings() -> Automation:
+    """[automation] of soc.toml; its defaults where soc.toml is wrong, so that the UI loads and a run can tell why."""
+    try:
+        return load_project().settings.automation
+    except SocError as error:
+        warnings.warn(
+            f"{error}\nSchedules and sensors have their defaults until it is mended.", SocWarning, stacklevel=2
+        )
+        return Automation()
 
 
 def require(path: Path, asset: str) -> None:

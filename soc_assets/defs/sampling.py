@@ -8,6 +8,8 @@ import pandas as pd
 
 from soc_assets import digest, files, freshness, progress
 from soc_assets.defs import report
+from soc_assets.defs.batch_inputs import observe
+from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest.grid import reference_grid
@@ -27,13 +29,16 @@ SPLIT = "soc.split"  # key of the digest of the settings that decide the split, 
     kinds={"parquet"},
     code_version=freshness.VERSIONS["balanced_samples"],
 )
-def balanced_samples(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+def balanced_samples(
+    context: dg.AssetExecutionContext, project: ProjectResource, config: SamplingConfig
+) -> dg.MaterializeResult:
     """The samples of the study with their split, balanced in the training split, folds, and batches.
 
     Writes balanced, excluded, folds and batches.parquet and registers one partition of `embeddings` per batch. Nothing
-    of one location is in two splits. Batches are append-only: new samples go into new batches.
+    of one location is in two splits. Batches are append-only: new samples go into new batches. The Launchpad overrides
+    [sampling] of soc.toml for one run; the next run without overrides goes back to soc.toml.
     """
-    loaded = project.load()
+    loaded, overrides = overridden(project.load(), "sampling", config)
     inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
     require(loaded.samples("samples"), "soil_samples")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "balanced_samples")
@@ -42,8 +47,15 @@ def balanced_samples(context: dg.AssetExecutionContext, project: ProjectResource
     frames = {name: pd.read_parquet(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
     register(context.instance, keys)
+    observe(context.instance, freshness.known_embeddings(loaded))
     samples = frames["balanced"].merge(pd.read_parquet(loaded.samples("samples")), on="sample_id")
-    metadata = {**_sampling_report(samples, frames), "cached": cached, "file": dg.MetadataValue.path(str(path))}
+    metadata = {
+        **_sampling_report(samples, frames),
+        "cached": cached,
+        "overrides": overrides,
+        "sampling": loaded.settings.sampling.model_dump(mode="json"),
+        "file": dg.MetadataValue.path(str(path)),
+    }
     progress.emit("balanced_samples", 1, 1, f"{len(samples)} samples in {len(keys)} batches")
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
 

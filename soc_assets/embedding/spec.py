@@ -207,7 +207,7 @@ def find_spec(folder: Path, choices: Mapping[str, Any]) -> Spec | None:
 def all_specs(folder: Path) -> list[Spec]:
     """Every spec in the embeddings folder."""
     specs = []
-    for path in sorted(folder.glob("*/spec.json")):
+    for path in sorted(folder.glob("[!.]*/spec.json")):
         stored = json.loads(path.read_text(encoding="utf-8"))
         statistics = {name: Statistics(**value) for name, value in stored["statistics"].items()}
         specs.append(Spec(stored["choices"], statistics, stored["created"]))

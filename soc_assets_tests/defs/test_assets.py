@@ -90,11 +90,19 @@ def data_versions(result: dg.ExecuteInProcessResult) -> list[str]:
     return [event.tags["dagster/data_version"] for event in events if event.tags]
 
 
-def test_embeddings_without_a_partition_fails_and_says_what_to_choose(made):
+def test_embeddings_without_a_partition_fails_and_says_what_to_choose(tmp_path, monkeypatch):
+    monkeypatch.delenv("DAGSTER_HOME")
+    fresh = write_project(tmp_path)
+    fresh.use()
+    assert "choose partitions" in failure(materialise("embeddings"))
+
+
+def test_embeddings_without_a_partition_computes_nothing_where_batches_were_observed(made):
+    assert materialise("embeddings", partition_key="batch_0001").success
     before = {path: path.stat().st_mtime_ns for path in made.batch_files().values()}
     result = materialise("embeddings")
     assert not result.success
-    assert "choose partitions" in failure(result)
+    assert "non-partitioned run" in failure(result)
     assert {path: path.stat().st_mtime_ns for path in made.batch_files().values()} == before
 
 

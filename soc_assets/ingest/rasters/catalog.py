@@ -169,7 +169,8 @@ def _is_tiff(path: str) -> bool:
     return path.lower().endswith((".tif", ".tiff"))
 
 
-def _digest(path: str) -> str:
+def content_digest(path: str) -> str:
+    """Digest of the bytes of a raster and of what it takes values from, as the catalog holds it."""
     digests = [raster_folder.digest_of(file) for file in _files(path)]
     if _is_tiff(path) and beside(path):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
@@ -191,7 +192,7 @@ class _Digests:
             own = self._locks.setdefault(path, Lock())
         with own:
             if path not in self._found:
-                self._found[path] = _digest(path)
+                self._found[path] = content_digest(path)
             return self._found[path]
 
 

@@ -1,0 +1,6 @@
+"""`python -m soc_assets` is the `soc` command."""
+
+from soc_assets.cli import entry
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,116 @@
+"""Commands about the assets: run, status, refit, clean."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from soc_assets.commands.options import config_option, console, explained
+from soc_assets.errors import SocError
+from soc_assets.freshness import ASSETS
+from soc_assets.project import load_project
+
+
+@click.command()
+@config_option
+@click.option("--to", type=click.Choice(ASSETS), default=ASSETS[-1], show_default=True, help="The last asset wanted.")
+@explained
+def run(config: Path | None, to: str) -> None:
+    """Materialise what is missing or stale, in order: prepare, embed, learn.
+
+    The runs are kept in the project's Dagster instance and show in its UI. What is fresh is not computed again. A
+    batch that fails is named, the others are finished, and the exit code is 1.
+    """
+    from soc_assets import runner, terminal
+
+    project = load_project(config)
+    runner.use_project(project, config)
+    own = terminal.own_console(console)
+    with terminal.showing_progress(own):
+        outcome = runner.run(project, to, lambda words: own.print(f"[bold]{words}[/]"))
+    if outcome.failures:
+        raise SocError("\n".join(outcome.failures))
+    if not outcome.launched:
+        console.print("Everything is fresh: nothing was computed.")
+    console.print(terminal.summary_table(project))
+    for line in terminal.where_to_look(project, config):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+@click.command()
+@config_option
+@click.option("--check", is_flag=True, help="Exit with 1 unless every asset is fresh.")
+@explained
+def status(config: Path | None, check: bool) -> None:
+    """Say of each asset whether it is missing, stale, fresh or failed, and how many batches are done.
+
+    An output is fresh when the digest stored with it equals the digest of its inputs computed now. Nothing is computed.
+    """
+    from soc_assets import runner, terminal
+
+    project = load_project(config)
+    runner.use_project(project, config)
+    states = runner.assess(project)
+    console.print(terminal.states_table(states, runner.failed_assets(project)))
+    if check and not all(item.fresh for item in states):
+        sys.exit(1)
+
+
+@click.command()
+@config_option
+@explained
+def refit(config: Path | None) -> None:
+    """Freeze a new embedding spec with the present rasters' statistics.
+
+    The embeddings of the old spec stay where they are; the next `soc run` embeds every batch under the new one.
+    """
+    import pandas as pd
+
+    from soc_assets.embedding.inputs import settled
+    from soc_assets.embedding.spec import choices_of, freeze
+
+    project = load_project(config)
+    if not project.catalog.is_file():
+        raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
+    choices = choices_of(project.settings, project.checkpoint)
+    catalog = pd.read_parquet(project.catalog)
+    spec = freeze(project.embeddings, choices, catalog, refit=True, settle=lambda spec: settled(spec, project))
+    console.print(f"The spec is now {spec.digest}.")
+
+
+@click.command()
+@config_option
+@click.option("--keep-current", is_flag=True, help="Remove every spec that is not in use, after listing and asking.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@explained
+def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
+    """List the embeddings of every spec, and remove those no longer in use.
+
+    In use are the spec of the present settings and the one that soc.duckdb shows. Without --keep-current nothing is
+    removed. Models in MLflow stay, also where the embeddings that they were trained on go.
+    """
+    from soc_assets import terminal
+    from soc_assets.embedding import clean as cleaning
+    from soc_assets.features.database import read_info
+    from soc_assets.freshness import known_embeddings
+
+    project = load_project(config)
+    current = known_embeddings(project)
+    if keep_current and current is None:
+        raise SocError("No spec of the present settings was ever used, so nothing is current: `soc run` first.")
+    shown = read_info(project.database).get("spec")
+    in_use = {shown: "shown by soc.duckdb"} if shown else {}
+    found = cleaning.spec_folders(project.embeddings, in_use | ({current.spec.digest: "current"} if current else {}))
+    going, left = [item for item in found if not item.in_use], cleaning.leftovers(project.embeddings)
+    console.print(terminal.specs_table(found, left))
+    if not keep_current or not (going or left):
+        console.print("Nothing to remove." if not (going or left) else "Nothing was removed; --keep-current does.")
+        return
+    size = sum(item.size for item in going) / 1e6
+    if not yes:
+        click.confirm(f"Remove {len(going)} specs ({size:,.1f} MB) and {len(left)} leftovers?", abort=True)
+    for item in going:
+        cleaning.remove(item)
+    for path in left:
+        cleaning.remove_leftover(path)
+    console.print(f"Removed {len(going)} specs ({size:,.1f} MB) and {len(left)} leftovers.")

@@ -1,0 +1,49 @@
+"""What every command shares: the console, the option --config, and errors told without a traceback."""
+
+import sys
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from soc_assets.errors import SocError, SocWarning
+from soc_assets.project import Project
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The soc.toml to use. Default: $SOC_CONFIG, or the nearest soc.toml from the current folder upwards.",
+)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Warnings in the words of the platform; those of libraries are for developers."""
+    if issubclass(category, SocWarning):
+        click.secho(f"Warning: {message}", fg="yellow", err=True)
+
+
+def explained(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Print errors that the user can mend without a traceback, and exit with 1."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return command(*args, **kwargs)
+            except SocError as error:
+                click.secho(f"Error: {error}", fg="red", err=True)
+                sys.exit(1)
+
+    return wrapped
+
+
+def named(project: Project) -> Path | None:
+    """The project's soc.toml, where there is one."""
+    path = project.root / "soc.toml"
+    return path if path.is_file() else None

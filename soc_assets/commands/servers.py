@@ -1,0 +1,47 @@
+"""Commands that start a server on this machine: ui, mlflow."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from soc_assets.commands.options import config_option, explained, named
+from soc_assets.project import load_project
+
+
+@click.command()
+@config_option
+@click.option("--port", default=3000, show_default=True)
+@explained
+def ui(config: Path | None, port: int) -> None:
+    """Start the Dagster UI and daemon on this machine (loopback only), on the instance that `soc run` uses."""
+    from soc_assets import runner
+
+    project = load_project(config)
+    runner.use_project(project, config or named(project))
+    workspace = Path(__file__).parents[2] / "workspace.yaml"
+    code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
+    command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]
+    os.chdir(project.dagster_home if named(project) else project.root)
+    os.execv(sys.executable, [sys.executable, *command])
+
+
+@click.command()
+@config_option
+@click.option("--port", default=5000, show_default=True)
+@explained
+def mlflow(config: Path | None, port: int) -> None:
+    """Start the MLflow UI on this machine (loopback only)."""
+    from soc_assets.defs.resources import tracking_of
+
+    project = load_project(config)
+    project.mlruns.mkdir(parents=True, exist_ok=True)
+    stores = [
+        "--backend-store-uri",
+        tracking_of(project).uri,
+        "--default-artifact-root",
+        str(project.mlruns / "artifacts"),
+    ]
+    command = ["-m", "mlflow", "server", *stores, "--host", "127.0.0.1", "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, *command])

@@ -1,0 +1,70 @@
+"""Embeddings of specs that are no longer in use: what there is, and removing it."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from soc_assets.embedding.spec import Spec, all_specs
+
+_ABANDONED = 3600  # seconds after which nobody is writing a temporary file any more
+_GOING = ".removing-"  # prefix of a folder that is being removed, which no reader looks into
+
+
+@dataclass(frozen=True)
+class SpecFolder:
+    """One spec's folder.
+
+    Attributes:
+        spec: the spec.
+        path: the folder.
+        batches: Parquet files of batches in it.
+        size: bytes of everything in it.
+        in_use: why it is kept: the settings of today lead to it, or soc.duckdb shows it; empty text otherwise.
+    """
+
+    spec: Spec
+    path: Path
+    batches: int
+    size: int
+    in_use: str
+
+
+def spec_folders(folder: Path, in_use: Mapping[str, str]) -> list[SpecFolder]:
+    """Every spec in the embeddings folder, oldest first; `in_use` says why, by the spec's digest."""
+    found = []
+    for spec in sorted(all_specs(folder), key=lambda spec: spec.created):
+        path = folder / spec.digest
+        sizes = [item.stat().st_size for item in path.rglob("*") if item.is_file()]
+        batches = len(list(path.glob("batch_*_size_*.parquet")))
+        found.append(SpecFolder(spec, path, batches, sum(sizes), in_use.get(spec.digest, "")))
+    return found
+
+
+def remove(found: SpecFolder) -> None:
+    """Remove a spec's folder: renamed first, so that a half-removed one is never read.
+
+    Raises:
+        ValueError: it is the folder in use.
+    """
+    if found.in_use:
+        raise ValueError(f"{found.path} is in use")
+    going = found.path.with_name(_GOING + found.path.name)
+    found.path.replace(going)
+    shutil.rmtree(going)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What killed removals and runs left behind: hidden folders, and temporary files untouched for an hour."""
+    going = [path for path in folder.glob(f"{_GOING}*") if path.is_dir()]
+    temporary = [path for path in folder.glob("*/.*.tmp") if time.time() - path.stat().st_mtime > _ABANDONED]
+    return [*going, *temporary]
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove one of `leftovers`."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
