@@ -11,7 +11,6 @@ from functools import partial
 import duckdb
 import pandas as pd
 
-from soc_assets import digest
 from soc_assets.device import resolve_device
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
@@ -20,7 +19,6 @@ from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.project import Project
 from soc_assets.regression.design import Design, read_design
 from soc_assets.regression.engine import Done, run_fits
-from soc_assets.regression.fold import VERSION
 from soc_assets.regression.model import Options
 from soc_assets.regression.plan import Plan, make_plan
 from soc_assets.regression.scoring import OutOfFold, out_of_fold, score_table
@@ -116,17 +114,3 @@ def options_of(project: Project) -> Options:
         sampling=settings.sampling,
         training=settings.training,
     )
-
-
-def comparison_inputs(project: Project, built: str | None) -> str:
-    """Digest of everything that decides the tables of an evaluation.
-
-    Args:
-        project: settings and paths.
-        built: the digest that the database was built from; it covers embeddings, samples and splits.
-    """
-    settings, path = project.settings, project.samples("folds")
-    folds = digest.of_file(path) if path.is_file() else None
-    evaluation = settings.evaluation.model_dump(mode="json", exclude={"workers"})
-    training = settings.training.model_dump(exclude={"device"}) if settings.evaluation.documented else None
-    return digest.of_values([VERSION, built, folds, evaluation, training, settings.sampling.model_dump()])

@@ -22,6 +22,8 @@ def build_definitions(automation: Automation | None = None, **resources: Any) ->
             embedding.embeddings.with_attributes(backfill_policy=in_runs_of_several),
             features.features,
             regression.mlp_model,
+            regression.baselines,
+            regression.evaluation,
         ],
         jobs=jobs.build_jobs(chosen),
         schedules=schedules.build_schedules(chosen),

@@ -39,14 +39,14 @@ class Recipe(Section):
     """MLP: after each hidden layer."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     """MLP: after each hidden layer."""
-    learning_rate: float = Field(default=1e-2, gt=0)
+    learning_rate: float = Field(default=3e-3, gt=0)
     """MLP: largest learning rate of the one-cycle schedule."""
-    weight_decay: float = Field(default=1e-2, ge=0)
+    weight_decay: float = Field(default=1.0, ge=0)
     """MLP: AdamW's; ridge: the penalty per sample."""
     epochs: int = Field(default=60, ge=1)
     """MLP: all of them are trained; the schedule ends at a learning rate of nearly 0."""
     batch_size: int = Field(default=256, ge=1)
-    """MLP: samples per step."""
+    """MLP: samples per step, fewer where an epoch would have less than 16 steps."""
     members: int = Field(default=5, ge=1)
     """MLP: networks of different seeds whose predictions are averaged."""
     trees: int = Field(default=200, ge=1)

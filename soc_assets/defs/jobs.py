@@ -9,6 +9,7 @@ from soc_assets.settings import Automation
 
 PREPARE = ("raster_catalog", "soil_samples", "balanced_samples")
 LEARN = ("features", "mlp_model")
+EVALUATE = ("baselines", "evaluation")
 
 
 def limits(automation: Automation) -> dict[str, str]:
@@ -20,7 +21,7 @@ def limits(automation: Automation) -> dict[str, str]:
 
 
 def build_jobs(automation: Automation) -> list[Any]:
-    """`prepare`, `embed` and `learn`."""
+    """`prepare`, `embed` and `learn`, the main job; `evaluate`, which is run when asked for."""
     tags = limits(automation)
     assets = dg.AssetSelection.assets
     return [
@@ -31,4 +32,7 @@ def build_jobs(automation: Automation) -> list[Any]:
             "embed", assets("embeddings"), partitions_def=BATCH, tags=tags, description="Embed batches of samples."
         ),
         dg.define_asset_job("learn", assets(*LEARN), tags=tags, description="Build the database and train the model."),
+        dg.define_asset_job(
+            "evaluate", assets(*EVALUATE), tags=tags, description="Compare models on identical folds, with intervals."
+        ),
     ]

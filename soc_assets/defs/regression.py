@@ -1,11 +1,16 @@
-"""The asset `mlp_model`: an MLP on the features, tracked and registered in MLflow."""
+"""The assets `mlp_model`, `baselines`, `evaluation` and `hyperparameters`.
+
+`mlp_model` trains and registers with every run; the others compare models on identical folds and are made when asked
+for (`soc run --to evaluation`). What they do is in `evaluation_run` and `tuning_run`.
+"""
 
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import pandas as pd
 
 from soc_assets import freshness, progress
-from soc_assets.defs import report
+from soc_assets.defs import evaluation_run, report
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.features import features
 from soc_assets.defs.overrides import TrainingConfig, overridden
@@ -20,6 +25,7 @@ from soc_assets.regression import plots
 from soc_assets.regression.data import FeatureTable, load_features
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.evaluation import Evaluation, evaluate_fit
+from soc_assets.regression.leaderboard import leaderboard
 from soc_assets.regression.training import Fit, fit_mlp
 
 if TYPE_CHECKING:
@@ -72,6 +78,52 @@ def mlp_model(
         },
         data_version=dg.DataVersion(inputs),
     )
+
+
+@dg.asset(
+    deps=[features],
+    group_name="regression",
+    kinds={"sklearn", "parquet"},
+    code_version=freshness.VERSIONS["baselines"],
+)
+def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """Mean, coordinates, ridge, forest and boosting on the folds that every other model is compared on.
+
+    Writes data/results/baselines.parquet, a long table of scores with 95 % intervals. Every fit is kept by the digest of
+    its inputs: what is finished is not fitted again, here or in `evaluation`.
+    """
+    loaded = project.load()
+    _require_fresh_features(loaded)
+    inputs, path = freshness.evaluation_inputs(loaded, "baselines"), loaded.results / "baselines.parquet"
+    cached = freshness.is_fresh(path, inputs)
+    if not cached:
+        evaluation_run.run_baselines(context, loaded, inputs)
+    board = leaderboard(pd.read_parquet(path), loaded.settings.evaluation.primary).round(4)
+    metadata = {"leaderboard": report.table(board), "table": dg.MetadataValue.path(str(path)), "cached": cached}
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+
+
+@dg.asset(
+    deps=[features, baselines],
+    group_name="regression",
+    kinds={"pytorch", "sklearn", "mlflow"},
+    code_version=freshness.VERSIONS["evaluation"],
+    pool="gpu",
+)
+def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """Schemes x models x feature sets on identical folds: scores with intervals, prediction intervals, a report.
+
+    Writes data/results/evaluation.parquet (a long table, also a view in soc.duckdb), out_of_fold.parquet and
+    evaluation.html; one MLflow run with a child for every fit. Says plainly when a baseline wins.
+    """
+    loaded = project.load()
+    _require_fresh_features(loaded)
+    inputs, path = freshness.evaluation_inputs(loaded), loaded.results / "evaluation.parquet"
+    cached = freshness.is_fresh(path, inputs)
+    if not cached:
+        evaluation_run.run_evaluation(context, loaded, inputs)
+    metadata = evaluation_run.evaluation_metadata(loaded, loaded.settings.evaluation.primary)
+    return dg.MaterializeResult(metadata={**metadata, "cached": cached}, data_version=dg.DataVersion(inputs))
 
 
 def _require_fresh_features(project: Project) -> None:

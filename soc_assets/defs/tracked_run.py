@@ -57,7 +57,7 @@ class TrackedRun:
 
     def __init__(self, client: "MlflowClient", run_id: str, registered_model: str):
         self.run_id = run_id
-        self._client = client
+        self.client = client
         self._registered_model = registered_model
 
     def log_epoch(self, report: EpochReport) -> None:
@@ -88,7 +88,7 @@ class TrackedRun:
         self._log_metrics(_final_metrics(fit, evaluation), step=0)
         self._log_files(figures, evaluation)
         self._log_model(fit, example)
-        record = read_record(self._client, self.run_id, self._registered_model)
+        record = read_record(self.client, self.run_id, self._registered_model)
         if record is None:
             raise TrainingError(f"MLflow did not keep the model of run {self.run_id}. Look for space on the disk.")
         return record
@@ -98,14 +98,14 @@ class TrackedRun:
 
         now = int(time.time() * 1000)
         metrics = [Metric(key, value, now, step) for key, value in values.items() if isfinite(value)]
-        self._client.log_batch(self.run_id, metrics=metrics)
+        self.client.log_batch(self.run_id, metrics=metrics)
 
     def _log_facts(self, fit: Fit) -> None:
         from mlflow.entities import Param
 
         names = ("best_epoch", "stopped_early", "validated", "visits", "device")
         params = [Param(f"fit.{name}", str(getattr(fit, name))) for name in names]
-        self._client.log_batch(self.run_id, params=params)
+        self.client.log_batch(self.run_id, params=params)
 
     def _log_files(self, figures: Mapping[str, bytes], evaluation: Evaluation) -> None:
         with tempfile.TemporaryDirectory() as name:
@@ -115,7 +115,7 @@ class TrackedRun:
             for figure, png in figures.items():
                 (folder / "figures" / f"{figure}.png").write_bytes(png)
             evaluation.predictions.to_csv(folder / "tables" / "predictions.csv", index=False)
-            self._client.log_artifacts(self.run_id, str(folder))
+            self.client.log_artifacts(self.run_id, str(folder))
 
     def _log_model(self, fit: Fit, example: np.ndarray) -> None:
         """Log the network as a torch.export graph, which needs neither pickle nor this package to be loaded."""
@@ -137,7 +137,7 @@ class TrackedRun:
         from mlflow.exceptions import MlflowException
         from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-        name, client = self._registered_model, self._client
+        name, client = self._registered_model, self.client
         try:
             client.create_registered_model(name)
         except MlflowException as error:

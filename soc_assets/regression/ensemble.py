@@ -18,6 +18,8 @@ from torch.nn import functional
 
 from soc_assets.errors import TrainingError
 
+_FEWEST_STEPS, _SMALLEST_BATCH = 16, 16  # an epoch of few samples has 16 steps, if they hold 16 samples each
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -82,8 +84,9 @@ def fit_ensemble(
     amp = device.type == "cuda"
     network.to(device).train()
     rows_x, rows_y, rows_w = (torch.as_tensor(v, dtype=torch.float32, device=device) for v in (x, y, weight))
-    n, batch = len(rows_x), min(schedule.batch_size, len(rows_x))
-    steps = max(1, n // batch)
+    n = len(rows_x)
+    batch = max(1, min(schedule.batch_size, max(n // _FEWEST_STEPS, _SMALLEST_BATCH), n))
+    steps = n // batch
     optimizer = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, schedule.learning_rate, total_steps=steps * schedule.epochs, pct_start=0.3

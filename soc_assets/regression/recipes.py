@@ -34,8 +34,8 @@ def candidates(evaluation: Evaluation) -> tuple[Recipe, ...]:
         Recipe(name=f"mlp {features} {size}", features=features, **options)
         for features in few
         for size, options in (
-            ("small", {"hidden": (128, 64), "dropout": 0.3, "weight_decay": 1e-2}),
-            ("wide", {"hidden": (256, 128), "dropout": 0.5, "weight_decay": 1e-1}),
+            ("weak decay", {"weight_decay": 0.1}),
+            ("strong decay", {"weight_decay": 1.0}),
         )
     )
 
