@@ -53,6 +53,8 @@ class Recipe(Section):
     """Forests: trees; gradient boosting: most iterations."""
     min_leaf: int = Field(default=3, ge=1)
     """Forests: fewest samples of a leaf."""
+    max_features: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Forests: share of the features that a split looks at."""
     intervals: bool = True
     """Fit also on the inner folds, for calibrated prediction intervals and for smearing by held-out residuals."""
 
@@ -71,7 +73,8 @@ class Evaluation(Section):
     documented: bool = True
     """Whether the documented MLP is compared too, on the features of [features], under the primary scheme."""
     chosen: bool = True
-    """Whether the recipe chosen inside each training part among the candidates is compared too."""
+    """Whether the recipe chosen inside each training part among the candidates is compared too, under the primary
+    scheme."""
     recipes: tuple[Recipe, ...] = ()
     """Recipes of one's own, compared on their own features."""
     candidates: tuple[Recipe, ...] = ()

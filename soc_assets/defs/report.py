@@ -13,7 +13,8 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
 
 def table(frame: pd.DataFrame, rows: int = 200) -> dg.MarkdownMetadataValue:
     """The first rows of a table as Markdown."""
-    head = frame.head(rows).astype("str").to_numpy().tolist()
+    first = frame.head(rows)
+    head = first.astype(object).where(first.notna(), "").map(str).to_numpy().tolist()
     lines = [
         " | ".join(map(str, frame.columns)),
         " | ".join("---" for _ in frame.columns),

@@ -118,6 +118,7 @@ _worker: dict[str, Any] = {}
 
 def _start(inputs: str, reports: Any) -> None:
     """In each process once: one thread for every library, and the features mapped into memory."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # of libraries that are loaded from here on
     import threadpoolctl
     import torch
 

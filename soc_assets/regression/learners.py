@@ -120,6 +120,7 @@ def _fit_sklearn(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarra
         return SklearnLearner(boosted.fit(x, y, weight))
     kind = RandomForestRegressor if recipe.model == "random_forest" else ExtraTreesRegressor
     out_of_bag = recipe.trees >= _TREES_OUT_OF_BAG and len(x) > _TREES_OUT_OF_BAG
-    forest = kind(recipe.trees, min_samples_leaf=leaf, bootstrap=True, oob_score=out_of_bag, random_state=seed)
+    options = {"bootstrap": True, "oob_score": out_of_bag, "random_state": seed}
+    forest = kind(recipe.trees, min_samples_leaf=leaf, max_features=recipe.max_features, **options)
     forest.fit(x, y, weight)
     return SklearnLearner(forest, getattr(forest, "oob_prediction_", None))

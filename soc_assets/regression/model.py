@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from soc_assets import digest
+from soc_assets.embedding.cache import Cache
 from soc_assets.regression.conformal import Calibration
 from soc_assets.regression.design import Design
 from soc_assets.regression.documented import DocumentedLearner, fit_documented
@@ -50,6 +52,11 @@ class HeldOut:
     observed: np.ndarray
 
     @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return 3 * self.observed.nbytes
+
+    @property
     def residuals(self) -> np.ndarray:
         """Observed - predicted [n]."""
         return self.observed - self.predicted.value
@@ -79,6 +86,9 @@ class FittedModel:
         mean = self.target.mean(found.value, residuals)
         scale = self.calibration.scale(found) if self.calibration else unknown
         return Prediction(found.value, scale, mean, self.target.inverse(found.value), *ends)
+
+
+_RECENT: Cache[HeldOut] = Cache(16 * 2**20)
 
 
 def fit_recipe(
@@ -123,7 +133,24 @@ def fit_recipe(
 def predict_held_out(
     recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options
 ) -> HeldOut:
-    """Predict each inner fold from the others; the transform of the target is that of all rows, to have one scale."""
+    """Predict each inner fold from the others; the transform of the target is that of all rows, to have one scale.
+
+    The last ones are kept: the choice among recipes asks for what was found for the single recipes.
+    """
+    key = _key(recipe, design, rows, inner, options)
+    return _RECENT.get(key, lambda: _predict_held_out(recipe, design, rows, inner, options))
+
+
+def _key(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options) -> str:
+    samples = design.samples.loc[rows, ["sample_id", "organic_carbon"]]
+    decisive = [recipe.model_dump(exclude={"name", "intervals"}), design.content(recipe.features), inner.tolist()]
+    used = [options.seed, options.sampling.model_dump() if recipe.balance else None]
+    return digest.of_values([decisive, digest.of_frame(samples), used])
+
+
+def _predict_held_out(
+    recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options
+) -> HeldOut:
     oc = design.samples["organic_carbon"].to_numpy(float)[rows]
     observed = Target.fit(recipe.target, oc).forward(oc)
     value, spread = np.empty(len(rows)), np.empty(len(rows))

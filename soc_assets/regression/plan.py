@@ -75,8 +75,8 @@ def _fits_of(
         for recipe in recipes
         if recipe.name != DOCUMENTED.name or primary
     ]
-    if evaluation.chosen and not only_baselines:
-        fits.append(FoldFit(scheme, number, CHOSEN, candidates(evaluation), *part, explain=primary))
+    if evaluation.chosen and primary and not only_baselines:
+        fits.append(FoldFit(scheme, number, CHOSEN, candidates(evaluation), *part, explain=True))
     return fits
 
 
@@ -114,5 +114,5 @@ def _schemes(folds: pd.DataFrame, evaluation: Evaluation) -> list[str]:
             f"The primary scheme {evaluation.primary!r} of [evaluation] has no folds ({', '.join(sorted(cut)) or 'none'} "
             "do). Choose another, or see the warnings of `balanced_samples` why it could not be cut."
         )
-    wanted = dict.fromkeys([*evaluation.schemes, evaluation.primary])
+    wanted = dict.fromkeys([evaluation.primary, *evaluation.schemes])
     return [scheme for scheme in wanted if scheme in cut]

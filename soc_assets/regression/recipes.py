@@ -8,8 +8,8 @@ from soc_assets.settings_evaluation import Evaluation, Recipe
 
 NAMED = {
     "ridge": Recipe(name="ridge", model="ridge", weight_decay=1e-2, intervals=False),
-    "random_forest": Recipe(name="random_forest", model="random_forest", intervals=False),
-    "extra_trees": Recipe(name="extra_trees", model="extra_trees", intervals=False),
+    "random_forest": Recipe(name="random_forest", model="random_forest", max_features=0.33, intervals=False),
+    "extra_trees": Recipe(name="extra_trees", model="extra_trees", max_features=0.33, intervals=False),
     "gradient_boosting": Recipe(name="gradient_boosting", model="gradient_boosting", min_leaf=20, intervals=False),
     "mlp": Recipe(name="mlp"),
 }
@@ -29,14 +29,13 @@ def candidates(evaluation: Evaluation) -> tuple[Recipe, ...]:
     """The recipes that the choice inside each training part is made from."""
     if evaluation.candidates:
         return evaluation.candidates
-    few = dict.fromkeys(["point:1:3:9", *evaluation.feature_sets])
+    mlp, weak = NAMED["mlp"], {"weight_decay": 0.1}
+    sets = [(features, {}) for features in evaluation.feature_sets]
+    others = [("point:1:3:9", {}), ("point", weak)]
+    every = {(features, *options): (features, options) for features, options in [*sets, *others]}
     return tuple(
-        Recipe(name=f"mlp {features} {size}", features=features, **options)
-        for features in few
-        for size, options in (
-            ("weak decay", {"weight_decay": 0.1}),
-            ("strong decay", {"weight_decay": 1.0}),
-        )
+        mlp.model_copy(update={"name": f"mlp {features}{' weak decay' if options else ''}", "features": features, **options})
+        for features, options in every.values()
     )
 
 

@@ -96,7 +96,7 @@ def test_inner_folds_choose_without_the_outer_test_part():
     oc = design.samples["organic_carbon"].to_numpy()
     design.matrices["embedding"][:] = np.random.default_rng(0).normal(size=design.matrices["embedding"].shape)
     design.matrices["embedding"][test] = np.log(oc[test])[:, None]
-    good, trap = (Recipe(name=f, model="ridge", features=f, pca=0) for f in ("point", "embedding"))
+    good, trap = (Recipe(name=f, model="ridge", features=f, pca=0, weight_decay=1e-2) for f in ("point", "embedding"))
     result = run_fold(fit_of([trap, good], design, fold), design, Options())
     assert result.facts["recipe"]["name"] == "point"
     assert result.facts["scores"]["point"] > 0.8 > result.facts["scores"]["embedding"]
