@@ -202,8 +202,11 @@ class Features(Section):
 
 
 class Training(Section):
-    """The MLP."""
+    """The model that is registered: the documented MLP, whose settings these are, or a recipe."""
 
+    recipe: str = "documented"
+    """`documented`, or `chosen` by the folds of the primary scheme among the candidates of [evaluation], or the name of
+    an MLP recipe of [evaluation], or `tuned`: the one that `hyperparameters` found. Refitted on all but the test split."""
     seed: int = 42
     """Seed of the initial weights, of dropout and of the order of samples."""
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (512, 256)

@@ -7,6 +7,8 @@ predictions; importance and facts are in its metadata. A fit that fails is told,
 import json
 import multiprocessing
 import os
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -123,7 +125,15 @@ def _start(inputs: str, reports: Any) -> None:
     import torch
 
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _worker.update(design=Design.load(Path(inputs)), reports=reports, limits=threadpoolctl.threadpool_limits(1))
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone: a killed run leaves nobody working."""
+    while os.getppid() == parent:
+        time.sleep(_POLL)
+    os._exit(1)
 
 
 def _work(group: Group, folder: str, options: Options) -> None:

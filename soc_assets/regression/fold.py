@@ -17,6 +17,7 @@ from soc_assets.regression.choice import choose
 from soc_assets.regression.design import Design
 from soc_assets.regression.explain import column_importance, group_importance
 from soc_assets.regression.model import FittedModel, Options, fit_recipe
+from soc_assets.regression.recipes import is_baseline
 from soc_assets.settings_evaluation import Recipe
 
 VERSION = 1  # of the code behind a fit: raise it when the numbers change
@@ -50,6 +51,11 @@ class FoldFit:
     def features(self) -> str:
         """The feature set, or `chosen`."""
         return self.recipes[0].features if len(self.recipes) == 1 else "chosen"
+
+    @property
+    def baseline(self) -> bool:
+        """Whether it is one that the MLP has to beat: anything that is no network."""
+        return all(is_baseline(recipe) for recipe in self.recipes)
 
     def digest(self, design: Design, options: Options) -> str:
         """Digest of everything that decides the result."""

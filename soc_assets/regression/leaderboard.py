@@ -12,7 +12,7 @@ import pandas as pd
 
 from soc_assets.regression.bootstrap import Difference, Draws, paired_difference
 from soc_assets.regression.design import Design
-from soc_assets.regression.recipes import CHOSEN, is_baseline
+from soc_assets.regression.recipes import CHOSEN
 from soc_assets.regression.scoring import OutOfFold
 
 SHOWN = ("r2", "rmse", "mae", "bias", "rpiq", "ccc", "squared_pearson", "r2_plain", "coverage", "width", "share_applicable")
@@ -38,11 +38,11 @@ def leaderboard(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
     pooled = table[(table["scheme"] == scheme) & (table["scope"] == "pooled") & (table["scale"] == "g/kg")]
     wide = pooled.pivot_table(index=["model", "features"], columns="metric", values="value", dropna=False)
     wide = wide.reindex(columns=list(SHOWN)).dropna(how="all", axis=1)
-    ends = pooled[pooled["metric"] == "r2"].set_index(["model", "features"])[["low", "high", "n", "failed"]]
+    ends = pooled[pooled["metric"] == "r2"].set_index(["model", "features"])[["low", "high", "n", "failed", "baseline"]]
     folds = table[(table["scheme"] == scheme) & (table["scope"] == "fold_mean") & (table["metric"] == "r2")]
     means = folds.set_index(["model", "features"])["value"].rename("r2_fold_mean")
     board = wide.join(ends.rename(columns={"low": "r2_low", "high": "r2_high"})).join(means).reset_index()
-    board.insert(2, "baseline", [is_baseline(name) for name in board["model"]])
+    board.insert(2, "baseline", board.pop("baseline").astype(bool))
     return board.sort_values("r2", ascending=False, na_position="last", ignore_index=True)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHRINKAGE = 0.05  # learning rate of gradient boosting
 _CHUNK = 1024
+CLIP = 8.0  # standard deviations beyond which a feature counts as this far: far outside is far enough
 _TREES_OUT_OF_BAG = 50  # with fewer, some samples are in every bag
 
 
@@ -65,7 +66,7 @@ class MlpLearner:
         """Mean and standard deviation of the members."""
         import torch
 
-        z = np.clip((x - self.mean) / self.scale, -8, 8).astype(np.float32)  # far outside is far enough
+        z = np.clip((x - self.mean) / self.scale, -CLIP, CLIP).astype(np.float32)
         with torch.inference_mode():
             parts = [self.network(torch.from_numpy(z[i : i + _CHUNK])) for i in range(0, len(z), _CHUNK)]
         members = torch.cat(parts, dim=1).double().numpy() if parts else np.empty((1, 0))
@@ -100,7 +101,7 @@ def fit_mlp_learner(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         network = EnsembleMlp(recipe.members, x.shape[1], recipe.hidden, recipe.dropout, recipe.activation)
-        z = np.clip((x - mean) / scale, -8, 8).astype(np.float32)
+        z = np.clip((x - mean) / scale, -CLIP, CLIP).astype(np.float32)
         fit_ensemble(network, z, (y - target_mean) / target_scale, weight / weight.mean(), schedule, on_epoch)
     return MlpLearner(network, mean, scale, target_mean, target_scale)
 

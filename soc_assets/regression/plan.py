@@ -49,7 +49,7 @@ def make_plan(
     """
     by_scheme = {scheme: fold_of_samples(folds, scheme, design) for scheme in _schemes(folds, evaluation)}
     recipes = [
-        recipe for recipe in compared(evaluation, documented_features) if is_baseline(recipe.name) or not only_baselines
+        recipe for recipe in compared(evaluation, documented_features) if is_baseline(recipe) or not only_baselines
     ]
     fits = []
     for scheme, fold in by_scheme.items():

@@ -20,7 +20,7 @@ from soc_assets.regression.metrics import scores
 
 STRATA = (0.0, 15.0, 30.0, 50.0, 150.0)  # g/kg
 UNITS = {"rmse": "g/kg", "mae": "g/kg", "bias": "g/kg", "iqr": "g/kg", "width": "g/kg"}
-COLUMNS = ["scheme", "model", "features", "scope", "part", "scale", "metric", "value", "low", "high", "n", "failed"]
+COLUMNS = ["scheme", "model", "features", "scope", "part", "scale", "metric", "value", "low", "high", "n", "failed", "baseline"]
 _FEWEST = 10  # samples of a part that is scored
 _FEWEST_IN_BLOCK = 20
 
@@ -36,6 +36,7 @@ class OutOfFold:
     failed: int
     errors: tuple[str, ...]
     seconds: float
+    baseline: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -55,7 +56,7 @@ def out_of_fold(done: Sequence[Done]) -> list[OutOfFold]:
         rows = pd.concat(frames).sort_values("sample_id", ignore_index=True) if frames else pd.DataFrame()
         errors = tuple(dict.fromkeys(item.error for item in items if item.error))
         seconds = sum(found.facts["seconds"] for _, found in good)
-        result.append(OutOfFold(*key, rows, len(items) - len(good), errors, seconds))
+        result.append(OutOfFold(*key, rows, len(items) - len(good), errors, seconds, items[0].fit.baseline))
     return result
 
 
@@ -72,13 +73,13 @@ def score_table(every: Sequence[OutOfFold], design: Design, draws: int, seed: in
     draws_of: dict[str, Draws] = {}
     for found in every:
         if found.rows.empty:
-            lines.append((*found.key, "pooled", "", "g/kg", "r2", np.nan, np.nan, np.nan, 0, found.failed))
+            lines.append((*found.key, "pooled", "", "g/kg", "r2", np.nan, np.nan, np.nan, 0, found.failed, found.baseline))
             continue
         samples = known.loc[found.rows["sample_id"]].reset_index()
         if found.scheme not in draws_of or len(draws_of[found.scheme].location) != len(samples):
             draws_of[found.scheme] = Draws.of(samples["location_id"].to_numpy(), seed, draws)
         for line in _scores_of(found, samples, draws_of[found.scheme]):
-            lines.append((*found.key, *line, found.failed))
+            lines.append((*found.key, *line, found.failed, found.baseline))
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
