@@ -4,6 +4,7 @@ Puts the regression stage to work on the files of a project; the assets and the 
 and how is in `soc_assets.regression`.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ from soc_assets.regression.plan import Plan, make_plan
 from soc_assets.regression.scoring import OutOfFold, out_of_fold, score_table
 from soc_assets.sampling.folds import blocks
 from soc_assets.sampling.metres import to_metres
+from soc_assets.settings_evaluation import Recipe
 
 Tell = Callable[[int, int, str], None]
 
@@ -102,6 +104,14 @@ def load_folds(project: Project) -> pd.DataFrame:
 def grid_of_project(project: Project) -> Grid:
     """The reference grid."""
     return reference_grid(pd.read_parquet(project.catalog), project.settings.rasters)
+
+
+def tuned_recipe(project: Project) -> Recipe | None:
+    """The recipe that `hyperparameters` found, or None."""
+    path = project.results / "hyperparameters.json"
+    if not path.is_file():
+        return None
+    return Recipe.model_validate(json.loads(path.read_text(encoding="utf-8"))["recipe"])
 
 
 def options_of(project: Project) -> Options:

@@ -102,7 +102,12 @@ def model_inputs(project: Project) -> str:
     """Digest of the features and of how the model is trained."""
     settings = project.settings
     built = read_info(project.database).get("inputs")
-    return _digest("mlp_model", built, settings.training.model_dump(exclude={"device"}), settings.sampling.balance)
+    training = settings.training
+    if training.recipe == "documented":
+        return _digest("mlp_model", built, training.model_dump(exclude={"device"}), settings.sampling.balance)
+    tuned = project.results / "hyperparameters.json"
+    found = digest.of_file(tuned) if tuned.is_file() else None
+    return _digest("mlp_model", training.recipe, found, evaluation_inputs(project))
 
 
 def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:

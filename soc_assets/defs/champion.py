@@ -5,8 +5,10 @@ better than the present champion and than every baseline beyond the 95 % interva
 same samples, drawn by location. Without an evaluation of its recipe on the same features nothing moves.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dagster as dg
 import pandas as pd
 
 from soc_assets import files, freshness
@@ -66,7 +68,9 @@ def _judge(
         both = own.merge(part[["sample_id", "predicted"]], on="sample_id", suffixes=("", "_rival"))
         both = both.merge(locations, on="sample_id")
         draws = Draws.of(both["location_id"].to_numpy(), settings.seed, settings.draws)
-        found = paired_difference(*(both[c].to_numpy(float) for c in ("observed", "predicted", "predicted_rival")), draws)
+        found = paired_difference(
+            *(both[c].to_numpy(float) for c in ("observed", "predicted", "predicted_rival")), draws
+        )
         line = f"{found.value:+.3f} R2 against {rival} ({found.low:+.3f} to {found.high:+.3f}), {len(both)} samples"
         if worst is None or found.low < worst[0]:
             worst = found.low, line
@@ -104,10 +108,16 @@ def _remembered(client: "MlflowClient", name: str, version: str) -> pd.DataFrame
     return pd.read_csv(path, dtype={"sample_id": str}) if path and path.is_file() else None
 
 
-def _beside(record: RunRecord):
+def _beside(record: RunRecord) -> Path:
     path = record.artifacts / _OUT_OF_FOLD
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def card_of(record: RunRecord) -> dict[str, dg.MetadataValue]:
+    """The card as metadata, where there is one."""
+    path = record.artifacts / "model_card.md"
+    return {"model_card": dg.MetadataValue.md(path.read_text(encoding="utf-8"))} if path.is_file() else {}
 
 
 def write_card(record: RunRecord, card: str) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 from soc_assets import files, freshness, progress
 from soc_assets.comparison import Compared, compare, grid_of_project
 from soc_assets.defs import report
+from soc_assets.defs.champion import promote
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_evaluation import log_evaluation
 from soc_assets.features.database import read_info
@@ -60,6 +61,9 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
     run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
     stored = {freshness.INPUTS: inputs, "soc.mlflow_run": run_id}
     files.write_table(results / "evaluation.parquet", compared.table, stored)
+    tracking = tracking_of(project)
+    if record := tracking.find_run(freshness.model_inputs(project)):
+        context.log.info(promote(project, tracking, record))
     add_views(project.database, results)
 
 
@@ -107,7 +111,9 @@ def _compare(context: dg.AssetExecutionContext, project: Project, asset: str, on
     compared = compare(project, tell, announce, only_baselines)
     for item in compared.done:
         if item.error:
-            context.log.error(f"{item.fit.model} on {item.fit.features}, {item.fit.scheme} fold {item.fit.number}: {item.error}")
+            context.log.error(
+                f"{item.fit.model} on {item.fit.features}, {item.fit.scheme} fold {item.fit.number}: {item.error}"
+            )
     return compared
 
 
@@ -122,7 +128,13 @@ def _verdicts(compared: Compared, project: Project) -> dict[str, Verdict]:
 def _predictions(compared: Compared) -> pd.DataFrame:
     """Out-of-fold predictions of every model: scheme, model, features, fold and the columns of the fits."""
     parts = [
-        found.rows.assign(scheme=found.scheme, model=found.model, features=found.features)
+        found.rows.assign(
+            scheme=found.scheme,
+            model=found.model,
+            features=found.features,
+            failed=found.failed,
+            baseline=found.baseline,
+        )
         for found in compared.models
         if not found.rows.empty
     ]

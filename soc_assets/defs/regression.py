@@ -4,32 +4,21 @@
 for (`soc run --to evaluation`). What they do is in `evaluation_run` and `tuning_run`.
 """
 
-from typing import TYPE_CHECKING
-
 import dagster as dg
 import pandas as pd
 
 from soc_assets import freshness, progress
-from soc_assets.defs import evaluation_run, report
+from soc_assets.defs import evaluation_run, model_run, report
+from soc_assets.defs.champion import card_of
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.features import features
 from soc_assets.defs.overrides import TrainingConfig, overridden
 from soc_assets.defs.resources import ProjectResource, tracking_of
-from soc_assets.defs.tracked_run import RunRecord, TrackedRun
-from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
 from soc_assets.features.database import read_info
 from soc_assets.project import Project
-from soc_assets.regression import plots
-from soc_assets.regression.data import FeatureTable, load_features
-from soc_assets.regression.epochs import EpochReport
-from soc_assets.regression.evaluation import Evaluation, evaluate_fit
 from soc_assets.regression.leaderboard import leaderboard
-from soc_assets.regression.training import Fit, fit_mlp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2", "rmse", "mae", "n")]
 
@@ -45,11 +34,11 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
 def mlp_model(
     context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig
 ) -> dg.MaterializeResult:
-    """PyTorch MLP from the feature vector to organic carbon, registered in MLflow as `soc_mlp`.
+    """PyTorch MLP from features to organic carbon with an interval, registered in MLflow as `soc_mlp`.
 
-    Standardisation is fitted on the training split, early stopping looks at the validation split, and the test split is
-    predicted once, at the end. R2 is the coefficient of determination. The Launchpad overrides [training] of soc.toml
-    for one run, which MLflow records like any other.
+    The documented one is fitted on the training split and stopped by the validation split; another [training] recipe is
+    refitted on both. The test split is predicted once, at the end. R2 is the coefficient of determination. The Launchpad
+    overrides [training] of soc.toml for one run, which MLflow records like any other.
     """
     loaded, overrides = overridden(project.load(), "training", config)
     _require_fresh_features(loaded)
@@ -58,7 +47,7 @@ def mlp_model(
     record = tracking.find_run(inputs)
     cached = record is not None
     if record is None:
-        record = _train(context, loaded, tracking, inputs)
+        record = model_run.train(context, loaded, tracking, inputs)
     info = read_info(loaded.database)
     metadata = {name: report.picture(png) for name, png in record.figures.items()}
     scores = {name: round(record.metrics[name], 4) for name in SCORES if name in record.metrics}
@@ -73,6 +62,7 @@ def mlp_model(
             "weights": info["weights"],
             "spec": info["spec"],
             "model": record.model_uri,
+            **card_of(record),
             "mlflow_run": record.run_id,
             "mlflow_database": dg.MetadataValue.path(str(loaded.mlruns / "mlflow.db")),
         },
@@ -132,52 +122,3 @@ def _require_fresh_features(project: Project) -> None:
     built = read_info(project.database).get("inputs")
     if embeddings is None or built != freshness.features_inputs(project, embeddings):
         raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")
-
-
-def _train(context: dg.AssetExecutionContext, project: Project, tracking: MlflowTracking, inputs: str) -> RunRecord:
-    settings, info = project.settings, read_info(project.database)
-    table = load_features(project.database)
-    params = {
-        "training": settings.training.model_dump(),
-        "balance": settings.sampling.balance,
-        "features": {**settings.features.model_dump(), "n": table.n_features},
-        "embedding": settings.embedding.model_dump(exclude={"device", "cache_mb"}),
-        "study": settings.study.model_dump(),
-    }
-    tags = {"soc.features": info["inputs"], "soc.spec": info["spec"], "soc.weights": info["weights"]}
-    with tracking.run("mlp_model", inputs, params, {**tags, "dagster.run_id": context.run.run_id}) as run:
-        fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(context, run))
-        evaluation = evaluate_fit(fit, table)
-        return run.log_fit(
-            fit,
-            evaluation,
-            _figures(fit, evaluation, table, f"embeddings with weights: {info['weights']}"),
-            table.matrix[:2],
-        )
-
-
-def _on_epoch(context: dg.AssetExecutionContext, run: TrackedRun) -> "Callable[[EpochReport], None]":
-    def tell(epoch: EpochReport) -> None:
-        run.log_epoch(epoch)
-        words = f"loss {epoch.train_loss:.3f}, validation {epoch.validation_loss:.3f} ({epoch.seconds:.1f} s)"
-        progress.emit("mlp_model", epoch.epoch, epoch.epochs, words)
-        context.log.info(f"epoch {epoch.epoch} of {epoch.epochs}: {words}")
-
-    return tell
-
-
-def _figures(fit: Fit, evaluation: Evaluation, table: FeatureTable, note: str) -> dict[str, bytes]:
-    every, test = evaluation.predictions, evaluation.of("test")
-    residual = (test["predicted"] - test["observed"]).to_numpy()
-    return {
-        "loss_curve": plots.loss_curve(fit.history, fit.best_epoch),
-        "observed_predicted": plots.observed_predicted(
-            every["observed"].to_numpy(),
-            every["predicted"].to_numpy(),
-            every["split"].to_numpy(),
-            evaluation.scores,
-            note,
-        ),
-        "residual_map": plots.residual_map(test["longitude"].to_numpy(), test["latitude"].to_numpy(), residual),
-        "target_distribution": plots.target_distribution(table.organic_carbon, table.split),
-    }

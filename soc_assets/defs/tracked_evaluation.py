@@ -35,9 +35,17 @@ def log_evaluation(
         dagster_run: id of the run that does this.
     """
     info, evaluation = read_info(project.database), project.settings.evaluation
-    tags = {"soc.features": info["inputs"], "soc.spec": info["spec"], "soc.weights": info["weights"], "soc.kind": "evaluation"}
+    tags = {
+        "soc.features": info["inputs"],
+        "soc.spec": info["spec"],
+        "soc.weights": info["weights"],
+        "soc.kind": "evaluation",
+    }
     tags |= {f"soc.verdict.{scheme}": said[:4000] for scheme, said in words.items()} | {"dagster.run_id": dagster_run}
-    params = {"evaluation": evaluation.model_dump(mode="json", exclude={"recipes", "candidates"}), "fits": len(compared.done)}
+    params = {
+        "evaluation": evaluation.model_dump(mode="json", exclude={"recipes", "candidates"}),
+        "fits": len(compared.done),
+    }
     with tracking.run("evaluation", inputs, params, tags) as run:
         _log_datasets(run.client, run.run_id, compared)
         _log_metrics(run.client, run.run_id, _board_metrics(compared))
@@ -78,7 +86,8 @@ def _log_datasets(client: "MlflowClient", run_id: str, compared: Compared) -> No
     n = len(compared.design.samples)
     inputs = [
         DatasetInput(
-            Dataset(group, digest, "local", "soc.duckdb", None, f'{{"num_rows": {n}}}'), [InputTag("mlflow.data.context", "features")]
+            Dataset(group, digest, "local", "soc.duckdb", None, f'{{"num_rows": {n}}}'),
+            [InputTag("mlflow.data.context", "features")],
         )
         for group, digest in compared.design.digests.items()
     ]

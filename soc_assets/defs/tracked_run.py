@@ -30,7 +30,13 @@ if TYPE_CHECKING:
     from soc_assets.regression.final import RecipeFit
 
 
-_MODEL_TAGS = ("soc.weights", "soc.spec", "soc.features", "soc.model", "soc.features_set")  # of the run, repeated with the registered model
+_MODEL_TAGS = (
+    "soc.weights",
+    "soc.spec",
+    "soc.features",
+    "soc.model",
+    "soc.features_set",
+)  # of the run, repeated with the registered model
 
 
 @dataclass(frozen=True)

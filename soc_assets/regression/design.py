@@ -67,7 +67,9 @@ class Design:
     def content(self, features: str) -> str:
         """Digest of the columns of a feature set."""
         chosen = self.positions(features)
-        return digest.of_values([[group, self.digests[group], len(kept)] for group, kept in chosen.items()] + [features])
+        return digest.of_values(
+            [[group, self.digests[group], len(kept)] for group, kept in chosen.items()] + [features]
+        )
 
     def save(self, folder: Path) -> None:
         """Keep everything in a folder named by its content; `Design.load` maps it into memory."""

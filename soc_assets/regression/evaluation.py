@@ -59,7 +59,9 @@ def evaluate_fit(fit: Fit, table: FeatureTable, level: float = 0.9) -> Evaluatio
     predicted = {split: predictions["predicted"].to_numpy()[table.rows(split)] for split in SPLITS}
     ends = _ends(observed["validation"], predicted["validation"], level)
     return Evaluation(
-        predictions=predictions.assign(lower=predictions["predicted"] - ends[0], upper=predictions["predicted"] + ends[1]),
+        predictions=predictions.assign(
+            lower=predictions["predicted"] - ends[0], upper=predictions["predicted"] + ends[1]
+        ),
         scores={split: scores(oc, predicted[split]) for split, oc in observed.items()},
         baseline={split: scores(oc, np.full(len(oc), train_mean)) for split, oc in observed.items()},
         ends=ends,

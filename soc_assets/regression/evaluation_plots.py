@@ -19,7 +19,10 @@ def leaderboard_bars(board: pd.DataFrame, scheme: str) -> bytes:
     shown = board.head(_MOST_BARS).iloc[::-1]
     figure = new_figure(8.0, 1.2 + 0.34 * len(shown))
     axes = figure.subplots()
-    labels = [f"{row.model} on {row.features}" + (f" ({row.failed} failed)" if row.failed else "") for row in shown.itertuples()]
+    labels = [
+        f"{row.model} on {row.features}" + (f" ({row.failed} failed)" if row.failed else "")
+        for row in shown.itertuples()
+    ]
     colours = [MUTED if baseline else ACCENT for baseline in shown["baseline"]]
     values = shown["r2"].fillna(0).to_numpy()
     ends = np.abs(np.stack([values - shown["r2_low"].fillna(0), shown["r2_high"].fillna(0) - values]))
@@ -41,7 +44,13 @@ def predicted_panels(models: Mapping[str, pd.DataFrame]) -> bytes:
     top = max(float(np.max([rows["observed"].max(), rows["predicted"].max()])) for rows in models.values()) * 1.04
     for axes, (title, rows) in zip(figure.subplots(1, len(models), squeeze=False)[0], models.items(), strict=True):
         drawn = axes.hexbin(
-            rows["observed"], rows["predicted"], gridsize=45, extent=(0, top, 0, top), bins="log", cmap="viridis", mincnt=1
+            rows["observed"],
+            rows["predicted"],
+            gridsize=45,
+            extent=(0, top, 0, top),
+            bins="log",
+            cmap="viridis",
+            mincnt=1,
         )
         figure.colorbar(drawn, ax=axes, label="samples per hexagon", shrink=0.8)
         axes.plot((0, top), (0, top), color="black", linewidth=0.8)
@@ -100,7 +109,16 @@ def fold_maps(folds: Mapping[str, pd.DataFrame]) -> bytes:
     figure = new_figure(4.6 * columns, 4.0 * lines)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, (scheme, rows) in zip(panels, folds.items(), strict=False):
-        axes.scatter(rows["longitude"], rows["latitude"], c=rows["fold"] % 20, cmap="tab20", vmin=0, vmax=19, s=_size(len(rows)), linewidths=0)
+        axes.scatter(
+            rows["longitude"],
+            rows["latitude"],
+            c=rows["fold"] % 20,
+            cmap="tab20",
+            vmin=0,
+            vmax=19,
+            s=_size(len(rows)),
+            linewidths=0,
+        )
         _as_map(axes, rows, f"{scheme}: {rows['fold'].nunique()} folds")
     for axes in panels[len(folds) :]:
         axes.set_axis_off()
@@ -122,7 +140,9 @@ def distance_curves(distances: Mapping[str, np.ndarray]) -> bytes:
         style = {"color": MUTED, "linestyle": "--"} if name == "samples to samples" else style
         axes.step(kilometres, np.arange(1, len(values) + 1) / len(values), where="post", label=name, **style)
     axes.set_xscale("log")
-    axes.set(xlabel="distance to the nearest neighbour, km", ylabel="share", title="Distances that a prediction must bridge")
+    axes.set(
+        xlabel="distance to the nearest neighbour, km", ylabel="share", title="Distances that a prediction must bridge"
+    )
     axes.legend(frameon=False, fontsize=8)
     return to_png(figure)
 
@@ -156,7 +176,11 @@ def dependence_curves(dependence: pd.DataFrame, most: int = 12) -> bytes:
     for name in spread.sort_values(ascending=False).index[:most]:
         part = dependence[names == name]
         axes.plot(part["value"], part["predicted"], label=name)
-    axes.set(xlabel="point value, standard deviations of the training samples", ylabel=f"mean predicted {_UNIT}", title="Partial dependence")
+    axes.set(
+        xlabel="point value, standard deviations of the training samples",
+        ylabel=f"mean predicted {_UNIT}",
+        title="Partial dependence",
+    )
     axes.legend(frameon=False, fontsize=7, ncols=2)
     return to_png(figure)
 

@@ -45,7 +45,9 @@ def figures_of(
         primary: the scheme that decides.
         area: [m, 2] places to predict, metres.
     """
-    figures = {f"leaderboard_{scheme}": plots.leaderboard_bars(leaderboard(table, scheme), scheme) for scheme in verdicts}
+    figures = {
+        f"leaderboard_{scheme}": plots.leaderboard_bars(leaderboard(table, scheme), scheme) for scheme in verdicts
+    }
     best = {f"{_title(found)}, by {primary}": found for found in _shown(verdicts[primary])}
     placed = {title: _placed(found, design) for title, found in best.items()}
     if placed:
@@ -122,7 +124,9 @@ def _title(found: OutOfFold) -> str:
 
 
 def _placed(found: OutOfFold, design: Design) -> pd.DataFrame:
-    return found.rows.merge(design.samples[["sample_id", "longitude", "latitude", "x", "y", "location_id"]], on="sample_id")
+    return found.rows.merge(
+        design.samples[["sample_id", "longitude", "latitude", "x", "y", "location_id"]], on="sample_id"
+    )
 
 
 def _calibration(models: list[OutOfFold], done: list[Done], primary: str) -> dict[str, np.ndarray]:
@@ -146,7 +150,9 @@ def _distances(by_scheme: Mapping[str, OutOfFold], design: Design, area: np.ndar
         result["prediction area to samples"] = nearest(area, places.to_numpy())
     for scheme, found in by_scheme.items():
         rows = _placed(found, design)
-        result[f"test to training, by {scheme}"] = held_out_distances(rows[["x", "y"]].to_numpy(), rows["fold"].to_numpy())
+        result[f"test to training, by {scheme}"] = held_out_distances(
+            rows[["x", "y"]].to_numpy(), rows["fold"].to_numpy()
+        )
     return result
 
 

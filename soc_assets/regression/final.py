@@ -103,7 +103,12 @@ def fit_final(
     area = applicability_of(model, design, rows, inner, options.seed)
     test = np.flatnonzero((design.samples["split"] == "test").to_numpy())
     looked_at = test if len(test) else rows
-    facts = {"recipe": model.recipe.name, "features": model.recipe.features, "candidates": found, "inputs": model.reduction.width}
+    facts = {
+        "recipe": model.recipe.name,
+        "features": model.recipe.features,
+        "candidates": found,
+        "inputs": model.reduction.width,
+    }
     return RecipeFit(
         served=ServedRecipe(model, area),
         model=model,

@@ -138,9 +138,7 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
     return FoldResult(predictions, importance, facts)
 
 
-def _applicability(
-    model: FittedModel, design: Design, fit: FoldFit, x: np.ndarray, seed: int
-) -> dict[str, np.ndarray]:
+def _applicability(model: FittedModel, design: Design, fit: FoldFit, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     """Dissimilarity of the test part, where the model says intervals; NaN elsewhere."""
     if model.calibration is None or model.recipe.model == "documented":
         return {"dissimilarity": np.full(len(x), np.nan), "inside": np.ones(len(x), bool)}

@@ -15,7 +15,19 @@ from soc_assets.regression.design import Design
 from soc_assets.regression.recipes import CHOSEN
 from soc_assets.regression.scoring import OutOfFold
 
-SHOWN = ("r2", "rmse", "mae", "bias", "rpiq", "ccc", "squared_pearson", "r2_plain", "coverage", "width", "share_applicable")
+SHOWN = (
+    "r2",
+    "rmse",
+    "mae",
+    "bias",
+    "rpiq",
+    "ccc",
+    "squared_pearson",
+    "r2_plain",
+    "coverage",
+    "width",
+    "share_applicable",
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +48,7 @@ class Verdict:
 def leaderboard(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
     """One row per model and feature set, best first: pooled scores, the R2 interval, the mean over folds, failures."""
     pooled = table[(table["scheme"] == scheme) & (table["scope"] == "pooled") & (table["scale"] == "g/kg")]
-    wide = pooled.pivot_table(index=["model", "features"], columns="metric", values="value", dropna=False)
+    wide = pooled.set_index(["model", "features", "metric"])["value"].unstack("metric")
     wide = wide.reindex(columns=list(SHOWN)).dropna(how="all", axis=1)
     ends = pooled[pooled["metric"] == "r2"].set_index(["model", "features"])[["low", "high", "n", "failed", "baseline"]]
     folds = table[(table["scheme"] == scheme) & (table["scope"] == "fold_mean") & (table["metric"] == "r2")]
@@ -46,7 +58,9 @@ def leaderboard(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
     return board.sort_values("r2", ascending=False, na_position="last", ignore_index=True)
 
 
-def verdict(models: Sequence[OutOfFold], table: pd.DataFrame, scheme: str, design: Design, draws: int, seed: int) -> Verdict:
+def verdict(
+    models: Sequence[OutOfFold], table: pd.DataFrame, scheme: str, design: Design, draws: int, seed: int
+) -> Verdict:
     """Compare the best model with the best baseline.
 
     Args:
@@ -82,7 +96,9 @@ def target_by_fold(models: Sequence[OutOfFold], design: Design) -> pd.DataFrame:
             continue
         seen.add(found.scheme)
         grouped = found.rows.groupby("fold")["observed"]
-        summary = grouped.agg(n="size", mean="mean", sd="std", median="median", share_above_50=lambda oc: (oc > 50).mean())
+        summary = grouped.agg(
+            n="size", mean="mean", sd="std", median="median", share_above_50=lambda oc: (oc > 50).mean()
+        )
         tables.append(summary.reset_index().assign(scheme=found.scheme))
     every = pd.concat(tables) if tables else pd.DataFrame(columns=["scheme", "fold"])
     return every[["scheme", *[name for name in every if name != "scheme"]]].reset_index(drop=True)
@@ -103,12 +119,15 @@ def _alone(found: OutOfFold | None, scheme: str) -> str:
 
 def _sentence(best: OutOfFold, baseline: OutOfFold, difference: Difference, board: pd.DataFrame, scheme: str) -> str:
     first, second = (_scored(found, board) for found in (best, baseline))
-    by = f"{abs(difference.value):.3f} (95 % interval of the difference {difference.low:.3f} to {difference.high:.3f})"
+    ends = sorted(np.sign(difference.value or 1) * end for end in (difference.low, difference.high))
+    by = f"{abs(difference.value):.3f} (95 % interval of the difference {ends[0]:.3f} to {ends[1]:.3f})"
     if difference.value <= 0:
         return f"A BASELINE WINS under {scheme} folds: {second} is ahead of the best other model, {first}, by {by}."
     sure = "beyond" if difference.better else "though not beyond"
     chosen = "" if best.model == CHOSEN else " It was picked as the best of several after the fact, which flatters it."
-    return f"Under {scheme} folds {first} is ahead of the best baseline, {second}, by {by}, {sure} the interval.{chosen}"
+    return (
+        f"Under {scheme} folds {first} is ahead of the best baseline, {second}, by {by}, {sure} the interval.{chosen}"
+    )
 
 
 def _scored(found: OutOfFold, board: pd.DataFrame) -> str:
@@ -120,7 +139,9 @@ def _name(found: OutOfFold) -> str:
     return found.model if found.features == "chosen" else f"{found.model} on {found.features}"
 
 
-def calibration_curve(found: OutOfFold, curves: dict[int, tuple[tuple[float, float], ...]], levels: Sequence[float]) -> np.ndarray:
+def calibration_curve(
+    found: OutOfFold, curves: dict[int, tuple[tuple[float, float], ...]], levels: Sequence[float]
+) -> np.ndarray:
     """Measured coverage [k] of the intervals of each nominal level.
 
     Args:

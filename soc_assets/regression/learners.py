@@ -116,7 +116,11 @@ def _fit_sklearn(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarra
         return SklearnLearner(scaled.fit(x, y, weight))
     if recipe.model == "gradient_boosting":
         boosted = HistGradientBoostingRegressor(
-            learning_rate=_SHRINKAGE, max_iter=recipe.trees, min_samples_leaf=leaf, l2_regularization=1.0, random_state=seed
+            learning_rate=_SHRINKAGE,
+            max_iter=recipe.trees,
+            min_samples_leaf=leaf,
+            l2_regularization=1.0,
+            random_state=seed,
         )
         return SklearnLearner(boosted.fit(x, y, weight))
     kind = RandomForestRegressor if recipe.model == "random_forest" else ExtraTreesRegressor

@@ -130,9 +130,7 @@ def fit_recipe(
     return FittedModel(recipe, reduction, target, learner, residuals, None)
 
 
-def predict_held_out(
-    recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options
-) -> HeldOut:
+def predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options) -> HeldOut:
     """Predict each inner fold from the others; the transform of the target is that of all rows, to have one scale.
 
     The last ones are kept: the choice among recipes asks for what was found for the single recipes.
@@ -148,9 +146,7 @@ def _key(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, op
     return digest.of_values([decisive, digest.of_frame(samples), used])
 
 
-def _predict_held_out(
-    recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options
-) -> HeldOut:
+def _predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options) -> HeldOut:
     oc = design.samples["organic_carbon"].to_numpy(float)[rows]
     observed = Target.fit(recipe.target, oc).forward(oc)
     value, spread = np.empty(len(rows)), np.empty(len(rows))

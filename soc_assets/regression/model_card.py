@@ -26,7 +26,14 @@ def model_card(
     """
     predictions = evaluation.predictions
     training = predictions[predictions["split"] != "test"]["observed"]
-    lines = [f"# {name}", "", "Predicts organic carbon of the topsoil, g/kg, with an interval.", "", "## What it is", ""]
+    lines = [
+        f"# {name}",
+        "",
+        "Predicts organic carbon of the topsoil, g/kg, with an interval.",
+        "",
+        "## What it is",
+        "",
+    ]
     lines += [f"- {key}: {value}" for key, value in facts.items()]
     lines += ["", "## Data", "", *_data(predictions), "", "## Scores", "", *_test(evaluation.scores.get("test"))]
     lines += ["", *_board(board, scheme), "", decision, "", "## Limits", "", *_limits(training)]
@@ -53,7 +60,12 @@ def _test(found: Scores | None) -> list[str]:
 def _board(board: pd.DataFrame | None, scheme: str) -> list[str]:
     if board is None:
         return ["No evaluation by folds was made for these features: `soc run --to evaluation` makes one."]
-    lines = [f"By {scheme} folds, pooled out of fold:", "", "| model | features | R2 | 95 % | RMSE |", "|---|---|---|---|---|"]
+    lines = [
+        f"By {scheme} folds, pooled out of fold:",
+        "",
+        "| model | features | R2 | 95 % | RMSE |",
+        "|---|---|---|---|---|",
+    ]
     for row in board.head(8).to_dict("records"):
         ends = f"{row['r2_low']:.3f} to {row['r2_high']:.3f}"
         lines.append(f"| {row['model']} | {row['features']} | {row['r2']:.3f} | {ends} | {row['rmse']:.2f} |")

@@ -56,7 +56,9 @@ def make_plan(
         for number in np.unique(fold[fold >= 0]):
             part = _part(design, scheme, fold, int(number), evaluation)
             if not len(part[0]):
-                raise TrainingError(f"Fold {number} of the scheme {scheme!r} leaves no training sample: set a smaller buffer.")
+                raise TrainingError(
+                    f"Fold {number} of the scheme {scheme!r} leaves no training sample: set a smaller buffer."
+                )
             fits += _fits_of(recipes, scheme, int(number), part, evaluation, only_baselines)
     return Plan(fits, by_scheme)
 

@@ -33,7 +33,9 @@ def candidates(evaluation: Evaluation) -> tuple[Recipe, ...]:
     others = [("point:1:3:9", {}), ("point", weak)]
     every = {(features, *options): (features, options) for features, options in [*sets, *others]}
     return tuple(
-        mlp.model_copy(update={"name": f"mlp {features}{' weak decay' if options else ''}", "features": features, **options})
+        mlp.model_copy(
+            update={"name": f"mlp {features}{' weak decay' if options else ''}", "features": features, **options}
+        )
         for features, options in every.values()
     )
 

@@ -20,7 +20,21 @@ from soc_assets.regression.metrics import scores
 
 STRATA = (0.0, 15.0, 30.0, 50.0, 150.0)  # g/kg
 UNITS = {"rmse": "g/kg", "mae": "g/kg", "bias": "g/kg", "iqr": "g/kg", "width": "g/kg"}
-COLUMNS = ["scheme", "model", "features", "scope", "part", "scale", "metric", "value", "low", "high", "n", "failed", "baseline"]
+COLUMNS = [
+    "scheme",
+    "model",
+    "features",
+    "scope",
+    "part",
+    "scale",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "failed",
+    "baseline",
+]
 _FEWEST = 10  # samples of a part that is scored
 _FEWEST_IN_BLOCK = 20
 
@@ -73,7 +87,9 @@ def score_table(every: Sequence[OutOfFold], design: Design, draws: int, seed: in
     draws_of: dict[str, Draws] = {}
     for found in every:
         if found.rows.empty:
-            lines.append((*found.key, "pooled", "", "g/kg", "r2", np.nan, np.nan, np.nan, 0, found.failed, found.baseline))
+            lines.append(
+                (*found.key, "pooled", "", "g/kg", "r2", np.nan, np.nan, np.nan, 0, found.failed, found.baseline)
+            )
             continue
         samples = known.loc[found.rows["sample_id"]].reset_index()
         if found.scheme not in draws_of or len(draws_of[found.scheme].location) != len(samples):
@@ -101,7 +117,16 @@ def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws) -> Iterato
         folds.append({metric: value for _, _, _, metric, value, *_ in of_fold})
         yield from of_fold
     for metric, values in pd.DataFrame(folds).items():
-        yield "fold_mean", "", "g/kg", str(metric), float(values.mean()), float(values.min()), float(values.max()), len(rows)
+        yield (
+            "fold_mean",
+            "",
+            "g/kg",
+            str(metric),
+            float(values.mean()),
+            float(values.min()),
+            float(values.max()),
+            len(rows),
+        )
     for scope, part in _parts(rows, samples):
         for value in sorted(part.dropna().unique()):
             inside = everything & (part == value).fillna(False).to_numpy(bool)

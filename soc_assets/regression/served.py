@@ -41,7 +41,9 @@ class ServedRecipe(nn.Module):
         super().__init__()
         learner = model.learner
         if not isinstance(learner, MlpLearner) or model.calibration is None:
-            raise TrainingError(f"The recipe {model.recipe.name!r} is no MLP with intervals; only such a one is served.")
+            raise TrainingError(
+                f"The recipe {model.recipe.name!r} is no MLP with intervals; only such a one is served."
+            )
         self.network, self.kind, self.power = learner.network, model.target.kind, model.target.power
         self.groups = [(len(part.columns), part.components is not None) for part in model.reduction.groups]
         for number, part in enumerate(model.reduction.groups):
@@ -58,7 +60,7 @@ class ServedRecipe(nn.Module):
         )
         self._keep("area_mean", area.mean)
         self._keep("area_scale", area.scale)
-        self._keep("training", area.training)
+        self._keep("seen", area.training)
         self.mean_distance, self.threshold = area.mean_distance, area.threshold
         self.bounds = [float(v) for v in model.target.forward(np.array([0.0, MOST]))]
 
@@ -72,7 +74,7 @@ class ServedRecipe(nn.Module):
         predicted = self.back(value[:, None] + self.residuals[None, :]).mean(dim=1)
         lower, upper = self.back(value - self.below * scale), self.back(value + self.above * scale)
         place = (reduced - self.area_mean) / self.area_scale
-        nearest = torch.cdist(place, self.training, compute_mode="donot_use_mm_for_euclid_dist").amin(dim=1)
+        nearest = torch.cdist(place, self.seen, compute_mode="donot_use_mm_for_euclid_dist").amin(dim=1)
         index = nearest / self.mean_distance
         return torch.stack([predicted, lower, upper, index, (index <= self.threshold).to(index.dtype)], dim=1)
 

@@ -15,7 +15,9 @@ def make(n: int = 240, seed: int = 0, noise: float = 0.25, embedding: int = 40, 
     point = rng.normal(size=(n, len(POINT))).astype(np.float32)
     signal = 0.5 * point[:, 0] - 0.4 * point[:, 2]
     oc = np.exp(2.8 + signal + rng.normal(0, noise, n)) if carbon is None else carbon
-    vectors = (point[:, [0, 2]] @ rng.normal(size=(2, embedding)) + rng.normal(0, 0.5, (n, embedding))).astype(np.float32)
+    vectors = (point[:, [0, 2]] @ rng.normal(size=(2, embedding)) + rng.normal(0, 0.5, (n, embedding))).astype(
+        np.float32
+    )
     x, y = rng.uniform(0, 100e3, (2, n))
     samples = pd.DataFrame(
         {
@@ -36,7 +38,9 @@ def make(n: int = 240, seed: int = 0, noise: float = 0.25, embedding: int = 40, 
     )
     half = embedding // 2
     vector = [("embedding", band, None, 0) for band in ("Elevation", "LAI") for _ in range(half)]
-    return make_design(samples, {"embedding": vectors, "point": point}, {"embedding": _columns(vector), "point": _columns(POINT)})
+    return make_design(
+        samples, {"embedding": vectors, "point": point}, {"embedding": _columns(vector), "point": _columns(POINT)}
+    )
 
 
 def folds_of(design: Design, n_folds: int = 4, scheme: str = "block") -> pd.DataFrame:

@@ -32,7 +32,9 @@ def test_nothing_of_the_test_part_reaches_a_fit(model):
     spoilt.samples.loc[test, "location_id"] = "elsewhere"
     for matrix in spoilt.matrices.values():
         matrix[test] = 1e6
-    recipe = Recipe(name="m", model=model, features="point+embedding", target="box-cox", balance=True, trees=10, **SMALL)
+    recipe = Recipe(
+        name="m", model=model, features="point+embedding", target="box-cox", balance=True, trees=10, **SMALL
+    )
     recipe = recipe.model_copy(update={"target": "none"}) if model == "documented" else recipe
     fitted = [run_fold(fit_of([recipe], given, fold), given, Options()) for given in (design, spoilt)]
     assert fitted[0].facts["power"] == fitted[1].facts["power"]
@@ -51,7 +53,9 @@ def test_features_that_only_name_a_sample_score_nothing_though_balancing_repeats
     design.matrices["point"][:] = rng.normal(size=(240, 6))
     oc, fold = design.samples["organic_carbon"].to_numpy(), np.arange(240) // 2 % 4
     options = Options(sampling=Sampling(bins="width", n_bins=20))
-    recipe = Recipe(name="m", model="extra_trees", features="point", balance=True, trees=40, min_leaf=1, intervals=False)
+    recipe = Recipe(
+        name="m", model="extra_trees", features="point", balance=True, trees=40, min_leaf=1, intervals=False
+    )
     predicted = np.empty(240)
     for number in range(4):
         fit = fit_of([recipe], design, fold, number)
@@ -82,7 +86,11 @@ def test_visits_of_one_place_leak_under_random_folds_alone():
     plan = make_plan(design, pd.concat([random, folds_of(design)]), only, "embedding")
     observed, predicted = (dict.fromkeys(plan.folds) for _ in range(2))
     for scheme in plan.folds:
-        found = [run_fold(fit, design, Options()).predictions for fit in plan.fits if (fit.scheme, fit.model) == (scheme, "m")]
+        found = [
+            run_fold(fit, design, Options()).predictions
+            for fit in plan.fits
+            if (fit.scheme, fit.model) == (scheme, "m")
+        ]
         observed[scheme], predicted[scheme] = (pd.concat(found)[name].to_numpy() for name in ("observed", "predicted"))
     assert r_squared(observed["random"], predicted["random"]) > 0.5
     assert r_squared(observed["block"], predicted["block"]) < 0.05
