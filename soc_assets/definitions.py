@@ -24,6 +24,7 @@ def build_definitions(automation: Automation | None = None, **resources: Any) ->
             regression.mlp_model,
             regression.baselines,
             regression.evaluation,
+            regression.hyperparameters,
         ],
         jobs=jobs.build_jobs(chosen),
         schedules=schedules.build_schedules(chosen),

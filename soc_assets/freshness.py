@@ -30,8 +30,13 @@ VERSIONS = {  # of the code behind each asset: raise one when its output changes
     "mlp_model": "1",
     "baselines": "1",
     "evaluation": "1",
+    "hyperparameters": "1",
 }
-RESULTS: tuple[str, ...] = ("baselines", "evaluation")  # made when asked for; `soc run` alone does not
+RESULTS: tuple[str, ...] = (
+    "baselines",
+    "evaluation",
+    "hyperparameters",
+)  # made when asked for; `soc run` alone does not
 INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
 FILES = "soc.files"  # key of the digests of the soil files that were read, as JSON
 CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
@@ -115,7 +120,8 @@ def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
     settings, path = project.settings, project.samples("folds")
     built = read_info(project.database).get("inputs")
     folds = digest.of_file(path) if path.is_file() else None
-    chosen = settings.evaluation.model_dump(mode="json", exclude={"workers"})
+    left_out = {"workers"} if asset == "hyperparameters" else {"workers", "trials"}
+    chosen = settings.evaluation.model_dump(mode="json", exclude=left_out)
     training = settings.training.model_dump(exclude={"device"}) if settings.evaluation.documented else None
     return _digest(asset, fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump())
 

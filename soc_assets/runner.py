@@ -86,15 +86,15 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
 def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
     """What comes before, as in `run`, and then the job `evaluate` up to `to`."""
     before = run(project, "features", announce)
-    wanted = RESULTS[: RESULTS.index(to) + 1]
+    job, wanted = ("tune", [to]) if to == "hyperparameters" else ("evaluate", RESULTS[: RESULTS.index(to) + 1])
     states = {item.asset: item for item in freshness.assess_results(project)}
     if before.failures or all(states[name].fresh for name in wanted):
         return before
-    announce("job evaluate")
+    announce(f"job {job}")
     with _instance() as instance:
         _bury_dead_runs(instance)
-        failures = _execute(instance, "evaluate", list(wanted))
-    return Outcome([*before.launched, "evaluate"], failures)
+        failures = _execute(instance, job, list(wanted))
+    return Outcome([*before.launched, job], failures)
 
 
 def _selection(job: str, last: str) -> list[str]:

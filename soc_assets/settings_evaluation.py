@@ -87,6 +87,8 @@ class Evaluation(Section):
     """Share of samples that prediction intervals should cover."""
     draws: int = Field(default=1000, ge=100)
     """Bootstrap draws of locations for the 95 % intervals of scores."""
+    trials: int = Field(default=30, ge=1)
+    """Trials of the search of `hyperparameters`."""
     workers: int = Field(default=0, ge=0)
     """Processes that fit; 0 takes as many as there are processors."""
     seed: int = 42

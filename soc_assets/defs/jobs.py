@@ -21,7 +21,7 @@ def limits(automation: Automation) -> dict[str, str]:
 
 
 def build_jobs(automation: Automation) -> list[Any]:
-    """`prepare`, `embed` and `learn`, the main job; `evaluate`, which is run when asked for."""
+    """`prepare`, `embed` and `learn`, the main job; `evaluate` and `tune`, which are run when asked for."""
     tags = limits(automation)
     assets = dg.AssetSelection.assets
     return [
@@ -34,5 +34,11 @@ def build_jobs(automation: Automation) -> list[Any]:
         dg.define_asset_job("learn", assets(*LEARN), tags=tags, description="Build the database and train the model."),
         dg.define_asset_job(
             "evaluate", assets(*EVALUATE), tags=tags, description="Compare models on identical folds, with intervals."
+        ),
+        dg.define_asset_job(
+            "tune",
+            assets("hyperparameters"),
+            tags=tags,
+            description="Search for an MLP recipe inside the training data.",
         ),
     ]

@@ -8,7 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets import freshness, progress
-from soc_assets.defs import evaluation_run, model_run, report
+from soc_assets.defs import evaluation_run, model_run, report, tuning_run
 from soc_assets.defs.champion import card_of
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.features import features
@@ -114,6 +114,29 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
         evaluation_run.run_evaluation(context, loaded, inputs)
     metadata = evaluation_run.evaluation_metadata(loaded, loaded.settings.evaluation.primary)
     return dg.MaterializeResult(metadata={**metadata, "cached": cached}, data_version=dg.DataVersion(inputs))
+
+
+@dg.asset(
+    deps=[features],
+    group_name="regression",
+    kinds={"pytorch", "optuna"},
+    code_version=freshness.VERSIONS["hyperparameters"],
+    pool="gpu",
+)
+def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """The search for an MLP recipe by Optuna, inside the training data: TPE, pruned, in a study that resumes.
+
+    Writes the best recipe to data/results/hyperparameters.json; `[training] recipe = "tuned"` trains it. Its R2 here is
+    flattered by the choice among trials.
+    """
+    loaded = project.load()
+    _require_fresh_features(loaded)
+    inputs, path = freshness.evaluation_inputs(loaded, "hyperparameters"), loaded.results / "hyperparameters.parquet"
+    cached = freshness.is_fresh(path, inputs)
+    if not cached:
+        tuning_run.run_tuning(context, loaded, inputs)
+    metadata = {**tuning_run.tuning_metadata(loaded), "cached": cached}
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
 
 
 def _require_fresh_features(project: Project) -> None:
