@@ -116,7 +116,7 @@ def model_inputs(project: Project) -> str:
 
 
 def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
-    """Digest of the features, the folds, and of what is compared how; also that of `baselines` and `hyperparameters`."""
+    """Digest of the features, the folds, and of what is compared how, for one of `RESULTS`."""
     settings, path = project.settings, project.samples("folds")
     built = read_info(project.database).get("inputs")
     folds = digest.of_file(path) if path.is_file() else None

@@ -206,7 +206,7 @@ class Training(Section):
 
     recipe: str = "documented"
     """`documented`, or `chosen` by the folds of the primary scheme among the candidates of [evaluation], or the name of
-    an MLP recipe of [evaluation], or `tuned`: the one that `hyperparameters` found. Refitted on all but the test split."""
+    an MLP recipe of [evaluation], or `tuned`, the one of `hyperparameters`. Refitted on all but the test split."""
     seed: int = 42
     """Seed of the initial weights, of dropout and of the order of samples."""
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (512, 256)

@@ -24,13 +24,13 @@ class Recipe(Section):
     model: ModelKind = "mlp"
     """The learner; `documented` is the MLP of [training] with its early stopping."""
     features: FeatureSet = "point"
-    """Feature groups joined by +: embedding, coordinates, point (all windows) or point:1:9 (windows of 1 and 9 pixels)."""
+    """Feature groups joined by +: embedding, coordinates, point (all windows) or point:1:9 (of 1 and 9 pixels)."""
     target: Literal["none", "log1p", "box-cox"] = "log1p"
     """Transform of organic carbon, fitted on training samples."""
     back: Literal["smearing", "plain"] = "smearing"
     """Back to g/kg by smearing over residuals (a mean), or by the plain inverse (a median)."""
     pca: float = Field(default=60.0, ge=0)
-    """Principal components of the embedding: how many, or (below 1) the share of variance kept; 0 keeps every column."""
+    """Principal components of the embedding: how many, or (below 1) the variance kept; 0 keeps every column."""
     balance: bool = False
     """Balance each training part as [sampling] says."""
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128, 64)

@@ -68,9 +68,8 @@ def _judge(
         both = own.merge(part[["sample_id", "predicted"]], on="sample_id", suffixes=("", "_rival"))
         both = both.merge(locations, on="sample_id")
         draws = Draws.of(both["location_id"].to_numpy(), settings.seed, settings.draws)
-        found = paired_difference(
-            *(both[c].to_numpy(float) for c in ("observed", "predicted", "predicted_rival")), draws
-        )
+        observed, first, second = (both[c].to_numpy(float) for c in ("observed", "predicted", "predicted_rival"))
+        found = paired_difference(observed, first, second, draws)
         line = f"{found.value:+.3f} R2 against {rival} ({found.low:+.3f} to {found.high:+.3f}), {len(both)} samples"
         if worst is None or found.low < worst[0]:
             worst = found.low, line

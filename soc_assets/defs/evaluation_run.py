@@ -152,10 +152,11 @@ def _notes(project: Project, compared: Compared) -> list[str]:
     info, samples = read_info(project.database), compared.design.samples
     seconds = sum(found.seconds for found in compared.models)
     return [
-        f"{len(samples):,} samples at {samples['location_id'].nunique():,} locations; embeddings with weights: {info['weights']}.",
-        f"{len(compared.done)} fits, {seconds / 60:.0f} processor minutes. R2 is the coefficient of determination of the "
-        "pooled out-of-fold predictions in g/kg; squared_pearson is a squared correlation and forgives bias. Intervals: "
-        "95 %, bootstrap by location. The test split, where there is one, is not in these numbers.",
+        f"{len(samples):,} samples at {samples['location_id'].nunique():,} locations; embeddings with weights: "
+        f"{info['weights']}.",
+        f"{len(compared.done)} fits, {seconds / 60:.0f} minutes of work. R2 is the coefficient of determination of the "
+        "pooled out-of-fold predictions in g/kg; squared_pearson is a squared correlation and forgives bias. "
+        "Intervals: 95 %, bootstrap by location. The test split, where there is one, is not in these numbers.",
         f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
     ]
 

@@ -7,7 +7,7 @@ for (`soc run --to evaluation`). What they do is in `evaluation_run` and `tuning
 import dagster as dg
 import pandas as pd
 
-from soc_assets import freshness, progress
+from soc_assets import freshness
 from soc_assets.defs import evaluation_run, model_run, report, tuning_run
 from soc_assets.defs.champion import card_of
 from soc_assets.defs.conditions import after_the_last_batch
@@ -37,8 +37,8 @@ def mlp_model(
     """PyTorch MLP from features to organic carbon with an interval, registered in MLflow as `soc_mlp`.
 
     The documented one is fitted on the training split and stopped by the validation split; another [training] recipe is
-    refitted on both. The test split is predicted once, at the end. R2 is the coefficient of determination. The Launchpad
-    overrides [training] of soc.toml for one run, which MLflow records like any other.
+    refitted on both. The test split is predicted once, at the end. R2 is the coefficient of determination. The
+    Launchpad overrides [training] of soc.toml for one run, which MLflow records like any other.
     """
     loaded, overrides = overridden(project.load(), "training", config)
     _require_fresh_features(loaded)
@@ -79,8 +79,8 @@ def mlp_model(
 def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Mean, coordinates, ridge, forest and boosting on the folds that every other model is compared on.
 
-    Writes data/results/baselines.parquet, a long table of scores with 95 % intervals. Every fit is kept by the digest of
-    its inputs: what is finished is not fitted again, here or in `evaluation`.
+    Writes data/results/baselines.parquet, a long table of scores with 95 % intervals. Every fit is kept by the digest
+    of its inputs: what is finished is not fitted again, here or in `evaluation`.
     """
     loaded = project.load()
     _require_fresh_features(loaded)

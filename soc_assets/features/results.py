@@ -11,7 +11,7 @@ import duckdb
 from soc_assets import files
 
 VIEWS = {
-    "evaluation": "scores of every model: scheme, model, features, scope, part, scale, metric, value, low, high, n, failed",
+    "evaluation": "scores of every model by scheme, features, scope and part, with the ends of their 95 % intervals",
     "out_of_fold": "predictions of every model for samples that it was not fitted on",
 }
 

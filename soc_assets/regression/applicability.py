@@ -69,14 +69,20 @@ class Applicability:
 
     def save(self, path: Path) -> None:
         """Write to an .npz file, without pickle."""
-        np.savez_compressed(path, **{name: np.asarray(value) for name, value in vars(self).items()})
+        np.savez_compressed(
+            path,
+            mean=self.mean,
+            scale=self.scale,
+            training=self.training,
+            numbers=np.array([self.mean_distance, self.threshold]),
+        )
 
     @classmethod
     def load(cls, path: Path) -> "Applicability":
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
-            numbers = {name: float(stored[name]) for name in ("mean_distance", "threshold")}
-            return cls(**{name: stored[name] for name in ("mean", "scale", "training")}, **numbers)
+            mean_distance, threshold = stored["numbers"].tolist()
+            return cls(stored["mean"], stored["scale"], stored["training"], mean_distance, threshold)
 
 
 def upper_whisker(values: np.ndarray) -> float:

@@ -12,7 +12,6 @@ import numpy as np
 
 from soc_assets.regression.learners import Predicted
 
-
 LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # of the calibration plot, 0.05 to 0.95
 
 

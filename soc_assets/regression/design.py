@@ -96,7 +96,7 @@ def make_design(samples: pd.DataFrame, matrices: dict[str, np.ndarray], columns:
     """A design with its digests; coordinates (x and y of the samples, km) are added as a group."""
     places = samples[["x", "y"]].to_numpy(np.float32) / 1000
     every = {**matrices, "coordinates": places}
-    named = {**columns, "coordinates": _columns([("coordinates", name, None, 0) for name in ("x", "y")])}
+    named = {**columns, "coordinates": columns_table([("coordinates", name, None, 0) for name in ("x", "y")])}
     digests = {group: _digest(matrix) for group, matrix in every.items()}
     return Design(samples.reset_index(drop=True), every, named, digests)
 
@@ -122,7 +122,7 @@ def read_design(database: Path, queries: dict[str, str], columns: dict[str, list
         index = pd.Index(samples["sample_id"])
         matrices = {name: _read(connection, queries[name], index, len(columns[name])) for name in columns}
     x, y = x_y(samples["longitude"].to_numpy(), samples["latitude"].to_numpy())
-    return make_design(samples.assign(x=x, y=y), matrices, {name: _columns(of) for name, of in columns.items()})
+    return make_design(samples.assign(x=x, y=y), matrices, {name: columns_table(of) for name, of in columns.items()})
 
 
 def _read(connection: Any, query: str, samples: pd.Index, width: int) -> np.ndarray:
@@ -134,7 +134,8 @@ def _read(connection: Any, query: str, samples: pd.Index, width: int) -> np.ndar
     return matrix
 
 
-def _columns(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+def columns_table(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """The meaning of columns as a table: what, band, lag, window."""
     frame = pd.DataFrame(rows, columns=["what", "band", "lag", "window"])
     return frame.astype({"what": "str", "band": "str", "lag": "Int32", "window": "int32"})
 

@@ -1,4 +1,4 @@
-"""Running a plan of fits in parallel processes; every finished fit is a file, so that a killed run goes on where it was.
+"""Running a plan of fits in parallel processes; every finished fit is a file, so a killed run goes on where it was.
 
 A fit's file is named by the digest of everything that decides it (data/results/fits/<digest>.parquet) and holds its
 predictions; importance and facts are in its metadata. A fit that fails is told, counted and tried again next time.

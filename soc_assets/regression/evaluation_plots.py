@@ -4,11 +4,15 @@ Every function returns PNG bytes. The numbers come from `leaderboard`, `scoring`
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from soc_assets.figures import ACCENT, MUTED, new_figure, to_png
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _UNIT = "organic carbon, g/kg"
 _MOST_BARS = 18
@@ -136,9 +140,12 @@ def distance_curves(distances: Mapping[str, np.ndarray]) -> bytes:
     smallest = min((float(v[v > 0].min()) for v in distances.values() if (v > 0).any()), default=1.0) / 1000
     for name, values in distances.items():
         kilometres = np.maximum(np.sort(values) / 1000, smallest)
-        style = {"color": "black", "linewidth": 2} if name == "prediction area to samples" else {}
-        style = {"color": MUTED, "linestyle": "--"} if name == "samples to samples" else style
-        axes.step(kilometres, np.arange(1, len(values) + 1) / len(values), where="post", label=name, **style)
+        map_itself, alone = name == "prediction area to samples", name == "samples to samples"
+        [line] = axes.step(kilometres, np.arange(1, len(values) + 1) / len(values), where="post", label=name)
+        if map_itself:
+            line.set(color="black", linewidth=2)
+        if alone:
+            line.set(color=MUTED, linestyle="--")
     axes.set_xscale("log")
     axes.set(
         xlabel="distance to the nearest neighbour, km", ylabel="share", title="Distances that a prediction must bridge"
@@ -185,7 +192,7 @@ def dependence_curves(dependence: pd.DataFrame, most: int = 12) -> bytes:
     return to_png(figure)
 
 
-def _as_map(axes, rows: pd.DataFrame, title: str) -> None:
+def _as_map(axes: "Axes", rows: pd.DataFrame, title: str) -> None:
     axes.set_aspect(1 / np.cos(np.deg2rad(rows["latitude"].mean())))
     axes.set(xlabel="longitude, °E", ylabel="latitude, °N")
     axes.set_title(title, fontsize=9)

@@ -75,9 +75,11 @@ def partial_dependence(model: FittedModel, design: Design, rows: np.ndarray, see
         return pd.DataFrame(found, columns=["band", "lag", "value", "predicted"])
     start = {part.group: offset for part, offset in zip(model.reduction.groups, _offsets(model), strict=True)}["point"]
     points = names[names["what"] == "point"].reset_index(drop=True)
-    for (band, lag), columns in points.groupby(["band", "lag"], dropna=False, sort=False).groups.items():
-        place, changed = start + columns.to_numpy(), reduced.copy()
-        for value in np.linspace(*np.quantile(reduced[:, place[0]], [0.02, 0.98]), _STEPS):
+    for _, columns in points.groupby(["band", "lag"], dropna=False, sort=False):
+        band, lag = columns["band"].iloc[0], columns["lag"].iloc[0]
+        place, changed = start + columns.index.to_numpy(), reduced.copy()
+        low, high = np.quantile(reduced[:, place[0]], [0.02, 0.98])
+        for value in np.linspace(low, high, _STEPS):
             changed[:, place] = value
             found.append((band, lag, float(value), float(model.predict(changed).mean.mean())))
     return pd.DataFrame(found, columns=["band", "lag", "value", "predicted"])

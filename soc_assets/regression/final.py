@@ -21,8 +21,8 @@ from soc_assets.regression.fold import applicability_of
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.model import FittedModel, Options, fit_recipe
 from soc_assets.regression.recipes import CHOSEN, NAMED, candidates
-from soc_assets.settings_evaluation import Recipe
 from soc_assets.settings_evaluation import Evaluation as EvaluationSettings
+from soc_assets.settings_evaluation import Recipe
 
 if TYPE_CHECKING:
     from soc_assets.regression.served import ServedRecipe
@@ -95,11 +95,12 @@ def fit_final(
     start = time.perf_counter()
     rows = np.flatnonzero(fold >= 0)
     inner = parts(fold[rows])
-    if len(recipes) > 1:
+    [*others, first] = recipes
+    if others:
         choice = choose(recipes, design, rows, inner, options, tell)
         model, found = choice.model, choice.scores
     else:
-        model, found = fit_recipe(recipes[0], design, rows, inner, options), {}
+        model, found = fit_recipe(first, design, rows, inner, options), {}
     area = applicability_of(model, design, rows, inner, options.seed)
     test = np.flatnonzero((design.samples["split"] == "test").to_numpy())
     looked_at = test if len(test) else rows

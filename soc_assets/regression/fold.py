@@ -103,11 +103,12 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
     """Fit and predict."""
     start = time.perf_counter()
     scores: dict[str, float] = {}
-    if len(fit.recipes) > 1:
+    [*others, first] = fit.recipes
+    if others:
         chosen = choose(fit.recipes, design, fit.train, fit.inner, options)
         model, scores = chosen.model, chosen.scores
     else:
-        model = fit_recipe(fit.recipes[0], design, fit.train, fit.inner, options)
+        model = fit_recipe(first, design, fit.train, fit.inner, options)
     x = model.reduce(design, fit.test)
     found, samples = model.predict(x), design.samples.loc[fit.test]
     predictions = pd.DataFrame(

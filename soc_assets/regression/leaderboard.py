@@ -84,8 +84,8 @@ def compare_models(first: OutOfFold, second: OutOfFold, design: Design, draws: i
     """The paired difference of R2 over the samples that both predict."""
     both = first.rows.merge(second.rows[["sample_id", "predicted"]], on="sample_id", suffixes=("", "_second"))
     locations = design.samples.set_index("sample_id").loc[both["sample_id"], "location_id"].to_numpy()
-    values = [both[name].to_numpy(float) for name in ("observed", "predicted", "predicted_second")]
-    return paired_difference(*values, Draws.of(locations, seed, draws))
+    observed, one, other = (both[name].to_numpy(float) for name in ("observed", "predicted", "predicted_second"))
+    return paired_difference(observed, one, other, Draws.of(locations, seed, draws))
 
 
 def target_by_fold(models: Sequence[OutOfFold], design: Design) -> pd.DataFrame:

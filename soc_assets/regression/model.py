@@ -64,7 +64,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A fitted recipe; `residuals` are what smearing averages over: of held-out rows, or out of bag, or of fitted ones."""
+    """A fitted recipe; smearing averages over `residuals`: of held-out rows, or out of bag, or of fitted ones."""
 
     recipe: Recipe
     reduction: Reduction

@@ -7,6 +7,7 @@ the many last ones do not count as much as the first.
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from soc_assets.regression.standardisation import column_statistics
 
 _MOST = 256  # components computed where a share of variance is asked for
 _CHUNK = 512
+_ITERATIONS: Any = 3  # of the power method; scikit-learn's stub takes its default for the type
 _RECENT_BYTES = 256 * 2**20  # of reductions kept by each process: the models of a fold share theirs
 
 
@@ -68,7 +70,7 @@ class Reduction:
 
     @property
     def width(self) -> int:
-        """k."""
+        """Columns that come out, k."""
         return sum(part.width for part in self.groups)
 
 
@@ -118,6 +120,6 @@ def _decompose(values: np.ndarray, wanted: int, seed: int) -> tuple[np.ndarray, 
     """Components [k, d], their variances [k] and the variance of all columns, of centred values [n, d]."""
     from sklearn.utils.extmath import randomized_svd
 
-    _, singular, components = randomized_svd(values, wanted, n_iter=3, random_state=seed)
+    _, singular, components = randomized_svd(values, wanted, n_iter=_ITERATIONS, random_state=seed)
     total = float(np.einsum("ij,ij->", values, values, dtype=np.float64)) / len(values)
     return components.astype(np.float32), singular.astype(float) ** 2 / len(values), max(total, 1e-30)

@@ -8,6 +8,7 @@ failed fold has no pooled score: a missing fold must not flatter.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -136,7 +137,7 @@ def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws) -> Iterato
 
 
 def _parts(rows: pd.DataFrame, samples: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    names = [f"{low:g}-{high:g}" for low, high in zip(STRATA, STRATA[1:], strict=False)]
+    names = [f"{low:g}-{high:g}" for low, high in pairwise(STRATA)]
     stratum = pd.cut(rows["observed"], [*STRATA[:-1], np.inf], labels=names, right=False)
     yield "oc_stratum", stratum.astype("str")
     for column in ("year", "source", "land_cover"):

@@ -37,6 +37,13 @@ class WithInterval(nn.Module):
 class ServedRecipe(nn.Module):
     """A recipe with its members: columns predicted, lower, upper (g/kg), dissimilarity, applicable (0 or 1) [n, 5]."""
 
+    feature_mean: Tensor
+    feature_scale: Tensor
+    residuals: Tensor
+    area_mean: Tensor
+    area_scale: Tensor
+    seen: Tensor
+
     def __init__(self, model: FittedModel, area: Applicability):
         super().__init__()
         learner = model.learner

@@ -1,8 +1,9 @@
 """The target and back: transforms fitted on training samples, and predictions in g/kg that are unbiased.
 
 The inverse of a mean of logarithms is a median, too low for a skewed target. Duan's smearing (JASA 1983) averages the
-inverse over the residuals instead: sum over i of inverse(prediction + residual i) / n. Residuals of held-out samples are
-better than those of fitted ones, which are too small. Box-Cox (JRSS B 1964) is taken of organic carbon + 1, as log1p is.
+inverse over the residuals instead: sum over i of inverse(prediction + residual i) / n. Residuals of held-out samples
+are better than those of fitted ones, which are too small. Box-Cox (JRSS B 1964) is taken of organic carbon + 1, as log1p
+is.
 """
 
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Target:
         return np.maximum(np.maximum(self.power * values + 1, 1e-9) ** (1 / self.power) - 1, 0)
 
     def mean(self, transformed: np.ndarray, residuals: np.ndarray | None) -> np.ndarray:
-        """Expected organic carbon [n], g/kg, by smearing over residuals [m] (observed - predicted); None: the inverse."""
+        """Expected organic carbon [n], g/kg, by smearing over residuals [m] (observed - predicted), if there are any."""
         if residuals is None or self.kind == "none" or not len(residuals):
             return self.inverse(transformed)
         values = np.asarray(transformed, float)

@@ -1,4 +1,4 @@
-"""The search for a recipe inside the training data: Optuna's TPE, pruned after each inner fold, in a study that resumes.
+"""The search for a recipe inside the training data: Optuna's TPE, pruned after each inner fold, resumable.
 
 TPE after Bergstra et al. (NeurIPS 2011), Optuna after Akiba et al. (KDD 2019). The inner folds are those of the primary
 scheme over training and validation samples; the test split is not looked at. The R2 of the best of many trials is

@@ -31,8 +31,8 @@ def cut_folds(samples: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.nd
 
     Returns:
         Columns scheme, sample_id, fold (int32, from 0), sorted by scheme and sample_id. A scheme with fewer groups than
-        folds has as many folds as groups; `location` and `block` with a single group are left out with a SocWarning, the
-        others without a word. Samples without a year have no fold in `leave_year_out`.
+        folds has as many folds as groups; `location` and `block` with a single group are left out with a SocWarning,
+        the others without a word. Samples without a year have no fold in `leave_year_out`.
     """
     part = samples.loc[samples["split"] != "test"].sort_values("sample_id").reset_index(drop=True)
     tables = []

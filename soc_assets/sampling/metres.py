@@ -1,4 +1,4 @@
-"""Coordinates in metres, for distances and square blocks: the grid's own CRS, or an equal-area projection at its middle.
+"""Coordinates in metres, for distances and square blocks: the grid's own CRS, or an equal-area projection.
 
 Lambert's azimuthal equal-area projection keeps blocks of one size; within 500 km of its middle, distances are right to
 0.1 %. Distances between continents do not belong here.

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from soc_assets.regression.design import Design, _columns, make_design
+from soc_assets.regression.design import Design, columns_table, make_design
 
 POINT = [("point", "Elevation", None, 1), ("point", "Elevation", None, 9)]
 POINT += [("point", "LAI", lag, window) for lag in (0, 1) for window in (1, 9)]
@@ -39,7 +39,9 @@ def make(n: int = 240, seed: int = 0, noise: float = 0.25, embedding: int = 40, 
     half = embedding // 2
     vector = [("embedding", band, None, 0) for band in ("Elevation", "LAI") for _ in range(half)]
     return make_design(
-        samples, {"embedding": vectors, "point": point}, {"embedding": _columns(vector), "point": _columns(POINT)}
+        samples,
+        {"embedding": vectors, "point": point},
+        {"embedding": columns_table(vector), "point": columns_table(POINT)},
     )
 
 

@@ -24,7 +24,7 @@ def fit_of(recipes, design, fold, number=0) -> FoldFit:
 
 @pytest.mark.parametrize("model", ["mlp", "ridge", "random_forest", "gradient_boosting", "documented"])
 def test_nothing_of_the_test_part_reaches_a_fit(model):
-    """Test rows become absurd in target and features: the model, its transform, residuals and intervals stay the same."""
+    """Test rows become absurd in target and features: model, transform, residuals and intervals stay the same."""
     design, spoilt = make(), make()
     fold = np.arange(240) // 2 % 4
     test = fold == 0
@@ -47,7 +47,7 @@ def test_nothing_of_the_test_part_reaches_a_fit(model):
 
 
 def test_features_that_only_name_a_sample_score_nothing_though_balancing_repeats_samples():
-    """Noise tells nothing about carbon, but it names a sample: repeating samples before the folds are cut would leak."""
+    """Noise tells nothing about carbon, but it names a sample: repeating samples before cutting folds would leak."""
     rng = np.random.default_rng(3)
     design = make(carbon=rng.lognormal(3, 0.9, 240))
     design.matrices["point"][:] = rng.normal(size=(240, 6))
