@@ -109,7 +109,7 @@ def model_inputs(project: Project) -> str:
     built = read_info(project.database).get("inputs")
     training = settings.training
     if training.recipe == "documented":
-        return _digest("mlp_model", built, training.model_dump(exclude={"device"}), settings.sampling.balance)
+        return _digest("mlp_model", built, training.model_dump(exclude={"device", "recipe"}), settings.sampling.balance)
     tuned = project.results / "hyperparameters.json"
     found = digest.of_file(tuned) if tuned.is_file() else None
     return _digest("mlp_model", training.recipe, found, evaluation_inputs(project))
@@ -122,7 +122,7 @@ def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
     folds = digest.of_file(path) if path.is_file() else None
     left_out = {"workers"} if asset == "hyperparameters" else {"workers", "trials"}
     chosen = settings.evaluation.model_dump(mode="json", exclude=left_out)
-    training = settings.training.model_dump(exclude={"device"}) if settings.evaluation.documented else None
+    training = settings.training.model_dump(exclude={"device", "recipe"}) if settings.evaluation.documented else None
     return _digest(asset, fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump())
 
 

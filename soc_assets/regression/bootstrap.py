@@ -1,8 +1,8 @@
 """Confidence intervals of scores: a bootstrap that draws whole locations, and paired differences between models.
 
 Visits of one place are not independent, so locations are drawn with replacement, not samples (cluster bootstrap;
-Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). All scores of a draw come from sums per
-location, so a draw costs a row of one matrix product. The scores themselves are in `soc_assets.regression.metrics`.
+Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). All scores of a draw come from sums
+per location, so a draw costs a row of one matrix product. The scores themselves are in `soc_assets.regression.metrics`.
 """
 
 from dataclasses import dataclass, fields

@@ -66,7 +66,7 @@ class FoldFit:
         if any(recipe.balance for recipe in self.recipes):
             used["sampling"] = options.sampling.model_dump(include=_BALANCING)
         if any(recipe.model == "documented" for recipe in self.recipes):
-            used["training"] = options.training.model_dump(exclude={"device"})
+            used["training"] = options.training.model_dump(exclude={"device", "recipe"})
         return digest.of_values(
             [
                 VERSION,

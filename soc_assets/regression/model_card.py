@@ -53,7 +53,8 @@ def _test(found: Scores | None) -> list[str]:
     return [
         f"Test split, predicted once ({found.n} samples): R2 {found.r2:.3f}, RMSE {found.rmse:.2f} g/kg, "
         f"MAE {found.mae:.2f}, bias {found.bias:+.2f}, RPIQ {found.rpiq:.2f} (IQR {found.iqr:.1f}), "
-        f"Lin's CCC {found.ccc:.3f}. The test split is mixed with the training samples in space: for places far from any sample the scores by block count."
+        f"Lin's CCC {found.ccc:.3f}. The test split is mixed with the training samples in "
+        "space: for places far from any sample the scores by block count."
     ]
 
 
@@ -76,7 +77,8 @@ def _limits(training: pd.Series) -> list[str]:
     tail = float((training > TAIL_THRESHOLD).mean()) if len(training) else np.nan
     return [
         f"- Peat: {tail:.1%} of the training samples hold more than {TAIL_THRESHOLD:g} g/kg, the largest "
-        f"{training.max():.0f}. Predictions above that are too low as a rule, and nothing above the largest was ever seen.",
+        f"{training.max():.0f}. Predictions above that are too low as a rule, and nothing above the "
+        "largest was ever seen.",
         "- Extrapolation: outside the area of applicability (column `applicable` 0, or far from any sample) neither "
         "the prediction nor its interval is warranted.",
         "- Intervals cover what they promise on average over samples like those trained on, not in every stratum.",

@@ -114,7 +114,8 @@ def _schemes(folds: pd.DataFrame, evaluation: Evaluation) -> list[str]:
     if evaluation.primary not in cut:
         raise TrainingError(
             f"The primary scheme {evaluation.primary!r} of [evaluation] has no folds "
-            f"({', '.join(sorted(cut)) or 'none'} do). Choose another, or see the warnings of `balanced_samples` why it could not be cut."
+            f"({', '.join(sorted(cut)) or 'none'} do). Choose another, or see the warnings of "
+            "`balanced_samples` why it could not be cut."
         )
     wanted = dict.fromkeys([evaluation.primary, *evaluation.schemes])
     return [scheme for scheme in wanted if scheme in cut]

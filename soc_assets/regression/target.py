@@ -2,8 +2,7 @@
 
 The inverse of a mean of logarithms is a median, too low for a skewed target. Duan's smearing (JASA 1983) averages the
 inverse over the residuals instead: sum over i of inverse(prediction + residual i) / n. Residuals of held-out samples
-are better than those of fitted ones, which are too small. Box-Cox (JRSS B 1964) is taken of organic carbon + 1, as log1p
-is.
+are better than those of fitted ones, which are too small. Box-Cox (JRSS B 1964) is taken of organic carbon + 1.
 """
 
 from dataclasses import dataclass
@@ -53,7 +52,7 @@ class Target:
         return np.maximum(np.maximum(self.power * values + 1, 1e-9) ** (1 / self.power) - 1, 0)
 
     def mean(self, transformed: np.ndarray, residuals: np.ndarray | None) -> np.ndarray:
-        """Expected organic carbon [n], g/kg, by smearing over residuals [m] (observed - predicted), if there are any."""
+        """Expected organic carbon [n], g/kg, by smearing over residuals [m] (observed - predicted) if there are."""
         if residuals is None or self.kind == "none" or not len(residuals):
             return self.inverse(transformed)
         values = np.asarray(transformed, float)
