@@ -52,13 +52,14 @@ features = "point:1:3"
 def evaluated(finished, tmp_path_factory) -> SmallProject:
     """A project after `soc run --to evaluation` and a recipe trained after it."""
     root = tmp_path_factory.mktemp("evaluated") / "project"
-    shutil.copytree(finished.root, root)
+    shutil.copytree(finished.root, root, ignore=shutil.ignore_patterns("mlruns"))
     made = SmallProject(root)
     made.config.write_text(made.config.read_text() + SETTINGS)
     with clean_environment():
         first = made.run("evaluation")
         assert first.failures == []
         assert first.launched[-1] == "evaluate"
+        assert made.run().failures == []  # the documented MLP
         made.set("[training]", '[training]\nrecipe = "chosen"')
         assert made.run().failures == []
     return made
@@ -83,12 +84,9 @@ def test_tables_report_and_views_are_there(evaluated):
     assert "weights: random" in page
     assert "https://" not in page
     with duckdb.connect(evaluated.project.database, read_only=True) as connection:
-        query = "SELECT count(*) FROM evaluation WHERE scope = 'pooled' AND metric = 'r2'"
-        assert (
-            connection.sql(query).fetchone()[0] == 2 * len(table.query("scheme == 'block'")["model"].unique()) * 2 - 4
-        )
+        assert connection.execute("SELECT count(*) FROM evaluation").fetchall() == [(len(table),)]
         tested = "SELECT count(*) FROM out_of_fold JOIN samples USING (sample_id) WHERE split = 'test'"
-        assert connection.sql(tested).fetchone()[0] == 0
+        assert connection.execute(tested).fetchall() == [(0,)]
 
 
 def test_mlflow_has_a_parent_with_a_child_for_every_fit(evaluated):
@@ -141,11 +139,11 @@ def test_champion_moves_only_beyond_the_interval(evaluated, monkeypatch):
         truth = before["observed"] + rng.normal(0, 0.01, len(before))
         before.assign(predicted=before["predicted"].where(~own, truth)).to_parquet(path)
         assert promote(project, tracking, record).startswith("Became champion")
-        assert client.get_model_version_by_alias(record.model_name, "champion").version == record.model_version
+        assert client.get_model_version_by_alias(record.model_name, "champion").version == int(record.model_version)
         other = tracking.find_run(freshness.model_inputs(_documented(project)))
         assert other is not None
         assert "against the champion (version 2)" in promote(_documented(project), tracking, other)
-        assert client.get_model_version_by_alias(record.model_name, "champion").version == record.model_version
+        assert client.get_model_version_by_alias(record.model_name, "champion").version == int(record.model_version)
     finally:
         before.to_parquet(path)
         client.delete_registered_model_alias(record.model_name, "champion")
