@@ -8,7 +8,6 @@ import json
 import multiprocessing
 import os
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -100,7 +99,7 @@ def _in_processes(groups: list[Group], design: Design, folder: Path, options: Op
     if not (inputs / "samples.parquet").is_file():
         design.save(inputs)
     spawn = multiprocessing.get_context("spawn")
-    reports = spawn.Manager().Queue()
+    reports = spawn.SimpleQueue()
     with ProcessPoolExecutor(count, mp_context=spawn, initializer=_start, initargs=(str(inputs), reports)) as pool:
         waiting: set[Future[None]] = {pool.submit(_work, group, str(folder), options) for group in groups}
         try:
@@ -125,15 +124,15 @@ def _start(inputs: str, reports: Any) -> None:
     import torch
 
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker.update(design=Design.load(Path(inputs)), reports=reports, limits=threadpoolctl.threadpool_limits(1))
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """End this process when the one that started it is gone: a killed run leaves nobody working."""
-    while os.getppid() == parent:
-        time.sleep(_POLL)
-    os._exit(1)
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _work(group: Group, folder: str, options: Options) -> None:
