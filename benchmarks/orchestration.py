@@ -9,20 +9,13 @@ GraphQL queries that they send. "floor" is the same batches written in one proce
 """
 
 import argparse
-import json
 import os
-import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +24,8 @@ import rasterio
 from rasterio.transform import from_origin
 from rasterio.warp import transform as to_degrees
 
-REPOSITORY = Path(__file__).parents[1]
+from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
+
 SIDE, PIXEL, WEST, NORTH, CRS = 256, 250.0, 600_000.0, 5_400_000.0, "EPSG:25832"
 SETTINGS = """
 [study]
@@ -51,8 +45,6 @@ device = "cpu"
 active = false
 batches_per_run = {per_run}
 """
-BACKFILL = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
-  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 PAGES = {
     "asset graph": """{ assetNodes { id assetKey { path } groupName computeKind kinds isPartitioned isObservable
       opNames jobNames dependencyKeys { path } dependedByKeys { path } hasMaterializePermission
@@ -95,63 +87,6 @@ def write_inputs(root: Path, batches: int, per_run: int) -> None:
     table.to_csv(root / "data/soil/samples.csv", index=False)
 
 
-class Dev:
-    """`dagster dev` on a fresh instance of the project."""
-
-    def __init__(self, root: Path, variables: dict[str, str]) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        command = ["-W", "ignore", "-m", "dagster", "dev", "-m", "soc_assets.definitions", "-h", "127.0.0.1"]
-        self._log = (root / "dev.log").open("w")
-        self._process = subprocess.Popen(
-            [sys.executable, *command, "-p", str(self._port)],
-            cwd=root,
-            env=variables,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        while self.ask("{ version }") is None:
-            time.sleep(0.5)
-
-    def ask(self, query: str, variables: dict[str, Any] | None = None) -> Any:
-        """The answer of GraphQL, or None while the server is not up."""
-        body = json.dumps({"query": query, "variables": variables or {}}).encode()
-        url, kind = f"http://127.0.0.1:{self._port}/graphql", {"content-type": "application/json"}
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, body, kind), timeout=120) as response:
-                answer = json.load(response)
-        except urllib.error.HTTPError as error:
-            raise RuntimeError(error.read().decode()) from None
-        except (urllib.error.URLError, ConnectionError):
-            return None
-        if answer.get("errors"):
-            raise RuntimeError(answer["errors"])
-        return answer["data"]
-
-    def backfill(self, keys: list[str]) -> float:
-        """Seconds from launching a backfill of `embeddings` over these partitions to its end."""
-        start = time.perf_counter()
-        asked = {"partitionNames": keys, "assetSelection": [{"path": ["embeddings"]}]}
-        launched = self.ask(BACKFILL, {"p": asked | {"title": "benchmark"}})["launchPartitionBackfill"]
-        backfill = launched["backfillId"]
-        query = f'{{ partitionBackfillOrError(backfillId: "{backfill}") {{ ... on PartitionBackfill {{ status }} }} }}'
-        while (status := self.ask(query)["partitionBackfillOrError"]["status"]) in ("REQUESTED", "IN_PROGRESS"):
-            time.sleep(0.5)
-        if status not in ("COMPLETED", "COMPLETED_SUCCESS"):
-            raise RuntimeError(f"The backfill ended as {status}")
-        return time.perf_counter() - start
-
-    def stop(self) -> None:
-        """End the daemon, the webserver and their children."""
-        os.killpg(self._process.pid, signal.SIGINT)
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-
 def soc(variables: dict[str, str], *arguments: str) -> float:
     """Seconds of a `soc` command."""
     start = time.perf_counter()
@@ -184,16 +119,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_inputs(root, options.batches, options.per_run)
-        (root / ".dagster").mkdir()
-        shutil.copy(REPOSITORY / "dagster.yaml", root / ".dagster/dagster.yaml")
         own = {"SOC_CONFIG": str(root / "soc.toml"), "DAGSTER_HOME": str(root / ".dagster")}
         variables = {**os.environ, **own, "PYTHONPATH": str(REPOSITORY)}
         prepared = soc(variables, "run", "--to", "balanced_samples")
         print(f"soc run --to balanced_samples: {prepared:.1f} s")
         keys = sorted(pd.read_parquet(root / "data/samples/batches.parquet")["batch"].unique())
-        dev = Dev(root, variables)
+        dev = DagsterDev(root)
         try:
-            wall = dev.backfill(keys)
+            dev.wait_until_up()
+            start = time.perf_counter()
+            dev.backfill(keys)
+            wall = time.perf_counter() - start
             files = sorted((root / "data/embeddings").glob("*/batch_*_size_*.parquet"))
             computing = sum(float((pq.read_metadata(path).metadata or {})[b"soc.seconds"]) for path in files)
             each = (wall - computing) / len(keys)
@@ -215,7 +151,7 @@ def main() -> None:
         print(f"definitions load (python -X importtime): {int(line.split('|')[1]) / 1e6:.2f} s")
 
 
-def _timed(dev: Dev, query: str) -> float:
+def _timed(dev: DagsterDev, query: str) -> float:
     start = time.perf_counter()
     dev.ask(query)
     return time.perf_counter() - start

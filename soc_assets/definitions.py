@@ -5,13 +5,17 @@ from typing import Any
 import dagster as dg
 
 from soc_assets.defs import batch_inputs, embedding, features, ingest, jobs, regression, sampling, schedules, sensors
-from soc_assets.defs.resources import ProjectResource, automation_settings
-from soc_assets.settings import Automation
+from soc_assets.defs.execution import gpu_executor
+from soc_assets.defs.resources import ProjectResource, settings_at_load
+from soc_assets.settings import Automation, Execution
 
 
-def build_definitions(automation: Automation | None = None, **resources: Any) -> dg.Definitions:
-    """All definitions; a test overrides resources by keyword. `automation` is that of soc.toml if left out."""
-    chosen = automation or automation_settings()
+def build_definitions(
+    automation: Automation | None = None, execution: Execution | None = None, **resources: Any
+) -> dg.Definitions:
+    """All definitions; a test overrides resources by keyword. Sections that are left out are those of soc.toml."""
+    settings = settings_at_load()
+    chosen = automation or settings.automation
     in_runs_of_several = dg.BackfillPolicy.multi_run(max_partitions_per_run=chosen.batches_per_run)
     return dg.Definitions(
         assets=[
@@ -29,6 +33,7 @@ def build_definitions(automation: Automation | None = None, **resources: Any) ->
         jobs=jobs.build_jobs(chosen),
         schedules=schedules.build_schedules(chosen),
         sensors=sensors.build_sensors(chosen),
+        executor=gpu_executor(execution or settings.execution),
         resources={"project": ProjectResource(), **resources},
     )
 

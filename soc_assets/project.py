@@ -28,6 +28,7 @@ from soc_assets.settings import (
     Automation,
     Band,
     Embedding,
+    Execution,
     Features,
     Paths,
     Rasters,
@@ -41,6 +42,8 @@ from soc_assets.settings import (
 from soc_assets.settings_evaluation import Evaluation, Recipe
 
 CONFIG_VARIABLE = "SOC_CONFIG"
+EXECUTOR_VARIABLE = "SOC_EXECUTOR"  # short for SOC_EXECUTION__EXECUTOR
+_OWN = (CONFIG_VARIABLE, EXECUTOR_VARIABLE)
 
 
 class Settings(BaseSettings):
@@ -59,6 +62,7 @@ class Settings(BaseSettings):
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
     automation: Automation = Automation()
+    execution: Execution = Execution()
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - a hook of pydantic-settings
@@ -190,7 +194,9 @@ def load_project(config: Path | None = None) -> Project:
     _refuse_unknown_variables()
     try:
         from_file = type("SettingsFromFile", (Settings,), {"model_config": SettingsConfigDict(toml_file=path)})
-        loaded = from_file()
+        named = os.environ.get(EXECUTOR_VARIABLE)
+        short: dict[str, Any] = {"execution": {"executor": named}} if named else {}
+        loaded = from_file(**short)
     except ValidationError as error:
         raise SettingsError(_explain(error, path)) from None
     except tomllib.TOMLDecodeError as error:
@@ -204,7 +210,7 @@ def load_project(config: Path | None = None) -> Project:
 def _refuse_unknown_variables() -> None:
     known = {f"SOC_{key.replace('.', '__')}".upper() for key in _known_keys(Settings)}
     for name in sorted(os.environ):
-        if name.upper().startswith("SOC_") and name.upper() not in {*known, CONFIG_VARIABLE}:
+        if name.upper().startswith("SOC_") and name.upper() not in {*known, *_OWN}:
             raise SettingsError(f"The environment variable {name} is not a setting{_nearest(name.upper(), known)}.")
 
 
@@ -212,7 +218,7 @@ def _not_json() -> str:
     """Which of the variables for lists and tables cannot be read."""
     wrong = []
     for name, value in sorted(os.environ.items()):
-        if name.upper().startswith("SOC_") and name.upper() != CONFIG_VARIABLE:
+        if name.upper().startswith("SOC_") and name.upper() not in _OWN:
             try:
                 json.loads(value)
             except ValueError:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
 JOB_OF: dict[str, str] = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
+_STOPPED = "What comes after was not computed."
 _WAY_OUT = (
-    "What comes after was not computed. Mend what was found, or accept a finding about rasters that is right "
+    "Mend what was found, or accept a finding about rasters that is right "
     '([rasters] accept = ["kind:band"] in soc.toml); `soc check` shows all findings.'
 )
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -75,6 +76,7 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         launched.append(job)
         with _instance() as instance:
             _bury_dead_runs(instance)
+            _set_pool_limit(instance, project)
             if holder := _holder_of_the_device(instance):
                 announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
             failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
@@ -138,14 +140,16 @@ def _execute(
 
 
 def _blocking_findings(events: "Sequence[dg.DagsterEvent]") -> dict[str | None, str]:
-    """What failed checks found, by step, where it stops the assets that come after."""
+    """What failed checks found, by step, where it stops what comes after; not where the step's failure says it."""
     found: dict[str | None, list[str]] = {}
     for event in events:
         if event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if not check.passed and check.blocking and check.severity.value == "ERROR":
                 found.setdefault(event.step_key, []).append(check.description or check.check_name)
-    return {step: "\n".join([*lines, _WAY_OUT]) for step, lines in found.items()}
+    found.pop("embeddings", None)  # tells of failed batches too
+    way_out = {"raster_catalog": [_STOPPED, _WAY_OUT], "soil_samples": [_STOPPED, _WAY_OUT]}
+    return {step: "\n".join([*lines, " ".join(way_out.get(step or "", [_STOPPED]))]) for step, lines in found.items()}
 
 
 def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
@@ -159,9 +163,21 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
+def _set_pool_limit(instance: "dg.DagsterInstance", project: Project) -> None:
+    from soc_assets.defs.execution import set_pool_limit
+
+    set_pool_limit(instance, project.settings.execution)
+
+
+def prepare_instance(project: Project) -> None:
+    """Make the project's instance ready for the daemon: the pool `gpu` gets as many slots as there are devices."""
+    with _instance() as instance:
+        _set_pool_limit(instance, project)
+
+
 def _holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:
-    held = instance.event_log_storage.get_concurrency_info("gpu").claimed_slots
-    return held[0].run_id[:8] if held else None
+    info = instance.event_log_storage.get_concurrency_info("gpu")
+    return info.claimed_slots[0].run_id[:8] if info.active_slot_count >= max(info.slot_count, 1) else None
 
 
 def _reason(failure: Any) -> str:

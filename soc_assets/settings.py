@@ -251,3 +251,24 @@ class Automation(Section):
     """A run that takes longer is ended by the daemon, and its device is freed."""
     max_retries: int = Field(default=2, ge=0)
     """How often the daemon starts a run again whose process died; a step that failed with a reason is not repeated."""
+
+
+class Execution(Section):
+    """Where steps run. SOC_EXECUTOR overrides `executor`."""
+
+    executor: Literal["local", "ray", "k8s"] = "local"
+    """local: a process per step on this machine. ray: jobs of a Ray cluster. k8s: Kubernetes jobs (docs/scaling.md)."""
+    devices: int | None = Field(default=None, ge=1)
+    """Steps that hold a GPU at once. None: as many as this machine has (1 without a GPU); set it for ray and k8s."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """Steps of a run at once, with or without a device. None: as many as there are cores, or as the cluster takes."""
+    ray_address: str = ""
+    """Address of Ray's job server; left out, RAY_ADDRESS or http://127.0.0.1:8265."""
+    image: str = ""
+    """Container image of the steps on Kubernetes; left out, that of the run's pod."""
+    namespace: str = ""
+    """Kubernetes namespace of the steps; left out, that of the run's pod."""
+    env_vars: tuple[str, ...] = ()
+    """Variables of the steps' pods, NAME or NAME=value."""
+    gpu_resource: str = "nvidia.com/gpu"
+    """Kubernetes' name of a GPU."""

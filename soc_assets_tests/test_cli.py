@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from soc_assets.cli import main
 from soc_assets_tests.small_project import SmallProject, damage
 
-COMMANDS = ("demo", "import-tiles", "check", "run", "status", "sql", "refit", "ui", "mlflow")
+COMMANDS = ("demo", "import-tiles", "check", "run", "status", "sql", "clean", "refit", "ui", "mlflow")
 
 
 def soc(*arguments: str | Path, at: SmallProject | None = None, stdin: str | None = None) -> Result:

@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 import rasterio
 import rasterio.warp
+import safetensors.torch
+from click.testing import CliRunner
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
 
+from soc_assets.cli import main
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.embedding.architecture import ARCHITECTURES
@@ -331,4 +334,38 @@ def test_other_pooling_is_another_spec_beside_the_old_one(changing):
     for path in new.iterdir():
         path.unlink()
     new.rmdir()
+    assert contents(changing) == before
+
+
+def test_changed_hyperparameters_train_again_and_embed_nothing(changing, counted):
+    changing.run()
+    before, version = contents(changing), int(model_record(changing).model_version)
+    counted["images"] = counted["rasters"] = 0
+    changing.set("epochs = 2", "epochs = 3")
+    assert changing.run().launched == ["learn"]
+    assert counted == {"images": 0, "rasters": 0}
+    assert int(model_record(changing).model_version) == version + 1
+    assert model_record(changing).params["training.epochs"] == "3"
+    assert contents(changing) == before
+
+
+def test_changed_checkpoint_is_another_spec_beside_the_old_one(changing, tmp_path):
+    changing.run("embeddings")
+    before = contents(changing)
+    [old] = {path.parent for path in changing.batch_files().values()}
+    weights = load_weights(ARCHITECTURES["vit_base_patch8"], None, 7, 16, "patch_embed").encoder.state_dict()
+    checkpoint = tmp_path / "own.safetensors"
+    safetensors.torch.save_file({name: value.contiguous() for name, value in weights.items()}, checkpoint)
+    settings = changing.config.read_text()
+    changing.set("image_size = 16", f'image_size = 16\ncheckpoint = "{checkpoint}"')
+    assert changing.run("embeddings").launched == ["embed"]
+    [new] = set((changing.root / "data/embeddings").iterdir()) - {old}
+    assert materialised(changing, "batch_0001")["weights"].startswith("pretrained (sha256 ")
+    assert {path.parent: path.read_bytes() for path in old.glob("batch_0001_*")} == {old: before["batch_0001"][1]}
+    listed = CliRunner().invoke(main, ["clean", "--config", str(changing.config)]).stdout
+    assert (old.name in listed, new.name in listed, "current" in listed) == (True, True, True)
+    changing.config.write_text(settings)
+    removed = CliRunner().invoke(main, ["clean", "--keep-current", "--yes", "--config", str(changing.config)])
+    assert "Removed 1 specs" in removed.stdout
+    assert (old.is_dir(), new.exists()) == (True, False)
     assert contents(changing) == before

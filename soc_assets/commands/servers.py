@@ -20,6 +20,7 @@ def ui(config: Path | None, port: int) -> None:
 
     project = load_project(config)
     runner.use_project(project, config or named(project))
+    runner.prepare_instance(project)
     workspace = Path(__file__).parents[2] / "workspace.yaml"
     code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
     command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]

@@ -10,7 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets import comparison, freshness, progress
-from soc_assets.defs.champion import FEATURES_TAG, MODEL_TAG, promote, write_card
+from soc_assets.defs.champion import FEATURES_TAG, MODEL_TAG, write_card
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.features.database import read_info
@@ -28,7 +28,7 @@ from soc_assets.regression.training import Fit, fit_mlp
 
 
 def train(context: dg.AssetExecutionContext, project: Project, tracking: MlflowTracking, inputs: str) -> RunRecord:
-    """Train what [training] recipe names, log and register it, write its card, and see whether it becomes champion."""
+    """Train what [training] recipe names, log and register it, and write its card."""
     settings, info = project.settings, read_info(project.database)
     documented = settings.training.recipe == "documented"
     tags = {"soc.features": info["inputs"], "soc.spec": info["spec"], "soc.weights": info["weights"]}
@@ -36,12 +36,10 @@ def train(context: dg.AssetExecutionContext, project: Project, tracking: MlflowT
     note = f"embeddings with weights: {info['weights']}"
     with tracking.run("mlp_model", inputs, _params(project), tags) as run:
         record, evaluation, facts = (_documented if documented else _recipe)(context, project, run, note)
-    decision = promote(project, tracking, record)
-    context.log.info(decision)
     facts = {**facts, "weights of the embedding": info["weights"], "inputs digest": inputs, "MLflow run": record.run_id}
     name = f"{record.model_name} version {record.model_version}"
     primary = settings.evaluation.primary
-    write_card(record, model_card(name, facts, evaluation, _board(project), primary, decision))
+    write_card(record, model_card(name, facts, evaluation, _board(project), primary))
     return record
 
 

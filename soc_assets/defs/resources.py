@@ -5,10 +5,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from soc_assets import devices
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.errors import SocError, SocWarning
-from soc_assets.project import Project, load_project
-from soc_assets.settings import Automation
+from soc_assets.project import Project, Settings, load_project
 
 
 class ProjectResource(dg.ConfigurableResource):
@@ -20,16 +20,20 @@ class ProjectResource(dg.ConfigurableResource):
         """The project, from `config`, from $SOC_CONFIG, or from the nearest soc.toml."""
         return load_project(Path(self.config) if self.config else None)
 
+    def on_cpu(self) -> Project:
+        """The project, for a step that needs no device and is to see none."""
+        devices.hide()
+        return self.load()
 
-def automation_settings() -> Automation:
-    """[automation] of soc.toml; its defaults where soc.toml is wrong, so that the UI loads and a run can tell why."""
+
+def settings_at_load() -> Settings:
+    """The settings when the code location loads; the defaults where soc.toml is wrong, so that a run can tell why."""
     try:
-        return load_project().settings.automation
+        return load_project().settings
     except SocError as error:
-        warnings.warn(
-            f"{error}\nSchedules and sensors have their defaults until it is mended.", SocWarning, stacklevel=2
-        )
-        return Automation()
+        words = f"{error}\nSchedules, sensors and the executor have their defaults until it is mended."
+        warnings.warn(words, SocWarning, stacklevel=2)
+        return Settings.model_construct()
 
 
 def require(path: Path, asset: str) -> None:

@@ -206,8 +206,11 @@ def _signature(served: "nn.Module", n_features: int) -> "ModelSignature":
 
 
 def _final_metrics(fit: "Fit | RecipeFit", evaluation: Evaluation) -> dict[str, float]:
-    """Scores of every split, r2 and rmse of the baseline (see `Evaluation`), and the seconds of the fit."""
+    """Scores of every split, r2 and rmse of the baseline (see `Evaluation`), seconds, last over first training loss."""
     metrics: dict[str, float] = {"fit_seconds": fit.seconds}
+    if isinstance(fit, Fit):
+        first, last = fit.history[0].train_loss, fit.history[-1].train_loss
+        metrics["loss_growth"] = last / first if first > 0 else 1.0
     for split, found in evaluation.scores.items():
         metrics |= {f"{split}_{key}": float(value) for key, value in vars(found).items()}
         baseline = evaluation.baseline[split]

@@ -10,9 +10,15 @@ from soc_assets.regression.evaluation import Evaluation
 from soc_assets.regression.metrics import Scores
 from soc_assets.sampling.balance import TAIL_THRESHOLD
 
+_CHAMPION = (
+    "Whether it is in use: the alias `champion` of the registered model moves only to a version that is better than "
+    "the champion and every baseline beyond the interval of the paired difference; the version's tag "
+    "`soc.champion_decision` says why."
+)
+
 
 def model_card(
-    name: str, facts: Mapping[str, Any], evaluation: Evaluation, board: pd.DataFrame | None, scheme: str, decision: str
+    name: str, facts: Mapping[str, Any], evaluation: Evaluation, board: pd.DataFrame | None, scheme: str
 ) -> str:
     """The card, Markdown.
 
@@ -22,7 +28,6 @@ def model_card(
         evaluation: predictions and scores by split.
         board: leaderboard under the primary scheme, or None where there was no evaluation.
         scheme: the primary scheme.
-        decision: about the alias `champion`.
     """
     predictions = evaluation.predictions
     training = predictions[predictions["split"] != "test"]["observed"]
@@ -36,7 +41,7 @@ def model_card(
     ]
     lines += [f"- {key}: {value}" for key, value in facts.items()]
     lines += ["", "## Data", "", *_data(predictions), "", "## Scores", "", *_test(evaluation.scores.get("test"))]
-    lines += ["", *_board(board, scheme), "", decision, "", "## Limits", "", *_limits(training)]
+    lines += ["", *_board(board, scheme), "", _CHAMPION, "", "## Limits", "", *_limits(training)]
     return "\n".join(lines) + "\n"
 
 

@@ -1,107 +1,54 @@
-"""The control room end to end: `dagster dev` on a fresh instance, files dropped in, watched through GraphQL."""
+"""The real daemon: files dropped in become a model; dead, cancelled and endless runs are cleared away."""
 
-import json
 import os
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
-import soc_assets
+from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
 from soc_assets_tests.small_project import BATCHES, SmallProject, write_project
 
-REPOSITORY = Path(soc_assets.__file__).parents[1]
 AUTOMATION = "\n[automation]\nsensor_seconds = 2\nbatches_per_run = 3\n"
-_RUNS = """{ runsOrError(limit: 100) { ... on Runs { results {
-    runId jobName status assetSelection { path } tags { key value } startTime endTime } } } }"""
-_PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["embeddings"]}) { ... on AssetNode {
-    partitionKeys partitionStats { numMaterialized numFailed } } } }"""
-
-
-class Dev:
-    """`dagster dev` of a project."""
-
-    def __init__(self, made: SmallProject) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        home = made.root / ".dagster"
-        home.mkdir()
-        shutil.copy(REPOSITORY / "dagster.yaml", home / "dagster.yaml")
-        variables = {"SOC_CONFIG": str(made.config), "DAGSTER_HOME": str(home)}
-        command = ["-W", "ignore", "-m", "dagster", "dev", "-m", "soc_assets.definitions", "-h", "127.0.0.1"]
-        self.log = made.root / "dev.log"
-        self._process = subprocess.Popen(
-            [sys.executable, *command, "-p", str(self.port)],
-            cwd=made.root,
-            env=os.environ | variables | {"PYTHONPATH": str(REPOSITORY)},
-            stdout=self.log.open("w"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def ask(self, query: str) -> Any:
-        """The answer of GraphQL, or None while the server is not up."""
-        body = json.dumps({"query": query}).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/graphql", body, {"content-type": "application/json"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                return json.load(response)["data"]
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            return None
-
-    def runs(self) -> list[dict]:
-        """Runs, the first one first."""
-        answer = self.ask(_RUNS)
-        found = answer["runsOrError"]["results"][::-1] if answer else []
-        return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
-
-    def partitions(self) -> tuple[list[str], int]:
-        """Batches that Dagster knows, and how many of them are materialised."""
-        answer = self.ask(_PARTITIONS)
-        node = answer["assetNodeOrError"] if answer else {}
-        return node.get("partitionKeys", []), (node.get("partitionStats") or {}).get("numMaterialized", 0)
-
-    def wait(self, what: Callable[[], bool], seconds: int = 240) -> None:
-        end = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < end, f"{self.runs()}\n{self.log.read_text()[-4000:]}"
-            assert self._process.poll() is None, self.log.read_text()[-4000:]
-            time.sleep(1)
-
-    def stop(self) -> None:
-        os.killpg(self._process.pid, signal.SIGINT)
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+SLOW = '[embedding]\nstage = "encoder"\nmodel = "vit_large_patch8_128"'
 
 
 @pytest.fixture
-def dev(tmp_path) -> Iterator[tuple[SmallProject, Dev]]:
-    made = write_project(tmp_path / "project")
+def made(tmp_path) -> SmallProject:
+    return write_project(tmp_path / "project")
+
+
+@pytest.fixture
+def dev(made) -> Iterator[DagsterDev]:
+    """Automation is on, looking every two seconds."""
     made.config.write_text(made.config.read_text() + AUTOMATION)
-    running = Dev(made)
+    running = DagsterDev(made.root)
     try:
-        yield made, running
+        yield running
     finally:
         running.stop()
 
 
-def finished_models(dev: Dev) -> int:
+@pytest.fixture
+def slow_dev(made) -> Iterator[DagsterDev]:
+    """Automation is off, a batch takes minutes, and the daemon looks after its runs every second."""
+    made.config.write_text(made.config.read_text() + "\n[automation]\nactive = false\n")
+    made.set("[embedding]", SLOW)
+    assert made.run("balanced_samples").failures == []
+    instance = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
+    instance["run_monitoring"] |= {"poll_interval_seconds": 1, "free_slots_after_run_end_seconds": 1}
+    running = DagsterDev(made.root, yaml.safe_dump(instance))
+    try:
+        running.wait_until_up()
+        yield running
+    finally:
+        running.stop()
+
+
+def finished_models(dev: DagsterDev) -> int:
     return sum(run["status"] == "SUCCESS" and ["mlp_model"] in paths(run) for run in dev.runs())
 
 
@@ -109,11 +56,10 @@ def paths(run: dict) -> list[list[str]]:
     return [key["path"] for key in run["assetSelection"] or ()]
 
 
-def test_files_become_partitions_embeddings_features_and_a_model_without_a_hand(dev):
-    made, running = dev
-    running.wait(lambda: finished_models(running) == 1)
-    assert running.partitions() == (list(BATCHES), 4)
-    runs = running.runs()
+def test_files_become_partitions_embeddings_features_and_a_model_without_a_hand(made, dev):
+    dev.wait(lambda: finished_models(dev) == 1)
+    assert dev.partitions() == (list(BATCHES), 4)
+    runs = dev.runs()
     assert {run["status"] for run in runs} == {"SUCCESS"}
     assert [run["jobName"] for run in runs][:3] == ["prepare", "embed", "embed"]
     assert [run["tags"]["soc/batches"] for run in runs[1:3]] == ["batch_0001 to batch_0003 (3)", "batch_0004"]
@@ -124,9 +70,9 @@ def test_files_become_partitions_embeddings_features_and_a_model_without_a_hand(
 
     table = pd.read_csv(made.root / "data/soil/a.csv").head(5)
     table.assign(survey_date="2014-01-05").to_csv(made.root / "data/soil/c.csv", index=False)
-    running.wait(lambda: finished_models(running) == 2)
-    assert running.partitions() == ([*BATCHES, "batch_0005"], 5)
-    added = running.runs()[len(runs) :]
+    dev.wait(lambda: finished_models(dev) == 2)
+    assert dev.partitions() == ([*BATCHES, "batch_0005"], 5)
+    added = dev.runs()[len(runs) :]
     assert {run["status"] for run in added} == {"SUCCESS"}
     assert added[0]["tags"]["soc/reason"] == "1 new (c.csv)"
     assert [run["tags"].get("soc/batches") for run in added if run["jobName"] == "embed"] == ["batch_0005"]
@@ -134,3 +80,43 @@ def test_files_become_partitions_embeddings_features_and_a_model_without_a_hand(
     assert {batch: after[batch] for batch in before} == before
     assert made.query("SELECT count(*) n FROM features")["n"].item() == 65
     assert made.run().launched == [], "what the daemon did is fresh for `soc run` too"
+
+
+def test_dead_run_is_started_again_cancelled_run_frees_the_device_and_endless_run_is_ended(slow_dev):
+    batch = {"dagster/partition": "batch_0001"}
+    first = slow_dev.launch("embed", batch)
+    slow_dev.wait(lambda: "Executing step" in slow_dev.told(first))
+    assert slow_dev.device_held_by() == [first]
+    kill_with_children(slow_dev.processes_of(first))
+    slow_dev.wait(lambda: slow_dev.run(first)["status"] == "FAILURE")
+    slow_dev.wait(lambda: any(run["parentRunId"] == first for run in slow_dev.runs()))
+    [again] = [run for run in slow_dev.runs() if run["parentRunId"] == first]
+    slow_dev.wait(lambda: slow_dev.device_held_by() == [again["runId"]])
+
+    slow_dev.cancel(again["runId"])
+    slow_dev.wait(lambda: slow_dev.run(again["runId"])["status"] == "CANCELED")
+    slow_dev.wait(lambda: slow_dev.device_held_by() == [])
+
+    endless = slow_dev.launch("embed", {**batch, "dagster/max_runtime": "5", "dagster/max_retries": "0"})
+    slow_dev.wait(lambda: slow_dev.run(endless)["status"] == "FAILURE")
+    slow_dev.wait(lambda: slow_dev.device_held_by() == [])
+    assert [run["parentRunId"] for run in slow_dev.runs() if run["jobName"] == "embed"] == [None, first, None]
+
+
+def kill_with_children(processes: set[int]) -> None:
+    """End a run's worker and its step processes at once, as the kernel does when memory is short."""
+    assert processes
+    for each in processes | {child for process in processes for child in _children(process)}:
+        os.kill(each, signal.SIGKILL)
+
+
+def _children(process: int) -> list[int]:
+    found = [int(child) for path in Path(f"/proc/{process}/task").glob("*/children") for child in _text(path).split()]
+    return [*found, *(grandchild for child in found for grandchild in _children(child))]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it has ended meanwhile
+        return ""

@@ -1,0 +1,105 @@
+"""The GPUs of this machine, and lending one to a process: a step has a device of its own, and other steps see none.
+
+Which GPUs there are is read from the driver's files, without importing torch. A device is lent by locking a file that
+is the machine's, not the project's: two runs of whatever project never share one, and the lock goes with the process.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from soc_assets.errors import SettingsError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+_ORIGINAL = "_SOC_ASSETS_VISIBLE_DEVICES"  # what was visible before a step hid or took a device
+_mine: list[str] = []  # the device of this process once it had one: CUDA reads the variable only once
+_DRIVER = Path("/proc/driver/nvidia/gpus")
+
+
+def names(environment: Mapping[str, str] = os.environ, driver: Path = _DRIVER) -> list[str]:
+    """The devices that this process may use, as CUDA_VISIBLE_DEVICES names them; empty without a GPU."""
+    visible = environment.get(_ORIGINAL, environment.get(VISIBLE))
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1", "NoDevFiles")]
+    return [str(number) for number in range(len(list(driver.iterdir())))] if driver.is_dir() else []
+
+
+def slots(wanted: int | None, environment: Mapping[str, str] = os.environ, driver: Path = _DRIVER) -> int:
+    """How many steps may use a device at once: one per GPU, at most `wanted`; 1 where there is none (the CPU).
+
+    Raises:
+        SettingsError: more are wanted than there are.
+    """
+    there = len(names(environment, driver))
+    if wanted is not None and wanted > max(there, 1):
+        raise SettingsError(
+            f"devices = {wanted} in [execution] of soc.toml, but this machine has {there} GPUs; left out, all are used."
+        )
+    return max(min(there, wanted or there), 1)
+
+
+def hide(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let a step that needs no device see none; to be called before CUDA is first used in this process."""
+    _remember(environment)
+    environment[VISIBLE] = ""
+
+
+@contextmanager
+def lent(
+    wait: Callable[[str], None] = lambda words: None,
+    environment: MutableMapping[str, str] = os.environ,
+    folder: Path | None = None,
+    driver: Path = _DRIVER,
+) -> Iterator[str]:
+    """A device for this process, the only one that it sees, until the block ends or the process does.
+
+    Args:
+        wait: told once, in words, when all devices are taken and this process waits.
+        environment: of the process.
+        folder: of the locks; the machine's temporary folder by default.
+        driver: where the driver lists its GPUs.
+
+    Yields:
+        The name of the device as CUDA_VISIBLE_DEVICES has it, or `cpu` where there is none.
+    """
+    candidates = _mine or names(environment, driver)
+    if not candidates:
+        yield "cpu"
+        return
+    lock, name = _first_free(candidates, folder or Path(tempfile.gettempdir()) / "soc_assets_devices", wait)
+    try:
+        _remember(environment)
+        environment[VISIBLE] = name
+        _mine[:] = [name]
+        yield name
+    finally:
+        environment[VISIBLE] = environment[_ORIGINAL]
+        lock.release()
+
+
+def _first_free(candidates: list[str], folder: Path, wait: Callable[[str], None]) -> tuple[FileLock, str]:
+    folder.mkdir(mode=0o777, parents=True, exist_ok=True)
+    told = False
+    while True:
+        for name in candidates:
+            lock = FileLock(folder / f"{name.replace('/', '_')}.lock", mode=0o666)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                continue
+            return lock, name
+        if not told:
+            wait(f"all {len(candidates)} GPUs of this machine are taken; waiting for one")
+            told = True
+        time.sleep(0.5)
+
+
+def _remember(environment: MutableMapping[str, str]) -> None:
+    if _ORIGINAL not in environment:
+        known = names(environment)
+        environment[_ORIGINAL] = ",".join(known)
