@@ -7,18 +7,21 @@ import click
 
 from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError
-from soc_assets.freshness import ASSETS
+from soc_assets.freshness import ASSETS, RESULTS
 
 
 @click.command()
 @config_option
-@click.option("--to", type=click.Choice(ASSETS), default=ASSETS[-1], show_default=True, help="The last asset wanted.")
+@click.option(
+    "--to", type=click.Choice(ASSETS + RESULTS), default=ASSETS[-1], show_default=True, help="The last asset wanted."
+)
 @explained
 def run(config: Path | None, to: str) -> None:
     """Materialise what is missing or stale, in order: prepare, embed, learn.
 
     The runs are kept in the project's Dagster instance and show in its UI. What is fresh is not computed again. A
-    batch that fails is named, the others are finished, and the exit code is 1.
+    batch that fails is named, the others are finished, and the exit code is 1. `--to evaluation` compares models on
+    identical folds; it shows its fits before they start, and a killed one goes on where it was.
     """
     from soc_assets import runner, terminal
 
@@ -32,6 +35,8 @@ def run(config: Path | None, to: str) -> None:
     if not outcome.launched:
         console.print("Everything is fresh: nothing was computed.")
     console.print(terminal.summary_table(project))
+    if to in RESULTS:
+        terminal.show_results(project, console)
     for line in terminal.where_to_look(project, config):
         console.print(line, soft_wrap=True, markup=False)
 
@@ -45,12 +50,13 @@ def status(config: Path | None, check: bool) -> None:
 
     An output is fresh when the digest stored with it equals the digest of its inputs computed now. Nothing is computed.
     """
-    from soc_assets import runner, terminal
+    from soc_assets import freshness, runner, terminal
 
     project = opened(config)
     runner.use_project(project, config)
     states = runner.assess(project)
-    console.print(terminal.states_table(states, runner.failed_assets(project)))
+    optional = [item for item in freshness.assess_results(project) if item.state != "missing"]
+    console.print(terminal.states_table([*states, *optional], runner.failed_assets(project)))
     if check and not all(item.fresh for item in states):
         sys.exit(1)
 

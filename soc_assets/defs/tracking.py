@@ -49,6 +49,10 @@ class MlflowTracking(dg.ConfigurableResource):
     def _database(self) -> Path:
         return Path(self.folder).resolve() / "mlflow.db"
 
+    def client(self) -> "MlflowClient":
+        """A client of the database."""
+        return _import_mlflow().MlflowClient(self.uri)
+
     @contextmanager
     def run(
         self, name: str, inputs_digest: str, params: Mapping[str, Any], tags: Mapping[str, str]
