@@ -1,7 +1,7 @@
 """Writing files so that nobody ever sees half of one, and reading small tables back.
 
-A file is written beside its place under a hidden temporary name and then renamed over it. Nothing about the content of
-files belongs here.
+A file is written beside its place under a hidden temporary name and then renamed over it. What a killed process left of
+a file goes when the file is next written. Nothing about the content of files belongs here.
 """
 
 import json
@@ -18,13 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.errors import SocWarning
+from soc_assets.process import here, is_alive
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    _remove_abandoned(path)
+    prefix = f".{path.name}.{here()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -32,7 +35,19 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for left in (temporary, temporary.with_name(f"{temporary.name}.wal")):  # the latter is DuckDB's
+            left.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove temporary files of `path` whose process, of this machine, is no more."""
+    prefix = f".{path.name}.{here()}-"
+    with os.scandir(path.parent) as entries:
+        left = [Path(entry.path) for entry in entries if entry.name.startswith(prefix)]
+    for temporary in left:
+        process = temporary.name.removeprefix(prefix).partition("-")[0]
+        if process.isdecimal() and not is_alive(int(process)):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
