@@ -1,12 +1,15 @@
 """kill -9 at any moment: nobody sees half a file, and the next run gives what an undisturbed one gives."""
 
 import random
+import time
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from soc_assets import runner
 from soc_assets_tests.faults import processes
 from soc_assets_tests.small_project import BATCHES, SmallProject
 
@@ -83,3 +86,23 @@ def test_writer_killed_twenty_times_leaves_only_whole_files_and_the_rerun_comple
     assert rerun.exitcode == 0
     assert contents(folder) == expected
     assert [path.name for path in folder.glob(".*")] == [], "what the killed ones left is gone"
+
+
+def test_run_killed_in_each_job_is_taken_up_by_the_next_and_gives_the_same(fresh, finished):
+    moments, codes = random.Random(7), []
+    for place in ("samples/*", "embeddings/*/*batch_*", "*soc.duckdb*"):
+        running = processes.soc(fresh, "run", "--to", "features")
+        processes.wait_for(lambda place=place: any((fresh.root / "data").glob(place)), running)
+        time.sleep(moments.uniform(0, 0.1))
+        processes.kill(running)
+        codes.append(running.returncode)
+        for path in (fresh.root / "data").glob("[a-z]*/**/[!.]*.parquet"):
+            pq.read_table(path)
+    assert codes.count(-9) >= 2, "at most the last one was quicker"
+    code, words = processes.ended(processes.soc(fresh, "run", "--to", "features"))
+    assert code == 0, words
+    for name in TABLES:
+        pd.testing.assert_frame_equal(fresh.table(name), finished.table(name))
+    everything = "SELECT * FROM features ORDER BY sample_id"
+    pd.testing.assert_frame_equal(fresh.query(everything), finished.query(everything))
+    assert [item.state for item in runner.assess(fresh.use(), "features")] == ["fresh"] * 5
