@@ -19,24 +19,34 @@ import pyarrow.parquet as pq
 
 from soc_assets.errors import SocWarning
 from soc_assets.process import here, is_alive
+from soc_assets.storage import told_in_words
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed."""
+    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
+
+    Raises:
+        StorageError: the disk is full or read-only, or permission is missing.
+    """
+    with told_in_words(path), _temporary(path) as temporary:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
     prefix = f".{path.name}.{here()}-{os.getpid()}-"
     handle, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
     os.close(handle)
-    temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        yield Path(name)
     finally:
-        for left in (temporary, temporary.with_name(f"{temporary.name}.wal")):  # the latter is DuckDB's
-            left.unlink(missing_ok=True)
+        for left in (name, f"{name}.wal"):  # the latter is DuckDB's
+            Path(left).unlink(missing_ok=True)
 
 
 def _remove_abandoned(path: Path) -> None:

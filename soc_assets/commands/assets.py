@@ -1,12 +1,13 @@
 """Commands about the assets: run, status, refit, clean."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import click
 
 from soc_assets.commands.options import config_option, console, explained
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.freshness import ASSETS
 from soc_assets.project import load_project
 
@@ -51,7 +52,12 @@ def status(config: Path | None, check: bool) -> None:
     project = load_project(config)
     runner.use_project(project, config)
     states = runner.assess(project)
-    console.print(terminal.states_table(states, runner.failed_assets(project)))
+    try:
+        failed = runner.failed_assets(project)
+    except StorageError as error:  # states are read from the files
+        warnings.warn(f"Failed runs are not shown. {error}", SocWarning, stacklevel=1)
+        failed = set()
+    console.print(terminal.states_table(states, failed))
     if check and not all(item.fresh for item in states):
         sys.exit(1)
 

@@ -116,7 +116,9 @@ class Encoder:
                 sent = torch.from_numpy(images)
                 sent = sent.pin_memory().to(self.device, non_blocking=True) if self.device.startswith("cuda") else sent
                 pooled = self._pool(self._forward(sent.to(self.device, self._dtype)))
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
             if len(images) == 1:
                 raise EmbeddingError(
                     f"The memory of {self.device} does not hold one image. Free it, or set [embedding] device = 'cpu' "
@@ -152,6 +154,14 @@ class Encoder:
             return tokens.amax(dim=2, keepdim=True)
         parts = [tokens[:, :, torch.from_numpy(part).to(tokens.device)].mean(dim=2) for part in self._spec.parts]
         return torch.cat(parts, dim=-1).unsqueeze(2)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device's allocator gave up; those of the CPU and of CUDA's libraries have no error of their own."""
+    import torch
+
+    allocators = ("DefaultCPUAllocator", "_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(name in str(error) for name in allocators)
 
 
 def _fetch(under_way: list["Tensor"]) -> list[np.ndarray]:

@@ -26,13 +26,14 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([__name__])
 
 
-def soc(made: SmallProject, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def soc(made: SmallProject, *arguments: str, preexec_fn: Callable[[], None] | None = None) -> subprocess.Popen[str]:
     """A `soc` command of a project, started."""
     command = [sys.executable, "-m", "soc_assets", *arguments, "--config", str(made.config)]
     return subprocess.Popen(
         command,
         cwd=made.root,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        preexec_fn=preexec_fn,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
