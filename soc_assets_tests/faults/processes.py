@@ -2,23 +2,28 @@
 
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import numpy as np
 import torch  # here, so that the fork server imports it once
 
 from soc_assets.embedding import batch
+from soc_assets.embedding.architecture import ARCHITECTURES
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.write import Failed, write_batches
 from soc_assets.project import load_project
 from soc_assets_tests.dagster_dev import REPOSITORY
+from soc_assets_tests.embedding.world import World
 from soc_assets_tests.small_project import SmallProject
 
 SECONDS = 300  # after which a test gives up waiting
@@ -51,6 +56,41 @@ def start_writing(config: Path) -> BaseProcess:
     process = _SERVER.Process(target=_write_all, args=(config,))
     process.start()
     return process
+
+
+def embed_with_little_memory(folder: Path, images: int, megabytes: int | None) -> tuple[np.ndarray, int]:
+    """Embed images on the CPU in a process that may take so much more memory than it has.
+
+    Args:
+        folder: of the world that is made.
+        images: all are to go at once.
+        megabytes: None for no limit.
+
+    Returns:
+        The vectors, and how many images went at once in the end.
+    """
+    process = _SERVER.Process(target=_embed, args=(folder, images, megabytes))
+    process.start()
+    process.join(SECONDS)
+    assert process.exitcode == 0
+    with np.load(folder / "embedded.npz") as found:
+        return found["vectors"], int(found["at_once"])
+
+
+def _embed(folder: Path, images: int, megabytes: int | None) -> None:
+    torch.set_num_threads(1)
+    small = replace(ARCHITECTURES["vit_base_patch8"], width=48, depth=2, heads=3)
+    ARCHITECTURES["vit_base_patch8"] = small
+    spec = World(folder, stage="encoder", image_size=64).spec
+    encoder = load_encoder(spec, None, 0, "cpu", images_at_once=images, compiling="never")
+    scene = np.random.default_rng(3).normal(size=(images, 1, 64, 64)).astype(np.float32)
+    list(encoder.stream([scene[:2]]))  # whatever is made once
+    if megabytes is not None:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + megabytes * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    vectors = np.concatenate(list(encoder.stream([scene])))
+    np.savez(folder / "embedded.npz", vectors=vectors, at_once=encoder.images_at_once)
 
 
 def wait_for(what: Callable[[], bool], while_running: subprocess.Popen[str] | BaseProcess | None = None) -> None:
