@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
 JOB_OF: dict[str, str] = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
+_STOPPED = "What comes after was not computed."
 _WAY_OUT = (
-    "What comes after was not computed. Mend what was found, or accept a finding about rasters that is right "
+    "Mend what was found, or accept a finding about rasters that is right "
     '([rasters] accept = ["kind:band"] in soc.toml); `soc check` shows all findings.'
 )
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -126,14 +127,16 @@ def _execute(
 
 
 def _blocking_findings(events: "Sequence[dg.DagsterEvent]") -> dict[str | None, str]:
-    """What failed checks found, by step, where it stops the assets that come after."""
+    """What failed checks found, by step, where it stops what comes after; not where the step's failure says it."""
     found: dict[str | None, list[str]] = {}
     for event in events:
         if event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if not check.passed and check.blocking and check.severity.value == "ERROR":
                 found.setdefault(event.step_key, []).append(check.description or check.check_name)
-    return {step: "\n".join([*lines, _WAY_OUT]) for step, lines in found.items()}
+    found.pop("embeddings", None)  # tells of failed batches too
+    way_out = {"raster_catalog": [_STOPPED, _WAY_OUT], "soil_samples": [_STOPPED, _WAY_OUT]}
+    return {step: "\n".join([*lines, " ".join(way_out.get(step or "", [_STOPPED]))]) for step, lines in found.items()}
 
 
 def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:

@@ -149,7 +149,7 @@ def _add_scores(table: Table, project: Project) -> None:
 def where_to_look(project: Project, config: Path | None) -> list[str]:
     """Three lines: the Dagster UI, MLflow, and a query; with the settings file that was named."""
     option = f" --config {config}" if config else ""
-    soc = "soc" if shutil.which("soc") else sys.argv[0]
+    soc = "soc" if shutil.which("soc") else "python -m soc_assets"
     query = "SELECT split, count(*) n, avg(organic_carbon) mean_oc FROM features GROUP BY split"
     return [
         f"Dagster UI   {soc} ui{option}  (http://127.0.0.1:3000)",

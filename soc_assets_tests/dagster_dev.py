@@ -110,10 +110,14 @@ class DagsterDev:
         answer = self.ask('{ instance { concurrencyLimit(concurrencyKey: "gpu") { claimedSlots { runId } } } }')
         return [slot["runId"] for slot in answer["instance"]["concurrencyLimit"]["claimedSlots"]]
 
-    def backfill(self, keys: list[str]) -> None:
-        """Launch a backfill of `embeddings` over these partitions as the UI does, and wait until it is done."""
+    def start_backfill(self, keys: list[str]) -> str:
+        """Launch a backfill of `embeddings` over these partitions as the UI does; returns its id."""
         asked = {"partitionNames": keys, "assetSelection": [{"path": ["embeddings"]}], "title": "all batches"}
-        backfill = self.ask(_BACKFILL, {"p": asked})["launchPartitionBackfill"]["backfillId"]
+        return self.ask(_BACKFILL, {"p": asked})["launchPartitionBackfill"]["backfillId"]
+
+    def backfill(self, keys: list[str]) -> None:
+        """Launch a backfill and wait until it is done."""
+        backfill = self.start_backfill(keys)
         query = f'{{ partitionBackfillOrError(backfillId: "{backfill}") {{ ... on PartitionBackfill {{ status }} }} }}'
         while (status := self.ask(query)["partitionBackfillOrError"]["status"]) in ("REQUESTED", "IN_PROGRESS"):
             time.sleep(0.5)

@@ -48,7 +48,7 @@ device = "cpu"
 [training]
 hidden = [8, 4]
 epochs = 2
-learning_rate = 1e-2
+learning_rate = 1e-3
 device = "cpu"
 """
 

@@ -4,14 +4,18 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets import freshness, progress
-from soc_assets.defs import report
+from soc_assets.defs import checks, report, tables
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.faults import errors
+from soc_assets.features.check import CHECKS, check_database
 from soc_assets.features.database import build_database, read_info, summary
+from soc_assets.features.plots import vector_layout
+from soc_assets.features.vector import segments
 from soc_assets.project import Project
 
 
@@ -22,11 +26,19 @@ from soc_assets.project import Project
     op_tags=tags_of_step(on_device=False),
     automation_condition=after_the_last_batch(),
     code_version=freshness.VERSIONS["features"],
+    owners=tables.OWNERS,
+    metadata=tables.about("features"),
+    check_specs=checks.FEATURE_SPECS,
 )
 def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-    """Views over samples, embeddings and folds, and the flattened feature vector (`data/soc.duckdb`).
+    """A DuckDB database over the Parquet files: one feature vector per studied sample, and SQL for all the rest.
 
-    The view `features` has one row per studied sample with its split; `feature_index` says what each position means.
+    - **Reads** the batches of `embeddings` and the tables of `balanced_samples`; it copies neither.
+    - **Writes** `data/soc.duckdb`: the views `features` (the columns below), `samples`, `embeddings` and `folds`, and
+      the table `feature_index`, which says what stands at each position of the vector.
+    - **Decided by** [features] in soc.toml: what a vector holds, and what stands for a missing image.
+
+    Follows when the last batch is done. `soc sql "SELECT ..."` asks it, and so does any DuckDB client.
     """
     loaded = project.on_cpu()
     inputs = load_inputs(loaded)
@@ -39,6 +51,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
     if not (states == "fresh").all():
         context.log.warning(f"Not all batches are fresh: {states.value_counts().to_dict()}. Materialise `embeddings`.")
     facts = summary(loaded.database)
+    parts = segments(inputs.spec, loaded.settings.features, loaded.settings.study)
     progress.emit("features", 1, 1, f"{facts['samples']} samples x {facts['features']} features")
     return dg.MaterializeResult(
         metadata={
@@ -48,10 +61,29 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
             "spec": inputs.spec.digest,
             "weights": inputs.spec.weights,
             "batches": report.counts(states, "state"),
+            "vector": report.picture(
+                vector_layout(parts), f"{facts['features']:,} features per sample, in this order."
+            ),
             "database": dg.MetadataValue.path(str(loaded.database)),
+            **report.uri(loaded.database),
+            **tables.lineage("features"),
         },
         data_version=dg.DataVersion(wanted),
+        check_results=_check(loaded, inputs, wanted),
     )
+
+
+def _check(project: Project, inputs: EmbeddingInputs, digest: str) -> list[dg.AssetCheckResult]:
+    """Check the database; one that is wrong counts as stale, so that a later run builds it again."""
+    batches = {key: path for key in inputs.keys if (path := inputs.path(key)).is_file()}
+    ledger, balanced = (pd.read_parquet(project.samples(name)) for name in ("batches", "balanced"))
+    settings = project.settings
+    faults = check_database(
+        project.database, inputs.spec, batches, ledger, balanced["sample_id"], settings.features, settings.study
+    )
+    if errors(faults):
+        _build(project, inputs, f"errors in {digest}")
+    return checks.fault_results(faults, CHECKS)
 
 
 def _build(project: Project, inputs: EmbeddingInputs, digest: str) -> None:

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets import digest, files, freshness, inspection, progress
-from soc_assets.defs import checks, report
+from soc_assets.defs import checks, report, tables
 from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
@@ -28,15 +28,20 @@ from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
     kinds={"geotiff", "parquet"},
     op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["raster_catalog"],
+    owners=tables.OWNERS,
+    metadata=tables.about("raster_catalog"),
     check_specs=checks.RASTER_SPECS,
 )
 def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-    """One row per raster: band, step, grid, statistics, digest (`data/catalog/rasters.parquet`).
+    """One row per raster: band, step, grid, statistics, digest.
 
-    Only new and changed files are read. A raster that cannot be used is set aside with the reason
-    (`data/catalog/problems.parquet`) and the rest goes on; steps of the study's years without a raster are listed in
-    `data/catalog/gaps.parquet`. Findings with which a run would give wrong numbers stop what comes
-    after, and the catalog stays stale until they are mended or accepted.
+    - **Reads** the folder of rasters; only new and changed files are opened.
+    - **Writes** `data/catalog/rasters.parquet`; beside it `problems.parquet` with the rasters set aside and why, and
+      `gaps.parquet` with the steps of the study's years that have no raster.
+    - **Decided by** [rasters] in soc.toml: bands, file patterns, reference grid.
+
+    Findings with which a run would give wrong numbers stop what comes after, and the catalog stays stale until they are
+    mended or accepted ([rasters] accept).
     """
     loaded = project.on_cpu()
     inputs = freshness.catalog_inputs(loaded)
@@ -68,13 +73,18 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     kinds={"csv", "parquet"},
     op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["soil_samples"],
+    owners=tables.OWNERS,
+    metadata=tables.about("soil_samples"),
     check_specs=checks.SAMPLE_SPECS,
 )
 def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-    """Usable soil samples, organic carbon in g/kg (`data/samples/samples.parquet`).
+    """Usable soil samples: place, date and organic carbon in g/kg.
 
-    Rows that are unusable in themselves are kept with their reason in `rejected.parquet`, and how each table was read
-    in `tables.parquet`; the study's own filters come later, in `balanced_samples`.
+    - **Reads** every table in the folder of soil tables (LUCAS, LfU, LfL or others).
+    - **Writes** `data/samples/samples.parquet`; beside it `rejected.parquet` with the rows that are unusable in
+      themselves and why, and `tables.parquet` with how each table was read.
+    - **Decided by** [soil] in soc.toml: columns, units, depth. The study's own filters (years, region, `max_oc`) come
+      later, in `balanced_samples`.
     """
     loaded = project.on_cpu()
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
@@ -92,6 +102,7 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
         "tables": report.table(pd.read_parquet(loaded.samples("tables"))),
         "cached": cached,
         "file": dg.MetadataValue.path(str(path)),
+        **report.uri(path),
     }
     content = files.read_metadata(path)[freshness.CONTENT]
     if errors(findings) or len(failures):
@@ -160,6 +171,7 @@ def _catalog_report(catalog: Catalog, project: Project) -> dict[str, dg.Metadata
         "bands": report.table(overview.round(4).reset_index()),
         "thumbnails": report.picture(plots.thumbnails(frame, project.settings.rasters)),
         "file": dg.MetadataValue.path(str(project.catalog)),
+        "dagster/uri": dg.MetadataValue.text(project.catalog.as_uri()),
     }
     if project.settings.rasters.timed:
         values["bands_by_year"] = report.table(gap_table(frame, [year for year, _ in study.raster_steps("yearly")]))

@@ -4,7 +4,6 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets.defs.partitions import BATCH
 from soc_assets.settings import Automation
 
 PREPARE = ("raster_catalog", "soil_samples", "balanced_samples")
@@ -27,8 +26,6 @@ def build_jobs(automation: Automation) -> list[Any]:
         dg.define_asset_job(
             "prepare", assets(*PREPARE), tags=tags, description="Catalog rasters, read soil tables, split and batch."
         ),
-        dg.define_asset_job(
-            "embed", assets("embeddings"), partitions_def=BATCH, tags=tags, description="Embed batches of samples."
-        ),
+        dg.define_asset_job("embed", assets("embeddings"), tags=tags, description="Embed batches of samples."),
         dg.define_asset_job("learn", assets(*LEARN), tags=tags, description="Build the database and train the model."),
     ]

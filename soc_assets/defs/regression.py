@@ -1,11 +1,12 @@
 """The asset `mlp_model`: an MLP on the features, tracked and registered in MLflow."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import dagster as dg
 
 from soc_assets import freshness, progress
-from soc_assets.defs import report
+from soc_assets.defs import checks, report, tables
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.features import features
@@ -15,16 +16,15 @@ from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
+from soc_assets.faults import Fault, errors
 from soc_assets.features.database import read_info
 from soc_assets.project import Project
 from soc_assets.regression import plots
+from soc_assets.regression.check import CHECKS, check_run, compared
 from soc_assets.regression.data import FeatureTable, load_features
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.evaluation import Evaluation, evaluate_fit
 from soc_assets.regression.training import Fit, fit_mlp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2", "rmse", "mae", "n")]
 
@@ -34,19 +34,24 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     group_name="regression",
     kinds={"pytorch", "mlflow"},
     code_version=freshness.VERSIONS["mlp_model"],
+    owners=tables.OWNERS,
+    check_specs=checks.MODEL_SPECS,
     pool=POOL,
     op_tags=tags_of_step(on_device=True),
     retry_policy=AFTER_A_CRASH,
     automation_condition=after_the_last_batch(),
 )
-def mlp_model(
-    context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig
-) -> dg.MaterializeResult:
-    """PyTorch MLP from the feature vector to organic carbon, registered in MLflow as `soc_mlp`.
+def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig) -> Iterator[Any]:
+    """PyTorch MLP from the feature vector to organic carbon (g/kg), tracked and registered in MLflow.
+
+    - **Reads** the view `features`.
+    - **Writes** a run in `mlruns/mlflow.db` with its parameters, metrics, pictures and predictions, and a version of
+      the registered model `soc_mlp`.
+    - **Decided by** [training] in soc.toml (layers, dropout, learning rate, early stopping) and by the balancing chosen
+      in [sampling]. The Launchpad overrides [training] for one run, which MLflow records like any other.
 
     Standardisation is fitted on the training split, early stopping looks at the validation split, and the test split is
-    predicted once, at the end. R2 is the coefficient of determination. The Launchpad overrides [training] of soc.toml
-    for one run, which MLflow records like any other.
+    predicted once, at the end. R2 is the coefficient of determination: at 0 a model is no better than the mean.
     """
     with on_device(context):
         loaded, overrides = overridden(project.load(), "training", config)
@@ -56,25 +61,44 @@ def mlp_model(
         record = tracking.find_run(inputs)
         cached = record is not None
         record = record or _train(context, loaded, tracking, inputs)
-    info = read_info(loaded.database)
-    metadata = {name: report.picture(png) for name, png in record.figures.items()}
-    scores = {name: round(record.metrics[name], 4) for name in SCORES if name in record.metrics}
-    context.log.info(f"{'cached' if cached else 'trained'}: {record.model_uri}, {scores}")
-    return dg.MaterializeResult(
-        metadata={
-            **scores,
-            **metadata,
-            "cached": cached,
-            "overrides": overrides,
-            "training": loaded.settings.training.model_dump(mode="json"),
-            "weights": info["weights"],
-            "spec": info["spec"],
-            "model": record.model_uri,
-            "mlflow_run": record.run_id,
-            "mlflow_database": dg.MetadataValue.path(str(loaded.mlruns / "mlflow.db")),
-        },
+    weights = read_info(loaded.database)["weights"]
+    faults = _faults(record, weights)
+    said = f"On the test split the RMSE is {compared(record.metrics)} (embeddings with weights: {weights})."
+    results = checks.fault_results(faults, CHECKS, {"better_than_mean": said})
+    if grave := errors(faults):  # to train again would end the same
+        tracking.reject(record, "; ".join(fault.found for fault in grave))
+        yield from checks.evaluations(results, "mlp_model")
+        raise dg.Failure("\n".join(fault.words for fault in grave), allow_retries=False)
+    context.log.info(f"{'cached' if cached else 'trained'}: {record.model_uri}, {_scores(record)}")
+    yield dg.MaterializeResult(
+        metadata={**_facts(loaded, record), "cached": cached, "overrides": overrides},
         data_version=dg.DataVersion(inputs),
+        check_results=results,
     )
+
+
+def _faults(record: RunRecord, weights: str) -> list[Fault]:
+    where = f"{record.model_uri} (MLflow run {record.run_id})"
+    return check_run(where, record.metrics, int(record.params["fit.best_epoch"]), weights)
+
+
+def _scores(record: RunRecord) -> dict[str, float]:
+    return {name: round(record.metrics[name], 4) for name in SCORES if name in record.metrics}
+
+
+def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
+    info = read_info(project.database)
+    return {
+        **_scores(record),
+        **{name: report.picture(png) for name, png in record.figures.items()},
+        "training": project.settings.training.model_dump(mode="json"),
+        "weights": info["weights"],
+        "spec": info["spec"],
+        "model": record.model_uri,
+        "mlflow_run": record.run_id,
+        "mlflow_database": dg.MetadataValue.path(str(project.mlruns / "mlflow.db")),
+        **report.uri(record.artifacts),
+    }
 
 
 def _require_fresh_features(project: Project) -> None:
@@ -107,7 +131,7 @@ def _train(context: dg.AssetExecutionContext, project: Project, tracking: Mlflow
         )
 
 
-def _on_epoch(context: dg.AssetExecutionContext, run: TrackedRun) -> "Callable[[EpochReport], None]":
+def _on_epoch(context: dg.AssetExecutionContext, run: TrackedRun) -> Callable[[EpochReport], None]:
     def tell(epoch: EpochReport) -> None:
         run.log_epoch(epoch)
         words = f"loss {epoch.train_loss:.3f}, validation {epoch.validation_loss:.3f} ({epoch.seconds:.1f} s)"

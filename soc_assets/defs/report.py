@@ -1,14 +1,21 @@
 """Pictures and tables as Dagster metadata."""
 
 import base64
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 
 
-def picture(png: bytes) -> dg.MarkdownMetadataValue:
+def picture(png: bytes, caption: str = "") -> dg.MarkdownMetadataValue:
     """A PNG that the UI shows in place."""
-    return dg.MetadataValue.md(f"![figure](data:image/png;base64,{base64.b64encode(png).decode()})")
+    below = f"\n\n{caption}" if caption else ""
+    return dg.MetadataValue.md(f"![figure](data:image/png;base64,{base64.b64encode(png).decode()}){below}")
+
+
+def uri(path: Path) -> dict[str, str]:
+    """Where an asset's file is, as the UI shows it beside the asset."""
+    return {"dagster/uri": path.resolve().as_uri()}
 
 
 def table(frame: pd.DataFrame, rows: int = 200) -> dg.MarkdownMetadataValue:

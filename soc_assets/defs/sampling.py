@@ -7,17 +7,19 @@ import numpy as np
 import pandas as pd
 
 from soc_assets import digest, files, freshness, progress
-from soc_assets.defs import report
+from soc_assets.defs import checks, report, tables
 from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
+from soc_assets.faults import errors
 from soc_assets.ingest.grid import reference_grid
 from soc_assets.project import Project
 from soc_assets.regression.metrics import target_summary
 from soc_assets.sampling import plots
 from soc_assets.sampling.balance import tail_share
+from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.prepare import Prepared, prepare_samples
 
 SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
@@ -29,15 +31,22 @@ SPLIT = "soc.split"  # key of the digest of the settings that decide the split, 
     kinds={"parquet"},
     op_tags=tags_of_step(on_device=False),
     code_version=freshness.VERSIONS["balanced_samples"],
+    owners=tables.OWNERS,
+    metadata=tables.about("balanced_samples"),
+    check_specs=checks.SAMPLING_SPECS,
 )
 def balanced_samples(
     context: dg.AssetExecutionContext, project: ProjectResource, config: SamplingConfig
 ) -> dg.MaterializeResult:
-    """The samples of the study with their split, balanced in the training split, folds, and batches.
+    """The samples of the study with their split, balanced in the training split, their folds and batches.
 
-    Writes balanced, excluded, folds and batches.parquet and registers one partition of `embeddings` per batch. Nothing
-    of one location is in two splits. Batches are append-only: new samples go into new batches. The Launchpad overrides
-    [sampling] of soc.toml for one run; the next run without overrides goes back to soc.toml.
+    - **Reads** `soil_samples`, and the grid of `raster_catalog`.
+    - **Writes** `balanced.parquet` in `data/samples`; beside it `excluded.parquet` (samples that the study leaves out,
+      and by which filter), `folds.parquet` and `batches.parquet`. Registers one partition of `embeddings` per batch.
+    - **Decided by** [study] (years, `max_oc`, region) and [sampling] (split, balancing, folds) in soc.toml. The
+      Launchpad overrides [sampling] for one run; the next run without overrides goes back to soc.toml.
+
+    Nothing of one location is in two splits. Batches are append-only: new samples go into new batches.
     """
     loaded, overrides = overridden(project.on_cpu(), "sampling", config)
     inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
@@ -56,9 +65,23 @@ def balanced_samples(
         "overrides": overrides,
         "sampling": loaded.settings.sampling.model_dump(mode="json"),
         "file": dg.MetadataValue.path(str(path)),
+        **report.uri(path),
+        **tables.lineage("balanced_samples"),
     }
     progress.emit("balanced_samples", 1, 1, f"{len(samples)} samples in {len(keys)} batches")
-    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+    return dg.MaterializeResult(
+        metadata=metadata, data_version=dg.DataVersion(inputs), check_results=_check(frames, loaded, inputs)
+    )
+
+
+def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> list[dg.AssetCheckResult]:
+    """Check the tables; where they are wrong they count as stale, so that a later run makes them again."""
+    balanced, folds = project.samples("balanced"), project.samples("folds")
+    faults = check_tables(frames["balanced"], frames["folds"], balanced, folds)
+    if errors(faults):
+        stored = {**files.read_metadata(balanced), freshness.INPUTS: f"errors in {inputs}"}
+        files.write_table(balanced, frames["balanced"], stored)
+    return checks.fault_results(faults, CHECKS)
 
 
 def _prepare(project: Project) -> Prepared:

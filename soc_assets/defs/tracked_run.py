@@ -184,8 +184,9 @@ def _signature(n_features: int) -> "ModelSignature":
 
 
 def _final_metrics(fit: Fit, evaluation: Evaluation) -> dict[str, float]:
-    """Scores of every split, r2 and rmse of the baseline (see `Evaluation`), and the seconds of the fit."""
-    metrics: dict[str, float] = {"fit_seconds": fit.seconds}
+    """Scores of every split, r2 and rmse of the baseline (see `Evaluation`), seconds, last over first training loss."""
+    first, last = fit.history[0].train_loss, fit.history[-1].train_loss
+    metrics = {"fit_seconds": fit.seconds, "loss_growth": last / first if first > 0 else 1.0}
     for split, found in evaluation.scores.items():
         metrics |= {f"{split}_{key}": float(value) for key, value in vars(found).items()}
         baseline = evaluation.baseline[split]

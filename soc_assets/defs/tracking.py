@@ -98,6 +98,13 @@ class MlflowTracking(dg.ConfigurableResource):
         records = (read_record(client, run.info.run_id, self.registered_model) for run in runs)
         return next((record for record in records if record), None)
 
+    def reject(self, record: RunRecord, why: str) -> None:
+        """Mark a run as failed and take its model out of the registry; its files stay."""
+        client = _import_mlflow().MlflowClient(self.uri)
+        client.set_tag(record.run_id, _ERROR_TAG, why[:1000])
+        client.delete_model_version(record.model_name, record.model_version)
+        client.set_terminated(record.run_id, "FAILED")
+
     def _make_database(self) -> None:
         """Make the database in one piece.
 

@@ -25,12 +25,14 @@ from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import Step, groups, step_numbers
 from soc_assets.embedding.windows import corners
+from soc_assets.faults import Fault
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
 _TOKENS = "list.element.list.element"
 PARQUET_OPTIONS: dict[str, Any] = {  # measured in benchmarks/storage.py
     "compression": "zstd",
     "use_dictionary": False,
+    "write_page_checksum": True,  # a disk's flipped bits do not go unnoticed: `check_batch` reads them
     "use_byte_stream_split": [
         f"elevation_embedding.{_TOKENS}",
         *(f"{name}_embeddings.key_value.value.{_TOKENS}" for name in ("channel_time", "static")),
@@ -62,7 +64,20 @@ class Batch:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a batch: `outcome` is computed, relabelled or cached."""
+    """What became of a batch.
+
+    Attributes:
+        key: `batch_0001`.
+        path: its file.
+        inputs: digest of what it is made from.
+        outcome: computed, relabelled or cached.
+        samples: rows.
+        images: embedded now.
+        missing: images that are null.
+        seconds: that it took.
+        device: on which it was embedded, now or before.
+        faults: what its checks found.
+    """
 
     key: str
     path: Path
@@ -72,6 +87,8 @@ class Written:
     images: int
     missing: int
     seconds: float
+    device: str = ""
+    faults: tuple[Fault, ...] = ()
 
 
 def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch:
@@ -112,20 +129,18 @@ def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedde
     """
     start = time.perf_counter()
     path, outcome = batch.path(folder), state(batch, folder)
-    images = missing = 0
+    images = 0
     if outcome == "relabel":
         _relabel(batch, path, spec)
     elif outcome in ("missing", "stale"):
-        images, missing = _embed(batch, path, spec, embedder())
-    else:
-        missing = int(files.read_metadata(path)["soc.missing_images"])
+        images = _embed(batch, path, spec, embedder())
     for old in folder.glob(f"{batch.key}_size_*.parquet"):
         if old != path:  # of another number of samples
             old.unlink()
     done = {"missing": "computed", "stale": "computed", "relabel": "relabelled", "fresh": "cached"}[outcome]
-    return Written(
-        batch.key, path, batch.inputs, done, len(batch.samples), images, missing, time.perf_counter() - start
-    )
+    stored, seconds = files.read_metadata(path), time.perf_counter() - start
+    missing, device = int(stored.get("soc.missing_images", 0)), stored.get("soc.device", "")
+    return Written(batch.key, path, batch.inputs, done, len(batch.samples), images, missing, seconds, device)
 
 
 def options_of(spec: Spec) -> dict[str, Any]:
@@ -143,7 +158,8 @@ def write_empty(folder: Path, spec: Spec) -> Path:
     return path
 
 
-def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> tuple[int, int]:
+def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> int:
+    """Write the file; returns how many images were embedded."""
     start, images, missing = time.perf_counter(), 0, 0
     schema = schema_of(spec).with_metadata(_metadata(batch, spec, embedder.encoder))
     at_once = max(1, _CHUNK_BYTES // (spec.n_features * 4))
@@ -163,7 +179,7 @@ def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> tuple[in
                 "soc.compiled": compiled.words if compiled else "no",
             }
         )
-    return images, missing
+    return images
 
 
 def _metadata(batch: Batch, spec: Spec, encoder: Encoder) -> dict[str, str]:

@@ -40,8 +40,7 @@ class EmbeddingInputs:
         """
         if key not in self.keys:
             raise EmbeddingError(f"There is no batch {key!r}: materialise balanced_samples, then pick one it lists.")
-        rows = self._rows.get(key, self.samples.iloc[:0])
-        return describe(key, rows, self.spec, self.atlas)
+        return describe(key, self.samples_of(key), self.spec, self.atlas)
 
     def path(self, key: str) -> Path:
         """The file of a batch, whether it is there or not."""
@@ -50,6 +49,10 @@ class EmbeddingInputs:
     def rows(self, key: str) -> int:
         """Samples of a batch."""
         return len(self._rows.get(key, ()))
+
+    def samples_of(self, key: str) -> pd.DataFrame:
+        """The rows of a batch."""
+        return self._rows.get(key, self.samples.iloc[:0])
 
     def states(self) -> dict[str, str]:
         """Per batch: missing, stale, relabel or fresh."""

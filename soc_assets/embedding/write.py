@@ -1,20 +1,28 @@
-"""Many batches in one go: some are computed while others are written, and one that fails does not stop the rest."""
+"""Many batches in one go: some are computed while others are written, and one that fails does not stop the rest.
+
+Every file is checked, computed or cached. One that is wrong is set aside under another name, so that nothing reads it
+and the next run computes the batch again.
+"""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from soc_assets.embedding import batch as batches
-from soc_assets.embedding.batch import Written
+from soc_assets.embedding.batch import Batch, Written
+from soc_assets.embedding.check import check_batch
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.embedding.spec import Spec
 from soc_assets.errors import RasterError
+from soc_assets.faults import errors
 
 _MOST_AT_ONCE = 4  # batches under way, for memory's sake
+SET_ASIDE = ".wrong"  # ends the name of a file that failed a check
 
 
 @dataclass(frozen=True)
@@ -37,16 +45,37 @@ def write_batches(
         embedder: gives the embedder with its weights, from any thread; called only if something must be embedded.
 
     Yields:
-        What became of each batch, in order. An error of its rasters or its file is a `Failed`; others, of the
-        checkpoint or the device, are the same for every batch and end the run.
+        What became of each batch, in order, with what its checks found. An error of its rasters or its file is a
+        `Failed`; others, of the checkpoint or the device, are the same for every batch and end the run.
     """
     batches.write_empty(folder, inputs.spec)
 
     def bring_up_to_date(key: str) -> Written | Failed:
         try:
-            return batches.write(inputs.batch(key), folder, inputs.spec, embedder)
+            batch = inputs.batch(key)
+            return _checked(batches.write(batch, folder, inputs.spec, embedder), batch, folder, inputs.spec)
         except (RasterError, OSError, pa.ArrowException) as error:
             return Failed(key, error)
 
     with ThreadPoolExecutor(min(_MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
         yield from pool.map(bring_up_to_date, keys)
+
+
+def _checked(written: Written, batch: Batch, folder: Path, spec: Spec) -> Written:
+    """Check a batch's file; where it is wrong it is set aside."""
+    faults, path = check_batch(batch, folder, spec), written.path
+    aside = path.with_name(path.name + SET_ASIDE)
+    if not errors(faults):
+        for old in folder.glob(f"{batch.key}_size_*{SET_ASIDE}"):
+            old.unlink()
+        cure = "It stays in use; compare it with other batches (docs/check.md)."
+    elif written.outcome == "cached":
+        path.replace(aside)
+        cure = f"It was sound when it was written. It is now {aside.name}; `soc run` computes the batch again."
+    else:
+        path.replace(aside)
+        cure = (
+            f"It has just been {written.outcome}, so mend what it is made from: rasters (`soc check`), checkpoint or "
+            f"[embedding] in soc.toml. It is now {aside.name}; `soc run` computes the batch again."
+        )
+    return replace(written, faults=tuple(replace(fault, cure=cure) for fault in faults))

@@ -29,10 +29,7 @@ def test_launchpad_takes_devices_and_concurrency():
     job = defs.resolve_job_def("embed")
     assert job.executor_def.name == "gpu_executor"
     config = {"execution": {"config": {"devices": 2, "concurrency": 3}}}
-    assert dg.validate_run_config(job, config)["execution"]["gpu_executor"]["config"] == {
-        "devices": 2,
-        "concurrency": 3,
-    }
+    assert dg.validate_run_config(job, config)["execution"]["gpu_executor"]["max_concurrent"] == 3
     with pytest.raises(dg.DagsterInvalidConfigError):
         dg.validate_run_config(job, {"execution": {"config": {"gpus": 2}}})
 

@@ -32,7 +32,7 @@ def test_what_is_left_out_stays_as_in_soc_toml(tmp_path):
     changed, given = overridden(project, "training", TrainingConfig(epochs=7, hidden=[5, 3]))
     assert given == {"epochs": 7, "hidden": [5, 3]}
     assert (changed.settings.training.epochs, changed.settings.training.hidden) == (7, (5, 3))
-    assert changed.settings.training.learning_rate == project.settings.training.learning_rate == 1e-2
+    assert changed.settings.training.learning_rate == project.settings.training.learning_rate == 1e-3
     assert changed.settings.sampling == project.settings.sampling
 
 

@@ -54,3 +54,8 @@ class World:
         embedder = Embedder(self.spec, self.atlas, load_encoder(self.spec, None, 0.1, "cpu"), 64)
         written = write(self.batch(), self.home, self.spec, lambda: embedder)
         return written, pd.read_parquet(written.path)
+
+    def write_anew(self):
+        """Compute the batch again, whatever its file says."""
+        self.batch().path(self.home).unlink()
+        self.write()
