@@ -9,6 +9,10 @@ class SocError(Exception):
     """Something the user can mend; the base of all errors below."""
 
 
+class StorageError(SocError):
+    """A folder cannot be written: its disk is full or read-only, or permission is missing."""
+
+
 class SettingsError(SocError):
     """soc.toml or a SOC_* variable is wrong."""
 

@@ -1,12 +1,13 @@
 """Commands about the assets: run, status, refit, clean."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import click
 
 from soc_assets.commands.options import config_option, console, explained, opened
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.freshness import ASSETS, RESULTS
 
 
@@ -56,7 +57,12 @@ def status(config: Path | None, check: bool) -> None:
     runner.use_project(project, config)
     states = runner.assess(project)
     optional = [item for item in freshness.assess_results(project) if item.state != "missing"]
-    console.print(terminal.states_table([*states, *optional], runner.failed_assets(project)))
+    try:
+        failed = runner.failed_assets(project)
+    except StorageError as error:  # states are read from the files
+        warnings.warn(f"Failed runs are not shown. {error}", SocWarning, stacklevel=1)
+        failed = set()
+    console.print(terminal.states_table([*states, *optional], failed))
     if check and not all(item.fresh for item in states):
         sys.exit(1)
 

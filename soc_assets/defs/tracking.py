@@ -21,6 +21,7 @@ from soc_assets.defs.tracked_run import RunRecord, TrackedRun, read_record
 from soc_assets.errors import TrainingError
 from soc_assets.files import replacing
 from soc_assets.process import is_alive
+from soc_assets.storage import told_in_words
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -67,10 +68,11 @@ class MlflowTracking(dg.ConfigurableResource):
 
         Raises:
             TrainingError: the experiment was deleted in MLflow.
+            StorageError: the folder cannot be written.
         """
         mlflow = _import_mlflow()
-        self._make_database()
-        with _tracking_uri(self.uri):
+        with told_in_words(self._database.parent), _tracking_uri(self.uri):
+            self._make_database()
             client = mlflow.MlflowClient(self.uri)
             experiment_id = self._experiment_id(client)
             _end_orphans(client, experiment_id)
