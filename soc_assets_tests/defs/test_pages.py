@@ -16,7 +16,7 @@ SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_spec
 TABLES = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features")
 
 
-@pytest.mark.parametrize("asset", SPECS)
+@pytest.mark.parametrize("asset", sorted(SPECS))
 def test_asset_says_what_it_is_and_whose(asset):
     spec = SPECS[asset]
     first, _, rest = (spec.description or "").partition("\n")
