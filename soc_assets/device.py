@@ -36,6 +36,14 @@ def resolve_device(name: str) -> "torch.device":
     return device
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device's allocator gave up; those of the CPU and of CUDA's libraries have no error of their own."""
+    import torch
+
+    told = ("DefaultCPUAllocator", "_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in told)
+
+
 def _refuse_absent(device: "torch.device", name: str) -> None:
     import torch
 

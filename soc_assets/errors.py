@@ -9,6 +9,10 @@ class SocError(Exception):
     """Something the user can mend; the base of all errors below."""
 
 
+class StorageError(SocError):
+    """A folder cannot be written: its disk is full or read-only, or permission is missing."""
+
+
 class SettingsError(SocError):
     """soc.toml or a SOC_* variable is wrong."""
 
@@ -31,6 +35,10 @@ class CheckpointError(SocError):
 
 class EmbeddingError(SocError):
     """One or more batches could not be embedded."""
+
+
+class FeaturesError(SocError):
+    """Features or embeddings cannot be read, exported or imported."""
 
 
 class TrainingError(SocError):

@@ -1,7 +1,7 @@
 """Writing files so that nobody ever sees half of one, and reading small tables back.
 
-A file is written beside its place under a hidden temporary name and then renamed over it. Nothing about the content of
-files belongs here.
+A file is written beside its place under a hidden temporary name and then renamed over it. What a killed process left of
+a file goes when the file is next written. Nothing about the content of files belongs here.
 """
 
 import json
@@ -18,21 +18,46 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.errors import SocWarning
+from soc_assets.process import here, is_alive
+from soc_assets.storage import told_in_words
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
+
+    Raises:
+        StorageError: the disk is full or read-only, or permission is missing.
+    """
+    with told_in_words(path), _temporary(path) as temporary:
         yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
+    prefix = f".{path.name}.{here()}-{os.getpid()}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
     finally:
-        temporary.unlink(missing_ok=True)
+        for left in (name, f"{name}.wal"):  # the latter is DuckDB's
+            Path(left).unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove temporary files of `path` whose process, of this machine, is no more."""
+    prefix = f".{path.name}.{here()}-"
+    with os.scandir(path.parent) as entries:
+        left = [Path(entry.path) for entry in entries if entry.name.startswith(prefix)]
+    for temporary in left:
+        process = temporary.name.removeprefix(prefix).partition("-")[0]
+        if process.isdecimal() and not is_alive(int(process)):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

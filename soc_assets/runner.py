@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from soc_assets import files, freshness
 from soc_assets.errors import SocError
-from soc_assets.freshness import ASSETS, Freshness
+from soc_assets.freshness import ASSETS, RESULTS, Freshness
 from soc_assets.process import HOST_TAG, PROCESS_TAG, is_alive
 from soc_assets.project import CONFIG_VARIABLE, Project
+from soc_assets.storage import told_in_words
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -43,7 +44,6 @@ def use_project(project: Project, config: Path | None) -> None:
     if config:
         os.environ[CONFIG_VARIABLE] = str(config.resolve())
     home = project.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(home.resolve())
     if not (home / "dagster.yaml").exists():
         shipped = Path(__file__).parents[1] / "dagster.yaml"
@@ -60,9 +60,14 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
 
     Args:
         project: settings and paths; see `use_project`.
-        to: the last asset wanted.
+        to: the last asset wanted; for one of `RESULTS` features come first, and then the results up to it.
         announce: told each job before it starts, and what it waits for.
+
+    Raises:
+        StorageError: Dagster's instance cannot be written.
     """
+    if to in RESULTS:
+        return _run_results(project, to, announce)
     if all(item.fresh for item in assess(project, to)):
         return Outcome([], [])
     launched: list[str] = []
@@ -81,6 +86,20 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         if failures:
             return Outcome(launched, failures)
     return Outcome(launched, [])
+
+
+def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
+    """What comes before, as in `run`, and then the job `evaluate` up to `to`."""
+    before = run(project, "features", announce)
+    job, wanted = ("tune", [to]) if to == "hyperparameters" else ("evaluate", RESULTS[: RESULTS.index(to) + 1])
+    states = {item.asset: item for item in freshness.assess_results(project)}
+    if before.failures or all(states[name].fresh for name in wanted):
+        return before
+    announce(f"job {job}")
+    with _instance() as instance:
+        _bury_dead_runs(instance)
+        failures = _execute(instance, job, list(wanted))
+    return Outcome([*before.launched, job], failures)
 
 
 def _selection(job: str, last: str) -> list[str]:
@@ -167,17 +186,20 @@ def _holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:
 def _reason(failure: Any) -> str:
     """What the user can mend, or for anything else the error's kind and where to read all of it."""
     error = failure.error
-    while error is not None and error.cause is not None:
+    while error is not None and error.cause is not None and not _is_told(error):
         error = error.cause
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
     if error is None:
         return "failed"
-    kind, _, message = error.message.strip().partition(": ")
-    names = {kind.__name__ for kind in SocError.__subclasses__()}
-    return (
-        message if kind.rpartition(".")[2] in names else f"{error.message.strip()} (the Dagster UI has the traceback)"
-    )
+    message = error.message.strip()
+    return message.partition(": ")[2] if _is_told(error) else f"{message} (the Dagster UI has the traceback)"
+
+
+def _is_told(error: Any) -> bool:
+    """Whether an error's message is for the user."""
+    kind = error.message.partition(": ")[0].rpartition(".")[2]
+    return kind in {kind.__name__ for kind in SocError.__subclasses__()}
 
 
 def _model_state(project: Project, inputs: str) -> str:
@@ -190,9 +212,10 @@ def _model_state(project: Project, inputs: str) -> str:
 
 @contextmanager
 def _instance() -> Iterator["dg.DagsterInstance"]:
+    """The instance of `use_project`; where its files cannot be written that is told in words."""
     import dagster as dg
 
-    with dg.DagsterInstance.get() as instance:
+    with told_in_words(Path(os.environ["DAGSTER_HOME"]), "DAGSTER_HOME"), dg.DagsterInstance.get() as instance:
         yield instance
 
 

@@ -1,6 +1,7 @@
 """What `soc` shows in the terminal: progress bars, the table at the end, states, query results."""
 
 import io
+import json
 import os
 import shutil
 import sys
@@ -146,10 +147,39 @@ def _add_scores(table: Table, project: Project) -> None:
     table.add_row("model", record.model_uri)
 
 
+def show_results(project: Project, console: Console) -> None:
+    """The leaderboard of the evaluation, or of the baselines alone, under the primary scheme, and the verdict."""
+    from soc_assets.regression.leaderboard import leaderboard
+
+    results, scheme = project.results, project.settings.evaluation.primary
+    path = next((p for p in (results / f"{name}.parquet" for name in ("evaluation", "baselines")) if p.is_file()), None)
+    if path is None:
+        return
+    table = Table("model", "features", "R2", "95 %", "RMSE", "CCC", "coverage", "failed", title=f"by {scheme}")
+    for row in leaderboard(pd.read_parquet(path), scheme).to_dict("records"):
+        cover = row.get("coverage", float("nan"))
+        table.add_row(
+            f"[dim]{row['model']}[/]" if row["baseline"] else row["model"],
+            row["features"],
+            f"{row['r2']:.3f}",
+            f"{row['r2_low']:.3f} to {row['r2_high']:.3f}",
+            f"{row['rmse']:.2f}",
+            f"{row['ccc']:.3f}",
+            f"{cover:.3f}" if cover == cover else "",
+            str(row["failed"] or ""),
+        )
+    console.print(table)
+    said, page = results / "verdict.json", results / "evaluation.html"
+    if path.stem == "evaluation" and said.is_file():
+        for words in json.loads(said.read_text(encoding="utf-8")).values():
+            console.print(words, soft_wrap=True)
+        console.print(f"Report       {page}", soft_wrap=True)
+
+
 def where_to_look(project: Project, config: Path | None) -> list[str]:
     """Three lines: the Dagster UI, MLflow, and a query; with the settings file that was named."""
     option = f" --config {config}" if config else ""
-    soc = "soc" if shutil.which("soc") else sys.argv[0]
+    soc = "soc" if shutil.which("soc") else "python -m soc_assets"
     query = "SELECT split, count(*) n, avg(organic_carbon) mean_oc FROM features GROUP BY split"
     return [
         f"Dagster UI   {soc} ui{option}  (http://127.0.0.1:3000)",

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from soc_assets.device import out_of_memory
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -48,9 +50,9 @@ def compile_if_it_pays(run: Run, images: "Tensor", still_to_do: int, always: boo
         start = time.perf_counter()
         compiled(images)
         cost = time.perf_counter() - start
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:  # of whatever compiler is not there: the network runs without
+        if out_of_memory(error):
+            raise
         return Compiled(None, len(images), f"no, it failed: {str(error).strip().splitlines()[0]}")
     gain = _seconds(run, images, _TIMES) / _seconds(compiled, images, _TIMES)
     words = f"{gain:.2f} times as fast, compiled in {cost:.0f} s"

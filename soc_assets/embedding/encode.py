@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from soc_assets.device import out_of_memory, resolve_device
 from soc_assets.embedding.compiling import Compiled, compile_if_it_pays
 from soc_assets.embedding.precision import Precision, faster_precision, images_that_fit, precision_of
 from soc_assets.embedding.spec import Spec
@@ -109,25 +110,32 @@ class Encoder:
 
     def _send(self, images: np.ndarray) -> list["Tensor"]:
         """Start computing; on a GPU this returns at once. Out of memory: in halves, now and from now on."""
+        pooled = self._compute(images)
+        if pooled is not None:
+            self.images_embedded += len(images)
+            return [pooled]
+        if len(images) == 1:
+            other = "" if self.device == "cpu" else ", or set [embedding] device = 'cpu' in soc.toml"
+            raise EmbeddingError(f"The memory of {self.device} does not hold one image. Free it{other}.")
+        self.images_at_once = half = (len(images) + 1) // 2
+        return [part for start in range(0, len(images), half) for part in self._send(images[start : start + half])]
+
+    def _compute(self, images: np.ndarray) -> "Tensor | None":
+        """Pooled tokens, or None where the device's memory does not hold them; it is free again on return."""
         import torch
 
+        on_gpu = self.device.startswith("cuda")
         try:
             with torch.inference_mode():
                 sent = torch.from_numpy(images)
-                sent = sent.pin_memory().to(self.device, non_blocking=True) if self.device.startswith("cuda") else sent
-                pooled = self._pool(self._forward(sent.to(self.device, self._dtype)))
-        except torch.OutOfMemoryError:
-            if len(images) == 1:
-                raise EmbeddingError(
-                    f"The memory of {self.device} does not hold one image. Free it, or set [embedding] device = 'cpu' "
-                    "in soc.toml."
-                ) from None
-            self.images_at_once = half = (len(images) + 1) // 2
-            if self.device.startswith("cuda"):
-                torch.cuda.empty_cache()
-            return [part for start in range(0, len(images), half) for part in self._send(images[start : start + half])]
-        self.images_embedded += len(images)
-        return [pooled]
+                sent = sent.pin_memory().to(self.device, non_blocking=True) if on_gpu else sent
+                return self._pool(self._forward(sent.to(self.device, self._dtype)))
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+        if on_gpu:  # out here: the error held on to what had been computed
+            torch.cuda.empty_cache()
+        return None
 
     def _forward(self, images: "Tensor") -> "Tensor":
         """Images to tokens; the first full batch decides whether compiling pays."""
@@ -181,8 +189,6 @@ def load_encoder(
         CheckpointError: the checkpoint does not fit, or is no longer the file that the spec was frozen with.
         SettingsError: the device is not there.
     """
-    from soc_assets.device import resolve_device
-
     weights = _weights_of(spec, checkpoint, drop_path)
     return Encoder(spec, weights, str(resolve_device(device)), images_at_once, **options)
 
@@ -198,8 +204,6 @@ def settle_precision(spec: Spec, checkpoint: Path | None, device: str) -> str:
     """
     if spec.linear:
         return "float32"
-    from soc_assets.device import resolve_device
-
     found = str(resolve_device(device))
     if not found.startswith("cuda"):
         return "float32"

@@ -14,7 +14,7 @@ from rasterio.windows import Window
 from soc_assets import digest
 from soc_assets.embedding.tiles import Source, reaches, read_part
 from soc_assets.ingest.grid import Box, Grid, union
-from soc_assets.ingest.rasters.io import open_raster
+from soc_assets.ingest.rasters.io import open_placed, open_raster
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,10 @@ class Aligned:
 
     def read(self, dataset: Any, window: Window) -> np.ndarray:
         """Values [h, w] float32 of a window of the common pixels; opens the files that reach into it."""
+        if len(self.tiles) == 1:
+            (tile,) = self.tiles
+            with open_placed(tile.source.path, tile.grid) as opened:
+                return tile.source.read(opened, window)
         top, left = round(window.row_off), round(window.col_off)
         values = np.full((round(window.height), round(window.width)), np.nan, np.float32)
         for tile in self.tiles:
@@ -73,7 +77,7 @@ class Aligned:
             own = Window.from_slices(
                 (rows.start - row, rows.stop - row), (columns.start - column, columns.stop - column)
             )
-            with open_raster(tile.source.path) as opened:
+            with open_placed(tile.source.path, tile.grid) as opened:
                 found = tile.source.read(opened, own)
             part[:] = np.where(np.isnan(part), found, part)
         return values
@@ -107,10 +111,7 @@ class Sheet:
         """A part [height, width] float32 of the grid, NaN where no file has a value; the caller's own."""
         result: np.ndarray | None = None
         for group in self.groups:
-            if len(group.tiles) == 1:
-                found = read_source(group.tiles[0].source, grid, top, left, height, width)
-            else:
-                found = read_part(group.grid, group, grid, top, left, height, width)
+            found = read_part(group.grid, group, grid, top, left, height, width)
             result = found if result is None else np.where(np.isnan(result), found, result)
             if not np.isnan(result).any():
                 break

@@ -55,18 +55,12 @@ class SpectralEncoder(nn.Module):
 
     def __init__(self, architecture: Architecture, drop_path: float = 0.0, depth: int | None = None) -> None:
         super().__init__()
-        declare_missing_operators()
-        from timm.models.vision_transformer import Block
-
         depth = architecture.depth if depth is None else depth
         rates = [drop_path * index / max(depth - 1, 1) for index in range(depth)]
         self.architecture = architecture
         self.patch_embed = PatchEmbed(architecture)
         self.pos_embed = nn.Parameter(torch.zeros(1, architecture.groups * architecture.grid**2, architecture.width))
-        self.blocks = nn.ModuleList(
-            Block(architecture.width, architecture.heads, architecture.mlp_ratio, True, drop_path=rate, norm_layer=Norm)
-            for rate in rates
-        )
+        self.blocks = nn.ModuleList(_block(architecture, rate) for rate in rates)
         self.norm = Norm(architecture.width) if depth == architecture.depth else nn.Identity()
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -101,3 +95,12 @@ def to_patches(images: Tensor) -> Tensor:
     n, height, width = images.shape
     patches = images.view(n, height // PATCH, PATCH, width // PATCH, PATCH).transpose(2, 3)
     return patches.reshape(n, -1, PATCH * PATCH)
+
+
+def _block(architecture: Architecture, drop_path: float) -> nn.Module:
+    """A transformer block; timm takes seconds to import, and the patch embedding alone does without."""
+    declare_missing_operators()
+    from timm.models.vision_transformer import Block
+
+    width, heads, ratio = architecture.width, architecture.heads, architecture.mlp_ratio
+    return Block(width, heads, ratio, True, drop_path=drop_path, norm_layer=Norm)

@@ -36,27 +36,28 @@ class _Places:
 
     Attributes:
         points: [1, h, w, 2] float32, x and y as torch's `grid_sample` counts, from -1 to 1 across the source.
-        under: [h, w] index (row-major) of the source pixel under the centre; any where there is none.
-        outside: [h, w] where there is none.
+        under: [h, w] index (row-major) of the source pixel under the centre; the number of pixels where there is none.
     """
 
     points: np.ndarray
     under: np.ndarray
-    outside: np.ndarray
 
 
 def _bilinear(values: np.ndarray, places: _Places) -> np.ndarray:
     import torch
 
-    gaps = np.isnan(values)
-    any_gap = bool(gaps.any())
-    channels = np.stack([np.where(gaps, np.float32(0), values) if any_gap else values, ~gaps])
+    channels = np.zeros((2, *values.shape), np.float32)
+    gaps = np.ones(values.size + 1, bool)  # the last for what lies outside
+    np.isnan(values, out=gaps[:-1].reshape(values.shape))
+    valid = ~gaps[:-1].reshape(values.shape)
+    np.copyto(channels[0], values, where=valid)
+    channels[1] = valid
     with torch.inference_mode(), np.errstate(invalid="ignore", divide="ignore"):
         total, weight = torch.nn.functional.grid_sample(
             torch.from_numpy(channels)[None], torch.from_numpy(places.points), padding_mode="zeros", align_corners=False
         )[0].numpy()
         total /= weight
-    total[places.outside | gaps.ravel().take(places.under) if any_gap else places.outside] = np.nan
+    total[gaps.take(places.under)] = np.nan
     return total
 
 
@@ -74,8 +75,8 @@ def _places(source: Grid, grid: Grid) -> _Places | None:
     size = np.array([source.width, source.height])
     points = np.stack([2 * x / size[0] - 1, 2 * y / size[1] - 1], axis=-1)[None].astype(np.float32)
     inside = (x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])
-    under = np.where(inside, np.floor(y) * size[0] + np.floor(x), 0).astype(np.int64)
-    return _Places(points, under, ~inside)
+    under = np.where(inside, np.floor(y) * size[0] + np.floor(x), size.prod()).astype(np.int64)
+    return _Places(points, under)
 
 
 def _coordinates(source: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray] | None:

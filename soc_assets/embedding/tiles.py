@@ -117,19 +117,22 @@ def _warp(
 ) -> np.ndarray:
     """Resample the part [shape] of the grid, from its row and column `first` on, that the raster covers."""
     result = np.full(shape, np.nan, np.float32)
-    low, high = np.array([0, 0]), np.array(shape)
-    top, left = np.clip(np.floor(source.box[:2] - np.array(first)) - REACH, low, high).astype(int)
-    bottom, right = np.clip(np.ceil(source.box[2:] - np.array(first)) + REACH, low, high).astype(int)
-    covered = result[top:bottom, left:right]
-    if not covered.size:
-        return result
-    onto = grid.part(first[0] + top, first[1] + left, *covered.shape)
-    part = _source_part(own, onto)
-    if part is None:
+    inside, onto = _covered(source.box, grid, first, shape)
+    if onto is None or (part := _source_part(own, onto)) is None:
         return result
     values = source.read(dataset, _window(*part))
-    covered[:] = resample(values, own.part(*part), onto, Resampling[source.resampling])
+    result[inside] = resample(values, own.part(*part), onto, Resampling[source.resampling])
     return result
+
+
+@lru_cache(maxsize=256)
+def _covered(box: Box, grid: Grid, first: tuple, shape: tuple) -> tuple[tuple[slice, slice], Grid | None]:
+    """What a box covers of the part [shape] of the grid from its row and column `first` on: where, and its pixels."""
+    top, left = (round(n) for n in np.clip(np.floor(np.subtract(box[:2], first)) - REACH, 0, shape))
+    bottom, right = (round(n) for n in np.clip(np.ceil(np.subtract(box[2:], first)) + REACH, 0, shape))
+    height, width = bottom - top, right - left
+    onto = grid.part(first[0] + top, first[1] + left, height, width) if height > 0 and width > 0 else None
+    return (slice(top, bottom), slice(left, right)), onto
 
 
 @lru_cache(maxsize=256)
@@ -164,10 +167,13 @@ def _window(row: int, column: int, height: int, width: int) -> Window:
 
 def grouped_by_tile(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
     """Tiles (i, j) in which pixels (rows, columns) [n] lie, each with the positions of its pixels."""
-    tile_of = np.column_stack([rows // TILE, columns // TILE])
-    if len(tile_of) and (tile_of == tile_of[0]).all():
-        yield (int(tile_of[0, 0]), int(tile_of[0, 1])), np.arange(len(rows))
+    if not len(rows):
         return
+    (top, bottom), (left, right) = ((int(at.min()) // TILE, int(at.max()) // TILE) for at in (rows, columns))
+    if (top, left) == (bottom, right):
+        yield (top, left), np.arange(len(rows))
+        return
+    tile_of = np.column_stack([rows // TILE, columns // TILE])
     tiles, member_of = np.unique(tile_of, axis=0, return_inverse=True)
     for number, (i, j) in enumerate(tiles.tolist()):
         yield (i, j), np.flatnonzero(member_of.ravel() == number)

@@ -36,6 +36,10 @@ class Grid:
     width: int
     height: int
 
+    def __hash__(self) -> int:
+        """Without the CRS, whose own hash takes GDAL longer than all else that looks a grid up."""
+        return hash((self.transform, self.width, self.height))
+
     @classmethod
     def of_row(cls, row: Mapping[Any, Any]) -> "Grid":
         """The grid of one raster of the catalog (crs, transform, height, width)."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soc_assets.device import resolve_device
+from soc_assets.device import out_of_memory, resolve_device
 from soc_assets.errors import TrainingError
 from soc_assets.regression.data import FeatureTable
 from soc_assets.regression.epochs import EpochReport, Epochs, Part
@@ -64,8 +64,6 @@ def fit_mlp(
         TrainingError: there is nothing to visit, the loss is not finite, or the device's memory is too small.
         SettingsError: `training.device` is not there.
     """
-    import torch
-
     started = time.perf_counter()
     device = resolve_device(training.device)
     visits = visited_rows(table, balance)
@@ -75,7 +73,9 @@ def fit_mlp(
             train, validation = (_part(network, table, split, balance, device) for split in ("train", "validation"))
             run = Epochs(network.to(device), train, validation, training)
             run.run(visits, on_epoch or (lambda report: None))
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
             raise TrainingError(_too_large(table, device, error)) from None
     return Fit(
         network=network.cpu().eval(),
@@ -153,7 +153,8 @@ def _part(network: "SocMlp", table: FeatureTable, split: str, balance: str, devi
 
 
 def _too_large(table: FeatureTable, device: "torch.device", error: Exception) -> str:
+    other = "Set [training] device = 'cpu', or choose" if device.type != "cpu" else "Choose"
     return (
-        f"{table.matrix.shape[0]} x {table.n_features} features do not fit into the memory of {device}. Set [training] "
-        f"device = 'cpu', or choose an [embedding] pooling with fewer features. ({error})"
+        f"{table.matrix.shape[0]} x {table.n_features} features do not fit into the memory of {device}. {other} an "
+        f"[embedding] pooling with fewer features. ({error})"
     )

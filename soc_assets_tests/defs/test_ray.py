@@ -13,6 +13,7 @@ from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
 from soc_assets_tests.ray_head import RayHead
 from soc_assets_tests.small_project import SmallProject, write_project
 
+_STARTED = ("ExecutionStepStartEvent", "ExecutionStepRestartEvent")
 KEYS = [f"batch_{number:04}" for number in range(1, 9)]
 SETTINGS = """
 [automation]
@@ -95,7 +96,7 @@ def steps_of(dev: DagsterDev, run: str) -> list[tuple[str, float, float]]:
     """The device lent to the run's successful step, and when it started and ended (ms)."""
     events = dev.ask(_EVENTS.format(run=run))["logsForRun"]["events"]
     made = [event for event in events if event["__typename"] == "MaterializationEvent"]
-    starts = [float(event["timestamp"]) for event in events if event["__typename"] == "ExecutionStepStartEvent"]
+    starts = [float(event["timestamp"]) for event in events if event["__typename"] in _STARTED]
     ends = [float(event["timestamp"]) for event in events if event["__typename"] == "ExecutionStepSuccessEvent"]
     facts = {entry["label"]: entry.get("text") for event in made for entry in event["metadataEntries"]}
     return [(facts["device_lent"], starts[-1], ends[-1])]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -53,14 +54,43 @@ def open_raster(location: Path | str) -> Iterator[DatasetReader]:
         RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the cure.
     """
     name = str(location)
+    with _opened(name) as dataset:
+        _require_a_place_on_earth(dataset, name)
+        yield dataset
+
+
+@contextmanager
+def open_placed(location: Path | str, place: Grid) -> Iterator[DatasetReader]:
+    """Open a raster whose place the catalog knows, for its pixels: to find its place takes GDAL half of the opening.
+
+    Args:
+        location: as for `open_raster`.
+        place: its pixels.
+
+    Raises:
+        RasterError: the file is missing or truncated, or has changed its size in pixels.
+    """
+    name = str(location)
+    is_tiff = name.lower().endswith((".tif", ".tiff"))  # other drivers warn of options that they do not know
+    options = {"GEOREF_SOURCES": "PAM"} if is_tiff else {}  # not NONE: then nodata and scale of `.aux.xml` are lost too
+    with _opened(name, **options) as dataset:
+        if dataset.shape != (place.height, place.width):
+            raise RasterError(
+                f"The raster {name} has {dataset.height} x {dataset.width} pixels, but {place.height} x {place.width} "
+                "in the raster catalog. Materialise raster_catalog again."
+            )
+        yield dataset
+
+
+@contextmanager
+def _opened(name: str, **options: Any) -> Iterator[DatasetReader]:
     if raster_folder.is_local(name) and not Path(name).is_file():
         raise RasterError(f"The raster {name} does not exist. Put it back, or materialise raster_catalog again.")
-    options = raster_folder.gdal_options(name)
-    with rasterio.Env(**options) if options else nullcontext():
+    environment = raster_folder.gdal_options(name)
+    with rasterio.Env(**environment) if environment else nullcontext():
         with _explained(name):
-            dataset = rasterio.open(name)
+            dataset = rasterio.open(name, **options)
         with dataset:
-            _require_a_place_on_earth(dataset, name)
             yield dataset
 
 
@@ -142,9 +172,11 @@ def read_stored(dataset: Dataset, window: Window, band: int = 1) -> tuple[np.nda
     Raises:
         RasterError: the file is truncated or damaged; names it.
     """
+    is_whole = (window.height, window.width) == dataset.shape
+    part = None if is_whole else window  # rasterio takes its time with windows
     with _explained(dataset.name):
-        raw = dataset.read(band, window=window)
-        return raw, dataset.read_masks(band, window=window) if _has_mask(dataset, band) else None
+        raw = dataset.read(band, window=part)
+        return raw, dataset.read_masks(band, window=part) if _has_mask(dataset, band) else None
 
 
 def read_decimated(

@@ -3,11 +3,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from numpy.testing import assert_array_equal
 from rasterio.env import get_gdal_config
 from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters.io import open_raster, read_decimated, read_values, small_block_cache
+from soc_assets.ingest.rasters.io import (
+    grid_of_dataset,
+    open_placed,
+    open_raster,
+    read_decimated,
+    read_values,
+    small_block_cache,
+)
 from soc_assets_tests.ingest.conftest import truncate, write_raster
 
 
@@ -129,4 +137,43 @@ def test_truncated_geotiff_that_does_not_open_is_named(tmp_path):
     path = write_raster(tmp_path / "cut.tif", np.ones((256, 256), "float32"))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(RasterError, match=r"cut\.tif cannot be read.*truncated"), open_raster(path):
+        pass
+
+
+SIDECAR = (
+    '<PAMDataset><PAMRasterBand band="1"><NoDataValue>7</NoDataValue><Offset>3</Offset><Scale>2</Scale>'
+    "</PAMRasterBand></PAMDataset>"
+)
+
+
+@pytest.mark.parametrize("says", ["tags", "mask", "sidecar"])
+def test_a_raster_opened_without_its_place_has_the_same_values(tmp_path, says):
+    stored = np.arange(12, dtype="int16").reshape(3, 4)
+    path = write_raster(tmp_path / "a.tif", stored, nodata=5 if says == "tags" else None)
+    if says == "tags":
+        with rasterio.open(path, "r+") as file:
+            file.scales, file.offsets = (0.5,), (1,)
+    if says == "mask":
+        with rasterio.open(path, "r+") as file:
+            file.write_mask(stored != 2)
+    if says == "sidecar":
+        (tmp_path / "a.tif.aux.xml").write_text(SIDECAR)
+    window = Window(0, 0, 4, 3)
+    with open_raster(path) as dataset:
+        place, expected = grid_of_dataset(dataset), read_values(dataset, window)
+    with open_placed(path, place) as dataset:
+        assert dataset.crs is None
+        assert_array_equal(read_values(dataset, window), expected)
+    assert np.isnan(expected).sum() == 1
+
+
+def test_a_raster_with_other_pixels_than_the_catalog_says_is_refused(tmp_path):
+    path = write_raster(tmp_path / "a.tif", np.ones((3, 4), "uint8"))
+    with open_raster(path) as dataset:
+        place = grid_of_dataset(dataset)
+    write_raster(path, np.ones((3, 5), "uint8"))
+    with (
+        pytest.raises(RasterError, match=r"a\.tif has 3 x 5 pixels, but 3 x 4 in the raster catalog"),
+        open_placed(path, place),
+    ):
         pass

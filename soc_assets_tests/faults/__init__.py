@@ -1,0 +1,1 @@
+"""Faults injected for real: processes killed, disks full, files damaged, memory short. See docs/faults.md."""
