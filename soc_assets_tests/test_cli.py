@@ -280,7 +280,8 @@ def test_status_goes_from_missing_over_fresh_to_stale(fresh):
         "mlp_model": ["missing"],
     }
     assert soc("status", "--check", at=fresh).exit_code == 1
-    assert soc("run", "--to", "features", at=fresh).exit_code == 0
+    result = soc("run", "--to", "features", at=fresh)
+    assert result.exit_code == 0, result.output
     found = states(fresh)
     assert found.pop("mlp_model") == ["missing"]
     assert found.pop("embeddings") == ["fresh", "4 of 4"]
