@@ -103,6 +103,12 @@ def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
     return _digest("features", embeddings.spec.digest, batches, tables, chosen, study)
 
 
+def built_here(project: Project) -> str | None:
+    """Digest of what the database was built from; "moved" where its paths are those of another folder."""
+    info = read_info(project.database)
+    return info.get("inputs") if info.get("data", str(project.data)) == str(project.data) else "moved"
+
+
 def model_inputs(project: Project) -> str:
     """Digest of the features and of how the model is trained."""
     settings = project.settings
@@ -186,7 +192,7 @@ def _rest(project: Project, trained: Callable[[str], str] | None) -> list[Freshn
     states = list(embeddings.states().values())
     done = states.count("fresh")
     of_batches = "fresh" if done == len(states) else "missing" if set(states) == {"missing"} else "stale"
-    built = read_info(project.database).get("inputs")
+    built = built_here(project)
     features = "missing" if not built else "fresh" if built == features_inputs(project, embeddings) else "stale"
     model = "missing" if features == "missing" or not trained else trained(model_inputs(project))
     return [

@@ -18,7 +18,6 @@ from soc_assets.defs.champion import promote
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_evaluation import log_evaluation
 from soc_assets.features.database import read_info
-from soc_assets.features.results import add_views
 from soc_assets.project import Project
 from soc_assets.regression.evaluation_report import figures_of, html_report
 from soc_assets.regression.leaderboard import Verdict, leaderboard, verdict
@@ -64,7 +63,6 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
     tracking = tracking_of(project)
     if record := tracking.find_run(freshness.model_inputs(project)):
         context.log.info(promote(project, tracking, record))
-    add_views(project.database, results)
 
 
 def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:

@@ -198,6 +198,5 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
 def _require_fresh_features(project: Project) -> None:
     """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
     embeddings = load_inputs(project, create_spec=False)
-    built = read_info(project.database).get("inputs")
-    if embeddings is None or built != freshness.features_inputs(project, embeddings):
+    if embeddings is None or freshness.built_here(project) != freshness.features_inputs(project, embeddings):
         raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")

@@ -16,7 +16,7 @@ from soc_assets_tests.features.test_database import STUDY, Built
 
 VIEWS = {
     *("samples", "rejected", "excluded", "rasters", "gaps", "folds", "batches", "embeddings", "embedding_long"),
-    *("features", "predictions", "evaluation", "runs"),
+    *("features", "predictions", "evaluation", "out_of_fold", "runs"),
 }
 TABLES_MADE = {"feature_index", "feature_groups", "slots", "neighbour_index", "pca_scores", "pca_variance"}
 MACROS = {
@@ -78,12 +78,12 @@ def test_tables_that_come_later_show_at_once(tmp_path):
     world.build()
     assert world.query("FROM evaluation").empty
     row = {"scheme": "block", "model": "ridge", "features": "point", "scope": "pooled", "metric": "r2", "value": 0.25}
-    files.write_table(tmp_path / TABLES["evaluation"].path, pd.DataFrame([{**row, "n": 7}]))  # no low, no high
+    files.write_table(tmp_path / TABLES["evaluation"].path, pd.DataFrame([{**row, "further": 7}]))  # no low, no high
     found = world.query("FROM evaluation")
-    assert found.iloc[0].drop(["low", "high"]).to_dict() == row
+    assert found.iloc[0][list(row)].to_dict() == row
     assert found[["low", "high"]].isna().all(axis=None)
     world.build()
-    assert world.query("FROM evaluation")["n"].tolist() == [7]
+    assert world.query("FROM evaluation")["further"].tolist() == [7]
 
 
 def test_batches_show_as_they_come_go_and_change_size(built):
