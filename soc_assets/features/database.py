@@ -58,9 +58,19 @@ def build_database(
 
 
 def open_database(database: Path, memory: str = "4GB") -> duckdb.DuckDBPyConnection:
-    """A read-only connection; memory_limit is the connection's, it is not stored in the file."""
-    connection = duckdb.connect(database, read_only=True, config={"memory_limit": memory})
+    """A read-only connection to the database as it is now; memory_limit is the connection's, not stored in the file.
+
+    The file is attached, not connected to: DuckDB gives a process that already has a path open the same database
+    again, also where the file was replaced since.
+    """
+    connection = duckdb.connect(config={"memory_limit": memory})
     connection.execute("SET enable_progress_bar = false")
+    try:
+        connection.execute(f"ATTACH {_sql(str(database))} AS soc (READ_ONLY)")
+        connection.execute("USE soc")
+    except duckdb.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -124,11 +134,10 @@ def _index_sql(parts: list[Segment]) -> str:
 
 
 def _parquet(*paths: Path) -> str:
-    names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    return f"read_parquet([{names}])"
+    return f"read_parquet([{', '.join(_sql(str(path)) for path in paths)}])"
 
 
 def _sql(value: int | str | None) -> str:
     if value is None:
         return "NULL"
-    return f"'{value}'" if isinstance(value, str) else str(value)
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
