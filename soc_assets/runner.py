@@ -198,9 +198,15 @@ def _model_state(project: Project, inputs: str) -> str:
 def _instance() -> Iterator["dg.DagsterInstance"]:
     """The instance of `use_project`; where its files cannot be written that is told in words."""
     import dagster as dg
+    from filelock import FileLock
 
-    with told_in_words(Path(os.environ["DAGSTER_HOME"]), "DAGSTER_HOME"), dg.DagsterInstance.get() as instance:
-        yield instance
+    home = Path(os.environ["DAGSTER_HOME"])
+    with told_in_words(home, "DAGSTER_HOME"):
+        with FileLock(home / ".opening.lock"):  # two first processes at once would make its databases twice, and fail
+            instance = dg.DagsterInstance.get()
+            instance.get_dynamic_partitions("batch")
+        with instance:
+            yield instance
 
 
 def failed_assets(project: Project) -> set[str]:
