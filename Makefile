@@ -5,7 +5,7 @@ BIN := .venv/bin
 TORCH_INDEX ?=
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run test check ui mlflow format
+.PHONY: run test check ui mlflow format docs
 run: .venv/installed
 	$(BIN)/soc demo --if-empty
 	$(BIN)/soc run
@@ -25,6 +25,9 @@ ui: .venv/installed
 
 mlflow: .venv/installed
 	$(BIN)/soc mlflow
+
+docs: .venv/installed
+	$(BIN)/pdoc soc_assets --docformat google --output-directory docs/api
 
 format: .venv/installed
 	$(BIN)/ruff format .

@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from soc_assets.commands import assets, database, inputs, servers
+from soc_assets.commands import assets, database, inputs, points, servers
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,7 @@ def main() -> None:
       soc run       compute everything that is missing or out of date
       soc status    what is there and what is stale
       soc sql       ask the database
+      soc predict   organic carbon at new points, with an interval
       soc ui        see it all in the Dagster UI
 
     Settings are in soc.toml; any of them can be overridden by an environment variable, for example
@@ -40,6 +41,9 @@ for command in (
     assets.run,
     assets.status,
     database.sql,
+    database.export_command,
+    database.import_run_command,
+    points.predict,
     assets.refit,
     assets.clean,
     servers.ui,

@@ -37,6 +37,10 @@ class EmbeddingError(SocError):
     """One or more batches could not be embedded."""
 
 
+class FeaturesError(SocError):
+    """Features or embeddings cannot be read, exported or imported."""
+
+
 class TrainingError(SocError):
     """The regression cannot be fitted."""
 

@@ -17,6 +17,7 @@ from soc_assets.ingest.rasters.catalog import stamp
 from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.project import Project
+from soc_assets.regression import fold
 from soc_assets.sampling.region import region_files
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
@@ -25,9 +26,17 @@ VERSIONS = {  # of the code behind each asset: raise one when its output changes
     "soil_samples": "3",
     "balanced_samples": "2",
     "embeddings": str(spec.VERSION),
-    "features": "1",
+    "features": "2",
     "mlp_model": "1",
+    "baselines": "1",
+    "evaluation": "1",
+    "hyperparameters": "1",
 }
+RESULTS: tuple[str, ...] = (
+    "baselines",
+    "evaluation",
+    "hyperparameters",
+)  # made when asked for; `soc run` alone does not
 INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
 FILES = "soc.files"  # key of the digests of the soil files that were read, as JSON
 CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
@@ -91,14 +100,30 @@ def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
     tables = [files.read_metadata(project.samples(name)).get(CONTENT) for name in ("samples", "balanced")]
     study = project.settings.study.model_dump(include={"year_from", "year_to", "first_lag"})
     chosen = project.settings.features.model_dump()
-    return _digest("features", embeddings.spec.digest, batches, tables, chosen, study, str(project.data))
+    return _digest("features", embeddings.spec.digest, batches, tables, chosen, study)
 
 
 def model_inputs(project: Project) -> str:
     """Digest of the features and of how the model is trained."""
     settings = project.settings
     built = read_info(project.database).get("inputs")
-    return _digest("mlp_model", built, settings.training.model_dump(exclude={"device"}), settings.sampling.balance)
+    training = settings.training
+    if training.recipe == "documented":
+        return _digest("mlp_model", built, training.model_dump(exclude={"device", "recipe"}), settings.sampling.balance)
+    tuned = project.results / "hyperparameters.json"
+    found = digest.of_file(tuned) if tuned.is_file() else None
+    return _digest("mlp_model", training.recipe, found, evaluation_inputs(project))
+
+
+def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
+    """Digest of the features, the folds, and of what is compared how, for one of `RESULTS`."""
+    settings, path = project.settings, project.samples("folds")
+    built = read_info(project.database).get("inputs")
+    folds = digest.of_file(path) if path.is_file() else None
+    left_out = {"workers"} if asset == "hyperparameters" else {"workers", "trials"}
+    chosen = settings.evaluation.model_dump(mode="json", exclude=left_out)
+    training = settings.training.model_dump(exclude={"device", "recipe"}) if settings.evaluation.documented else None
+    return _digest(asset, fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump())
 
 
 def is_fresh(path: Path, inputs: str) -> bool:
@@ -132,6 +157,17 @@ def assess(project: Project, trained: Callable[[str], str] | None = None) -> lis
         if item.fresh and not result[index - 1].fresh:
             result[index] = Freshness(item.asset, "stale", item.done, item.total)
     return result
+
+
+def assess_results(project: Project) -> list[Freshness]:
+    """State of what is made when asked for, if the features are fresh; else stale or missing."""
+    features = next(item for item in assess(project) if item.asset == "features")
+    states = []
+    for asset in RESULTS:
+        path = project.results / f"{asset}.parquet"
+        fresh = features.fresh and is_fresh(path, evaluation_inputs(project, asset))
+        states.append(Freshness(asset, "fresh" if fresh else "stale" if path.is_file() else "missing"))
+    return states
 
 
 def known_embeddings(project: Project) -> EmbeddingInputs | None:

@@ -39,6 +39,7 @@ from soc_assets.settings import (
     Tracking,
     Training,
 )
+from soc_assets.settings_evaluation import Evaluation, Recipe
 
 CONFIG_VARIABLE = "SOC_CONFIG"
 EXECUTOR_VARIABLE = "SOC_EXECUTOR"  # short for SOC_EXECUTION__EXECUTOR
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     embedding: Embedding = Embedding()
     features: Features = Features()
     training: Training = Training()
+    evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
     automation: Automation = Automation()
     execution: Execution = Execution()
@@ -139,6 +141,11 @@ class Project:
     def database(self) -> Path:
         """The DuckDB file."""
         return self.data / "soc.duckdb"
+
+    @property
+    def results(self) -> Path:
+        """The folder of what the evaluation writes."""
+        return self.data / "results"
 
     @property
     def checkpoint(self) -> Path | None:
@@ -260,4 +267,5 @@ def _parent(key: str) -> str:
 
 def _keys_of_lists() -> list[str]:
     """Keys of the tables that stand in lists."""
-    return [*_known_keys(Band, "rasters.bands."), *_known_keys(SoilTable, "soil.tables.")]
+    of_recipes = [*_known_keys(Recipe, "evaluation.recipes."), *_known_keys(Recipe, "evaluation.candidates.")]
+    return [*_known_keys(Band, "rasters.bands."), *_known_keys(SoilTable, "soil.tables."), *of_recipes]

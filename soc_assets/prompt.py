@@ -5,31 +5,43 @@ from pathlib import Path
 
 import duckdb
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from soc_assets import terminal
+from soc_assets import progress, terminal
 from soc_assets.errors import SocError
+from soc_assets.features import refresh
 from soc_assets.features.database import open_database
+from soc_assets.features.listing import list_database
+from soc_assets.project import Project
 
 
-def answer(database: Path, query: str | None, rows: int, console: Console) -> None:
-    """Print the answer to a query, or hold a conversation where there is none.
+def answer(project: Project, query: str | None, rows: int, console: Console) -> None:
+    """Print the answer to a query, or hold a conversation where there is none; `.views` lists what can be asked.
 
     Raises:
-        SocError: there is no database, or the query is wrong.
+        SocError: there is nothing to ask about, or the query is wrong.
     """
-    if not database.is_file():
-        raise SocError(f"{database} does not exist: `soc run --to features` builds it.")
+    if not project.data.is_dir():
+        raise SocError(
+            f"{project.database} does not exist, and there is no folder {project.data} to build it from: "
+            "`soc run --to features` makes both."
+        )
+    with terminal.showing_progress(Console(stderr=True)):  # what is asked for goes to standard output alone
+        refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if query is not None:
-        _print(database, query, rows, console)
+        _print(project.database, query, rows, console)
     else:
-        _converse(database, rows, console)
+        _converse(project.database, rows, console)
 
 
 def _converse(database: Path, rows: int, console: Console) -> None:
     if sys.stdin.isatty():
         import readline  # noqa: F401 - gives input() its history
 
-        console.print(f"{database} (read-only). End a query with ; - leave with Ctrl-D.", markup=False)
+        console.print(
+            f"{database} (read-only). End a query with ; - .views lists views - leave with Ctrl-D.", markup=False
+        )
     lines: list[str] = []
     while True:
         try:
@@ -39,7 +51,7 @@ def _converse(database: Path, rows: int, console: Console) -> None:
             return
         if lines == [""]:
             lines = []
-        elif lines[-1].rstrip().endswith(";"):
+        elif lines[-1].rstrip().endswith(";") or lines[0].startswith("."):
             query, lines = "\n".join(lines), []
             try:
                 _print(database, query, rows, console)
@@ -53,6 +65,9 @@ def _print(database: Path, query: str, rows: int, console: Console) -> None:
     except duckdb.Error as error:
         raise SocError(f"{database} cannot be opened ({error}). `soc run --to features` builds it anew.") from None
     with connection:
+        if query.strip().startswith("."):
+            _tell(connection, query.strip().rstrip(";"), console)
+            return
         try:
             table, found = terminal.query_table(connection, query, rows, console.width)
         except duckdb.Error as error:
@@ -60,3 +75,21 @@ def _print(database: Path, query: str, rows: int, console: Console) -> None:
     console.print(table)
     if found > rows:
         console.print(f"The first {rows} rows; --rows shows more.")
+
+
+def _tell(connection: duckdb.DuckDBPyConnection, command: str, console: Console) -> None:
+    """Answer `.views`: every view and table with its columns, then the macros; `.views NAME` shows one."""
+    word, _, name = command.partition(" ")
+    if word != ".views":
+        raise SocError(f"{command} is not known here: .views lists what can be asked, .views NAME one of it.")
+    found = [item for item in list_database(connection) if not name or item.name == name.strip()]
+    if not found:
+        raise SocError(f"There is no {name.strip()!r}: .views lists what can be asked.")
+    for item in found:
+        title = f"[bold]{item.name}[/]{escape(item.parameters)}  [dim]{item.kind}[/]  {escape(item.comment)}"
+        console.print(title, soft_wrap=True)
+        if item.columns:
+            table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+            for column in item.columns:
+                table.add_row(*map(escape, column))
+            console.print(table)

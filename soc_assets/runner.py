@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from soc_assets import files, freshness
 from soc_assets.errors import SocError
-from soc_assets.freshness import ASSETS, Freshness
+from soc_assets.freshness import ASSETS, RESULTS, Freshness
 from soc_assets.process import HOST_TAG, PROCESS_TAG, is_alive
 from soc_assets.project import CONFIG_VARIABLE, Project
 from soc_assets.storage import told_in_words
@@ -60,12 +60,14 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
 
     Args:
         project: settings and paths; see `use_project`.
-        to: the last asset wanted.
+        to: the last asset wanted; for one of `RESULTS` features come first, and then the results up to it.
         announce: told each job before it starts, and what it waits for.
 
     Raises:
         StorageError: Dagster's instance cannot be written.
     """
+    if to in RESULTS:
+        return _run_results(project, to, announce)
     if all(item.fresh for item in assess(project, to)):
         return Outcome([], [])
     launched: list[str] = []
@@ -84,6 +86,20 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         if failures:
             return Outcome(launched, failures)
     return Outcome(launched, [])
+
+
+def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
+    """What comes before, as in `run`, and then the job `evaluate` up to `to`."""
+    before = run(project, "features", announce)
+    job, wanted = ("tune", [to]) if to == "hyperparameters" else ("evaluate", RESULTS[: RESULTS.index(to) + 1])
+    states = {item.asset: item for item in freshness.assess_results(project)}
+    if before.failures or all(states[name].fresh for name in wanted):
+        return before
+    announce(f"job {job}")
+    with _instance() as instance:
+        _bury_dead_runs(instance)
+        failures = _execute(instance, job, list(wanted))
+    return Outcome([*before.launched, job], failures)
 
 
 def _selection(job: str, last: str) -> list[str]:

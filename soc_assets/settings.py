@@ -5,7 +5,7 @@ in `soc_assets.project`; nothing here reads a file. How soil tables are read is 
 `settings_rasters`.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -36,6 +36,10 @@ __all__ = [
     "SoilTable",
     "channels_of",
 ]
+
+
+FoldScheme = Literal["random", "location", "block", "knndm", "leave_source_out", "leave_year_out"]
+FOLD_SCHEMES: tuple[FoldScheme, ...] = get_args(FoldScheme)
 
 
 class Paths(Section):
@@ -113,7 +117,11 @@ class Sampling(Section):
     n_folds: int = Field(default=5, ge=2)
     """Folds of each cross-validation scheme."""
     block_size: int = Field(default=20, ge=1)
-    """Edge of the spatial blocks of the scheme `block`, reference pixels."""
+    """Edge of the spatial blocks of the scheme `block`, reference pixels (where block_metres is not set)."""
+    block_metres: float | None = Field(default=None, gt=0)
+    """Edge of the blocks in metres, squares in a projected CRS: for reference grids in degrees."""
+    fold_schemes: tuple[FoldScheme, ...] = Field(default=FOLD_SCHEMES, min_length=1)
+    """Cross-validation schemes that are cut."""
     batch_size: int = Field(default=256, ge=1)
     """Unique samples per batch: the partition of embeddings."""
 
@@ -194,8 +202,11 @@ class Features(Section):
 
 
 class Training(Section):
-    """The MLP."""
+    """The model that is registered: the documented MLP, whose settings these are, or a recipe."""
 
+    recipe: str = "documented"
+    """`documented`, or `chosen` by the folds of the primary scheme among the candidates of [evaluation], or the name of
+    an MLP recipe of [evaluation], or `tuned`, the one of `hyperparameters`. Refitted on all but the test split."""
     seed: int = 42
     """Seed of the initial weights, of dropout and of the order of samples."""
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (512, 256)

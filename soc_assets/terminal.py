@@ -1,6 +1,7 @@
 """What `soc` shows in the terminal: progress bars, the table at the end, states, query results."""
 
 import io
+import json
 import os
 import shutil
 import sys
@@ -144,6 +145,35 @@ def _add_scores(table: Table, project: Project) -> None:
         words = f"R2 {found['r2']:.3f}   RMSE {found['rmse']:.2f} g/kg   MAE {found['mae']:.2f} g/kg"
         table.add_row(split, words)
     table.add_row("model", record.model_uri)
+
+
+def show_results(project: Project, console: Console) -> None:
+    """The leaderboard of the evaluation, or of the baselines alone, under the primary scheme, and the verdict."""
+    from soc_assets.regression.leaderboard import leaderboard
+
+    results, scheme = project.results, project.settings.evaluation.primary
+    path = next((p for p in (results / f"{name}.parquet" for name in ("evaluation", "baselines")) if p.is_file()), None)
+    if path is None:
+        return
+    table = Table("model", "features", "R2", "95 %", "RMSE", "CCC", "coverage", "failed", title=f"by {scheme}")
+    for row in leaderboard(pd.read_parquet(path), scheme).to_dict("records"):
+        cover = row.get("coverage", float("nan"))
+        table.add_row(
+            f"[dim]{row['model']}[/]" if row["baseline"] else row["model"],
+            row["features"],
+            f"{row['r2']:.3f}",
+            f"{row['r2_low']:.3f} to {row['r2_high']:.3f}",
+            f"{row['rmse']:.2f}",
+            f"{row['ccc']:.3f}",
+            f"{cover:.3f}" if cover == cover else "",
+            str(row["failed"] or ""),
+        )
+    console.print(table)
+    said, page = results / "verdict.json", results / "evaluation.html"
+    if path.stem == "evaluation" and said.is_file():
+        for words in json.loads(said.read_text(encoding="utf-8")).values():
+            console.print(words, soft_wrap=True)
+        console.print(f"Report       {page}", soft_wrap=True)
 
 
 def where_to_look(project: Project, config: Path | None) -> list[str]:

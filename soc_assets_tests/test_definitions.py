@@ -12,7 +12,7 @@ import pytest
 import soc_assets
 from soc_assets.definitions import build_definitions, defs
 from soc_assets.defs.resources import ProjectResource
-from soc_assets.freshness import ASSETS
+from soc_assets.freshness import ASSETS, RESULTS
 from soc_assets.runner import JOB_OF
 
 PACKAGE = Path(soc_assets.__file__).parent
@@ -27,6 +27,9 @@ GROUPS = {
     "embeddings": "embedding",
     "features": "features",
     "mlp_model": "regression",
+    "baselines": "regression",
+    "evaluation": "regression",
+    "hyperparameters": "regression",
 }
 UPSTREAM = {
     "raster_catalog": set(),
@@ -36,6 +39,9 @@ UPSTREAM = {
     "embeddings": {"batch_inputs"},
     "features": {"embeddings", "balanced_samples"},
     "mlp_model": {"features"},
+    "baselines": {"features"},
+    "evaluation": {"features", "baselines"},
+    "hyperparameters": {"features"},
 }
 
 
@@ -67,7 +73,7 @@ def test_assets_have_the_names_groups_and_dependencies_of_the_contract():
     assert {name: spec.group_name for name, spec in found.items()} == GROUPS
     upstream = {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in found.items()}
     assert upstream == UPSTREAM
-    assert set(found) == {*ASSETS, "batch_inputs"}
+    assert set(found) == {*ASSETS, *RESULTS, "batch_inputs"}
 
 
 def test_embeddings_and_their_inputs_alone_are_partitioned_by_batch():
@@ -90,6 +96,9 @@ def test_jobs_cover_every_asset_once():
         name: {node.name for node in defs.resolve_job_def(name).graph.nodes} for name in ("prepare", "embed", "learn")
     }
     assert selected == {job: {asset for asset in ASSETS if JOB_OF[asset] == job} for job in selected}
+    results = {name: {node.name for node in defs.resolve_job_def(name).graph.nodes} for name in ("evaluate", "tune")}
+    assert results == {"evaluate": {"baselines", "evaluation"}, "tune": {"hyperparameters"}}
+    assert set().union(*results.values()) == set(RESULTS)
 
 
 def test_each_asset_lives_in_the_module_of_its_group():

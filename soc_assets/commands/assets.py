@@ -7,25 +7,28 @@ from pathlib import Path
 import click
 from rich.progress import track
 
-from soc_assets.commands.options import config_option, console, explained
+from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
-from soc_assets.freshness import ASSETS
-from soc_assets.project import Project, load_project
+from soc_assets.freshness import ASSETS, RESULTS
+from soc_assets.project import Project
 
 
 @click.command()
 @config_option
-@click.option("--to", type=click.Choice(ASSETS), default=ASSETS[-1], show_default=True, help="The last asset wanted.")
+@click.option(
+    "--to", type=click.Choice(ASSETS + RESULTS), default=ASSETS[-1], show_default=True, help="The last asset wanted."
+)
 @explained
 def run(config: Path | None, to: str) -> None:
     """Materialise what is missing or stale, in order: prepare, embed, learn.
 
     The runs are kept in the project's Dagster instance and show in its UI. What is fresh is not computed again. A
-    batch that fails is named, the others are finished, and the exit code is 1.
+    batch that fails is named, the others are finished, and the exit code is 1. `--to evaluation` compares models on
+    identical folds; it shows its fits before they start, and a killed one goes on where it was.
     """
     from soc_assets import runner, terminal
 
-    project = load_project(config)
+    project = opened(config)
     runner.use_project(project, config)
     own = terminal.own_console(console)
     with terminal.showing_progress(own):
@@ -35,6 +38,8 @@ def run(config: Path | None, to: str) -> None:
     if not outcome.launched:
         console.print("Everything is fresh: nothing was computed.")
     console.print(terminal.summary_table(project))
+    if to in RESULTS:
+        terminal.show_results(project, console)
     for line in terminal.where_to_look(project, config):
         console.print(line, soft_wrap=True, markup=False)
 
@@ -51,19 +56,20 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     Without --verify only the ends of the batches are read, where a cut file shows, but not flipped bits; with it a
     damaged batch is named and set aside, and the next `soc run` computes it again.
     """
-    from soc_assets import runner, terminal
+    from soc_assets import freshness, runner, terminal
 
-    project = load_project(config)
+    project = opened(config)
     runner.use_project(project, config)
     if verify:
         _verify(project)
     states = runner.assess(project)
+    optional = [item for item in freshness.assess_results(project) if item.state != "missing"]
     try:
         failed = runner.failed_assets(project)
     except StorageError as error:  # states are read from the files
         warnings.warn(f"Failed runs are not shown. {error}", SocWarning, stacklevel=1)
         failed = set()
-    console.print(terminal.states_table(states, failed))
+    console.print(terminal.states_table([*states, *optional], failed))
     if check and not all(item.fresh for item in states):
         sys.exit(1)
 
@@ -93,7 +99,7 @@ def refit(config: Path | None) -> None:
     from soc_assets.embedding.inputs import settled
     from soc_assets.embedding.spec import choices_of, freeze
 
-    project = load_project(config)
+    project = opened(config)
     if not project.catalog.is_file():
         raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
     choices = choices_of(project.settings, project.checkpoint)
@@ -118,7 +124,7 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     from soc_assets.features.database import read_info
     from soc_assets.freshness import known_embeddings
 
-    project = load_project(config)
+    project = opened(config)
     current = known_embeddings(project)
     if keep_current and current is None:
         raise SocError("No spec of the present settings was ever used, so nothing is current: `soc run` first.")

@@ -1,11 +1,10 @@
-"""Commands about what came out: sql."""
+"""Commands about what came out: sql, export, import-run."""
 
 from pathlib import Path
 
 import click
 
-from soc_assets.commands.options import config_option, console, explained
-from soc_assets.project import load_project
+from soc_assets.commands.options import config_option, console, explained, opened
 
 
 @click.command()
@@ -16,11 +15,80 @@ from soc_assets.project import load_project
 def sql(config: Path | None, query: str | None, rows: int) -> None:
     r"""Ask the database a question in SQL; without QUERY, a prompt.
 
+    The database is built where it is missing, and its views again where settings or batches changed.
+
     \b
-    Views: samples, embeddings, features, folds; table: feature_index.
+      soc sql ".views"                          views, tables and macros, with every column explained
       soc sql "SELECT split, count(*) FROM features GROUP BY split"
-      soc sql "SELECT * FROM feature_index WHERE position = 768"
+      soc sql "SELECT * FROM similar('SAMPLE', 5)"
     """
     from soc_assets import prompt
 
-    prompt.answer(load_project(config).database, query, rows, console)
+    prompt.answer(opened(config), query, rows, console)
+
+
+@click.command("export")
+@config_option
+@click.option("--stage", type=click.Choice(["features", "embeddings"]), default="features", show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "parquet", "npz", "zarr"]),
+    default="parquet",
+    show_default=True,
+    help="zarr needs `pip install 'soc-assets[zarr]'`.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Default: data/export/STAGE.FORMAT.")
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Only this split of the features.")
+@click.option("--bands", help="Only these bands, for example LAI,LST.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@explained
+def export_command(
+    config: Path | None, stage: str, kind: str, out: Path | None, split: str | None, bands: str | None, overwrite: bool
+) -> None:
+    r"""Write features or embeddings for other tools, a batch at a time.
+
+    \b
+    features     one row per studied sample that is embedded, with the flattened vector
+    embeddings   every embedded sample: its images by band and lag; as Parquet the columns of the batches, in one file
+
+    docs/files.md says how each format is laid out and read.
+    """
+    from soc_assets import progress, terminal
+    from soc_assets.exporting.export import export
+
+    project = opened(config)
+    path = (out or project.data / "export" / f"{stage}.{kind}").expanduser().resolve()
+    chosen = [band.strip() for band in bands.split(",")] if bands else None
+
+    def tell(done: int, total: int) -> None:
+        progress.emit("export", done, total, "samples")
+
+    with terminal.showing_progress(console):
+        written = export(project, stage, kind, path, split, chosen, overwrite, tell)
+    console.print(f"{written} samples in {path}", soft_wrap=True, markup=False)
+
+
+@click.command("import-run")
+@config_option
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--keep-tokens", is_flag=True, help="Keep all tokens of images that were not pooled, not their mean.")
+@explained
+def import_run_command(config: Path | None, source: Path, keep_tokens: bool) -> None:
+    """Import embeddings that the original script wrote, into a project that has no samples yet.
+
+    SOURCE is run_<timestamp> with its batch_*_size_*.parquet, or the folder that holds it. The year of a sample is the
+    newest year of which it has an image. Afterwards every view, `soc sql`, `soc export` and load_features have it.
+    """
+    from soc_assets import progress, terminal
+    from soc_assets.features import refresh
+    from soc_assets.importing.old_run import import_run
+
+    project = opened(config)
+    with terminal.showing_progress(console):
+        told = import_run(project, source, keep_tokens, lambda *now: progress.emit("import-run", *now))
+        refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    console.print(f"{told.samples} samples in {told.batches} batches, {told.missing_images} images missing.")
+    if told.repeated or told.rejected:
+        console.print(f'{told.repeated} rows repeated a sample; {told.rejected} were rejected: soc sql "FROM rejected"')
+    console.print(f"Embedding spec {told.spec.digest}; weights {told.spec.weights}.", soft_wrap=True)

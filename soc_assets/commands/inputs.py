@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from soc_assets.commands.options import config_option, console, explained
+from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError
 from soc_assets.project import load_project
 
@@ -89,7 +89,7 @@ def check(config: Path | None) -> None:
     """
     from soc_assets import check_report, inspection, progress, terminal
 
-    project = load_project(config)
+    project = opened(config)
     with terminal.showing_progress(console):
         report = inspection.inspect(project, lambda done, total, name: progress.emit("rasters", done, total, name))
     check_report.show(report, console)

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from soc_assets.errors import SocError, SocWarning
-from soc_assets.project import Project
+from soc_assets.project import Project, load_project
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 config_option = click.option(
@@ -47,3 +47,16 @@ def named(project: Project) -> Path | None:
     """The project's soc.toml, where there is one."""
     path = project.root / "soc.toml"
     return path if path.is_file() else None
+
+
+def opened(config: Path | None) -> Project:
+    """The project; its database, whose paths are absolute, is built anew where the folder was moved."""
+    from soc_assets import progress, terminal
+    from soc_assets.features import refresh
+
+    project = load_project(config)
+    if refresh.moved(project):
+        console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
+        with terminal.showing_progress(console):
+            refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    return project

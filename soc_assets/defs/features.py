@@ -9,11 +9,11 @@ from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource
-from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.faults import errors
+from soc_assets.features import refresh
 from soc_assets.features.check import CHECKS, check_database
-from soc_assets.features.database import build_database, read_info, summary
+from soc_assets.features.database import read_info, summary
 from soc_assets.features.plots import vector_layout
 from soc_assets.features.vector import segments
 from soc_assets.project import Project
@@ -33,20 +33,22 @@ from soc_assets.project import Project
 def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """A DuckDB database over the Parquet files: one feature vector per studied sample, and SQL for all the rest.
 
-    - **Reads** the batches of `embeddings` and the tables of `balanced_samples`; it copies neither.
-    - **Writes** `data/soc.duckdb`: the views `features` (the columns below), `samples`, `embeddings` and `folds`, and
-      the table `feature_index`, which says what stands at each position of the vector.
+    - **Reads** the batches of `embeddings` and the tables of every asset before; it copies none of them.
+    - **Writes** `data/soc.duckdb`: a view per table, `features` (the columns below) and `embedding_long`; macros such
+      as `similar` and `drift`; small tables: `feature_index` (what stands at each position of the vector), neighbours
+      and principal components.
     - **Decided by** [features] in soc.toml: what a vector holds, and what stands for a missing image.
 
-    Follows when the last batch is done. `soc sql "SELECT ..."` asks it, and so does any DuckDB client.
+    Follows when the last batch is done. `soc sql ".views"` lists it, and any DuckDB client opens it.
     """
     loaded = project.on_cpu()
     inputs = load_inputs(loaded)
     assert inputs is not None
     wanted = freshness.features_inputs(loaded, inputs)
-    cached = read_info(loaded.database).get("inputs") == wanted
+    info = read_info(loaded.database)
+    cached = info.get("inputs") == wanted and refresh.is_current(loaded, info)
     if not cached:
-        _build(loaded, inputs, wanted)
+        refresh.build(loaded, inputs, wanted, lambda done, total: progress.emit("features", done, total, "indexed"))
     states = pd.Series(inputs.states(), name="state")
     if not (states == "fresh").all():
         context.log.warning(f"Not all batches are fresh: {states.value_counts().to_dict()}. Materialise `embeddings`.")
@@ -82,13 +84,5 @@ def _check(project: Project, inputs: EmbeddingInputs, digest: str) -> list[dg.As
         project.database, inputs.spec, batches, ledger, balanced["sample_id"], settings.features, settings.study
     )
     if errors(faults):
-        _build(project, inputs, f"errors in {digest}")
+        refresh.build(project, inputs, f"errors in {digest}")
     return checks.fault_results(faults, CHECKS)
-
-
-def _build(project: Project, inputs: EmbeddingInputs, digest: str) -> None:
-    written = [path for path in map(inputs.path, inputs.keys) if path.is_file()]
-    batches = written or [write_empty(inputs.folder, inputs.spec)]
-    tables = {name: project.samples(name) for name in ("samples", "balanced", "folds", "batches")}
-    settings = project.settings
-    build_database(project.database, inputs.spec, batches, tables, settings.features, settings.study, digest)

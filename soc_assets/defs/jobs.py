@@ -8,6 +8,7 @@ from soc_assets.settings import Automation
 
 PREPARE = ("raster_catalog", "soil_samples", "balanced_samples")
 LEARN = ("features", "mlp_model")
+EVALUATE = ("baselines", "evaluation")
 
 
 def limits(automation: Automation) -> dict[str, str]:
@@ -19,7 +20,7 @@ def limits(automation: Automation) -> dict[str, str]:
 
 
 def build_jobs(automation: Automation) -> list[Any]:
-    """`prepare`, `embed` and `learn`."""
+    """`prepare`, `embed` and `learn`, the main job; `evaluate` and `tune`, which are run when asked for."""
     tags = limits(automation)
     assets = dg.AssetSelection.assets
     return [
@@ -28,4 +29,13 @@ def build_jobs(automation: Automation) -> list[Any]:
         ),
         dg.define_asset_job("embed", assets("embeddings"), tags=tags, description="Embed batches of samples."),
         dg.define_asset_job("learn", assets(*LEARN), tags=tags, description="Build the database and train the model."),
+        dg.define_asset_job(
+            "evaluate", assets(*EVALUATE), tags=tags, description="Compare models on identical folds, with intervals."
+        ),
+        dg.define_asset_job(
+            "tune",
+            assets("hyperparameters"),
+            tags=tags,
+            description="Search for an MLP recipe inside the training data.",
+        ),
     ]

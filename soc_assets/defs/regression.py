@@ -1,30 +1,32 @@
-"""The asset `mlp_model`: an MLP on the features, tracked and registered in MLflow."""
+"""The assets `mlp_model`, `baselines`, `evaluation` and `hyperparameters`.
 
-from collections.abc import Callable, Iterator
+`mlp_model` trains and registers with every run; the others compare models on identical folds and are made when asked
+for (`soc run --to evaluation`). What they do is in `model_run`, `evaluation_run` and `tuning_run`.
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
-from soc_assets import freshness, progress
-from soc_assets.defs import checks, report, tables
+from soc_assets import freshness
+from soc_assets.defs import checks, evaluation_run, model_run, report, tables, tuning_run
+from soc_assets.defs.champion import card_of, promote
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.features import features
 from soc_assets.defs.overrides import TrainingConfig, overridden
 from soc_assets.defs.resources import ProjectResource, tracking_of
-from soc_assets.defs.tracked_run import RunRecord, TrackedRun
-from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.defs.results import write_results
+from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
 from soc_assets.faults import Fault, errors
 from soc_assets.features.database import read_info
 from soc_assets.project import Project
-from soc_assets.regression import plots
 from soc_assets.regression.check import CHECKS, check_run, compared
-from soc_assets.regression.data import FeatureTable, load_features
-from soc_assets.regression.epochs import EpochReport
-from soc_assets.regression.evaluation import Evaluation, evaluate_fit
-from soc_assets.regression.training import Fit, fit_mlp
+from soc_assets.regression.leaderboard import leaderboard
 
 SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2", "rmse", "mae", "n")]
 
@@ -42,16 +44,17 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     automation_condition=after_the_last_batch(),
 )
 def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig) -> Iterator[Any]:
-    """PyTorch MLP from the feature vector to organic carbon (g/kg), tracked and registered in MLflow.
+    """PyTorch MLP from features to organic carbon (g/kg) with an interval, tracked and registered in MLflow.
 
-    - **Reads** the view `features`.
-    - **Writes** a run in `mlruns/mlflow.db` with its parameters, metrics, pictures and predictions, and a version of
-      the registered model `soc_mlp`.
+    - **Reads** the view `features`; with another [training] recipe than `documented` all feature groups and the folds.
+    - **Writes** a run in `mlruns/mlflow.db` with its parameters, metrics, pictures, predictions and model card, and a
+      version of the registered model `soc_mlp`; the alias `champion` moves where it is better beyond doubt.
     - **Decided by** [training] in soc.toml (layers, dropout, learning rate, early stopping) and by the balancing chosen
       in [sampling]. The Launchpad overrides [training] for one run, which MLflow records like any other.
 
-    Standardisation is fitted on the training split, early stopping looks at the validation split, and the test split is
-    predicted once, at the end. R2 is the coefficient of determination: at 0 a model is no better than the mean.
+    Standardisation is fitted on the training split, early stopping looks at the validation split (a recipe is refitted
+    on both), and the test split is predicted once, at the end. R2 is the coefficient of determination: at 0 a model is
+    no better than the mean.
     """
     with on_device(context):
         loaded, overrides = overridden(project.load(), "training", config)
@@ -60,7 +63,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
         inputs = freshness.model_inputs(loaded)
         record = tracking.find_run(inputs)
         cached = record is not None
-        record = record or _train(context, loaded, tracking, inputs)
+        record = record or model_run.train(context, loaded, tracking, inputs)
     weights = read_info(loaded.database)["weights"]
     faults = _faults(record, weights)
     said = f"On the test split the RMSE is {compared(record.metrics)} (embeddings with weights: {weights})."
@@ -69,17 +72,107 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
         tracking.reject(record, "; ".join(fault.found for fault in grave))
         yield from checks.evaluations(results, "mlp_model")
         raise dg.Failure("\n".join(fault.words for fault in grave), allow_retries=False)
-    context.log.info(f"{'cached' if cached else 'trained'}: {record.model_uri}, {_scores(record)}")
+    write_results(loaded, tracking, record)
+    decision = promote(loaded, tracking, record)
+    context.log.info(f"{'cached' if cached else 'trained'}: {record.model_uri}, {_scores(record)}. {decision}")
     yield dg.MaterializeResult(
-        metadata={**_facts(loaded, record), "cached": cached, "overrides": overrides},
+        metadata={**_facts(loaded, record), "cached": cached, "overrides": overrides, "champion": decision},
         data_version=dg.DataVersion(inputs),
         check_results=results,
     )
 
 
+@dg.asset(
+    deps=[features],
+    group_name="regression",
+    kinds={"sklearn", "parquet"},
+    op_tags=tags_of_step(on_device=False),
+    code_version=freshness.VERSIONS["baselines"],
+    owners=tables.OWNERS,
+)
+def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """Mean, coordinates, ridge, forest and boosting on the folds that every other model is compared on.
+
+    - **Reads** soc.duckdb and the folds of `balanced_samples`.
+    - **Writes** `data/results/baselines.parquet`, a long table of scores with 95 % intervals, and `fits/`: every fit is
+      kept by the digest of its inputs and never fitted again, here or in `evaluation`.
+    - **Decided by** [evaluation] in soc.toml.
+    """
+    loaded = project.on_cpu()
+    _require_fresh_features(loaded)
+    inputs, path = freshness.evaluation_inputs(loaded, "baselines"), loaded.results / "baselines.parquet"
+    cached = freshness.is_fresh(path, inputs)
+    if not cached:
+        evaluation_run.run_baselines(context, loaded, inputs)
+    board = leaderboard(pd.read_parquet(path), loaded.settings.evaluation.primary).round(4)
+    metadata = {"leaderboard": report.table(board), "table": dg.MetadataValue.path(str(path)), "cached": cached}
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+
+
+@dg.asset(
+    deps=[features, baselines],
+    group_name="regression",
+    kinds={"pytorch", "sklearn", "mlflow"},
+    code_version=freshness.VERSIONS["evaluation"],
+    owners=tables.OWNERS,
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
+)
+def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """Schemes x models x feature sets on identical folds: scores with intervals, prediction intervals, a report.
+
+    - **Reads** soc.duckdb and the folds of `balanced_samples`.
+    - **Writes** `evaluation.parquet` in `data/results` (a long table, also a view in soc.duckdb), `out_of_fold.parquet`
+      and the report `evaluation.html`; one MLflow run with a child for every fit.
+    - **Decided by** [evaluation] in soc.toml.
+
+    Says plainly when a baseline wins, and moves the alias `champion` where a registered model is better beyond doubt.
+    """
+    loaded = project.load()
+    _require_fresh_features(loaded)
+    inputs, path = freshness.evaluation_inputs(loaded), loaded.results / "evaluation.parquet"
+    cached = freshness.is_fresh(path, inputs)
+    if not cached:
+        with on_device(context):
+            evaluation_run.run_evaluation(context, loaded, inputs)
+    metadata = evaluation_run.evaluation_metadata(loaded, loaded.settings.evaluation.primary)
+    return dg.MaterializeResult(metadata={**metadata, "cached": cached}, data_version=dg.DataVersion(inputs))
+
+
+@dg.asset(
+    deps=[features],
+    group_name="regression",
+    kinds={"pytorch", "optuna"},
+    code_version=freshness.VERSIONS["hyperparameters"],
+    owners=tables.OWNERS,
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
+)
+def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """The search for an MLP recipe by Optuna, inside the training data: TPE, pruned, in a study that resumes.
+
+    - **Reads** soc.duckdb and the folds of `balanced_samples`.
+    - **Writes** the best recipe to `data/results/hyperparameters.json`; `[training] recipe = "tuned"` trains it.
+    - **Decided by** [evaluation] trials and candidates in soc.toml.
+
+    The R2 that it shows is flattered by the choice among trials; `evaluation` measures without that.
+    """
+    loaded = project.load()
+    _require_fresh_features(loaded)
+    inputs, path = freshness.evaluation_inputs(loaded, "hyperparameters"), loaded.results / "hyperparameters.parquet"
+    cached = freshness.is_fresh(path, inputs)
+    if not cached:
+        with on_device(context):
+            tuning_run.run_tuning(context, loaded, inputs)
+    metadata = {**tuning_run.tuning_metadata(loaded), "cached": cached}
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+
+
 def _faults(record: RunRecord, weights: str) -> list[Fault]:
     where = f"{record.model_uri} (MLflow run {record.run_id})"
-    return check_run(where, record.metrics, int(record.params["fit.best_epoch"]), weights)
+    return check_run(where, record.metrics, int(record.params.get("fit.best_epoch", 1)), weights)
 
 
 def _scores(record: RunRecord) -> dict[str, float]:
@@ -95,6 +188,7 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
         "weights": info["weights"],
         "spec": info["spec"],
         "model": record.model_uri,
+        **card_of(record),
         "mlflow_run": record.run_id,
         "mlflow_database": dg.MetadataValue.path(str(project.mlruns / "mlflow.db")),
         **report.uri(record.artifacts),
@@ -107,52 +201,3 @@ def _require_fresh_features(project: Project) -> None:
     built = read_info(project.database).get("inputs")
     if embeddings is None or built != freshness.features_inputs(project, embeddings):
         raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")
-
-
-def _train(context: dg.AssetExecutionContext, project: Project, tracking: MlflowTracking, inputs: str) -> RunRecord:
-    settings, info = project.settings, read_info(project.database)
-    table = load_features(project.database)
-    params = {
-        "training": settings.training.model_dump(),
-        "balance": settings.sampling.balance,
-        "features": {**settings.features.model_dump(), "n": table.n_features},
-        "embedding": settings.embedding.model_dump(exclude={"device", "cache_mb"}),
-        "study": settings.study.model_dump(),
-    }
-    tags = {"soc.features": info["inputs"], "soc.spec": info["spec"], "soc.weights": info["weights"]}
-    with tracking.run("mlp_model", inputs, params, {**tags, "dagster.run_id": context.run.run_id}) as run:
-        fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(context, run))
-        evaluation = evaluate_fit(fit, table)
-        return run.log_fit(
-            fit,
-            evaluation,
-            _figures(fit, evaluation, table, f"embeddings with weights: {info['weights']}"),
-            table.matrix[:2],
-        )
-
-
-def _on_epoch(context: dg.AssetExecutionContext, run: TrackedRun) -> Callable[[EpochReport], None]:
-    def tell(epoch: EpochReport) -> None:
-        run.log_epoch(epoch)
-        words = f"loss {epoch.train_loss:.3f}, validation {epoch.validation_loss:.3f} ({epoch.seconds:.1f} s)"
-        progress.emit("mlp_model", epoch.epoch, epoch.epochs, words)
-        context.log.info(f"epoch {epoch.epoch} of {epoch.epochs}: {words}")
-
-    return tell
-
-
-def _figures(fit: Fit, evaluation: Evaluation, table: FeatureTable, note: str) -> dict[str, bytes]:
-    every, test = evaluation.predictions, evaluation.of("test")
-    residual = (test["predicted"] - test["observed"]).to_numpy()
-    return {
-        "loss_curve": plots.loss_curve(fit.history, fit.best_epoch),
-        "observed_predicted": plots.observed_predicted(
-            every["observed"].to_numpy(),
-            every["predicted"].to_numpy(),
-            every["split"].to_numpy(),
-            evaluation.scores,
-            note,
-        ),
-        "residual_map": plots.residual_map(test["longitude"].to_numpy(), test["latitude"].to_numpy(), residual),
-        "target_distribution": plots.target_distribution(table.organic_carbon, table.split),
-    }

@@ -20,7 +20,8 @@ def uri(path: Path) -> dict[str, str]:
 
 def table(frame: pd.DataFrame, rows: int = 200) -> dg.MarkdownMetadataValue:
     """The first rows of a table as Markdown."""
-    head = frame.head(rows).astype("str").to_numpy().tolist()
+    first = frame.head(rows)
+    head = first.astype(object).where(first.notna(), "").map(str).to_numpy().tolist()
     lines = [
         " | ".join(map(str, frame.columns)),
         " | ".join("---" for _ in frame.columns),

@@ -18,6 +18,7 @@ from soc_assets.ingest.grid import reference_grid
 from soc_assets.project import Project
 from soc_assets.regression.metrics import target_summary
 from soc_assets.sampling import plots
+from soc_assets.sampling.area import prediction_area
 from soc_assets.sampling.balance import tail_share
 from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.prepare import Prepared, prepare_samples
@@ -86,7 +87,8 @@ def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> li
 
 def _prepare(project: Project) -> Prepared:
     settings = project.settings
-    grid = reference_grid(pd.read_parquet(project.catalog), settings.rasters)
+    catalog = pd.read_parquet(project.catalog)
+    grid, reference = reference_grid(catalog, settings.rasters), catalog[catalog["band"] == settings.rasters.reference]
     splits, ledger = project.samples("splits"), project.samples("batches")
     same_split = files.read_metadata(splits).get(SPLIT) == _split_digest(project)
     return prepare_samples(
@@ -97,6 +99,7 @@ def _prepare(project: Project) -> Prepared:
         project.region,
         ledger=_read(ledger),
         previous=_read(splits) if same_split else None,
+        area=prediction_area(grid, project.region, reference),
     )
 
 

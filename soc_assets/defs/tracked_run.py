@@ -25,9 +25,18 @@ from soc_assets.regression.training import Fit
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
+    from torch import nn
+
+    from soc_assets.regression.final import RecipeFit
 
 
-_MODEL_TAGS = ("soc.weights", "soc.spec", "soc.features")  # of the run, repeated with the registered model
+_MODEL_TAGS = (
+    "soc.weights",
+    "soc.spec",
+    "soc.features",
+    "soc.model",
+    "soc.features_set",
+)  # of the run, repeated with the registered model
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class TrackedRun:
 
     def __init__(self, client: "MlflowClient", run_id: str, registered_model: str):
         self.run_id = run_id
-        self._client = client
+        self.client = client
         self._registered_model = registered_model
 
     def log_epoch(self, report: EpochReport) -> None:
@@ -72,11 +81,13 @@ class TrackedRun:
         }
         self._log_metrics(values, step=report.epoch)
 
-    def log_fit(self, fit: Fit, evaluation: Evaluation, figures: Mapping[str, bytes], example: np.ndarray) -> RunRecord:
+    def log_fit(
+        self, fit: "Fit | RecipeFit", evaluation: Evaluation, figures: Mapping[str, bytes], example: np.ndarray
+    ) -> RunRecord:
         """Log final metrics, pictures, predictions and the model, and register the model.
 
         Args:
-            fit: the finished fit.
+            fit: the finished fit; the documented MLP gets the interval of `evaluation`, a recipe has its own.
             evaluation: its predictions and scores, logged as `test_r2`, `test_rmse`, ..., `baseline_test_r2`, ...
             figures: PNG bytes by name; `loss_curve` becomes figures/loss_curve.png.
             example: one or more rows of raw features, float32 [k, d]; two are kept as the model's input example.
@@ -87,8 +98,8 @@ class TrackedRun:
         self._log_facts(fit)
         self._log_metrics(_final_metrics(fit, evaluation), step=0)
         self._log_files(figures, evaluation)
-        self._log_model(fit, example)
-        record = read_record(self._client, self.run_id, self._registered_model)
+        self._log_model(_served(fit, evaluation), example)
+        record = read_record(self.client, self.run_id, self._registered_model)
         if record is None:
             raise TrainingError(f"MLflow did not keep the model of run {self.run_id}. Look for space on the disk.")
         return record
@@ -98,14 +109,15 @@ class TrackedRun:
 
         now = int(time.time() * 1000)
         metrics = [Metric(key, value, now, step) for key, value in values.items() if isfinite(value)]
-        self._client.log_batch(self.run_id, metrics=metrics)
+        self.client.log_batch(self.run_id, metrics=metrics)
 
-    def _log_facts(self, fit: Fit) -> None:
+    def _log_facts(self, fit: "Fit | RecipeFit") -> None:
         from mlflow.entities import Param
 
         names = ("best_epoch", "stopped_early", "validated", "visits", "device")
-        params = [Param(f"fit.{name}", str(getattr(fit, name))) for name in names]
-        self._client.log_batch(self.run_id, params=params)
+        facts = {name: getattr(fit, name) for name in names} if isinstance(fit, Fit) else fit.facts
+        params = [Param(f"fit.{name}", str(value)[:6000]) for name, value in facts.items()]
+        self.client.log_batch(self.run_id, params=params)
 
     def _log_files(self, figures: Mapping[str, bytes], evaluation: Evaluation) -> None:
         with tempfile.TemporaryDirectory() as name:
@@ -115,17 +127,17 @@ class TrackedRun:
             for figure, png in figures.items():
                 (folder / "figures" / f"{figure}.png").write_bytes(png)
             evaluation.predictions.to_csv(folder / "tables" / "predictions.csv", index=False)
-            self._client.log_artifacts(self.run_id, str(folder))
+            self.client.log_artifacts(self.run_id, str(folder))
 
-    def _log_model(self, fit: Fit, example: np.ndarray) -> None:
-        """Log the network as a torch.export graph, which needs neither pickle nor this package to be loaded."""
+    def _log_model(self, served: "nn.Module", example: np.ndarray) -> None:
+        """Log the graph as a torch.export graph, which needs neither pickle nor this package to be loaded."""
         from mlflow.pytorch import log_model
 
         n_features = example.shape[1]
         info = log_model(
-            fit.network,
+            served.eval(),
             name=self._registered_model,
-            signature=_signature(n_features),
+            signature=_signature(served, n_features),
             input_example=np.resize(example, (2, n_features)).astype(np.float32),  # one row would freeze the batch size
             pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in ("mlflow", "numpy", "torch")],
             serialization_format="pt2",
@@ -137,7 +149,7 @@ class TrackedRun:
         from mlflow.exceptions import MlflowException
         from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-        name, client = self._registered_model, self._client
+        name, client = self._registered_model, self.client
         try:
             client.create_registered_model(name)
         except MlflowException as error:
@@ -173,20 +185,32 @@ def _local(uri: str) -> Path:
     return Path(url2pathname(urlparse(uri).path))
 
 
-def _signature(n_features: int) -> "ModelSignature":
+def _served(fit: "Fit | RecipeFit", evaluation: Evaluation) -> "nn.Module":
+    """The graph with its interval."""
+    from soc_assets.regression.served import WithInterval
+
+    return WithInterval(fit.network, *evaluation.ends) if isinstance(fit, Fit) else fit.served
+
+
+def _signature(served: "nn.Module", n_features: int) -> "ModelSignature":
+    """Features in; predicted, lower, upper (and dissimilarity, applicable) out."""
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    number = np.dtype(np.float32)
+    from soc_assets.regression.served import APPLICABLE, INTERVAL, WithInterval
+
+    number, width = np.dtype(np.float32), len(INTERVAL if isinstance(served, WithInterval) else APPLICABLE)
     return ModelSignature(
-        inputs=Schema([TensorSpec(number, (-1, n_features))]), outputs=Schema([TensorSpec(number, (-1, 1))])
+        inputs=Schema([TensorSpec(number, (-1, n_features))]), outputs=Schema([TensorSpec(number, (-1, width))])
     )
 
 
-def _final_metrics(fit: Fit, evaluation: Evaluation) -> dict[str, float]:
+def _final_metrics(fit: "Fit | RecipeFit", evaluation: Evaluation) -> dict[str, float]:
     """Scores of every split, r2 and rmse of the baseline (see `Evaluation`), seconds, last over first training loss."""
-    first, last = fit.history[0].train_loss, fit.history[-1].train_loss
-    metrics = {"fit_seconds": fit.seconds, "loss_growth": last / first if first > 0 else 1.0}
+    metrics: dict[str, float] = {"fit_seconds": fit.seconds}
+    if isinstance(fit, Fit):
+        first, last = fit.history[0].train_loss, fit.history[-1].train_loss
+        metrics["loss_growth"] = last / first if first > 0 else 1.0
     for split, found in evaluation.scores.items():
         metrics |= {f"{split}_{key}": float(value) for key, value in vars(found).items()}
         baseline = evaluation.baseline[split]

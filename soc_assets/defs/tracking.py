@@ -8,7 +8,7 @@ import os
 import platform
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,7 @@ from soc_assets.storage import told_in_words
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 DIGEST_TAG = "soc.inputs_digest"
 _HOST_TAG, _PROCESS_TAG, _ERROR_TAG = "soc.host", "soc.process", "soc.error"
@@ -48,6 +49,10 @@ class MlflowTracking(dg.ConfigurableResource):
     @property
     def _database(self) -> Path:
         return Path(self.folder).resolve() / "mlflow.db"
+
+    def client(self) -> "MlflowClient":
+        """A client of the database."""
+        return _import_mlflow().MlflowClient(self.uri)
 
     @contextmanager
     def run(
@@ -98,6 +103,20 @@ class MlflowTracking(dg.ConfigurableResource):
         records = (read_record(client, run.info.run_id, self.registered_model) for run in runs)
         return next((record for record in records if record), None)
 
+    def all_runs(self) -> "list[tuple[Run, str | None]]":
+        """Every run of the experiment, the newest first, with the registered model that came of it."""
+        if not self._database.is_file():
+            return []
+        client = _import_mlflow().MlflowClient(self.uri)
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
+            return []
+        name = self.registered_model
+        found = _pages(lambda token: client.search_model_versions(f"name = '{name}'", page_token=token))
+        models = {version.run_id: f"models:/{name}/{version.version}" for version in reversed(found)}
+        runs = _pages(lambda token: client.search_runs([experiment.experiment_id], page_token=token))
+        return [(run, models.get(run.info.run_id)) for run in runs]
+
     def reject(self, record: RunRecord, why: str) -> None:
         """Mark a run as failed and take its model out of the registry; its files stay."""
         client = _import_mlflow().MlflowClient(self.uri)
@@ -139,6 +158,17 @@ class MlflowTracking(dg.ConfigurableResource):
                 f"--experiment-id {experiment.experiment_id}"
             )
         return experiment.experiment_id
+
+
+def _pages(ask: Callable[[str | None], Any]) -> list[Any]:
+    """All results of a search that gives a page at a time."""
+    found, token = [], None
+    while True:
+        page = ask(token)
+        found += page
+        token = page.token
+        if not token:
+            return found
 
 
 def _import_mlflow() -> Any:

@@ -7,7 +7,7 @@ nothing is embedded again.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -141,17 +141,24 @@ def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedde
     start = time.perf_counter()
     path, outcome = batch.path(folder), state(batch, folder)
     images = 0
+    _keep_one(path, folder.glob(f"{batch.key}_size_*.parquet"))
     if outcome == "relabel" and not _relabel(batch, path, spec):
         outcome = "stale"
     if outcome in ("missing", "stale"):
         images = _embed(batch, path, spec, embedder())
-    for old in folder.glob(f"{batch.key}_size_*.parquet"):
-        if old != path:  # of another number of samples
-            old.unlink()
     done = {"missing": "computed", "stale": "computed", "relabel": "relabelled", "fresh": "cached"}[outcome]
     stored, seconds = read_facts(path), time.perf_counter() - start
     missing, device = int(stored.get("soc.missing_images", 0)), stored.get("soc.device", "")
     return Written(batch.key, path, batch.inputs, done, len(batch.samples), images, missing, seconds, device)
+
+
+def _keep_one(path: Path, there: Iterable[Path]) -> None:
+    """Give a file of another number of samples the name of the one that replaces it: a pattern never finds two."""
+    for old in there:
+        if old != path and path.is_file():
+            old.unlink()
+        elif old != path:
+            old.replace(path)
 
 
 def options_of(spec: Spec) -> dict[str, Any]:

@@ -117,8 +117,10 @@ class Spec:
 
     @property
     def weights(self) -> str:
-        """`random (seed 42)` or `pretrained (sha256 ...)`."""
+        """`random (seed 42)` or `pretrained (sha256 ...)`; of an imported run they are unknown."""
         source = self.choices["weights"]
+        if "imported" in source:
+            return f"unknown (imported from {source['imported']})"
         return f"random (seed {source['seed']})" if "seed" in source else f"pretrained (sha256 {source['sha256'][:12]})"
 
     def save(self, folder: Path) -> None:

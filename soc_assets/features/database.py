@@ -1,77 +1,140 @@
-"""Building data/soc.duckdb: views over the Parquet files, the feature index and what it was built from.
+"""Building data/soc.duckdb: views over the Parquet files, macros, and the small tables that are made once.
 
 The file is written beside its place and renamed over it, and is never held open: readers keep what they opened. Paths
-in views are absolute, so that it opens from any folder; memory limits are the reader's to set.
+in views are absolute, so that it opens from any folder; memory limits are the connection's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
+import pandas as pd
+import pyarrow as pa
 
-from soc_assets import files
-from soc_assets.embedding.spec import Spec
-from soc_assets.features.vector import Segment, images_sql, segments, vector_sql
-from soc_assets.settings import Features, Study
+from soc_assets import digest, files
+from soc_assets.embedding.batch import write_empty
+from soc_assets.embedding.parquet import geo_metadata, schema_of
+from soc_assets.features import neighbours
+from soc_assets.features.components import fill_components
+from soc_assets.features.images import batch_paths
+from soc_assets.features.macros import macro_statements
+from soc_assets.features.tables import TABLES, columns_of, literal, table_sql, write_empty_table, write_schema
+from soc_assets.features.vector import Segment, segments
+from soc_assets.features.views import Columns, Contents, views_of
 
-COMMENTS = {
-    "samples": "soil samples with split, multiplicity in training and batch",
-    "embeddings": "one row per embedded sample, the columns of the Parquet files",
-    "folds": "scheme, sample_id, fold over training and validation samples",
-    "features": "the flattened feature vector of each studied sample, with its split",
-    "feature_index": "position in features (from 0; in SQL features[position + 1]): what, band, lag, row, dimension",
-    "build_info": "what this database was built from",
+MEMORY = "3GB"  # of a connection: with what DuckDB does not count, a query stays below 4 GB
+_COPIED = ("neighbour_index", "pca_scores", "pca_variance")  # taken over while the batches are the same
+_INDEX = {
+    "position": "from 0; in SQL features[position + 1]",
+    "what": "embedding or point",
+    "band": "raster variable, or group of them",
+    "lag": "steps before sampling; null for static bands and where steps are aligned by calendar",
+    "year": "where steps are aligned by calendar",
+    "season": "where steps are aligned by calendar",
+    "row": "token of the image, 0 where tokens are pooled",
+    "dimension": "of the embedding",
+}
+TABLE_COMMENTS: dict[str, tuple[str, Columns]] = {
+    "slots": (
+        "bands and lags in the order of the feature vector",
+        {
+            "slot": "position, from 0",
+            "band": _INDEX["band"],
+            "kind": "static, yearly or seasonal",
+            "lag": _INDEX["lag"],
+        },
+    ),
+    "feature_index": ("position in features (from 0; in SQL features[position + 1]): what stands there", _INDEX),
+    "feature_groups": (
+        "the stretches of features: a band and lag each",
+        {
+            "what": _INDEX["what"],
+            "band": _INDEX["band"],
+            "lag": _INDEX["lag"],
+            "year": _INDEX["year"],
+            "season": _INDEX["season"],
+            "first": "position of the first feature, from 0",
+            "length": "features",
+        },
+    ),
+    "neighbour_index": ("behind similar, band_distance and drift: one row per image", neighbours.COLUMNS),
+    "pca_scores": ("principal components of each embedded sample; see the macro pca", {"sample_id": "the sample"}),
+    "pca_variance": (
+        "how much the components explain",
+        {"component": "number of the component", "share": "of the variance of the training samples it was fitted on"},
+    ),
+    "batch_inputs": (
+        "digests that the batches' files would have if they were made now, when the database was built",
+        {"batch": "key of the batch", "inputs": "digest of its inputs", "labels": "digest of its labels"},
+    ),
+    "build_info": ("what this database was built from", {"key": "name", "value": "value"}),
 }
 
 
 def build_database(
     database: Path,
-    spec: Spec,
-    batches: Sequence[Path],
-    tables: Mapping[str, Path],
-    features: Features,
-    study: Study,
-    inputs: str,
+    contents: Contents,
+    info: Mapping[str, str],
+    batch_inputs: Mapping[str, tuple[str, str]] | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Write the database.
 
     Args:
-        database: where it goes.
-        spec: the spec whose embeddings it shows.
-        batches: the files of the batches; one without rows where there is none yet.
-        tables: paths of samples, balanced, folds and batches.
-        features: how missing images and steps are treated.
-        study: gives the years when steps are aligned by calendar.
-        inputs: the digest of all inputs, kept in build_info.
+        database: where it goes. What an older one has of neighbours and components is taken over while the batches are
+            the same.
+        contents: what it shows.
+        info: kept in build_info, with what identifies the contents.
+        batch_inputs: of each batch, the digests of its inputs and labels now.
+        tell: told batches indexed and their number.
     """
-    info = {"inputs": inputs, "spec": spec.digest, "weights": spec.weights, "missing": features.missing}
+    _write_schemas(contents)
+    views = views_of(contents)
+    batches = batch_paths(contents.folder)
+    index = index_digest(contents, batches)
+    known = {"spec": contents.spec.digest, "weights": contents.spec.weights, "missing": contents.features.missing}
+    known |= {"data": str(contents.data), "index": index, **info}
+    reusable = database if read_info(database).get("index") == index else None
     with files.replacing(database) as temporary:
         temporary.unlink()
-        with duckdb.connect(temporary) as connection:
-            for statement in _statements(spec, batches, tables, features, study):
+        with duckdb.connect(temporary, config={"memory_limit": MEMORY}) as connection:
+            _hush(connection)
+            _make_small_tables(connection, contents, batch_inputs or {}, known)
+            if reusable:
+                _take_over(connection, reusable)
+            else:
+                _make_index(connection, contents, batches, tell)
+            for name, view in views.items():
+                connection.execute(f"CREATE VIEW {name} AS {view.sql}")
+                _comment(connection, "VIEW", name, view.comment, view.columns)
+            for name, (comment, columns) in TABLE_COMMENTS.items():
+                _comment(connection, "TABLE", name, comment, columns)
+            for statement in macro_statements():
                 connection.execute(statement)
-            connection.execute("CREATE TABLE build_info (key VARCHAR, value VARCHAR)")
-            connection.executemany("INSERT INTO build_info VALUES (?, ?)", [list(pair) for pair in info.items()])
-            for name, comment in COMMENTS.items():
-                kind = "TABLE" if name in ("feature_index", "build_info") else "VIEW"
-                connection.execute(f"COMMENT ON {kind} {name} IS '{comment}'")
 
 
-def open_database(database: Path, memory: str = "4GB") -> duckdb.DuckDBPyConnection:
+def open_database(database: Path, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the database as it is now; memory_limit is the connection's, not stored in the file.
 
     The file is attached, not connected to: DuckDB gives a process that already has a path open the same database
     again, also where the file was replaced since.
     """
     connection = duckdb.connect(config={"memory_limit": memory})
-    connection.execute("SET enable_progress_bar = false")
+    _hush(connection)
     try:
-        connection.execute(f"ATTACH {_sql(str(database))} AS soc (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(str(database))} AS soc (READ_ONLY)")
         connection.execute("USE soc")
     except duckdb.Error:
         connection.close()
         raise
     return connection
+
+
+def _hush(connection: duckdb.DuckDBPyConnection) -> None:
+    """No progress bar; a notebook without ipywidgets has none and refuses the setting."""
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("SET enable_progress_bar = false")
 
 
 def read_info(database: Path) -> dict[str, str]:
@@ -85,6 +148,16 @@ def read_info(database: Path) -> dict[str, str]:
         return {}  # as if it were missing: it is built anew
 
 
+def read_batch_inputs(database: Path) -> dict[str, tuple[str, str]]:
+    """Digests of inputs and labels of each batch, as they were when the database was built."""
+    with open_database(database) as connection:
+        try:
+            rows = connection.execute("SELECT batch, inputs, labels FROM batch_inputs").fetchall()
+        except duckdb.CatalogException:  # built by an older version
+            return {}
+    return {batch: (inputs, labels) for batch, inputs, labels in rows}
+
+
 def summary(database: Path) -> dict[str, int]:
     """Rows, vector length and missing images of the view `features`, without building a vector."""
     with open_database(database) as connection:
@@ -96,48 +169,84 @@ def summary(database: Path) -> dict[str, int]:
     return {"samples": samples, "features": features, "missing_images": missing, "incomplete_samples": incomplete}
 
 
-def _statements(
-    spec: Spec, batches: Sequence[Path], tables: Mapping[str, Path], features: Features, study: Study
-) -> list[str]:
-    return [
-        f"""CREATE VIEW samples AS
-            SELECT s.*, b.location_id, b.split, b.bin, b.multiplicity, b.weight, l.batch
-            FROM {_parquet(tables["samples"])} s
-            LEFT JOIN {_parquet(tables["balanced"])} b USING (sample_id)
-            LEFT JOIN {_parquet(tables["batches"])} l USING (sample_id)""",
-        f"CREATE VIEW folds AS SELECT * FROM {_parquet(tables['folds'])}",
-        f"CREATE VIEW embeddings AS SELECT * FROM {_parquet(*batches)}",
-        f"""CREATE VIEW features AS
-            SELECT e.sample_id, b.location_id, b.split, b.multiplicity, b.weight, e.longitude, e.latitude, e.year,
-              e.organic_carbon, e.missing_images, e.features
-            FROM (SELECT sample_id, longitude, latitude, year, organic_carbon,
-                len(list_filter({images_sql(spec, features, study)}, lambda image: image IS NULL)) AS missing_images,
-                {vector_sql(spec, features, study)} AS features
-              FROM embeddings) e
-            JOIN {_parquet(tables["balanced"])} b USING (sample_id)""",
-        f"""CREATE TABLE feature_index AS
-            SELECT (first + n)::INTEGER AS position, what, band, lag, year, season,
-              (n // width)::INTEGER AS "row", (n % width)::INTEGER AS dimension
-            FROM (SELECT *, unnest(range(length)) AS n FROM (VALUES {_index_sql(segments(spec, features, study))})
-              AS s(what, band, lag, year, season, first, length, width))
-            ORDER BY position""",
-    ]
+def index_digest(contents: Contents, batches: list[Path]) -> str:
+    """Digest of what the tables that are made once depend on: the batches' files by name, size and time, and splits."""
+    stamps = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in batches]
+    tables = [contents.data / TABLES[name].path for name in ("balanced", "ledger")]
+    content = [files.read_metadata(path).get("soc.content") for path in tables]
+    return digest.of_values([contents.spec.digest, stamps, content])
 
 
-def _index_sql(parts: list[Segment]) -> str:
+def _write_schemas(contents: Contents) -> None:
+    for name in TABLES:
+        write_schema(contents.data, name, columns_of(contents.data, name))
+    schema = schema_of(contents.spec)
+    nobody = pd.DataFrame({"longitude": [0.0], "latitude": [0.0]}).iloc[:0]
+    if contents.folder.is_dir():
+        write_empty(contents.folder, contents.spec)
+    empty = schema.with_metadata({"geo": geo_metadata(nobody)}).empty_table()
+    write_empty_table(contents.data, "embeddings", empty)
+
+
+def _make_small_tables(
+    connection: duckdb.DuckDBPyConnection,
+    contents: Contents,
+    batch_inputs: Mapping[str, tuple[str, str]],
+    info: Mapping[str, str],
+) -> None:
+    slots = [(number, slot.name, slot.kind, slot.lag) for number, slot in enumerate(contents.spec.slots)]
+    connection.execute("CREATE TABLE slots (slot INTEGER, band VARCHAR, kind VARCHAR, lag INTEGER)")
+    connection.executemany("INSERT INTO slots VALUES (?, ?, ?, ?)", [list(slot) for slot in slots])
+    groups = _group_rows(segments(contents.spec, contents.features, contents.study))
+    connection.register("groups", groups)
+    connection.execute("CREATE TABLE feature_groups AS SELECT * EXCLUDE (width) FROM groups")
+    connection.execute(
+        """CREATE TABLE feature_index AS
+        SELECT (first + n)::INTEGER AS position, what, band, lag, year, season,
+          (n // width)::INTEGER AS "row", (n % width)::INTEGER AS dimension
+        FROM (SELECT *, unnest(range(length)) AS n FROM groups) ORDER BY position"""
+    )
+    connection.unregister("groups")
+    connection.execute("CREATE TABLE batch_inputs (batch VARCHAR, inputs VARCHAR, labels VARCHAR)")
+    rows = [[key, *digests] for key, digests in batch_inputs.items()]
+    if rows:
+        connection.executemany("INSERT INTO batch_inputs VALUES (?, ?, ?)", rows)
+    connection.execute("CREATE TABLE build_info (key VARCHAR, value VARCHAR)")
+    connection.executemany("INSERT INTO build_info VALUES (?, ?)", [list(pair) for pair in info.items()])
+
+
+def _group_rows(parts: list[Segment]) -> pa.Table:
     rows, first = [], 0
     for part in parts:
-        facts = (part.what, part.band, part.lag, part.step.year, part.step.season, first, part.length, part.width)
-        rows.append(f"({', '.join(map(_sql, facts))})")
+        rows.append((part.what, part.band, part.lag, part.step.year, part.step.season, first, part.length, part.width))
         first += part.length
-    return ", ".join(rows)
+    text, number = pa.string(), pa.int32()
+    kinds = {"what": text, "band": text, "lag": number, "year": number, "season": text}
+    kinds |= {"first": number, "length": number, "width": number}
+    columns = zip(*rows, strict=True)
+    return pa.table({name: pa.array(v, kind) for (name, kind), v in zip(kinds.items(), columns, strict=True)})
 
 
-def _parquet(*paths: Path) -> str:
-    return f"read_parquet([{', '.join(_sql(str(path)) for path in paths)}])"
+def _make_index(
+    connection: duckdb.DuckDBPyConnection, contents: Contents, batches: list[Path], tell: Callable[[int, int], None]
+) -> None:
+    balanced, ledger = (table_sql(contents.data, name, TABLES[name].columns) for name in ("balanced", "ledger"))
+    connection.execute(
+        f"CREATE TEMP TABLE studied_batches AS SELECT sample_id, l.batch, b.split "
+        f"FROM ({balanced}) b JOIN ({ledger}) l USING (sample_id)"
+    )
+    neighbours.fill_index(connection, batches, contents.spec, tell)
+    fill_components(connection, len(contents.spec.slots))
 
 
-def _sql(value: int | str | None) -> str:
-    if value is None:
-        return "NULL"
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
+def _take_over(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
+    connection.execute(f"ATTACH {literal(str(database))} AS older (READ_ONLY)")
+    for name in _COPIED:
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM older.{name}")
+    connection.execute("DETACH older")
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, columns: Columns) -> None:
+    connection.execute(f"COMMENT ON {kind} {name} IS {literal(comment)}")
+    for column, words in columns.items():
+        connection.execute(f'COMMENT ON COLUMN {name}."{column}" IS {literal(words)}')

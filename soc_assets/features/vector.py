@@ -75,20 +75,39 @@ def images_sql(spec: Spec, features: Features, study: Study) -> str:
     return f"list_concat({static}, map_values(channel_time_embeddings))"  # maps keep the order of the slots
 
 
+def keys_sql(spec: Spec) -> str:
+    """An expression over the view `embeddings`: the list of the images' keys, in the order of the slots."""
+    return (
+        f"list_concat(['{spec.choices['reference']}'], map_keys(static_embeddings), map_keys(channel_time_embeddings))"
+    )
+
+
 def vector_sql(spec: Spec, features: Features, study: Study) -> str:
     """An expression of type FLOAT[] over the view `embeddings`, with what the setting `missing` puts in a gap."""
     filler = "NULL" if features.missing == "null" else "0"
     stretches = []
     if "embedding" in features.include:
-        images = _filled_sql(spec.slots, images_sql(spec, features, study), features)
         empty = f"list_transform(range({spec.shape[0] * spec.shape[1]}), lambda i: {filler}::FLOAT)"
-        stretches.append(f"list_transform({images}, lambda image: coalesce(flatten(image)::FLOAT[], {empty}))")
+        for images in _image_lists(spec, features, study):
+            stretches.append(f"list_transform({images}, lambda image: coalesce(flatten(image)::FLOAT[], {empty}))")
     if "point" in features.include:
         points = _filled_sql(spec.band_slots, _points_sql(spec, features, study), features)
         empty = f"[{', '.join([f'{filler}::FLOAT'] * len(POINT_WINDOWS))}]"
         whole = f"list_transform(p, lambda x: coalesce(x, {filler}::FLOAT))"
         stretches.append(f"list_transform({points}, lambda p: coalesce({whole}, {empty}))")
-    return f"flatten(list_concat({', '.join(stretches)}))" if len(stretches) > 1 else f"flatten({stretches[0]})"
+    flat = [f"flatten({stretch})" for stretch in stretches]
+    return f"list_concat({', '.join(flat)})" if len(flat) > 1 else flat[0]
+
+
+def _image_lists(spec: Spec, features: Features, study: Study) -> list[str]:
+    """Lists of images that follow one another in the vector: by lag the columns as they are, which spares a copy."""
+    if features.alignment == "absolute" or features.missing == "nearest_lag":
+        return [_filled_sql(spec.slots, images_sql(spec, features, study), features)]
+    columns = {None: "map_values(static_embeddings)", 0: "map_values(channel_time_embeddings)"}
+    lags = [slot.lag for slot in spec.slots[1:]]
+    further = [columns[None]] if None in lags else []
+    timed = [columns[0]] if any(lag is not None for lag in lags) else []
+    return ["[elevation_embedding]", *further, *timed]
 
 
 def _points_sql(spec: Spec, features: Features, study: Study) -> str:

@@ -1,7 +1,9 @@
 """Scores of predictions, and a summary of the target.
 
 R2 is the coefficient of determination (1 - residual over total sum of squares), never a squared correlation, which
-would forgive a bias. RPIQ is the interquartile range of the observations over the RMSE (Bellon-Maurel et al. 2010).
+would forgive a bias; that one is kept beside it under its own name. RPIQ is the interquartile range of the observations
+over the RMSE (Bellon-Maurel et al. 2010), CCC the concordance correlation coefficient (Lin, Biometrics 1989).
+Confidence intervals are in `soc_assets.regression.bootstrap`.
 """
 
 from dataclasses import dataclass
@@ -14,9 +16,10 @@ from soc_assets.sampling.balance import TAIL_THRESHOLD
 
 @dataclass(frozen=True)
 class Scores:
-    """How well predictions meet observations; rmse, mae and bias (mean of predicted - observed) in g/kg.
+    """How well predictions meet observations; rmse, mae, bias (mean of predicted - observed) and iqr in their unit.
 
-    Without samples all are NaN; r2 is NaN as well for fewer than two samples or when all observations are equal.
+    Without samples all are NaN; r2 is NaN as well for fewer than two samples or when all observations are equal, and
+    squared_pearson when all predictions are.
     """
 
     n: int
@@ -25,6 +28,9 @@ class Scores:
     mae: float
     bias: float
     rpiq: float
+    iqr: float
+    ccc: float
+    squared_pearson: float
 
 
 def r_squared(observed: np.ndarray, predicted: np.ndarray) -> float:
@@ -37,9 +43,9 @@ def r_squared(observed: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def scores(observed: np.ndarray, predicted: np.ndarray) -> Scores:
-    """Score predictions [n] against observations [n], both g/kg."""
+    """Score predictions [n] against observations [n], both in one unit (g/kg, or the transformed target's)."""
     if len(observed) == 0:
-        return Scores(0, *[float("nan")] * 5)
+        return Scores(0, *[float("nan")] * 8)
     error = np.asarray(predicted, dtype=np.float64) - observed
     rmse = float(np.sqrt(np.mean(error**2)))
     lower, upper = np.quantile(observed, [0.25, 0.75])
@@ -50,7 +56,24 @@ def scores(observed: np.ndarray, predicted: np.ndarray) -> Scores:
         mae=float(np.abs(error).mean()),
         bias=float(error.mean()),
         rpiq=float((upper - lower) / rmse) if rmse > 0 else float("nan"),
+        iqr=float(upper - lower),
+        ccc=_concordance(observed, predicted),
+        squared_pearson=_squared_pearson(observed, predicted),
     )
+
+
+def _concordance(observed: np.ndarray, predicted: np.ndarray) -> float:
+    """Lin's coefficient, with population moments; NaN where both are one and the same constant."""
+    apart = (observed.mean() - predicted.mean()) ** 2
+    spread = observed.var() + predicted.var() + apart
+    covariance = ((observed - observed.mean()) * (predicted - predicted.mean())).mean()
+    return float(2 * covariance / spread) if spread > 0 else float("nan")
+
+
+def _squared_pearson(observed: np.ndarray, predicted: np.ndarray) -> float:
+    if len(observed) < 2 or np.ptp(observed) == 0 or np.ptp(predicted) == 0:
+        return float("nan")
+    return float(np.corrcoef(observed, predicted)[0, 1] ** 2)
 
 
 def target_summary(organic_carbon: np.ndarray, split: np.ndarray) -> pd.DataFrame:

@@ -1,8 +1,10 @@
 """Cross-validation folds over training and validation samples; test samples have none.
 
-Two schemes: `location` keeps samples of one location together, `block` keeps square blocks of reference pixels together
-so that a fold is predicted from farther away (Roberts et al., "Cross-validation strategies for data with temporal,
-spatial, hierarchical, or phylogenetic structure", Ecography 2017). Training on folds is the regression stage's.
+Six schemes, from flattering to hard (Roberts et al., "Cross-validation strategies for data with temporal, spatial,
+hierarchical, or phylogenetic structure", Ecography 2017): `random` deals out samples, `location` keeps samples of one
+location together, `block` square blocks, `knndm` matches the distances of the map (see `soc_assets.sampling.knndm`),
+`leave_source_out` and `leave_year_out` hold out one laboratory or campaign each. Which samples a fold trains on is in
+`soc_assets.sampling.training_part`, fitting in the regression stage.
 """
 
 import warnings
@@ -12,51 +14,102 @@ import pandas as pd
 
 from soc_assets.errors import SocWarning
 from soc_assets.ingest.grid import Grid
+from soc_assets.sampling.knndm import match_distances
+from soc_assets.sampling.metres import to_metres
 from soc_assets.settings import Sampling
 
 
-def cut_folds(samples: pd.DataFrame, sampling: Sampling, grid: Grid) -> pd.DataFrame:
-    """Cut the folds of every scheme.
+def cut_folds(samples: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.ndarray | None = None) -> pd.DataFrame:
+    """Cut the folds of every scheme of the settings.
 
     Args:
-        samples: columns sample_id, location_id, split, longitude, latitude (WGS84 degrees).
-        sampling: n_folds, block_size (reference pixels) and seed.
+        samples: columns sample_id, location_id, split, longitude, latitude (WGS84 degrees); source and year where the
+            schemes ask for them.
+        sampling: fold_schemes, n_folds, block_size (reference pixels) or block_metres, and seed.
         grid: the reference grid.
+        area: [m, 2] longitude and latitude of places to predict, for `knndm`, which is left out without them.
 
     Returns:
         Columns scheme, sample_id, fold (int32, from 0), sorted by scheme and sample_id. A scheme with fewer groups than
-        folds has as many folds as groups; one with a single group is left out with a SocWarning.
+        folds has as many folds as groups; `location` and `block` with a single group are left out with a SocWarning,
+        the others without a word. Samples without a year have no fold in `leave_year_out`.
     """
-    part = samples.loc[samples["split"] != "test"].sort_values("sample_id")
-    groups = {"block": blocks(part, sampling.block_size, grid), "location": part["location_id"].to_numpy()}
+    part = samples.loc[samples["split"] != "test"].sort_values("sample_id").reset_index(drop=True)
     tables = []
-    for scheme, group in groups.items():
-        unique = len(np.unique(group.astype(str)))
-        if unique < 2:
-            warnings.warn(
-                f"The cross-validation scheme {scheme!r} is left out: training and validation samples form {unique} "
-                f"group(s). Smaller blocks (sampling.block_size = {sampling.block_size}) or more samples allow it.",
-                SocWarning,
-                stacklevel=2,
-            )
+    for scheme in sorted(sampling.fold_schemes):
+        fold = _folds_of(scheme, part, sampling, grid, area)
+        if fold is None:
             continue
-        fold = grouped_folds(group, min(sampling.n_folds, unique), sampling.seed)
-        tables.append(pd.DataFrame({"scheme": scheme, "sample_id": part["sample_id"].to_numpy(), "fold": fold}))
+        known = fold >= 0
+        table = {"scheme": scheme, "sample_id": part["sample_id"].to_numpy()[known], "fold": fold[known]}
+        tables.append(pd.DataFrame(table))
     empty = pd.DataFrame({"scheme": [], "sample_id": [], "fold": []})
     return pd.concat(tables or [empty], ignore_index=True).astype(
         {"scheme": "str", "sample_id": "str", "fold": "int32"}
     )
 
 
-def blocks(samples: pd.DataFrame, size: int, grid: Grid) -> np.ndarray:
-    """The spatial block [n] of each sample, as text "row,column" of blocks of size x size reference pixels.
+def _folds_of(
+    scheme: str, part: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.ndarray | None
+) -> np.ndarray | None:
+    """Folds [n] of one scheme, -1 for samples without one; None where the samples do not allow the scheme."""
+    if scheme == "random":
+        return np.random.default_rng(sampling.seed).permutation(len(part)) % sampling.n_folds if len(part) > 1 else None
+    if scheme == "knndm":
+        return _matched(part, sampling, grid, area)
+    if scheme.startswith("leave_"):
+        return _one_out(part, scheme.removeprefix("leave_").removesuffix("_out"))
+    group = blocks(part, sampling, grid) if scheme == "block" else part["location_id"].to_numpy()
+    unique = len(np.unique(group.astype(str)))
+    if unique < 2:
+        size = f"{sampling.block_metres:g} m" if sampling.block_metres else f"{sampling.block_size} pixels"
+        warnings.warn(
+            f"The cross-validation scheme {scheme!r} is left out: training and validation samples form {unique} "
+            f"group(s). Smaller blocks ([sampling] block_size or block_metres, now {size}) or more samples allow it.",
+            SocWarning,
+            stacklevel=3,
+        )
+        return None
+    return grouped_folds(group, min(sampling.n_folds, unique), sampling.seed)
 
-    A location that straddles the edge of two blocks belongs to one of them as a whole.
+
+def _matched(part: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.ndarray | None) -> np.ndarray | None:
+    unique, index = np.unique(part["location_id"].to_numpy().astype(str), return_inverse=True)
+    if area is None or not len(area) or len(unique) < 3:
+        return None
+    x, y = to_metres(part["longitude"].to_numpy(), part["latitude"].to_numpy(), grid)
+    points = np.column_stack([np.bincount(index, weights=v) / np.bincount(index) for v in (x, y)])
+    places = np.column_stack(to_metres(area[:, 0], area[:, 1], grid))
+    return match_distances(points, places, min(sampling.n_folds, len(unique) - 1), sampling.seed).fold[index]
+
+
+def _one_out(part: pd.DataFrame, column: str) -> np.ndarray | None:
+    """One fold per value of a column, in the values' order; None with fewer than two."""
+    values = part[column] if column in part else pd.Series(dtype="object")
+    fold, unique = pd.factorize(values, sort=True)
+    return fold if len(unique) > 1 else None
+
+
+def blocks(samples: pd.DataFrame, sampling: Sampling, grid: Grid) -> np.ndarray:
+    """The spatial block [n] of each sample, as text "row,column".
+
+    Blocks are squares of block_metres in a projected CRS, or of block_size reference pixels where that is not set (no
+    squares where the grid is in degrees). A location that straddles the edge of two blocks belongs to one as a whole.
     """
-    rows, columns = grid.pixels(samples["longitude"].to_numpy(), samples["latitude"].to_numpy())
-    pixels = pd.DataFrame({"row": rows // size, "column": columns // size})
-    first = pixels.groupby(samples["location_id"].to_numpy()).transform("min")
+    row, column = _block_numbers(samples, sampling, grid)
+    numbers = pd.DataFrame({"row": row, "column": column})
+    first = numbers.groupby(samples["location_id"].to_numpy()).transform("min")
     return (first["row"].astype("string") + "," + first["column"].astype("string")).to_numpy(dtype=object)
+
+
+def _block_numbers(samples: pd.DataFrame, sampling: Sampling, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    longitude, latitude = samples["longitude"].to_numpy(), samples["latitude"].to_numpy()
+    if sampling.block_metres is None:
+        rows, columns = grid.pixels(longitude, latitude)
+        return rows // sampling.block_size, columns // sampling.block_size
+    x, y = to_metres(longitude, latitude, grid)
+    north, east = (np.floor(v / sampling.block_metres).astype(np.int64) for v in (y, x))
+    return -north, east
 
 
 def grouped_folds(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:

@@ -47,6 +47,7 @@ def prepare_samples(
     region: Path | None,
     ledger: pd.DataFrame | None,
     previous: pd.DataFrame | None = None,
+    area: np.ndarray | None = None,
 ) -> Prepared:
     """Prepare the usable samples for embedding and regression.
 
@@ -59,6 +60,7 @@ def prepare_samples(
         ledger: the batches cut so far, or None.
         previous: the balanced table of an earlier run with the same seed, fractions and kind of location: its locations
             keep their split. None draws every location anew.
+        area: [m, 2] longitude and latitude of places to predict, for the folds of `knndm`; None leaves them out.
 
     Raises:
         SamplingError: sample_id is not unique, the filters leave nothing, there are fewer than three locations, or the
@@ -75,7 +77,7 @@ def prepare_samples(
     return Prepared(
         balanced=_balanced(studied, sampling),
         excluded=excluded,
-        folds=cut_folds(studied, sampling, grid),
+        folds=cut_folds(studied, sampling, grid, area),
         batches=extend_ledger(studied, grid, ledger, sampling.batch_size),
     )
 

@@ -14,8 +14,6 @@ from mlflow import MlflowClient
 from soc_assets import files, freshness, runner
 from soc_assets.definitions import defs
 from soc_assets.defs.resources import tracking_of
-from soc_assets.embedding.inputs import load_inputs
-from soc_assets.features.database import build_database
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject
 
@@ -186,24 +184,23 @@ def test_spoilt_split_stops_the_run_and_is_made_again(made, check: str, damage: 
 
 
 def leave_out_a_batch(made: SmallProject) -> None:
-    """A database over three of four batches, that says it was built from all."""
-    inputs = load_inputs(made.project)
-    assert inputs is not None
-    digest, settings = freshness.features_inputs(made.project, inputs), made.project.settings
-    tables = {name: made.project.samples(name) for name in ("samples", "balanced", "folds", "batches")}
-    batches = [inputs.path(key) for key in inputs.keys[:3]]
-    build_database(made.project.database, inputs.spec, batches, tables, settings.features, settings.study, digest)
+    """A view over three of four batches, in a database that says it was built from all."""
+    of_others = "sample_id NOT IN (SELECT sample_id FROM samples WHERE batch = 'batch_0004')"
+    replace_view(made, "SELECT * FROM ({inner}) WHERE " + of_others)
 
 
 def replace_features(made: SmallProject, expression: str) -> None:
     """The view `features` with another vector."""
+    replace_view(made, f"SELECT * REPLACE ({expression} AS features) FROM ({{inner}})")
+
+
+def replace_view(made: SmallProject, query: str) -> None:
+    """The view `features` with another query, over `inner`, what it was."""
     with duckdb.connect(made.project.database) as connection:
         [sql] = connection.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'features'").fetchone()
         inner = sql.removeprefix("CREATE VIEW features").strip().rstrip(";")
         inner = inner[inner.index("AS") + 2 :]
-        connection.execute(
-            f"CREATE OR REPLACE VIEW features AS SELECT * REPLACE ({expression} AS features) FROM ({inner})"
-        )
+        connection.execute(f"CREATE OR REPLACE VIEW features AS {query.format(inner=inner)}")
 
 
 @pytest.mark.parametrize(

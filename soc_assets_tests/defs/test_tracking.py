@@ -116,7 +116,7 @@ def test_model_has_signature_and_input_example(tracked):
     folder = Path(tracked.tracking.folder) / "artifacts" / "models" / model_id(tracked) / "artifacts"
     model = mlflow.models.Model.load(str(folder))
     assert str(model.signature.inputs.inputs[0]) == "Tensor('float32', (-1, 12))"
-    assert str(model.signature.outputs.inputs[0]) == "Tensor('float32', (-1, 1))"
+    assert str(model.signature.outputs.inputs[0]) == "Tensor('float32', (-1, 3))"
     np.testing.assert_array_equal(model.load_input_example(str(folder)), tracked.table.matrix[[0, 0]])
     version = tracked.client.get_model_version("soc_mlp", tracked.record.model_version)
     assert version.run_id == tracked.record.run_id

@@ -10,6 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from soc_assets.embedding.batch import write_empty
 from soc_assets.features.database import build_database, read_info, summary
+from soc_assets.features.tables import TABLES
+from soc_assets.features.views import Contents
 from soc_assets.settings import Features, Study
 from soc_assets_tests.embedding.world import World
 
@@ -28,23 +30,23 @@ class Built(World):
         split = split.assign(split=["train", "validation", "test"], bin=pd.array([0, None, None], "Int32"))
         split = split.assign(multiplicity=np.int32(1), weight=np.float32(1))
         tables = {
-            "samples": self.samples[["sample_id", "longitude", "latitude", "organic_carbon", "year"]],
+            "soil_samples": self.samples[["sample_id", "longitude", "latitude", "organic_carbon", "year"]],
             "balanced": split,
             "folds": pd.DataFrame({"scheme": ["location"], "sample_id": ["s000"], "fold": [0]}),
-            "batches": self.samples[["sample_id", "batch"]],
+            "ledger": self.samples[["sample_id", "batch"]],
         }
-        self.tables = {name: folder / f"{name}.parquet" for name in tables}
+        (folder / "samples").mkdir()
         for name, frame in tables.items():
-            frame.to_parquet(self.tables[name])
+            frame.to_parquet(folder / TABLES[name].path)
         self.database = folder / "soc.duckdb"
 
     def build(self, **features):
-        batches = sorted(self.home.glob("batch_*")) or [self.home / "_schema.parquet"]
-        build_database(self.database, self.spec, batches, self.tables, Features(**features), STUDY, "digest")
+        contents = Contents(self.folder, self.spec, Features(**features), STUDY)
+        build_database(self.database, contents, {"inputs": "digest"})
 
     def query(self, sql):
         with duckdb.connect(self.database, read_only=True) as connection:
-            return connection.execute(sql).to_arrow_table().to_pandas()
+            return connection.sql(sql).to_arrow_table().to_pandas()
 
     def vectors(self):
         return np.vstack(self.query("SELECT features FROM features ORDER BY sample_id")["features"].to_list())

@@ -22,6 +22,16 @@ def test_scores_of_a_worked_example():
     assert found.rpiq == pytest.approx(15 / found.rmse)
 
 
+def test_concordance_and_squared_correlation_by_hand():
+    observed, predicted = np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 5.0])
+    found = scores(observed, predicted)  # means 2 and 3, variances 2/3 and 2, covariance 1
+    assert found.ccc == pytest.approx(2 * 1 / (2 / 3 + 2 + 1))
+    assert found.squared_pearson == pytest.approx(1 / (2 / 3 * 2))
+    assert found.iqr == pytest.approx(1)
+    assert scores(observed, observed + 7).squared_pearson == pytest.approx(1)
+    assert scores(observed, observed + 7).ccc < 0.1
+
+
 def test_r2_is_nan_where_it_is_undefined():
     assert math.isnan(r_squared(np.array([5.0]), np.array([4.0])))
     assert math.isnan(r_squared(np.array([5.0, 5.0]), np.array([4.0, 6.0])))

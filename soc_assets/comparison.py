@@ -1,0 +1,126 @@
+"""The evaluation of a project: its features and folds, the fits that are planned, and the tables made of them.
+
+Puts the regression stage to work on the files of a project; the assets and the command line call this. What is fitted
+and how is in `soc_assets.regression`.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import duckdb
+import pandas as pd
+
+from soc_assets.device import resolve_device
+from soc_assets.embedding.inputs import load_inputs
+from soc_assets.errors import TrainingError
+from soc_assets.features.groups import group_columns, group_queries
+from soc_assets.ingest.grid import Grid, reference_grid
+from soc_assets.project import Project
+from soc_assets.regression.design import Design, read_design
+from soc_assets.regression.engine import Done, run_fits
+from soc_assets.regression.model import Options
+from soc_assets.regression.plan import Plan, make_plan
+from soc_assets.regression.scoring import OutOfFold, out_of_fold, score_table
+from soc_assets.sampling.folds import blocks
+from soc_assets.sampling.metres import to_metres
+from soc_assets.settings_evaluation import Recipe
+
+Tell = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Everything an evaluation found.
+
+    Attributes:
+        design: samples and features.
+        plan: the fits.
+        done: the same fits with their results.
+        models: out-of-fold predictions by scheme and model.
+        table: the long table of scores.
+    """
+
+    design: Design
+    plan: Plan
+    done: list[Done]
+    models: list[OutOfFold]
+    table: pd.DataFrame
+
+
+def compare(project: Project, tell: Tell, announce: Callable[[Plan], None], only_baselines: bool = False) -> Compared:
+    """Run the evaluation, or its baselines alone; fits that are there already are not repeated.
+
+    Args:
+        project: settings and paths.
+        tell: told how many fits are done, of how many, and the last one.
+        announce: shown the plan before anything is fitted.
+        only_baselines: leave out everything that is no baseline.
+
+    Raises:
+        TrainingError: features or folds are missing.
+    """
+    settings = project.settings.evaluation
+    design, folds = load_design(project), load_folds(project)
+    plan = make_plan(design, folds, settings, "+".join(project.settings.features.include), only_baselines)
+    announce(plan)
+    done = run_fits(plan.fits, design, project.results, options_of(project), settings.workers, tell)
+    models = out_of_fold(done)
+    return Compared(design, plan, done, models, score_table(models, design, settings.draws, settings.seed))
+
+
+def load_design(project: Project) -> Design:
+    """Samples and every group of features, from soc.duckdb.
+
+    Raises:
+        TrainingError: the database is missing or empty.
+    """
+    inputs = load_inputs(project, create_spec=False)
+    if inputs is None or not project.database.is_file():
+        raise TrainingError(f"{project.database} does not exist. Materialise the asset `features` first.")
+    settings, grid = project.settings, grid_of_project(project)
+    with duckdb.connect(project.database, read_only=True) as connection:
+        columns = connection.sql("SELECT column_name FROM (DESCRIBE samples)").fetchall()
+    queries = group_queries(inputs.spec, settings.features, settings.study, ("land_cover",) in columns)
+    named = group_columns(inputs.spec, settings.features, settings.study)
+    design = read_design(project.database, queries, named, partial(to_metres, grid=grid))
+    design.samples["block"] = blocks(design.samples, settings.sampling, grid)
+    return design
+
+
+def load_folds(project: Project) -> pd.DataFrame:
+    """Scheme, sample_id, fold.
+
+    Raises:
+        TrainingError: there are none.
+    """
+    path = project.samples("folds")
+    if not path.is_file():
+        raise TrainingError(f"{path} does not exist. Materialise the asset `balanced_samples` first.")
+    return pd.read_parquet(path)
+
+
+def grid_of_project(project: Project) -> Grid:
+    """The reference grid."""
+    return reference_grid(pd.read_parquet(project.catalog), project.settings.rasters)
+
+
+def tuned_recipe(project: Project) -> Recipe | None:
+    """The recipe that `hyperparameters` found, or None."""
+    path = project.results / "hyperparameters.json"
+    if not path.is_file():
+        return None
+    return Recipe.model_validate(json.loads(path.read_text(encoding="utf-8"))["recipe"])
+
+
+def options_of(project: Project) -> Options:
+    """What every fit needs of the settings."""
+    settings = project.settings
+    return Options(
+        seed=settings.evaluation.seed,
+        level=settings.evaluation.level,
+        device=str(resolve_device(settings.training.device)),
+        sampling=settings.sampling,
+        training=settings.training,
+    )

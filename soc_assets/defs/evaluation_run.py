@@ -1,0 +1,166 @@
+"""What the assets `baselines` and `evaluation` do: compare, write tables and the report, track it in MLflow.
+
+The assets themselves are in `soc_assets.defs.regression`, the comparing in `soc_assets.comparison`.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from soc_assets import files, freshness, progress
+from soc_assets.comparison import Compared, compare, grid_of_project
+from soc_assets.defs import report
+from soc_assets.defs.champion import promote
+from soc_assets.defs.resources import tracking_of
+from soc_assets.defs.tracked_evaluation import log_evaluation
+from soc_assets.features.database import read_info
+from soc_assets.features.results import add_views
+from soc_assets.project import Project
+from soc_assets.regression.evaluation_report import figures_of, html_report
+from soc_assets.regression.leaderboard import Verdict, leaderboard, verdict
+from soc_assets.regression.plan import Plan
+from soc_assets.sampling.area import prediction_area
+from soc_assets.sampling.metres import to_metres
+
+
+def run_baselines(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
+    """Fit the baselines and write baselines.parquet."""
+    compared = _compare(context, project, "baselines", only_baselines=True)
+    files.write_table(project.results / "baselines.parquet", compared.table, {freshness.INPUTS: inputs})
+
+
+def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
+    """Fit everything, write figures, predictions, the report and evaluation.parquet (last), and track it."""
+    compared = _compare(context, project, "evaluation")
+    settings, results = project.settings.evaluation, project.results
+    verdicts = _verdicts(compared, project)
+    figures = figures_of(
+        compared.design,
+        compared.models,
+        compared.done,
+        compared.table,
+        verdicts,
+        settings.primary,
+        _area(project),
+    )
+    for old in (results / "figures").glob("*.png"):
+        old.unlink()
+    for name, png in figures.items():
+        _write_bytes(results / "figures" / f"{name}.png", png)
+    page = html_report(
+        "Evaluation", _notes(project, compared), compared.table, verdicts, compared.models, compared.design, figures
+    )
+    files.write_text(results / "evaluation.html", page)
+    files.write_table(results / "out_of_fold.parquet", _predictions(compared))
+    words = {scheme: found.words for scheme, found in verdicts.items()}
+    files.write_json(results / "verdict.json", words)
+    run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
+    stored = {freshness.INPUTS: inputs, "soc.mlflow_run": run_id}
+    files.write_table(results / "evaluation.parquet", compared.table, stored)
+    tracking = tracking_of(project)
+    if record := tracking.find_run(freshness.model_inputs(project)):
+        context.log.info(promote(project, tracking, record))
+    add_views(project.database, results)
+
+
+def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
+    """What the UI shows of the evaluation on disk."""
+    import json
+
+    results = project.results
+    path = results / "evaluation.parquet"
+    table = pd.read_parquet(path)
+    words = json.loads((results / "verdict.json").read_text(encoding="utf-8"))
+    board = leaderboard(table, scheme).round(4)
+    figures = {file.stem: report.picture(file.read_bytes()) for file in sorted((results / "figures").glob("*.png"))}
+    return {
+        **{f"verdict_{name}": dg.MetadataValue.text(said) for name, said in words.items()},
+        "leaderboard": report.table(board),
+        **{name: value for name, value in board_metrics(board).items() if value is not None},
+        **figures,
+        "weights": read_info(project.database).get("weights", ""),
+        "report": dg.MetadataValue.path(str(results / "evaluation.html")),
+        "table": dg.MetadataValue.path(str(path)),
+        "mlflow_run": files.read_metadata(path).get("soc.mlflow_run", ""),
+    }
+
+
+def board_metrics(board: pd.DataFrame) -> dict[str, float | None]:
+    """R2 of the best model and of the best baseline, for the UI's plots over time."""
+    best = {}
+    for name, flag in (("best_r2", False), ("best_baseline_r2", True)):
+        values = board.loc[board["baseline"] == flag, "r2"].dropna()
+        best[name] = float(values.iloc[0]) if len(values) else None
+    return best
+
+
+def _compare(context: dg.AssetExecutionContext, project: Project, asset: str, only_baselines: bool = False) -> Compared:
+    def announce(plan: Plan) -> None:
+        table = plan.table()
+        context.log.info(f"{len(plan.fits)} fits, finished ones are kept:\n{table.to_string(index=False)}")
+        progress.emit(asset, 0, len(plan.fits), f"{len(table)} models and feature sets, {len(plan.fits)} fits")
+
+    def tell(done: int, total: int, words: str) -> None:
+        context.log.info(f"fit {done} of {total}: {words}")
+        progress.emit(asset, done, total, words)
+
+    compared = compare(project, tell, announce, only_baselines)
+    for item in compared.done:
+        if item.error:
+            context.log.error(
+                f"{item.fit.model} on {item.fit.features}, {item.fit.scheme} fold {item.fit.number}: {item.error}"
+            )
+    return compared
+
+
+def _verdicts(compared: Compared, project: Project) -> dict[str, Verdict]:
+    """By scheme, the primary one first."""
+    settings = project.settings.evaluation
+    schemes = sorted(compared.plan.folds, key=lambda scheme: scheme != settings.primary)
+    arguments = (compared.design, settings.draws, settings.seed)
+    return {scheme: verdict(compared.models, compared.table, scheme, *arguments) for scheme in schemes}
+
+
+def _predictions(compared: Compared) -> pd.DataFrame:
+    """Out-of-fold predictions of every model: scheme, model, features, fold and the columns of the fits."""
+    parts = [
+        found.rows.assign(
+            scheme=found.scheme,
+            model=found.model,
+            features=found.features,
+            failed=found.failed,
+            baseline=found.baseline,
+        )
+        for found in compared.models
+        if not found.rows.empty
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _area(project: Project) -> np.ndarray:
+    grid, catalog = grid_of_project(project), pd.read_parquet(project.catalog)
+    reference = catalog[catalog["band"] == project.settings.rasters.reference]
+    places = prediction_area(grid, project.region, reference)
+    return np.column_stack(to_metres(places[:, 0], places[:, 1], grid))
+
+
+def _notes(project: Project, compared: Compared) -> list[str]:
+    info, samples = read_info(project.database), compared.design.samples
+    seconds = sum(found.seconds for found in compared.models)
+    return [
+        f"{len(samples):,} samples at {samples['location_id'].nunique():,} locations; embeddings with weights: "
+        f"{info['weights']}.",
+        f"{len(compared.done)} fits, {seconds / 60:.0f} minutes of work. R2 is the coefficient of determination of the "
+        "pooled out-of-fold predictions in g/kg; squared_pearson is a squared correlation and forgives bias. "
+        "Intervals: 95 %, bootstrap by location. The test split, where there is one, is not in these numbers.",
+        f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
+    ]
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    with files.replacing(path) as temporary:
+        temporary.write_bytes(content)

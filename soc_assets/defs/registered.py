@@ -1,0 +1,37 @@
+"""Finding a version of the registered model and loading it: the champion, the newest, or one that is named."""
+
+from soc_assets.defs.champion import ALIAS, FEATURES_TAG
+from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.errors import TrainingError
+from soc_assets.prediction import Registered
+
+
+def load_registered(tracking: MlflowTracking, version: str | None) -> Registered:
+    """Load a version.
+
+    Args:
+        tracking: MLflow as the project's settings say.
+        version: its number; None takes the champion, or the newest where none was made champion.
+
+    Raises:
+        TrainingError: there is no such version.
+    """
+    client, name = tracking.client(), tracking.registered_model
+    versions = {str(found.version): found for found in client.search_model_versions(f"name = '{name}'")}
+    if not versions:
+        raise TrainingError(f"There is no registered model {name!r} in {tracking.folder}: run `soc run` first.")
+    wanted = version or _champion(tracking, name) or max(versions, key=int)
+    if wanted not in versions:
+        raise TrainingError(f"{name} has no version {wanted}; there are {', '.join(sorted(versions, key=int))}.")
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking.uri)
+    uri = f"models:/{name}/{wanted}"
+    run = client.get_run(str(versions[wanted].run_id))
+    features = run.data.params.get("fit.features") or run.data.tags.get(FEATURES_TAG, "embedding")
+    return Registered(mlflow.pyfunc.load_model(uri), uri, run.data.tags["soc.spec"], features)
+
+
+def _champion(tracking: MlflowTracking, name: str) -> str | None:
+    aliases = tracking.client().get_registered_model(name).aliases
+    return str(aliases[ALIAS]) if ALIAS in aliases else None

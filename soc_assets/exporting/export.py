@@ -1,0 +1,82 @@
+"""`soc export`: choosing the writer, and putting the file in its place when it is whole."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from soc_assets import files
+from soc_assets.errors import FeaturesError
+from soc_assets.exporting.arrays import write_npz, write_zarr
+from soc_assets.exporting.sources import FeatureSource, ImageSource, source_of
+from soc_assets.exporting.tables import write_csv, write_feature_parquet, write_image_parquet
+from soc_assets.project import Project
+
+FORMATS = ("csv", "parquet", "npz", "zarr")
+STAGES = ("features", "embeddings")
+
+
+def export(
+    project: Project,
+    stage: str,
+    kind: str,
+    path: Path,
+    split: str | None = None,
+    bands: Sequence[str] | None = None,
+    overwrite: bool = False,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Write features or embeddings to a file (Zarr: a folder), which appears when it is whole.
+
+    Args:
+        project: settings and paths.
+        stage: features or embeddings.
+        kind: csv, parquet, npz or zarr.
+        path: where to.
+        split: of features: only this one.
+        bands: only these.
+        overwrite: replace what is there.
+        tell: told samples written and their number.
+
+    Returns:
+        Samples written.
+
+    Raises:
+        FeaturesError: there is something at `path`, nothing to export, or zarr is not installed.
+    """
+    if path.exists() and not overwrite:
+        raise FeaturesError(f"{path} is there already: name another file, or add --overwrite.")
+    if (stage, kind) == ("embeddings", "parquet") and bands is not None:
+        raise FeaturesError("Embeddings as Parquet have the documented columns, all bands: leave out --bands.")
+    source = source_of(project, stage, split, bands)
+
+    def told(done: int) -> None:
+        tell(done, source.n)
+
+    if kind == "zarr":
+        _write_folder(path, lambda temporary: write_zarr(source, stage, temporary, told))
+        return source.n
+    with files.replacing(path) as temporary:
+        if kind == "csv":
+            write_csv(source, temporary, told)
+        elif kind == "npz":
+            write_npz(source, stage, temporary, told)
+        elif isinstance(source, FeatureSource):
+            write_feature_parquet(source, temporary, told)
+        elif isinstance(source, ImageSource):
+            write_image_parquet(source, project, temporary, told)
+    return source.n
+
+
+def _write_folder(path: Path, write: Callable[[Path], None]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write(temporary)
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

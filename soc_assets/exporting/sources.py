@@ -1,0 +1,119 @@
+"""What is exported: rows of samples with their numbers, a row group at a time, and what the numbers' axes mean."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from soc_assets.errors import FeaturesError
+from soc_assets.features import refresh
+from soc_assets.features.images import batch_paths, read_images
+from soc_assets.features.reading import Selection, select
+from soc_assets.features.views import Contents
+from soc_assets.project import Project
+
+IDENTITY = (
+    *("sample_id", "longitude", "latitude", "organic_carbon", "location_id"),
+    *("year", "season", "source", "batch"),
+)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some samples [m] and their numbers [m, ...] float32; NaN where an image is missing."""
+
+    samples: pd.DataFrame
+    values: np.ndarray
+
+
+class Source(ABC):
+    """Samples with numbers.
+
+    Attributes:
+        n: samples.
+        shape: of the numbers of one sample.
+        axes: names of these dimensions.
+        labels: small arrays that say what stands where, by the name of the axis that each goes along.
+        metadata: where it comes from.
+    """
+
+    n: int
+    shape: tuple[int, ...]
+    axes: tuple[str, ...]
+    labels: dict[str, tuple[str, np.ndarray]]
+    metadata: dict[str, str]
+
+    @abstractmethod
+    def stretches(self) -> Iterator[Stretch]:
+        """All samples, in the order of the batches."""
+
+
+class FeatureSource(Source):
+    """The flattened vectors of the view `features`: studied samples, with their split."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection, columns = selection, selection.columns
+        self.names = selection.names
+        self.n, self.shape, self.axes = len(selection.samples), (len(columns),), ("feature",)
+        lag = columns["lag"].astype("float64").fillna(-1).astype(np.int32).to_numpy()
+        self.labels = {
+            "feature_name": ("feature", np.array(self.names)),
+            "band": ("feature", columns["band"].to_numpy(str)),
+            "lag": ("feature", lag),
+        }
+        self.metadata = _metadata(selection.contents)
+
+    def stretches(self) -> Iterator[Stretch]:
+        """All samples, in the order of the batches."""
+        for rows, values in self._selection.stretches():
+            yield Stretch(self._selection.samples.iloc[rows].reset_index(drop=True), values)
+
+
+class ImageSource(Source):
+    """The images of every embedded sample, studied or not: slots (band and lag) x tokens x width."""
+
+    def __init__(self, contents: Contents, bands: Sequence[str] | None) -> None:
+        self._contents, spec = contents, contents.spec
+        self.paths = batch_paths(contents.folder)
+        self._slots = [n for n, slot in enumerate(spec.slots) if bands is None or slot.name in bands]
+        if unknown := set(bands or ()) - {slot.name for slot in spec.slots}:
+            known = ", ".join(dict.fromkeys(slot.name for slot in spec.slots))
+            raise FeaturesError(f"There is no band {sorted(unknown)[0]!r} in the embeddings; there are {known}.")
+        self.n = sum(pq.read_metadata(path).num_rows for path in self.paths)
+        if not self.n:
+            raise FeaturesError(f"{contents.folder} holds no batch: `soc run --to embeddings` makes them.")
+        chosen = [spec.slots[n] for n in self._slots]
+        self.shape, self.axes = (len(chosen), *spec.shape), ("slot", "token", "dimension")
+        self.labels = {
+            "band": ("slot", np.array([slot.name for slot in chosen])),
+            "lag": ("slot", np.array([-1 if slot.lag is None else slot.lag for slot in chosen], np.int32)),
+        }
+        self.metadata = _metadata(contents)
+
+    def stretches(self) -> Iterator[Stretch]:
+        """All samples, in the order of the batches."""
+        for path in self.paths:
+            for images in read_images(path, self._contents.spec, IDENTITY, self._slots):
+                images.vectors[images.missing] = np.nan
+                yield Stretch(images.columns.to_pandas(), images.vectors)
+
+
+def source_of(project: Project, stage: str, split: str | None, bands: Sequence[str] | None) -> Source:
+    """What `soc export --stage` names: features, or embeddings.
+
+    Raises:
+        FeaturesError: there is nothing to export, or a split or band is not known.
+    """
+    if stage == "features":
+        return FeatureSource(select(project, split, bands))
+    if split is not None:
+        raise FeaturesError("--split is for --stage features: embeddings have all samples, studied or not.")
+    refresh.ensure(project)
+    return ImageSource(refresh.contents_of(project), bands)
+
+
+def _metadata(contents: Contents) -> dict[str, str]:
+    return {"soc.spec": contents.spec.digest, "soc.weights": contents.spec.weights}

@@ -1,0 +1,107 @@
+"""The project's database, brought up to date: what it shows, when it must be built anew, and building it.
+
+It can be built at any time: before there are samples its views are empty. The asset `features` builds it with the
+digest of its inputs, by which `soc status` judges it; `soc sql` builds what is missing or was made elsewhere.
+"""
+
+from collections.abc import Callable, Mapping
+
+from soc_assets import digest
+from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
+from soc_assets.errors import CheckpointError
+from soc_assets.features.database import build_database, index_digest, read_batch_inputs, read_info
+from soc_assets.features.images import batch_paths
+from soc_assets.features.tables import TABLES, columns_of
+from soc_assets.features.views import Contents
+from soc_assets.project import Project
+
+VERSION = 1  # of views, macros and tables: raise it when their SQL changes
+
+
+def contents_of(project: Project) -> Contents:
+    """What the project's database shows: the embeddings of the settings' spec, whether they were made or not.
+
+    Where they were never used, an imported run is shown, if there is one; where the checkpoint is not there, the newest
+    spec.
+    """
+    settings = project.settings
+    try:
+        choices = choices_of(settings, project.checkpoint)
+        spec = find_spec(project.embeddings, choices) or _imported(project) or Spec(choices, {}, "")
+    except CheckpointError:
+        newest = max(all_specs(project.embeddings), key=lambda spec: spec.created, default=None)
+        spec = newest or Spec(choices_of(settings, None), {}, "")
+    return Contents(project.data, spec, settings.features, settings.study)
+
+
+def _imported(project: Project) -> Spec | None:
+    specs = [spec for spec in all_specs(project.embeddings) if "imported" in spec.choices["weights"]]
+    return max(specs, key=lambda spec: spec.created, default=None)
+
+
+def identity(contents: Contents) -> dict[str, str]:
+    """What build_info keeps of a database's making: digests of what decides the vectors, and of all of its SQL."""
+    columns = {name: list(columns_of(contents.data, name).items()) for name in TABLES}
+    study = contents.study.model_dump(include={"year_from", "year_to", "first_lag", "time_before"})
+    there = contents.folder.is_dir()
+    vectors = digest.of_values([contents.spec.digest, contents.features.model_dump(), study])
+    return {"vectors": vectors, "sql": digest.of_values([VERSION, vectors, columns, there])}
+
+
+def build(
+    project: Project,
+    inputs: EmbeddingInputs,
+    wanted: str,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Build the database for the asset `features`.
+
+    Args:
+        project: settings and paths.
+        inputs: of the embeddings.
+        wanted: digest of the asset's inputs.
+        tell: told batches indexed and their number.
+    """
+    settings = project.settings
+    contents = Contents(project.data, inputs.spec, settings.features, settings.study)
+    batches = {key: inputs.batch(key) for key in inputs.keys}
+    digests = {key: (batch.inputs, batch.labels) for key, batch in batches.items()}
+    info = {"inputs": wanted, **identity(contents)}
+    build_database(project.database, contents, info, digests, tell)
+
+
+def is_current(project: Project, info: Mapping[str, str]) -> bool:
+    """Whether a database of which `info` tells has the project's views and was built in this place."""
+    return _agrees(info, {"data": str(project.data), **identity(contents_of(project))})
+
+
+def moved(project: Project) -> bool:
+    """Whether the database was built when the project's folder was elsewhere."""
+    built_in = read_info(project.database).get("data")
+    return built_in is not None and built_in != str(project.data)
+
+
+def ensure(project: Project, tell: Callable[[int, int], None] = lambda done, total: None) -> bool:
+    """Build the database where it is missing, was built elsewhere or for other settings, or where batches changed.
+
+    What the asset `features` said of its inputs is kept only where vectors and batches are the same.
+
+    Returns:
+        Whether it was built.
+    """
+    contents, info = contents_of(project), read_info(project.database)
+    index = {"index": index_digest(contents, batch_paths(contents.folder))}
+    now = identity(contents)
+    if _agrees(info, {"data": str(project.data), **index, **now}):
+        return False
+    stored = info.get("inputs", "")
+    if not _agrees(info, {**index, "vectors": now["vectors"]}):
+        stored = "changed" if stored else ""
+    batch_inputs = read_batch_inputs(project.database) if info else {}
+    build_database(project.database, contents, {"inputs": stored, **now}, batch_inputs, tell)
+    return True
+
+
+def _agrees(info: Mapping[str, str], with_these: Mapping[str, str]) -> bool:
+    return all(info.get(key) == value for key, value in with_these.items())

@@ -1,0 +1,1 @@
+"""Embeddings that other programs wrote, brought into the platform's files."""

@@ -1,0 +1,123 @@
+"""Confidence intervals of scores: a bootstrap that draws whole locations, and paired differences between models.
+
+Visits of one place are not independent, so locations are drawn with replacement, not samples (cluster bootstrap;
+Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). All scores of a draw come from sums
+per location, so a draw costs a row of one matrix product. The scores themselves are in `soc_assets.regression.metrics`.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from soc_assets.regression.metrics import Scores
+
+DRAWS = 1000
+LEVEL = 0.95
+_SUMS = 8  # n, y, y2, p, p2, yp, |e|, e2
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How often each of L locations is drawn, [B, L] float64, and the location [n] of each sample."""
+
+    times: np.ndarray
+    location: np.ndarray
+
+    @classmethod
+    def of(cls, locations: np.ndarray, seed: int, draws: int = DRAWS) -> "Draws":
+        """Draw for the samples of these locations [n]; the order of samples does not matter."""
+        unique, index = np.unique(np.asarray(locations).astype(str), return_inverse=True)
+        n = len(unique)
+        times = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
+        return cls(times, index)
+
+    def part(self, rows: np.ndarray) -> "Draws":
+        """The same draws seen by some of the samples (indices or a mask)."""
+        return Draws(self.times, self.location[rows])
+
+
+def resampled(observed: np.ndarray, predicted: np.ndarray, draws: Draws) -> dict[str, np.ndarray]:
+    """Every score but n of every draw, [B] each; NaN in draws where a score is undefined."""
+    y, p = np.asarray(observed, float), np.asarray(predicted, float)
+    values = np.stack([np.ones(len(y)), y, y**2, p, p**2, y * p, np.abs(p - y), (p - y) ** 2])
+    sums = np.zeros((_SUMS, draws.times.shape[1]))
+    for row, value in zip(sums, values, strict=True):
+        np.add.at(row, draws.location, value)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        totals = draws.times @ sums.T  # [B, 8]
+        my, my2, mp, mp2, myp, mae, mse = (totals[:, 1:] / totals[:, :1]).T
+        vy, vp, covariance = my2 - my**2, mp2 - mp**2, myp - my * mp
+        vy, vp = (np.where(v > 1e-12 * scale, v, 0) for v, scale in ((vy, my2), (vp, mp2)))
+        rmse, iqr = np.sqrt(mse), _iqr(y, draws)
+        return {
+            "r2": np.where(vy > 0, 1 - mse / vy, np.nan),
+            "rmse": rmse,
+            "mae": mae,
+            "bias": mp - my,
+            "rpiq": iqr / rmse,
+            "iqr": iqr,
+            "ccc": 2 * covariance / (vy + vp + (my - mp) ** 2),
+            "squared_pearson": np.where((vy > 0) & (vp > 0), covariance**2 / (vy * vp), np.nan),
+        }
+
+
+def intervals(observed: np.ndarray, predicted: np.ndarray, draws: Draws, level: float = LEVEL) -> dict[str, np.ndarray]:
+    """Percentile interval (low, high) of every score but n."""
+    return {name: percentile(values, level) for name, values in resampled(observed, predicted, draws).items()}
+
+
+def percentile(values: np.ndarray, level: float = LEVEL) -> np.ndarray:
+    """Low and high [2] of the middle share `level` of the draws; NaN where none is defined."""
+    known = values[np.isfinite(values)]
+    return np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if len(known) else np.full(2, np.nan)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Score of a first model minus that of a second on the same samples, and the interval of the paired difference."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def better(self) -> bool:
+        """Whether the first is better beyond the interval (for scores where more is better)."""
+        return self.low > 0
+
+
+def paired_difference(
+    observed: np.ndarray, first: np.ndarray, second: np.ndarray, draws: Draws, score: str = "r2"
+) -> Difference:
+    """The difference of a score between two models' predictions [n] of the same samples, drawn together.
+
+    Args:
+        observed: [n] g/kg.
+        first: [n] predictions of the model that should be better.
+        second: [n] predictions of the other.
+        draws: of the samples' locations.
+        score: a field of `Scores`.
+    """
+    from soc_assets.regression.metrics import scores
+
+    assert score in {field.name for field in fields(Scores)}
+    value = getattr(scores(observed, first), score) - getattr(scores(observed, second), score)
+    drawn = resampled(observed, first, draws)[score] - resampled(observed, second, draws)[score]
+    low, high = percentile(drawn)
+    return Difference(float(value), float(low), float(high))
+
+
+def _iqr(observed: np.ndarray, draws: Draws) -> np.ndarray:
+    """Interquartile range [B] of the drawn observations, by linear interpolation of the weighted order statistics."""
+    order = np.argsort(observed, kind="stable")
+    ordered, result = observed[order], np.empty(len(draws.times))
+    for number, times in enumerate(draws.times):
+        ends = np.cumsum(times[draws.location[order]])  # 1-based rank of the last copy of each observation
+        if not len(ends) or ends[-1] < 1:
+            result[number] = np.nan
+            continue
+        position = np.array([0.25, 0.75]) * (ends[-1] - 1)
+        below, above = (ordered[np.searchsorted(ends, f(position), side="right")] for f in (np.floor, np.ceil))
+        lower, upper = below + (position - np.floor(position)) * (above - below)
+        result[number] = upper - lower
+    return result

@@ -1,0 +1,161 @@
+"""Running a plan of fits in parallel processes; every finished fit is a file, so a killed run goes on where it was.
+
+A fit's file is named by the digest of everything that decides it (data/results/fits/<digest>.parquet) and holds its
+predictions; importance and facts are in its metadata. A fit that fails is told, counted and tried again next time.
+"""
+
+import json
+import multiprocessing
+import os
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from soc_assets import files
+from soc_assets.errors import SocError
+from soc_assets.regression.design import Design
+from soc_assets.regression.fold import FoldFit, FoldResult, run_fold
+from soc_assets.regression.model import Options
+
+_POLL = 1.0  # seconds between looks at the finished files
+
+
+@dataclass(frozen=True)
+class Done:
+    """A fit and its result, or the error that stopped it; `cached` where it was there already."""
+
+    fit: FoldFit
+    digest: str
+    result: FoldResult | None
+    error: str | None = None
+    cached: bool = False
+
+
+def run_fits(
+    fits: Sequence[FoldFit],
+    design: Design,
+    folder: Path,
+    options: Options,
+    workers: int = 0,
+    tell: Callable[[int, int, str], None] = lambda done, total, words: None,
+) -> list[Done]:
+    """Run what is not there yet, and read everything.
+
+    Args:
+        fits: the plan.
+        design: samples and features.
+        folder: of results; fits/ in it keeps every fit, inputs/ the features for the processes.
+        options: seed, level, device.
+        workers: processes; 0 takes as many as there are processors, 1 fits in this process.
+        tell: told how many fits are done, of how many, and the last one.
+    """
+    digests = [fit.digest(design, options) for fit in fits]
+    due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if not stored(folder, name).is_file()]
+    tell(len(fits) - len(due), len(fits), f"{len(due)} to fit")
+    cached, errors = set(digests) - {name for _, name in due}, {}
+    if due:
+        groups = [list(part) for _, part in groupby(due, key=lambda item: (item[0].scheme, item[0].number))]
+        count = min(workers or os.cpu_count() or 1, len(groups))
+        runner = _here if count == 1 else _in_processes
+        finished = len(fits) - len(due)
+        for name, words, error in runner(groups, design, folder, options, count):
+            finished += 1
+            if error:
+                errors[name] = error
+            tell(finished, len(fits), words)
+    return [_read(fit, name, folder, name in cached, errors) for fit, name in zip(fits, digests, strict=True)]
+
+
+def stored(folder: Path, name: str) -> Path:
+    """The file of a fit."""
+    return folder / "fits" / f"{name}.parquet"
+
+
+def read_fit(path: Path) -> FoldResult:
+    """What a fit's file holds."""
+    told = json.loads(files.read_metadata(path)["soc.fit"])
+    return FoldResult(pd.read_parquet(path), pd.DataFrame(told["importance"]), told["facts"])
+
+
+Group = list[tuple[FoldFit, str]]
+Report = tuple[str, str, str | None]  # digest, words, error
+
+
+def _here(groups: list[Group], design: Design, folder: Path, options: Options, _: int) -> Iterator[Report]:
+    for group in groups:
+        for fit, name in group:
+            yield _fit_and_store(fit, name, design, folder, options)
+
+
+def _in_processes(groups: list[Group], design: Design, folder: Path, options: Options, count: int) -> Iterator[Report]:
+    inputs = folder / "inputs" / "-".join(design.digests[group][:6] for group in sorted(design.digests))
+    if not (inputs / "samples.parquet").is_file():
+        design.save(inputs)
+    spawn = multiprocessing.get_context("spawn")
+    reports = spawn.SimpleQueue()
+    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_start, initargs=(str(inputs), reports)) as pool:
+        waiting: set[Future[None]] = {pool.submit(_work, group, str(folder), options) for group in groups}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                while not reports.empty():
+                    yield reports.get()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start(inputs: str, reports: Any) -> None:
+    """In each process once: one thread for every library, and the features mapped into memory."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # of libraries that are loaded from here on
+    import threadpoolctl
+    import torch
+
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _worker.update(design=Design.load(Path(inputs)), reports=reports, limits=threadpoolctl.threadpool_limits(1))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: a killed run leaves nobody working."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def _work(group: Group, folder: str, options: Options) -> None:
+    for fit, name in group:
+        _worker["reports"].put(_fit_and_store(fit, name, _worker["design"], Path(folder), options))
+
+
+def _fit_and_store(fit: FoldFit, name: str, design: Design, folder: Path, options: Options) -> Report:
+    words = f"{fit.scheme} fold {fit.number}: {fit.model} on {fit.features}"
+    try:
+        result = run_fold(fit, design, options)
+    except SocError as error:
+        return name, f"{words} failed", str(error)
+    except Exception as error:  # one model that cannot be fitted is a row of the table, not the end of the evaluation
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return name, f"{words} failed", f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
+    told = {"importance": result.importance.to_dict("list"), "facts": result.facts}
+    files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(told)})
+    return name, f"{words}, {result.facts['seconds']:.1f} s", None
+
+
+def _read(fit: FoldFit, name: str, folder: Path, cached: bool, errors: dict[str, str]) -> Done:
+    path = stored(folder, name)
+    if path.is_file():
+        return Done(fit, name, read_fit(path), cached=cached)
+    return Done(fit, name, None, errors.get(name, "the process that fitted it ended; see the log"))

@@ -1,0 +1,144 @@
+"""The model that is registered: a recipe refitted on all samples that may be trained on; the test split predicted once.
+
+The recipe is one of [evaluation], or chosen by the folds of the primary scheme, which also calibrate the interval.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from soc_assets.errors import SettingsError
+from soc_assets.regression.choice import choose
+from soc_assets.regression.data import SPLITS
+from soc_assets.regression.design import Design
+from soc_assets.regression.evaluation import Evaluation
+from soc_assets.regression.explain import group_importance, partial_dependence
+from soc_assets.regression.fold import applicability_of
+from soc_assets.regression.metrics import scores
+from soc_assets.regression.model import FittedModel, Options, fit_recipe
+from soc_assets.regression.recipes import CHOSEN, NAMED, candidates
+from soc_assets.settings_evaluation import Evaluation as EvaluationSettings
+from soc_assets.settings_evaluation import Recipe
+
+if TYPE_CHECKING:
+    from soc_assets.regression.served import ServedRecipe
+
+
+@dataclass(frozen=True)
+class RecipeFit:
+    """A recipe fitted for good.
+
+    Attributes:
+        served: the graph that is registered.
+        model: the fitted recipe.
+        evaluation: predictions and scores by split; those of the training rows are of rows it was fitted on.
+        importance: by group, on the test split (on the training rows where there is none).
+        dependence: partial dependence.
+        columns: of the raw features, in the graph's order.
+        example: two rows of raw features.
+        facts: what was chosen and how.
+        seconds: wall time.
+    """
+
+    served: "ServedRecipe"
+    model: FittedModel
+    evaluation: Evaluation
+    importance: pd.DataFrame
+    dependence: pd.DataFrame
+    columns: pd.DataFrame
+    example: np.ndarray
+    facts: dict[str, Any]
+    seconds: float
+
+
+def recipe_candidates(name: str, evaluation: EvaluationSettings, tuned: Recipe | None) -> tuple[Recipe, ...]:
+    """The recipe of a name, or all candidates where it is to be chosen.
+
+    Raises:
+        SettingsError: there is no such recipe.
+    """
+    if name in ("chosen", CHOSEN):
+        return (*candidates(evaluation), *([tuned] if tuned else []))
+    own = {recipe.name: recipe for recipe in (*evaluation.recipes, *candidates(evaluation)) if recipe.model == "mlp"}
+    known = {**own, "mlp": NAMED["mlp"], **({"tuned": tuned} if tuned else {})}
+    if name not in known:
+        raise SettingsError(
+            f"recipe = {name!r} in [training] of soc.toml is none; known are documented, chosen, {', '.join(known)}."
+        )
+    return (known[name],)
+
+
+def fit_final(
+    recipes: tuple[Recipe, ...],
+    design: Design,
+    fold: np.ndarray,
+    parts: Callable[[np.ndarray], np.ndarray],
+    options: Options,
+    tell: Callable[[str], None] = lambda words: None,
+) -> RecipeFit:
+    """Choose if need be, fit on every sample with a fold, and predict everything once.
+
+    Args:
+        recipes: one, or candidates.
+        design: samples and features.
+        fold: [n] of the primary scheme, -1 for samples that are not trained on.
+        parts: merges folds into inner ones.
+        options: seed, level, device.
+        tell: told what happens.
+    """
+    from soc_assets.regression.served import ServedRecipe
+
+    start = time.perf_counter()
+    rows = np.flatnonzero(fold >= 0)
+    inner = parts(fold[rows])
+    [*others, first] = recipes
+    if others:
+        choice = choose(recipes, design, rows, inner, options, tell)
+        model, found = choice.model, choice.scores
+    else:
+        model, found = fit_recipe(first, design, rows, inner, options), {}
+    area = applicability_of(model, design, rows, inner, options.seed)
+    test = np.flatnonzero((design.samples["split"] == "test").to_numpy())
+    looked_at = test if len(test) else rows
+    facts = {
+        "recipe": model.recipe.name,
+        "features": model.recipe.features,
+        "candidates": found,
+        "inputs": model.reduction.width,
+    }
+    return RecipeFit(
+        served=ServedRecipe(model, area),
+        model=model,
+        evaluation=_evaluation(model, design, rows),
+        importance=group_importance(model, design, looked_at, options.seed),
+        dependence=partial_dependence(model, design, rows, options.seed),
+        columns=design.names(model.recipe.features),
+        example=raw_features(design, model.recipe.features, rows[:2]),
+        facts=facts,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def raw_features(design: Design, features: str, rows: np.ndarray) -> np.ndarray:
+    """Raw columns of a feature set [m, d], in the order that the served graph takes."""
+    parts = [design.matrices[group][rows][:, columns] for group, columns in design.positions(features).items()]
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _evaluation(model: FittedModel, design: Design, rows: np.ndarray) -> Evaluation:
+    samples = design.samples
+    found = model.predict(model.reduce(design, np.arange(len(samples))))
+    predictions = samples[["sample_id", "split", "longitude", "latitude"]].assign(
+        observed=samples["organic_carbon"], predicted=found.mean, lower=found.lower, upper=found.upper
+    )
+    mean = float(samples["organic_carbon"].to_numpy()[rows].mean())
+    of = {split: predictions[predictions["split"] == split] for split in SPLITS}
+    return Evaluation(
+        predictions=predictions,
+        scores={split: scores(part["observed"].to_numpy(), part["predicted"].to_numpy()) for split, part in of.items()},
+        baseline={split: scores(part["observed"].to_numpy(), np.full(len(part), mean)) for split, part in of.items()},
+    )

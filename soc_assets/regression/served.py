@@ -1,0 +1,117 @@
+"""A fitted model as one torch graph from raw features to organic carbon with its interval, to be served anywhere.
+
+Everything that a prediction needs lies in buffers: standardisation, components, the members, the way back to g/kg, the
+calibrated interval, and the training samples that dissimilarity is measured from. The graph needs no class of ours.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from soc_assets.errors import TrainingError
+from soc_assets.regression.applicability import Applicability
+from soc_assets.regression.learners import CLIP, MlpLearner
+from soc_assets.regression.model import FittedModel
+from soc_assets.regression.network import SocMlp
+from soc_assets.regression.target import MOST, smeared
+
+INTERVAL = ("predicted", "lower", "upper")
+APPLICABLE = (*INTERVAL, "dissimilarity", "applicable")
+
+
+class WithInterval(nn.Module):
+    """The documented MLP with an interval of fixed width: columns predicted, lower, upper, g/kg [n, 3]."""
+
+    ends: Tensor
+
+    def __init__(self, network: SocMlp, below: float, above: float):
+        super().__init__()
+        self.network = network
+        self.register_buffer("ends", torch.tensor([0.0, -below, above]))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """From raw features [n, d]."""
+        return self.network(features) + self.ends
+
+
+class ServedRecipe(nn.Module):
+    """A recipe with its members: columns predicted, lower, upper (g/kg), dissimilarity, applicable (0 or 1) [n, 5]."""
+
+    feature_mean: Tensor
+    feature_scale: Tensor
+    residuals: Tensor
+    area_mean: Tensor
+    area_scale: Tensor
+    seen: Tensor
+
+    def __init__(self, model: FittedModel, area: Applicability):
+        super().__init__()
+        learner = model.learner
+        if not isinstance(learner, MlpLearner) or model.calibration is None:
+            raise TrainingError(
+                f"The recipe {model.recipe.name!r} is no MLP with intervals; only such a one is served."
+            )
+        self.network, self.kind, self.power = learner.network, model.target.kind, model.target.power
+        self.groups = [(len(part.columns), part.components is not None) for part in model.reduction.groups]
+        for number, part in enumerate(model.reduction.groups):
+            self._keep(f"mean_{number}", part.mean)
+            self._keep(f"scale_{number}", part.scale)
+            if part.components is not None:
+                self._keep(f"components_{number}", part.components / part.component_scale)
+        self._keep("feature_mean", learner.mean)
+        self._keep("feature_scale", learner.scale)
+        self._keep("residuals", _residuals(model))
+        self.target_mean, self.target_scale = learner.target_mean, learner.target_scale
+        self.below, self.above, self.residual = (
+            getattr(model.calibration, name) for name in ("below", "above", "residual")
+        )
+        self._keep("area_mean", area.mean)
+        self._keep("area_scale", area.scale)
+        self._keep("seen", area.training)
+        self.mean_distance, self.threshold = area.mean_distance, area.threshold
+        self.bounds = [float(v) for v in model.target.forward(np.array([0.0, MOST]))]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """From the raw columns of the recipe's feature set, in its order, [n, d]."""
+        reduced = self.reduce(features)
+        z = ((reduced - self.feature_mean) / self.feature_scale).clamp(-CLIP, CLIP)
+        members = self.network(z) * self.target_scale + self.target_mean  # [S, n]
+        value = members.mean(dim=0)
+        scale = torch.hypot(members.std(dim=0, correction=0), torch.full_like(value, self.residual))
+        predicted = self.back(value[:, None] + self.residuals[None, :]).mean(dim=1)
+        lower, upper = self.back(value - self.below * scale), self.back(value + self.above * scale)
+        place = (reduced - self.area_mean) / self.area_scale
+        nearest = torch.cdist(place, self.seen, compute_mode="donot_use_mm_for_euclid_dist").amin(dim=1)
+        index = nearest / self.mean_distance
+        return torch.stack([predicted, lower, upper, index, (index <= self.threshold).to(index.dtype)], dim=1)
+
+    def reduce(self, features: Tensor) -> Tensor:
+        """Reduced features [n, k]."""
+        parts, start = [], 0
+        for number, (width, has_components) in enumerate(self.groups):
+            z = (features[:, start : start + width] - self._kept(f"mean_{number}")) / self._kept(f"scale_{number}")
+            z = torch.where(torch.isnan(z), torch.zeros_like(z), z)
+            parts.append(z @ self._kept(f"components_{number}") if has_components else z)
+            start += width
+        return torch.cat(parts, dim=1)
+
+    def back(self, transformed: Tensor) -> Tensor:
+        """The transformed scale to g/kg, as `Target.inverse` does."""
+        if self.kind == "none":
+            return transformed
+        inside = transformed.clamp(*self.bounds)
+        if abs(self.power) < 1e-6:
+            return torch.expm1(inside)
+        return (self.power * inside + 1).clamp(min=1e-9) ** (1 / self.power) - 1
+
+    def _keep(self, name: str, values: np.ndarray) -> None:
+        self.register_buffer(name, torch.as_tensor(np.asarray(values), dtype=torch.float32))
+
+    def _kept(self, name: str) -> Tensor:
+        return getattr(self, name)
+
+
+def _residuals(model: FittedModel) -> np.ndarray:
+    """What smearing averages over; a single zero where the plain inverse is wanted."""
+    smears = model.recipe.back == "smearing" and model.recipe.target != "none" and model.residuals is not None
+    return smeared(model.residuals) if smears and model.residuals is not None else np.zeros(1)

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+
+from soc_assets.errors import TrainingError
+from soc_assets.regression.final import fit_final, raw_features, recipe_candidates
+from soc_assets.regression.fold import applicability_of
+from soc_assets.regression.model import Options, fit_recipe
+from soc_assets.regression.plan import merged
+from soc_assets.regression.served import ServedRecipe
+from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets_tests.regression.designs import make
+
+TINY = {"hidden": (8, 4), "epochs": 5, "members": 2, "batch_size": 32, "pca": 5}
+
+
+def inner_of(fold: np.ndarray) -> np.ndarray:
+    return merged(fold, 3)
+
+
+@pytest.mark.parametrize("target", ["none", "log1p", "box-cox"])
+@pytest.mark.parametrize("features", ["point", "point:1+embedding", "embedding"])
+def test_graph_says_what_the_fitted_model_says(target, features):
+    design = make()
+    design.matrices["point"][5, 1] = np.nan
+    rows, fold = np.arange(200), np.arange(200) // 2 % 4
+    recipe = Recipe(name="m", features=features, target=target, **TINY)
+    model = fit_recipe(recipe, design, rows, inner_of(fold), Options())
+    area = applicability_of(model, design, rows, inner_of(fold), 0)
+    served = ServedRecipe(model, area).eval()
+    every = np.arange(240)
+    found = served(torch.from_numpy(raw_features(design, features, every))).detach().numpy()
+    reduced = model.reduce(design, every)
+    expected = model.predict(reduced)
+    for column, values in enumerate((expected.mean, expected.lower, expected.upper, area.index(reduced))):
+        np.testing.assert_allclose(found[:, column], values, rtol=2e-3, atol=2e-3)
+    assert (found[:, 1] <= found[:, 2]).all()
+    assert (found[:200, 3] < 1e-3).all()  # training samples themselves
+    assert set(np.unique(found[:, 4])) <= {0.0, 1.0}
+
+
+def test_graph_is_exported_for_any_number_of_rows(tmp_path):
+    design = make(120)
+    rows, fold = np.arange(120), np.arange(120) // 2 % 4
+    model = fit_recipe(Recipe(name="m", **TINY), design, rows, inner_of(fold), Options())
+    served = ServedRecipe(model, applicability_of(model, design, rows, inner_of(fold), 0)).eval()
+    x = torch.from_numpy(raw_features(design, "point", rows))
+    exported = torch.export.export(served, (x[:2],), dynamic_shapes=({0: torch.export.Dim("n")},))
+    torch.export.save(exported, tmp_path / "model.pt2")
+    again = torch.export.load(tmp_path / "model.pt2").module()
+    torch.testing.assert_close(again(x[:7]), served(x[:7]))
+
+
+def test_only_an_mlp_is_served():
+    design = make(120)
+    rows, fold = np.arange(120), np.arange(120) // 2 % 4
+    model = fit_recipe(Recipe(name="forest", model="random_forest", trees=5), design, rows, inner_of(fold), Options())
+    area = applicability_of(model, design, rows, inner_of(fold), 0)
+    with pytest.raises(TrainingError, match="'forest' is no MLP"):
+        ServedRecipe(model, area)
+
+
+def test_final_fit_never_trains_on_the_test_split_and_predicts_it_once():
+    design = make()
+    design.samples.loc[200:, "split"] = "test"
+    fold = np.where(np.arange(240) < 200, np.arange(240) // 2 % 4, -1)
+    recipes = (Recipe(name="a", **TINY), Recipe(name="b", **{**TINY, "epochs": 40}))
+    fit = fit_final(recipes, design, fold, inner_of, Options())
+    assert fit.facts["recipe"] == "b"  # five epochs are too few
+    assert fit.evaluation.scores["test"].n == 40
+    assert fit.evaluation.scores["test"].r2 > 0.4
+    spoilt = make()
+    spoilt.samples.loc[200:, "split"] = "test"
+    spoilt.samples.loc[200:, "organic_carbon"] = 149.0
+    again = fit_final(recipes, spoilt, fold, inner_of, Options())
+    np.testing.assert_array_equal(again.evaluation.predictions["predicted"], fit.evaluation.predictions["predicted"])
+    assert {"band", "lag", "window"} <= set(fit.importance["kind"])
+    top = fit.importance[fit.importance["kind"] == "band"].set_index("group")["permuted"]
+    assert top["Elevation"] > 0 and top["LAI"] > 0
+    rising = fit.dependence[fit.dependence["band"] == "Elevation"]["predicted"].to_numpy()
+    assert rising[-1] > rising[0]
+
+
+def test_recipe_that_is_not_there_is_named_with_those_that_are():
+    from soc_assets.errors import SettingsError
+
+    assert [recipe.name for recipe in recipe_candidates("mlp", Evaluation(), None)] == ["mlp"]
+    assert len(recipe_candidates("chosen", Evaluation(), Recipe(name="tuned"))) > 3
+    with pytest.raises(SettingsError, match=r"'tuned' .* is none; known are documented, chosen"):
+        recipe_candidates("tuned", Evaluation(), None)

@@ -1,0 +1,58 @@
+import numpy as np
+
+from soc_assets.regression.model import Options
+from soc_assets.regression.plan import merged
+from soc_assets.regression.tuning import tune
+from soc_assets.settings_evaluation import Recipe
+from soc_assets_tests.regression.designs import make
+
+
+def test_search_resumes_prunes_and_finds_the_features_that_tell(tmp_path):
+    design = make(120, noise=0.1)
+    design.matrices["embedding"][:] = np.random.default_rng(0).normal(size=design.matrices["embedding"].shape)
+    rows, inner = np.arange(100), merged(np.arange(100) // 2 % 3, 3)
+    base, said = Recipe(name="m", members=1, batch_size=64), []
+
+    def search(trials: int):
+        return tune(
+            design,
+            rows,
+            inner,
+            base,
+            ("point", "embedding"),
+            trials,
+            tmp_path / "study.db",
+            "one",
+            Options(),
+            lambda done, total, words: said.append((done, total, words)),
+        )
+
+    first = search(4)
+    assert len(first.trials) == 4
+    assert [done for done, *_ in said] == [0, 1, 2, 3, 4]
+    again = search(9)  # five more, in the same study
+    assert len(again.trials) == 9
+    assert said[5][0] == 4
+    assert again.trials["number"].tolist() == list(range(9))
+    assert again.recipe.features == "point"
+    assert again.recipe.name == "tuned"
+    assert again.r2 > 0.5
+    assert again.r2 >= first.r2
+    assert (again.trials["state"] == "PRUNED").any()
+    assert not again.trials.iloc[4:].drop_duplicates(["dropout", "learning_rate"]).empty
+
+
+def test_search_never_looks_at_rows_that_it_was_not_given(tmp_path):
+    values = []
+    for seed, organic_carbon in ((0, None), (1, 149.0)):
+        design = make(80)
+        if organic_carbon:
+            design.samples.loc[60:, "organic_carbon"] = organic_carbon
+            design.matrices["point"][60:] = 1e6
+        inner = merged(np.arange(60) // 2 % 3, 3)
+        storage = tmp_path / f"{seed}.db"
+        base = Recipe(name="m", members=1)
+        values.append(
+            tune(design, np.arange(60), inner, base, ("point",), 2, storage, "one", Options()).trials["value"]
+        )
+    np.testing.assert_array_equal(values[0], values[1])
