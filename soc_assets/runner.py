@@ -160,8 +160,9 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
     import dagster as dg
 
     under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={HOST_TAG: socket.gethostname()})
-    for run in instance.get_runs(under_way):
-        if not is_alive(int(run.tags[PROCESS_TAG])):
+    for record in instance.get_run_records(under_way):
+        run = record.dagster_run
+        if not is_alive(int(run.tags[PROCESS_TAG]), record.start_time):
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 

@@ -113,10 +113,10 @@ def read_facts(path: Path) -> dict[str, str]:
     """The metadata of a batch's file; empty where it is missing or damaged."""
     stored = files.read_metadata(path)
     try:
-        int(stored["soc.missing_images"]), float(stored["soc.seconds"])
+        whole = int(stored["soc.missing_images"]) >= 0 and float(stored["soc.seconds"]) >= 0
     except (KeyError, ValueError):
-        return {}
-    return stored if stored.keys() >= _FACTS else {}
+        whole = False
+    return stored if whole and stored.keys() >= _FACTS else {}
 
 
 def state(batch: Batch, folder: Path) -> str:

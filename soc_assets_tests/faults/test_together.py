@@ -38,7 +38,7 @@ def assert_one_result(made: SmallProject, expected: SmallProject) -> None:
     assert made.batch_files().keys() == BATCHES.keys()
     pd.testing.assert_frame_equal(made.embeddings().map(str), expected.embeddings().map(str))
     assert {item.state for item in runner.assess(made.use())} == {"fresh"}
-    assert [path for path in made.root.rglob("*.tmp")] == []
+    assert list(made.root.rglob("*.tmp")) == []
     with dg.DagsterInstance.get() as instance:
         assert instance.get_materialized_partitions(EMBEDDINGS) == set(BATCHES)
     client = tracking_of(made.project)
