@@ -1,30 +1,9 @@
 """The daemon is killed in the middle of a backfill: started again, it goes on and finishes."""
 
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
-import yaml
 
-from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
 from soc_assets_tests.small_project import BATCHES
-
-ONE_BY_ONE = "\n[automation]\nactive = false\nbatches_per_run = 1\n"
-
-
-@pytest.fixture
-def dev(fresh) -> Iterator[DagsterDev]:
-    """Every batch is a run of its own, and the daemon looks after its runs every second."""
-    fresh.config.write_text(fresh.config.read_text() + ONE_BY_ONE)
-    assert fresh.run("balanced_samples").failures == []
-    instance = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
-    instance["run_monitoring"] |= {"poll_interval_seconds": 1, "free_slots_after_run_end_seconds": 1}
-    running = DagsterDev(fresh.root, yaml.safe_dump(instance))
-    try:
-        running.wait_until_up()
-        yield running
-    finally:
-        running.stop()
 
 
 @pytest.mark.parametrize("killed", ["daemon", "everything"])

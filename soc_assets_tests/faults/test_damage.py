@@ -15,10 +15,10 @@ from soc_assets import runner
 from soc_assets.cli import main
 from soc_assets.embedding.batch import state
 from soc_assets.embedding.check import check_batch
-from soc_assets.errors import SocWarning
+from soc_assets.errors import EmbeddingError, SocWarning
 from soc_assets.faults import errors
+from soc_assets.features import load_features
 from soc_assets_tests import spoil
-from soc_assets_tests.embedding.world import World
 from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
 
 FLIPS = 300
@@ -126,6 +126,12 @@ def test_changed_labels_do_not_hide_damage_under_new_checksums(world):
     assert world.write()[0].outcome == "relabelled", "a sound file is not embedded again"
 
 
-@pytest.fixture
-def world(tmp_path) -> World:
-    return World(tmp_path)
+def test_flipped_bytes_stop_the_reading_of_features(built):
+    path = built.batch_files()["batch_0001"]
+    content = path.read_bytes()
+    spoil.flip_bytes(path)
+    try:
+        with pytest.raises(EmbeddingError, match=rf"{path.name} cannot be read as a batch .*CRC checksum"):
+            load_features(project=built.project)
+    finally:
+        path.write_bytes(content)

@@ -2,6 +2,7 @@
 
 import dagster as dg
 import pandas as pd
+from mlflow import MlflowClient
 
 from soc_assets import runner
 from soc_assets.defs.resources import tracking_of
@@ -41,5 +42,21 @@ def assert_one_result(made: SmallProject, expected: SmallProject) -> None:
     assert list(made.root.rglob("*.tmp")) == []
     with dg.DagsterInstance.get() as instance:
         assert instance.get_materialized_partitions(EMBEDDINGS) == set(BATCHES)
-    client = tracking_of(made.project)
-    assert client.find_run is not None
+    client = MlflowClient(tracking_of(made.project).uri)
+    [experiment] = [found for found in client.search_experiments() if found.name == "soc"]
+    trained = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in trained] == ["FINISHED"]
+
+
+def test_two_dagster_runs_of_the_same_batch_compute_it_once(dev, fresh):
+    batch = {"dagster/partition": "batch_0002"}
+    both = [dev.launch("embed", batch) for _ in range(2)]
+    dev.wait(lambda: all(dev.run(run)["status"] in ("SUCCESS", "FAILURE") for run in both))
+    assert [dev.run(run)["status"] for run in both] == ["SUCCESS", "SUCCESS"]
+    assert dev.device_held_by() == []
+    assert list(fresh.batch_files()) == ["batch_0002"]
+    fresh.use()
+    with dg.DagsterInstance.get() as instance:
+        told = embedded(instance)
+    assert sorted(told["cached"]) == [False, True]
+    assert set(told["batch"]) == {"batch_0002"}
