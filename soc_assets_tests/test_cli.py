@@ -49,14 +49,14 @@ def refused(*arguments: str | Path, at: SmallProject | None = None) -> str:
 def states(made: SmallProject) -> dict[str, list[str]]:
     """What `soc status` says of each asset: its state and, for embeddings, the batches."""
     result = soc("status", at=made)
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines()]
     return {row[0]: [cell for cell in row[1:] if cell] for row in rows if len(row) == 3}
 
 
 def test_help_leads_a_newcomer_through_every_command():
     result = soc("--help")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     for command in COMMANDS:
         assert command in result.stdout
     assert "Exit codes: 0 done, 1 failed" in " ".join(result.stdout.split())
@@ -66,7 +66,7 @@ def test_help_leads_a_newcomer_through_every_command():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_each_command_says_what_it_does(command):
     result = soc(command, "--help")
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     body = " ".join(result.stdout.partition("Options:")[0].split())
     assert len(body) > 80
     assert "--config FILE" in result.stdout
@@ -119,7 +119,7 @@ def test_demo_if_empty_writes_beside_a_users_soil_table_nothing(tmp_path):
 def test_run_on_a_finished_project_says_that_nothing_was_computed_and_where_to_look(finished):
     before = finished.stamps()
     result = soc("run", at=finished)
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert "Everything is fresh: nothing was computed." in result.stdout
     words = " ".join(result.stdout.replace("│", " ").split())
     for expected in (
@@ -143,13 +143,13 @@ def test_query_that_run_recommends_works(finished):
     [line] = [line for line in soc("run", at=finished).stdout.splitlines() if line.startswith("SQL")]
     query = line.partition('"')[2].rpartition('"')[0]
     result = soc("sql", query, at=finished)
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert all(split in result.stdout for split in ("train", "validation", "test"))
 
 
 def test_run_tells_its_progress(fresh):
     result = soc("run", "--to", "soil_samples", at=fresh)
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert "job prepare" in result.stdout
     assert "raster_catalog: 40 of 40" in result.stdout
     assert "62 samples, 4 rows rejected" in result.stdout
@@ -226,13 +226,13 @@ def test_checkpoint_that_does_not_exist_names_file_and_setting(fresh):
 
 def test_sql_prints_a_table(finished):
     result = soc("sql", "SELECT count(*) AS n, min(len(features)) AS low FROM features", at=finished)
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert [part for part in result.stdout.split() if part.isdigit()] == ["60", "19968"]
 
 
 def test_sql_shows_the_first_rows_and_says_so(finished):
     result = soc("sql", "--rows", "2", "SELECT sample_id, features FROM features", at=finished)
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert "The first 2 rows; --rows shows more." in result.stdout
     assert "..." in result.stdout  # a long vector is cut
     assert len(result.stdout) < 2000
@@ -264,7 +264,7 @@ def test_damaged_database_is_built_anew_and_its_asset_is_not_called_fresh(
 def test_prompt_answers_each_query_and_goes_on_after_a_wrong_one(finished):
     lines = "SELECT count(*) AS n\n  FROM features;\n\nSELECT nope;\nSELECT 6 * 7 AS answer;\n"
     result = soc("sql", at=finished, stdin=lines)
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert "60" in result.stdout
     assert "nope" in result.stdout
     assert "42" in result.stdout
@@ -316,7 +316,7 @@ def test_failing_batch_is_named_the_others_are_written_and_only_it_is_repeated(f
     fresh.raster("LAI", 2008).write_bytes(content)
     os.utime(broken, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     result = soc("run", "--to", "embeddings", at=fresh)
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert "embeddings: 1 of 1  batch_0001 computed" in result.stdout
     assert {batch: path.stat().st_mtime_ns for batch, path in fresh.batch_files().items()}.items() > written.items()
     assert states(fresh)["embeddings"] == ["fresh", "4 of 4"]
