@@ -1,4 +1,4 @@
-"""Ways to store one batch: size, seconds to write and to read, and the error of float16.
+"""Ways to store one batch: size, seconds to write, to read and to verify, and the error of float16.
 
     python -m benchmarks.storage
 
@@ -7,6 +7,7 @@ One batch of 256 samples of the demo region, default settings; the platform's ow
 
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from soc_assets.embedding.inputs import load_inputs
 
 WAYS = {
     "ours: zstd, bytes split": PARQUET_OPTIONS,
+    "the same without checksums": {**PARQUET_OPTIONS, "write_page_checksum": False},
     "the same at level 9": {**PARQUET_OPTIONS, "compression_level": 9},
     "zstd": {"compression": "zstd", "use_dictionary": False},
     "lz4": {"compression": "lz4", "use_dictionary": False},
@@ -35,7 +37,7 @@ def main() -> None:
         assert inputs is not None
         write_all(inputs, project, folder / "out")
         table = pq.read_table(min((folder / "out").glob("batch_*")))
-        print(f"{'':26}{'MB':>8}{'write, s':>10}{'read, s':>10}")
+        print(f"{'':28}{'MB':>8}{'write, s':>10}{'read, s':>10}{'verify, s':>11}")
         for way, options in WAYS.items():
             report(way, table, folder / "one.parquet", options)
         halves = table.set_column(
@@ -52,16 +54,21 @@ def main() -> None:
 
 
 def report(way: str, table: pa.Table, path: Path, options: dict) -> None:
-    """Best of five."""
-    written, read = [], []
-    for _ in range(5):
-        start = time.perf_counter()
-        pq.write_table(table, path, **options)
-        written.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        pq.read_table(path)
-        read.append(time.perf_counter() - start)
-    print(f"{way:26}{path.stat().st_size / 1e6:8.1f}{min(written):10.3f}{min(read):10.3f}")
+    """Best of seven, in seconds of the processor; reading with and without verifying checksums."""
+    written, read, verified = [], [], []
+    for _ in range(7):
+        written.append(seconds(lambda: pq.write_table(table, path, **options)))
+        read.append(seconds(lambda: pq.read_table(path)))
+        verified.append(seconds(lambda: pq.read_table(path, page_checksum_verification=True)))
+    size = path.stat().st_size / 1e6
+    print(f"{way:28}{size:8.1f}{min(written):10.3f}{min(read):10.3f}{min(verified):11.3f}")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Of the processor, which other work on the machine does not change."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def values(column: pa.ChunkedArray) -> np.ndarray:

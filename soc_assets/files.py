@@ -86,7 +86,9 @@ def read_metadata(path: Path) -> dict[str, str]:
         return {}
     try:
         stored = pq.read_metadata(path).metadata or {}
-    except pa.ArrowInvalid:
+        return {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
+    except PermissionError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError):  # a footer has no checksum: anything may be wrong with it
         warnings.warn(f"{path} is damaged: it is written anew.", SocWarning, stacklevel=2)
         return {}
-    return {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}

@@ -9,9 +9,16 @@ from pathlib import Path
 HOST_TAG, PROCESS_TAG = "soc/host", "soc/process"
 """Tags of Dagster runs that are executed in the process of `soc run`."""
 
+_CLOCKS_DIFFER = 2.0  # seconds: boot time is told in whole ones
 
-def is_alive(process: int) -> bool:
-    """Whether a process of this number exists on this machine."""
+
+def is_alive(process: int, seen: float | None = None) -> bool:
+    """Whether a process of this number exists on this machine.
+
+    Args:
+        process: its number.
+        seen: when it was there, in seconds since 1970. One that began later has only taken over the number.
+    """
     if os.name == "nt":  # there, signal 0 would end the process
         return True
     try:
@@ -19,8 +26,19 @@ def is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:  # somebody else's
-        return True
-    return True
+        pass
+    began = _began(process)
+    return seen is None or began is None or began < seen + _CLOCKS_DIFFER
+
+
+def _began(process: int) -> float | None:
+    """When a process began, in seconds since 1970; None where the system does not tell."""
+    try:
+        after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
+    except (OSError, StopIteration):
+        return None
+    return float(boot.split()[1]) + int(after_name[19]) / os.sysconf("SC_CLK_TCK")
 
 
 @cache

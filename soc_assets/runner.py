@@ -160,8 +160,9 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
     import dagster as dg
 
     under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={HOST_TAG: socket.gethostname()})
-    for run in instance.get_runs(under_way):
-        if not is_alive(int(run.tags[PROCESS_TAG])):
+    for record in instance.get_run_records(under_way):
+        run = record.dagster_run
+        if not is_alive(int(run.tags[PROCESS_TAG]), record.start_time):
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
@@ -214,9 +215,15 @@ def _model_state(project: Project, inputs: str) -> str:
 def _instance() -> Iterator["dg.DagsterInstance"]:
     """The instance of `use_project`; where its files cannot be written that is told in words."""
     import dagster as dg
+    from filelock import FileLock
 
-    with told_in_words(Path(os.environ["DAGSTER_HOME"]), "DAGSTER_HOME"), dg.DagsterInstance.get() as instance:
-        yield instance
+    home = Path(os.environ["DAGSTER_HOME"])
+    with told_in_words(home, "DAGSTER_HOME"):
+        with FileLock(home / ".opening.lock"):  # two first processes at once would make its databases twice, and fail
+            instance = dg.DagsterInstance.get()
+            instance.get_dynamic_partitions("batch")
+        with instance:
+            yield instance
 
 
 def failed_assets(project: Project) -> set[str]:

@@ -40,13 +40,19 @@ class DagsterDev:
         shipped = (REPOSITORY / "dagster.yaml").read_text()
         (home / "dagster.yaml").write_text(instance or shipped)
         self.log = root / "dev.log"
+        self._root = root
+        self.start()
+
+    def start(self) -> None:
+        """Start them, on the instance as it is."""
         command = ["-W", "ignore", "-m", "dagster", "dev", "-m", "soc_assets.definitions", "-h", "127.0.0.1"]
-        own = {"SOC_CONFIG": str(root / "soc.toml"), "DAGSTER_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+        home = self._root / ".dagster"
+        own = {"SOC_CONFIG": str(self._root / "soc.toml"), "DAGSTER_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
         self._process = subprocess.Popen(
             [sys.executable, *command, "-p", str(self.port)],
-            cwd=root,
+            cwd=self._root,
             env={**os.environ, **own},
-            stdout=self.log.open("w"),
+            stdout=self.log.open("a"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -115,11 +121,16 @@ class DagsterDev:
         asked = {"partitionNames": keys, "assetSelection": [{"path": ["embeddings"]}], "title": "all batches"}
         return self.ask(_BACKFILL, {"p": asked})["launchPartitionBackfill"]["backfillId"]
 
+    def status_of(self, backfill: str) -> str:
+        """Of a backfill: REQUESTED, IN_PROGRESS, COMPLETED_SUCCESS, ..."""
+        query = f'{{ partitionBackfillOrError(backfillId: "{backfill}") {{ ... on PartitionBackfill {{ status }} }} }}'
+        answer = self.ask(query)
+        return answer["partitionBackfillOrError"]["status"] if answer else "UNKNOWN"
+
     def backfill(self, keys: list[str]) -> None:
         """Launch a backfill and wait until it is done."""
         backfill = self.start_backfill(keys)
-        query = f'{{ partitionBackfillOrError(backfillId: "{backfill}") {{ ... on PartitionBackfill {{ status }} }} }}'
-        while (status := self.ask(query)["partitionBackfillOrError"]["status"]) in ("REQUESTED", "IN_PROGRESS"):
+        while (status := self.status_of(backfill)) in ("REQUESTED", "IN_PROGRESS"):
             time.sleep(0.5)
         if status != "COMPLETED_SUCCESS":
             raise RuntimeError(f"The backfill ended as {status}")
@@ -135,6 +146,19 @@ class DagsterDev:
     def wait_until_up(self) -> None:
         """Until GraphQL answers."""
         self.wait(lambda: self.ask("{ version }") is not None)
+
+    def kill(self) -> None:
+        """End the daemon, the servers and every run at once, as a machine without power does."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def kill_daemon(self) -> None:
+        """End the daemon at once, and the servers as they end then; its runs go on."""
+        commands = {path.parent.name: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
+        for process, command in commands.items():
+            if b"daemon" in command and os.getpgid(int(process)) == self._process.pid:
+                os.kill(int(process), signal.SIGKILL)
+        self._process.wait(120)
 
     def stop(self) -> None:
         """End all processes."""

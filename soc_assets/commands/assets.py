@@ -5,10 +5,12 @@ import warnings
 from pathlib import Path
 
 import click
+from rich.progress import track
 
 from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.freshness import ASSETS, RESULTS
+from soc_assets.project import Project
 
 
 @click.command()
@@ -45,16 +47,21 @@ def run(config: Path | None, to: str) -> None:
 @click.command()
 @config_option
 @click.option("--check", is_flag=True, help="Exit with 1 unless every asset is fresh.")
+@click.option("--verify", is_flag=True, help="Read every batch and check it; set aside what a disk has spoilt.")
 @explained
-def status(config: Path | None, check: bool) -> None:
+def status(config: Path | None, check: bool, verify: bool) -> None:
     """Say of each asset whether it is missing, stale, fresh or failed, and how many batches are done.
 
     An output is fresh when the digest stored with it equals the digest of its inputs computed now. Nothing is computed.
+    Without --verify only the ends of the batches are read, where a cut file shows, but not flipped bits; with it a
+    damaged batch is named and set aside, and the next `soc run` computes it again.
     """
     from soc_assets import freshness, runner, terminal
 
     project = opened(config)
     runner.use_project(project, config)
+    if verify:
+        _verify(project)
     states = runner.assess(project)
     optional = [item for item in freshness.assess_results(project) if item.state != "missing"]
     try:
@@ -65,6 +72,18 @@ def status(config: Path | None, check: bool) -> None:
     console.print(terminal.states_table([*states, *optional], failed))
     if check and not all(item.fresh for item in states):
         sys.exit(1)
+
+
+def _verify(project: Project) -> None:
+    from soc_assets.embedding.write import verify
+    from soc_assets.freshness import known_embeddings
+
+    inputs = known_embeddings(project)
+    if inputs is None:
+        return
+    for key, found in track(verify(inputs), "verifying", total=len(inputs.keys), console=console, transient=True):
+        for fault in found:
+            click.secho(f"{key}: {fault.words}", fg="red" if fault.severity == "error" else "yellow", err=True)
 
 
 @click.command()

@@ -38,6 +38,7 @@ PARQUET_OPTIONS: dict[str, Any] = {  # measured in benchmarks/storage.py
         *(f"{name}_embeddings.key_value.value.{_TOKENS}" for name in ("channel_time", "static")),
     ],
 }
+_FACTS = {"soc.inputs", "soc.labels", "soc.device", "soc.weights_sha256", "soc.version"}
 PLACE = ["sample_id", "longitude", "latitude", "year", "season_year", "season"]
 
 
@@ -108,9 +109,19 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch
     return Batch(key, samples, rasters, inputs, digest.of_frame(samples[["sample_id", *LABELS]]))
 
 
+def read_facts(path: Path) -> dict[str, str]:
+    """The metadata of a batch's file; empty where it is missing or damaged."""
+    stored = files.read_metadata(path)
+    try:
+        whole = int(stored["soc.missing_images"]) >= 0 and float(stored["soc.seconds"]) >= 0
+    except (KeyError, ValueError):
+        whole = False
+    return stored if whole and stored.keys() >= _FACTS else {}
+
+
 def state(batch: Batch, folder: Path) -> str:
     """missing, stale (also where the file is damaged), relabel (only labels changed) or fresh."""
-    stored = files.read_metadata(batch.path(folder))
+    stored = read_facts(batch.path(folder))
     if not stored:
         return "missing" if not list(folder.glob(f"{batch.key}_size_*.parquet")) else "stale"
     if stored.get("soc.inputs") != batch.inputs:
@@ -131,12 +142,12 @@ def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedde
     path, outcome = batch.path(folder), state(batch, folder)
     images = 0
     _keep_one(path, folder.glob(f"{batch.key}_size_*.parquet"))
-    if outcome == "relabel":
-        _relabel(batch, path, spec)
-    elif outcome in ("missing", "stale"):
+    if outcome == "relabel" and not _relabel(batch, path, spec):
+        outcome = "stale"
+    if outcome in ("missing", "stale"):
         images = _embed(batch, path, spec, embedder())
     done = {"missing": "computed", "stale": "computed", "relabel": "relabelled", "fresh": "cached"}[outcome]
-    stored, seconds = files.read_metadata(path), time.perf_counter() - start
+    stored, seconds = read_facts(path), time.perf_counter() - start
     missing, device = int(stored.get("soc.missing_images", 0)), stored.get("soc.device", "")
     return Written(batch.key, path, batch.inputs, done, len(batch.samples), images, missing, seconds, device)
 
@@ -205,8 +216,12 @@ def _metadata(batch: Batch, spec: Spec, encoder: Encoder) -> dict[str, str]:
     }
 
 
-def _relabel(batch: Batch, path: Path, spec: Spec) -> None:
-    table = pq.read_table(path)
+def _relabel(batch: Batch, path: Path, spec: Spec) -> bool:
+    """Write the file with its labels of today; False where it is damaged, which new checksums would hide."""
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError):
+        return False
     order = batch.samples.set_index("sample_id").loc[table["sample_id"].to_pylist()]
     for name in LABELS:
         position, field = table.schema.get_field_index(name), SCHEMA.field(name)
@@ -214,3 +229,4 @@ def _relabel(batch: Batch, path: Path, spec: Spec) -> None:
     metadata = {**files.read_metadata(path), "soc.labels": batch.labels}
     with files.replacing(path) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary, **options_of(spec))
+    return True

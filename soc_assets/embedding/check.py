@@ -24,7 +24,6 @@ from soc_assets.faults import Fault
 CHECKS = ("finite", "complete", "spec", "rank", "constant_columns")
 _AT_ONCE = 32 * 2**20  # bytes of vectors read at a time
 _MAPS = ("channel_time_embeddings", "static_embeddings", "valid_fraction", "point_values")
-_COLUMNS = ["sample_id", "elevation_embedding", *_MAPS]
 
 
 def check_batch(batch: Batch, folder: Path, spec: Spec) -> list[Fault]:
@@ -48,7 +47,7 @@ def check_batch(batch: Batch, folder: Path, spec: Spec) -> list[Fault]:
                 variety = _read(file, batch, spec, stored)
             except EmbeddingError as error:
                 return [*faults, fault("complete", f"{error}")]
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         return [fault("complete", f"it cannot be read ({error})")]
     return [*faults, *variety.faults(path)]
 
@@ -81,7 +80,7 @@ def _read(file: pq.ParquetFile, batch: Batch, spec: Spec, stored: dict[str, str]
     keys = _keys_of_maps(batch, spec)
     variety = judge.Variety(spec, n)
     at_once, first, missing = max(1, _AT_ONCE // (4 * spec.n_features)), 0, 0
-    for chunk in file.iter_batches(at_once, columns=_COLUMNS):
+    for chunk in file.iter_batches(at_once):
         rows = slice(first, first + chunk.num_rows)
         ids = chunk["sample_id"].to_pylist()
         expected = batch.samples["sample_id"].iloc[rows].to_list()

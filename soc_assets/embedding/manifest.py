@@ -10,13 +10,14 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from soc_assets import files
+from soc_assets.embedding.batch import read_facts
 from soc_assets.embedding.parquet import SCHEMA
 from soc_assets.embedding.spec import Spec
 
 
 def write_manifest(folder: Path, spec: Spec, batches: Sequence[Path]) -> dict[str, Any]:
     """Write both files; returns the manifest. `batches` are the files of all batches, there or not."""
-    rows = [_describe(path, found) for path in batches if (found := files.read_metadata(path))]
+    rows = [_describe(path, found) for path in batches if (found := read_facts(path))]
     manifest = {
         "spec": spec.digest,
         "created": spec.created,

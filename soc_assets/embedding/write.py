@@ -19,7 +19,8 @@ from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import RasterError
-from soc_assets.faults import errors
+from soc_assets.faults import Fault, errors
+from soc_assets.storage import told_in_words
 
 _MOST_AT_ONCE = 4  # batches under way, for memory's sake
 SET_ASIDE = ".wrong"  # ends the name of a file that failed a check
@@ -53,7 +54,8 @@ def write_batches(
     def bring_up_to_date(key: str) -> Written | Failed:
         try:
             batch = inputs.batch(key)
-            return _checked(batches.write(batch, folder, inputs.spec, embedder), batch, folder, inputs.spec)
+            written = batches.write(batch, folder, inputs.spec, embedder)
+            return replace(written, faults=_checked(batch, folder, inputs.spec, written.outcome))
         except (RasterError, OSError, pa.ArrowException) as error:
             return Failed(key, error)
 
@@ -61,21 +63,38 @@ def write_batches(
         yield from pool.map(bring_up_to_date, keys)
 
 
-def _checked(written: Written, batch: Batch, folder: Path, spec: Spec) -> Written:
-    """Check a batch's file; where it is wrong it is set aside."""
-    faults, path = check_batch(batch, folder, spec), written.path
+def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Fault]]]:
+    """Read and check every batch that counts as done, computing nothing; a wrong file is set aside.
+
+    Yields:
+        Each batch and what is wrong with its file.
+
+    Raises:
+        StorageError: a wrong file cannot be set aside.
+    """
+    for key in inputs.keys:
+        batch, faults = inputs.batch(key), ()
+        if batches.state(batch, inputs.folder) in ("fresh", "relabel"):
+            with told_in_words(batch.path(inputs.folder)):
+                faults = _checked(batch, inputs.folder, inputs.spec, "cached")
+        yield key, list(faults)
+
+
+def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str) -> tuple[Fault, ...]:
+    """What is wrong with a batch's file, with the cure; where it is an error the file is set aside."""
+    faults, path = check_batch(batch, folder, spec), batch.path(folder)
     aside = path.with_name(path.name + SET_ASIDE)
     if not errors(faults):
         for old in folder.glob(f"{batch.key}_size_*{SET_ASIDE}"):
             old.unlink()
         cure = "It stays in use; compare it with other batches (docs/check.md)."
-    elif written.outcome == "cached":
+    elif outcome == "cached":
         path.replace(aside)
         cure = f"It was sound when it was written. It is now {aside.name}; `soc run` computes the batch again."
     else:
         path.replace(aside)
         cure = (
-            f"It has just been {written.outcome}, so mend what it is made from: rasters (`soc check`), checkpoint or "
+            f"It has just been {outcome}, so mend what it is made from: rasters (`soc check`), checkpoint or "
             f"[embedding] in soc.toml. It is now {aside.name}; `soc run` computes the batch again."
         )
-    return replace(written, faults=tuple(replace(fault, cure=cure) for fault in faults))
+    return tuple(replace(fault, cure=cure) for fault in faults)

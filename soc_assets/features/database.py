@@ -115,10 +115,19 @@ def build_database(
 
 
 def open_database(database: Path, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
-    """A read-only connection; memory_limit is the connection's, it is not stored in the file."""
-    connection = duckdb.connect(database, read_only=True)
-    connection.execute(f"SET memory_limit = '{memory}'")
+    """A read-only connection to the database as it is now; memory_limit is the connection's, not stored in the file.
+
+    The file is attached, not connected to: DuckDB gives a process that already has a path open the same database
+    again, also where the file was replaced since.
+    """
+    connection = duckdb.connect(config={"memory_limit": memory})
     _hush(connection)
+    try:
+        connection.execute(f"ATTACH {literal(str(database))} AS soc (READ_ONLY)")
+        connection.execute("USE soc")
+    except duckdb.Error:
+        connection.close()
+        raise
     return connection
 
 

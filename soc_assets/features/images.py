@@ -60,7 +60,7 @@ def read_images(
     read = [name for name, part in parts.items() if set(part) & set(wanted)]
     extra = [name for name in columns if name not in ("sample_id", *read)]
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             for number in range(file.num_row_groups):
                 table = file.read_row_group(number, columns=["sample_id", *read, *extra])
                 if table.num_rows:

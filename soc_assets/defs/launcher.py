@@ -1,0 +1,51 @@
+"""Launching runs as Dagster does, and noticing those that died with everything round them (dagster.yaml names it).
+
+Dagster's own launcher hears of a dead run from the code server that started it. Where that is gone too (no power, no
+memory, all was killed) such a run would count as started for ever, keep the device and hold up its backfill.
+"""
+
+import json
+import socket
+
+import dagster as dg
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+from soc_assets.process import HOST_TAG, PROCESS_TAG, is_alive
+
+_LOCAL = (None, "localhost", "127.0.0.1", socket.gethostname())
+
+
+class WatchedRunLauncher(dg.DefaultRunLauncher):
+    """Dagster's launcher; the daemon asks it of every run under way whether its process is still there."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Asked by the daemon's run monitoring."""
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """FAILED where the run's process was one of this machine and is no more."""
+        found = _process(self._instance, run)
+        if found is None or is_alive(*found):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.FAILED, f"its process {found[0]} is no more")
+
+
+def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, float] | None:
+    """The number of the run's process on this machine, and when it was there; None where that is not known."""
+    record = instance.get_run_record_by_id(run.run_id)
+    if record is None or record.start_time is None:
+        return None
+    if HOST_TAG in run.tags:  # of `soc run`, which is the process itself
+        here = run.tags[HOST_TAG] == socket.gethostname()
+        return (int(run.tags[PROCESS_TAG]), record.start_time) if here else None
+    server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+    if not server or server.get("host") not in _LOCAL:
+        return None
+    for event in instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records:
+        entry = event.event_log_entry
+        process = entry.get_dagster_event().engine_event_data.metadata.get("pid")
+        if process is not None:  # the first is the run's, later ones are of its steps
+            return int(str(process.value)), entry.timestamp
+    return None

@@ -1,0 +1,35 @@
+"""Fixtures of the faults: a daemon of a prepared project, and a small world."""
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
+from soc_assets_tests.embedding.world import World
+from soc_assets_tests.small_project import SmallProject
+
+ONE_BY_ONE = "\n[automation]\nactive = false\nbatches_per_run = 1\n"
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def dev(fresh: SmallProject) -> Iterator[DagsterDev]:
+    """Of the project `fresh`, whose batches are known and not embedded; each is a run of its own.
+
+    The daemon looks after its runs every second.
+    """
+    fresh.config.write_text(fresh.config.read_text() + ONE_BY_ONE)
+    assert fresh.run("balanced_samples").failures == []
+    instance = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
+    instance["run_monitoring"] |= {"poll_interval_seconds": 1, "free_slots_after_run_end_seconds": 1}
+    running = DagsterDev(fresh.root, yaml.safe_dump(instance))
+    try:
+        running.wait_until_up()
+        yield running
+    finally:
+        running.stop()

@@ -1,0 +1,24 @@
+"""The daemon is killed in the middle of a backfill: started again, it goes on and finishes."""
+
+import pandas as pd
+import pytest
+
+from soc_assets_tests.small_project import BATCHES
+
+
+@pytest.mark.parametrize("killed", ["daemon", "everything"])
+def test_backfill_goes_on_after_a_kill(dev, fresh, finished, killed):
+    backfill = dev.start_backfill(list(BATCHES))
+    dev.wait(lambda: any(run["status"] == "STARTED" for run in dev.runs()) and len(fresh.batch_files()) >= 1)
+    assert len(fresh.batch_files()) < 4
+    if killed == "daemon":
+        dev.kill_daemon()
+    else:
+        dev.kill()
+    dev.start()
+    dev.wait_until_up()
+    dev.wait(lambda: dev.status_of(backfill) not in ("REQUESTED", "IN_PROGRESS", "UNKNOWN"))
+    assert dev.status_of(backfill) == "COMPLETED_SUCCESS"
+    assert dev.partitions() == (list(BATCHES), 4)
+    assert dev.device_held_by() == []
+    pd.testing.assert_frame_equal(fresh.embeddings().map(str), finished.embeddings().map(str))
