@@ -15,6 +15,7 @@ from soc_assets.faults import errors
 from soc_assets.features.check import CHECKS, check_database
 from soc_assets.features.database import build_database, read_info, summary
 from soc_assets.features.plots import vector_layout
+from soc_assets.features.results import add_views
 from soc_assets.features.vector import segments
 from soc_assets.project import Project
 
@@ -92,3 +93,4 @@ def _build(project: Project, inputs: EmbeddingInputs, digest: str) -> None:
     tables = {name: project.samples(name) for name in ("samples", "balanced", "folds", "batches")}
     settings = project.settings
     build_database(project.database, inputs.spec, batches, tables, settings.features, settings.study, digest)
+    add_views(project.database, project.results)
