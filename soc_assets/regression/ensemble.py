@@ -7,7 +7,8 @@ ensembles after Lakshminarayanan et al. (NeurIPS 2017). What goes in is standard
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -80,6 +81,29 @@ def fit_ensemble(
     Raises:
         TrainingError: the loss is not finite.
     """
+    with _one_thread():
+        return _fit(network, x, y, weight, schedule, on_epoch or (lambda epoch, loss: None))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Matrices this small gain little from a second thread, and on a busy machine its waiting costs many times that."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _fit(
+    network: EnsembleMlp,
+    x: np.ndarray,
+    y: np.ndarray,
+    weight: np.ndarray,
+    schedule: Schedule,
+    on_epoch: Callable[[int, float], None],
+) -> EnsembleMlp:
     device = torch.device(schedule.device)
     amp = device.type == "cuda"
     network.to(device).train()
@@ -106,8 +130,7 @@ def fit_ensemble(
             cycle.step()
             total += loss.detach()
         _refuse_if_not_finite(total.item() / steps, epoch, schedule)
-        if on_epoch:
-            on_epoch(epoch, total.item() / steps)
+        on_epoch(epoch, total.item() / steps)
     return network.cpu().eval()
 
 

@@ -19,7 +19,7 @@ from soc_assets.regression.evaluation import Evaluation
 from soc_assets.regression.explain import group_importance, partial_dependence
 from soc_assets.regression.fold import applicability_of
 from soc_assets.regression.metrics import scores
-from soc_assets.regression.model import FittedModel, Options, fit_recipe
+from soc_assets.regression.model import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
 from soc_assets.regression.recipes import CHOSEN, NAMED, candidates
 from soc_assets.settings_evaluation import Evaluation as EvaluationSettings
 from soc_assets.settings_evaluation import Recipe
@@ -35,7 +35,8 @@ class RecipeFit:
     Attributes:
         served: the graph that is registered.
         model: the fitted recipe.
-        evaluation: predictions and scores by split; those of the training rows are of rows it was fitted on.
+        evaluation: predictions and scores by split; those of training and validation samples come from the inner folds,
+            from models that have not seen them (and are flattered only by the choice of the recipe, if there was one).
         importance: by group, on the test split (on the training rows where there is none).
         dependence: partial dependence.
         columns: of the raw features, in the graph's order.
@@ -113,7 +114,7 @@ def fit_final(
     return RecipeFit(
         served=ServedRecipe(model, area),
         model=model,
-        evaluation=_evaluation(model, design, rows),
+        evaluation=_evaluation(model, design, rows, predict_held_out(model.recipe, design, rows, inner, options)),
         importance=group_importance(model, design, looked_at, options.seed),
         dependence=partial_dependence(model, design, rows, options.seed),
         columns=design.names(model.recipe.features),
@@ -129,9 +130,12 @@ def raw_features(design: Design, features: str, rows: np.ndarray) -> np.ndarray:
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
-def _evaluation(model: FittedModel, design: Design, rows: np.ndarray) -> Evaluation:
+def _evaluation(model: FittedModel, design: Design, rows: np.ndarray, held_out: HeldOut) -> Evaluation:
     samples = design.samples
     found = model.predict(model.reduce(design, np.arange(len(samples))))
+    unseen = model.back(held_out.predicted)
+    for every, part in ((found.mean, unseen.mean), (found.lower, unseen.lower), (found.upper, unseen.upper)):
+        every[rows] = part
     predictions = samples[["sample_id", "split", "longitude", "latitude"]].assign(
         observed=samples["organic_carbon"], predicted=found.mean, lower=found.lower, upper=found.upper
     )

@@ -79,7 +79,11 @@ class FittedModel:
 
     def predict(self, reduced: np.ndarray) -> Prediction:
         """Predict from reduced features [m, k]."""
-        found, unknown = self.learner.predict(reduced), np.full(len(reduced), np.nan)
+        return self.back(self.learner.predict(reduced))
+
+    def back(self, found: Predicted) -> Prediction:
+        """From the transformed target to g/kg, with the interval."""
+        unknown = np.full(len(found.value), np.nan)
         lower, upper = self.calibration.interval(found) if self.calibration else (unknown, unknown)
         residuals = self.residuals if self.recipe.back == "smearing" else None
         ends = [np.where(np.isnan(end), end, self.target.inverse(end)) for end in (lower, upper)]

@@ -164,10 +164,11 @@ def test_served_model_answers_with_prediction_and_interval(evaluated):
     from soc_assets.regression.final import raw_features
 
     design = load_design(project)
-    x = raw_features(design, record.params["fit.features"], np.arange(3))
+    rows = np.flatnonzero(design.samples["split"] == "test")[:3]  # stored predictions of others are of inner folds
+    x = raw_features(design, record.params["fit.features"], rows)
     with serving(project, record.model_uri) as port:
         answer = ask(port, x)
-    stored = pd.read_csv(record.artifacts / "tables" / "predictions.csv").head(3)
+    stored = pd.read_csv(record.artifacts / "tables" / "predictions.csv").iloc[rows]
     np.testing.assert_allclose(answer[:, :3], stored[["predicted", "lower", "upper"]], rtol=1e-3, atol=1e-3)
     assert (answer[:, 1] <= answer[:, 2]).all()
 
@@ -220,7 +221,9 @@ def test_points_are_predicted_as_the_samples_at_the_same_places(evaluated, tmp_p
     project = evaluated.project
     record = tracking_of(project).find_run(freshness.model_inputs(project))
     assert record is not None
-    samples = evaluated.table("samples").merge(evaluated.table("balanced")[["sample_id"]], on="sample_id").head(5)
+    balanced = evaluated.table("balanced")
+    tested = balanced.loc[balanced["split"] == "test", ["sample_id"]]
+    samples = evaluated.table("samples").merge(tested, on="sample_id").head(5)
     table = samples[["sample_id", "longitude", "latitude", "survey_date"]].rename(columns={"sample_id": "name"})
     far = pd.DataFrame({"name": ["far"], "longitude": [30.0], "latitude": [10.0], "survey_date": ["2013-07-01"]})
     pd.concat([table.astype(str), far.astype(str)]).to_csv(tmp_path / "points.csv", index=False)

@@ -74,6 +74,7 @@ def test_final_fit_never_trains_on_the_test_split_and_predicts_it_once():
     spoilt.samples.loc[200:, "organic_carbon"] = 149.0
     again = fit_final(recipes, spoilt, fold, inner_of, Options())
     np.testing.assert_array_equal(again.evaluation.predictions["predicted"], fit.evaluation.predictions["predicted"])
+    assert fit.evaluation.scores["train"].r2 < 0.9  # of the inner folds, not of samples that it was fitted on
     assert {"band", "lag", "window"} <= set(fit.importance["kind"])
     top = fit.importance[fit.importance["kind"] == "band"].set_index("group")["permuted"]
     assert top["Elevation"] > 0 and top["LAI"] > 0
