@@ -15,7 +15,6 @@ from soc_assets.features import refresh
 from soc_assets.features.check import CHECKS, check_database
 from soc_assets.features.database import read_info, summary
 from soc_assets.features.plots import vector_layout
-from soc_assets.features.results import add_views
 from soc_assets.features.vector import segments
 from soc_assets.project import Project
 
