@@ -1,7 +1,7 @@
 """Finding a version of the registered model and loading it: the champion, the newest, or one that is named."""
 
 from soc_assets.defs.champion import ALIAS, FEATURES_TAG
-from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.defs.tracking import MlflowTracking, tracking_uri
 from soc_assets.errors import TrainingError
 from soc_assets.prediction import Registered
 
@@ -23,13 +23,11 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
     wanted = version or _champion(tracking, name) or max(versions, key=int)
     if wanted not in versions:
         raise TrainingError(f"{name} has no version {wanted}; there are {', '.join(sorted(versions, key=int))}.")
-    import mlflow
-
-    mlflow.set_tracking_uri(tracking.uri)
     uri = f"models:/{name}/{wanted}"
     run = client.get_run(str(versions[wanted].run_id))
     features = run.data.params.get("fit.features") or run.data.tags.get(FEATURES_TAG, "embedding")
-    return Registered(mlflow.pyfunc.load_model(uri), uri, run.data.tags["soc.spec"], features)
+    with tracking_uri(tracking.uri) as mlflow:
+        return Registered(mlflow.pyfunc.load_model(uri), uri, run.data.tags["soc.spec"], features)
 
 
 def _champion(tracking: MlflowTracking, name: str) -> str | None:

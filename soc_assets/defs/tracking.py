@@ -70,8 +70,7 @@ class MlflowTracking(dg.ConfigurableResource):
             TrainingError: the experiment was deleted in MLflow.
             StorageError: the folder cannot be written.
         """
-        mlflow = _import_mlflow()
-        with told_in_words(self._database.parent), _tracking_uri(self.uri):
+        with told_in_words(self._database.parent), tracking_uri(self.uri) as mlflow:
             self._make_database()
             client = mlflow.MlflowClient(self.uri)
             experiment_id = self._experiment_id(client)
@@ -181,14 +180,13 @@ def _import_mlflow() -> Any:
 
 
 @contextmanager
-def _tracking_uri(uri: str) -> Iterator[None]:
-    """MLflow's global tracking URI for the time of a block: logging a model has no other way to be told."""
-    import mlflow
-
+def tracking_uri(uri: str) -> Iterator[Any]:
+    """MLflow with this global tracking URI for the time of a block: models are logged and loaded in no other way."""
+    mlflow = _import_mlflow()
     before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
     mlflow.set_tracking_uri(uri)
     try:
-        yield
+        yield mlflow
     finally:
         mlflow.set_tracking_uri(before)  # pyright: ignore[reportArgumentType] - None is how MLflow unsets it
 

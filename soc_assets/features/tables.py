@@ -7,6 +7,7 @@ table, if it is there.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -258,8 +259,12 @@ def _relation(query: str) -> duckdb.DuckDBPyRelation:
 
 
 def write_empty_table(data: Path, name: str, table: pa.Table) -> None:
-    """Keep a table without rows among the schemas."""
-    with files.replacing(data / SCHEMAS / f"{name}.parquet") as temporary:
+    """Keep a table without rows among the schemas; one that is there already stays as it is."""
+    path = data / SCHEMAS / f"{name}.parquet"
+    with suppress(OSError, pa.ArrowException):
+        if pq.read_schema(path).equals(table.schema, check_metadata=True):
+            return
+    with files.replacing(path) as temporary:
         pq.write_table(table, temporary)
 
 
