@@ -10,17 +10,16 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
-from soc_assets import digest
+from soc_assets import digest, object_storage
 from soc_assets.errors import RasterError
+from soc_assets.object_storage import file_system
 
 _GDAL_PREFIXES = {"s3": "/vsis3/", "gs": "/vsigs/", "gcs": "/vsigs/", "az": "/vsiaz/", "abfs": "/vsiaz/"}
 _SCHEMES = {"/vsis3/": "s3", "/vsigs/": "gs", "/vsiaz/": "az"}
-_EXTRAS = {"s3": 'pip install "soc-assets[s3]"', "gs": "pip install gcsfs", "az": "pip install adlfs"}
 _ZIP = "/vsizip/"
 
 
@@ -155,7 +154,7 @@ class StoredRasters:
     def _listing(self) -> list[str]:
         """Asked for once, past what fsspec remembers; `stamp_of` then takes sizes and times from it."""
         with _explained(self.where):
-            system = _file_system(self.scheme)
+            system = file_system(self.scheme)
             system.invalidate_cache()
             return [str(name).removeprefix(self.root).strip("/") for name in system.find(self.root)]
 
@@ -178,24 +177,17 @@ def exists(location: str) -> bool:
         return name in _zip_index(Path(archive))
     scheme, key = _split_stored(location)
     with _explained(location):
-        return bool(_file_system(scheme).exists(key))
+        return bool(file_system(scheme).exists(key))
 
 
 def stamp_of(location: str) -> tuple[int, int]:
-    """Size in bytes and time of change in ns; of a file in a zip, those of the zip.
-
-    Storage tells whole seconds: the rest is taken from the ETag, so that two versions of one second differ.
-    """
+    """Size in bytes and time of change in ns; of a file in a zip, those of the zip."""
     if not location.startswith("/vsi") or location.startswith(_ZIP):
         found = Path(location if is_local(location) else _split_zip(location)[0]).stat()
         return found.st_size, found.st_mtime_ns
     scheme, key = _split_stored(location)
     with _explained(location):
-        info: dict[str, Any] = _file_system(scheme).info(key)
-    changed = info.get("LastModified") or info.get("last_modified") or info.get("updated")
-    seconds = int(changed.timestamp()) if isinstance(changed, datetime) else 0
-    version = hashlib.sha256(str(info.get("ETag") or info.get("etag") or changed).encode()).hexdigest()
-    return int(info["size"]), seconds * 10**9 + int(version[:12], 16) % 10**9
+        return object_storage.stamp_of(file_system(scheme).info(key))
 
 
 def digest_of(location: str) -> str:
@@ -234,7 +226,7 @@ def _opened(location: str) -> Iterator[IO[bytes]]:
                 yield file
         else:
             scheme, key = _split_stored(location)
-            with _file_system(scheme).open(key, "rb") as file:
+            with file_system(scheme).open(key, "rb") as file:
                 yield file
 
 
@@ -261,31 +253,11 @@ def _split_stored(location: str) -> tuple[str, str]:
     return _SCHEMES[prefix], location.removeprefix(prefix)
 
 
-def _file_system(scheme: str) -> Any:
-    import fsspec
-
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    options: dict[str, Any] = {"endpoint_url": endpoint} if scheme == "s3" and endpoint else {}
-    if scheme == "s3" and os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in ("YES", "TRUE", "1"):
-        options["anon"] = True  # GDAL reads the variable by itself
-    return fsspec.filesystem(scheme, **options)
-
-
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
     """Turn what storage and zip files raise into an error that names the place and the cure."""
-    try:
-        yield
-    except RasterError:
-        raise
-    except ImportError as error:
-        scheme = where.partition("://")[0].removeprefix("/vsi").partition("/")[0]
-        extra = _EXTRAS.get(scheme, "pip install fsspec")
-        raise RasterError(f"{where} needs a package that is not installed ({error}): {extra}") from error
-    except zipfile.BadZipFile as error:
-        raise RasterError(f"{where} is no zip file or damaged ({error}): copy or download it again.") from error
-    except Exception as error:  # every storage has errors of its own
-        raise RasterError(
-            f"{where} cannot be read: {error}. Check that it exists, the network, and the credentials in the "
-            "environment (for s3:// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL)."
-        ) from error
+    with object_storage.explained(where, RasterError):
+        try:
+            yield
+        except zipfile.BadZipFile as error:
+            raise RasterError(f"{where} is no zip file or damaged ({error}): copy or download it again.") from error
