@@ -1,7 +1,8 @@
 """Writing files so that nobody ever sees half of one, and reading small tables back.
 
 A file is written beside its place under a hidden temporary name and then renamed over it. What a killed process left of
-a file goes when the file is next written. Nothing about the content of files belongs here.
+a file goes when the file is next written. What is written, renamed and removed here in the copy of a folder on object
+storage is so there, too (`soc_assets.remote`). Nothing about the content of files belongs here.
 """
 
 import json
@@ -17,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from soc_assets import remote
 from soc_assets.errors import SocWarning
 from soc_assets.process import here, is_alive
 from soc_assets.storage import told_in_words
@@ -27,12 +29,26 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
 
     Raises:
-        StorageError: the disk is full or read-only, or permission is missing.
+        StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
     """
     with told_in_words(path), _temporary(path) as temporary:
         yield temporary
         temporary.chmod(0o644)
         temporary.replace(path)
+        remote.send(path)
+
+
+def rename(path: Path, to: Path) -> None:
+    """Give a file another name, or a folder that is to be removed."""
+    with remote.removing(path):
+        path.replace(to)
+    remote.send(to)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    with remote.removing(path):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -15,6 +15,9 @@ from soc_assets.errors import SocError
 
 _EXTRAS = {"s3": 'pip install "soc-assets[s3]"', "gs": "pip install gcsfs", "az": "pip install adlfs"}
 _EXTRAS |= {"gcs": _EXTRAS["gs"], "abfs": _EXTRAS["az"]}
+BUCKETS = ("s3", "gs", "gcs", "az", "abfs")
+"""Schemes of storage that holds buckets, and in which an object is written in one piece."""
+
 _CHECK = (
     "Check that it exists, the network, and the credentials in the environment (for s3:// AWS_ACCESS_KEY_ID, "
     "AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL)."
@@ -22,7 +25,7 @@ _CHECK = (
 
 
 def file_system(scheme: str) -> Any:
-    """fsspec's file system of a scheme, with the endpoint and the anonymous access that the environment asks for."""
+    """The file system of a scheme, with the endpoint and the anonymous access that the environment asks for."""
     import fsspec
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")

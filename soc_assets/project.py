@@ -7,6 +7,7 @@ settings mean is in `soc_assets.settings`.
 import difflib
 import json
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,10 +87,16 @@ class Project:
         """A path from the settings, made absolute from the folder of soc.toml."""
         return (self.root / Path(relative).expanduser()).resolve()
 
+    def _folder(self, given: str, copy: str | None = None) -> Path:
+        """The folder that a setting names, or the copy of it."""
+        if not is_url(given):
+            return self.path(given.removeprefix("file://"))
+        return self.path(copy or f".soc/{re.sub(r'[^A-Za-z0-9.-]+', '_', given.partition('://')[2]).strip('_.')}")
+
     @property
     def data(self) -> Path:
-        """The folder of everything written."""
-        return self.path(self.settings.paths.data)
+        """The folder of everything written; where it is on object storage, this host's copy."""
+        return self._folder(self.settings.paths.data, self.settings.paths.data_copy)
 
     @property
     def rasters(self) -> Path | str:
@@ -114,8 +121,22 @@ class Project:
 
     @property
     def soil(self) -> Path:
-        """The folder of soil tables."""
-        return self.path(self.settings.paths.soil)
+        """The folder of soil tables; where it is on object storage, this host's copy."""
+        return self._folder(self.settings.paths.soil)
+
+    @property
+    def soil_folder(self) -> Path:
+        """The folder of soil tables, to write into.
+
+        Raises:
+            SettingsError: it is no folder on this machine.
+        """
+        if is_url(self.settings.paths.soil):
+            raise SettingsError(
+                f"[paths] soil in soc.toml is {self.settings.paths.soil}, and this command needs a folder on this "
+                "machine."
+            )
+        return self.soil
 
     @property
     def mlruns(self) -> Path:
@@ -166,6 +187,11 @@ class Project:
     def dagster_home(self) -> Path:
         """DAGSTER_HOME, or the project's own instance folder."""
         return Path(os.environ.get("DAGSTER_HOME") or self.root / ".dagster")
+
+
+def is_url(folder: str) -> bool:
+    """Whether a folder of the settings is on object storage."""
+    return "://" in folder and not folder.startswith("file://")
 
 
 def find_config(start: Path | None = None) -> Path | None:

@@ -46,12 +46,15 @@ class Paths(Section):
     """Folders. Relative paths start at the folder of soc.toml."""
 
     data: str = "data"
-    """Everything the platform writes, but for MLflow."""
+    """Everything the platform writes, but for MLflow: a folder, or a URL that fsspec knows, such as
+    `s3://bucket/prefix`, for several hosts; each then has a copy of it (docs/scaling.md)."""
+    data_copy: str | None = None
+    """The copy on this host where `data` is a URL, on a disk of its own; None names it after the URL, in `.soc`."""
     rasters: str = "data/rasters"
     """The rasters, laid out as the patterns in [rasters] say: a folder, a zip file, `/vsizip/...`, or a URL such as
     `s3://bucket/prefix` (credentials and AWS_ENDPOINT_URL come from the environment)."""
     soil: str = "data/soil"
-    """The soil tables: every CSV, workbook, Parquet file and point layer in it."""
+    """The soil tables: every CSV, workbook, Parquet file and point layer in it; a URL is copied to `.soc` first."""
     mlruns: str = "mlruns"
     """MLflow's database and artifacts."""
 

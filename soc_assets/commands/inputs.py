@@ -26,12 +26,12 @@ def demo(config: Path | None, if_empty: bool, seed: int) -> None:
     from soc_assets.demo import write_demo
 
     project = load_project(config)
-    rasters = project.raster_folder
-    if if_empty and (_visible(rasters) or _visible(project.soil)):
+    rasters, soil = project.raster_folder, project.soil_folder
+    if if_empty and (_visible(rasters) or _visible(soil)):
         return
-    written = write_demo(rasters, project.soil, seed)
+    written = write_demo(rasters, soil, seed)
     console.print(f"{written.rasters} rasters ({written.megabytes:.1f} MB) in {rasters}", soft_wrap=True)
-    console.print(f"{written.soil_rows} soil rows at {written.locations} places in {project.soil}", soft_wrap=True)
+    console.print(f"{written.soil_rows} soil rows at {written.locations} places in {soil}", soft_wrap=True)
     console.print(f"All of it is synthetic. The noise in organic carbon allows an R2 of about {written.r2:.2f}.")
 
 

@@ -50,11 +50,18 @@ def named(project: Project) -> Path | None:
 
 
 def opened(config: Path | None) -> Project:
-    """The project; its database, whose paths are absolute, is built anew where the folder was moved."""
-    from soc_assets import progress, terminal
+    """The project; its database, whose paths are absolute, is built anew where the folder was moved.
+
+    What other hosts wrote is fetched first, and the database follows theirs.
+    """
+    from soc_assets import hosts, progress, terminal
     from soc_assets.features import refresh
 
     project = load_project(config)
+    if hosts.is_shared(project):
+        with terminal.showing_progress(Console(stderr=True)):  # standard output is for what is asked
+            hosts.fetch(project)
+            hosts.follow(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
         with terminal.showing_progress(console):

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from soc_assets.commands.options import config_option, console, explained
-from soc_assets.project import load_project
+from soc_assets.hosts import open_project
 
 
 @click.command()
@@ -26,7 +26,7 @@ def predict(config: Path | None, points: Path, output: Path | None, number: str 
     from soc_assets.defs.resources import tracking_of
     from soc_assets.prediction import predict_points, read_points
 
-    project = load_project(config)
+    project = open_project(config)
     table = read_points(points)
     registered = load_registered(tracking_of(project), number)
     with terminal.showing_progress(console):

@@ -6,7 +6,7 @@ import dagster as dg
 
 from soc_assets import freshness
 from soc_assets.errors import SocError
-from soc_assets.project import load_project
+from soc_assets.hosts import open_project
 
 
 class BatchesDone(dg.AutomationCondition):
@@ -34,7 +34,7 @@ def after_the_last_batch() -> dg.AutomationCondition:
 
 def _every_batch_is_fresh() -> bool:
     try:
-        inputs = freshness.known_embeddings(load_project())
+        inputs = freshness.known_embeddings(open_project())
     except SocError:
         return False
     return inputs is not None and bool(inputs.keys) and set(inputs.states().values()) == {"fresh"}

@@ -47,7 +47,7 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
         _area(project),
     )
     for old in (results / "figures").glob("*.png"):
-        old.unlink()
+        files.remove(old)
     for name, png in figures.items():
         _write_bytes(results / "figures" / f"{name}.png", png)
     page = html_report(

@@ -34,7 +34,17 @@ _CONFIG_SCHEMA = {
     ),
 }
 _DESCRIPTION = "The executor of every job of soc_assets ([execution] in soc.toml): "
-_PASSED_ON = (CONFIG_VARIABLE, "DAGSTER_HOME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+_PASSED_ON = (
+    CONFIG_VARIABLE,
+    "DAGSTER_HOME",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+)
 
 
 def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[str, Any]:

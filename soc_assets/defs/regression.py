@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from soc_assets import freshness
+from soc_assets import freshness, hosts
 from soc_assets.defs import checks, evaluation_run, model_run, report, tables, tuning_run
 from soc_assets.defs.champion import card_of, promote
 from soc_assets.defs.conditions import after_the_last_batch
@@ -197,6 +197,7 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
 
 def _require_fresh_features(project: Project) -> None:
     """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
+    hosts.follow(project)
     embeddings = load_inputs(project, create_spec=False)
     if embeddings is None or freshness.built_here(project) != freshness.features_inputs(project, embeddings):
         raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")

@@ -8,17 +8,21 @@ import dagster as dg
 from soc_assets import devices
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.errors import SocError, SocWarning
+from soc_assets.hosts import open_project
 from soc_assets.project import Project, Settings, load_project
 
 
 class ProjectResource(dg.ConfigurableResource):
-    """soc.toml, read when a step starts, so that a change needs no reload of the code location."""
+    """soc.toml, read when a step starts, so that a change needs no reload of the code location.
+
+    What other hosts wrote to a data folder on object storage is fetched then, too.
+    """
 
     config: str | None = None
 
     def load(self) -> Project:
         """The project, from `config`, from $SOC_CONFIG, or from the nearest soc.toml."""
-        return load_project(Path(self.config) if self.config else None)
+        return open_project(Path(self.config) if self.config else None)
 
     def on_cpu(self) -> Project:
         """The project, for a step that needs no device and is to see none."""

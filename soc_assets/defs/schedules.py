@@ -6,7 +6,7 @@ earlier run left missing or stale, `nightly_learn` features and model.
 
 import dagster as dg
 
-from soc_assets import freshness
+from soc_assets import freshness, hosts
 from soc_assets.defs import backfill
 from soc_assets.defs.resources import ProjectResource, tracking_of
 from soc_assets.errors import SocError
@@ -53,6 +53,7 @@ def build_schedules(automation: Automation) -> list[dg.ScheduleDefinition]:
     )
     def nightly_learn(context: dg.ScheduleEvaluationContext, project: ProjectResource) -> dg.RunRequest | dg.SkipReason:
         loaded = project.load()
+        hosts.follow(loaded)
         found = freshness.assess(loaded, lambda inputs: "fresh" if tracking_of(loaded).find_run(inputs) else "stale")
         states = {item.asset: item for item in found}
         if not states["embeddings"].fresh:

@@ -156,9 +156,9 @@ def _keep_one(path: Path, there: Iterable[Path]) -> None:
     """Give a file of another number of samples the name of the one that replaces it: a pattern never finds two."""
     for old in there:
         if old != path and path.is_file():
-            old.unlink()
+            files.remove(old)
         elif old != path:
-            old.replace(path)
+            files.rename(old, path)
 
 
 def options_of(spec: Spec) -> dict[str, Any]:

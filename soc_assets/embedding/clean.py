@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from soc_assets import files
 from soc_assets.embedding.spec import Spec, all_specs
 
 _ABANDONED = 3600  # seconds after which nobody is writing a temporary file any more
@@ -51,7 +52,7 @@ def remove(found: SpecFolder) -> None:
     if found.in_use:
         raise ValueError(f"{found.path} is in use")
     going = found.path.with_name(_GOING + found.path.name)
-    found.path.replace(going)
+    files.rename(found.path, going)
     shutil.rmtree(going)
 
 

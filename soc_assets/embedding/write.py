@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from soc_assets import files
 from soc_assets.embedding import batch as batches
 from soc_assets.embedding.batch import Batch, Written
 from soc_assets.embedding.check import check_batch
@@ -86,13 +87,13 @@ def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str) -> tuple[Faul
     aside = path.with_name(path.name + SET_ASIDE)
     if not errors(faults):
         for old in folder.glob(f"{batch.key}_size_*{SET_ASIDE}"):
-            old.unlink()
+            files.remove(old)
         cure = "It stays in use; compare it with other batches (docs/check.md)."
     elif outcome == "cached":
-        path.replace(aside)
+        files.rename(path, aside)
         cure = f"It was sound when it was written. It is now {aside.name}; `soc run` computes the batch again."
     else:
-        path.replace(aside)
+        files.rename(path, aside)
         cure = (
             f"It has just been {outcome}, so mend what it is made from: rasters (`soc check`), checkpoint or "
             f"[embedding] in soc.toml. It is now {aside.name}; `soc run` computes the batch again."

@@ -17,7 +17,7 @@ from soc_assets.features import refresh
 from soc_assets.features.database import open_database
 from soc_assets.features.images import Images, batch_paths, read_images
 from soc_assets.features.views import Contents
-from soc_assets.project import Project, load_project
+from soc_assets.project import Project
 
 SPLITS = ("train", "validation", "test")
 
@@ -175,7 +175,10 @@ class Selection:
 
 def select(project: Project | Path | None, split: str | Sequence[str] | None, bands: Sequence[str] | None) -> Selection:
     """Rows and columns of the view `features`; see `load_features`."""
-    project = project if isinstance(project, Project) else load_project(project)
+    from soc_assets.hosts import follow, open_project
+
+    project = project if isinstance(project, Project) else open_project(project)
+    follow(project)
     refresh.ensure(project)
     contents = refresh.contents_of(project)
     splits = [split] if isinstance(split, str) else list(split or SPLITS)

@@ -4,9 +4,11 @@ It can be built at any time: before there are samples its views are empty. The a
 digest of its inputs, by which `soc status` judges it; `soc sql` builds what is missing or was made elsewhere.
 """
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from soc_assets import digest
+from soc_assets import digest, files
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
 from soc_assets.errors import CheckpointError
@@ -14,7 +16,7 @@ from soc_assets.features.database import build_database, index_digest, read_batc
 from soc_assets.features.images import batch_paths
 from soc_assets.features.tables import TABLES, columns_of
 from soc_assets.features.views import Contents
-from soc_assets.project import Project
+from soc_assets.project import Project, is_url
 
 VERSION = 1  # of views, macros and tables: raise it when their SQL changes
 
@@ -69,6 +71,28 @@ def build(
     digests = {key: (batch.inputs, batch.labels) for key, batch in batches.items()}
     info = {"inputs": wanted, **identity(contents)}
     build_database(project.database, contents, info, digests, tell)
+    if is_url(settings.paths.data) and built_elsewhere(project) != wanted:
+        files.write_json(_told(project), {"inputs": wanted, "spec": inputs.spec.digest})
+
+
+def built_elsewhere(project: Project) -> str | None:
+    """What the asset `features` built a database from last, on any of the hosts that share the data folder."""
+    try:
+        return json.loads(_told(project).read_text(encoding="utf-8"))["inputs"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+def _told(project: Project) -> Path:
+    """Shared by all hosts, while the database itself is each one's own: its paths are absolute."""
+    return project.data / "features" / "soc.duckdb.json"
+
+
+def shows(project: Project, wanted: str) -> bool:
+    """Whether the database was built here, from inputs of this digest, and shows the batches as they are."""
+    contents, info = contents_of(project), read_info(project.database)
+    index = index_digest(contents, batch_paths(contents.folder))
+    return _agrees(info, {"inputs": wanted, "data": str(project.data), "index": index, **identity(contents)})
 
 
 def is_current(project: Project, info: Mapping[str, str]) -> bool:

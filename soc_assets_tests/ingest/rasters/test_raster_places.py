@@ -17,6 +17,7 @@ from soc_assets.ingest.rasters.catalog import scan_rasters
 from soc_assets.ingest.rasters.folder import digest_of, open_folder, stamp_of
 from soc_assets.project import load_project
 from soc_assets.settings import Band, Rasters
+from soc_assets_tests import storage_server
 from soc_assets_tests.embedding.rasters import ELEVATION, at, numbered, scanned, window, write_reference
 from soc_assets_tests.small_world import write_raster
 
@@ -39,40 +40,18 @@ def zipped(folder, target, prefix=""):
     return target
 
 
-SERVER = """
-from moto.server import ThreadedMotoServer
-import sys
-server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-"""
-
-
 @pytest.fixture(scope="module")
 def storage():
-    """An S3 server on this machine; in a process of its own, because opening a raster holds Python's lock."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin
-    assert process.stdout
-    yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    process.stdin.close()
-    process.wait()
+    """An S3 server on this machine."""
+    with storage_server.serving() as url:
+        yield url
 
 
 @pytest.fixture
 def bucket(folder, storage, monkeypatch):
     """The rasters in a bucket."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", storage)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name, value in storage_server.environment(storage).items():
+        monkeypatch.setenv(name, value)
     client = boto3.client("s3", endpoint_url=storage)
     client.create_bucket(Bucket="soil")
     for path in folder.rglob("*.tif"):

@@ -1,0 +1,63 @@
+"""A project on several hosts: opened with what the others wrote, and a database of one's own built from it.
+
+Where folders are on this machine nothing of it does anything. Copying is in `soc_assets.remote`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from soc_assets import freshness, progress
+from soc_assets.features import refresh
+from soc_assets.project import Project, is_url, load_project
+from soc_assets.remote import Remote
+
+
+def open_project(config: Path | None = None) -> Project:
+    """The project; what of it is on object storage is fetched first, so that everything that follows is as it is now.
+
+    Raises:
+        SettingsError: see `load_project`; or a copy belongs to another URL.
+        StorageError: storage cannot be reached, or a copy cannot be written.
+    """
+    project = load_project(config)
+    fetch(project)
+    return project
+
+
+def is_shared(project: Project) -> bool:
+    """Whether something of the project has a copy on this host."""
+    paths = project.settings.paths
+    return is_url(paths.data) or is_url(paths.soil)
+
+
+def fetch(project: Project) -> None:
+    """Bring the copies up to date; see `open_project`."""
+    paths = project.settings.paths
+    if is_url(paths.data):
+        Remote(paths.data, project.data).fetch(_telling(paths.data))
+    if is_url(paths.soil):
+        Remote(paths.soil, project.soil, None).fetch(_telling(paths.soil))
+
+
+def follow(project: Project, tell: Callable[[int, int], None] = lambda done, total: None) -> bool:
+    """Build the database here where another host's `features` built one of the same batches, samples and settings.
+
+    Args:
+        project: from `open_project`.
+        tell: told batches indexed and their number.
+
+    Returns:
+        Whether it was built.
+    """
+    told = refresh.built_elsewhere(project) if is_url(project.settings.paths.data) else None
+    if told is None or refresh.shows(project, told):
+        return False
+    embeddings = freshness.known_embeddings(project)
+    if embeddings is None or freshness.features_inputs(project, embeddings) != told:
+        return False
+    refresh.build(project, embeddings, told, tell)
+    return True
+
+
+def _telling(url: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress.emit("files", done, total, url)
