@@ -2,14 +2,14 @@
 
 `fetch` brings over what other hosts wrote; `send` is called when a file of ours was put in its place, `removing` round
 its removal. A copy knows where it belongs (`.remote/` in it), so that whoever writes a file in it, in whatever process,
-need not. What of a data folder is shared, and what each host has for itself, is decided here.
+need not.
 """
 
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +19,9 @@ from soc_assets.errors import SettingsError, StorageError
 from soc_assets.object_storage import BUCKETS, explained, file_system
 from soc_assets.process import here
 from soc_assets.remote_index import Index, Row
-from soc_assets.remote_plan import Kept, Stored, Todo, plan, same_bytes
+from soc_assets.remote_plan import SHARED, Kept, Stored, Todo, is_plain, is_shared, plan, same_bytes
 from soc_assets.storage import cannot_write, told_in_words
 
-SHARED = ("catalog", "samples", "embeddings", "features", "results")
-"""Folders of data/ that all hosts share. soc.duckdb, whose paths are absolute, and exports are each host's own."""
-
-_OWN = (("catalog", "previews"), ("results", "inputs"))  # made anew where they are missing
-_OWN_ENDINGS = (".db", ".db-journal", ".wrong")  # Optuna's database; batches set aside
 _HOME, _AT_ONCE, _ATTEMPTS = ".remote", 8, 3
 _SETTING = "[paths] data_copy in soc.toml"
 _KEPT = "The file itself is kept in {0}; `soc run` sends it when storage answers again."
@@ -88,6 +83,9 @@ class Remote:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 for done, _ in enumerate(pool.map(lambda each: self._do(each, known, local), todo), 1):
                     tell(done, len(todo))
+            for folder in {(self.copy / each.name).parent for each in todo if each.what == "remove here"}:
+                with suppress(OSError):  # not empty
+                    folder.rmdir()
         return len(todo)
 
     def send(self, path: Path) -> None:
@@ -156,7 +154,7 @@ class Remote:
         return found
 
     def _is_ours(self, name: str) -> bool:
-        return is_shared(name) if self.folders is not None else _is_plain(name)
+        return is_shared(name) if self.folders is not None else is_plain(name)
 
     def _do(self, todo: Todo, known: dict[str, Row], local: dict[str, Kept]) -> None:
         row, kept = known.get(todo.name), local.get(todo.name)
@@ -168,8 +166,9 @@ class Remote:
             self._remove(todo.name)
         elif todo.what == "remove here":
             with self._index.replacing(todo.name, row) as change:
-                if change and Kept.of(self.copy / todo.name) == kept:
-                    (self.copy / todo.name).unlink(missing_ok=True)
+                path = self.copy / todo.name
+                if change and Kept.of(path) == kept:
+                    path.unlink(missing_ok=True)
                     change.forget()
         elif todo.what == "adopt" and todo.stored and kept:
             self._index.note(todo.name, Row(kept, todo.stored.version))
@@ -252,23 +251,6 @@ class Remote:
             yield Path(name)
         finally:
             Path(name).unlink(missing_ok=True)
-
-
-def is_shared(name: str) -> bool:
-    """Whether all hosts have a file of the data folder in common, by its name below it."""
-    parts = tuple(name.split("/"))
-    return (
-        len(parts) > 1
-        and parts[0] in SHARED
-        and parts[:2] not in _OWN
-        and not name.endswith(_OWN_ENDINGS)
-        and _is_plain(name)
-    )
-
-
-def _is_plain(name: str) -> bool:
-    """Not hidden, no folder, and below the folder it is to be in."""
-    return all(part and not part.startswith(".") for part in name.split("/"))
 
 
 def remote_of(path: Path) -> Remote | None:

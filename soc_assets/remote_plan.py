@@ -1,6 +1,7 @@
 """What must be done to make a copy and the stored folder equal, decided by three facts about each file.
 
-How it is on this host, how it is stored, and how both were when they were last equal. Nothing is transferred here.
+How it is on this host, how it is stored, and how both were when they were last equal. What of a data folder is shared,
+and what each host has for itself, is decided here too. Nothing is transferred here.
 """
 
 import hashlib
@@ -12,6 +13,11 @@ from typing import Any, Literal
 
 from soc_assets.object_storage import stamp_of, version_of
 
+SHARED = ("catalog", "samples", "embeddings", "features", "results")
+"""Folders of data/ that all hosts share. soc.duckdb, whose paths are absolute, and exports are each host's own."""
+
+_OWN = (("catalog", "previews"), ("results", "inputs"))  # made anew where they are missing
+_OWN_ENDINGS = (".db", ".db-journal", ".wrong")  # Optuna's database; batches set aside
 _MD5 = re.compile(r"[0-9a-f]{32}")  # the ETag of an object that was stored in one piece and without a key of its own
 
 
@@ -109,3 +115,20 @@ def same_bytes(path: Path, stored: Stored) -> bool:
         return True
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == told
+
+
+def is_shared(name: str) -> bool:
+    """Whether all hosts have a file of the data folder in common, by its name below it."""
+    parts = tuple(name.split("/"))
+    return (
+        len(parts) > 1
+        and parts[0] in SHARED
+        and parts[:2] not in _OWN
+        and not name.endswith(_OWN_ENDINGS)
+        and is_plain(name)
+    )
+
+
+def is_plain(name: str) -> bool:
+    """Not hidden, no folder, and below the folder it is to be in."""
+    return all(part and not part.startswith(".") for part in name.split("/"))

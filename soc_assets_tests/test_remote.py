@@ -11,9 +11,9 @@ import pytest
 from soc_assets import files
 from soc_assets.embedding.clean import remove_leftover
 from soc_assets.errors import SettingsError, StorageError
-from soc_assets.remote import Remote, is_shared, remote_of
+from soc_assets.remote import Remote, remote_of
 from soc_assets.remote_index import Index
-from soc_assets.remote_plan import Kept, Row, Stored, Todo, plan
+from soc_assets.remote_plan import Kept, Row, Stored, Todo, is_shared, plan
 from soc_assets_tests import storage_server
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there
