@@ -42,6 +42,8 @@ def fetch(project: Project) -> None:
 def follow(project: Project, tell: Callable[[int, int], None] = lambda done, total: None) -> bool:
     """Build the database here where another host's `features` built one of the same batches, samples and settings.
 
+    Where nobody has told of one, and this host's is fresh (the folder was local before), the others are told of it.
+
     Args:
         project: from `open_project`.
         tell: told batches indexed and their number.
@@ -49,13 +51,19 @@ def follow(project: Project, tell: Callable[[int, int], None] = lambda done, tot
     Returns:
         Whether it was built.
     """
-    told = refresh.built_elsewhere(project) if is_url(project.settings.paths.data) else None
-    if told is None or refresh.shows(project, told):
+    if not is_url(project.settings.paths.data):
+        return False
+    told = refresh.built_elsewhere(project)
+    if told and refresh.shows(project, told):
         return False
     embeddings = freshness.known_embeddings(project)
-    if embeddings is None or freshness.features_inputs(project, embeddings) != told:
+    wanted = freshness.features_inputs(project, embeddings) if embeddings else None
+    if embeddings is None or wanted is None or wanted != (told or freshness.built_here(project)):
         return False
-    refresh.build(project, embeddings, told, tell)
+    if told is None:
+        refresh.tell_others(project, embeddings, wanted)
+        return False
+    refresh.build(project, embeddings, wanted, tell)
     return True
 
 

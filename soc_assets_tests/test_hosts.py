@@ -189,6 +189,21 @@ def test_spec_removed_on_one_host_goes_on_the_other(two):
     assert [path.name for path in two.other.now().embeddings.iterdir()] == [inputs.spec.digest]
 
 
+def test_local_folder_moves_to_storage_by_itself(two, finished, tmp_path):
+    """The folder becomes the copy of the first host; rasters, soil tables and the database stay where they are."""
+    shutil.copytree(finished.root / "data", tmp_path / "first/data")
+    paths = f'[paths]\nrasters = "{finished.root}/data/rasters"\nsoil = "{finished.root}/data/soil"\n'
+    paths += f'mlruns = "{finished.root}/mlruns"\ndata = "s3://soil/moved"\n'
+    (tmp_path / "second").mkdir()
+    (tmp_path / "first/soc.toml").write_text(f'{paths}data_copy = "data"\n{SETTINGS}')
+    (tmp_path / "second/soc.toml").write_text(paths + SETTINGS)
+    first, second = (Host(SmallProject(tmp_path / name)) for name in ("first", "second"))
+    assert "was moved: building soc.duckdb anew" in first.soc("status", "--check")
+    assert "fresh" in second.soc("status", "--check")
+    keys = [item["Key"] for item in two.s3.list_objects_v2(Bucket="soil", Prefix="moved/")["Contents"]]
+    assert not [key for key in keys if key.startswith(("moved/rasters", "moved/soil", "moved/soc.duckdb"))]
+
+
 def test_folders_of_the_settings(tmp_path):
     (tmp_path / "soc.toml").write_text(
         '[paths]\ndata = "s3://soil/a/b"\ndata_copy = "copy"\nsoil = "gs://soil/t"\nmlruns = "file:///m"'

@@ -61,9 +61,11 @@ def opened(config: Path | None) -> Project:
     if hosts.is_shared(project):
         with terminal.showing_progress(Console(stderr=True)):  # standard output is for what is asked
             hosts.fetch(project)
-            hosts.follow(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
         with terminal.showing_progress(console):
             refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    if hosts.is_shared(project):
+        with terminal.showing_progress(Console(stderr=True)):
+            hosts.follow(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     return project

@@ -71,8 +71,13 @@ def build(
     digests = {key: (batch.inputs, batch.labels) for key, batch in batches.items()}
     info = {"inputs": wanted, **identity(contents)}
     build_database(project.database, contents, info, digests, tell)
-    if is_url(settings.paths.data) and built_elsewhere(project) != wanted:
-        files.write_json(_told(project), {"inputs": wanted, "spec": inputs.spec.digest})
+    tell_others(project, inputs, wanted)
+
+
+def tell_others(project: Project, inputs: EmbeddingInputs, built: str) -> None:
+    """Let the hosts that share the data folder know what the database was built from; see `built_elsewhere`."""
+    if is_url(project.settings.paths.data) and built_elsewhere(project) != built:
+        files.write_json(_told(project), {"inputs": built, "spec": inputs.spec.digest})
 
 
 def built_elsewhere(project: Project) -> str | None:
