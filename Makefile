@@ -5,13 +5,17 @@ BIN := .venv/bin
 TORCH_INDEX ?=
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run test check ui mlflow format docs
+.PHONY: run test test-slow check ui mlflow format docs
 run: .venv/installed
 	$(BIN)/soc demo --if-empty
 	$(BIN)/soc run
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+# The real daemon, Ray and PostgreSQL, and processes killed in the middle of their work.
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -n auto -m slow
 
 check: .venv/installed
 	$(BIN)/ruff format --check .

@@ -39,7 +39,10 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
       and principal components.
     - **Decided by** [features] in soc.toml: what a vector holds, and what stands for a missing image.
 
-    Follows when the last batch is done. `soc sql ".views"` lists it, and any DuckDB client opens it.
+    Follows when the last batch is done. With 100 batches or more Dagster no longer compares them and shows this asset
+    as fresh whatever happened to a batch: then `soc status` is what holds, and the sensor goes by it.
+
+    `soc sql ".views"` lists it, and any DuckDB client opens it.
     """
     loaded = project.on_cpu()
     inputs = load_inputs(loaded)

@@ -5,9 +5,9 @@ goes away. So each view reads, at query time, a file with the columns and no row
 table, if it is there.
 """
 
+import io
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -260,12 +260,12 @@ def _relation(query: str) -> duckdb.DuckDBPyRelation:
 
 def write_empty_table(data: Path, name: str, table: pa.Table) -> None:
     """Keep a table without rows among the schemas; one that is there already stays as it is."""
-    path = data / SCHEMAS / f"{name}.parquet"
-    with suppress(OSError, pa.ArrowException):
-        if pq.read_schema(path).equals(table.schema, check_metadata=True):
-            return
+    path, written = data / SCHEMAS / f"{name}.parquet", io.BytesIO()
+    pq.write_table(table, written)
+    if path.is_file() and path.read_bytes() == written.getvalue():
+        return
     with files.replacing(path) as temporary:
-        pq.write_table(table, temporary)
+        temporary.write_bytes(written.getvalue())
 
 
 def glob_of(path: Path) -> str:

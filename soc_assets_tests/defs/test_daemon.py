@@ -12,6 +12,8 @@ import yaml
 from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
 from soc_assets_tests.small_project import BATCHES, SmallProject, write_project
 
+pytestmark = pytest.mark.slow
+
 AUTOMATION = "\n[automation]\nsensor_seconds = 2\nbatches_per_run = 3\n"
 SLOW = '[embedding]\nstage = "encoder"\nmodel = "vit_large_patch8_128"'
 

@@ -13,6 +13,8 @@ import pytest
 from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
 from soc_assets_tests.small_project import BATCHES, write_project
 
+pytestmark = pytest.mark.slow
+
 
 def programs() -> Path | None:
     """The folder of initdb: the distribution's newest PostgreSQL, or PATH."""

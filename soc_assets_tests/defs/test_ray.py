@@ -13,6 +13,8 @@ from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
 from soc_assets_tests.ray_head import RayHead
 from soc_assets_tests.small_project import SmallProject, write_project
 
+pytestmark = pytest.mark.slow
+
 _STARTED = ("ExecutionStepStartEvent", "ExecutionStepRestartEvent")
 KEYS = [f"batch_{number:04}" for number in range(1, 9)]
 SETTINGS = """

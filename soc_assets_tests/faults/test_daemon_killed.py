@@ -5,6 +5,8 @@ import pytest
 
 from soc_assets_tests.small_project import BATCHES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("killed", ["daemon", "everything"])
 def test_backfill_goes_on_after_a_kill(dev, fresh, finished, killed):

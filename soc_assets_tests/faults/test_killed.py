@@ -13,6 +13,8 @@ from soc_assets import runner
 from soc_assets_tests.faults import processes
 from soc_assets_tests.small_project import BATCHES, SmallProject
 
+pytestmark = pytest.mark.slow
+
 KILLS = 20
 TABLES = ("samples", "rejected", "balanced", "excluded", "folds", "batches", "splits")
 

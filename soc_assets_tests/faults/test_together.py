@@ -2,12 +2,15 @@
 
 import dagster as dg
 import pandas as pd
+import pytest
 from mlflow import MlflowClient
 
 from soc_assets import runner
 from soc_assets.defs.resources import tracking_of
 from soc_assets_tests.faults import processes
 from soc_assets_tests.small_project import BATCHES, SmallProject, write_project
+
+pytestmark = pytest.mark.slow
 
 EMBEDDINGS = dg.AssetKey("embeddings")
 
