@@ -31,6 +31,7 @@ from soc_assets_tests.small_project import (
 )
 from soc_assets_tests.test_remote import NOWHERE
 
+pytestmark = pytest.mark.slow
 PATHS = """
 [paths]
 data = "s3://soil/project"
