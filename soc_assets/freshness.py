@@ -165,15 +165,20 @@ def assess(project: Project, trained: Callable[[str], str] | None = None) -> lis
     return result
 
 
-def assess_results(project: Project) -> list[Freshness]:
-    """State of what is made when asked for, if the features are fresh; else stale or missing."""
-    features = next(item for item in assess(project) if item.asset == "features")
-    states = []
+def assess_results(project: Project, states: list[Freshness] | None = None) -> list[Freshness]:
+    """State of what is made when asked for, if the features are fresh; else stale or missing.
+
+    Args:
+        project: settings and paths.
+        states: of the other assets, where they are known.
+    """
+    features = next(item for item in states or assess(project) if item.asset == "features")
+    results = []
     for asset in RESULTS:
         path = project.results / f"{asset}.parquet"
         fresh = features.fresh and is_fresh(path, evaluation_inputs(project, asset))
-        states.append(Freshness(asset, "fresh" if fresh else "stale" if path.is_file() else "missing"))
-    return states
+        results.append(Freshness(asset, "fresh" if fresh else "stale" if path.is_file() else "missing"))
+    return results
 
 
 def known_embeddings(project: Project) -> EmbeddingInputs | None:
@@ -214,7 +219,7 @@ def _table(project: Project, asset: str, path: Path, inputs: Callable[[Project],
 
 
 def _stored(embeddings: EmbeddingInputs, key: str) -> tuple[str | None, str | None]:
-    stored = files.read_metadata(embeddings.batch(key).path(embeddings.folder))
+    stored = files.read_metadata(embeddings.path(key))
     return stored.get(INPUTS), stored.get("soc.labels")
 
 

@@ -63,7 +63,7 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     if verify:
         _verify(project)
     states = runner.assess(project)
-    optional = [item for item in freshness.assess_results(project) if item.state != "missing"]
+    optional = [item for item in freshness.assess_results(project, states) if item.state != "missing"]
     try:
         failed = runner.failed_assets(project)
     except StorageError as error:  # states are read from the files
