@@ -6,6 +6,7 @@ predictions; importance and facts are in its metadata. A fit that fails is told,
 
 import json
 import multiprocessing
+import multiprocessing.util
 import os
 import threading
 import traceback
@@ -125,6 +126,8 @@ def _start(inputs: str, reports: Any) -> None:
 
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # leave at once when all is done, as the `soc` command does: the interpreter's teardown makes DuckDB report leaks
+    multiprocessing.util.Finalize(None, os._exit, (0,), exitpriority=-1)
     _worker.update(design=Design.load(Path(inputs)), reports=reports, limits=threadpoolctl.threadpool_limits(1))
 
 
