@@ -17,6 +17,7 @@ from soc_assets.sampling.knndm import held_out_distances, nearest, nearest_other
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222 }
+.wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: 13px; margin: 1em 0 } td, th { padding: 3px 9px; text-align: right }
 th { border-bottom: 2px solid #888 } tr:nth-child(even) { background: #f3f5f7 } td:first-child, th:first-child,
 td:nth-child(2), th:nth-child(2) { text-align: left } img { max-width: 100% } .verdict { font-size: 17px; padding: 12px;
@@ -164,11 +165,13 @@ def _strata(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
     kept = kept[[key in best for key in zip(kept["model"], kept["features"], strict=True)]]
     kept = kept[kept["metric"].isin(["rmse", "bias", "r2", "coverage", "width"])]
     index = ["model", "features", "scope", "part", "n"]
-    return kept.pivot_table(index=index, columns="metric", values="value", sort=False).reset_index()
+    wide = kept.pivot_table(index=index, columns="metric", values="value", sort=False).reset_index()
+    return wide.rename_axis(columns=None)
 
 
 def _html(frame: pd.DataFrame) -> str:
-    return frame.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.3f}")
+    table = frame.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.3f}")
+    return f"<div class='wide'>{table}</div>"
 
 
 def _picture(figures: Mapping[str, bytes], name: str) -> str:
