@@ -179,13 +179,24 @@ def show_results(project: Project, console: Console) -> None:
 def where_to_look(project: Project, config: Path | None) -> list[str]:
     """Three lines: the Dagster UI, MLflow, and a query; with the settings file that was named."""
     option = f" --config {config}" if config else ""
-    soc = "soc" if shutil.which("soc") else "python -m soc_assets"
+    soc = _command()
     query = "SELECT split, count(*) n, avg(organic_carbon) mean_oc FROM features GROUP BY split"
     return [
         f"Dagster UI   {soc} ui{option}  (http://127.0.0.1:3000)",
         f"MLflow UI    {soc} mlflow{option}  (http://127.0.0.1:5000/#/experiments/1/runs)",
         f'SQL          {soc} sql{option} "{query}"',
     ]
+
+
+def _command() -> str:
+    """`soc` as it can be typed: by its name, or its place beside this Python, from this folder where it is below it."""
+    own = Path(sys.executable).parent / "soc"
+    found = shutil.which("soc")
+    if found and Path(found).resolve() == own.resolve():
+        return "soc"
+    if not own.is_file():
+        return f"{sys.executable} -m soc_assets"
+    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
 
 
 def query_table(connection: duckdb.DuckDBPyConnection, query: str, rows: int, width: int) -> tuple[Table, int]:
