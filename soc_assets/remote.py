@@ -75,10 +75,7 @@ class Remote:
         """
         with told_in_words(self.copy / _HOME, _SETTING):
             self._claim()
-            known, local = (
-                self._index.rows(),
-                self._local(),
-            )  # before the listing: what is known and not in it was removed
+            known, local = self._index.rows(), self._local()  # before the listing: what is not in it was removed
             todo = plan(known, local, self._listing(), sends=self.folders is not None)
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 for done, _ in enumerate(pool.map(lambda each: self._do(each, known, local), todo), 1):

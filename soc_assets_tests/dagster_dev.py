@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import soc_assets
 
 REPOSITORY = Path(soc_assets.__file__).parents[1]
@@ -25,6 +27,13 @@ _BACKFILL = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(bac
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+
+
+def watchful() -> str:
+    """The shipped dagster.yaml, but the daemon looks after its runs every second."""
+    instance = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
+    instance["run_monitoring"] |= {"poll_interval_seconds": 1, "free_slots_after_run_end_seconds": 1}
+    return yaml.safe_dump(instance)
 
 
 class DagsterDev:

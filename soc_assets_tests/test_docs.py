@@ -61,7 +61,7 @@ def test_sql_that_needs_spatial_runs_where_it_is_installed(page, project):
         if there != [(True,)]:
             pytest.skip("the extension spatial is not installed")
         for code in blocks(page, "sql spatial"):
-            connection.execute(code)
+            assert connection.execute(code).description
 
 
 @pytest.mark.parametrize("page", with_blocks("toml"))
@@ -69,7 +69,7 @@ def test_settings_of_a_page_load(page, tmp_path):
     for code in blocks(page, "toml"):
         if re.search(r"^\[(?!\[?(tool|project))", code, re.M):
             (tmp_path / "soc.toml").write_text(code)
-            load_project(tmp_path / "soc.toml")
+            assert load_project(tmp_path / "soc.toml").root == tmp_path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
-from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
+from soc_assets_tests.dagster_dev import DagsterDev, watchful
 from soc_assets_tests.small_project import BATCHES, SmallProject, write_project
 
 pytestmark = pytest.mark.slow
@@ -40,9 +39,7 @@ def slow_dev(made) -> Iterator[DagsterDev]:
     made.config.write_text(made.config.read_text() + "\n[automation]\nactive = false\n")
     made.set("[embedding]", SLOW)
     assert made.run("balanced_samples").failures == []
-    instance = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
-    instance["run_monitoring"] |= {"poll_interval_seconds": 1, "free_slots_after_run_end_seconds": 1}
-    running = DagsterDev(made.root, yaml.safe_dump(instance))
+    running = DagsterDev(made.root, watchful())
     try:
         running.wait_until_up()
         yield running

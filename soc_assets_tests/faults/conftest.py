@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
-from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
+from soc_assets_tests.dagster_dev import DagsterDev, watchful
 from soc_assets_tests.embedding.world import World
 from soc_assets_tests.small_project import SmallProject
 
@@ -25,9 +24,7 @@ def dev(fresh: SmallProject) -> Iterator[DagsterDev]:
     """
     fresh.config.write_text(fresh.config.read_text() + ONE_BY_ONE)
     assert fresh.run("balanced_samples").failures == []
-    instance = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
-    instance["run_monitoring"] |= {"poll_interval_seconds": 1, "free_slots_after_run_end_seconds": 1}
-    running = DagsterDev(fresh.root, yaml.safe_dump(instance))
+    running = DagsterDev(fresh.root, watchful())
     try:
         running.wait_until_up()
         yield running
