@@ -25,6 +25,7 @@ from soc_assets.regression.plan import Plan, make_plan
 from soc_assets.regression.scoring import OutOfFold, out_of_fold, score_table
 from soc_assets.sampling.folds import blocks
 from soc_assets.sampling.metres import to_metres
+from soc_assets.sampling.regions import regions_of
 from soc_assets.settings_evaluation import Recipe
 
 Tell = Callable[[int, int, str], None]
@@ -40,6 +41,7 @@ class Compared:
         done: the same fits with their results.
         models: out-of-fold predictions by scheme and model.
         table: the long table of scores.
+        regions: a sentence that says how the regions of the table were made.
     """
 
     design: Design
@@ -47,6 +49,7 @@ class Compared:
     done: list[Done]
     models: list[OutOfFold]
     table: pd.DataFrame
+    regions: str
 
 
 def compare(project: Project, tell: Tell, announce: Callable[[Plan], None], only_baselines: bool = False) -> Compared:
@@ -60,14 +63,18 @@ def compare(project: Project, tell: Tell, announce: Callable[[Plan], None], only
 
     Raises:
         TrainingError: features or folds are missing.
+        SamplingError: the file of regions cannot be used.
     """
     settings = project.settings.evaluation
     design, folds = load_design(project), load_folds(project)
+    regions = regions_of(design.samples, project.regions, settings.region_column)
+    design.samples["region"] = regions.names
     plan = make_plan(design, folds, settings, "+".join(project.settings.features.include), only_baselines)
     announce(plan)
     done = run_fits(plan.fits, design, project.results, options_of(project), settings.workers, tell)
     models = out_of_fold(done)
-    return Compared(design, plan, done, models, score_table(models, design, settings.draws, settings.seed))
+    table = score_table(models, design, settings.draws, settings.seed)
+    return Compared(design, plan, done, models, table, regions.words)
 
 
 def load_design(project: Project) -> Design:

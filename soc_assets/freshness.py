@@ -28,8 +28,8 @@ VERSIONS = {  # of the code behind each asset: raise one when its output changes
     "embeddings": str(spec.VERSION),
     "features": "2",
     "mlp_model": "1",
-    "baselines": "1",
-    "evaluation": "1",
+    "baselines": "2",
+    "evaluation": "2",
     "hyperparameters": "1",
 }
 RESULTS: tuple[str, ...] = (
@@ -88,7 +88,7 @@ def sampling_inputs(project: Project) -> str:
     """Digest of the samples and of what the study asks of them."""
     study, sampling = project.settings.study, project.settings.sampling
     chosen = study.model_dump(include={"year_from", "year_to", "max_oc", "region", "location"})
-    region = [digest.of_file(path) for path in region_files(project.region)] if project.region else None
+    region = _contents(project.region)
     samples = files.read_metadata(project.samples("samples")).get(CONTENT)
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest("balanced_samples", chosen, sampling.model_dump(), region, samples, grid)
@@ -118,18 +118,35 @@ def model_inputs(project: Project) -> str:
         return _digest("mlp_model", built, training.model_dump(exclude={"device", "recipe"}), settings.sampling.balance)
     tuned = project.results / "hyperparameters.json"
     found = digest.of_file(tuned) if tuned.is_file() else None
-    return _digest("mlp_model", training.recipe, found, evaluation_inputs(project))
+    fits = _digest("mlp_model", *_fitted(project, {"trials"}))
+    return _digest("mlp_model", training.recipe, found, fits)
 
 
 def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
-    """Digest of the features, the folds, and of what is compared how, for one of `RESULTS`."""
+    """Digest of the features, the folds, and of what is compared how, for one of `RESULTS`.
+
+    Regions decide only what is scored, not what is fitted: they count for the tables alone.
+    """
+    if asset == "hyperparameters":
+        return _digest(asset, *_fitted(project, set()))
+    regions = [project.settings.evaluation.region_column, _contents(project.regions)] if project.regions else None
+    return _digest(asset, *_fitted(project, {"trials"}), regions)
+
+
+def _fitted(project: Project, left_out: set[str]) -> list[Any]:
+    """What decides the fits of an evaluation."""
     settings, path = project.settings, project.samples("folds")
     built = read_info(project.database).get("inputs")
     folds = digest.of_file(path) if path.is_file() else None
-    left_out = {"workers"} if asset == "hyperparameters" else {"workers", "trials"}
+    left_out = {"workers", "regions", "region_column", *left_out}
     chosen = settings.evaluation.model_dump(mode="json", exclude=left_out)
     training = settings.training.model_dump(exclude={"device", "recipe"}) if settings.evaluation.documented else None
-    return _digest(asset, fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump())
+    return [fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump()]
+
+
+def _contents(region: Path | None) -> list[str] | None:
+    """Digests of the files of polygons that a setting names."""
+    return [digest.of_file(path) for path in region_files(region)] if region else None
 
 
 def is_fresh(path: Path, inputs: str) -> bool:

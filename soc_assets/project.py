@@ -14,15 +14,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
-from pydantic_settings import (
-    SettingsError as PydanticSettingsError,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as PydanticSettingsError
 
 from soc_assets.errors import SettingsError
 from soc_assets.settings import (
@@ -86,6 +79,9 @@ class Project:
     def path(self, relative: str) -> Path:
         """A path from the settings, made absolute from the folder of soc.toml."""
         return (self.root / Path(relative).expanduser()).resolve()
+
+    def _file(self, given: str | None) -> Path | None:
+        return self.path(given) if given else None
 
     def _folder(self, given: str, copy: str | None = None) -> Path:
         """The folder that a setting names, or the copy of it."""
@@ -171,13 +167,17 @@ class Project:
     @property
     def checkpoint(self) -> Path | None:
         """The checkpoint, or None for random weights."""
-        name = self.settings.embedding.checkpoint
-        return self.path(name) if name else None
+        return self._file(self.settings.embedding.checkpoint)
 
     @property
     def region(self) -> Path | None:
         """The file of the region, with `|layer=name` where the settings name a layer, or None."""
-        return self.path(self.settings.study.region) if self.settings.study.region else None
+        return self._file(self.settings.study.region)
+
+    @property
+    def regions(self) -> Path | None:
+        """The file of the regions that the evaluation is scored by, as `region`, or None."""
+        return self._file(self.settings.evaluation.regions)
 
     def samples(self, name: str) -> Path:
         """A table of the samples folder: samples, rejected, tables, balanced, excluded, folds or batches."""

@@ -87,6 +87,11 @@ class Evaluation(Section):
     """Share of samples that prediction intervals should cover."""
     draws: int = Field(default=1000, ge=100)
     """Bootstrap draws of locations for the 95 % intervals of scores."""
+    regions: str | None = None
+    """A file of polygons in any CRS (GeoJSON, `file.gpkg` or `file.gpkg|layer=name`) for each of which there are
+    scores. None takes the quarters of the compass, parted at the medians of the samples' coordinates."""
+    region_column: str = "name"
+    """The column of that file that names each polygon; polygons of one name are one region."""
     trials: int = Field(default=30, ge=1)
     """Trials of the search of `hyperparameters`."""
     workers: int = Field(default=0, ge=0)

@@ -20,16 +20,20 @@ from soc_assets.defs.tracked_evaluation import log_evaluation
 from soc_assets.features.database import read_info
 from soc_assets.project import Project
 from soc_assets.regression.evaluation_report import figures_of, html_report
+from soc_assets.regression.interval_scores import best_with_intervals
 from soc_assets.regression.leaderboard import Verdict, leaderboard, verdict
 from soc_assets.regression.plan import Plan
 from soc_assets.sampling.area import prediction_area
 from soc_assets.sampling.metres import to_metres
 
+_REGIONS = "soc.regions"  # key of the sentence about regions in a table's metadata
+
 
 def run_baselines(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
     """Fit the baselines and write baselines.parquet."""
     compared = _compare(context, project, "baselines", only_baselines=True)
-    files.write_table(project.results / "baselines.parquet", compared.table, {freshness.INPUTS: inputs})
+    stored = {freshness.INPUTS: inputs, _REGIONS: compared.regions}
+    files.write_table(project.results / "baselines.parquet", compared.table, stored)
 
 
 def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
@@ -45,6 +49,7 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
         verdicts,
         settings.primary,
         _area(project),
+        settings.level,
     )
     for old in (results / "figures").glob("*.png"):
         files.remove(old)
@@ -58,7 +63,7 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
     words = {scheme: found.words for scheme, found in verdicts.items()}
     files.write_json(results / "verdict.json", words)
     run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
-    stored = {freshness.INPUTS: inputs, "soc.mlflow_run": run_id}
+    stored = {freshness.INPUTS: inputs, "soc.mlflow_run": run_id, _REGIONS: compared.regions}
     files.write_table(results / "evaluation.parquet", compared.table, stored)
     tracking = tracking_of(project)
     if record := tracking.find_run(freshness.model_inputs(project)):
@@ -73,17 +78,19 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
     path = results / "evaluation.parquet"
     table = pd.read_parquet(path)
     words = json.loads((results / "verdict.json").read_text(encoding="utf-8"))
-    board = leaderboard(table, scheme).round(4)
+    board, stored = leaderboard(table, scheme).round(4), files.read_metadata(path)
     figures = {file.stem: report.picture(file.read_bytes()) for file in sorted((results / "figures").glob("*.png"))}
     return {
         **{f"verdict_{name}": dg.MetadataValue.text(said) for name, said in words.items()},
         "leaderboard": report.table(board),
+        "intervals": report.table(best_with_intervals(table, scheme, 3).round(4)),
+        "regions": stored.get(_REGIONS, ""),
         **{name: value for name, value in board_metrics(board).items() if value is not None},
         **figures,
         "weights": read_info(project.database).get("weights", ""),
         "report": dg.MetadataValue.path(str(results / "evaluation.html")),
         "table": dg.MetadataValue.path(str(path)),
-        "mlflow_run": files.read_metadata(path).get("soc.mlflow_run", ""),
+        "mlflow_run": stored.get("soc.mlflow_run", ""),
     }
 
 
@@ -107,6 +114,7 @@ def _compare(context: dg.AssetExecutionContext, project: Project, asset: str, on
         progress.emit(asset, done, total, words)
 
     compared = compare(project, tell, announce, only_baselines)
+    context.log.info(compared.regions)
     for item in compared.done:
         if item.error:
             context.log.error(
@@ -155,6 +163,7 @@ def _notes(project: Project, compared: Compared) -> list[str]:
         f"{len(compared.done)} fits, {seconds / 60:.0f} minutes of work. R2 is the coefficient of determination of the "
         "pooled out-of-fold predictions in g/kg; squared_pearson is a squared correlation and forgives bias. "
         "Intervals: 95 %, bootstrap by location. The test split, where there is one, is not in these numbers.",
+        compared.regions,
         f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
     ]
 

@@ -189,9 +189,10 @@ TABLES = {
             "features": ("VARCHAR", "what it was fitted on"),
             "scope": (
                 "VARCHAR",
-                "pooled (all out-of-fold predictions together), fold, fold_mean, or a kind of stratum",
+                "pooled (all out-of-fold predictions together), fold, fold_mean, block, or a kind of part: oc_stratum, "
+                "region, year, source, land_cover, applicability",
             ),
-            "part": ("VARCHAR", "which fold or stratum"),
+            "part": ("VARCHAR", "which fold, block, stratum, region, ..."),
             "scale": ("VARCHAR", "scale of the target that is scored"),
             "metric": ("VARCHAR", "r2, rmse, mae, ..."),
             "value": ("DOUBLE", "the score"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _UNIT = "organic carbon, g/kg"
 _MOST_BARS = 18
+_MOST_REGIONS = 24
 
 
 def leaderboard_bars(board: pd.DataFrame, scheme: str) -> bytes:
@@ -99,6 +100,41 @@ def calibration_plot(measured: Mapping[str, np.ndarray], levels: Sequence[float]
     axes.set(xlabel="nominal coverage", ylabel="measured coverage", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.set_title("Calibration of the prediction intervals")
     axes.legend(frameon=False, fontsize=8)
+    return to_png(figure)
+
+
+def interval_bars(scores: pd.DataFrame, level: float) -> bytes:
+    """Coverage and mean width of the intervals by part, a colour per model; the dashed line is what was promised.
+
+    Args:
+        scores: rows of `interval_scores`; of more than 24 regions, those with the most samples are shown.
+        level: share of samples that the intervals should cover.
+    """
+    parts = scores.drop_duplicates(["scope", "part"])
+    regions = parts[parts["scope"] == "region"].nlargest(_MOST_REGIONS, "n")["part"]
+    parts = parts[(parts["scope"] != "region") | parts["part"].isin(regions)]
+    places = {key: place for place, key in enumerate(zip(parts["scope"], parts["part"], strict=True))}
+    labels = [f"{part} g/kg" if scope == "oc_stratum" else part for scope, part in places]
+    figure = new_figure(9.6, 1.6 + 0.34 * len(places))
+    left, right = figure.subplots(1, 2, sharey=True)
+    models = list(scores.groupby(["model", "features"], sort=False))
+    for number, ((model, features), rows) in enumerate(models):
+        there = rows[[key in places for key in zip(rows["scope"], rows["part"], strict=True)]]
+        y = np.array([places[key] for key in zip(there["scope"], there["part"], strict=True)], float)
+        y += 0.22 * (number - (len(models) - 1) / 2)
+        name = model if features == "chosen" else f"{model} on {features}"
+        for axes, metric in ((left, "coverage"), (right, "width")):
+            value, low, high = (there[name].to_numpy() for name in (metric, f"{metric}_low", f"{metric}_high"))
+            ends = np.abs(np.stack([value - low, high - value]))
+            axes.errorbar(value, y, xerr=ends, fmt="o", markersize=4, capsize=2, linewidth=1, label=name)
+    left.axvline(level, color=MUTED, linestyle="--", label="promised")
+    left.set(xlabel="coverage, 95 % interval by location", yticks=range(len(places)), yticklabels=labels)
+    left.invert_yaxis()
+    right.set(xlabel="mean width, g/kg", xlim=(0, None))
+    figure.suptitle("Prediction intervals: all samples, strata of organic carbon, regions")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
     return to_png(figure)
 
 

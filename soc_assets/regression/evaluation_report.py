@@ -11,10 +11,12 @@ from soc_assets.regression import evaluation_plots as plots
 from soc_assets.regression.conformal import LEVELS
 from soc_assets.regression.design import Design
 from soc_assets.regression.engine import Done
+from soc_assets.regression.interval_scores import best_with_intervals, block_coverage, interval_scores
 from soc_assets.regression.leaderboard import Verdict, calibration_curve, leaderboard, target_by_fold
 from soc_assets.regression.scoring import OutOfFold
 from soc_assets.sampling.knndm import held_out_distances, nearest, nearest_other
 
+_MOST_SHOWN = 3  # models by part
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222 }
 .wide { overflow-x: auto }
@@ -34,6 +36,7 @@ def figures_of(
     verdicts: Mapping[str, Verdict],
     primary: str,
     area: np.ndarray,
+    level: float,
 ) -> dict[str, bytes]:
     """Every picture of the report, PNG bytes by name.
 
@@ -45,6 +48,7 @@ def figures_of(
         verdicts: by scheme.
         primary: the scheme that decides.
         area: [m, 2] places to predict, metres.
+        level: share of samples that prediction intervals should cover.
     """
     figures = {
         f"leaderboard_{scheme}": plots.leaderboard_bars(leaderboard(table, scheme), scheme) for scheme in verdicts
@@ -56,6 +60,8 @@ def figures_of(
         figures["residual_map"] = plots.residual_maps(placed)
     if curves := _calibration(models, done, primary):
         figures["calibration"] = plots.calibration_plot(curves, LEVELS)
+    if len(stated := best_with_intervals(table, primary, _MOST_SHOWN)):
+        figures["intervals"] = plots.interval_bars(stated, level)
     by_scheme = {found.scheme: found for found in models if not found.failed and not found.rows.empty}
     figures["folds"] = plots.fold_maps({scheme: _placed(found, design) for scheme, found in by_scheme.items()})
     figures["distances"] = plots.distance_curves(_distances(by_scheme, design, area))
@@ -98,8 +104,9 @@ def html_report(
         )
         parts.append(f"<h2>Failed fits</h2><p>A model with a failed fold has no pooled score.</p><ul>{lines}</ul>")
     parts += ["<h2>Parts of the target</h2>", _html(_strata(table, next(iter(verdicts))))]
+    parts += _intervals(table, next(iter(verdicts)), figures)
     parts += ["<h2>Organic carbon by fold</h2>", _html(target_by_fold(models, design))]
-    shown = [name for name in figures if not name.startswith("leaderboard_")]
+    shown = [name for name in figures if not name.startswith("leaderboard_") and name != "intervals"]
     parts += [f"<h2>{name.replace('_', ' ').capitalize()}</h2>{_picture(figures, name)}" for name in shown]
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>\n"
@@ -157,9 +164,26 @@ def _distances(by_scheme: Mapping[str, OutOfFold], design: Design, area: np.ndar
     return result
 
 
+def _intervals(table: pd.DataFrame, scheme: str, figures: Mapping[str, bytes]) -> list[str]:
+    """Coverage and width of every model that states intervals, and coverage over blocks."""
+    scores, over_blocks = interval_scores(table, scheme), block_coverage(table, scheme)
+    if scores.empty:
+        return []
+    parts = [
+        "<h2>Prediction intervals</h2>",
+        '<p class="note">Coverage (the share of samples inside their interval) and mean width in g/kg, out of fold: of '
+        f"all samples, by stratum of organic carbon, and by region; folds by {html.escape(scheme)}.</p>",
+        _picture(figures, "intervals"),
+        _html(scores),
+    ]
+    if len(over_blocks):
+        parts += ['<p class="note">Coverage over the blocks that hold enough samples:</p>', _html(over_blocks)]
+    return parts
+
+
 def _strata(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
-    """Scores by stratum, year, source, land cover and applicability of the three best models under a scheme."""
-    board = leaderboard(table, scheme).head(3)
+    """Scores by stratum, region, year, source, land cover and applicability of the best models under a scheme."""
+    board = leaderboard(table, scheme).head(_MOST_SHOWN)
     best = set(zip(board["model"], board["features"], strict=True))
     kept = table[(table["scheme"] == scheme) & ~table["scope"].isin(["pooled", "fold", "fold_mean", "block"])]
     kept = kept[[key in best for key in zip(kept["model"], kept["features"], strict=True)]]

@@ -1,9 +1,10 @@
 """From finished fits to the long table: every score of every model, overall and by stratum, with its interval.
 
 Scopes: `pooled` scores all out-of-fold predictions together (the headline), `fold` each fold, `fold_mean` their mean;
-`oc_stratum`, `year`, `source` and `land_cover` parts of the pooled ones, `applicability` inside and outside. R2 is low
-inside a stratum of organic carbon by construction: little is left to explain; read RMSE and bias there. A model with a
-failed fold has no pooled score: a missing fold must not flatter.
+`oc_stratum`, `region`, `year`, `source` and `land_cover` parts of the pooled ones, `applicability` inside and outside,
+`block` the coverage in each block; a sample that lies in no region is in no part of that scope. R2 is low inside a
+stratum of organic carbon by construction: little is left to explain; read RMSE and bias there. A model with a failed
+fold has no pooled score: a missing fold must not flatter.
 """
 
 from collections.abc import Iterator, Sequence
@@ -80,7 +81,7 @@ def score_table(every: Sequence[OutOfFold], design: Design, draws: int, seed: in
 
     Args:
         every: predictions by scheme and model.
-        design: gives location, year, source, land cover and block of each sample.
+        design: gives location, year, source, land cover, region and block of each sample.
         draws: of the bootstrap.
         seed: of the bootstrap; models of one scheme share their draws.
     """
@@ -140,6 +141,8 @@ def _parts(rows: pd.DataFrame, samples: pd.DataFrame) -> Iterator[tuple[str, pd.
     names = [f"{low:g}-{high:g}" for low, high in pairwise(STRATA)]
     stratum = pd.cut(rows["observed"], [*STRATA[:-1], np.inf], labels=names, right=False)
     yield "oc_stratum", stratum.astype("str")
+    if "region" in samples:
+        yield "region", samples["region"]
     for column in ("year", "source", "land_cover"):
         if column in samples and samples[column].nunique() > 1:
             yield column, samples[column]

@@ -1,11 +1,12 @@
 """The region of a study: polygons from a file in any CRS, and which points lie in them.
 
-The file is GeoJSON, a GeoPackage or any other vector file; `file.gpkg|layer=name` names one of several layers.
+The file is GeoJSON, a GeoPackage or any other vector file; `file.gpkg|layer=name` names one of several layers. Several
+regions with a name each, for scores, are in `soc_assets.sampling.regions`.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _LAYER = "|layer="
 _BESIDE = (".shp", ".dbf", ".shx", ".prj", ".cpg")
+_SETTING = "study.region"
 
 
 @dataclass(frozen=True)
@@ -31,25 +33,38 @@ class Region:
 
     def contains(self, longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> np.ndarray:
         """Whether WGS84 points [n] lie inside or on the border (to a millimetre)."""
-        x, y = self._coordinates(longitude, latitude)
+        x, y = coordinates(longitude, latitude, self.crs, self.name)
         finite = np.isfinite(x) & np.isfinite(y)
         points = shapely.points(np.where(finite, x, 0.0), np.where(finite, y, 0.0))
         shapely.prepare(self.geometry)
-        return finite & shapely.dwithin(self.geometry, points, 1e-8 if self.crs.is_geographic else 1e-3)
+        return finite & shapely.dwithin(self.geometry, points, border(self.crs))
 
-    def _coordinates(self, longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        import pyproj
-        from pyproj.exceptions import ProjError
 
-        try:
-            change = pyproj.Transformer.from_crs("EPSG:4326", self.crs, always_xy=True, allow_ballpark=False)
-            x, y = change.transform(longitude, latitude)
-        except ProjError as error:
-            raise SamplingError(
-                f"The region {self.name} is in the CRS {self.crs.name!r}; PROJ has no transformation from WGS84 to it "
-                f"({error}). Save it in another, for example EPSG:4326."
-            ) from error
-        return np.asarray(x, float), np.asarray(y, float)
+def border(crs: "pyproj.CRS") -> float:
+    """How near to a polygon a point counts as on its border: about a millimetre, in units of the CRS."""
+    return 1e-8 if crs.is_geographic else 1e-3
+
+
+def coordinates(
+    longitude: npt.ArrayLike, latitude: npt.ArrayLike, crs: "pyproj.CRS", name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """WGS84 points [n] as x and y in a CRS; not finite where they have none.
+
+    Raises:
+        SamplingError: PROJ knows no transformation; `name` is the file's.
+    """
+    import pyproj
+    from pyproj.exceptions import ProjError
+
+    try:
+        change = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True, allow_ballpark=False)
+        x, y = change.transform(longitude, latitude)
+    except ProjError as error:
+        raise SamplingError(
+            f"The region {name} is in the CRS {crs.name!r}; PROJ has no transformation from WGS84 to it "
+            f"({error}). Save it in another, for example EPSG:4326."
+        ) from error
+    return np.asarray(x, float), np.asarray(y, float)
 
 
 def region_files(path: Path) -> list[Path]:
@@ -72,27 +87,43 @@ def read_region(path: Path) -> Region:
         SamplingError: no such file or layer, no vector file, several layers and none named, no polygon, or numbers that
             are no degrees though the CRS has degrees.
     """
-    file, layer = split_layer(path)
-    if not file.exists():
-        raise SamplingError(f"The region {file} does not exist; correct study.region or remove it.")
-    frame = _read(file, layer)
-    parts = shapely.get_parts(frame.geometry.dropna().to_numpy())
+    frame = read_vector(path, _SETTING)
+    polygons = polygons_of(frame.geometry.dropna().to_numpy())
+    if not len(polygons):
+        raise SamplingError(f"The region {path} holds no polygon; {_SETTING} needs a Polygon or MultiPolygon.")
+    region = Region(split_layer(path)[0].name, shapely.union_all(shapely.make_valid(polygons)), _crs(frame))
+    check_degrees(path, region.geometry, region.crs)
+    return region
+
+
+def polygons_of(geometries: "npt.NDArray[Any] | shapely.Geometry") -> np.ndarray:
+    """The polygons [k] that geometries consist of, those inside collections too; what is no polygon is left out."""
+    parts = shapely.get_parts(geometries)
     while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():  # collections of collections
         parts = shapely.get_parts(parts)
-    polygons = parts[(shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)]
-    if not len(polygons):
-        raise SamplingError(f"The region {path} holds no polygon; study.region needs a Polygon or MultiPolygon.")
-    region = Region(file.name, shapely.union_all(shapely.make_valid(polygons)), _crs(frame))
-    west, south, east, north = shapely.bounds(region.geometry)
-    if region.crs.is_geographic and (west < -180 or east > 180 or south < -90 or north > 90):
+    return parts[(shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)]
+
+
+def check_degrees(path: Path, geometries: "npt.NDArray[Any] | shapely.Geometry", crs: "pyproj.CRS") -> None:
+    """Raise a SamplingError where the CRS has degrees and the numbers are none."""
+    west, south, east, north = shapely.total_bounds(geometries)
+    if crs.is_geographic and (west < -180 or east > 180 or south < -90 or north > 90):
         raise SamplingError(
             f"The region {path} reaches from {west:g}, {south:g} to {east:g}, {north:g}: these are no WGS84 degrees. "
             "Give the file its CRS (QGIS: Assign Projection), and save it as GeoPackage."
         )
-    return region
 
 
-def _read(file: Path, layer: str | None) -> "geopandas.GeoDataFrame":
+def read_vector(path: Path, setting: str) -> "geopandas.GeoDataFrame":
+    """A vector file, or one layer of it, as it is; a table without geometry is empty.
+
+    Args:
+        path: of the file, with `|layer=name` for one of several layers.
+        setting: that names the file, for messages.
+
+    Raises:
+        SamplingError: no such file or layer, no vector file, or several layers and none named.
+    """
     import geopandas
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
@@ -108,19 +139,22 @@ def _read(file: Path, layer: str | None) -> "geopandas.GeoDataFrame":
         ValueError,
         OSError,
     )
+    file, layer = split_layer(path)
+    if not file.exists():
+        raise SamplingError(f"The region {file} does not exist; correct {setting} or remove it.")
     try:
         names = [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
         if layer not in names and (layer or len(names) > 1):
             asked = f"layer {layer!r} is not in it" if layer else "it has several layers"
             raise SamplingError(
                 f"The region {file}: {asked}. Layers with geometry: {', '.join(names) or 'none'}. Name one in "
-                f"study.region: {file.name}{_LAYER}{names[0] if names else 'name'}."
+                f"{setting}: {file.name}{_LAYER}{names[0] if names else 'name'}."
             )
         frame = geopandas.read_file(file, layer=layer) if layer else geopandas.read_file(file)
     except wrong as error:
         raise SamplingError(
             f"The region {file} cannot be read: {type(error).__name__}: {error}. "
-            "Expected GeoJSON or GeoPackage with polygons (study.region)."
+            f"Expected GeoJSON or GeoPackage with polygons ({setting})."
         ) from error
     return frame if isinstance(frame, geopandas.GeoDataFrame) else geopandas.GeoDataFrame(geometry=[])
 

@@ -34,6 +34,7 @@ def make(n: int = 240, seed: int = 0, noise: float = 0.25, embedding: int = 40, 
             "x": x,
             "y": y,
             "block": [f"{int(b // 25e3)},{int(a // 25e3)}" for a, b in zip(x, y, strict=True)],
+            "region": np.where(y > 90e3, None, np.where(x < 50e3, "west", "east")),
         }
     )
     half = embedding // 2

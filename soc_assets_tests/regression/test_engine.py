@@ -135,7 +135,7 @@ def test_report_shows_everything_and_asks_no_server(found, folder):
     design, _, done, models, table = found
     verdicts = {"block": verdict(models, table, "block", design, 100, 0)}
     area = np.random.default_rng(0).uniform(0, 100e3, (50, 2))
-    figures = figures_of(design, models, done, table, verdicts, "block", area)
+    figures = figures_of(design, models, done, table, verdicts, "block", area, 0.9)
     expected = {"leaderboard_block", "observed_predicted", "residual_map", "calibration", "folds", "distances"}
     assert expected | {"importance_band", "importance_lag"} <= set(figures)
     assert all(png.startswith(b"\x89PNG") for png in figures.values())

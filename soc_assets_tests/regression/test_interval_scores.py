@@ -1,0 +1,87 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from soc_assets.regression.evaluation_plots import interval_bars
+from soc_assets.regression.evaluation_report import html_report
+from soc_assets.regression.interval_scores import best_with_intervals, block_coverage, interval_scores
+from soc_assets.regression.leaderboard import verdict
+from soc_assets.regression.scoring import OutOfFold, score_table
+from soc_assets_tests.regression.designs import make
+
+
+def model(design, name: str, width: float | None, noise: float, baseline: bool = False) -> OutOfFold:
+    """Predictions as the fits give them, with intervals of one width or none."""
+    rng = np.random.default_rng(len(name))
+    observed = design.samples["organic_carbon"].to_numpy()
+    predicted = observed + rng.normal(0, noise, len(observed))
+    half = np.nan if width is None else width / 2
+    rows = pd.DataFrame({"sample_id": design.samples["sample_id"], "observed": observed, "predicted": predicted})
+    rows = rows.assign(plain=predicted, target=np.log1p(observed), transformed=np.log1p(np.maximum(predicted, 0)))
+    rows = rows.assign(lower=predicted - half, upper=predicted + half, scale=1.0, dissimilarity=np.nan, inside=True)
+    return OutOfFold("block", name, "point", rows.assign(fold=np.arange(len(rows)) % 4), 0, (), 0.0, baseline)
+
+
+@pytest.fixture(scope="module")
+def scored():
+    design = make()
+    models = [
+        model(design, "plain", None, 3.0, True),
+        model(design, "good", 8.0, 2.0),
+        model(design, "worse", 4.0, 5.0),
+    ]
+    return design, models, score_table(models, design, 100, 0)
+
+
+def test_every_region_has_all_scores_of_its_own_samples(scored):
+    design, models, table = scored
+    found = table[(table["scope"] == "region") & (table["model"] == "good")]
+    assert set(found["part"]) == {"west", "east"}
+    assert {"r2", "rmse", "bias", "ccc", "coverage", "width"} <= set(found["metric"])
+    rows = models[1].rows
+    for region in ("west", "east"):
+        inside = (design.samples["region"] == region).to_numpy()
+        part = found[found["part"] == region].set_index("metric")
+        assert (part["n"] == inside.sum()).all()
+        error = (rows["predicted"] - rows["observed"])[inside]
+        assert part.loc["rmse", "value"] == pytest.approx(np.sqrt((error**2).mean()))
+        assert part.loc["coverage", "value"] == pytest.approx((error.abs() <= 4).mean())
+        assert part.loc["coverage", "low"] < part.loc["coverage", "value"] <= part.loc["coverage", "high"]
+
+
+def test_table_of_intervals_has_all_samples_then_strata_then_regions_of_each_model(scored):
+    design, _, table = scored
+    found = interval_scores(table, "block")
+    assert found["model"].drop_duplicates().tolist() == ["good", "worse"]  # `plain` states none; the best comes first
+    good = found[found["model"] == "good"]
+    assert good["scope"].drop_duplicates().tolist() == ["pooled", "oc_stratum", "region"]
+    assert good["part"].iloc[0] == "all" and good["n"].iloc[0] == 240
+    assert good["width"].to_numpy() == pytest.approx(8.0)
+    assert good["n"][good["scope"] == "region"].sum() == design.samples["region"].notna().sum() < 240
+    assert set(best_with_intervals(table, "block", 1)["model"]) == {"good"}
+
+
+def test_coverage_over_blocks_names_the_lowest(scored):
+    design, models, table = scored
+    rows, block = models[1].rows, design.samples["block"]
+    inside = (
+        ((rows["observed"] >= rows["lower"]) & (rows["observed"] <= rows["upper"])).groupby(block).agg(["mean", "size"])
+    )
+    enough = inside.loc[inside["size"] >= 20, "mean"]
+    found = block_coverage(table, "block").set_index("model").loc["good"]
+    assert found["blocks"] == len(enough) > 0
+    assert found[["lowest", "highest"]].tolist() == pytest.approx([enough.min(), enough.max()])
+
+
+def test_report_shows_coverage_and_width_by_stratum_and_region(scored):
+    design, models, table = scored
+    verdicts = {"block": verdict(models, table, "block", design, 100, 0)}
+    figures = {"intervals": interval_bars(best_with_intervals(table, "block", 3), 0.9)}
+    assert figures["intervals"].startswith(b"\x89PNG")
+    page = html_report("Evaluation", [], table, verdicts, models, design, figures)
+    section = page.split("<h2>Prediction intervals</h2>")[1].split("<h2>")[0]
+    for word in ("coverage", "width", "pooled", "15-30", "west", "east", "lowest", "data:image/png"):
+        assert word in section
+    without = [item for item in models if item.model == "plain"]
+    bare = html_report("E", [], score_table(without, design, 100, 0), verdicts, without, design, {})
+    assert "Prediction intervals" not in bare
