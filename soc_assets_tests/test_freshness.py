@@ -97,3 +97,29 @@ def test_soil_table_counts_by_its_bytes_not_its_time(fresh):
     assert states(fresh.project)["soil_samples"] == "fresh"
     table.write_text(table.read_text().replace("2012-07-01", "2012-07-02", 1))
     assert states(fresh.project)["soil_samples"] == "stale"
+
+
+def test_regions_decide_scores_and_neither_fits_nor_models_nor_searches(fresh):
+    def digests(**values) -> dict[str, str]:
+        project = with_settings(fresh, "evaluation", **values)
+        recipe = project.settings.training.model_copy(update={"recipe": "chosen"})
+        trained = replace(project, settings=project.settings.model_copy(update={"training": recipe}))
+        found = {asset: freshness.evaluation_inputs(project, asset) for asset in freshness.RESULTS}
+        return {**found, "documented": freshness.model_inputs(project), "chosen": freshness.model_inputs(trained)}
+
+    def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+        return {name for name in before if before[name] != after[name]}
+
+    none, path = digests(), fresh.root / "regions.geojson"
+    missing = digests(regions=path.name)
+    path.write_text("{}")
+    first = digests(regions=path.name)
+    path.write_text("{ }")
+    assert changed(none, missing) == changed(missing, first) == {"baselines", "evaluation"}
+    assert changed(first, digests(regions=path.name)) == {"baselines", "evaluation"}
+    assert changed(digests(regions=path.name), digests(regions=path.name, region_column="id")) == {
+        "baselines",
+        "evaluation",
+    }
+    assert not changed(none, digests(region_column="id"))
+    assert changed(none, digests(seed=7)) == {*freshness.RESULTS, "chosen"}

@@ -125,7 +125,7 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     - **Reads** soc.duckdb and the folds of `balanced_samples`.
     - **Writes** `evaluation.parquet` in `data/results` (a long table, also a view in soc.duckdb), `out_of_fold.parquet`
       and the report `evaluation.html`; one MLflow run with a child for every fit.
-    - **Decided by** [evaluation] in soc.toml.
+    - **Decided by** [evaluation] in soc.toml, and the file of its `regions`, by which nothing is fitted again.
 
     Says plainly when a baseline wins, and moves the alias `champion` where a registered model is better beyond doubt.
     """

@@ -61,7 +61,7 @@ def figures_of(
     if curves := _calibration(models, done, primary):
         figures["calibration"] = plots.calibration_plot(curves, LEVELS)
     if len(stated := best_with_intervals(table, primary, _MOST_SHOWN)):
-        figures["intervals"] = plots.interval_bars(stated, level)
+        figures["interval_bars"] = plots.interval_bars(stated, level)
     by_scheme = {found.scheme: found for found in models if not found.failed and not found.rows.empty}
     figures["folds"] = plots.fold_maps({scheme: _placed(found, design) for scheme, found in by_scheme.items()})
     figures["distances"] = plots.distance_curves(_distances(by_scheme, design, area))
@@ -106,7 +106,7 @@ def html_report(
     parts += ["<h2>Parts of the target</h2>", _html(_strata(table, next(iter(verdicts))))]
     parts += _intervals(table, next(iter(verdicts)), figures)
     parts += ["<h2>Organic carbon by fold</h2>", _html(target_by_fold(models, design))]
-    shown = [name for name in figures if not name.startswith("leaderboard_") and name != "intervals"]
+    shown = [name for name in figures if not name.startswith("leaderboard_") and name != "interval_bars"]
     parts += [f"<h2>{name.replace('_', ' ').capitalize()}</h2>{_picture(figures, name)}" for name in shown]
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>\n"
@@ -173,7 +173,7 @@ def _intervals(table: pd.DataFrame, scheme: str, figures: Mapping[str, bytes]) -
         "<h2>Prediction intervals</h2>",
         '<p class="note">Coverage (the share of samples inside their interval) and mean width in g/kg, out of fold: of '
         f"all samples, by stratum of organic carbon, and by region; folds by {html.escape(scheme)}.</p>",
-        _picture(figures, "intervals"),
+        _picture(figures, "interval_bars"),
         _html(scores),
     ]
     if len(over_blocks):

@@ -136,7 +136,15 @@ def test_report_shows_everything_and_asks_no_server(found, folder):
     verdicts = {"block": verdict(models, table, "block", design, 100, 0)}
     area = np.random.default_rng(0).uniform(0, 100e3, (50, 2))
     figures = figures_of(design, models, done, table, verdicts, "block", area, 0.9)
-    expected = {"leaderboard_block", "observed_predicted", "residual_map", "calibration", "folds", "distances"}
+    expected = {
+        "leaderboard_block",
+        "observed_predicted",
+        "residual_map",
+        "calibration",
+        "folds",
+        "distances",
+        "interval_bars",
+    }
     assert expected | {"importance_band", "importance_lag"} <= set(figures)
     assert all(png.startswith(b"\x89PNG") for png in figures.values())
     page = html_report("Evaluation", ["weights: random"], table, verdicts, models, design, figures)

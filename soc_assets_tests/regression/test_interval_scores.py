@@ -76,8 +76,8 @@ def test_coverage_over_blocks_names_the_lowest(scored):
 def test_report_shows_coverage_and_width_by_stratum_and_region(scored):
     design, models, table = scored
     verdicts = {"block": verdict(models, table, "block", design, 100, 0)}
-    figures = {"intervals": interval_bars(best_with_intervals(table, "block", 3), 0.9)}
-    assert figures["intervals"].startswith(b"\x89PNG")
+    figures = {"interval_bars": interval_bars(best_with_intervals(table, "block", 3), 0.9)}
+    assert figures["interval_bars"].startswith(b"\x89PNG")
     page = html_report("Evaluation", [], table, verdicts, models, design, figures)
     section = page.split("<h2>Prediction intervals</h2>")[1].split("<h2>")[0]
     for word in ("coverage", "width", "pooled", "15-30", "west", "east", "lowest", "data:image/png"):
