@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import dagster as dg
 import duckdb
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ import rasterio
 from rasterio.transform import Affine, from_origin
 
 from soc_assets import runner
+from soc_assets.defs.resources import tracking_of
+from soc_assets.defs.tracked_run import RunRecord
+from soc_assets.freshness import model_inputs
 from soc_assets.project import Project, load_project
 from soc_assets_tests.small_world import (
     ORIGIN,
@@ -205,3 +209,24 @@ def places() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def carbon(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.round(10 + rows / 4 + columns / 8, 2)
+
+
+def model_record(made: SmallProject) -> RunRecord:
+    record = tracking_of(made.project).find_run(model_inputs(made.project))
+    assert record is not None
+    return record
+
+
+def materialised(made: SmallProject, batch: str) -> dict:
+    """Metadata of the batch's last materialisation, and the run it came from."""
+    made.use()
+    wanted = dg.AssetRecordsFilter(dg.AssetKey("embeddings"), asset_partitions=[batch])
+    with dg.DagsterInstance.get() as instance:
+        record = instance.fetch_materializations(wanted, limit=1).records[0]
+    assert record.asset_materialization is not None
+    return {name: value.value for name, value in record.asset_materialization.metadata.items()} | {"run": record.run_id}
+
+
+def image(row: pd.Series, key: str) -> np.ndarray:
+    """An embedding that is not null [1, 768]."""
+    return np.vstack(row["elevation_embedding"] if key == "Elevation" else dict(row["channel_time_embeddings"])[key])

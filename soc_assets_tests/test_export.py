@@ -10,7 +10,7 @@ import zarr
 from numpy.testing import assert_array_equal
 
 from soc_assets.exporting.export import export
-from soc_assets_tests.test_cli import refused, soc
+from soc_assets_tests.command_line import refused, soc
 
 
 @pytest.fixture(scope="module")

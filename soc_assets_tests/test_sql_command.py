@@ -1,4 +1,4 @@
-"""`soc sql` builds the database that it needs, and goes on where the project's folder was moved."""
+"""`soc sql`: its answers, the database that it builds where it needs one, and folders that were moved."""
 
 import shutil
 
@@ -7,8 +7,8 @@ import pytest
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.features.database import read_info
 from soc_assets.freshness import features_inputs
+from soc_assets_tests.command_line import refused, soc, states
 from soc_assets_tests.small_project import SmallProject
-from soc_assets_tests.test_cli import refused, soc, states
 
 
 @pytest.fixture
@@ -86,4 +86,50 @@ def test_views_command_explains_views_columns_and_macros(finished):
 def test_prompt_takes_views_without_a_semicolon(finished):
     result = soc("sql", at=finished, stdin=".views gaps\nSELECT 6 * 7;\n")
     assert "steps that samples of the study read" in result.stdout
+    assert "42" in result.stdout
+
+
+def test_sql_prints_a_table(finished):
+    result = soc("sql", "SELECT count(*) AS n, min(len(features)) AS low FROM features", at=finished)
+    assert result.exit_code == 0, result.output
+    assert [part for part in result.stdout.split() if part.isdigit()] == ["60", "19968"]
+
+
+def test_sql_shows_the_first_rows_and_says_so(finished):
+    result = soc("sql", "--rows", "2", "SELECT sample_id, features FROM features", at=finished)
+    assert result.exit_code == 0, result.output
+    assert "The first 2 rows; --rows shows more." in result.stdout
+    assert "..." in result.stdout  # a long vector is cut
+    assert len(result.stdout) < 2000
+
+
+@pytest.mark.parametrize("query", ["SELECT nothing FROM features", "SELEC 1", "DELETE FROM feature_index"])
+def test_wrong_sql_is_told_by_duckdb_and_exits_with_1(finished, query):
+    message = refused("sql", query, at=finished)
+    assert message.startswith("Error: DuckDB: ")
+
+
+def test_damaged_database_is_built_anew_and_its_asset_is_not_called_fresh(
+    finished, tmp_path, monkeypatch, empty_instance
+):
+    shutil.copytree(finished.root / "data", tmp_path / "data")
+    shutil.copytree(empty_instance, tmp_path / "home")
+    monkeypatch.setenv("SOC_PATHS__DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    database = finished.project.database
+    database.write_bytes(b"no database" * 1000)
+    assert database == tmp_path / "data/soc.duckdb"
+    assert states(finished)["features"] != ["fresh"]
+    assert soc("sql", "SELECT count(*) FROM features", at=finished).exit_code == 0
+    assert states(finished)["features"] != ["fresh"]
+    assert soc("run", "--to", "features", at=finished).exit_code == 0
+    assert soc("sql", "SELECT count(*) FROM features", at=finished).exit_code == 0
+
+
+def test_prompt_answers_each_query_and_goes_on_after_a_wrong_one(finished):
+    lines = "SELECT count(*) AS n\n  FROM features;\n\nSELECT nope;\nSELECT 6 * 7 AS answer;\n"
+    result = soc("sql", at=finished, stdin=lines)
+    assert result.exit_code == 0, result.output
+    assert "60" in result.stdout
+    assert "nope" in result.stdout
     assert "42" in result.stdout

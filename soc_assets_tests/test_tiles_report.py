@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets_tests.command_line import refused, soc
 from soc_assets_tests.small_project import SmallProject
-from soc_assets_tests.test_cli import refused, soc
 
 
 @pytest.fixture

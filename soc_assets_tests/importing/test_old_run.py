@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from soc_assets.features import load_features
 from soc_assets.project import load_project
+from soc_assets_tests.command_line import refused, soc
 from soc_assets_tests.small_project import SmallProject
-from soc_assets_tests.test_cli import refused, soc
 
 BANDS = ("LST", "LAI")
 YEARS = (2011, 2012, 2013)

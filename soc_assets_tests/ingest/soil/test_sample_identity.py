@@ -95,3 +95,42 @@ def test_replicates_are_samples_of_one_location(tmp_path, build, grid):
     samples = build().samples
     assert samples["sample_id"].nunique() == 2
     assert len(set(location_ids(samples, "coordinates", grid))) == 1
+
+
+REPEATED = [
+    "a,11.51,48.5,10,2012-05-01",
+    "b,11.52,48.5,11,2012-05-02",
+    "b,11.52,48.5,12,2013-05-02",
+    "c,11.53,48.5,13,",
+    ",11.54,48.5,14,2012",
+    "z,11.51,48.5,10,2012-05-01",
+]
+
+
+def test_sample_ids_are_unique_and_independent_of_row_order(tmp_path, build):
+    header = "id,lon,lat,OC,date"
+    write(tmp_path / "soil/a.csv", header, *REPEATED)
+    first = build(timed=False).samples
+    write(tmp_path / "soil/a.csv", header, *reversed(REPEATED))
+    second = build(timed=False).samples
+    assert first["sample_id"].is_unique
+    assert first["sample_id"].str.fullmatch("s[0-9a-f]{12}").all()
+    pd.testing.assert_frame_equal(first.drop(columns="row"), second.drop(columns="row"))
+    assert len(first) == 5
+
+
+def test_sample_id_never_depends_on_organic_carbon(tmp_path, build):
+    def identities(*lines: str) -> dict[int, str]:
+        write(tmp_path / "soil/a.csv", "id,lon,lat,OC,date", *lines)
+        samples = build().samples
+        return dict(zip(samples["row"], samples["sample_id"], strict=True))
+
+    before = identities("a,11.5,48.5,10,2012-05-01", "a,11.5,48.5,< LOD,2012-05-01", "a,11.5,48.5,12,2012-05-01")
+    after = identities("a,11.5,48.5,99,2012-05-01", "a,11.5,48.5,3.1,2012-05-01", "a,11.5,48.5,12,2012-05-01")
+    assert before == {row: after[row] for row in (2, 4)}
+    assert len(set(after.values())) == 3
+
+
+def test_sample_id_is_the_same_on_every_machine(tmp_path, build):
+    write(tmp_path / "soil/a.csv", "id,lon,lat,OC,date", "a,11.5,48.5,10,2012-05-01")
+    assert build().samples["sample_id"].item() == "se86881091704"
