@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -15,7 +16,10 @@ from soc_assets.project import load_project
 @click.option("--port", default=3000, show_default=True)
 @explained
 def ui(config: Path | None, port: int) -> None:
-    """Start the Dagster UI and daemon on this machine (loopback only), on the instance that `soc run` uses."""
+    """Start the Dagster UI and daemon on this machine (loopback only), on the instance that `soc run` uses.
+
+    Ctrl+C or SIGTERM ends them and the runs that they have under way.
+    """
     from soc_assets import runner
 
     project = load_project(config)
@@ -25,7 +29,7 @@ def ui(config: Path | None, port: int) -> None:
     code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
     command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]
     os.chdir(project.dagster_home if named(project) else project.root)
-    os.execv(sys.executable, [sys.executable, *command])
+    _become(command)
 
 
 @click.command()
@@ -45,4 +49,10 @@ def mlflow(config: Path | None, port: int) -> None:
         str(project.mlruns / "artifacts"),
     ]
     command = ["-m", "mlflow", "server", *stores, "--host", "127.0.0.1", "--port", str(port)]
-    os.execv(sys.executable, [sys.executable, *command])
+    _become(command)
+
+
+def _become(arguments: list[str]) -> NoReturn:
+    """Replace this process by one that runs Python with these arguments and ends with all its processes."""
+    supervised = ["-m", "soc_assets.supervised", sys.executable, *arguments]
+    os.execv(sys.executable, [sys.executable, *supervised])
