@@ -15,6 +15,8 @@ _MODEL = ["model", "features"]
 def interval_scores(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
     """One row per model and part, the best model (by R2) first: all samples, then strata, then regions.
 
+    A model with a failed fold is left out, as from the leaderboard's scores.
+
     Args:
         table: the long table.
         scheme: whose folds count.
@@ -24,7 +26,8 @@ def interval_scores(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
         width, width_low, width_high: a share, g/kg, and their 95 % intervals.
     """
     index = [*_MODEL, "scope", "part", "n"]
-    kept = table[(table["scheme"] == scheme) & table["scope"].isin(SCOPES) & (table["scale"] == "g/kg")]
+    whole = (table["scheme"] == scheme) & (table["scale"] == "g/kg") & (table["failed"] == 0)
+    kept = table[whole & table["scope"].isin(SCOPES)]
     parts = [
         kept[kept["metric"] == metric]
         .set_index(index)[["value", "low", "high"]]
@@ -50,7 +53,8 @@ def best_with_intervals(table: pd.DataFrame, scheme: str, most: int) -> pd.DataF
 
 def block_coverage(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
     """Coverage over the blocks of enough samples, by model: how many blocks, and the lowest, median and highest."""
-    kept = table[(table["scheme"] == scheme) & (table["scope"] == "block") & (table["metric"] == "coverage")]
+    whole = (table["scheme"] == scheme) & (table["failed"] == 0)
+    kept = table[whole & (table["scope"] == "block") & (table["metric"] == "coverage")]
     grouped = kept.groupby(_MODEL, sort=False)["value"]
     return grouped.agg(blocks="size", lowest="min", median="median", highest="max").reset_index()
 

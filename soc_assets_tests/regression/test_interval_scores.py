@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,6 +73,13 @@ def test_coverage_over_blocks_names_the_lowest(scored):
     found = block_coverage(table, "block").set_index("model").loc["good"]
     assert found["blocks"] == len(enough) > 0
     assert found[["lowest", "highest"]].tolist() == pytest.approx([enough.min(), enough.max()])
+
+
+def test_model_with_a_failed_fold_is_left_out(scored):
+    design, models, _ = scored
+    broken = [*models[:2], replace(models[2], failed=1)]
+    table = score_table(broken, design, 100, 0)
+    assert set(interval_scores(table, "block")["model"]) == set(block_coverage(table, "block")["model"]) == {"good"}
 
 
 def test_report_shows_coverage_and_width_by_stratum_and_region(scored):
