@@ -18,6 +18,8 @@ from soc_assets.errors import SettingsError
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _ORIGINAL = "_SOC_ASSETS_VISIBLE_DEVICES"  # what was visible before a step hid or took a device
 _mine: list[str] = []  # the device of this process once it had one: CUDA reads the variable only once
+_held: list[str] = []  # the same, while a block holds it
+_shared: list[bool] = []  # whether this process runs steps of both kinds
 _DRIVER = Path("/proc/driver/nvidia/gpus")
 
 
@@ -43,10 +45,24 @@ def slots(wanted: int | None, environment: Mapping[str, str] = os.environ, drive
     return max(min(there, wanted or there), 1)
 
 
+@contextmanager
+def shared() -> Iterator[None]:
+    """In the block this process runs steps with and without a device, as `soc run` does: `hide` hides nothing.
+
+    CUDA looks once in a process: asked while the devices are hidden, it would find none for the steps that come later.
+    """
+    _shared.append(True)
+    try:
+        yield
+    finally:
+        _shared.pop()
+
+
 def hide(environment: MutableMapping[str, str] = os.environ) -> None:
     """Let a step that needs no device see none; to be called before CUDA is first used in this process."""
-    _remember(environment)
-    environment[VISIBLE] = ""
+    if not _shared:
+        _remember(environment)
+        environment[VISIBLE] = ""
 
 
 @contextmanager
@@ -58,6 +74,8 @@ def lent(
 ) -> Iterator[str]:
     """A device for this process, the only one that it sees, until the block ends or the process does.
 
+    A block inside another has the device of the outer one.
+
     Args:
         wait: told once, in words, when all devices are taken and this process waits.
         environment: of the process.
@@ -67,6 +85,9 @@ def lent(
     Yields:
         The name of the device as CUDA_VISIBLE_DEVICES has it, or `cpu` where there is none.
     """
+    if _held:
+        yield _held[0]
+        return
     candidates = _mine or names(environment, driver)
     if not candidates:
         yield "cpu"
@@ -75,9 +96,10 @@ def lent(
     try:
         _remember(environment)
         environment[VISIBLE] = name
-        _mine[:] = [name]
+        _mine[:] = _held[:] = [name]
         yield name
     finally:
+        _held.clear()
         environment[VISIBLE] = environment[_ORIGINAL]
         lock.release()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soc_assets import files, freshness
+from soc_assets import devices, files, freshness
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
 from soc_assets.process import HOST_TAG, PROCESS_TAG, is_alive
@@ -129,13 +129,14 @@ def _execute(
 
     from soc_assets.definitions import defs
 
-    result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance,
-        asset_selection=[dg.AssetKey(name) for name in selection],
-        run_config=_QUIET,
-        tags={**(tags or {}), HOST_TAG: socket.gethostname(), PROCESS_TAG: str(os.getpid())},
-        raise_on_error=False,
-    )
+    with devices.shared():
+        result = defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(name) for name in selection],
+            run_config=_QUIET,
+            tags={**(tags or {}), HOST_TAG: socket.gethostname(), PROCESS_TAG: str(os.getpid())},
+            raise_on_error=False,
+        )
     blocked = _blocking_findings(result.all_events)
     failed = [event for event in result.all_events if event.is_step_failure]
     words = [f"{event.step_key}: {blocked.get(event.step_key) or _reason(event.step_failure_data)}" for event in failed]

@@ -104,3 +104,19 @@ def test_two_processes_never_share_a_device_and_a_third_waits_until_one_dies(tmp
         for process in (first, second):
             process.kill()
             process.wait()
+
+
+def test_block_inside_another_has_the_same_device_and_nobody_waits(tmp_path):
+    environment = {"CUDA_VISIBLE_DEVICES": "0,1"}
+    with devices.lent(environment=environment, folder=tmp_path) as outer:
+        with devices.lent(environment=environment, folder=tmp_path) as inner:
+            assert (outer, inner, environment["CUDA_VISIBLE_DEVICES"]) == ("0", "0", "0")
+        assert environment["CUDA_VISIBLE_DEVICES"] == "0", "the outer block still holds it"
+    assert environment["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
+def test_process_that_runs_steps_of_both_kinds_hides_nothing():
+    environment = {"CUDA_VISIBLE_DEVICES": "1"}
+    with devices.shared():
+        devices.hide(environment)
+    assert environment == {"CUDA_VISIBLE_DEVICES": "1"}

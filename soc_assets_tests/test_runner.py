@@ -8,8 +8,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import torch
 
-from soc_assets import runner
+from soc_assets import devices, runner
 from soc_assets.definitions import defs
 from soc_assets.defs.partitions import stretches
 from soc_assets_tests.small_project import SmallProject, write_project
@@ -126,3 +127,15 @@ def test_killed_run_does_not_keep_the_device(fresh):
         runner._bury_dead_runs(instance)
         assert storage.get_concurrency_info("gpu").claimed_slots == []
         assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
+
+
+def test_no_step_of_a_run_asks_for_devices_while_they_are_hidden(fresh, monkeypatch):
+    """CUDA looks once in a process, and all steps of `soc run` share one: a GPU hidden then stays hidden."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # a pretended GPU
+    monkeypatch.setattr(devices, "_mine", [])
+    seen = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(seen.append(os.environ["CUDA_VISIBLE_DEVICES"])))
+    fresh.set('image_size = 16\ndevice = "cpu"', 'image_size = 16\nstage = "encoder"')
+    assert fresh.run("embeddings").failures == []
+    assert len(seen) >= 2, "for the precision of the new spec, and for the encoder"
+    assert set(seen) == {"0"}

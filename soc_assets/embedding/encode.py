@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from soc_assets import devices
 from soc_assets.device import out_of_memory, resolve_device
 from soc_assets.embedding.compiling import Compiled, compile_if_it_pays
 from soc_assets.embedding.precision import Precision, faster_precision, images_that_fit, precision_of
@@ -204,10 +205,11 @@ def settle_precision(spec: Spec, checkpoint: Path | None, device: str) -> str:
     """
     if spec.linear:
         return "float32"
-    found = str(resolve_device(device))
-    if not found.startswith("cuda"):
-        return "float32"
-    return faster_precision(_weights_of(spec, checkpoint).encoder.to(found), spec, found)
+    with devices.lent():
+        found = str(resolve_device(device))
+        if not found.startswith("cuda"):
+            return "float32"
+        return faster_precision(_weights_of(spec, checkpoint).encoder.to(found), spec, found)
 
 
 def _weights_of(spec: Spec, checkpoint: Path | None, drop_path: float = 0.0) -> "LoadedWeights":
