@@ -11,8 +11,9 @@ every sample and image as an array of its own. Rasters side by side in threads, 
 
 Twice: with the demo's rasters as they are, in three CRS and four pixel sizes, where (b) resamples and (c) does not; and
 with the same rasters brought to the reference grid beforehand, where both read the same pixels. Prints a/b (at least
-10), b/c and b/d (at most 2), where the time of (b) goes, and the largest difference between (a) and (b): of pixels that
-have a value in both, in standard deviations of the band.
+10), b/c and b/d (at most 2), where the time of (b) goes, what the shares of valid pixels of all windows cost beside it
+(neither (a) nor (c) has them), and the largest difference between (a) and (b): of pixels that have a value in both, in
+standard deviations of the band.
 """
 
 import argparse
@@ -67,7 +68,7 @@ def main() -> None:
         bring_to_grid(as_they_are, aligned, every.atlas.grid)
         print(f"{os.cpu_count()} cores; seconds")
         columns = ("samples", "windows", "(a)", "(b)", "(c)", "(d)", "a/b", "b/c", "b/d")
-        print("".join(f"{name:>8}" for name in columns), "  of (b): fields, windows")
+        print("".join(f"{name:>8}" for name in columns), "  of (b): fields, windows; beside it: shares")
         for words, folder in (("rasters as they are", as_they_are), ("on the reference grid", aligned)):
             every = load_inputs(catalogued(folder))
             assert every is not None
@@ -103,16 +104,17 @@ def compare(inputs: EmbeddingInputs, reference_samples: int, repeats: int) -> st
     runs = [
         (
             seconds(lambda: take(inputs, batches)),
-            seconds(lambda: take(inputs, batches, only_fields=True)),
+            seconds(lambda: take(inputs, batches, windows=False)),
+            seconds(lambda: take(inputs, batches, shares=True)),
             seconds(lambda: read_all(paths)),
             seconds(lambda: warp_all(paths, inputs.atlas.grid)),
         )
         for _ in range(repeats)
     ]
-    ours, fields, floor, resampled = (min(times) for times in zip(*runs, strict=True))
+    ours, fields, shares, floor, resampled = (min(times) for times in zip(*runs, strict=True))
     numbers = [slow, ours, floor, resampled, slow / ours, ours / floor, ours / resampled]
     cells = [f"{len(inputs.samples):8}{windows:8}", *(f"{number:8.2f}" for number in numbers)]
-    return "".join(cells) + f"   {fields:.2f} s, {max(ours - fields, 0):.2f} s"
+    return "".join(cells) + f"   {fields:.2f} s, {max(ours - fields, 0):.2f} s; {max(shares - ours, 0):.2f} s"
 
 
 def path_of(item: Wanted) -> str:
@@ -134,14 +136,16 @@ def wanted(inputs: EmbeddingInputs, key: str) -> Iterator[Wanted]:
         yield Wanted(band, inputs.atlas.sheets[band, step], members, rows[members], columns[members])
 
 
-def take(inputs: EmbeddingInputs, batches: list[list[Wanted]], only_fields: bool = False) -> None:
-    """All windows of all batches, or only the fields in which they lie."""
+def take(inputs: EmbeddingInputs, batches: list[list[Wanted]], windows: bool = True, shares: bool = False) -> None:
+    """The fields in which the windows of all batches lie, and the windows, and their shares of valid pixels."""
     fields = Fields(inputs.atlas.grid, SIZE, "center", cache_mb=1024, filtered=False)
 
     def ask(item: Wanted) -> None:
         for look in fields.looks(item.sheet, item.rows, item.columns, inputs.spec.statistics[item.band].mean):
-            if not only_fields:
+            if windows:
                 fields.blocks(look, 0, 0, SIZE)
+            if shares:
+                fields.shares(look)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for batch in batches:

@@ -7,6 +7,7 @@ raster holds it for all windows, at a cost that does not depend on their size or
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,19 +27,30 @@ class Field:
 
     Attributes:
         values: [h, w] float32 relative to the gap value, zero where there is none.
-        counts: [w + 1, h + 1] valid pixels to the left and above, columns first, or None where every pixel is valid.
+        gaps: [h, w] where there is none; None where every pixel has a value.
         mean: mean over every eighth pixel of a window, by the window's first pixel; None unless asked for.
     """
 
     values: np.ndarray
-    counts: np.ndarray | None
+    gaps: np.ndarray | None
     mean: np.ndarray | None
+
+    @cached_property
+    def counts(self) -> np.ndarray | None:
+        """Valid pixels to the left and above [w + 1, h + 1], columns first; None where every pixel has a value."""
+        if self.gaps is None:
+            return None
+        height, width = self.gaps.shape
+        counts = np.zeros((width + 1, height + 1), np.int32)
+        counts[1:, 1:] = np.cumsum((~self.gaps).view(np.uint8), axis=1, dtype=np.int32).T
+        return np.cumsum(counts, axis=1, out=counts)  # along rows again: down columns takes thrice as long
 
     @property
     def nbytes(self) -> int:
-        """Bytes held."""
-        arrays = (self.values, self.counts, self.mean)
-        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+        """Bytes held, those of `counts` once they are asked for included."""
+        arrays = (self.values, self.gaps, self.mean)
+        held = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+        return held if self.gaps is None else held + 4 * self.gaps.size
 
 
 @dataclass(frozen=True)
@@ -138,11 +150,8 @@ class Fields:
         gaps = np.isnan(values)
         if not gaps.any():
             return Field(values, None, self._filter(values))
-        values[gaps] = 0
-        counts = np.zeros((values.shape[1] + 1, values.shape[0] + 1), np.int32)
-        counts[1:, 1:] = np.cumsum((~gaps).view(np.uint8), axis=1, dtype=np.int32).T
-        np.cumsum(counts, axis=1, out=counts)  # along rows again: down columns takes thrice as long
-        return Field(values, counts, self._filter(values))
+        np.copyto(values, 0, where=gaps)
+        return Field(values, gaps, self._filter(values))
 
     def _extent(self, index: int, grid_size: int) -> int:
         """Pixels round the samples of a tile; those on the grid, where it ends within the tile."""

@@ -57,7 +57,7 @@ def _bilinear(values: np.ndarray, places: _Places) -> np.ndarray:
             torch.from_numpy(channels)[None], torch.from_numpy(places.points), padding_mode="zeros", align_corners=False
         )[0].numpy()
         total /= weight
-    total[gaps.take(places.under)] = np.nan
+    np.copyto(total, np.nan, where=gaps.take(places.under))
     return total
 
 
