@@ -82,14 +82,25 @@ def keys_sql(spec: Spec) -> str:
     )
 
 
+def missing_sql(spec: Spec, features: Features, study: Study) -> str:
+    """An expression over the view `embeddings`: how many of the sample's images are missing."""
+    lists = _image_lists(spec, features.model_copy(update={"missing": "zero"}), study)
+    return " + ".join(f"len({images}) - list_count({images})" for images in lists)
+
+
 def vector_sql(spec: Spec, features: Features, study: Study) -> str:
-    """An expression of type FLOAT[] over the view `embeddings`, with what the setting `missing` puts in a gap."""
+    """An expression of type FLOAT[] over the view `embeddings`, with what the setting `missing` puts in a gap.
+
+    Most samples have every image: theirs are joined as they are, without a look at each.
+    """
     filler = "NULL" if features.missing == "null" else "0"
     stretches = []
     if "embedding" in features.include:
         empty = f"list_transform(range({spec.shape[0] * spec.shape[1]}), lambda i: {filler}::FLOAT)"
         for images in _image_lists(spec, features, study):
-            stretches.append(f"list_transform({images}, lambda image: coalesce(flatten(image)::FLOAT[], {empty}))")
+            each = f"list_transform({images}, lambda image: coalesce(flatten(image)::FLOAT[], {empty}))"
+            whole = f"list_count({images}) = len({images})"
+            stretches.append(f"CASE WHEN {whole} THEN flatten({images})::FLOAT[][] ELSE {each} END")
     if "point" in features.include:
         points = _filled_sql(spec.band_slots, _points_sql(spec, features, study), features)
         empty = f"[{', '.join([f'{filler}::FLOAT'] * len(POINT_WINDOWS))}]"

@@ -23,7 +23,7 @@ from soc_assets.features.tables import (
     literal,
     table_sql,
 )
-from soc_assets.features.vector import images_sql, keys_sql, vector_sql
+from soc_assets.features.vector import images_sql, keys_sql, missing_sql, vector_sql
 from soc_assets.settings import Features, Study
 
 Columns = dict[str, str]  # name -> comment
@@ -171,14 +171,15 @@ def _features(contents: Contents) -> View:
     spec, features, study = contents.spec, contents.features, contents.study
     balanced = table_sql(contents.data, "balanced", TABLES["balanced"].columns)
     ledger = table_sql(contents.data, "ledger", TABLES["ledger"].columns)
-    gaps = f"list_filter({images_sql(spec, features, study)}, lambda image: image IS NULL)"
-    sql = f"""SELECT e.sample_id, b.location_id, b.split, b.multiplicity, b.weight, e.longitude, e.latitude, e.year,
-            e.organic_carbon, e.missing_images, e.features
-        FROM (SELECT sample_id, batch, longitude, latitude, year, organic_carbon, len({gaps}) AS missing_images,
-                {vector_sql(spec, features, study)} AS features
-            FROM embeddings) e
-        JOIN (SELECT b.*, l.batch FROM ({balanced}) b JOIN ({ledger}) l USING (sample_id)) b
-            ON b.sample_id = e.sample_id AND b.batch = e.batch"""
+    studied = f"(SELECT b.*, l.batch FROM ({balanced}) b JOIN ({ledger}) l USING (sample_id))"
+    # a subquery, not a join: DuckDB hands the vectors on as they are, where a join would pick them row by row
+    sql = f"""SELECT sample_id, studied.location_id, studied.split, studied.multiplicity, studied.weight, longitude,
+            latitude, year, organic_carbon, missing_images, features
+        FROM (SELECT e.sample_id, e.longitude, e.latitude, e.year, e.organic_carbon,
+                {missing_sql(spec, features, study)} AS missing_images, {vector_sql(spec, features, study)} AS features,
+                (SELECT b FROM {studied} b WHERE b.sample_id = e.sample_id AND b.batch = e.batch) AS studied
+            FROM embeddings e)
+        WHERE studied IS NOT NULL"""
     columns = _named("sample_id", "location_id", "split", "multiplicity", "weight", "longitude", "latitude")
     columns |= {"year": "of sampling", "organic_carbon": CARBON[1]}
     columns |= {"missing_images": "images that are missing", "features": _words_of_vector(contents)}
