@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from soc_assets import freshness, progress
+from soc_assets.errors import CheckpointError
 from soc_assets.features import refresh
 from soc_assets.project import Project, is_url, load_project
 from soc_assets.remote import Remote
@@ -18,6 +19,7 @@ def open_project(config: Path | None = None) -> Project:
     Raises:
         SettingsError: see `load_project`; or a copy belongs to another URL.
         StorageError: storage cannot be reached, or a copy cannot be written.
+        CheckpointError: the checkpoint is not on the storage that the settings name.
     """
     project = load_project(config)
     fetch(project)
@@ -27,7 +29,7 @@ def open_project(config: Path | None = None) -> Project:
 def is_shared(project: Project) -> bool:
     """Whether something of the project has a copy on this host."""
     paths = project.settings.paths
-    return is_url(paths.data) or is_url(paths.soil)
+    return any(map(is_url, (paths.data, paths.soil, project.settings.embedding.checkpoint or "")))
 
 
 def fetch(project: Project) -> None:
@@ -37,6 +39,13 @@ def fetch(project: Project) -> None:
         Remote(paths.data, project.data).fetch(_telling(paths.data))
     if is_url(paths.soil):
         Remote(paths.soil, project.soil, None).fetch(_telling(paths.soil))
+    if (checkpoint := project.checkpoint) and is_url(given := project.settings.embedding.checkpoint or ""):
+        folder, _, name = given.rpartition("/")
+        Remote(folder, checkpoint.parent, None, name).fetch(_telling(given))
+        if not checkpoint.is_file():
+            raise CheckpointError(
+                f"The checkpoint {given} does not exist. Correct `checkpoint` in [embedding] of soc.toml."
+            )
 
 
 def follow(project: Project, tell: Callable[[int, int], None] = lambda done, total: None) -> bool:

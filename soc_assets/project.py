@@ -166,8 +166,9 @@ class Project:
 
     @property
     def checkpoint(self) -> Path | None:
-        """The checkpoint, or None for random weights."""
-        return self._file(self.settings.embedding.checkpoint)
+        """The checkpoint (where it is on object storage, this host's copy), or None for random weights."""
+        given = self.settings.embedding.checkpoint
+        return self._folder(given) / given.rpartition("/")[2] if given and is_url(given) else self._file(given)
 
     @property
     def region(self) -> Path | None:

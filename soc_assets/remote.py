@@ -37,11 +37,13 @@ class Remote:
         url: for example `s3://bucket/prefix`.
         copy: the folder of the copy.
         folders: what of it is shared; None for all of it, which is then only read.
+        only: the one file wanted of a folder that is only read.
     """
 
     url: str
     copy: Path
     folders: tuple[str, ...] | None = SHARED
+    only: str = ""
 
     @property
     def _scheme(self) -> str:
@@ -127,7 +129,8 @@ class Remote:
         """What is stored, asked anew."""
         with explained(self.url, StorageError):
             self._system.invalidate_cache()
-            below = [self._root] if self.folders is None else [f"{self._root}/{name}" for name in self.folders]
+            parts = (self.only,) if self.folders is None else self.folders
+            below = [f"{self._root}/{name}".rstrip("/") for name in parts]
             with ThreadPoolExecutor(len(below)) as pool:
                 listed = [found for each in pool.map(self._find, below) for found in each.values()]
             if not listed and self._scheme in BUCKETS:  # a missing bucket is empty, too
@@ -151,7 +154,7 @@ class Remote:
         return found
 
     def _is_ours(self, name: str) -> bool:
-        return is_shared(name) if self.folders is not None else is_plain(name)
+        return is_shared(name) if self.folders is not None else is_plain(name) and self.only in ("", name)
 
     def _do(self, todo: Todo, known: dict[str, Row], local: dict[str, Kept]) -> None:
         row, kept = known.get(todo.name), local.get(todo.name)

@@ -143,7 +143,8 @@ class Embedding(Section):
     )
     """SpectralGPT architecture."""
     checkpoint: str | None = None
-    """A SpectralGPT checkpoint, for example data/checkpoints/SpectralGPT+.pth; None takes random weights."""
+    """A SpectralGPT checkpoint, for example data/checkpoints/SpectralGPT+.pth; a URL is copied to `.soc` first. None
+    takes random weights."""
     weights_seed: int = 42
     """Seed of the random weights."""
     drop_path: Share = 0.1

@@ -10,7 +10,8 @@ import pytest
 
 from soc_assets import files
 from soc_assets.embedding.clean import remove_leftover
-from soc_assets.errors import SettingsError, StorageError
+from soc_assets.errors import CheckpointError, SettingsError, StorageError
+from soc_assets.hosts import open_project
 from soc_assets.remote import Remote, remote_of
 from soc_assets.remote_index import Index
 from soc_assets.remote_plan import Kept, Row, Stored, Todo, is_shared, plan
@@ -183,6 +184,26 @@ def test_folder_that_is_only_read_is_as_stored(stored, tmp_path):
     (remote.copy / "b.csv").write_text("new by hand")
     remote.fetch()
     assert (text(remote, "lucas/a.csv"), visible(remote), names(stored)) == ("OC", {"lucas/a.csv"}, ["p/lucas/a.csv"])
+
+
+def test_one_file_of_a_folder_is_all_that_is_read(stored, tmp_path):
+    for name in ("wanted.pth", "wanted.pth.old", "other.pth"):
+        stored.put_object(Bucket="soil", Key=f"p/{name}", Body=name.encode())
+    remote = Remote("s3://soil/p", tmp_path / "one", None, "wanted.pth")
+    assert (remote.fetch(), remote.fetch(), visible(remote)) == (1, 0, {"wanted.pth"})
+    stored.put_object(Bucket="soil", Key="p/wanted.pth", Body=b"newer")
+    assert (remote.fetch(), text(remote, "wanted.pth")) == (1, "newer")
+
+
+def test_checkpoint_on_storage_is_fetched_and_a_missing_one_is_named(stored, tmp_path):
+    config = tmp_path / "soc.toml"
+    config.write_text('[embedding]\ncheckpoint = "s3://soil/models/SpectralGPT+.pth"\n')
+    with pytest.raises(CheckpointError, match=r"s3://soil/models/SpectralGPT\+\.pth does not exist"):
+        open_project(config)
+    stored.put_object(Bucket="soil", Key="models/SpectralGPT+.pth", Body=b"weights")
+    checkpoint = open_project(config).checkpoint
+    assert checkpoint.read_bytes() == b"weights"
+    assert checkpoint.relative_to(tmp_path).parts[0] == ".soc"
 
 
 def test_missing_bucket_kind_of_storage_and_package_are_told(stored, tmp_path, monkeypatch):
