@@ -149,6 +149,11 @@ def _contents(region: Path | None) -> list[str] | None:
     return [digest.of_file(path) for path in region_files(region)] if region else None
 
 
+def is_tracked(project: Project) -> bool:
+    """Whether MLflow can hold anything of the project; asks neither Dagster nor MLflow, which take seconds to load."""
+    return bool(project.settings.tracking.server) or (project.mlruns / "mlflow.db").is_file()
+
+
 def is_fresh(path: Path, inputs: str) -> bool:
     """Whether a Parquet file was made from inputs of this digest."""
     return files.read_metadata(path).get(INPUTS) == inputs

@@ -205,7 +205,7 @@ def _is_told(error: Any) -> bool:
 
 
 def _model_state(project: Project, inputs: str) -> str:
-    if not (project.mlruns / "mlflow.db").is_file():
+    if not freshness.is_tracked(project):
         return "missing"
     from soc_assets.defs.resources import tracking_of
 

@@ -232,6 +232,9 @@ class Training(Section):
 class Tracking(Section):
     """MLflow."""
 
+    server: str | None = None
+    """An MLflow tracking server that also serves artifacts, such as `http://mlflow:5000`, for several hosts; None keeps
+    runs and models in [paths] mlruns."""
     experiment: str = "soc"
     """Experiment that holds the runs."""
     registered_model: str = "soc_mlp"

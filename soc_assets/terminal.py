@@ -21,7 +21,7 @@ from rich.table import Table
 
 from soc_assets import progress
 from soc_assets.embedding.clean import SpecFolder
-from soc_assets.freshness import Freshness, complete, known_embeddings
+from soc_assets.freshness import Freshness, complete, is_tracked, known_embeddings
 from soc_assets.project import Project
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
@@ -115,7 +115,7 @@ def summary_table(project: Project) -> Table:
         )
         table.add_row("weights", inputs.spec.weights)
         table.add_row("features per sample", f"{inputs.spec.n_features:,}")
-    if read_info(project.database) and (project.mlruns / "mlflow.db").is_file():
+    if read_info(project.database) and is_tracked(project):
         _add_scores(table, project)
     return table
 

@@ -152,7 +152,7 @@ def test_each_sample_has_25_keys_most_recent_first_and_none_where_the_raster_is_
 
 def test_registered_model_predicts_what_the_run_recorded_and_its_r2_is_that_of_the_table(finished):
     record = model_record(finished)
-    predictions = pd.read_csv(record.artifacts / "tables/predictions.csv")
+    predictions = pd.read_csv(record.artifacts.folder / "tables/predictions.csv")
     view = finished.query("SELECT sample_id, split, organic_carbon, features FROM features ORDER BY sample_id")
     before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
     mlflow.set_tracking_uri(tracking_of(finished.project).uri)

@@ -41,6 +41,9 @@ def mlflow(config: Path | None, port: int) -> None:
     from soc_assets.defs.resources import tracking_of
 
     project = load_project(config)
+    if server := project.settings.tracking.server:
+        click.echo(f"MLflow is at {server} ([tracking] server in soc.toml).")
+        return
     project.mlruns.mkdir(parents=True, exist_ok=True)
     stores = [
         "--backend-store-uri",

@@ -5,13 +5,13 @@ better than the present champion and than every baseline beyond the 95 % interva
 same samples, drawn by location. Without an evaluation of its recipe on the same features nothing moves.
 """
 
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
-from soc_assets import files, freshness
+from soc_assets import freshness
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.project import Project
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 MODEL_TAG, FEATURES_TAG, DECISION_TAG = "soc.model", "soc.features_set", "soc.champion_decision"
-_OUT_OF_FOLD = "tables/out_of_fold.csv"
+_OUT_OF_FOLD, _CARD = "tables/out_of_fold.csv", "model_card.md"
 
 
 def promote(project: Project, tracking: MlflowTracking, record: RunRecord) -> str:
@@ -46,7 +46,7 @@ def promote(project: Project, tracking: MlflowTracking, record: RunRecord) -> st
     words, better = _judge(project, client, rows, own, champion, record.model_name)
     client.set_model_version_tag(record.model_name, record.model_version, DECISION_TAG, words[:4900])
     if better:
-        own.to_csv(_beside(record), index=False)
+        record.artifacts.write(_OUT_OF_FOLD, own.to_csv(index=False))
         client.set_registered_model_alias(record.model_name, ALIAS, record.model_version)
     return words
 
@@ -103,22 +103,16 @@ def _remembered(client: "MlflowClient", name: str, version: str) -> pd.DataFrame
 
     run_id = client.get_model_version(name, version).run_id
     record = read_record(client, run_id, name) if run_id else None
-    path = _beside(record) if record else None
-    return pd.read_csv(path, dtype={"sample_id": str}) if path and path.is_file() else None
-
-
-def _beside(record: RunRecord) -> Path:
-    path = record.artifacts / _OUT_OF_FOLD
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    stored = record.artifacts.read(_OUT_OF_FOLD) if record else None
+    return pd.read_csv(BytesIO(stored), dtype={"sample_id": str}) if stored else None
 
 
 def card_of(record: RunRecord) -> dict[str, dg.MetadataValue]:
     """The card as metadata, where there is one."""
-    path = record.artifacts / "model_card.md"
-    return {"model_card": dg.MetadataValue.md(path.read_text(encoding="utf-8"))} if path.is_file() else {}
+    card = record.artifacts.read(_CARD)
+    return {"model_card": dg.MetadataValue.md(card.decode())} if card else {}
 
 
 def write_card(record: RunRecord, card: str) -> None:
     """Put the model card beside the run's other artifacts."""
-    files.write_text(record.artifacts / "model_card.md", card)
+    record.artifacts.write(_CARD, card)

@@ -19,7 +19,7 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
     client, name = tracking.client(), tracking.registered_model
     versions = {str(found.version): found for found in client.search_model_versions(f"name = '{name}'")}
     if not versions:
-        raise TrainingError(f"There is no registered model {name!r} in {tracking.folder}: run `soc run` first.")
+        raise TrainingError(f"There is no registered model {name!r} in {tracking.where}: run `soc run` first.")
     wanted = version or _champion(tracking, name) or max(versions, key=int)
     if wanted not in versions:
         raise TrainingError(f"{name} has no version {wanted}; there are {', '.join(sorted(versions, key=int))}.")

@@ -190,8 +190,8 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
         "model": record.model_uri,
         **card_of(record),
         "mlflow_run": record.run_id,
-        "mlflow_database": dg.MetadataValue.path(str(project.mlruns / "mlflow.db")),
-        **report.uri(record.artifacts),
+        "mlflow": tracking_of(project).where,
+        "dagster/uri": record.artifacts.uri,
     }
 
 

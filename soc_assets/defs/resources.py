@@ -54,5 +54,8 @@ def tracking_of(project: Project) -> MlflowTracking:
     """MLflow as the project's settings say."""
     tracking = project.settings.tracking
     return MlflowTracking(
-        folder=str(project.mlruns), experiment=tracking.experiment, registered_model=tracking.registered_model
+        folder=str(project.mlruns),
+        server=tracking.server,
+        experiment=tracking.experiment,
+        registered_model=tracking.registered_model,
     )

@@ -1,6 +1,7 @@
 """Predictions and MLflow's runs as Parquet in `data/results/`, which the views `predictions` and `runs` read."""
 
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -31,7 +32,8 @@ _RUNS = pa.schema(
 
 def write_results(project: Project, tracking: MlflowTracking, record: RunRecord) -> None:
     """Write the predictions of a run, and all runs of the experiment."""
-    predictions = pd.read_csv(record.artifacts / "tables" / "predictions.csv", dtype={"sample_id": str, "split": str})
+    stored = BytesIO(record.artifacts.read("tables/predictions.csv") or b"")
+    predictions = pd.read_csv(stored, dtype={"sample_id": str, "split": str})
     predictions.insert(0, "model", record.model_uri)
     predictions.insert(0, "run_id", record.run_id)
     files.write_table(project.data / "results" / "predictions.parquet", predictions)

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import isfinite
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 import numpy as np
 
+from soc_assets.defs.artifacts import Artifacts, folder_of
 from soc_assets.errors import TrainingError
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.evaluation import Evaluation
@@ -41,14 +40,14 @@ _MODEL_TAGS = (
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A tracked run: its metrics and parameters, its registered model, and the folder of its artifacts."""
+    """A tracked run: its metrics and parameters, its registered model, and its files."""
 
     run_id: str
     metrics: dict[str, float]
     params: dict[str, str]
     model_name: str
     model_version: str
-    artifacts: Path
+    artifacts: Artifacts
 
     @property
     def model_uri(self) -> str:
@@ -58,7 +57,8 @@ class RunRecord:
     @property
     def figures(self) -> dict[str, bytes]:
         """The run's pictures, PNG bytes by name."""
-        return {path.stem: path.read_bytes() for path in sorted((self.artifacts / "figures").glob("*.png"))}
+        names = [name for name in self.artifacts.names("figures") if name.endswith(".png")]
+        return {PurePosixPath(name).stem: self.artifacts.read(name) or b"" for name in names}
 
 
 class TrackedRun:
@@ -168,21 +168,25 @@ def read_record(client: "MlflowClient", run_id: str, registered_model: str) -> R
     versions = client.search_model_versions(f"name = '{registered_model}' and run_id = '{run_id}'")
     run = client.get_run(run_id)
     for made in sorted(versions, key=lambda found: int(found.version), reverse=True):
-        files = _local(client.get_model_version_download_uri(registered_model, str(made.version)))
-        if (files / "MLmodel").is_file():
+        if _holds_model(client.get_model_version_download_uri(registered_model, str(made.version)), client):
             return RunRecord(
                 run_id=run_id,
                 metrics=dict(run.data.metrics),
                 params=dict(run.data.params),
                 model_name=registered_model,
                 model_version=str(made.version),
-                artifacts=_local(run.info.artifact_uri or ""),
+                artifacts=Artifacts(run_id, run.info.artifact_uri or "", client),
             )
     return None
 
 
-def _local(uri: str) -> Path:
-    return Path(url2pathname(urlparse(uri).path))
+def _holds_model(uri: str, client: "MlflowClient") -> bool:
+    if folder := folder_of(uri):
+        return (folder / "MLmodel").is_file()
+    from mlflow.artifacts import list_artifacts
+
+    found = list_artifacts(artifact_uri=uri, tracking_uri=client.tracking_uri)
+    return "MLmodel" in {PurePosixPath(item.path).name for item in found}
 
 
 def _served(fit: "Fit | RecipeFit", evaluation: Evaluation) -> "nn.Module":

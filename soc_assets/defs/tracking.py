@@ -8,6 +8,8 @@ import os
 import platform
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -18,7 +20,7 @@ import dagster as dg
 from pydantic import Field
 
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun, read_record
-from soc_assets.errors import TrainingError
+from soc_assets.errors import StorageError, TrainingError
 from soc_assets.files import replacing
 from soc_assets.process import is_alive
 from soc_assets.storage import told_in_words
@@ -32,26 +34,46 @@ _HOST_TAG, _PROCESS_TAG, _ERROR_TAG = "soc.host", "soc.process", "soc.error"
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI then shows runs, not chats
 _LONGEST_PARAM = 6000  # characters, MLflow's limit
 _PARAMS_PER_BATCH = 100  # MLflow's limit
+_ANSWER_SECONDS = 10
 
 
 class MlflowTracking(dg.ConfigurableResource):
-    """MLflow in a folder: a SQLite database for runs and the model registry, plain files for artifacts."""
+    """MLflow in a folder (a SQLite database for runs and the registry, plain files for artifacts), or on a server."""
 
     folder: str = Field(description="Folder of mlflow.db and artifacts/, absolute.")
+    server: str | None = Field(
+        None, description="A tracking server that has runs and artifacts, instead of the folder."
+    )
     experiment: str = Field("soc", description="Experiment that holds the runs.")
     registered_model: str = Field("soc_mlp", description="Name in the model registry.")
 
     @property
     def uri(self) -> str:
         """Tracking and registry URI, as `mlflow ui --backend-store-uri` takes it."""
-        return f"sqlite:///{self._database.as_posix()}"
+        return self.server or f"sqlite:///{self._database.as_posix()}"
+
+    @property
+    def where(self) -> str:
+        """The server, or the database in the folder."""
+        return self.server or str(self._database)
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything can have been tracked yet."""
+        return bool(self.server) or self._database.is_file()
 
     @property
     def _database(self) -> Path:
         return Path(self.folder).resolve() / "mlflow.db"
 
     def client(self) -> "MlflowClient":
-        """A client of the database."""
+        """A client of the database, or of the server.
+
+        Raises:
+            StorageError: the server does not answer.
+        """
+        if self.server:
+            _require_answer(self.server)
         return _import_mlflow().MlflowClient(self.uri)
 
     @contextmanager
@@ -68,11 +90,12 @@ class MlflowTracking(dg.ConfigurableResource):
 
         Raises:
             TrainingError: the experiment was deleted in MLflow.
-            StorageError: the folder cannot be written.
+            StorageError: the folder cannot be written, or the server does not answer.
         """
         with told_in_words(self._database.parent), tracking_uri(self.uri) as mlflow:
-            self._make_database()
-            client = mlflow.MlflowClient(self.uri)
+            if not self.server:
+                self._make_database()
+            client = self.client()
             experiment_id = self._experiment_id(client)
             _end_orphans(client, experiment_id)
             every_tag = {**_environment_tags(), **tags, DIGEST_TAG: inputs_digest}
@@ -88,9 +111,9 @@ class MlflowTracking(dg.ConfigurableResource):
 
     def find_run(self, inputs_digest: str) -> RunRecord | None:
         """The newest finished run of these inputs whose registered model and files still exist, or None."""
-        if not self._database.is_file():
+        if not self.exists:
             return None
-        client = _import_mlflow().MlflowClient(self.uri)
+        client = self.client()
         experiment = client.get_experiment_by_name(self.experiment)
         if experiment is None:
             return None
@@ -104,9 +127,9 @@ class MlflowTracking(dg.ConfigurableResource):
 
     def all_runs(self) -> "list[tuple[Run, str | None]]":
         """Every run of the experiment, the newest first, with the registered model that came of it."""
-        if not self._database.is_file():
+        if not self.exists:
             return []
-        client = _import_mlflow().MlflowClient(self.uri)
+        client = self.client()
         experiment = client.get_experiment_by_name(self.experiment)
         if experiment is None:
             return []
@@ -118,7 +141,7 @@ class MlflowTracking(dg.ConfigurableResource):
 
     def reject(self, record: RunRecord, why: str) -> None:
         """Mark a run as failed and take its model out of the registry; its files stay."""
-        client = _import_mlflow().MlflowClient(self.uri)
+        client = self.client()
         client.set_tag(record.run_id, _ERROR_TAG, why[:1000])
         client.delete_model_version(record.model_name, record.model_version)
         client.set_terminated(record.run_id, "FAILED")
@@ -138,12 +161,12 @@ class MlflowTracking(dg.ConfigurableResource):
                     MlflowClient(f"sqlite:///{temporary.as_posix()}").search_experiments(max_results=1)
 
     def _experiment_id(self, client: "MlflowClient") -> str:
-        """The experiment's id; it is made with its artifacts beside the database."""
+        """The experiment's id; it is made with its artifacts beside the database, or where the server puts them."""
         from mlflow.exceptions import MlflowException
 
         experiment = client.get_experiment_by_name(self.experiment)
         if experiment is None:
-            artifacts = (self._database.parent / "artifacts").as_uri()
+            artifacts = None if self.server else (self._database.parent / "artifacts").as_uri()
             try:
                 return client.create_experiment(self.experiment, tags=_EXPERIMENT_TAGS, artifact_location=artifacts)
             except MlflowException as error:
@@ -152,11 +175,24 @@ class MlflowTracking(dg.ConfigurableResource):
                 return self._experiment_id(client)  # another process was first
         if experiment.lifecycle_stage == "deleted":
             raise TrainingError(
-                f"The MLflow experiment {self.experiment!r} in {self.folder} was deleted. Name another one in "
+                f"The MLflow experiment {self.experiment!r} in {self.where} was deleted. Name another one in "
                 f"[tracking] experiment, or restore it: MLFLOW_TRACKING_URI={self.uri} mlflow experiments restore "
                 f"--experiment-id {experiment.experiment_id}"
             )
         return experiment.experiment_id
+
+
+def _require_answer(server: str) -> None:
+    """MLflow itself would try for minutes; whatever answers, if only to refuse, is there."""
+    try:
+        urllib.request.urlopen(f"{server.rstrip('/')}/health", timeout=_ANSWER_SECONDS).close()
+    except urllib.error.HTTPError:
+        return
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"The MLflow server {server} does not answer ({error}). Start it, or correct `server` in [tracking] of "
+            "soc.toml; without the setting MLflow is a folder."
+        ) from error
 
 
 def _pages(ask: Callable[[str | None], Any]) -> list[Any]:

@@ -108,7 +108,7 @@ def test_recipe_is_registered_with_card_and_decision(evaluated):
     record = tracking_of(project).find_run(freshness.model_inputs(project))
     assert record is not None
     assert record.params["fit.recipe"] in ("few", "more")
-    card = (record.artifacts / "model_card.md").read_text()
+    card = (record.artifacts.folder / "model_card.md").read_text()
     for words in (
         "Test split, predicted once",
         "By block folds",
@@ -168,7 +168,7 @@ def test_served_model_answers_with_prediction_and_interval(evaluated):
     x = raw_features(design, record.params["fit.features"], rows)
     with serving(project, record.model_uri) as port:
         answer = ask(port, x)
-    stored = pd.read_csv(record.artifacts / "tables" / "predictions.csv").iloc[rows]
+    stored = pd.read_csv(record.artifacts.folder / "tables" / "predictions.csv").iloc[rows]
     np.testing.assert_allclose(answer[:, :3], stored[["predicted", "lower", "upper"]], rtol=1e-3, atol=1e-3)
     assert (answer[:, 1] <= answer[:, 2]).all()
 
@@ -233,7 +233,7 @@ def test_points_are_predicted_as_the_samples_at_the_same_places(evaluated, tmp_p
     )
     assert done.exit_code == 0, done.output
     found = pd.read_csv(tmp_path / "points_predicted.csv")
-    stored = pd.read_csv(record.artifacts / "tables" / "predictions.csv").set_index("sample_id")
+    stored = pd.read_csv(record.artifacts.folder / "tables" / "predictions.csv").set_index("sample_id")
     expected = stored.loc[samples["sample_id"], ["predicted", "lower", "upper"]]
     np.testing.assert_allclose(found.loc[:4, ["predicted", "lower", "upper"]], expected, rtol=2e-3, atol=2e-2)
     assert found["name"].tolist() == [*samples["sample_id"], "far"]

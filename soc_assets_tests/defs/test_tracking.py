@@ -96,7 +96,7 @@ def test_every_epoch_has_its_metrics(tracked):
 
 
 def test_figures_and_predictions_are_artifacts_below_the_folder(tracked):
-    artifacts = tracked.record.artifacts
+    artifacts = tracked.record.artifacts.folder
     assert artifacts.is_relative_to(Path(tracked.tracking.folder).resolve() / "artifacts")
     assert tracked.record.figures["loss_curve"].startswith(b"\x89PNG")
     stored = pd.read_csv(artifacts / "tables" / "predictions.csv")
