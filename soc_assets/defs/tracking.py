@@ -35,6 +35,11 @@ _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the 
 _LONGEST_PARAM = 6000  # characters, MLflow's limit
 _PARAMS_PER_BATCH = 100  # MLflow's limit
 _ANSWER_SECONDS = 10
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 
 
 class MlflowTracking(dg.ConfigurableResource):
@@ -207,8 +212,9 @@ def _pages(ask: Callable[[str | None], Any]) -> list[Any]:
 
 
 def _import_mlflow() -> Any:
-    """mlflow, with usage reports off unless the user decided otherwise, and without its messages about tables."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    """mlflow, without usage reports, addresses and progress bars unless the user wants them, nor messages on tables."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     import mlflow
 
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)

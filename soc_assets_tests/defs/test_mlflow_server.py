@@ -78,6 +78,13 @@ def test_run_model_and_files_are_on_the_server_and_found_again(tracked):
     assert made.query("SELECT status FROM runs")["status"].tolist() == ["FINISHED"]
 
 
+def test_nothing_of_mlflows_own_is_printed(tracked, capfd):
+    made, _ = tracked
+    record = tracking_of(made.project).find_run(model_inputs(made.project))
+    assert record and record.artifacts.read("model_card.md")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_second_run_computes_nothing_and_the_model_predicts(tracked):
     made, _ = tracked
     assert made.run().launched == []
