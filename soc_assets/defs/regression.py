@@ -191,7 +191,7 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
         "model": record.model_uri,
         **card_of(record),
         "mlflow_run": record.run_id,
-        "mlflow": tracking_of(project).where,
+        "mlflow": tracking_of(project).link,
         "dagster/uri": record.artifacts.uri,
     }
 

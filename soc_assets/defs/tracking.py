@@ -63,6 +63,11 @@ class MlflowTracking(dg.ConfigurableResource):
         return self.server or str(self._database)
 
     @property
+    def link(self) -> dg.MetadataValue:
+        """`where`, to be shown beside an asset."""
+        return dg.MetadataValue.url(self.server) if self.server else dg.MetadataValue.path(self.where)
+
+    @property
     def exists(self) -> bool:
         """Whether anything can have been tracked yet."""
         return bool(self.server) or self._database.is_file()
