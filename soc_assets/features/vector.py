@@ -84,41 +84,50 @@ def keys_sql(spec: Spec) -> str:
 
 def missing_sql(spec: Spec, features: Features, study: Study) -> str:
     """An expression over the view `embeddings`: how many of the sample's images are missing."""
-    lists = _image_lists(spec, features.model_copy(update={"missing": "zero"}), study)
+    lists = _image_lists(spec, features, study)
     return " + ".join(f"len({images}) - list_count({images})" for images in lists)
 
 
 def vector_sql(spec: Spec, features: Features, study: Study) -> str:
-    """An expression of type FLOAT[] over the view `embeddings`, with what the setting `missing` puts in a gap.
-
-    Most samples have every image: theirs are joined as they are, without a look at each.
-    """
+    """An expression of type FLOAT[] over the view `embeddings`, with what the setting `missing` puts in a gap."""
     filler = "NULL" if features.missing == "null" else "0"
-    stretches = []
+    parts = []
     if "embedding" in features.include:
-        empty = f"list_transform(range({spec.shape[0] * spec.shape[1]}), lambda i: {filler}::FLOAT)"
-        for images in _image_lists(spec, features, study):
-            each = f"list_transform({images}, lambda image: coalesce(flatten(image)::FLOAT[], {empty}))"
-            whole = f"list_count({images}) = len({images})"
-            stretches.append(f"CASE WHEN {whole} THEN flatten({images})::FLOAT[][] ELSE {each} END")
+        parts.append(_images_joined_sql(spec, features, study, filler))
     if "point" in features.include:
         points = _filled_sql(spec.band_slots, _points_sql(spec, features, study), features)
         empty = f"[{', '.join([f'{filler}::FLOAT'] * len(POINT_WINDOWS))}]"
         whole = f"list_transform(p, lambda x: coalesce(x, {filler}::FLOAT))"
-        stretches.append(f"list_transform({points}, lambda p: coalesce({whole}, {empty}))")
-    flat = [f"flatten({stretch})" for stretch in stretches]
-    return f"list_concat({', '.join(flat)})" if len(flat) > 1 else flat[0]
+        parts.append(f"flatten(list_transform({points}, lambda p: coalesce({whole}, {empty})))")
+    return _concatenated(parts)
+
+
+def _images_joined_sql(spec: Spec, features: Features, study: Study, filler: str) -> str:
+    """The images one after another; most samples have all, and theirs are joined without a look at each."""
+    lists = _image_lists(spec, features, study)
+    filled = lists
+    if features.missing == "nearest_lag":
+        filled = [_filled_sql(spec.slots, images_sql(spec, features, study), features)]
+    empty = f"list_transform(range({spec.shape[0] * spec.shape[1]}), lambda i: {filler}::FLOAT)"
+    each = f"lambda image: coalesce(flatten(image)::FLOAT[], {empty})"
+    all_there = " AND ".join(f"list_count({images}) = len({images})" for images in lists)
+    as_they_are = _concatenated([f"flatten(flatten({images}))::FLOAT[]" for images in lists])
+    with_gaps = _concatenated([f"flatten(list_transform({images}, {each}))" for images in filled])
+    return f"CASE WHEN {all_there} THEN {as_they_are} ELSE {with_gaps} END"
+
+
+def _concatenated(parts: list[str]) -> str:
+    return f"list_concat({', '.join(parts)})" if len(parts) > 1 else parts[0]
 
 
 def _image_lists(spec: Spec, features: Features, study: Study) -> list[str]:
-    """Lists of images that follow one another in the vector: by lag the columns as they are, which spares a copy."""
-    if features.alignment == "absolute" or features.missing == "nearest_lag":
-        return [_filled_sql(spec.slots, images_sql(spec, features, study), features)]
-    columns = {None: "map_values(static_embeddings)", 0: "map_values(channel_time_embeddings)"}
+    """Lists of images, null where missing, that follow one another in the vector: by lag the columns as they are."""
+    if features.alignment == "absolute":
+        return [images_sql(spec, features, study)]
     lags = [slot.lag for slot in spec.slots[1:]]
-    further = [columns[None]] if None in lags else []
-    timed = [columns[0]] if any(lag is not None for lag in lags) else []
-    return ["[elevation_embedding]", *further, *timed]
+    static = ["map_values(static_embeddings)"] if None in lags else []
+    timed = ["map_values(channel_time_embeddings)"] if any(lag is not None for lag in lags) else []
+    return ["[elevation_embedding]", *static, *timed]
 
 
 def _points_sql(spec: Spec, features: Features, study: Study) -> str:
