@@ -3,6 +3,7 @@
 import os
 import socket
 import zlib
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -22,11 +23,10 @@ def is_alive(process: int, seen: float | None = None) -> bool:
     if os.name == "nt":  # there, signal 0 would end the process
         return True
     try:
-        os.kill(process, 0)
+        with suppress(PermissionError):  # it is there, and somebody else's
+            os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
-        pass
     began = _began(process)
     return seen is None or began is None or began < seen + _CLOCKS_DIFFER
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import yaml
 
 import soc_assets
+from soc_assets_tests.ports import free_port
 
 REPOSITORY = Path(soc_assets.__file__).parents[1]
 _RUNS = """{ runsOrError(limit: 100) { ... on Runs { results {
@@ -41,9 +41,7 @@ class DagsterDev:
 
     def __init__(self, root: Path, instance: str = "") -> None:
         """Start them; `instance` is added to the shipped dagster.yaml."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         home = root / ".dagster"
         home.mkdir(exist_ok=True)
         shipped = (REPOSITORY / "dagster.yaml").read_text()

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,13 +11,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from soc_assets_tests.ports import free_port
+
 
 class RayHead:
     """`ray start --head`; `address` is its job server's."""
 
     def __init__(self, gpus: int, cpus: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True)  # sockets need short paths
-        port, dashboard = _free_port(), _free_port()
+        port, dashboard = free_port(), free_port()
         self.address = f"http://127.0.0.1:{dashboard}"
         options = {
             "num-gpus": gpus,
@@ -62,12 +63,6 @@ class RayHead:
             os.kill(process, signal.SIGKILL)
         self._process.wait()
         self._folder.cleanup()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def _processes_with(words: str) -> list[int]:

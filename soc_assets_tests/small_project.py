@@ -7,6 +7,7 @@ are planes, which bilinear resampling keeps.
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,6 +118,14 @@ class SmallProject:
         """Time of change of every file but Dagster's own, which notes that it was opened."""
         files = [path for path in self.root.rglob("*") if path.is_file() and ".dagster" not in path.parts]
         return {str(path.relative_to(self.root)): path.stat().st_mtime_ns for path in files}
+
+
+def copy_of(made: SmallProject, root: Path, settings: str) -> SmallProject:
+    """The same project elsewhere, with more settings and no MLflow runs."""
+    shutil.copytree(made.root, root, ignore=shutil.ignore_patterns("mlruns"))
+    copy = SmallProject(root)
+    copy.config.write_text(copy.config.read_text() + settings)
+    return copy
 
 
 def write_project(root: Path) -> SmallProject:

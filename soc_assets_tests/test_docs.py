@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
 BLOCK = re.compile(r"^```(?P<kind>[\w ]*)\n(?P<code>.*?)^```$", re.S | re.M)
 KINDS = {"python", "sql", "sql spatial", "toml", "text", "r", "", "mermaid", "json", "yaml"}
+COMMAND = r"^(?:\$ )?soc (.+)$"
 
 
 def blocks(page: Path, *kinds: str) -> list[str]:
@@ -75,12 +76,17 @@ def test_settings_of_a_page_load(page, tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_of_a_page_are_the_command_lines(page):
     text = "\n".join(blocks(page, ""))
-    for line in re.findall(r"^(?:\$ )?soc (.+)$", text, re.M):
+    for line in re.findall(COMMAND, text, re.M):
         words = [word for word in shlex.split(line, comments=True) if word not in ("...",)]
         command = main.commands[words[0]]
         arguments = ["." if re.fullmatch(r"[A-Z]+|run_.*", word) else word for word in words[1:]]
         context = click.Context(command, info_name=words[0])
-        command.parse_args(context, arguments)
+        assert command.parse_args(context, arguments) == [], line
+
+
+def test_commands_are_found_on_pages():
+    found = [line for page in PAGES for line in re.findall(COMMAND, "\n".join(blocks(page, "")), re.M)]
+    assert len(found) >= 20
 
 
 def test_every_block_says_what_it_is():

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from soc_assets_tests.dagster_dev import REPOSITORY
+from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import SmallProject
 
 
@@ -25,12 +25,6 @@ def processes_of(made: SmallProject) -> dict[int, str]:
         except OSError:  # it has ended meanwhile, or is somebody else's
             continue
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def wait_until_up(port: int, process: subprocess.Popen, log: Path) -> None:

@@ -1,8 +1,6 @@
 """The evaluation from `soc run` to MLflow, the champion, serving and predicting, on one small project."""
 
 import json
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +19,8 @@ from soc_assets import freshness
 from soc_assets.cli import main
 from soc_assets.defs.champion import promote
 from soc_assets.defs.resources import tracking_of
-from soc_assets_tests.small_project import SmallProject, clean_environment
+from soc_assets_tests.ports import free_port
+from soc_assets_tests.small_project import SmallProject, clean_environment, copy_of
 
 SETTINGS = """
 [evaluation]
@@ -51,10 +50,7 @@ features = "point:1:3"
 @pytest.fixture(scope="module")
 def evaluated(finished, tmp_path_factory) -> SmallProject:
     """A project after `soc run --to evaluation` and a recipe trained after it."""
-    root = tmp_path_factory.mktemp("evaluated") / "project"
-    shutil.copytree(finished.root, root, ignore=shutil.ignore_patterns("mlruns"))
-    made = SmallProject(root)
-    made.config.write_text(made.config.read_text() + SETTINGS)
+    made = copy_of(finished, tmp_path_factory.mktemp("evaluated") / "project", SETTINGS)
     with clean_environment():
         first = made.run("evaluation")
         assert first.failures == []
@@ -176,9 +172,7 @@ def test_served_model_answers_with_prediction_and_interval(evaluated):
 @contextmanager
 def serving(project, uri: str):
     """`mlflow models serve` on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = ["--env-manager", "local", "-h", "127.0.0.1", "-p", str(port), "-w", "1"]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, *options]
     tracking = {"MLFLOW_TRACKING_URI": tracking_of(project).uri, "MLFLOW_DISABLE_TELEMETRY": "true"}

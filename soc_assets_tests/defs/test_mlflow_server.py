@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from soc_assets.defs.registered import load_registered
 from soc_assets.defs.resources import tracking_of
 from soc_assets.errors import StorageError
 from soc_assets.freshness import model_inputs
+from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import SmallProject, write_project
 
 pytestmark = pytest.mark.slow
@@ -28,9 +28,7 @@ pytestmark = pytest.mark.slow
 def serving(folder: Path) -> Iterator[str]:
     """`mlflow server` on a free port, with its database and the artifacts that it serves in `folder`."""
     folder.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     stores = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
     command = [sys.executable, "-m", "mlflow", "server", *stores, "--workers", "1", "--host", "127.0.0.1"]
     log = (folder / "log").open("w")

@@ -1,7 +1,5 @@
 """Scores by region, from a file of polygons or without one, and what a changed file makes be done again."""
 
-import shutil
-
 import duckdb
 import geopandas
 import pandas as pd
@@ -12,7 +10,7 @@ from soc_assets import freshness
 from soc_assets.comparison import load_design
 from soc_assets.defs.evaluation_run import evaluation_metadata
 from soc_assets.sampling.regions import quarters
-from soc_assets_tests.small_project import SIZE, SmallProject, clean_environment
+from soc_assets_tests.small_project import SIZE, SmallProject, clean_environment, copy_of
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
 
 SETTINGS = """
@@ -47,10 +45,7 @@ def write_regions(made: SmallProject, east_of: float) -> None:
 
 @pytest.fixture(scope="module")
 def evaluated(finished, tmp_path_factory) -> SmallProject:
-    root = tmp_path_factory.mktemp("regions") / "project"
-    shutil.copytree(finished.root, root, ignore=shutil.ignore_patterns("mlruns"))
-    made = SmallProject(root)
-    made.config.write_text(made.config.read_text() + SETTINGS)
+    made = copy_of(finished, tmp_path_factory.mktemp("regions") / "project", SETTINGS)
     with clean_environment():
         assert made.run("evaluation").failures == []
     return made

@@ -1,6 +1,7 @@
 """Disks of a few megabytes that become full or read-only, and processes that may not write everywhere."""
 
 import ctypes
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -49,8 +50,8 @@ def full(folder: Path) -> Iterator[None]:
         with filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
-    except OSError:
-        pass
+    except OSError as error:
+        assert error.errno == errno.ENOSPC, error
     try:
         yield
     finally:
