@@ -58,10 +58,10 @@ def evaluate_fit(fit: Fit, table: FeatureTable, level: float = 0.9) -> Evaluatio
     observed = {split: table.organic_carbon[table.rows(split)] for split in SPLITS}
     predicted = {split: predictions["predicted"].to_numpy()[table.rows(split)] for split in SPLITS}
     ends = _ends(observed["validation"], predicted["validation"], level)
+    most = float(fit.network.target_most)  # of its predictions, and so of their interval
+    lower, upper = predictions["predicted"] - ends[0], predictions["predicted"] + ends[1]
     return Evaluation(
-        predictions=predictions.assign(
-            lower=predictions["predicted"] - ends[0], upper=predictions["predicted"] + ends[1]
-        ),
+        predictions=predictions.assign(lower=lower.clip(0, most), upper=upper.clip(0, most)),
         scores={split: scores(oc, predicted[split]) for split, oc in observed.items()},
         baseline={split: scores(oc, np.full(len(oc), train_mean)) for split, oc in observed.items()},
         ends=ends,

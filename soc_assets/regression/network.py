@@ -16,14 +16,15 @@ from torch import Tensor, nn
 class SocMlp(nn.Module):
     """Multi-layer perceptron for organic carbon.
 
-    The buffers hold what was fitted on the training split: feature_mean [d], feature_scale [d], target_mean and
-    target_scale (scalars, g/kg). Fresh, they are zeros and ones.
+    The buffers hold what was fitted on the training split: feature_mean [d], feature_scale [d], target_mean,
+    target_scale and target_most, the largest organic carbon (scalars, g/kg). Fresh, they are zeros, ones and infinity.
     """
 
     feature_mean: Tensor
     feature_scale: Tensor
     target_mean: Tensor
     target_scale: Tensor
+    target_most: Tensor
 
     def __init__(self, n_features: int, hidden: Sequence[int] = (512, 256), dropout: float = 0.3):
         super().__init__()
@@ -37,12 +38,17 @@ class SocMlp(nn.Module):
         self.register_buffer("feature_scale", torch.ones(n_features))
         self.register_buffer("target_mean", torch.zeros(()))
         self.register_buffer("target_scale", torch.ones(()))
+        self.register_buffer("target_most", torch.full((), torch.inf))
 
     def forward(self, features: Tensor) -> Tensor:
         """Organic carbon, g/kg, [n, 1], from raw features [n, d]; NaN features are taken as the training mean."""
         z = (features - self.feature_mean) / self.feature_scale
         z = torch.where(torch.isnan(z), torch.zeros_like(z), z)
-        return self.hidden(z) * self.target_scale + self.target_mean
+        return self.within(self.hidden(z) * self.target_scale + self.target_mean)
+
+    def within(self, organic_carbon: Tensor) -> Tensor:
+        """Organic carbon, g/kg, limited to 0 and the most of the training split (docs/decisions/back-transform.md)."""
+        return organic_carbon.clamp(min=0).minimum(self.target_most)
 
     def hidden(self, standardised: Tensor) -> Tensor:
         """The standardised target [n, 1] from standardised features [n, d] (see `standardise_`)."""

@@ -13,7 +13,7 @@ from soc_assets.regression.applicability import Applicability
 from soc_assets.regression.learners import CLIP, MlpLearner
 from soc_assets.regression.model import FittedModel
 from soc_assets.regression.network import SocMlp
-from soc_assets.regression.target import MOST, smeared
+from soc_assets.regression.target import MOST, Smeared, smeared
 
 INTERVAL = ("predicted", "lower", "upper")
 APPLICABLE = (*INTERVAL, "dissimilarity", "applicable")
@@ -31,7 +31,7 @@ class WithInterval(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """From raw features [n, d]."""
-        return self.network(features) + self.ends
+        return self.network.within(self.network(features) + self.ends)
 
 
 class ServedRecipe(nn.Module):
@@ -40,6 +40,7 @@ class ServedRecipe(nn.Module):
     feature_mean: Tensor
     feature_scale: Tensor
     residuals: Tensor
+    weights: Tensor
     area_mean: Tensor
     area_scale: Tensor
     seen: Tensor
@@ -60,7 +61,9 @@ class ServedRecipe(nn.Module):
                 self._keep(f"components_{number}", part.components / part.component_scale)
         self._keep("feature_mean", learner.mean)
         self._keep("feature_scale", learner.scale)
-        self._keep("residuals", _residuals(model))
+        stand_in = _residuals(model)
+        self._keep("residuals", stand_in.numbers)
+        self._keep("weights", stand_in.weights)
         self.target_mean, self.target_scale = learner.target_mean, learner.target_scale
         self.below, self.above, self.residual = (
             getattr(model.calibration, name) for name in ("below", "above", "residual")
@@ -70,6 +73,7 @@ class ServedRecipe(nn.Module):
         self._keep("seen", area.training)
         self.mean_distance, self.threshold = area.mean_distance, area.threshold
         self.bounds = [float(v) for v in model.target.forward(np.array([0.0, MOST]))]
+        self.most = model.target.most
 
     def forward(self, features: Tensor) -> Tensor:
         """From the raw columns of the recipe's feature set, in its order, [n, d]."""
@@ -78,8 +82,9 @@ class ServedRecipe(nn.Module):
         members = self.network(z) * self.target_scale + self.target_mean  # [S, n]
         value = members.mean(dim=0)
         scale = torch.hypot(members.std(dim=0, correction=0), torch.full_like(value, self.residual))
-        predicted = self.back(value[:, None] + self.residuals[None, :]).mean(dim=1)
+        predicted = self.back(value[:, None] + self.residuals[None, :]) @ self.weights
         lower, upper = self.back(value - self.below * scale), self.back(value + self.above * scale)
+        predicted, lower, upper = (column.clamp(0, self.most) for column in (predicted, lower, upper))
         place = (reduced - self.area_mean) / self.area_scale
         nearest = torch.cdist(place, self.seen, compute_mode="donot_use_mm_for_euclid_dist").amin(dim=1)
         index = nearest / self.mean_distance
@@ -96,7 +101,7 @@ class ServedRecipe(nn.Module):
         return torch.cat(parts, dim=1)
 
     def back(self, transformed: Tensor) -> Tensor:
-        """The transformed scale to g/kg, as `Target.inverse` does."""
+        """The transformed scale to g/kg, as `Target` does before it limits what it says to 0 and `most`."""
         if self.kind == "none":
             return transformed
         inside = transformed.clamp(*self.bounds)
@@ -111,7 +116,7 @@ class ServedRecipe(nn.Module):
         return getattr(self, name)
 
 
-def _residuals(model: FittedModel) -> np.ndarray:
+def _residuals(model: FittedModel) -> Smeared:
     """What smearing averages over; a single zero where the plain inverse is wanted."""
     smears = model.recipe.back == "smearing" and model.recipe.target != "none" and model.residuals is not None
-    return smeared(model.residuals) if smears and model.residuals is not None else np.zeros(1)
+    return smeared(model.residuals if smears and model.residuals is not None else np.zeros(1))

@@ -137,6 +137,7 @@ def _new_network(table: FeatureTable, training: Training) -> "SocMlp":
     buffers = (network.feature_mean, network.feature_scale, network.target_mean, network.target_scale)
     for buffer, values in zip(buffers, (*features, *target), strict=True):
         buffer.copy_(torch.from_numpy(values).reshape(buffer.shape))
+    network.target_most.fill_(float(table.organic_carbon[rows].max()))
     return network
 
 
