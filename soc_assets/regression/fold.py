@@ -21,6 +21,10 @@ from soc_assets.regression.recipes import is_baseline
 from soc_assets.settings_evaluation import Recipe
 
 VERSION = 2  # of the code behind a fit: raise it when the numbers change
+_FIELDS = {  # of a recipe at this version; one that came later counts only where it is not at its default
+    *("model", "features", "target", "back", "pca", "balance", "hidden", "activation", "dropout", "learning_rate"),
+    *("weight_decay", "epochs", "batch_size", "members", "trees", "min_leaf", "max_features", "intervals"),
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class FoldFit:
         """Digest of everything that decides the result."""
         every = np.concatenate([self.train, self.test])
         samples = design.samples.loc[every, ["sample_id", "organic_carbon"]]
-        recipes = [recipe.model_dump(exclude={"name"}) for recipe in self.recipes]
+        recipes = [_decisive(recipe) for recipe in self.recipes]
         used = {"seed": options.seed, "level": options.level}
         if any(recipe.balance for recipe in self.recipes):
             used["sampling"] = options.sampling.model_dump(include=_BALANCING)
@@ -77,6 +81,12 @@ class FoldFit:
                 used,
             ]
         )
+
+
+def _decisive(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides its fit: a later field at its default must not spoil the fits that are there."""
+    later = recipe.model_dump(exclude={"name", *_FIELDS}, exclude_defaults=True)
+    return recipe.model_dump(include=_FIELDS) | later
 
 
 _BALANCING = {"balance", "bins", "n_bins", "min_ratio", "min_per_bin", "max_multiplicity", "seed"}

@@ -75,7 +75,7 @@ def verdict(
     by_key = {found.key: found for found in models if not found.failed}
     best, baseline = (_first(board[board["baseline"] == flag], scheme, by_key) for flag in (False, True))
     if best is None or baseline is None:
-        return Verdict(best, baseline, None, _alone(best or baseline, scheme))
+        return Verdict(best, baseline, None, _alone(best or baseline, models, board, scheme))
     difference = compare_models(best, baseline, design, draws, seed)
     return Verdict(best, baseline, difference, _sentence(best, baseline, difference, board, scheme))
 
@@ -111,10 +111,15 @@ def _first(board: pd.DataFrame, scheme: str, by_key: dict[tuple[str, str, str], 
     return None
 
 
-def _alone(found: OutOfFold | None, scheme: str) -> str:
+def _alone(found: OutOfFold | None, models: Sequence[OutOfFold], board: pd.DataFrame, scheme: str) -> str:
+    """Only baselines, or only other models, have scores: who is first among them, and why nobody else is there."""
     if found is None:
         return f"Under {scheme} folds no model could be fitted in every fold."
-    return f"Under {scheme} folds {_name(found)} has nothing to be compared with."
+    failed = any(model.scheme == scheme and model.baseline != found.baseline for model in models)
+    absent = "every other model" if found.baseline else "every baseline"
+    why = f"{absent} failed in some fold" if failed else f"{'only' if found.baseline else 'no'} baselines were compared"
+    kind = "baseline" if found.baseline else "model"
+    return f"Under {scheme} folds {_scored(found, board)} is the best {kind}; {why}."
 
 
 def _sentence(best: OutOfFold, baseline: OutOfFold, difference: Difference, board: pd.DataFrame, scheme: str) -> str:

@@ -1,14 +1,16 @@
 """The learners behind a recipe: each is fitted on reduced features and predicts the transformed target with its spread.
 
-scikit-learn's for the baselines, `soc_assets.regression.ensemble` for the MLP. Choosing features, transforming the
-target and going back to g/kg is in `soc_assets.regression.model`.
+scikit-learn's for the baselines, `soc_assets.regression.ensemble` for the MLP; `KINDS` lists them all. Choosing
+features, transforming the target and going back to g/kg is in `soc_assets.regression.model`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from soc_assets.errors import TrainingError
 from soc_assets.regression.standardisation import column_statistics
 from soc_assets.settings_evaluation import Recipe
 
@@ -78,12 +80,15 @@ Learner = MeanLearner | SklearnLearner | MlpLearner
 
 
 def fit_learner(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str) -> Learner:
-    """Fit on reduced features x [n, k] and the transformed target y [n], weighted by `weight` [n]."""
-    if recipe.model == "mean":
-        return MeanLearner(float(np.average(y, weights=weight)))
-    if recipe.model == "mlp":
-        return fit_mlp_learner(recipe, x, y, weight, seed, device)
-    return _fit_sklearn(recipe, x, y, weight, seed)
+    """Fit on reduced features x [n, k] and the transformed target y [n], weighted by `weight` [n].
+
+    Raises:
+        TrainingError: there is no such kind of model, or it is not fitted on reduced features.
+    """
+    fit = kind_of(recipe).fit
+    if fit is None:
+        raise TrainingError(f"The recipe {recipe.name!r} ({recipe.model}) is not fitted on reduced features.")
+    return fit(recipe, x, y, weight, seed, device)
 
 
 def fit_mlp_learner(
@@ -106,26 +111,79 @@ def fit_mlp_learner(
     return MlpLearner(network, mean, scale, target_mean, target_scale)
 
 
-def _fit_sklearn(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> SklearnLearner:
-    from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+def _fit_mean(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str) -> MeanLearner:
+    return MeanLearner(float(np.average(y, weights=weight)))
+
+
+def _fit_ridge(
+    recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str
+) -> SklearnLearner:
     from sklearn.linear_model import Ridge
 
-    leaf = recipe.min_leaf
-    if recipe.model == "ridge":
-        scaled = Ridge(alpha=recipe.weight_decay * len(x))
-        return SklearnLearner(scaled.fit(x, y, weight))
-    if recipe.model == "gradient_boosting":
-        boosted = HistGradientBoostingRegressor(
-            learning_rate=_SHRINKAGE,
-            max_iter=recipe.trees,
-            min_samples_leaf=leaf,
-            l2_regularization=1.0,
-            random_state=seed,
-        )
-        return SklearnLearner(boosted.fit(x, y, weight))
-    kind = RandomForestRegressor if recipe.model == "random_forest" else ExtraTreesRegressor
+    return SklearnLearner(Ridge(alpha=recipe.weight_decay * len(x)).fit(x, y, weight))
+
+
+def _fit_boosting(
+    recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str
+) -> SklearnLearner:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    boosted = HistGradientBoostingRegressor(
+        learning_rate=_SHRINKAGE,
+        max_iter=recipe.trees,
+        min_samples_leaf=recipe.min_leaf,
+        l2_regularization=1.0,
+        random_state=seed,
+    )
+    return SklearnLearner(boosted.fit(x, y, weight))
+
+
+def _fit_forest(
+    recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str
+) -> SklearnLearner:
+    from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
+
+    kind = {"random_forest": RandomForestRegressor, "extra_trees": ExtraTreesRegressor}[recipe.model]
     out_of_bag = recipe.trees >= _TREES_OUT_OF_BAG and len(x) > _TREES_OUT_OF_BAG
     options = {"bootstrap": True, "oob_score": out_of_bag, "random_state": seed}
-    forest = kind(recipe.trees, min_samples_leaf=leaf, max_features=recipe.max_features, **options)
+    forest = kind(recipe.trees, min_samples_leaf=recipe.min_leaf, max_features=recipe.max_features, **options)
     forest.fit(x, y, weight)
     return SklearnLearner(forest, getattr(forest, "oob_prediction_", None))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model.
+
+    Attributes:
+        fit: from recipe, reduced features, transformed target, weights, seed and device; None where it is fitted on
+            other things (`soc_assets.regression.documented`).
+        network: whether it is a network, which has to beat all others: the baselines.
+    """
+
+    fit: Callable[[Recipe, np.ndarray, np.ndarray, np.ndarray, int, str], Learner] | None
+    network: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    "mean": Kind(_fit_mean),
+    "ridge": Kind(_fit_ridge),
+    "random_forest": Kind(_fit_forest),
+    "extra_trees": Kind(_fit_forest),
+    "gradient_boosting": Kind(_fit_boosting),
+    "mlp": Kind(fit_mlp_learner, network=True),
+    "documented": Kind(None, network=True),
+}
+
+
+def kind_of(recipe: Recipe) -> Kind:
+    """How a recipe is fitted.
+
+    Raises:
+        TrainingError: there is no such kind of model.
+    """
+    if recipe.model not in KINDS:
+        raise TrainingError(
+            f"The recipe {recipe.name!r} asks for the model {recipe.model!r}; known are {', '.join(KINDS)}."
+        )
+    return KINDS[recipe.model]

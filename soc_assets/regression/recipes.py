@@ -4,6 +4,7 @@ A recipe says what is fitted; fitting is in `soc_assets.regression.model`.
 """
 
 from soc_assets.errors import SettingsError
+from soc_assets.regression.learners import kind_of
 from soc_assets.settings_evaluation import Evaluation, Recipe
 
 NAMED = {
@@ -21,7 +22,7 @@ CHOSEN = "mlp_chosen"
 
 def is_baseline(recipe: Recipe) -> bool:
     """Whether it is one that the MLP has to beat: anything that is no network."""
-    return recipe.model not in ("mlp", "documented")
+    return not kind_of(recipe).network
 
 
 def candidates(evaluation: Evaluation) -> tuple[Recipe, ...]:

@@ -150,7 +150,7 @@ def _score(
         x = reduction.apply(design, rows[~out])
         learner = fit_learner(recipe, x, observed[~out], np.ones(len(x)), options.seed, options.device)
         value[out], seen = learner.predict(reduction.apply(design, rows[out])).value, seen | out
-        residuals = (observed - value)[seen]
+        residuals = (observed - value)[seen] if recipe.back == "smearing" else None
         r2 = r_squared(oc[seen], target.mean(value[seen], residuals))
         trial.report(r2, step)
         if trial.should_prune():
