@@ -15,6 +15,7 @@ import numpy as np
 from soc_assets import devices
 from soc_assets.device import out_of_memory, resolve_device
 from soc_assets.embedding.compiling import Compiled, compile_if_it_pays
+from soc_assets.embedding.layout import Layout
 from soc_assets.embedding.precision import Precision, faster_precision, images_that_fit, precision_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import CheckpointError, EmbeddingError
@@ -224,6 +225,7 @@ def _weights_of(spec: Spec, checkpoint: Path | None, drop_path: float = 0.0) -> 
         choices["stage"],
         drop_path,
         choices["layer"],
+        Layout(spec).seen_together,
     )
     if source.get("sha256", weights.sha256) != weights.sha256:
         raise CheckpointError(f"{checkpoint} changed while the run was starting; run again.")

@@ -29,6 +29,11 @@ class Layout:
         }
         self._members = members
 
+    @property
+    def seen_together(self) -> int:
+        """The most groups of frames that the transformer sees at once."""
+        return max(map(len, self._scene_of.values()))
+
     def places_of(self, band: str) -> list[tuple[int, np.ndarray]]:
         """Frames where a band stands, each with the slot of every lag."""
         return [

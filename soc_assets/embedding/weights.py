@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soc_assets.embedding.architecture import PATCH, Architecture
+from soc_assets.embedding.positions import interpolate_positions, joined_positions, positions_of_groups
 from soc_assets.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -52,8 +53,19 @@ def load_weights(
     stage: str,
     drop_path: float = 0.0,
     layer: int | None = None,
+    seen_together: int | None = None,
 ) -> LoadedWeights:
     """Build the encoder for windows of `image_size` pixels and fill it; only the blocks that are needed.
+
+    Args:
+        architecture: sizes of the model, and of the images that its checkpoints were made for.
+        checkpoint: the file; None draws weights from `seed`.
+        seed: of random weights.
+        image_size: of the windows, pixels.
+        stage: `patch_embed` or `encoder`.
+        drop_path: rate of the blocks.
+        layer: the last block; None takes all.
+        seen_together: groups of frames that an image fills; None takes all of the model.
 
     Raises:
         CheckpointError: the file is missing, unsafe, not a checkpoint, or does not fit the architecture.
@@ -67,7 +79,8 @@ def load_weights(
         sha256 = _fill_at_random(encoder, seed)
         label, report = f"random (seed {seed})", {"loaded": [], "ignored": [], "interpolated": []}
     else:
-        state = convert(read_checkpoint(checkpoint), architecture, checkpoint)
+        used = architecture.groups if seen_together is None else seen_together
+        state = convert(read_checkpoint(checkpoint), architecture, checkpoint, target.grid, used if depth else 0)
         report = _fill_from(encoder, state, target, depth, checkpoint)
         with checkpoint.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -109,8 +122,18 @@ def read_checkpoint(path: Path) -> dict[str, "Tensor"]:
     return state
 
 
-def convert(state: dict[str, "Tensor"], architecture: Architecture, path: Path) -> dict[str, "Tensor"]:
-    """Official keys to ours: q, k, v fused, and one joint `pos_embed` [1, groups * places, width]."""
+def convert(
+    state: dict[str, "Tensor"], architecture: Architecture, path: Path, grid: int, used: int
+) -> dict[str, "Tensor"]:
+    """Official keys to ours: q, k, v fused, and one joint `pos_embed` [1, groups * places, width].
+
+    Args:
+        state: tensors by official key.
+        architecture: whose checkpoint it should be.
+        path: of the file, for messages.
+        grid: tokens along the edge of the windows.
+        used: groups whose positions are looked at.
+    """
     import torch
 
     state = dict(state)
@@ -119,38 +142,26 @@ def convert(state: dict[str, "Tensor"], architecture: Architecture, path: Path) 
         if missing := [part for part in parts if part not in state]:
             raise CheckpointError(f"{path}: {', '.join(missing)} missing beside {key}.")
         state[key.replace(".attn.q.", ".attn.qkv.")] = torch.cat([state.pop(part) for part in parts])
-    if "pos_embed_spatial" in state and "pos_embed_temporal" in state:
-        spatial, temporal = state.pop("pos_embed_spatial"), state.pop("pos_embed_temporal")
-        state["pos_embed"] = (temporal.unsqueeze(2) + spatial.unsqueeze(1)).flatten(1, 2)
-    if "pos_embed" not in state:
+    separate = "pos_embed_spatial" in state and "pos_embed_temporal" in state
+    if not separate and "pos_embed" not in state:
         raise CheckpointError(f"{path} has neither pos_embed nor pos_embed_spatial with pos_embed_temporal.")
-    width = state["pos_embed"].shape[-1]
+    width = state["pos_embed_spatial" if separate else "pos_embed"].shape[-1]
     if width != architecture.width:
         raise CheckpointError(
             f"{path} is {width} wide, the `model` in [embedding] of soc.toml {architecture.width}. Correct `model`."
         )
+    if separate:
+        spatial, temporal = state.pop("pos_embed_spatial"), state.pop("pos_embed_temporal")
+        state["pos_embed"] = joined_positions(spatial, temporal, architecture, path)
+    else:
+        state["pos_embed"] = positions_of_groups(state["pos_embed"], architecture, path, grid, used)
     return state
-
-
-def interpolate_positions(pos_embed: "Tensor", groups: int, grid: int) -> "Tensor":
-    """Position embeddings [1, groups * m * m, width] taken to [1, groups * grid * grid, width], bicubic per group."""
-    import torch
-
-    _, tokens, width = pos_embed.shape
-    edge = math.isqrt(tokens // groups)
-    if edge == grid:
-        return pos_embed
-    places = pos_embed.view(groups, edge, edge, width).permute(0, 3, 1, 2)
-    places = torch.nn.functional.interpolate(places, size=(grid, grid), mode="bicubic", align_corners=False)
-    return places.permute(0, 2, 3, 1).reshape(1, groups * grid * grid, width)
 
 
 def _fill_from(
     encoder: "SpectralEncoder", state: dict[str, "Tensor"], target: Architecture, depth: int, path: Path
 ) -> dict[str, list[str]]:
     tokens = state["pos_embed"].shape[1]
-    if tokens % target.groups or math.isqrt(tokens // target.groups) ** 2 != tokens // target.groups:
-        raise CheckpointError(f"{path}: {tokens} positions do not form {target.groups} square groups. Correct `model`.")
     interpolated = [] if tokens == target.groups * target.grid**2 else ["pos_embed"]
     state["pos_embed"] = interpolate_positions(state["pos_embed"], target.groups, target.grid)
     wanted = encoder.state_dict()

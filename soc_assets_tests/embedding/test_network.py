@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose
 
 from soc_assets.embedding.architecture import ARCHITECTURES, Architecture, anchor_index, pooled_tokens
 from soc_assets.embedding.network import to_patches
-from soc_assets.embedding.weights import interpolate_positions, load_weights, read_checkpoint
+from soc_assets.embedding.positions import interpolate_positions, positions_of_groups
+from soc_assets.embedding.weights import load_weights, read_checkpoint
 from soc_assets.errors import CheckpointError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -82,6 +83,71 @@ def test_checkpoint_for_another_grid_is_interpolated_and_reported():
     loaded = tiny("joint", image_size=48)
     assert loaded.report["interpolated"] == ["pos_embed"]
     assert loaded.encoder.grouped(torch.zeros(1, 1, 48, 48)).shape == (1, 1, 36, 48)
+
+
+def saved(path: Path, layout: str, **positions: torch.Tensor) -> Path:
+    """A golden checkpoint with other positions."""
+    state = read_checkpoint(GOLDEN / f"tiny_{layout}_pos_embed.pth")
+    torch.save({"model": state | positions}, path)
+    return path
+
+
+def test_joint_positions_of_one_group_serve_images_of_one_group_and_no_others(tmp_path):
+    whole = read_checkpoint(GOLDEN / "tiny_joint_pos_embed.pth")["pos_embed"]  # [1, 4 groups x 16, 48]
+    path = saved(tmp_path / "one.pth", "joint", pos_embed=whole[:, :16])
+    image = torch.from_numpy(golden("tiny_joint_pos_embed")["x"][:, :1])
+    for size in (32, 48):
+        windows = torch.nn.functional.interpolate(image, size=(size, size))
+        expected = tiny("joint", image_size=size).encoder.grouped(windows)
+        found = load_weights(TINY, path, 0, size, "encoder", seen_together=1).encoder
+        assert_allclose(found.grouped(windows), expected, rtol=1e-5, atol=1e-6)
+    assert torch.isnan(found.pos_embed[:, 36:]).all()  # not zeros, which nobody would notice
+    with pytest.raises(CheckpointError, match=r"16 positions of 1 group of 4 x 4; the model has 4 groups.*expand"):
+        load_weights(TINY, path, 0, 32, "encoder", seen_together=2)
+
+
+@pytest.mark.parametrize("groups", [2, 3, 16])
+def test_joint_positions_of_another_number_of_groups_are_refused_with_both_numbers(tmp_path, groups):
+    path = saved(tmp_path / "more.pth", "joint", pos_embed=torch.ones(1, groups * 16, 48))
+    with pytest.raises(CheckpointError, match=rf"{groups} groups of 4 x 4; the model has 4 groups \(12 frames, 3 in"):
+        load_weights(TINY, path, 0, 32, "encoder", seen_together=1)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 16])
+def test_separate_positions_have_a_row_for_every_group(tmp_path, rows):
+    path = saved(tmp_path / "rows.pth", "separate", pos_embed_temporal=torch.ones(1, rows, 48))
+    with pytest.raises(CheckpointError, match=rf"pos_embed_temporal has {rows} rows?, .* the model has 4 groups"):
+        load_weights(TINY, path, 0, 32, "encoder", seen_together=1)
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "grid", "used", "kept"),
+    [
+        ("vit_base_patch8", 4 * 144, 12, 4, True),
+        ("vit_base_patch8", 4 * 256, 12, 4, True),  # continued at 128 pixels
+        ("vit_base_patch8_128", 4 * 144, 16, 4, True),
+        ("vit_base_patch8", 4 * 400, 12, 4, True),  # of images of 160 pixels
+        ("vit_base_patch8", 144, 12, 1, True),
+        ("vit_base_patch8", 144, 6, 1, True),  # windows of 48 pixels: still not four groups of 6 x 6
+        ("vit_base_patch8_128", 144, 16, 1, True),
+        ("vit_base_patch8", 256, 12, 1, True),
+        ("vit_huge_patch8_128", 256, 16, 1, True),
+        ("vit_base_patch8", 144, 12, 2, False),
+        ("vit_base_patch8", 256, 12, 2, False),
+        ("vit_base_patch8", 16 * 144, 12, 1, False),
+        ("vit_huge_patch8_128", 4 * 256, 16, 1, False),  # not one group of 32 x 32
+        ("vit_base_patch8", 150, 12, 1, False),
+    ],
+)
+def test_the_number_of_groups_is_read_from_the_size_of_known_images(model, tokens, grid, used, kept):
+    architecture, joint = ARCHITECTURES[model], torch.ones(1, tokens, 2)
+    if kept:
+        found = positions_of_groups(joint, architecture, Path("c.pth"), grid, used)
+        assert found.shape[1] % architecture.groups == 0
+        assert not torch.isnan(found[:, : found.shape[1] // architecture.groups * used]).any()
+    else:
+        with pytest.raises(CheckpointError, match=f"{tokens} positions"):
+            positions_of_groups(joint, architecture, Path("c.pth"), grid, used)
 
 
 def test_a_single_band_equals_three_equal_frames():
