@@ -7,7 +7,11 @@ storage is so there, too (`soc_assets.remote`). Nothing about the content of fil
 
 import json
 import os
+import re
+import secrets
+import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,14 +70,77 @@ def _temporary(path: Path) -> Iterator[Path]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove temporary files of `path` whose process, of this machine, is no more."""
-    prefix = f".{path.name}.{here()}-"
+    """Remove what processes of this machine that are no more left half-written beside `path`.
+
+    Looking through a folder of thousands of files at each of thousands of writes would take most of the time: it is
+    left out until 20 times as long has passed as the last look took.
+    """
+    folder, now = path.parent.absolute(), _clock()
+    looked, took = _looked.get(folder, (0.0, 0.0))
+    if now < looked + _SELDOM * took:
+        return
+    mark = re.compile(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?")
+    with os.scandir(folder) as entries:
+        left = [(entry.path, found[1]) for entry in entries if (found := mark.fullmatch(entry.name))]
+    for temporary, process in left:
+        if not is_alive(int(process)):
+            remove_tree(Path(temporary))
+    _looked[folder] = (after := _clock()), after - now
+
+
+_SELDOM = 20.0
+_clock = time.perf_counter
+_looked: dict[Path, tuple[float, float]] = {}  # folder -> when it was last looked through, and the seconds it took
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file, or a folder with everything in it, if it is there; nothing of it is on object storage."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it takes its place, on failure what was there stays.
+
+    Each call has a name of its own. What was there is renamed first and removed last; if the new one cannot take its
+    place it is put back.
+
+    Raises:
+        StorageError: the disk is full or read-only, or permission is missing.
+    """
+    with told_in_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        _put_back(path)
+        own = f".{path.name}.{here()}-{os.getpid()}-{secrets.token_hex(4)}"
+        temporary, former = path.with_name(f"{own}.tmp"), path.with_name(f"{own}.former")
+        temporary.mkdir()
+        try:
+            yield temporary
+            if os.path.lexists(path):
+                path.replace(former)
+            try:
+                temporary.replace(path)
+            except OSError:
+                if os.path.lexists(former):
+                    former.replace(path)
+                raise
+            remove_tree(former)
+        finally:
+            remove_tree(temporary)
+
+
+def _put_back(path: Path) -> None:
+    """What a killed process had renamed to make room for a folder: put back where the new one never came."""
+    mark = re.compile(rf"\.{re.escape(path.name)}\.{here()}-(\d+)-.*\.former")
     with os.scandir(path.parent) as entries:
-        left = [Path(entry.path) for entry in entries if entry.name.startswith(prefix)]
-    for temporary in left:
-        process = temporary.name.removeprefix(prefix).partition("-")[0]
-        if process.isdecimal() and not is_alive(int(process)):
-            temporary.unlink(missing_ok=True)
+        left = [(Path(entry.path), found[1]) for entry in entries if (found := mark.fullmatch(entry.name))]
+    for former, process in left:
+        if not is_alive(int(process)):
+            remove_tree(former) if os.path.lexists(path) else former.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """Nobody sees half a file."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -59,3 +60,44 @@ def test_json_is_indented_and_holds_what_was_given(tmp_path):
     assert json.loads(text) == {"path": str(tmp_path), "n": [1, 2]}
     assert text.endswith("}\n")
     assert "\n  " in text
+
+
+def test_folder_takes_the_others_place_when_it_is_whole_and_two_writers_do_not_meet(tmp_path):
+    path = tmp_path / "a.zarr"
+    path.mkdir()
+    (path / "old").touch()
+    with files.replacing_folder(path) as first, files.replacing_folder(path) as second:
+        assert first != second
+        (first / "first").touch()
+        (second / "second").touch()
+        assert names(path) == ["old"]
+    assert names(path) == ["first"]
+    with pytest.raises(KeyboardInterrupt), files.replacing_folder(path) as temporary:
+        (temporary / "half").touch()
+        raise KeyboardInterrupt
+    assert (names(path), names(tmp_path)) == (["first"], ["a.zarr"])
+
+
+def test_folder_that_cannot_take_its_place_leaves_what_was_there(tmp_path, monkeypatch):
+    path, replace = tmp_path / "a.zarr", Path.replace
+    path.mkdir()
+    (path / "old").touch()
+
+    def fails(self, to):
+        if self.suffix == ".tmp":
+            raise OSError("the disk is gone")
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(OSError, match="the disk is gone"), files.replacing_folder(path):
+        pass
+    assert (names(path), names(tmp_path)) == (["old"], ["a.zarr"])
+
+
+def test_folder_that_a_killed_process_had_moved_aside_is_put_back(tmp_path):
+    former = tmp_path / f".a.zarr.{files.here()}-{2**22 + 1}-0.former"
+    former.mkdir()
+    (former / "old").touch()
+    with pytest.raises(KeyboardInterrupt), files.replacing_folder(tmp_path / "a.zarr"):
+        raise KeyboardInterrupt
+    assert (names(tmp_path), names(tmp_path / "a.zarr")) == (["a.zarr"], ["old"])

@@ -13,6 +13,7 @@ from soc_assets.defs.partitions import BATCH, register
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.batch import Batch, state
 from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.embedding.listing import Listing
 from soc_assets.freshness import known_embeddings
 
 KEY = dg.AssetKey("batch_inputs")
@@ -58,11 +59,11 @@ def observe(
         return []
     seen = _seen(instance)
     materialised = instance.get_materialized_partitions(dg.AssetKey("embeddings"))
-    changed = []
+    changed, listing = [], Listing(inputs.folder)
     for key in (key for key in (inputs.keys if keys is None else keys) if key in seen or key in materialised):
         batch = inputs.batch(key)
         before = seen.get(key)
-        if data_version(batch) != before if before else state(batch, inputs.folder) != "fresh":
+        if data_version(batch) != before if before else state(batch, inputs.folder, listing) != "fresh":
             _report(instance, batch)
             changed.append(key)
     return changed

@@ -21,6 +21,7 @@ from soc_assets import __version__, digest, files
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import Encoder
+from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of, to_table
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import Step, groups, step_numbers
@@ -119,17 +120,25 @@ def read_facts(path: Path) -> dict[str, str]:
     return stored if whole and stored.keys() >= _FACTS else {}
 
 
-def state(batch: Batch, folder: Path) -> str:
-    """missing, stale (also where the file is damaged), relabel (only labels changed) or fresh."""
+def state(batch: Batch, folder: Path, listing: Listing | None = None) -> str:
+    """missing, stale (also where the file is damaged), relabel (only labels changed) or fresh.
+
+    Args:
+        batch: from `describe`.
+        folder: of the spec.
+        listing: of the folder, where many batches are asked about; None looks now.
+    """
     stored = read_facts(batch.path(folder))
     if not stored:
-        return "missing" if not list(folder.glob(f"{batch.key}_size_*.parquet")) else "stale"
+        return "stale" if (listing or Listing(folder)).files(batch.key) else "missing"
     if stored.get("soc.inputs") != batch.inputs:
         return "stale"
     return "fresh" if stored.get("soc.labels") == batch.labels else "relabel"
 
 
-def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedder]) -> Written:
+def write(
+    batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedder], listing: Listing | None = None
+) -> Written:
     """Bring a batch's file up to date, doing no more than is needed.
 
     Args:
@@ -137,11 +146,12 @@ def write(batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedde
         folder: of the spec.
         spec: the frozen spec.
         embedder: gives the embedder with its weights; called only if something must be embedded.
+        listing: of the folder, where many batches are written; None looks now.
     """
-    start = time.perf_counter()
-    path, outcome = batch.path(folder), state(batch, folder)
+    start, listing = time.perf_counter(), listing or Listing(folder)
+    path, outcome = batch.path(folder), state(batch, folder, listing)
     images = 0
-    _keep_one(path, folder.glob(f"{batch.key}_size_*.parquet"))
+    _keep_one(path, listing.files(batch.key))
     if outcome == "relabel" and not _relabel(batch, path, spec):
         outcome = "stale"
     if outcome in ("missing", "stale"):

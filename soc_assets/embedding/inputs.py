@@ -8,6 +8,7 @@ import pandas as pd
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.batch import Batch, describe, state
 from soc_assets.embedding.encode import settle_precision
+from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
 from soc_assets.errors import EmbeddingError
 from soc_assets.project import Project
@@ -38,7 +39,7 @@ class EmbeddingInputs:
         Raises:
             EmbeddingError: there is no such batch.
         """
-        if key not in self.keys:
+        if key not in self._rows and key not in self.keys:
             raise EmbeddingError(f"There is no batch {key!r}: materialise balanced_samples, then pick one it lists.")
         return describe(key, self.samples_of(key), self.spec, self.atlas)
 
@@ -56,7 +57,8 @@ class EmbeddingInputs:
 
     def states(self) -> dict[str, str]:
         """Per batch: missing, stale, relabel or fresh."""
-        return {key: state(self.batch(key), self.folder) for key in self.keys}
+        listing = Listing(self.folder)
+        return {key: state(self.batch(key), self.folder, listing) for key in self.keys}
 
 
 def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs | None:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from soc_assets import digest
 from soc_assets.embedding.spec import Spec
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ class Precision:
 
 
 def precision_of(network: "SpectralEncoder", spec: Spec, device: str) -> Precision:
-    """The spec's arithmetic; on a GPU, and for bfloat16 anywhere, bfloat16 is measured beside float32."""
+    """The spec's arithmetic; bfloat16 is measured beside float32, once in a process."""
     wanted = spec.choices["precision"]
-    if spec.linear or (wanted == "float32" and not device.startswith("cuda")):
-        return Precision("float32" if spec.linear else wanted)
+    if spec.linear or wanted == "float32":
+        return Precision("float32")
     return Precision(wanted, *measure_bfloat16(network, spec, device))
 
 
@@ -52,7 +53,20 @@ def faster_precision(network: "SpectralEncoder", spec: Spec, device: str) -> str
 
 
 def measure_bfloat16(network: "SpectralEncoder", spec: Spec, device: str) -> tuple[float, float]:
-    """bfloat16 against float32 on random images: the least cosine of their mean tokens, and times as fast."""
+    """bfloat16 against float32 on random images: the least cosine of their mean tokens, and times as fast.
+
+    What was measured for a model on a device is kept, so that loading it again costs nothing.
+    """
+    model = digest.of_values([{**spec.choices, "precision": ""}, device])
+    if model not in _measured:
+        _measured[model] = _measure(network, spec, device)
+    return _measured[model]
+
+
+_measured: dict[str, tuple[float, float]] = {}
+
+
+def _measure(network: "SpectralEncoder", spec: Spec, device: str) -> tuple[float, float]:
     import torch
 
     size, frames = spec.choices["image_size"], spec.frames

@@ -78,10 +78,6 @@ class Source:
         values = read_values(dataset, window, self.fill_values, self.layer, self.valid_range)
         return values if self.value is None or _codes_first(self) else shares_of_class(values, self.value)
 
-    def touches(self, rows: np.ndarray | int, columns: np.ndarray | int, size: int) -> np.ndarray:
-        """Whether parts of `size` pixels that begin at (rows, columns) overlap the raster, or almost."""
-        return reaches(self.box, rows, columns, size)
-
 
 def reaches(box: Box, rows: np.ndarray | int, columns: np.ndarray | int, size: int) -> np.ndarray:
     """Whether parts of `size` pixels that begin at (rows, columns) of the grid overlap a box, or almost."""

@@ -18,13 +18,13 @@ from soc_assets.embedding.batch import Batch, Written
 from soc_assets.embedding.check import check_batch
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.embedding.listing import SET_ASIDE, Listing
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import RasterError
 from soc_assets.faults import Fault, errors
 from soc_assets.storage import told_in_words
 
 _MOST_AT_ONCE = 4  # batches under way, for memory's sake
-SET_ASIDE = ".wrong"  # ends the name of a file that failed a check
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,13 @@ def write_batches(
         `Failed`; others, of the checkpoint or the device, are the same for every batch and end the run.
     """
     batches.write_empty(folder, inputs.spec)
+    listing = Listing(folder)
 
     def bring_up_to_date(key: str) -> Written | Failed:
         try:
             batch = inputs.batch(key)
-            written = batches.write(batch, folder, inputs.spec, embedder)
-            return replace(written, faults=_checked(batch, folder, inputs.spec, written.outcome))
+            written = batches.write(batch, folder, inputs.spec, embedder, listing)
+            return replace(written, faults=_checked(batch, folder, inputs.spec, written.outcome, listing))
         except (RasterError, OSError, pa.ArrowException) as error:
             return Failed(key, error)
 
@@ -73,20 +74,21 @@ def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Fault]]]:
     Raises:
         StorageError: a wrong file cannot be set aside.
     """
+    listing = Listing(inputs.folder)
     for key in inputs.keys:
         batch, faults = inputs.batch(key), ()
-        if batches.state(batch, inputs.folder) in ("fresh", "relabel"):
+        if batches.state(batch, inputs.folder, listing) in ("fresh", "relabel"):
             with told_in_words(batch.path(inputs.folder)):
-                faults = _checked(batch, inputs.folder, inputs.spec, "cached")
+                faults = _checked(batch, inputs.folder, inputs.spec, "cached", listing)
         yield key, list(faults)
 
 
-def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str) -> tuple[Fault, ...]:
+def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str, listing: Listing) -> tuple[Fault, ...]:
     """What is wrong with a batch's file, with the cure; where it is an error the file is set aside."""
     faults, path = check_batch(batch, folder, spec), batch.path(folder)
     aside = path.with_name(path.name + SET_ASIDE)
     if not errors(faults):
-        for old in folder.glob(f"{batch.key}_size_*{SET_ASIDE}"):
+        for old in listing.aside(batch.key):
             files.remove(old)
         cure = "It stays in use; compare it with other batches (docs/check.md)."
     elif outcome == "cached":

@@ -1,6 +1,5 @@
 """`soc export`: choosing the writer, and putting the file in its place when it is whole."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,9 +9,6 @@ from soc_assets.exporting.arrays import write_npz, write_zarr
 from soc_assets.exporting.sources import FeatureSource, ImageSource, source_of
 from soc_assets.exporting.tables import write_csv, write_feature_parquet, write_image_parquet
 from soc_assets.project import Project
-
-FORMATS = ("csv", "parquet", "npz", "zarr")
-STAGES = ("features", "embeddings")
 
 
 def export(
@@ -53,7 +49,8 @@ def export(
         tell(done, source.n)
 
     if kind == "zarr":
-        _write_folder(path, lambda temporary: write_zarr(source, stage, temporary, told))
+        with files.replacing_folder(path) as temporary:
+            write_zarr(source, stage, temporary, told)
         return source.n
     with files.replacing(path) as temporary:
         if kind == "csv":
@@ -65,18 +62,3 @@ def export(
         elif isinstance(source, ImageSource):
             write_image_parquet(source, project, temporary, told)
     return source.n
-
-
-def _write_folder(path: Path, write: Callable[[Path], None]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        write(temporary)
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.exists():
-            path.unlink()
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

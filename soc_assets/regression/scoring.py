@@ -21,7 +21,6 @@ from soc_assets.regression.engine import Done
 from soc_assets.regression.metrics import scores
 
 STRATA = (0.0, 15.0, 30.0, 50.0, 150.0)  # g/kg
-UNITS = {"rmse": "g/kg", "mae": "g/kg", "bias": "g/kg", "iqr": "g/kg", "width": "g/kg"}
 COLUMNS = [
     "scheme",
     "model",

@@ -108,6 +108,20 @@ def test_bfloat16_is_close_to_float32_and_its_cosine_reported(tmp_path, small_ba
     assert World(tmp_path, stage="encoder", precision="float32").spec.digest != world.spec.digest
 
 
+def test_loading_measures_bfloat16_once_and_never_for_float32(tmp_path, small_base, monkeypatch):
+    measured = []
+    monkeypatch.setattr(precision, "_measure", lambda *_: measured.append(1) or (0.9999, 2.0))
+    monkeypatch.setattr(precision, "_measured", {})
+    world = World(tmp_path, stage="encoder", precision="bfloat16")
+    for _ in range(3):
+        network = load_encoder(world.spec, None, 0, "cpu")._network
+        assert precision.precision_of(network, world.spec, "cpu").cosine == 0.9999
+    assert len(measured) == 1
+    plain = World(tmp_path, stage="encoder", precision="float32").spec
+    assert precision.precision_of(network, plain, "cuda:0") == precision.Precision("float32")
+    assert len(measured) == 1
+
+
 def test_automatic_precision_is_settled_once_and_then_part_of_the_spec(tmp_path):
     world = World(tmp_path, stage="encoder")
     folder, choices = tmp_path / "settled", choices_of(world.settings, None)

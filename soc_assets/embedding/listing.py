@@ -1,0 +1,32 @@
+"""The files of a spec's folder by batch, listed once for many batches: looking anew for each would be quadratic."""
+
+import os
+import re
+from pathlib import Path
+
+SET_ASIDE = ".wrong"  # ends the name of a file that failed a check
+_NAME = re.compile(rf"(batch_\d+)_size_\d+\.parquet({re.escape(SET_ASIDE)})?")
+
+
+class Listing:
+    """Which files of batches were in a folder when it was listed; each batch has its own, whoever writes others."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files: dict[str, list[Path]] = {}
+        self._aside: dict[str, list[Path]] = {}
+        if not folder.is_dir():
+            return
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+        for name in names:
+            if found := _NAME.fullmatch(name):
+                kind = self._aside if found[2] else self._files
+                kind.setdefault(found[1], []).append(folder / name)
+
+    def files(self, key: str) -> list[Path]:
+        """Files of a batch, of whatever number of samples."""
+        return self._files.get(key, [])
+
+    def aside(self, key: str) -> list[Path]:
+        """Files of a batch that were set aside as wrong."""
+        return self._aside.get(key, [])
