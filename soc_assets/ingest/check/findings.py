@@ -119,7 +119,8 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     """One finding for steps of a band that have the same trouble and the same cure, for tables."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.check, finding.severity, finding.band, finding.cure), []).append(finding)
+        own = "" if finding.step or finding.path else finding.found  # what is no step stands alone
+        groups.setdefault((finding.check, finding.severity, finding.band, finding.cure, own), []).append(finding)
     return [_as_one(members) for members in groups.values()]
 
 
