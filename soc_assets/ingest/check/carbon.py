@@ -11,7 +11,7 @@ import pandas as pd
 from soc_assets.ingest.check.findings import Finding
 
 _CODES = (0.0, 9.0, 9.9, 9.99, 99.0, 99.9, 99.99, 100.0, 999.0, 999.9, 999.99)
-_FEWEST = 20  # rows from which a table is judged
+_FEWEST = 10  # rows from which a table is judged
 _CODE_SHARE, _SHARE = 0.005, 0.02  # of a table's rows from which a code, any other number, stands out
 _TIMES = 5  # how much more often than its neighbours a number occurs that stands for something else
 _NEIGHBOURS = 10

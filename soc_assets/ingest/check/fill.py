@@ -184,8 +184,7 @@ def _of_unknown(seen: _Seen, *, scaled: bool) -> tuple[Severity, str] | None:
     if scaled and seen.count >= 5 and seen.distance > 1:
         certain = seen.distance > 3 and seen.share >= 1e-4
         return "error" if certain else "warning", "a producer's code times a scale"
-    often = seen.share >= _OFTEN or (seen.share >= _OFTEN / 10 and seen.inflation >= 2 * _INFLATED)
-    return ("warning", "") if seen.distance > 1 and seen.count >= 20 and often else None
+    return ("warning", "") if seen.distance > 1 and seen.count >= 20 and seen.share >= _OFTEN else None
 
 
 def _of_absolute_zero(seen: _Seen, preview: Preview) -> tuple[Severity, str] | None:

@@ -77,16 +77,16 @@ def _crowded(file: str, rows: pd.DataFrame) -> Iterator[Finding]:
     keys = pd.DataFrame({"place": places(rows["longitude"].to_numpy(float), rows["latitude"].to_numpy(float))})
     keys["day"] = rows["survey_date"].to_numpy()
     keys["year"] = rows["year"].to_numpy()
-    sizes = keys.groupby(["place", "day", "year"], dropna=False).size()
-    crowded = sizes[sizes >= _MANY]
-    if not len(crowded):
+    sizes = keys.groupby(["place", "day", "year"], dropna=False).size().rename("samples").reset_index()
+    crowded = sizes[sizes["samples"] >= _MANY].sort_values("samples", ascending=False, kind="stable")
+    if crowded.empty:
         return
-    place = crowded.idxmax()[0]  # type: ignore[index] - a key of three levels
-    first = rows.iloc[int(np.flatnonzero(keys["place"] == place)[0])]
+    first = rows.iloc[int(np.flatnonzero(keys["place"] == crowded["place"].iloc[0])[0])]
+    most = crowded["samples"].iloc[0]
     at = f"{first['longitude']:.5f}, {first['latitude']:.5f}"
     dated = "day" if rows["survey_date"].notna().any() else "year" if rows["year"].notna().any() else "date"
-    where = f"at {at}" if len(crowded) == 1 else f"at {len(crowded)} places, {crowded.max()} of them at {at}"
-    found = f"{int(crowded.sum())} samples of one {dated} stand {where}"
+    where = f"at {at}" if len(crowded) == 1 else f"at {len(crowded)} places, {most} of them at {at}"
+    found = f"{crowded['samples'].sum()} samples of one {dated} stand {where}"
     cure = (
         "They have the same rasters and count as one location. If the coordinates are those of a farm or a district, "
         "ask for the exact ones."

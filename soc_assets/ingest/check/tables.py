@@ -64,7 +64,10 @@ def table_findings(rejected: pd.DataFrame, tables: pd.DataFrame) -> list[Finding
     aside = [_set_aside(line, used) for line in whole.to_dict("records")]
     rows = rejected[rejected["row"].notna()]
     counts = dict(zip(tables["file"], tables["rows"], strict=True))
-    return [*aside, *(_rejected(str(file), part, int(counts[file])) for file, part in rows.groupby("file"))]
+    return [
+        *aside,
+        *(_rejected(str(file), part, int(counts.get(file, len(part)))) for file, part in rows.groupby("file")),
+    ]
 
 
 def files_not_read(folder: Path, used: Sequence[Path]) -> list[Finding]:

@@ -20,7 +20,7 @@ from soc_assets.settings import Channel, Rasters
 _TAIL = 0.5  # per cent of the pixels on either side that are not counted among the rest
 _FEWEST_VALUES = 16  # distinct numbers below which a raster is one of classes
 _GAP = 5.0  # times farther from the median than the last of the rest
-_FAR = 20.0  # interquartile ranges beyond the quartile
+_FAR = 10.0  # interquartile ranges beyond the quartile
 _INFLATED = 1.5  # times the standard deviation without them
 _CHUNK = 2**22  # pixels read at once
 _Row = Mapping[Any, Any]
