@@ -3,8 +3,9 @@
 Which rows are usable was decided in `soil.clean`; here it is counted. What the values look like is in `check.carbon`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -90,16 +91,17 @@ def files_not_read(folder: Path, used: Sequence[Path]) -> list[Finding]:
         "Put tables into the folder itself, unpacked, as CSV, TSV, XLSX, XLS, Parquet, GeoPackage, GeoJSON or "
         "shapefile; move the rest elsewhere."
     )
+    parts: list[tuple[Severity, list[str]]] = [("warning", data), ("note", others)]
     return [
         Finding(
             "samples", severity, folder.name, "", str(folder), f"{_files(names)} not looked at: {_listed(names)}", cure
         )
-        for severity, names in (("warning", data), ("note", others))
+        for severity, names in parts
         if names
     ]
 
 
-def _set_aside(line: dict[str, object], used: set[str]) -> Finding:
+def _set_aside(line: Mapping[Any, Any], used: set[str]) -> Finding:
     """A table or a sheet that cannot be used: a further sheet of a workbook that is used is rarely one."""
     file, reason = str(line["file"]), str(line["reason"])
     further = "[" in file and file.partition("[")[0] in used
@@ -111,17 +113,17 @@ def _set_aside(line: dict[str, object], used: set[str]) -> Finding:
 
 def _rejected(file: str, rejected: pd.DataFrame, rows: int) -> Finding:
     """How many rows of a table are rejected, and why."""
-    counts = rejected["reason"].value_counts()
-    troubles = [str(reason) for reason in counts.index if reason not in _EXPECTED]
-    serious = sum(int(counts[reason]) for reason in troubles)
-    nothing_left = len(rejected) >= rows and set(counts.index) != {"duplicate"}
+    counts = {str(reason): int(count) for reason, count in rejected["reason"].value_counts().items()}
+    troubles = [reason for reason in counts if reason not in _EXPECTED]
+    serious = sum(counts[reason] for reason in troubles)
+    nothing_left = len(rejected) >= rows and set(counts) != {"duplicate"}
     severity: Severity = "warning" if serious > _MANY * rows or nothing_left else "note"
-    first = rejected.sort_values("row").drop_duplicates("reason").set_index("reason")["row"]
+    first = {reason: rejected.loc[rejected["reason"] == reason, "row"].min() for reason in counts}
     parts = ", ".join(f"{count} {reason} (first: row {first[reason]})" for reason, count in counts.items())
     share = f"{max(len(rejected) / rows, 0.01):.0%}" if len(rejected) >= 0.01 * rows else "under 1%"
     found = f"{len(rejected)} of {rows} rows ({share}) are rejected: {parts}"
     cures = {**CURES, **_MORE_CURES}
-    helpful = [cures[reason] for reason in troubles or map(str, counts.index) if reason in cures]
+    helpful = [cures[reason] for reason in troubles or counts if reason in cures]
     listed = "Each row is in rejected.parquet, beside the samples, after `soc run`."
     return Finding(
         "samples", severity, file, "", "", found, " ".join([*(helpful if severity != "note" else []), listed])
