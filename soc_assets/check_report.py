@@ -81,14 +81,14 @@ def coverage_tables(shares: pd.DataFrame, samples: int) -> list[Table]:
 def show_findings(findings: Sequence[Finding], console: Console) -> None:
     """The findings by severity, each with its file and cure, and how many there are."""
     for finding in merged(findings):
-        place = f"{finding.band} {finding.step}".strip()
-        label = f"[{_COLOURS[finding.severity]}]{finding.severity}[/] [bold]{finding.check}[/] {escape(place)}"
+        label = f"[{_COLOURS[finding.severity]}]{finding.severity}[/] [bold]{finding.check}[/]"
+        label = f"{label} {escape(finding.place)}" if finding.place else label
         console.print(f"{label}: {escape(finding.found)}", soft_wrap=True)
         if finding.path:
             console.print(f"    file  {finding.path}", soft_wrap=True, markup=False)
         if finding.cure:
             console.print(f"    cure  {finding.cure}", soft_wrap=True, markup=False)
-        if finding.severity != "note":
+        if finding.severity != "note" and finding.acceptable:
             console.print(
                 f'    or    [rasters] accept = ["{finding.check}:{finding.band}"]', soft_wrap=True, markup=False
             )

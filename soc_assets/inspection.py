@@ -11,16 +11,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soc_assets import files
+from soc_assets import files, run_ahead
 from soc_assets.embedding.steps import groups, slots, step_numbers
-from soc_assets.errors import RasterError, SoilError
+from soc_assets.errors import RasterError, SamplingError, SoilError
+from soc_assets.ingest.check.carbon import carbon_findings
 from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
 from soc_assets.ingest.check.findings import Finding, accepting, by_severity, inspect_rasters
 from soc_assets.ingest.check.pixels import Previews
+from soc_assets.ingest.check.places import place_findings
+from soc_assets.ingest.check.sample_schema import schema_findings
+from soc_assets.ingest.check.tables import files_not_read, table_findings
+from soc_assets.ingest.check.unmatched import rasters_not_read
 from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
-from soc_assets.ingest.soil.samples import build_samples
+from soc_assets.ingest.soil.files import find_inputs
+from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.project import Project
+from soc_assets.settings import Band, Rasters
 
 Progress = Callable[[int, int, str], None]
 
@@ -32,7 +39,7 @@ class Inspection:
     catalog: pd.DataFrame | None
     """The usable rasters; None where there are none."""
     samples: pd.DataFrame | None
-    """The samples of the study's years; None where they cannot be read."""
+    """The samples that the study's filters keep; None where they cannot be read."""
     coverage: Coverage | None
     findings: list[Finding]
     """Gravest first."""
@@ -42,49 +49,84 @@ class Inspection:
 
 def inspect(project: Project, progress: Progress | None = None) -> Inspection:
     """Look at the rasters and samples as they are now; problems of either are findings, not exceptions."""
-    catalog, findings = _usable(project, progress)
+    catalog, bands, findings = _usable(project, progress)
+    findings += run_ahead.embedding_refusals(project)
     if catalog is None:
-        return Inspection(None, None, None, findings, None)
-    findings = [*findings, *raster_findings(project, catalog)]
+        return Inspection(None, None, None, by_severity(findings), None)
+    usable = _with_bands(project, bands)
+    findings = [*findings, *raster_findings(usable, catalog, whole=len(bands) == len(project.settings.rasters.bands))]
     try:
-        samples = _samples(project, catalog.frame)
+        soil = _soil(project, catalog.frame)
     except SoilError as error:
         cure = "Put the soil tables right, or set [paths] soil in soc.toml."
-        unreadable = Finding(
-            "samples", "error", project.settings.rasters.reference, "", "", f"{error}".rstrip("."), cure
-        )
+        said = f"{error}".rstrip(".")
+        unreadable = Finding("samples", "error", "", "", "", said, cure, acceptable=False)
         return Inspection(catalog.frame, None, None, by_severity([*findings, unreadable]), None)
-    samples = in_study_years(project, samples)
-    covered, about_samples = sample_findings(project, catalog.frame, samples)
+    schema = schema_findings(soil.samples, timed=project.settings.rasters.timed)
+    covered, about_samples = sample_findings(usable, catalog.frame, soil)
+    samples = run_ahead.studied_samples(project, soil.samples) if covered else soil.samples
     path = _draw(project, samples, covered) if covered else None
-    return Inspection(catalog.frame, samples, covered, by_severity([*findings, *about_samples]), path)
+    return Inspection(catalog.frame, samples, covered, by_severity([*findings, *schema, *about_samples]), path)
 
 
-def raster_findings(project: Project, catalog: Catalog) -> list[Finding]:
-    """All findings about the rasters of a catalog."""
+def raster_findings(project: Project, catalog: Catalog, *, whole: bool = True) -> list[Finding]:
+    """All findings about the rasters of a catalog; with `whole` about files of no band, too."""
     rasters = project.settings.rasters
     previews = _previews(project)
     findings = inspect_rasters(catalog.frame, catalog.problems, rasters, project.settings.study, previews)
     previews.forget_others(catalog.frame.to_dict("records"))
-    return findings
+    if not whole:
+        return findings
+    unread = rasters_not_read(project.rasters, catalog.frame, catalog.problems, rasters)
+    return by_severity([*findings, *accepting(unread, rasters.accept)])
 
 
 def sample_findings(
-    project: Project, catalog: pd.DataFrame, samples: pd.DataFrame
+    project: Project, catalog: pd.DataFrame, soil: SoilSamples
 ) -> tuple[Coverage | None, list[Finding]]:
-    """Coverage of the samples (of the study's years) by the rasters, and the findings about it."""
-    settings = project.settings
-    if samples.empty:
-        study = settings.study
-        found = f"no sample was taken in the study's years {study.year_from} to {study.year_to}"
-        cure = "Set [study] year_from and year_to in soc.toml."
-        return None, [Finding("samples", "error", settings.rasters.reference, "", "", found, cure)]
-    size = settings.embedding.image_size
-    covered = coverage(catalog, samples, needs(project, samples), settings.rasters, size, _previews(project))
-    grid = reference_grid(catalog, settings.rasters)
-    years = samples["year"].reset_index(drop=True)
-    findings = [*coverage_findings(covered, years), *edge_findings(samples, grid, settings.rasters.reference, size)]
+    """Coverage of the samples of the study by the rasters, and all findings about the samples but the schema's.
+
+    Args:
+        project: the settings.
+        catalog: the raster catalog.
+        soil: usable samples, rejected rows and how the tables were read, before the study's filters.
+
+    Returns:
+        None as coverage where the study has no sample: then one of the findings is an error.
+    """
+    settings, grid = project.settings, reference_grid(catalog, project.settings.rasters)
+    findings = [
+        *run_ahead.sampling_refusals(project, soil.samples, grid),
+        *table_findings(soil.rejected, soil.tables),
+        *_files_not_read(project),
+        *carbon_findings(soil.samples, soil.tables),
+        *place_findings(soil.samples, soil.tables, grid),
+    ]
+    covered = None
+    samples = _studied(project, soil.samples)
+    if len(samples):
+        size = settings.embedding.image_size
+        covered = coverage(catalog, samples, needs(project, samples), settings.rasters, size, _previews(project))
+        findings += coverage_findings(covered, samples["year"])
+        findings += edge_findings(samples, grid, settings.rasters.reference, size)
     return covered, by_severity(accepting(findings, settings.rasters.accept))
+
+
+def _studied(project: Project, samples: pd.DataFrame) -> pd.DataFrame:
+    """The samples that the filters keep; none where the region cannot be read, which `run_ahead` has told."""
+    try:
+        return run_ahead.studied_samples(project, samples)
+    except SamplingError:
+        return samples.head(0)
+
+
+def _files_not_read(project: Project) -> list[Finding]:
+    """What lies in the folder of soil tables and is not looked at; nothing is told of a folder that is gone."""
+    try:
+        used = find_inputs(project.soil)
+    except SoilError:
+        return []
+    return files_not_read(project.soil, used)
 
 
 def needs(project: Project, samples: pd.DataFrame) -> Iterator[Need]:
@@ -99,24 +141,16 @@ def needs(project: Project, samples: pd.DataFrame) -> Iterator[Need]:
         yield Need(band, year, season, np.concatenate([part.members for part in parts]))
 
 
-def in_study_years(project: Project, samples: pd.DataFrame) -> pd.DataFrame:
-    """The samples whose year is studied; all where no band has time."""
-    study = project.settings.study
-    if not project.settings.rasters.timed:
-        return samples.reset_index(drop=True)
-    return samples[samples["year"].between(study.year_from, study.year_to)].reset_index(drop=True)
-
-
 def _previews(project: Project) -> Previews:
     return Previews(project.catalog.parent / "previews", project.settings.rasters)
 
 
-def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, list[Finding]]:
-    """The catalog of the rasters; where a band cannot be used at all, of the other bands, with a finding."""
+def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
+    """The catalog of the rasters and its bands; where some cannot be used at all, of the others, with findings."""
     rasters = project.settings.rasters
     previous = pd.read_parquet(project.catalog) if project.catalog.is_file() else None
     try:
-        return scan_rasters(rasters, project.rasters, previous, progress), []
+        return scan_rasters(rasters, project.rasters, previous, progress), rasters.bands, []
     except RasterError as error:
         first = error
     base = next(band for band in rasters.bands if band.name == rasters.reference)
@@ -124,21 +158,43 @@ def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None
     for band in rasters.bands:
         bands = tuple({item.name: item for item in (base, band)}.values())
         try:
-            scanned = scan_rasters(rasters.model_copy(update={"bands": bands}), project.rasters, previous, progress)
-            previous = scanned.frame if previous is None else pd.concat([previous, scanned.frame], ignore_index=True)
+            scanned = scan_rasters(_of_bands(rasters, bands), project.rasters, previous, progress)
+            previous = _known(previous, scanned.frame)
             usable.append(band)
         except RasterError as error:
             if band is base:
-                return None, [Finding("files", "error", band.name, "", "", f"{first}".rstrip("."), "")]
-            findings.append(Finding("files", "error", band.name, "", "", f"{error}".rstrip("."), ""))
-    return scan_rasters(rasters.model_copy(update={"bands": tuple(usable)}), project.rasters, previous), findings
+                return None, (), [_unusable(band, first)]
+            findings.append(_unusable(band, error))
+    bands = tuple(usable)
+    return scan_rasters(_of_bands(rasters, bands), project.rasters, previous), bands, findings
 
 
-def _samples(project: Project, catalog: pd.DataFrame) -> pd.DataFrame:
+def _unusable(band: Band, error: RasterError) -> Finding:
+    said = " ".join(f"{error}".split()).rstrip(".")
+    return Finding("files", "error", band.name, "", "", said, "", acceptable=False)
+
+
+def _known(previous: pd.DataFrame | None, scanned: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a scan, and those of earlier ones of other bands: each raster once."""
+    if previous is None:
+        return scanned
+    return pd.concat([previous[~previous["band"].isin(scanned["band"])], scanned], ignore_index=True)
+
+
+def _of_bands(rasters: Rasters, bands: tuple[Band, ...]) -> Rasters:
+    return rasters.model_copy(update={"bands": bands})
+
+
+def _with_bands(project: Project, bands: tuple[Band, ...]) -> Project:
+    """The project as if it had only these bands."""
+    rasters = _of_bands(project.settings.rasters, bands)
+    return Project(project.root, project.settings.model_copy(update={"rasters": rasters}))
+
+
+def _soil(project: Project, catalog: pd.DataFrame) -> SoilSamples:
     rasters = project.settings.rasters
     grid = reference_grid(catalog, rasters)
-    soil = project.settings.soil
-    return build_samples(project.soil, soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid).samples
+    return build_samples(project.soil, project.settings.soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid)
 
 
 def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path:

@@ -12,10 +12,11 @@ from pydantic import Field, model_validator
 from soc_assets.settings_section import Name, Section, Share
 
 SEASONS = ("winter", "spring", "summer", "autumn")
-RASTER_CHECKS = ("fill_values", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
+RASTER_CHECKS = ("fill_values", "wild_pixels", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
 """Kinds of findings about rasters (docs/check.md says what each looks at)."""
-SAMPLE_CHECKS = ("samples", "coverage", "edges")
-"""Kinds of findings about samples on rasters."""
+SAMPLE_CHECKS = ("samples", "carbon", "places", "coverage", "edges")
+"""Kinds of findings about samples, by themselves and on rasters."""
+_OF_TABLES = ("samples", "carbon", "places")  # their findings name a soil table, not a band
 PATTERN_FIELDS = ("band", "year", "season", "date", "start", "end", "tile")
 
 ClassCode = Annotated[int, Field(ge=-(2**24), le=2**24)]  # what float32 holds exactly
@@ -113,7 +114,8 @@ class Rasters(Section):
     min_valid_fraction: Share = 0.5
     """Least share of valid pixels in a window; below it the image is missing (null)."""
     accept: tuple[str, ...] = ()
-    """Findings of `soc check` that are right as they are: "constant:LAI" or, for one step, "orientation:LST_2012"."""
+    """Findings of `soc check` that are right as they are: "constant:LAI" or, for one step, "orientation:LST_2012"; of a
+    soil table "carbon:lab.csv"."""
 
     @model_validator(mode="after")
     def _bands_fit_together(self) -> Self:
@@ -136,7 +138,12 @@ class Rasters(Section):
             check, _, place = entry.partition(":")
             if check not in (*RASTER_CHECKS, *SAMPLE_CHECKS):
                 kinds = ", ".join((*RASTER_CHECKS, *SAMPLE_CHECKS))
-                raise ValueError(f"accept = [{entry!r}]: expected kind:band or kind:band_step with one of {kinds}")
+                raise ValueError(
+                    f"accept = [{entry!r}]: expected kind:band, kind:band_step or kind:file (of a soil table) "
+                    f"with one of {kinds}"
+                )
+            if check in _OF_TABLES and place:
+                continue
             if not any(place == name or place.startswith(name + "_") for name in names):
                 raise ValueError(f"accept = [{entry!r}]: {place!r} is no band and no step of one")
         return self

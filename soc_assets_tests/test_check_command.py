@@ -20,7 +20,7 @@ def test_a_sound_project_is_described_and_passes(tmp_path):
     assert result.exit_code == 0, result.stdout
     for words in ("Elevation", "EPSG:25832", "64 x 64", "float32", "-9999", "north-up"):
         assert words in result.stdout
-    assert "images there, of 61 samples" in result.stdout  # of the 62 usable rows one is of 2005
+    assert "images there, of 60 samples" in result.stdout  # of the 62 usable rows one is of 2005, one above max_oc
     assert "1 of 16 steps of the study are missing, between others: 2010" in result.stdout
     assert "0 errors" in result.stdout
     assert (tmp_path / "data/catalog/coverage.png").read_bytes()[:4] == b"\x89PNG"
@@ -60,6 +60,37 @@ def test_a_band_without_a_usable_file_does_not_hide_what_the_others_have(tmp_pat
     assert result.exit_code == 1
     assert "error files LAI: The yearly band LAI has no raster" in result.stdout
     assert "error constant LST 2013" in result.stdout
+
+
+def test_bands_without_a_usable_file_are_told_once_each_and_no_raster_is_a_copy_of_itself(tmp_path):
+    made = write_project(tmp_path)
+    for band in ("LAI", "LST"):
+        for path in (made.root / f"data/rasters/yearly/{band}").iterdir():
+            with rasterio.open(path) as dataset:
+                values, place = dataset.read(), dataset.profile | {"crs": None}
+            with rasterio.open(path, "w", **place) as dataset:
+                dataset.write(values)
+    result = check(made)
+    errors = [line for line in result.stdout.splitlines() if line.startswith("error")]
+    assert [line[:16] for line in errors] == ["error files LAI:", "error files LST:"]
+    assert "the same step as" not in result.stdout
+    assert 'accept = ["files:LAI"]' not in result.stdout  # it would not help
+
+
+def test_what_stops_a_run_is_an_error_in_the_words_of_the_run(tmp_path):
+    made = write_project(tmp_path)
+    table = pd.read_csv(tmp_path / "data/soil/a.csv")
+    table.loc[3, "OC"] = 9999
+    table.to_csv(tmp_path / "data/soil/a.csv", index=False)
+    (tmp_path / "data/soil/lab.csv.gz").write_bytes(b"")
+    made.config.write_text(made.config.read_text() + "[study]\nmax_oc = 0.001\n")
+    made.set("[embedding]", '[embedding]\ncheckpoint = "data/gone.pth"')
+    result = check(made)
+    assert result.exit_code == 1
+    assert "error samples: The checkpoint" in result.stdout
+    assert "error samples: The filters of [study] exclude all" in result.stdout
+    assert "(a.csv row 5): organic_carbon is 9999.0, expected between 0 and 1000" in result.stdout
+    assert "1 file is not looked at: lab.csv.gz" in result.stdout
 
 
 def test_without_soil_tables_the_rasters_are_reported_all_the_same(tmp_path):

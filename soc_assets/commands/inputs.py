@@ -84,8 +84,9 @@ def check(config: Path | None) -> None:
     """Report what is suspicious about rasters and samples, with a cure for each, before anything is computed.
 
     Shows grids and values per band, which share of the samples' images are there (with a map,
-    data/catalog/coverage.png), missing steps, unmasked fill values, upside-down and constant rasters, and steps unlike
-    the others. Exit code 1 where a run would give wrong numbers or nothing; docs/check.md says what is looked for.
+    data/catalog/coverage.png), missing steps, unmasked fill values, wild pixels, upside-down and constant rasters,
+    steps unlike the others, and what of the soil tables is rejected, not looked at or looks mistaken. Exit code 1 where
+    a run would give wrong numbers or nothing; docs/check.md says what is looked for.
     """
     from soc_assets import check_report, inspection, progress, terminal
 

@@ -14,6 +14,7 @@ from soc_assets.embedding import check as embedding
 from soc_assets.faults import Fault
 from soc_assets.faults import errors as errors_of
 from soc_assets.features import check as features
+from soc_assets.ingest.check import sample_schema
 from soc_assets.ingest.check.findings import Finding, errors, in_words, merged
 from soc_assets.ingest.check.sample_drift import Drift
 from soc_assets.regression import check as regression
@@ -22,14 +23,17 @@ from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 
 _SAYS = {
     "fill_values": 'No number that stands for "no data" enters the statistics.',
+    "wild_pixels": "No handful of pixels decides a standard deviation.",
     "orientation": "No raster is upside-down against the other steps of its band.",
     "constant": "No raster has one value everywhere.",
     "outliers": "No step is scaled, shifted or spread unlike the others of its band.",
     "copies": "No two steps of a band are the same file.",
     "grid": "The grids fit the reference grid.",
     "gaps": "No step of the study's range is missing.",
-    "files": "No raster was set aside.",
-    "samples": "There are samples in the years studied.",
+    "files": "No raster was set aside, and none lies beside the patterns of the bands.",
+    "samples": "The tables are read, few of their rows are rejected, and the study's filters leave enough samples.",
+    "carbon": "Organic carbon looks measured, and is in the unit that it is read in.",
+    "places": "The coordinates are as fine as the pixels, and the samples stand apart.",
     "coverage": "The samples have the images that they need.",
     "edges": "The windows of the samples lie inside the reference grid.",
     "schema": "Types, ranges, missing values and ids of the samples are right.",
@@ -69,19 +73,14 @@ def results(findings: Sequence[Finding], names: Sequence[str]) -> list[dg.AssetC
     return [_result(name, [finding for finding in findings if finding.check == name]) for name in names]
 
 
-def schema_result(failures: pd.DataFrame) -> dg.AssetCheckResult:
-    """The result of the samples' schema; failure cases name sample, column and value."""
-    lines = [
-        f"sample {own or '(all)'}: {column} is {value}, expected {rule}"
-        for own, column, value, rule in failures.head(5).itertuples(index=False)
-    ]
-    more = f" and {len(failures) - 5} more" if len(failures) > 5 else ""
-    cure = "Check the units and columns of its table ([soil.columns] in soc.toml)."
+def schema_result(failures: pd.DataFrame, samples: pd.DataFrame) -> dg.AssetCheckResult:
+    """The result of the samples' schema; failure cases name sample, file, row, column and value."""
+    words = sample_schema.failures_in_words(failures, samples)
     return dg.AssetCheckResult(
         check_name="schema",
         passed=failures.empty,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{'; '.join(lines)}{more}. {cure}" if lines else "Every sample fits.",
+        description=f"{words}. {sample_schema.CURE}" if words else "Every sample fits.",
         metadata={"failures": report.table(failures), "count": len(failures)},
     )
 

@@ -18,7 +18,7 @@ from soc_assets.ingest.coverage import rasters_without_samples
 from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, catalog_digest, scan_rasters
 from soc_assets.ingest.rasters.gaps import gap_table, missing_steps
-from soc_assets.ingest.soil.samples import build_samples
+from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.project import Project
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 
@@ -95,11 +95,12 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     samples, rejected = pd.read_parquet(path), pd.read_parquet(loaded.samples("rejected"))
     for name in rasters_without_samples(catalog, samples):
         context.log.warning(f"No sample lies in the raster {name}: is it of another region?")
-    _, findings = inspection.sample_findings(loaded, catalog, inspection.in_study_years(loaded, samples))
+    soil = SoilSamples(samples, rejected, pd.read_parquet(loaded.samples("tables")))
+    _, findings = inspection.sample_findings(loaded, catalog, soil)
     failures = schema_failures(samples, timed=loaded.settings.rasters.timed)
     metadata = {
         **_samples_report(samples, rejected),
-        "tables": report.table(pd.read_parquet(loaded.samples("tables"))),
+        "tables": report.table(soil.tables),
         "cached": cached,
         "file": dg.MetadataValue.path(str(path)),
         **report.uri(path),
@@ -113,7 +114,7 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
         data_version=dg.DataVersion(content),
         check_results=[
             *checks.results(findings, SAMPLE_CHECKS),
-            checks.schema_result(failures),
+            checks.schema_result(failures, samples),
             checks.drift_result(drift),
         ],
     )

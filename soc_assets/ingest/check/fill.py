@@ -4,29 +4,34 @@ A number is suspected where it is an extreme, far from all the rest: a code that
 number that occurs often. Numbers are compared as the file stores them, as `fill_values` in soc.toml are.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from soc_assets.ingest.check.fill_codes import (
+    HUGE,
+    TEMPERATURES,
+    ZERO_CELSIUS,
+    absolute_zero,
+    exact_code,
+    known_codes,
+    scaled_codes,
+)
 from soc_assets.ingest.check.findings import Finding, Severity, about
 from soc_assets.ingest.check.pixels import Preview
 from soc_assets.settings import Channel, Rasters
 
-_BYTES = range(249, 256)  # fill codes of MODIS products in bytes
-_CODES = (
-    *range(32761, 32768),  # MODIS in 16 bits
-    *(65533, 65534, 65535, -32768, -32767, -28672, -3000, -9999, -99999, -999, -99, 9999, 99999, 999999),
-    *(2147483647, -2147483648, 4294967295, 1e20, -1e20, 1e30, -1e30, 9.969209968386869e36),
-    *(3.4028234663852886e38, -3.4028234663852886e38, -3.4e38, 3.4e38),
-)
-_HUGE = 1e19  # no quantity of a landscape is that large
 _FEWEST_VALUES = 16  # distinct numbers below which a raster is one of classes, where gaps mean nothing
 _TAIL = 0.0005  # share left out on each side when the range of the rest is measured
 _OFTEN = 0.002  # share of pixels from which an unknown number counts as frequent
+_INFLATED = 1.25  # times the standard deviation without it: a number of few pixels counts like a frequent one
 _KELVIN = (200.0, 350.0)
-_MODIS_KELVIN = 0.02  # scale of MODIS land surface temperature, which files often lack as a tag
+_TEMPERATURE_NAME = re.compile(
+    r"lst|(?<![a-z])(ts|t2m|tas|tmax|tmin|tmean|tavg|bt)(?![a-z])|temp|kelvin|_k(?![a-z])", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class _Fill:
     high: float
     """Range of the rest, stored numbers."""
     severity: Severity
+    why: str = ""
+    """What gives it away, if not that it is a known code or frequent."""
 
 
 def unmasked_fills(
@@ -52,7 +59,7 @@ def unmasked_fills(
     """
     bands = {channel.name: channel for channel in rasters.channels}
     fills = [
-        _fills(row, preview, classes=_is_classes(bands[row["band"]]))
+        _fills(row, preview, classes=_is_classes(bands[row["band"]]), warm=bool(_TEMPERATURE_NAME.search(row["band"])))
         for row, preview in zip(rows, previews, strict=True)
     ]
     together = {name: set(band.fill_values) for name, band in bands.items()}
@@ -75,10 +82,11 @@ def _is_classes(channel: Channel) -> bool:
     return channel.value is not None or channel.resampling == "mode"
 
 
-def _fills(row: Mapping[Any, Any], preview: Preview, *, classes: bool) -> list[_Fill]:
+def _fills(row: Mapping[Any, Any], preview: Preview, *, classes: bool, warm: bool) -> list[_Fill]:
     numbers = preview.stored(preview.values[~np.isnan(preview.values)])
     values, counts = np.unique(numbers, return_counts=True)
-    known = _known(values, preview.integer) | (values == 0)
+    known = known_codes(values, preview.integer) | (values == 0) | scaled_codes(values, preview.integer)
+    known |= absolute_zero(values, preview)
     rest, rest_counts = _without_spikes(values[~known], counts[~known])
     if not len(rest):
         return []
@@ -87,24 +95,42 @@ def _fills(row: Mapping[Any, Any], preview: Preview, *, classes: bool) -> list[_
     outside = (values < rest[0]) | (values > rest[-1])
     shares = dict(zip(values[outside].tolist(), (counts[outside] / len(numbers)).tolist(), strict=True))
     ends = preview.stored(np.array([row["min"], row["max"]])).astype(np.float32)  # as the preview holds its numbers
-    rare = [end for end in ends[_known(ends, preview.integer)].tolist() if end < rest[0] or end > rest[-1]]
+    rare = [end for end in ends[known_codes(ends, preview.integer)].tolist() if end < rest[0] or end > rest[-1]]
+    spread = _std(rest, rest_counts)
     fills = []
     for number in sorted({*shares, *rare}, key=float):
         share = shares.get(number, 0.0)
-        if severity := _severity(number, share, len(numbers), low, high, preview, few=few):
-            fills.append(_Fill(_exact(number), share, low, high, severity))
+        seen = _Seen(number, share, share * len(numbers), low, high, spread, warm)
+        if judged := _judged(seen, preview, few=few):
+            fills.append(_Fill(exact_code(number), share, low, high, *judged))
     return list({fill.number: fill for fill in reversed(fills)}.values())[::-1]
 
 
-def _known(numbers: np.ndarray, integer: bool) -> np.ndarray:
-    """Which numbers producers use for "no data", or are so large that they can be nothing else."""
-    codes = [*_CODES, *(_BYTES if integer and (numbers >= 0).all() and (numbers <= 255).all() else ())]
-    return np.isin(numbers.astype(np.float32), np.array(codes, np.float32)) | (np.abs(numbers) >= _HUGE)
+@dataclass(frozen=True)
+class _Seen:
+    """A number outside the range of the rest."""
 
+    number: float
+    share: float
+    count: float
+    low: float
+    high: float
+    spread: float
+    """Standard deviation of the rest."""
+    warm: bool
+    """Whether the band's name speaks of temperature."""
 
-def _exact(number: float) -> float:
-    """The code that the number, read in single precision, is: 2147483647, not 2147483648."""
-    return next((float(code) for code in _CODES if np.float32(code) == np.float32(number)), number)
+    @property
+    def distance(self) -> float:
+        """From the rest, in widths of it."""
+        return max(self.low - self.number, self.number - self.high) / max(self.high - self.low, 1e-12)
+
+    @property
+    def inflation(self) -> float:
+        """How many times as large it makes the standard deviation, about."""
+        away = self.number - (self.low + self.high) / 2
+        variance = self.spread**2
+        return ((variance + self.share * away**2) / variance) ** 0.5 if variance else np.inf
 
 
 def _without_spikes(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -130,53 +156,86 @@ def _range(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     return float(values[first]), float(values[min(last, len(values) - 1)])
 
 
-def _severity(
-    code: float, share: float, pixels: int, low: float, high: float, preview: Preview, *, few: bool
-) -> Severity | None:
-    """How sure it is that a number outside low..high is a fill value; None if it is not suspected."""
-    distance = max(low - code, code - high) / max(high - low, 1e-12)
-    count = share * pixels
-    if abs(code) >= _HUGE and distance > 1:
-        return "error"
-    if code == 0:
-        return None if few else _severity_of_zero(distance, count, share, low, high, preview)
-    if not _known(np.array([code]), preview.integer)[0]:
-        return "warning" if distance > 1 and not few and count >= 20 and share >= _OFTEN else None
+def _std(values: np.ndarray, counts: np.ndarray) -> float:
+    mean = float((values * counts).sum() / counts.sum())
+    return float(((values - mean) ** 2 * counts).sum() / counts.sum()) ** 0.5
+
+
+def _judged(seen: _Seen, preview: Preview, *, few: bool) -> tuple[Severity, str] | None:
+    """How sure it is that a number outside low..high is a fill value, and why; None if it is not suspected."""
+    one = np.array([seen.number])
+    if abs(seen.number) >= HUGE and seen.distance > 1:
+        return "error", ""
+    if not few and absolute_zero(one, preview)[0]:
+        return _of_absolute_zero(seen, preview)
+    if seen.number == 0:
+        return None if few else _of_zero(seen, preview)
+    if not known_codes(one, preview.integer)[0]:
+        return None if few else _of_unknown(seen, scaled=bool(scaled_codes(one, preview.integer)[0]))
     if few:
-        return "warning" if distance > 1 else None
-    if distance > 1:
-        return "error" if count >= 5 and share >= 1e-4 else "warning"
-    return "warning" if distance > 0.25 and count >= 5 else None
+        return ("warning", "") if seen.distance > 1 else None
+    if seen.distance > 1:
+        return "error" if seen.count >= 5 and seen.share >= 1e-4 else "warning", ""
+    return ("warning", "") if seen.distance > 0.25 and seen.count >= 5 else None
 
 
-def _severity_of_zero(
-    distance: float, count: float, share: float, low: float, high: float, preview: Preview
-) -> Severity | None:
-    """Zero is a fill value beyond doubt in temperatures in Kelvin; elsewhere it may well be measured."""
-    if distance <= 1 or count < 5:
+def _of_unknown(seen: _Seen, *, scaled: bool) -> tuple[Severity, str] | None:
+    """A number that is no code: frequent and far off, or a code times a scale."""
+    if scaled and seen.count >= 5 and seen.distance > 1:
+        certain = seen.distance > 3 and seen.share >= 1e-4
+        return "error" if certain else "warning", "a producer's code times a scale"
+    return ("warning", "") if seen.distance > 1 and seen.count >= 20 and seen.share >= _OFTEN else None
+
+
+def _of_absolute_zero(seen: _Seen, preview: Preview) -> tuple[Severity, str] | None:
+    """0 K among temperatures in degrees Celsius: zero, converted."""
+    if not seen.distance > 1 or not _temperatures(seen, preview, -ZERO_CELSIUS):
         return None
-    ends = np.array([low, high]) * preview.scale + preview.offset
-    kelvin = [((_KELVIN[0] <= ends * factor) & (ends * factor <= _KELVIN[1])).all() for factor in (1, _MODIS_KELVIN)]
-    if any(kelvin) and preview.offset == 0:
-        return "error"
-    return "warning" if distance > 1.5 and share >= _OFTEN else None
+    return "error" if seen.count >= 5 else "warning", "0 K in degrees Celsius"
+
+
+def _of_zero(seen: _Seen, preview: Preview) -> tuple[Severity, str] | None:
+    """Zero is a fill value beyond doubt in temperatures; elsewhere it may well be measured."""
+    if seen.distance <= 1 or seen.count < 5:
+        return None
+    scales = _temperatures(seen, preview, 0.0) if preview.offset == 0 else set()
+    celsius = abs(preview.offset + ZERO_CELSIUS) < 1 and _temperatures(seen, preview, -ZERO_CELSIUS)
+    if celsius or scales & {*TEMPERATURES[:2]} or (scales and seen.warm):
+        return "error", "0 K among temperatures"
+    often = seen.share >= _OFTEN or seen.inflation >= _INFLATED
+    return ("warning", "") if seen.distance > 1.5 and often else None
+
+
+def _temperatures(seen: _Seen, preview: Preview, zero: float) -> set[float]:
+    """Scales with which the rest are temperatures on the surface of the Earth, in Kelvin less `zero`."""
+    ends = np.array([seen.low, seen.high]) * preview.scale + preview.offset
+    return {
+        scale
+        for scale in TEMPERATURES
+        if ((_KELVIN[0] <= ends * scale - zero) & (ends * scale - zero <= _KELVIN[1])).all()
+    }
 
 
 def _words(fill: _Fill) -> str:
     share = f"{fill.share:.1%} of the pixels" if fill.share >= 0.0005 else "a few pixels"
+    why = f" ({fill.why})" if fill.why else ""
     return (
-        f"{share} hold {_number(fill.number)}, far from all others "
+        f"{share} hold {_number(fill.number)}{why}, far from all others "
         f"({_number(fill.low)} to {_number(fill.high)}): a fill value that nothing masks"
     )
 
 
 def _cure(band: str, numbers: set[float]) -> str:
-    line = ", ".join(_number(number) for number in sorted(numbers))
+    line = ", ".join(_setting(number) for number in sorted(numbers))
     return f"Give the band {band} in [rasters] bands of soc.toml: fill_values = [{line}]"
 
 
+def _setting(value: float) -> str:
+    """As it is written in soc.toml, with all the digits that single precision has."""
+    return _number(value) if value == int(value) else str(np.float32(value))
+
+
 def _number(value: float) -> str:
-    """As it is written in soc.toml."""
     if abs(value) >= 1e15:
         return repr(value)
     return str(int(value)) if value == int(value) else f"{value:.6g}"

@@ -24,16 +24,24 @@ class Finding:
     """One thing worth knowing before computing."""
 
     check: str
-    """Its kind: one of `settings.RASTER_CHECKS` or `settings.SAMPLE_CHECKS`."""
+    """Its kind: one of `settings.RASTER_CHECKS` or `settings.SAMPLE_CHECKS`, or `schema`."""
     severity: Severity
     """error: a run would give wrong numbers or nothing; warning: worth a look; note: good to know."""
     band: str
+    """The band, or the soil table; "" where a setting or the study as a whole is meant."""
     step: str
     """`2012`, `2012_winter`; "" where it concerns the band as a whole."""
     path: str
     """The file, or "" where none alone is meant."""
     found: str
     cure: str
+    acceptable: bool = True
+    """Whether `[rasters] accept` may turn it into a note: not where the run stops all the same."""
+
+    @property
+    def place(self) -> str:
+        """What is meant, for people: `LAI 2012`, `lab.csv`."""
+        return f"{self.band} {self.step}".strip()
 
     @property
     def key(self) -> str:
@@ -66,7 +74,7 @@ def inspect_rasters(
     Raises:
         RasterError: a raster has become unreadable since it was catalogued.
     """
-    from soc_assets.ingest.check import fill, grid, orientation, values
+    from soc_assets.ingest.check import fill, grid, orientation, values, wild
 
     rows: list[dict[Any, Any]] = catalog.to_dict("records")
     previews = [preview(row) for row in rows]
@@ -78,6 +86,7 @@ def inspect_rasters(
         *values.constant(rows),
         *values.copies(rows),
         *values.outliers(rows, cleaned),
+        *wild.wild_pixels(rows, cleaned, rasters),
         *grid.grids(rows, rasters.reference, reference_grid(catalog, rasters)),
         *grid.gaps(rows, study),
     ]
@@ -88,7 +97,9 @@ def accepting(findings: Iterable[Finding], accept: Sequence[str]) -> list[Findin
     """The findings, with those that the user accepts turned into notes that say so."""
     return [
         replace(finding, severity="note", found=f"{finding.found} (accepted in soc.toml)")
-        if {finding.key, f"{finding.check}:{finding.band}"} & {*accept} and finding.severity != "note"
+        if {finding.key, f"{finding.check}:{finding.band}"} & {*accept}
+        and finding.severity != "note"
+        and finding.acceptable
         else finding
         for finding in findings
     ]
@@ -108,15 +119,15 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     """One finding for steps of a band that have the same trouble and the same cure, for tables."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.check, finding.severity, finding.band, finding.cure), []).append(finding)
+        own = "" if finding.step or finding.path else finding.found  # what is no step stands alone
+        groups.setdefault((finding.check, finding.severity, finding.band, finding.cure, own), []).append(finding)
     return [_as_one(members) for members in groups.values()]
 
 
 def in_words(finding: Finding) -> str:
     """A finding as one paragraph: where, what was found, and the cure."""
-    place = finding.band + (f" {finding.step}" if finding.step else "")
-    file = f" ({finding.path})" if finding.path else ""
-    return f"{finding.check}: {place}{file}: {finding.found}. {finding.cure}"
+    place = f"{finding.place} ({finding.path})" if finding.path else finding.place
+    return f"{finding.check}: {place + ': ' if place else ''}{finding.found}. {finding.cure}".rstrip()
 
 
 def _as_one(members: list[Finding]) -> Finding:

@@ -15,7 +15,8 @@ from soc_assets.ingest.check.findings import Finding, Severity, about, step_of_r
 from soc_assets.ingest.grid import Box, Grid
 from soc_assets.settings import Study
 
-_DEGREE = 111_320.0  # metres along a meridian
+METRES_PER_DEGREE = 111_320.0
+"""Along a meridian."""
 _COVERED = 0.9  # part of a tile that another may cover before it is worth a warning
 _SHIFT = 0.5  # share of its extent up to which a step beside the others is an oversight, not another region
 _TOUCH = 0.01  # pixels by which the places of two steps may differ
@@ -30,7 +31,7 @@ def ground_size(grid: Grid) -> tuple[float, float]:
         metres = grid.crs.linear_units_factor[1]
         return across * metres, down * metres
     _, south, _, north = array_bounds(grid.height, grid.width, step)
-    return across * _DEGREE * math.cos(math.radians((south + north) / 2)), down * _DEGREE
+    return across * METRES_PER_DEGREE * math.cos(math.radians((south + north) / 2)), down * METRES_PER_DEGREE
 
 
 def orientation_of(grid: Grid) -> str:

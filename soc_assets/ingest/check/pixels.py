@@ -36,6 +36,8 @@ class Preview:
     offset: float
     integer: bool
     """Whether the file stores integers."""
+    masked: tuple[float, ...] = ()
+    """Stored numbers that `without` has taken for "no value"."""
 
     def stored(self, values: np.ndarray) -> np.ndarray:
         """Values as the numbers that the file holds (float64)."""
@@ -45,7 +47,8 @@ class Preview:
     def without(self, numbers: Sequence[float]) -> "Preview":
         """The preview with these stored numbers taken for "no value"."""
         invalid = np.isin(self.stored(self.values).astype(np.float32), np.asarray(numbers, np.float32))
-        return replace(self, values=np.where(invalid, np.float32(np.nan), self.values))
+        values = np.where(invalid, np.float32(np.nan), self.values)
+        return replace(self, values=values, masked=(*self.masked, *numbers))
 
     def at(self, x: np.ndarray, y: np.ndarray, *, upside_down: bool = False) -> np.ndarray:
         """Values [n] at coordinates of the raster's CRS, NaN outside; `upside_down` turns its rows about first."""

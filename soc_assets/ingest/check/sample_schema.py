@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from soc_assets.ingest.check.findings import Finding
 from soc_assets.settings import SEASONS
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ MOST_CARBON = 1000.0
 """g/kg: a sample cannot hold more carbon than it weighs."""
 FIRST_YEAR = 1950
 FAILURE_COLUMNS = ("sample_id", "column", "value", "rule")
+CURE = "Check the units and columns of its table ([soil.columns] in soc.toml), or mend the row."
+_MOST_NAMED = 5
 
 
 def sample_schema(*, timed: bool) -> "DataFrameSchema":
@@ -62,6 +65,39 @@ def schema_failures(samples: pd.DataFrame, *, timed: bool) -> pd.DataFrame:
     except SchemaErrors as error:
         return _described(error.failure_cases, indexed)
     return pd.DataFrame(columns=list(FAILURE_COLUMNS), dtype="str")
+
+
+def failures_in_words(failures: pd.DataFrame, samples: pd.DataFrame) -> str:
+    """What breaks the schema and where, the first five, with the cure; "" where nothing does.
+
+    Args:
+        failures: of `schema_failures`.
+        samples: the table that they are of.
+    """
+    if failures.empty:
+        return ""
+    named = {"sample_id", "file", "row"} <= set(samples.columns)
+    where = (
+        {
+            str(own): f" ({file} row {row})"
+            for own, file, row in samples[["sample_id", "file", "row"]].itertuples(index=False)
+            if own in set(failures["sample_id"].head(_MOST_NAMED))
+        }
+        if named
+        else {}
+    )
+    lines = [
+        f"sample {own or '(all)'}{where.get(own, '')}: {column} is {value}, expected {rule}"
+        for own, column, value, rule in failures.head(_MOST_NAMED).itertuples(index=False)
+    ]
+    more = f" and {len(failures) - _MOST_NAMED} more" if len(failures) > _MOST_NAMED else ""
+    return f"{'; '.join(lines)}{more}"
+
+
+def schema_findings(samples: pd.DataFrame, *, timed: bool) -> list[Finding]:
+    """The failures of the schema as one error, which the asset check `schema` shows in the same words."""
+    words = failures_in_words(schema_failures(samples, timed=timed), samples)
+    return [Finding("schema", "error", "", "", "", words, CURE, acceptable=False)] if words else []
 
 
 def _described(cases: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:

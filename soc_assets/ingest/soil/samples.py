@@ -18,7 +18,7 @@ from soc_assets.ingest.soil.rows import describe, rows_of
 from soc_assets.ingest.soil.tables import read_soil_tables, refusal
 from soc_assets.settings import Soil
 
-_CURES = {
+CURES = {
     "no coordinates": "Name the columns of longitude and latitude in [soil.columns] of soc.toml if others hold them.",
     "coordinates outside the world": "Give the CRS of the file's coordinates by crs in [[soil.tables]] of soc.toml.",
     "coordinates outside the CRS": "Correct crs in [[soil.tables]] of soc.toml.",
@@ -29,6 +29,7 @@ _CURES = {
     "in [[soil.tables]] (seasonal bands need dates); static bands alone need none.",
     "depth not topsoil": 'Another depth is kept with [soil] depth = "0-30", "topsoil" (any that begins at 0) or "any".',
 }
+"""What helps against a reason for which rows are rejected."""
 
 
 @dataclass(frozen=True)
@@ -99,5 +100,5 @@ def _no_sample(folder: Path, rejected: pd.DataFrame, grid: Grid) -> str:
         lines.append(
             f"The rasters cover {describe_grid(grid)}; the points outside lie within {describe_points(place)}."
         )
-    cures = [cure for reason, cure in _CURES.items() if reason in set(rejected["reason"])]
+    cures = [cure for reason, cure in CURES.items() if reason in set(rejected["reason"])]
     return "\n".join([*lines, *cures])

@@ -8,7 +8,9 @@ import pytest
 
 from soc_assets.ingest.check.coverage import shares_by_year
 from soc_assets.ingest.rasters.catalog import scan_rasters
-from soc_assets.inspection import in_study_years, needs, sample_findings
+from soc_assets.ingest.soil.clean import REJECTED_COLUMNS
+from soc_assets.ingest.soil.samples import SoilSamples
+from soc_assets.inspection import needs, sample_findings
 from soc_assets.project import Project, Settings
 from soc_assets.settings import Band, Embedding, Rasters, Study
 from soc_assets_tests.small_world import (
@@ -49,7 +51,14 @@ def with_settings(project: Project, **rasters) -> Project:
 
 def inspected(project: Project, samples: pd.DataFrame):
     catalog = scan_rasters(project.settings.rasters, project.rasters).frame
-    return sample_findings(project, catalog, samples)
+    (project.root / "data/soil").mkdir(exist_ok=True)
+    (project.root / "data/soil/a.csv").touch()
+    samples = samples.assign(survey_date=pd.NaT, file="a.csv", row=range(2, 2 + len(samples)))
+    rejected = pd.DataFrame(columns=list(REJECTED_COLUMNS))
+    tables = pd.DataFrame(
+        {"file": ["a.csv"], "rows": [len(samples)], "unit": ["g/kg"], "crs": ["WGS84"], "below_detection": ["reject"]}
+    )
+    return sample_findings(project, catalog, SoilSamples(samples, rejected, tables))
 
 
 def at(columns, years=2012, rows=32) -> pd.DataFrame:
@@ -95,7 +104,7 @@ def test_coarser_rasters_on_another_grid_are_measured_in_their_own_pixels(projec
 
 def test_a_band_that_no_sample_can_use_is_an_error_and_one_sample_is_enough_for_none(project):
     (project.rasters / "yearly/LAI/LAI_2012.tif").unlink()
-    _, findings = inspected(project, at([45, 50]))
+    _, findings = inspected(project, at([45, 50, 52]))
     assert (findings[0].severity, findings[0].check, findings[0].band) == ("error", "coverage", "LAI")
     assert "every image of the band would be null" in findings[0].found
     _, findings = inspected(project, at([45, 50, 20]))
@@ -120,14 +129,14 @@ def test_samples_near_the_edge_are_counted(project):
 
 
 def test_no_sample_in_the_years_studied_is_an_error(project):
-    samples = in_study_years(project, at([10, 20], [2005, 2030]))
-    _, [finding] = inspected(project, samples)
-    assert (finding.check, finding.severity) == ("samples", "error")
+    covered, [finding] = inspected(project, at([10, 20], [2005, 2030]))
+    assert (covered, finding.check, finding.severity) == (None, "samples", "error")
+    assert "exclude all 2 samples" in finding.found
 
 
 def test_accepting_a_finding_about_samples_makes_it_a_note(project):
     (project.rasters / "yearly/LAI/LAI_2012.tif").unlink()
-    _, findings = inspected(with_settings(project, accept=("coverage:LAI",)), at([45, 50]))
+    _, findings = inspected(with_settings(project, accept=("coverage:LAI",)), at([45, 50, 52]))
     assert "error" not in {finding.severity for finding in findings}
 
 

@@ -70,6 +70,60 @@ def test_zero_among_temperatures_in_kelvin_is_an_error(tmp_path, low, high):
     assert finding.cure.endswith("fill_values = [0]")
 
 
+def with_few(values: np.ndarray, number: float, share: float = 0.0015) -> np.ndarray:
+    """The values with a share of the pixels, scattered, set to a number."""
+    return np.where(np.random.default_rng(8).random(values.shape) < share, number, values)
+
+
+@pytest.mark.parametrize(("scale", "dtype"), [(1, "float32"), (0.1, "uint16"), (0.02, "uint16"), (0.01, "uint16")])
+def test_few_zeros_among_temperatures_in_any_usual_scale_are_an_error(tmp_path, scale, dtype):
+    values = with_few(landscape(low=265 / scale, high=310 / scale, size=160), 0).astype(dtype)
+    static(tmp_path, "LST_day", values)
+    [finding] = found(tmp_path, Band(name="LST_day", kind="static"), check="fill_values")
+    assert (finding.severity, finding.cure[-17:]) == ("error", "fill_values = [0]")
+    static(tmp_path, "X", values)  # a name that does not speak of temperature
+    assert len(found(tmp_path, X, check="fill_values")) == 1
+
+
+def test_few_zeros_with_the_tags_of_degrees_celsius_are_an_error(tmp_path):
+    values = with_few(landscape(low=2650, high=3100, size=160), 0).astype("uint16")
+    static(tmp_path, "X", values, scale=0.1, offset=-273.15)
+    [finding] = found(tmp_path, X, check="fill_values")
+    assert (finding.severity, finding.cure[-17:]) == ("error", "fill_values = [0]")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "fill", "dtype"),
+    [
+        (-8, 31, -273.15, "float32"),
+        (-8, 31, -273.1, "float32"),
+        (-80, 310, -2732, "int16"),
+        (-800, 3100, -27315, "int16"),
+        (265, 310, 65535 * 0.02, "float32"),
+        (0.2, 0.9, 3.2767, "float32"),
+        (0.1, 6.4, 25.5, "float32"),
+        (20, 45, -999.9, "float32"),
+    ],
+)
+def test_fill_values_that_were_converted_with_the_numbers_are_errors_with_a_cure_that_works(
+    tmp_path, low, high, fill, dtype
+):
+    static(tmp_path, "X", with_few(landscape(low=low, high=high, size=160), fill).astype(dtype))
+    [finding] = found(tmp_path, X, check="fill_values")
+    assert finding.severity == "error"
+    settings = X.model_copy(
+        update={"fill_values": (float(finding.cure.partition("[rasters]")[2].partition("= [")[2][:-1]),)}
+    )
+    assert found(tmp_path, settings, check="fill_values") == []
+
+
+def test_few_zeros_that_widen_another_band_are_a_warning_and_those_of_a_wide_band_nothing(tmp_path):
+    static(tmp_path, "X", with_few(landscape(low=800, high=900, size=160), 0).astype("uint16"))
+    assert brief(found(tmp_path, X, check="fill_values")) == [("warning", "X", "")]
+    static(tmp_path, "X", with_few(landscape(low=100, high=900, size=160), 0).astype("uint16"))
+    assert found(tmp_path, X, check="fill_values") == []
+
+
 def test_zero_that_may_be_measured_is_no_error(tmp_path):
     static(tmp_path, "X", with_corner(landscape(low=100, high=140), 0))
     assert brief(found(tmp_path, X, check="fill_values")) == [("warning", "X", "")]
