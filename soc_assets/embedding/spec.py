@@ -21,7 +21,7 @@ from soc_assets.errors import CheckpointError, RasterError, SettingsError
 from soc_assets.project import Settings
 from soc_assets.settings import Channel, ReferenceGrid
 
-VERSION = 3  # of the code that makes the numbers: raise it when they change
+VERSION = 4  # of the code that makes the numbers: raise it when they change
 DRIFT = 0.1  # standard deviations by which a band's mean may wander before it is reported
 
 
