@@ -21,6 +21,7 @@ from rasterio.warp import transform as transform_coordinates
 from rasterio.warp import transform_bounds
 
 from soc_assets.errors import RasterError, SettingsError
+from soc_assets.ingest.datum import ellipsoid_without_datum
 from soc_assets.settings import Rasters, ReferenceGrid
 
 if TYPE_CHECKING:
@@ -141,6 +142,12 @@ class Grid:
         return (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
 
 
+@lru_cache(maxsize=2**14)
+def box_on(grid: Grid, other: Grid) -> Box:
+    """`Grid.box_of` another grid, worked out once however many rasters lie on its pixels."""
+    return grid.box_of(other.crs, other.transform, other.height, other.width)
+
+
 @lru_cache(maxsize=256)
 def crs_of_text(text: str) -> CRS:
     """The coordinate reference system of a text, the same object each time: comparing two takes GDAL a while."""
@@ -218,6 +225,11 @@ def grid_of(catalog: pd.DataFrame, reference: str, chosen: ReferenceGrid | None)
             f"crs = {chosen.crs!r} in [rasters.grid] of soc.toml is none that is known ({error}). "
             "Expected for example EPSG:25832."
         ) from error
+    if ellipsoid := ellipsoid_without_datum(crs.to_wkt()):
+        raise SettingsError(
+            f"crs = {chosen.crs!r} in [rasters.grid] of soc.toml is on the ellipsoid {ellipsoid} without a known "
+            "datum, so that rasters in other CRS would lie some 100 m beside it. Expected for example EPSG:25832."
+        )
     size = chosen.resolution
     left, bottom, right, top = chosen.bounds or _extent(catalog, reference, crs, size)
     width, height = round((right - left) / size), round((top - bottom) / size)

@@ -6,10 +6,10 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from soc_assets.embedding.steps import Step
+from soc_assets.errors import SettingsError
 from soc_assets.ingest.coverage import describe_grid
 from soc_assets.ingest.grid import WGS84, Grid, move, reference_grid
-from soc_assets.settings import Band, ReferenceGrid, Rasters
-from soc_assets.errors import SettingsError
+from soc_assets.settings import Band, Rasters, ReferenceGrid
 from soc_assets_tests.embedding.rasters import scanned
 from soc_assets_tests.small_world import write_raster
 

@@ -100,8 +100,8 @@ def _unlike(mean: float, std: float, means: np.ndarray, stds: np.ndarray) -> tup
 
 def _cure_of_factor(factor: float) -> str:
     return (
-        f"Divide the file by {factor:g}, or give it the scale tag that the others have "
-        f"(gdal_edit.py -scale {1 / factor:g} FILE)."
+        f"Divide the file by {factor:g}, or give it the scale tag that the others have, in Python: import rasterio; "
+        f"f = rasterio.open('FILE', 'r+'); f.scales = [{1 / factor:g}] * f.count; f.close()"
     )
 
 
