@@ -5,7 +5,7 @@ Only what soc.toml says and whether it fits together; nothing here looks at a fi
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,22 @@ _OF_TABLES = ("samples", "carbon", "places")  # their findings name a soil table
 PATTERN_FIELDS = ("band", "year", "season", "date", "start", "end", "tile")
 
 ClassCode = Annotated[int, Field(ge=-(2**24), le=2**24)]  # what float32 holds exactly
+
+
+_IN_FILE = re.compile(r'(?i:netcdf|hdf5|hdf4|hdf4_sds|hdf4_eos:\w+):"?(?P<file>[^":]+)"?:/*(?P<variable>[^:]+)')
+_RANGE = re.compile(r"\s*(\d{4})\s*(?:-|\u2013|to|bis|:)\s*(\d{4})\s*")
+
+
+def _years(entry: Any) -> list[Any]:
+    """An entry of `layers`: a year as text, all years of a range."""
+    if isinstance(entry, int) and not isinstance(entry, bool):
+        return [str(entry)]
+    if not isinstance(entry, str) or not (ends := _RANGE.fullmatch(entry)):
+        return [entry]
+    first, last = int(ends[1]), int(ends[2])
+    if last < first:
+        raise ValueError(f"layers = [{entry!r}] ends before it starts: write {last}-{first}")
+    return [str(year) for year in range(first, last + 1)]
 
 
 class Band(Section):
@@ -38,14 +54,37 @@ class Band(Section):
     """Stored numbers that mean "no data" beside the file's own nodata tag (MODIS: 65535, 32761)."""
     valid_range: tuple[float, float] | None = None
     """Lowest and highest stored number (before scale and offset, both inclusive) that is a value."""
+    variable: str | None = None
+    """Which variable of a NetCDF or HDF file that holds several (`tas`), or page of a TIFF (`2`); a pattern
+    `netcdf:climate_{year}.nc:tas` says the same."""
     layer: int | None = Field(default=None, ge=1)
     """Which band of a file that holds several, from 1."""
     layers: tuple[str, ...] = ()
     """What the bands of a file hold, in order, for a band with time: `2007`, `2007_winter`, or `winter` where the
-    pattern has {year}. Empty takes the descriptions of the bands in the file."""
+    pattern has {year}; years may be numbers, and `2000-2016` stands for each of them. Empty takes the descriptions of
+    the bands in the file."""
     classes: tuple[ClassCode, ...] = ()
     """Codes of a class raster, each of which becomes a band of its own (`LandCover_1`): 1 where the pixel is of the
     class, else 0; resampled with bilinear or average the share of the class."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, given: Any) -> Any:
+        """Years as numbers and as a range, and the variable in a pattern, written out."""
+        if not isinstance(given, dict):
+            return given
+        layers, pattern = given.get("layers"), given.get("pattern")
+        if isinstance(layers, str | int):
+            given = {**given, "layers": [layers]}
+        if isinstance(given.get("layers"), list | tuple):
+            given = {**given, "layers": [text for entry in given["layers"] for text in _years(entry)]}
+        if isinstance(pattern, str) and (parts := _IN_FILE.fullmatch(pattern)):
+            if given.get("variable") not in (None, parts["variable"]):
+                raise ValueError(f"the pattern {pattern} names {parts['variable']}, and variable {given['variable']}")
+            given = {**given, "pattern": parts["file"], "variable": parts["variable"]}
+        if isinstance(given.get("variable"), int) and not isinstance(given["variable"], bool):
+            given = {**given, "variable": str(given["variable"])}
+        return given
 
     @model_validator(mode="after")
     def _one_way_to_read(self) -> Self:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from rasterio.transform import Affine
 
 from soc_assets import digest
 from soc_assets.embedding.mosaic import Sheet, Tile
 from soc_assets.embedding.steps import Step
 from soc_assets.embedding.tiles import Source
-from soc_assets.ingest.grid import Grid, grid_of
+from soc_assets.ingest.grid import Grid, box_on, grid_of
 from soc_assets.settings import Channel, ReferenceGrid
 
 _KERNEL = 2  # pixels of a tile across whose edge resampling can carry a value into the next tile
@@ -59,11 +58,11 @@ class Atlas:
 
 def _tile(row: Mapping[Any, Any], band: Channel, grid: Grid, has_neighbours: bool) -> Tile:
     own, layer = Grid.of_row(row), int(row["layer"])
-    box = grid.box_of(own.crs, own.transform, own.height, own.width)
+    box = box_on(grid, own)
     reach = box
     if has_neighbours:
-        wider = own.transform * Affine.translation(-_KERNEL, -_KERNEL)
-        reach = grid.box_of(own.crs, wider, own.height + 2 * _KERNEL, own.width + 2 * _KERNEL)
-    source = Source(str(row["path"]), band.resampling, band.fill_values, box, layer, band.valid_range, band.value)
+        reach = box_on(grid, own.part(-_KERNEL, -_KERNEL, own.height + 2 * _KERNEL, own.width + 2 * _KERNEL))
+    how = (band.resampling, band.fill_values, box, layer, band.valid_range, band.value, band.variable)
+    source = Source(str(row["path"]), *how)
     content = str(row["digest"]) if layer == 1 else digest.of_values([row["digest"], layer])
     return Tile(source, own, content, reach)

@@ -6,15 +6,19 @@ of the first of them. Bringing one raster to the reference grid is in `tiles`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from rasterio.windows import Window
 
 from soc_assets import digest
-from soc_assets.embedding.tiles import Source, reaches, read_part
-from soc_assets.ingest.grid import Box, Grid, union
+from soc_assets.embedding.tiles import REACH, Source, reaches, read_part
+from soc_assets.ingest.grid import Box, Grid, box_on, union
 from soc_assets.ingest.rasters.io import open_placed, open_raster
+
+_PARTS = 400  # of a pixel, each wider than the offset that counts as none
+_MOST = 2**22  # windows times tiles that are looked at in one go
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,26 +65,30 @@ class Aligned:
     def read(self, dataset: Any, window: Window) -> np.ndarray:
         """Values [h, w] float32 of a window of the common pixels; opens the files that reach into it."""
         if len(self.tiles) == 1:
-            (tile,) = self.tiles
-            with open_placed(tile.source.path, tile.grid) as opened:
-                return tile.source.read(opened, window)
+            return _read(self.tiles[0], window)
         top, left = round(window.row_off), round(window.col_off)
         values = np.full((round(window.height), round(window.width)), np.nan, np.float32)
-        for tile in self.tiles:
-            row, column = self.grid.offset_of(tile.grid) or (0, 0)
+        first, last = self._extents
+        touched = (first < (top + values.shape[0], left + values.shape[1])) & (last > (top, left))
+        for number in np.flatnonzero(touched.all(axis=1)).tolist():
+            tile, (row, column) = self.tiles[number], first[number].tolist()
             inside = _overlap((top, left), values.shape, (row, column), (tile.grid.height, tile.grid.width))
             if inside is None or not np.isnan(part := values[inside]).any():
                 continue
             rows, columns = (
-                range(at.start + first, at.stop + first) for at, first in zip(inside, (top, left), strict=True)
+                range(at.start + edge, at.stop + edge) for at, edge in zip(inside, (top, left), strict=True)
             )
             own = Window.from_slices(
                 (rows.start - row, rows.stop - row), (columns.start - column, columns.stop - column)
             )
-            with open_placed(tile.source.path, tile.grid) as opened:
-                found = tile.source.read(opened, own)
-            part[:] = np.where(np.isnan(part), found, part)
+            part[:] = np.where(np.isnan(part), _read(tile, own), part)
         return values
+
+    @cached_property
+    def _extents(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last (exclusive) row and column of each tile [n, 2] in the common pixels."""
+        first = np.array([self.grid.offset_of(tile.grid) or (0, 0) for tile in self.tiles])
+        return first, first + [(tile.grid.height, tile.grid.width) for tile in self.tiles]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,43 +101,90 @@ class Sheet:
     @classmethod
     def of(cls, tiles: Sequence[Tile], reference: Grid) -> "Sheet":
         """Put the tiles that share a pixel grid together."""
-        groups: list[list[Tile]] = []
-        for tile in tiles:
-            group = next((group for group in groups if group[0].grid.offset_of(tile.grid) is not None), None)
-            if group is None:
-                groups.append([tile])
-            else:
-                group.append(tile)
-        return cls(tuple(tiles), tuple(_aligned(group, reference) for group in groups))
+        alike = (_aligned(group, reference) for group in _by_pixel_grid(tiles))
+        return cls(tuple(tiles), tuple(alike))
+
+    @cached_property
+    def _reaches(self) -> np.ndarray:
+        return np.array([tile.reach for tile in self.tiles])
+
+    @cached_property
+    def _boxes(self) -> np.ndarray:
+        return np.array([group.box for group in self.groups])
 
     def digest_of(self, rows: np.ndarray, columns: np.ndarray, size: int) -> str | None:
         """Digest of the files that windows of `size` pixels from (rows, columns) [n] on read; None where none does."""
-        touched = [tile.digest for tile in self.tiles if reaches(tile.reach, rows, columns, size).any()]
+        touched = []
+        at_once = max(1, _MOST // max(1, len(rows)))
+        for start in range(0, len(self.tiles), at_once):
+            boxes = self._reaches[start : start + at_once].T[:, :, None]
+            hit = reaches((boxes[0], boxes[1], boxes[2], boxes[3]), rows, columns, size).any(axis=1)
+            touched += [self.tiles[start + number].digest for number in np.flatnonzero(hit).tolist()]
         return touched[0] if len(touched) == 1 else digest.of_values(touched) if touched else None
 
     def read(self, grid: Grid, top: int, left: int, height: int, width: int) -> np.ndarray:
         """A part [height, width] float32 of the grid, NaN where no file has a value; the caller's own."""
+        first, last = self._boxes[:, :2] - REACH, self._boxes[:, 2:] + REACH
+        touched = (first < (top + height, left + width)) & (last > (top, left))
         result: np.ndarray | None = None
-        for group in self.groups:
+        for number in np.flatnonzero(touched.all(axis=1)).tolist():
+            group = self.groups[number]
             found = read_part(group.grid, group, grid, top, left, height, width)
             result = found if result is None else np.where(np.isnan(result), found, result)
             if not np.isnan(result).any():
                 break
-        assert result is not None
-        return result
+        return np.full((height, width), np.nan, np.float32) if result is None else result
 
 
 def read_source(source: Source | Sheet, grid: Grid, top: int, left: int, height: int, width: int) -> np.ndarray:
     """A part [height, width] float32 of the grid from one file or from the files of a step; the caller's own."""
     if isinstance(source, Sheet):
         return source.read(grid, top, left, height, width)
-    with open_raster(source.path) as dataset:
+    with open_raster(source.path, source.variable) as dataset:
         return read_part(dataset, source, grid, top, left, height, width)
+
+
+def _read(tile: Tile, window: Window) -> np.ndarray:
+    with open_placed(tile.source.path, tile.grid, tile.source.variable) as opened:
+        return tile.source.read(opened, window)
+
+
+def _by_pixel_grid(tiles: Sequence[Tile]) -> list[list[Tile]]:
+    """Tiles that share a pixel grid with the first of a group; groups in the order of their first tiles.
+
+    Only groups whose pixels begin at nearly the same part of a pixel are looked at, or thousands of tiles that all lie
+    on grids of their own would each be compared with all others.
+    """
+    groups: list[list[Tile]] = []
+    kinds: list[Grid] = []  # grids of different CRS and size of pixels
+    near: dict[tuple[int, int, int], list[int]] = {}  # groups by kind and part of a pixel
+    for tile in tiles:
+        kind = next((n for n, grid in enumerate(kinds) if _same_pixels(grid, tile.grid)), len(kinds))
+        if kind == len(kinds):
+            kinds.append(tile.grid)
+        away = ~kinds[kind].transform * tile.grid.transform
+        row, column = (round(at % 1 * _PARTS) for at in (away.f, away.c))
+        places = [(kind, (row + r) % _PARTS, (column + c) % _PARTS) for r in (-1, 0, 1) for c in (-1, 0, 1)]
+        candidates = sorted({number for place in places for number in near.get(place, ())})
+        found = next((n for n in candidates if groups[n][0].grid.offset_of(tile.grid) is not None), None)
+        if found is None:
+            near.setdefault((kind, row % _PARTS, column % _PARTS), []).append(len(groups))
+            groups.append([tile])
+        else:
+            groups[found].append(tile)
+    return groups
+
+
+def _same_pixels(one: Grid, other: Grid) -> bool:
+    """Whether two grids have a CRS, and pixels of one size and direction."""
+    pixels = [(grid.transform.a, grid.transform.b, grid.transform.d, grid.transform.e) for grid in (one, other)]
+    close = np.abs(np.subtract(*pixels)).max() <= 1e-6 * np.abs(pixels[0]).max()
+    return bool(close) and (one.crs is other.crs or one.crs == other.crs)
 
 
 def _aligned(tiles: list[Tile], reference: Grid) -> Aligned:
     grid = union([tile.grid for tile in tiles])
-    return Aligned(tuple(tiles), grid, reference.box_of(grid.crs, grid.transform, grid.height, grid.width))
+    return Aligned(tuple(tiles), grid, box_on(reference, grid))
 
 
 def _overlap(

@@ -80,28 +80,37 @@ def _places(source: Grid, grid: Grid) -> _Places | None:
 
 
 def _coordinates(source: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray] | None:
-    """Columns and rows [h, w], not rounded, in the source of the grid's pixel centres, within the tolerance."""
+    """Columns and rows [h, w], not rounded, in the source of the grid's pixel centres, within the tolerance.
+
+    None where part of the grid has no place in the source's CRS. The error is looked at in the middle of the lattice's
+    cells and of their edges: where the two axes are curved against each other, as between conformal projections, it
+    vanishes in the middle of a cell and is greatest on the edges.
+    """
     step = 1 if source.crs == grid.crs else _LATTICE
-    while True:
-        rows, columns = (_lattice(size, step) for size in (grid.height, grid.width))
-        x, y = _transformed(source, grid, rows, columns)
-        if not (np.isfinite(x).all() and np.isfinite(y).all()):
-            return None
+    lines = [_lattice(size, step) for size in (grid.height, grid.width)]
+    exact = _transformed(source, grid, *lines)
+    while np.isfinite(exact).all():
         if step == 1:
-            return x, y
-        halfway = [(line[:-1] + line[1:]) / 2 for line in (rows, columns)]
-        exact = _transformed(source, grid, *halfway)
-        between = [_between(values, rows, columns, *halfway) for values in (x, y)]
-        error = max(np.abs(one - other).max(initial=0) for one, other in zip(exact, between, strict=True))
+            return exact[0][: grid.height, : grid.width], exact[1][: grid.height, : grid.width]
+        fine = [_halved(line) for line in lines]
+        finer = _transformed(source, grid, *fine)
+        between = [_between(values, *lines, *fine) for values in exact]
+        error = max(np.abs(one - other).max() for one, other in zip(finer, between, strict=True))
         if error <= TOLERANCE:
             full = np.arange(grid.height, dtype=float), np.arange(grid.width, dtype=float)
-            return _between(x, rows, columns, *full), _between(y, rows, columns, *full)
-        step //= 2
+            return _between(exact[0], *lines, *full), _between(exact[1], *lines, *full)
+        step, lines, exact = step // 2, fine, finer
+    return None
 
 
 def _lattice(size: int, step: int) -> np.ndarray:
     """Every `step`th of `size` pixels, and one at or beyond the last."""
     return np.arange(0, (size - 1) + step, step, dtype=float)
+
+
+def _halved(line: np.ndarray) -> np.ndarray:
+    """A lattice with a point halfway between any two of its own."""
+    return np.linspace(line[0], line[-1], 2 * len(line) - 1)
 
 
 def _transformed(source: Grid, grid: Grid, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -112,7 +121,8 @@ def _transformed(source: Grid, grid: Grid, rows: np.ndarray, columns: np.ndarray
     if source.crs != grid.crs:
         x, y = (values.reshape(c.shape) for values in move(grid.crs, source.crs, x.ravel(), y.ravel()))
     inverse = ~source.transform
-    return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
+    with np.errstate(invalid="ignore"):  # infinite where the CRS has no such place
+        return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
 
 
 def _between(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, r: np.ndarray, c: np.ndarray) -> np.ndarray:

@@ -18,7 +18,8 @@ from rasterio.windows import Window
 from soc_assets.embedding.resample import resample
 from soc_assets.ingest.grid import Box, Grid, move
 from soc_assets.ingest.rasters.coding import shares_of_class
-from soc_assets.ingest.rasters.io import grid_of_dataset, read_values
+from soc_assets.ingest.rasters.io import read_values
+from soc_assets.ingest.rasters.places import grid_of_dataset
 
 TILE = 512  # pixels of the reference grid along a tile's edge
 REACH = 4  # pixels beyond its edge to which a raster can matter, by the resampling kernel
@@ -60,6 +61,7 @@ class Source:
         layer: the band in the file, from 1.
         valid_range: lowest and highest stored number that is a value.
         value: a class, to be read as 1 where a pixel is of it and 0 where it is of another.
+        variable: which variable or page of the file; None where it holds one.
     """
 
     path: str
@@ -69,6 +71,7 @@ class Source:
     layer: int = 1
     valid_range: tuple[float, float] | None = None
     value: int | None = None
+    variable: str | None = None
 
     def read(self, dataset: DatasetReader, window: Window) -> np.ndarray:
         """Values [h, w] float32 of a window of the raster's own pixels; NaN where there is none.

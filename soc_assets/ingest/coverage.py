@@ -4,8 +4,6 @@ Pixel arithmetic is in `grid`; rejecting samples is in `soil.clean`.
 """
 
 import pandas as pd
-from rasterio.transform import array_bounds
-from rasterio.warp import transform_bounds
 
 from soc_assets.ingest.grid import WGS84, Grid
 
@@ -26,9 +24,9 @@ def rasters_without_samples(catalog: pd.DataFrame, samples: pd.DataFrame) -> lis
 
 
 def describe_grid(grid: Grid) -> str:
-    """The grid's bounds in longitude and latitude, for people."""
-    bounds = array_bounds(grid.height, grid.width, grid.transform)
-    return _describe(*(transform_bounds(grid.crs, WGS84, *bounds) if grid.crs != WGS84 else bounds))
+    """The grid's bounds in longitude and latitude, for people; those of the Earth where part of it is in space."""
+    west, south, east, north = grid.bounds_in(WGS84)
+    return _describe(max(west, -180.0), max(south, -90.0), min(east, 180.0), min(north, 90.0))
 
 
 def describe_points(points: pd.DataFrame) -> str:

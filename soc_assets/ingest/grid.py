@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,11 @@ from rasterio.warp import transform as transform_coordinates
 from rasterio.warp import transform_bounds
 
 from soc_assets.errors import RasterError, SettingsError
+from soc_assets.ingest.datum import ellipsoid_without_datum
 from soc_assets.settings import Rasters, ReferenceGrid
+
+if TYPE_CHECKING:
+    import pyproj
 
 Box = tuple[float, float, float, float]  # top, left, bottom, right in pixels of a grid
 WGS84 = CRS.from_epsg(4326)
@@ -94,9 +98,8 @@ class Grid:
         else:
             x, y = move(WGS84, self.crs, longitude, latitude)
         inverse = ~self.transform
-        columns = inverse.a * x + inverse.b * y + inverse.c
-        rows = inverse.d * x + inverse.e * y + inverse.f
-        return rows, columns
+        with np.errstate(invalid="ignore"):
+            return inverse.d * x + inverse.e * y + inverse.f, inverse.a * x + inverse.b * y + inverse.c
 
     def pixels(self, longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns [n] (int64, floor of the inverse transform); far outside the grid where not finite."""
@@ -116,14 +119,33 @@ class Grid:
         if crs != self.crs:
             xs, ys = move(crs, self.crs, xs, ys)
         inverse = ~self.transform
-        columns, rows = inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
+        with np.errstate(invalid="ignore"):
+            columns, rows = inverse.a * xs + inverse.b * ys + inverse.c, inverse.d * xs + inverse.e * ys + inverse.f
         if not (np.isfinite(rows) & np.isfinite(columns)).all():
             return (-np.inf, -np.inf, np.inf, np.inf)  # partly outside this CRS: counts as lying everywhere
         return float(rows.min()), float(columns.min()), float(rows.max()), float(columns.max())
 
+    def bounds_in(self, crs: CRS) -> tuple[float, float, float, float]:
+        """Left, bottom, right and top in a CRS; infinite where part of the grid has no place in it."""
+        bounds = array_bounds(self.height, self.width, self.transform)
+        if self.crs == crs:
+            return bounds
+        nowhere = -math.inf, -math.inf, math.inf, math.inf
+        try:
+            there = transform_bounds(self.crs, crs, *bounds)
+        except CPLE_BaseError:
+            return nowhere
+        return there if all(map(math.isfinite, there)) else nowhere
+
     def contains(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Whether pixels [n] lie inside the grid."""
         return (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
+
+
+@lru_cache(maxsize=2**14)
+def box_on(grid: Grid, other: Grid) -> Box:
+    """`Grid.box_of` another grid, worked out once however many rasters lie on its pixels."""
+    return grid.box_of(other.crs, other.transform, other.height, other.width)
 
 
 @lru_cache(maxsize=256)
@@ -140,8 +162,32 @@ def move(source: CRS, target: CRS, x: np.ndarray, y: np.ndarray) -> tuple[np.nda
         xs, ys = transform_coordinates(source, target, x.tolist(), y.tolist())[:2]
         return np.asarray(xs, float), np.asarray(ys, float)
     except CPLE_BaseError:  # one point outside the projection's domain fails all: find the others
-        if len(x) == 1:
-            return np.full(1, np.inf), np.full(1, np.inf)
+        return _move_those_that_can_be(source, target, x, y)
+
+
+def _move_those_that_can_be(source: CRS, target: CRS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`move` of points of which some have no place in the target: pyproj tells which, all at once."""
+    there = _transformer(source.to_wkt(), target.to_wkt()).transform(x, y)
+    can_be = np.isfinite(there[0]) & np.isfinite(there[1])
+    xs, ys = np.full(len(x), np.inf), np.full(len(x), np.inf)
+    if can_be.all():
+        xs, ys = _one_by_one(source, target, x, y)
+    elif can_be.any():
+        xs[can_be], ys[can_be] = move(source, target, x[can_be], y[can_be])
+    return xs, ys
+
+
+@lru_cache(maxsize=64)
+def _transformer(source: str, target: str) -> "pyproj.Transformer":
+    import pyproj
+
+    return pyproj.Transformer.from_crs(source, target, always_xy=True)
+
+
+def _one_by_one(source: CRS, target: CRS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`move` where pyproj sees no reason for GDAL's refusal: by halves, down to the points that fail."""
+    if len(x) == 1:
+        return np.full(1, np.inf), np.full(1, np.inf)
     half = len(x) // 2
     parts = [move(source, target, x[part], y[part]) for part in (slice(half), slice(half, None))]
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
@@ -179,6 +225,11 @@ def grid_of(catalog: pd.DataFrame, reference: str, chosen: ReferenceGrid | None)
             f"crs = {chosen.crs!r} in [rasters.grid] of soc.toml is none that is known ({error}). "
             "Expected for example EPSG:25832."
         ) from error
+    if ellipsoid := ellipsoid_without_datum(crs.to_wkt()):
+        raise SettingsError(
+            f"crs = {chosen.crs!r} in [rasters.grid] of soc.toml is on the ellipsoid {ellipsoid} without a known "
+            "datum, so that rasters in other CRS would lie some 100 m beside it. Expected for example EPSG:25832."
+        )
     size = chosen.resolution
     left, bottom, right, top = chosen.bounds or _extent(catalog, reference, crs, size)
     width, height = round((right - left) / size), round((top - bottom) / size)
@@ -218,8 +269,6 @@ def _bounds(catalog: pd.DataFrame, reference: str, crs: CRS) -> tuple[float, flo
     """Left, bottom, right and top of all rasters of the reference band in another CRS."""
     boxes = []
     for row in catalog[catalog["band"] == reference].to_dict("records"):
-        tile = Grid.of_row(row)
-        bounds = array_bounds(tile.height, tile.width, tile.transform)
-        boxes.append(bounds if tile.crs == crs else transform_bounds(tile.crs, crs, *bounds))
+        boxes.append(Grid.of_row(row).bounds_in(crs))
     (left, bottom), (right, top) = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
     return float(left), float(bottom), float(right), float(top)

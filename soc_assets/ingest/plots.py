@@ -13,6 +13,7 @@ import pandas as pd
 from soc_assets.figures import ACCENT, new_figure, to_png
 from soc_assets.ingest.rasters.coding import shares_of_class
 from soc_assets.ingest.rasters.io import open_raster, read_decimated
+from soc_assets.ingest.rasters.places import crs_of
 from soc_assets.ingest.soil.clean import COORDINATE_DIGITS
 from soc_assets.settings import Channel, Rasters
 
@@ -57,10 +58,10 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
 
 
 def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel) -> None:
-    with open_raster(row["path"]) as dataset:
+    with open_raster(row["path"], channel.variable, overviews=False) as dataset:
         pixels = read_decimated(dataset, _LONGEST, channel.fill_values, int(row["layer"]), channel.valid_range)
         left, bottom, right, top = dataset.bounds
-        stretch = 1 / math.cos(math.radians((bottom + top) / 2)) if dataset.crs.is_geographic else 1
+        stretch = 1 / math.cos(math.radians((bottom + top) / 2)) if crs_of(dataset).is_geographic else 1
     if channel.value is not None:
         pixels = shares_of_class(pixels, channel.value)
     valid = pixels[~np.isnan(pixels)]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.ingest.grid import WGS84, Grid, crs_of_text, move
+from soc_assets.ingest.rasters.facts import variable_of
 from soc_assets.ingest.rasters.io import open_raster
 from soc_assets.sampling.knndm import GRID_POINTS
 from soc_assets.sampling.region import read_region
@@ -47,7 +48,7 @@ def _with_values(longitude: np.ndarray, latitude: np.ndarray, reference: pd.Data
     for row in reference.to_dict("records"):
         crs = crs_of_text(row["crs"])
         x, y = (longitude, latitude) if crs == WGS84 else move(WGS84, crs, longitude, latitude)
-        with open_raster(row["path"]) as dataset:
+        with open_raster(row["path"], variable_of(row)) as dataset:
             points = zip(x.tolist(), y.tolist(), strict=True)
             values = [value[0] for value in dataset.sample(points, indexes=[int(row["layer"])], masked=True)]
         yield ~np.ma.getmaskarray(np.ma.stack(values)) if values else np.zeros(0, bool)

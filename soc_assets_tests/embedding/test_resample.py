@@ -96,6 +96,24 @@ def test_coordinates_between_two_crs_are_held_to_a_thousandth_of_a_pixel():
         assert np.abs(one - other).max() <= module.TOLERANCE
 
 
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        (("EPSG:32632", 300e3, 5600e3, 1000), ("EPSG:3857", 6e5, 7.6e6, 1500)),
+        (("EPSG:3034", 2.5e6, 4.0e6, 4000), ("EPSG:3857", -2e6, 1.1e7, 6000)),
+        (("EPSG:32632", 300e3, 5600e3, 1000), ("EPSG:25833", -300e3, 5700e3, 1000)),
+    ],
+    ids=["UTM and Mercator", "Lambert and Mercator", "two zones"],
+)
+def test_conformal_projections_are_held_to_it_on_the_edges_of_cells_too(own, other):
+    onto, origin = (
+        Grid(CRS.from_string(crs), from_origin(x, y, pixel, pixel), 240, 240) for crs, x, y, pixel in (own, other)
+    )
+    found = module._coordinates(origin, onto)
+    exact = module._transformed(origin, onto, np.arange(240.0), np.arange(240.0))
+    assert np.abs(np.subtract(found, exact)).max() <= module.TOLERANCE
+
+
 def test_a_constant_raster_stays_constant_beside_gaps():
     origin = source(3035, 500)
     values = np.where(np.isnan(values_with_gaps((130, 140))), np.nan, 7).astype(np.float32)

@@ -4,7 +4,8 @@ Judged from the catalog alone.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from rasterio.transform import array_bounds
 
 from soc_assets.ingest.check.findings import Finding, Severity, about, step_of_row
-from soc_assets.ingest.grid import Box, Grid
+from soc_assets.ingest.grid import Box, Grid, box_on
 from soc_assets.settings import Study
 
 METRES_PER_DEGREE = 111_320.0
@@ -35,10 +36,12 @@ def ground_size(grid: Grid) -> tuple[float, float]:
 
 
 def orientation_of(grid: Grid) -> str:
-    """`north-up`, `south-up` or `rotated`, by the transform."""
-    if grid.transform.b or grid.transform.d:
-        return "rotated"
-    return "north-up" if grid.transform.e < 0 else "south-up"
+    """`north-up`, `south-up` or `rotated`, by the transform; `mirrored` where columns run from east to west."""
+    step = grid.transform
+    if step.b or step.d:
+        return "rotated, mirrored" if step.is_proper else "rotated"
+    rows = "north-up" if step.e < 0 else "south-up"
+    return rows if step.a > 0 else f"{rows}, mirrored"
 
 
 def grids(rows: Sequence[_Row], reference: str, grid: Grid) -> list[Finding]:
@@ -97,8 +100,7 @@ def _elsewhere(rows: Sequence[_Row], grid: Grid) -> list[Finding]:
     """Rasters that do not touch the reference raster."""
     findings = []
     for row in rows:
-        own = Grid.of_row(row)
-        top, left, bottom, right = grid.box_of(own.crs, own.transform, own.height, own.width)
+        top, left, bottom, right = box_on(grid, Grid.of_row(row))
         if bottom <= 0 or right <= 0 or top >= grid.height or left >= grid.width:
             cure = "Its images will be null: check the CRS and extent of the file, or take it out of the folder."
             findings.append(about(row, "grid", "warning", "it lies wholly outside the reference raster", cure))
@@ -127,10 +129,10 @@ def _shifted(rows: Sequence[_Row]) -> list[Finding]:
     for band in dict.fromkeys(row["band"] for row in rows if row["band"] not in tiled):
         members = [row for row in rows if row["band"] == band]
         places = [(row["crs"], row["height"], row["width"], *row["transform"]) for row in members]
-        usual = max(places, key=places.count)
+        usual, count = Counter(places).most_common(1)[0]
         home = Grid.of_row(members[places.index(usual)])
         for row, place in zip(members, places, strict=True):
-            if 2 * places.count(usual) <= len(places) or place[:3] != usual[:3]:
+            if 2 * count <= len(places) or place[:3] != usual[:3]:
                 continue
             away = ~home.transform * Grid.of_row(row).transform
             same_pixels = np.allclose([away.a, away.b, away.d, away.e], [1, 0, 0, 1], rtol=0, atol=1e-6)
@@ -150,20 +152,42 @@ def _tiles_on_tiles(rows: Sequence[_Row], grid: Grid) -> list[Finding]:
             steps.setdefault((row["band"], step_of_row(row)), []).append(row)
     findings = []
     for members in steps.values():
-        boxes = [_box(Grid.of_row(row), grid) for row in members]
-        for j, second in enumerate(members):
-            for i, first in enumerate(members[:j]):
-                if _shared(boxes[i], boxes[j]) > _COVERED:
-                    name = str(first["path"]).rpartition("/")[2]
-                    found = f"it lies almost wholly on another tile of the step, {name}, whose values are taken"
-                    cure = "Is it of another band or version? Make the pattern stricter, or take one out of the folder."
-                    findings.append(about(second, "grid", "warning", found, cure))
-                    break
+        boxes = [box_on(grid, Grid.of_row(row)) for row in members]
+        first: dict[int, int] = {}
+        for i, j in _in_each_other(boxes):
+            if _shared(boxes[i], boxes[j]) > _COVERED:
+                first[j] = min(i, first.get(j, i))
+        for j, i in sorted(first.items()):
+            name = str(members[i]["path"]).rpartition("/")[2]
+            found = f"it lies almost wholly on another tile of the step, {name}, whose values are taken"
+            cure = "Is it of another band or version? Make the pattern stricter, or take one out of the folder."
+            findings.append(about(members[j], "grid", "warning", found, cure))
     return findings
 
 
-def _box(own: Grid, grid: Grid) -> Box:
-    return grid.box_of(own.crs, own.transform, own.height, own.width)
+def _in_each_other(boxes: Sequence[Box]) -> Iterator[tuple[int, int]]:
+    """Pairs (i, j), i < j, of which one box may hold the middle of the other, at a cost that grows with their number.
+
+    Middles are sorted into cells as large as most boxes, and a box is compared with those of the cells that it touches.
+    A box without an end, of a raster that is partly outside the CRS, is compared with none.
+    """
+    sides = np.array(boxes, float).reshape(-1, 2, 2)  # [n, (top, left) and (bottom, right), rows and columns]
+    here = np.flatnonzero(np.isfinite(sides).all(axis=(1, 2)))
+    if len(here) < 2:
+        return
+    cell = np.maximum(np.median(sides[here, 1] - sides[here, 0], axis=0), 1e-9)
+    low, high = (np.floor(sides[:, end] / cell) for end in (0, 1))
+    middles: dict[tuple[float, float], list[int]] = {}
+    for i in here.tolist():
+        middles.setdefault((*np.floor(sides[i].mean(axis=0) / cell).tolist(),), []).append(i)
+    for i in here.tolist():
+        (top, left), (bottom, right) = low[i].tolist(), high[i].tolist()
+        if (bottom - top + 1) * (right - left + 1) <= len(middles):
+            cells = [(top + r, left + c) for r in range(int(bottom - top) + 1) for c in range(int(right - left) + 1)]
+        else:
+            cells = [at for at in middles if top <= at[0] <= bottom and left <= at[1] <= right]
+        for j in (j for at in cells for j in middles.get(at, ()) if j != i):
+            yield min(i, j), max(i, j)
 
 
 def _shared(one: Box, other: Box) -> float:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from rasterio.warp import transform as transform_coordinates
 
 from soc_assets.ingest.check.findings import Finding, Severity, about
 from soc_assets.ingest.check.pixels import Preview
+from soc_assets.ingest.grid import move
 
 _EDGE = 64  # points along each edge of the common grid
 _FEWEST = 200  # points with values in both rasters
@@ -57,9 +57,7 @@ class _Points:
         """The raster's values at the points [n], cut to its inner percentiles; NaN where there is none."""
         wkt = preview.crs.to_wkt()
         if wkt not in self._places:
-            x, y = next(iter(self._places.values()))
-            moved = transform_coordinates(self._crs, preview.crs, x.tolist(), y.tolist())
-            self._places[wkt] = (np.asarray(moved[0]), np.asarray(moved[1]))
+            self._places[wkt] = move(self._crs, preview.crs, *next(iter(self._places.values())))
         values = preview.at(*self._places[wkt], upside_down=upside_down)
         if np.isnan(values).all():
             return values

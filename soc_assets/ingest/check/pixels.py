@@ -101,13 +101,13 @@ class Previews:
                 path.unlink(missing_ok=True)
 
     def _path(self, row: Mapping[Any, Any]) -> Path:
-        identity = [row["digest"], int(row["layer"]), row["reading"], _LONGEST]
+        identity = [row["digest"], int(row["layer"]), row["reading"], _LONGEST, "without overviews"]
         return self._folder / f"{digest.of_values(identity)}.npz"
 
 
 def _read(row: Mapping[Any, Any], channel: Channel) -> dict[str, np.ndarray]:
     layer = int(row["layer"])
-    with open_raster(row["path"]) as dataset:
+    with open_raster(row["path"], channel.variable, overviews=False) as dataset:
         values = read_decimated(dataset, _LONGEST, channel.fill_values, layer, channel.valid_range)
         values = values if channel.value is None else shares_of_class(values, channel.value)
         scale, offset = dataset.scales[layer - 1], dataset.offsets[layer - 1]

@@ -88,7 +88,8 @@ def scan_rasters(
         for done, (file, outcome) in enumerate(zip(files, outcomes, strict=True), start=1):
             if not isinstance(outcome, RasterError):
                 found, unread = outcome
-                rows, reused = rows + found, reused + unread
+                rows.extend(found)
+                reused += unread
             elif file.band.name == rasters.reference:
                 raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
             else:
@@ -174,7 +175,7 @@ def content_digest(path: str) -> str:
     digests = [raster_folder.digest_of(file) for file in _files(path)]
     if _is_tiff(path) and beside(path):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
-            digests.append(digest.of_values(how_read(dataset)))
+            digests.append(digest.of_values(how_read(dataset, path)))
     return digests[0] if len(digests) == 1 else digest.of_values(digests)
 
 
@@ -219,6 +220,8 @@ def _rows_of(
         if not before or any(not now.items() <= row.items() for row in before):
             unread = False
             content = digests.of(file.path)
+            if channel.variable:
+                content = digest.of_values([content, channel.variable])
             if not before or any(row["digest"] != content for row in before):
                 before = read_facts(file, channel, content, reading)
         rows += [row | now | _identity(file, channel, row) for row in before]

@@ -49,9 +49,10 @@ class Coding:
         """
         name, nodata = str(dataset.dtypes[band - 1]), dataset.nodatavals[band - 1]
         if name.startswith("complex"):
+            file = dataset.name.rpartition("/")[2]
             raise RasterError(
-                f"The raster {dataset.name} holds complex numbers ({name}) where real ones are expected. Write the "
-                'part that you mean into a file of its own, for example: gdal_calc.py --calc="A.real" -A in.tif ...'
+                f"The raster {dataset.name} holds complex numbers ({name}) where real ones are expected. Take "
+                f"amplitude or phase: rio convert DERIVED_SUBDATASET:AMPLITUDE:{file} amplitude.tif"
             )
         dtype = np.dtype(name)
         absent = _storable([*fill_values, *([] if nodata is None else [nodata])], dtype)

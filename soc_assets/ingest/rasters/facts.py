@@ -5,6 +5,7 @@ Which files are looked at, and when, is in `catalog`.
 
 import json
 import math
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -13,26 +14,32 @@ from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.rasters import folder as raster_folder
+from soc_assets.ingest.rasters.classes import attribute_tables, is_classes
 from soc_assets.ingest.rasters.files import RasterFile
-from soc_assets.ingest.rasters.io import crs_of, open_raster
+from soc_assets.ingest.rasters.io import open_raster
 from soc_assets.ingest.rasters.layers import Layer, layers_of, require_usable
+from soc_assets.ingest.rasters.places import crs_of
 from soc_assets.ingest.rasters.statistics import Statistics, of_raster
 from soc_assets.settings import Channel
 
+_RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read anew
+_DECIDING = {"fill_values", "valid_range", "layer", "layers", "value", "variable"}  # settings
 _SIDECARS = (".aux.xml", ".tfw", ".tifw", ".wld")
 
 
 def beside(path: str) -> list[str]:
-    """Files beside a GeoTIFF in which GDAL looks for what the file itself does not say: place, CRS, nodata, scale."""
+    """Files beside a raster that say what it does not say itself: place, CRS, nodata, scale, names of classes."""
     stem = path.rpartition(".")[0]
     names = [f"{path if suffix == '.aux.xml' else stem}{suffix}" for suffix in _SIDECARS]
-    return [name for name in names if raster_folder.exists(name)]
+    return [*(name for name in names if raster_folder.exists(name)), *attribute_tables(path)]
 
 
-def how_read(dataset: DatasetReader) -> list[Any]:
+def how_read(dataset: DatasetReader, path: str) -> list[Any]:
     """What decides how a file's bytes are read, wherever it is written; not statistics that programs leave there."""
     tags = (dataset.nodatavals, dataset.scales, dataset.offsets, dataset.descriptions)
-    return [crs_of(dataset).to_wkt(), tuple(dataset.transform), *(list(map(str, values)) for values in tags)]
+    classes = [n for n in range(1, dataset.count + 1) if is_classes(dataset, path, n)]
+    place = [crs_of(dataset).to_wkt(), tuple(dataset.transform)]
+    return [*place, *(list(map(str, values)) for values in tags), *([classes] if classes else [])]
 
 
 def reading_of(channel: Channel, in_file: bool) -> str:
@@ -42,9 +49,14 @@ def reading_of(channel: Channel, in_file: bool) -> str:
         channel: the band, or one class of it.
         in_file: whether the bands of a file are the steps.
     """
-    kept = channel.model_dump(mode="json", include={"fill_values", "valid_range", "layer", "layers", "value"})
-    kept |= {"steps": "in file"} if in_file else {}
+    kept = channel.model_dump(mode="json", include=_DECIDING)
+    kept |= {"rules": _RULES} | ({"steps": "in file"} if in_file else {})
     return json.dumps({name: value for name, value in kept.items() if value not in (None, [])}, sort_keys=True)
+
+
+def variable_of(row: Mapping[Any, Any]) -> str | None:
+    """Which variable or page of its file a row of the catalog is about; None where the file is one raster."""
+    return json.loads(row["reading"]).get("variable") if isinstance(row.get("reading"), str) else None
 
 
 def read_facts(file: RasterFile, channel: Channel, content: str, reading: str) -> list[dict[str, Any]]:
@@ -60,7 +72,7 @@ def read_facts(file: RasterFile, channel: Channel, content: str, reading: str) -
         RasterError: the file cannot be used; names it, the reason and the cure.
     """
     rows = []
-    with open_raster(file.path) as dataset:
+    with open_raster(file.path, channel.variable) as dataset:
         for layer in layers_of(dataset, file):
             require_usable(dataset, file, layer.index)
             rows.append({**_facts(dataset, file, channel, layer), "digest": content, "reading": reading})

@@ -7,10 +7,10 @@ bytes are here too. Which names belong to which band is in `rasters.files`, open
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
@@ -174,7 +174,7 @@ def exists(location: str) -> bool:
         return Path(location).is_file()
     if location.startswith(_ZIP):
         archive, name = _split_zip(location)
-        return name in _zip_index(Path(archive))
+        return name in _zip_names(Path(archive))
     scheme, key = _split_stored(location)
     with _explained(location):
         return bool(file_system(scheme).exists(key))
@@ -201,6 +201,15 @@ def digest_of(location: str) -> str:
     return hashed.hexdigest()[: digest.LENGTH]
 
 
+def first_bytes(location: str, count: int = 2**16) -> bytes:
+    """The beginning of a file."""
+    if is_local(location):
+        with Path(location).open("rb") as file:
+            return file.read(count)
+    with _opened(location) as file:
+        return file.read(count)
+
+
 def gdal_options(location: str) -> dict[str, Any]:
     """What GDAL must be told to open a location: the endpoint of AWS_ENDPOINT_URL, and to forget what it has read.
 
@@ -222,7 +231,7 @@ def _opened(location: str) -> Iterator[IO[bytes]]:
     with _explained(location):
         if location.startswith(_ZIP):
             archive, name = _split_zip(location)
-            with zipfile.ZipFile(archive) as zipped, zipped.open(name) as file:
+            with _zip_file(Path(archive)).open(name) as file:
                 yield file
         else:
             scheme, key = _split_stored(location)
@@ -231,8 +240,23 @@ def _opened(location: str) -> Iterator[IO[bytes]]:
 
 
 def _zip_index(archive: Path) -> list[str]:
-    with _explained(str(archive)), zipfile.ZipFile(archive) as zipped:
-        return sorted(zipped.namelist())
+    return sorted(_zip_names(archive))
+
+
+def _zip_names(archive: Path) -> Collection[str]:
+    return _zip_file(archive).NameToInfo.keys()
+
+
+def _zip_file(archive: Path) -> zipfile.ZipFile:
+    """The archive as it is now: its index is read once, however many files in it are asked for."""
+    with _explained(str(archive)):
+        found = archive.stat()
+        return _opened_zip(archive, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@lru_cache(maxsize=2)
+def _opened_zip(archive: Path, *stamp: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(archive)
 
 
 def _split_zip(location: str) -> tuple[str, str]:

@@ -9,22 +9,22 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
-from rasterio.crs import CRS
-from rasterio.enums import MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.grid import Grid, crs_of_text
+from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.rasters import folder as raster_folder
 from soc_assets.ingest.rasters.coding import Coding, Dataset
+from soc_assets.ingest.rasters.places import require_georeferencing
+from soc_assets.ingest.rasters.variables import chosen
 
 # open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
 warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -44,28 +44,34 @@ def small_block_cache() -> Iterator[None]:
 
 
 @contextmanager
-def open_raster(location: Path | str) -> Iterator[DatasetReader]:
+def open_raster(
+    location: Path | str, variable: str | None = None, *, overviews: bool = True
+) -> Iterator[DatasetReader]:
     """Open a raster that has a CRS and georeferencing, for `read_values`, which explains what cannot be read.
 
     Args:
         location: a path, or any other string that GDAL opens (`/vsizip/...`, `/vsis3/...`).
+        variable: which variable of a NetCDF or HDF file, or page of a TIFF; None where the file holds one.
+        overviews: whether GDAL may take its pyramids for a reading at a lower resolution. They are made by averaging,
+            or are older than the raster: nothing that is judged may come from them.
 
     Raises:
         RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the cure.
     """
     name = str(location)
-    with _opened(name) as dataset:
-        _require_a_place_on_earth(dataset, name)
+    with _opened(name, variable, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
+        require_georeferencing(dataset, name)
         yield dataset
 
 
 @contextmanager
-def open_placed(location: Path | str, place: Grid) -> Iterator[DatasetReader]:
+def open_placed(location: Path | str, place: Grid, variable: str | None = None) -> Iterator[DatasetReader]:
     """Open a raster whose place the catalog knows, for its pixels: to find its place takes GDAL half of the opening.
 
     Args:
         location: as for `open_raster`.
         place: its pixels.
+        variable: as for `open_raster`.
 
     Raises:
         RasterError: the file is missing or truncated, or has changed its size in pixels.
@@ -73,7 +79,7 @@ def open_placed(location: Path | str, place: Grid) -> Iterator[DatasetReader]:
     name = str(location)
     is_tiff = name.lower().endswith((".tif", ".tiff"))  # other drivers warn of options that they do not know
     options = {"GEOREF_SOURCES": "PAM"} if is_tiff else {}  # not NONE: then nodata and scale of `.aux.xml` are lost too
-    with _opened(name, **options) as dataset:
+    with _opened(name, variable, **options) as dataset:
         if dataset.shape != (place.height, place.width):
             raise RasterError(
                 f"The raster {name} has {dataset.height} x {dataset.width} pixels, but {place.height} x {place.width} "
@@ -83,7 +89,7 @@ def open_placed(location: Path | str, place: Grid) -> Iterator[DatasetReader]:
 
 
 @contextmanager
-def _opened(name: str, **options: Any) -> Iterator[DatasetReader]:
+def _opened(name: str, variable: str | None, **options: Any) -> Iterator[DatasetReader]:
     if raster_folder.is_local(name) and not Path(name).is_file():
         raise RasterError(f"The raster {name} does not exist. Put it back, or materialise raster_catalog again.")
     environment = raster_folder.gdal_options(name)
@@ -91,32 +97,17 @@ def _opened(name: str, **options: Any) -> Iterator[DatasetReader]:
         with _explained(name):
             dataset = rasterio.open(name, **options)
         with dataset:
+            if dataset.count == 1 and variable is None and not dataset.subdatasets:  # as nearly all
+                yield dataset
+                return
+            other = chosen(dataset, name, variable)
+            if other is None:
+                yield dataset
+                return
+        with _explained(name):
+            dataset = rasterio.open(other, **options)
+        with dataset:
             yield dataset
-
-
-def grid_of_dataset(dataset: Dataset) -> Grid:
-    """The pixels of an open raster, in its horizontal coordinate reference system."""
-    return Grid(crs_of(dataset), dataset.transform, dataset.width, dataset.height)
-
-
-def crs_of(dataset: Dataset) -> CRS:
-    """The horizontal coordinate reference system: of a compound one the part without heights."""
-    return crs_of_text(_without_heights(dataset.crs.to_wkt()))
-
-
-@lru_cache(maxsize=256)
-def _without_heights(text: str) -> str:
-    if not text.startswith(("COMPD_CS[", "COMPOUNDCRS[")):
-        return text
-    start = text.index(",") + 1
-    depth, quoted = 0, False
-    for position in range(start, len(text)):
-        quoted ^= text[position] == '"'
-        if not quoted and text[position] in "[]":
-            depth += 1 if text[position] == "[" else -1
-            if depth == 0:
-                return text[start : position + 1]
-    return text
 
 
 def read_values(
@@ -176,7 +167,7 @@ def read_stored(dataset: Dataset, window: Window, band: int = 1) -> tuple[np.nda
     part = None if is_whole else window  # rasterio takes its time with windows
     with _explained(dataset.name):
         raw = dataset.read(band, window=part)
-        return raw, dataset.read_masks(band, window=part) if _has_mask(dataset, band) else None
+        return raw, _mask(dataset, band, window=part)
 
 
 def read_decimated(
@@ -186,7 +177,7 @@ def read_decimated(
     band: int = 1,
     valid_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Read the whole raster at a lower resolution (nearest pixel, from overviews where the file has them).
+    """Read the whole raster at a lower resolution (nearest pixel; of overviews unless it was opened without them).
 
     Args:
         dataset: an open raster.
@@ -205,7 +196,7 @@ def read_decimated(
     shape = max(1, round(dataset.height / factor)), max(1, round(dataset.width / factor))
     with _explained(dataset.name):
         raw = dataset.read(band, out_shape=shape)
-        mask = dataset.read_masks(band, out_shape=shape) if _has_mask(dataset, band) else None
+        mask = _mask(dataset, band, out_shape=shape)
     return _to_values(raw, mask, dataset, fill_values, band, valid_range)
 
 
@@ -224,28 +215,28 @@ def _explained(name: str) -> Iterator[None]:
         raise RasterError(f"The raster {name} cannot be read: {cause}. {cure}") from error
 
 
-def _require_a_place_on_earth(dataset: DatasetReader, name: str) -> None:
-    crs, file = dataset.crs, name.rpartition("/")[2]
-    if dataset.gcps[0] and (dataset.transform.is_identity or not crs):
-        raise RasterError(
-            f"The raster {name} is placed by {len(dataset.gcps[0])} control points and not by a pixel size. "
-            f"Rectify it: gdalwarp -t_srs EPSG:n {file} rectified.tif"
-        )
-    if not crs or not (crs.is_geographic or crs.is_projected):
-        raise RasterError(
-            f"The raster {name} has no coordinate reference system (found {crs or 'none'}). "
-            f"If you know it, write it into the file: gdal_edit.py -a_srs EPSG:n {file}"
-        )
-    if dataset.transform.is_identity or dataset.transform.is_degenerate:
-        raise RasterError(
-            f"The raster {name} has a coordinate reference system but no georeferencing (no place and pixel size). "
-            "Export it again as GeoTIFF with its extent, or rectify it with gdalwarp if it has control points."
-        )
+def _mask(dataset: Dataset, band: int, **part: Any) -> np.ndarray | None:
+    """The mask of a part (uint8, zero where there is no value), None where the file has none.
 
-
-def _has_mask(dataset: Dataset, band: int) -> bool:
+    GDAL takes an alpha band for the mask of the others only as band 2 of 2 or 4 of 4, and where there is no nodata tag.
+    """
     flags = dataset.mask_flag_enums[band - 1]
-    return MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
+    mask = None
+    if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags:
+        mask = dataset.read_masks(band, **part)
+    alpha = alpha_band(dataset)
+    if alpha is None or alpha == band or MaskFlags.alpha in flags:
+        return mask
+    seen = (dataset.read(alpha, **part) != 0).astype(np.uint8)
+    return seen if mask is None else np.minimum(mask, seen)
+
+
+def alpha_band(dataset: Dataset) -> int | None:
+    """Which band of a file, from 1, says where the others are transparent; None where none does."""
+    if dataset.count == 1:
+        return None
+    found = [n for n, meaning in enumerate(dataset.colorinterp, start=1) if meaning == ColorInterp.alpha]
+    return found[0] if found else None
 
 
 def _to_values(

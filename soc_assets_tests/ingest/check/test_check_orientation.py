@@ -84,3 +84,12 @@ def test_a_single_raster_unlike_all_other_bands_is_a_hint(tmp_path):
     assert found(tmp_path, *bands, check="orientation") == []
     static(tmp_path, "B", year(2)[::-1])
     assert brief(found(tmp_path, *bands, check="orientation")) == [("warning", "B", "")]
+
+
+def test_steps_in_utm_are_compared_though_most_of_the_global_reference_has_no_place_in_utm(tmp_path):
+    static(tmp_path, "Elevation", landscape(99, size=180), transform=from_origin(-180, 90, 2, 1))
+    for number in range(2011, 2015):
+        values = year(number)[:: -1 if number == 2013 else 1]
+        place = {"crs": "EPSG:25832", "transform": from_origin(-2e6, 9e6, 80_000, 80_000)}
+        yearly(tmp_path, "LAI", number, values, **place)
+    assert brief(found(tmp_path, LAI, check="orientation")) == [("error", "LAI", "2013")]

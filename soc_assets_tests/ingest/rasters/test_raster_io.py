@@ -9,13 +9,13 @@ from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.rasters.io import (
-    grid_of_dataset,
     open_placed,
     open_raster,
     read_decimated,
     read_values,
     small_block_cache,
 )
+from soc_assets.ingest.rasters.places import grid_of_dataset
 from soc_assets_tests.ingest.conftest import truncate, write_raster
 
 
@@ -107,7 +107,7 @@ def test_missing_raster_is_named(tmp_path):
 def test_raster_without_crs_is_refused_with_a_cure(tmp_path):
     path = write_raster(tmp_path / "no_crs.tif", np.ones((3, 3), "uint8"), crs=None)
     with (
-        pytest.raises(RasterError, match=r"no_crs\.tif has no coordinate reference system.*gdal_edit"),
+        pytest.raises(RasterError, match=r"no_crs\.tif has no coordinate reference system.*rio edit-info --crs"),
         open_raster(path),
     ):
         pass
