@@ -96,6 +96,15 @@ def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str] | N
         pq.write_table(table, temporary, compression="zstd")
 
 
+def stamp(path: Path) -> tuple[int, int, int, int]:
+    """Bytes, time of change in ns, ctime in ns and inode of a file: what differs where another took its place.
+
+    Size and time alone do not: of files that `rsync -t` or unzip put there both may be equal.
+    """
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """The key-value metadata of a Parquet file, without reading its rows; empty where it is missing or damaged."""
     if not path.is_file():

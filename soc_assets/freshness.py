@@ -3,17 +3,17 @@
 What decides an output's content is listed here per asset, in the order the data flows. Nothing is computed or written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soc_assets import digest, files
+from soc_assets import digest, files, progress
 from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.errors import CheckpointError, EmbeddingError, SocError
 from soc_assets.features.database import read_info
-from soc_assets.ingest.rasters.catalog import stamp
+from soc_assets.ingest.rasters import kept
 from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.project import Project
@@ -22,7 +22,7 @@ from soc_assets.sampling.region import region_files
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
-    "raster_catalog": "2",
+    "raster_catalog": "3",
     "soil_samples": "3",
     "balanced_samples": "2",
     "embeddings": str(spec.VERSION),
@@ -57,11 +57,27 @@ class Freshness:
         return self.state == "fresh"
 
 
-def catalog_inputs(project: Project) -> str:
-    """Digest of the raster files' names, sizes and times, and of how they are read."""
+def catalog_inputs(project: Project, contents: Mapping[str, str] | None = None) -> str:
+    """Digest of the rasters' places and bytes, and of how they are read; not of the folder that the project is in.
+
+    Args:
+        project: settings and paths.
+        contents: digest of each raster by its path; None takes `raster_contents`.
+    """
+    contents = raster_contents(project) if contents is None else contents
+    placed = sorted((kept.relative(path, project.root), content) for path, content in contents.items())
+    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), placed)
+
+
+def raster_contents(project: Project) -> dict[str, str]:
+    """Digest of each raster's bytes by its path; only those are read whose stamps differ from all known of them."""
     found = find_rasters(project.settings.rasters, project.rasters)
-    stamps = [(file.path, stamp(file.path)) for file in found]
-    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), stamps)
+    return kept.contents_now(
+        [file.path for file in found],
+        project.catalog,
+        project.root,
+        lambda done, total: progress.emit("raster_catalog", done, total, "rasters compared"),
+    )
 
 
 def soil_inputs(project: Project) -> str:

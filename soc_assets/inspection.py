@@ -19,6 +19,7 @@ from soc_assets.ingest.check.findings import Finding, accepting, by_severity, in
 from soc_assets.ingest.check.pixels import Previews
 from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
+from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.ingest.soil.samples import build_samples
 from soc_assets.project import Project
 
@@ -114,7 +115,7 @@ def _previews(project: Project) -> Previews:
 def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, list[Finding]]:
     """The catalog of the rasters; where a band cannot be used at all, of the other bands, with a finding."""
     rasters = project.settings.rasters
-    previous = pd.read_parquet(project.catalog) if project.catalog.is_file() else None
+    previous = read_table(project.catalog, project.root) if project.catalog.is_file() else None
     try:
         return scan_rasters(rasters, project.rasters, previous, progress), []
     except RasterError as error:

@@ -94,16 +94,15 @@ def refit(config: Path | None) -> None:
 
     The embeddings of the old spec stay where they are; the next `soc run` embeds every batch under the new one.
     """
-    import pandas as pd
-
     from soc_assets.embedding.inputs import settled
     from soc_assets.embedding.spec import choices_of, freeze
+    from soc_assets.ingest.rasters.kept import read_table
 
     project = opened(config)
     if not project.catalog.is_file():
         raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
     choices = choices_of(project.settings, project.checkpoint)
-    catalog = pd.read_parquet(project.catalog)
+    catalog = read_table(project.catalog, project.root)
     spec = freeze(project.embeddings, choices, catalog, refit=True, settle=lambda spec: settled(spec, project))
     console.print(f"The spec is now {spec.digest}.")
 

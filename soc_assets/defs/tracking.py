@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from soc_assets.defs.relocated import follow_the_folder
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun, read_record
 from soc_assets.errors import StorageError, TrainingError
 from soc_assets.files import replacing
@@ -77,13 +78,15 @@ class MlflowTracking(dg.ConfigurableResource):
         return Path(self.folder).resolve() / "mlflow.db"
 
     def client(self) -> "MlflowClient":
-        """A client of the database, or of the server.
+        """A client of the database, which is told where its folder is now, or of the server.
 
         Raises:
-            StorageError: the server does not answer.
+            StorageError: the server does not answer, or the database of a folder that was moved cannot be written.
         """
         if self.server:
             _require_answer(self.server)
+        else:
+            follow_the_folder(self._database)
         return _import_mlflow().MlflowClient(self.uri)
 
     @contextmanager
