@@ -7,7 +7,7 @@ storage is so there, too (`soc_assets.remote`). Nothing about the content of fil
 
 import json
 import os
-import tempfile
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,19 +21,22 @@ import pyarrow.parquet as pq
 from soc_assets import remote
 from soc_assets.errors import SocWarning
 from soc_assets.process import here, is_alive
-from soc_assets.storage import told_in_words
+from soc_assets.storage import new_beside, told_in_words
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
 
+    A new file has the permissions that the umask leaves, one that takes another's place has its permissions.
+
     Raises:
         StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
     """
     with told_in_words(path), _temporary(path) as temporary:
         yield temporary
-        temporary.chmod(0o644)
+        if path.is_file():
+            shutil.copymode(path, temporary)
         temporary.replace(path)
         remote.send(path)
 
@@ -55,11 +58,9 @@ def remove(path: Path) -> None:
 def _temporary(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
-    prefix = f".{path.name}.{here()}-{os.getpid()}-"
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
-    os.close(handle)
+    name = new_beside(path, f"{here()}-{os.getpid()}-")
     try:
-        yield Path(name)
+        yield name
     finally:
         for left in (name, f"{name}.wal"):  # the latter is DuckDB's
             Path(left).unlink(missing_ok=True)

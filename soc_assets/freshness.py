@@ -184,19 +184,23 @@ def complete(project: Project, asset: str) -> bool:
     return all(project.samples(name).is_file() for name in tables.get(asset, ()))
 
 
-def assess(project: Project, trained: Callable[[str], str] | None = None) -> list[Freshness]:
-    """State of every asset, in order; what depends on something stale or missing is not fresh either.
+def assess(project: Project, trained: Callable[[str], str] | None = None, to: str = ASSETS[-1]) -> list[Freshness]:
+    """State of every asset up to one, in order; what depends on something stale or missing is not fresh either.
 
     Args:
         project: settings and paths.
         trained: says the model's state, given the digest of its inputs; None counts it as missing.
+        to: the last asset wanted; nothing is asked about later ones.
     """
-    tables = [
-        _table(project, "raster_catalog", project.catalog, catalog_inputs),
-        _table(project, "soil_samples", project.samples("samples"), soil_inputs),
-        _table(project, "balanced_samples", project.samples("balanced"), sampling_inputs),
-    ]
-    result = [*tables, *_rest(project, trained)]
+    tables = {
+        "raster_catalog": (project.catalog, catalog_inputs),
+        "soil_samples": (project.samples("samples"), soil_inputs),
+        "balanced_samples": (project.samples("balanced"), sampling_inputs),
+    }
+    wanted = ASSETS[: ASSETS.index(to) + 1]
+    result = [_table(project, name, *tables[name]) for name in wanted if name in tables]
+    if len(wanted) > len(tables):
+        result += _rest(project, trained if to == ASSETS[-1] else None)[: len(wanted) - len(tables)]
     for index, item in enumerate(result[1:], start=1):
         if item.fresh and not result[index - 1].fresh:
             result[index] = Freshness(item.asset, "stale", item.done, item.total)
@@ -210,7 +214,7 @@ def assess_results(project: Project, states: list[Freshness] | None = None) -> l
         project: settings and paths.
         states: of the other assets, where they are known.
     """
-    features = next(item for item in states or assess(project) if item.asset == "features")
+    features = next(item for item in states or assess(project, to="features") if item.asset == "features")
     results = []
     for asset in RESULTS:
         path = project.results / f"{asset}.parquet"
