@@ -34,7 +34,7 @@ _CONFIG_SCHEMA = {
 }
 _DESCRIPTION = "The executor of every job of soc_assets ([execution] in soc.toml): "
 _PASSED_ON = ("SOC_", "AWS_", "GOOGLE_", "GS_", "AZURE_", "FSSPEC_", "MLFLOW_TRACKING_", "MLFLOW_S3_")
-"""How the variables begin that a step elsewhere gets from its run: overrides of settings, keys of storage and MLflow."""
+"""How the variables begin that a step elsewhere gets from its run: overrides of settings, keys of storage, MLflow."""
 
 
 def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[str, Any]:
