@@ -1,6 +1,7 @@
 """Which outputs are missing, stale or fresh: the digest stored with each, against that of its inputs computed now.
 
-What decides an output's content is listed here per asset, in the order the data flows. Nothing is computed or written.
+What decides an output's content is listed here per asset, in the order the data flows. Nothing is computed, and nothing
+written but what was read of rasters whose stamps are new.
 """
 
 from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ def raster_contents(project: Project) -> dict[str, str]:
         [file.path for file in found],
         project.catalog,
         project.root,
-        lambda done, total: progress.emit("raster_catalog", done, total, "rasters compared"),
+        lambda done, total: progress.emit("rasters", done, total, "compared with what was read"),
     )
 
 

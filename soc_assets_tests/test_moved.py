@@ -66,9 +66,31 @@ def test_files_that_stayed_when_only_the_database_was_moved_are_left_where_they_
     database.parent.mkdir()
     shutil.copyfile(finished.project.mlruns / "mlflow.db", database)
     assert not follow_the_folder(database)
-    shutil.copytree(finished.project.mlruns / "artifacts", database.parent / "artifacts")
+    (database.parent / "artifacts").mkdir()  # of other experiments
+    assert not follow_the_folder(database)
+    shutil.copytree(finished.project.mlruns / "artifacts", database.parent / "artifacts", dirs_exist_ok=True)
     assert follow_the_folder(database)
     assert not follow_the_folder(database)
+
+
+def test_moved_folder_is_followed_also_without_files_and_a_place_that_the_user_chose_is_kept(finished, tmp_path):
+    database, chosen = tmp_path / "moved/mlflow.db", (tmp_path / "unplugged/artifacts").as_uri()
+    database.parent.mkdir()
+    shutil.copyfile(finished.project.mlruns / "mlflow.db", database)
+    former = str(tmp_path / "former")
+    with closing(connect(database)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            rewrite = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            connection.execute(rewrite, (str(finished.project.mlruns), former))
+        connection.execute(
+            "INSERT INTO experiments (experiment_id, name, artifact_location) VALUES (9, 'of the user', ?)",
+            (chosen,),
+        )
+    assert follow_the_folder(database)
+    with closing(connect(database)) as connection:
+        kept = {row[0] for row in connection.execute("SELECT artifact_location FROM experiments")}
+    now = database.parent
+    assert kept == {f"{now}/0", f"{now.as_uri()}/artifacts", chosen}
 
 
 def test_no_table_names_the_folder_of_the_project(finished):

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.progress import track
 
 from soc_assets.commands.options import config_option, console, explained, opened
@@ -62,7 +63,8 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     runner.use_project(project, config)
     if verify:
         _verify(project)
-    states = runner.assess(project)
+    with terminal.showing_progress(Console(stderr=True)):
+        states = runner.assess(project)
     optional = [item for item in freshness.assess_results(project, states) if item.state != "missing"]
     try:
         failed = runner.failed_assets(project)

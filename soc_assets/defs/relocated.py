@@ -46,16 +46,26 @@ def follow_the_folder(database: Path) -> bool:
 
 
 def _left(connection: sqlite3.Connection, now: Path) -> set[Path]:
-    """Folders, other than that of today, in which the database was when experiments were made."""
-    found: set[Path] = set()
+    """Folders, other than that of today, in which the database was when experiments were made.
+
+    Those whose runs have files here, and the one that the database was made in, once it is gone.
+    """
     if ("experiments", "artifact_location") not in _existing(connection):
-        return found
-    for (location,) in connection.execute("SELECT artifact_location FROM experiments"):
-        path = folder_of(location or "")
-        if path is None or path.parent == now or path.name not in (_ARTIFACTS, _DEFAULT):
+        return set()
+    places = {
+        number: folder_of(location or "")
+        for number, location in connection.execute("SELECT experiment_id, artifact_location FROM experiments")
+    }
+    made_in = path.parent if (path := places.get(0)) and path.name == _DEFAULT else None
+    found = set()
+    for number, place in places.items():
+        if place is None or place.name != _ARTIFACTS or place.parent == now:
             continue
-        if (now / _ARTIFACTS).is_dir() or not (path.parent / _ARTIFACTS).is_dir():
-            found.add(path.parent)
+        runs = connection.execute("SELECT run_uuid FROM runs WHERE experiment_id = ?", (number,))
+        if any((now / _ARTIFACTS / run).is_dir() for (run,) in runs) or (
+            place.parent == made_in and not place.is_dir()
+        ):
+            found.add(place.parent)
     return found
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from soc_assets import files
 from soc_assets.errors import StorageError
@@ -17,18 +18,20 @@ from soc_assets.ingest.rasters.folder import is_local
 from soc_assets.side_by_side import side_by_side
 
 _ZIP = "/vsizip/{"
+_CONTENT = ["path", "stamp", "digest"]
 Stamps = dict[str, dict[str, str]]
 """Location of a file -> stamps under which it was read -> digest of its content then."""
 
 
-def read_table(path: Path, root: Path) -> pd.DataFrame:
+def read_table(path: Path, root: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The catalog, or the rasters set aside, with paths as GDAL opens them.
 
     Args:
         path: the Parquet file.
         root: folder of the project.
+        columns: those wanted, `path` among them; None reads all.
     """
-    frame = pd.read_parquet(path)
+    frame = pd.read_parquet(path, columns=columns)
     return frame.assign(path=pd.Series([absolute(name, root) for name in frame["path"]], dtype="str"))
 
 
@@ -94,9 +97,9 @@ def contents_now(
 
 
 def _tables(catalog: Path, root: Path) -> list[pd.DataFrame]:
-    paths = (catalog, catalog.with_name("problems.parquet"))
-    tables = [read_table(path, root) for path in paths if path.is_file()]
-    return [table for table in tables if {"stamp", "digest"} <= set(table.columns)]
+    paths = [path for path in (catalog, catalog.with_name("problems.parquet")) if files.read_metadata(path)]
+    told = [path for path in paths if set(_CONTENT) <= set(pq.read_schema(path).names)]  # not of an older version
+    return [read_table(path, root, _CONTENT) for path in told]
 
 
 def _known_stamps(catalog: Path, noted: Path, root: Path) -> Stamps:
@@ -109,6 +112,6 @@ def _known_stamps(catalog: Path, noted: Path, root: Path) -> Stamps:
 
 def _note(path: Path, stamps: Mapping[str, str], digests: Mapping[str, str], root: Path) -> None:
     rows = [(location, mark, digests[location]) for location, mark in stamps.items()]
-    frame = pd.DataFrame(rows, columns=["path", "stamp", "digest"], dtype="str")
+    frame = pd.DataFrame(rows, columns=_CONTENT, dtype="str")
     with suppress(StorageError):  # a project that may only be read is compared anew each time
         files.write_table(path, to_keep(frame, root))
