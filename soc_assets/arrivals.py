@@ -1,19 +1,17 @@
 """New, changed and removed input files since the catalog and the samples were made, for whoever watches the folders.
 
-A change is noticed by size and time, and believed when the content's digest differs too. Nothing is written; whether a
-table is up to date in every respect (settings, code) is `soc_assets.freshness`.
+A change is noticed by a file's stamp (size, times and inode), and believed when the content's digest differs too.
+Whether a table is up to date in every respect (settings, code) is `soc_assets.freshness`.
 """
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from soc_assets import digest, files, freshness
-from soc_assets.ingest.rasters.catalog import content_digest, stamp
+from soc_assets.ingest.rasters.catalog import stamp
 from soc_assets.ingest.rasters.files import find_rasters
+from soc_assets.ingest.rasters.kept import known_contents
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.project import Project
 
@@ -39,7 +37,7 @@ class Arrivals:
 
 
 def glance(project: Project) -> str:
-    """Digest of all input files' names, sizes and times; nothing is opened.
+    """Digest of all input files' names and stamps; nothing is opened.
 
     Raises:
         SocError: a folder is missing or holds nothing to read.
@@ -48,7 +46,7 @@ def glance(project: Project) -> str:
 
 
 def look(project: Project) -> Arrivals:
-    """What differs from the catalog and the samples; reads the files whose size or time has changed.
+    """What differs from the catalog and the samples; reads the files whose stamp has changed.
 
     Raises:
         SocError: a folder is missing or holds nothing to read.
@@ -59,26 +57,13 @@ def look(project: Project) -> Arrivals:
 
 
 def _rasters(project: Project) -> Arrivals:
-    now = _raster_stamps(project)
-    if not project.catalog.is_file():
-        return Arrivals(new=[Path(path).name for path in now])
-    catalog = pd.read_parquet(project.catalog, columns=["path", "size", "mtime_ns", "digest"]).drop_duplicates("path")
-    known: dict[Any, dict[Any, Any]] = catalog.set_index("path").to_dict("index")
-    problems = project.catalog.with_name("problems.parquet")
-    set_aside = set(pd.read_parquet(problems)["path"]) if problems.is_file() else set()
-    scanned = project.catalog.stat().st_mtime_ns
-    new, changed = [], []
-    for path, (size, time) in now.items():
-        row = known.get(path)
-        if row is None:
-            if path not in set_aside:
-                new.append(Path(path).name)
-            elif time > scanned:
-                changed.append(Path(path).name)
-        elif (row["size"], row["mtime_ns"]) != (size, time) and content_digest(path) != row["digest"]:
-            changed.append(Path(path).name)
-    removed = [Path(path).name for path in {*known, *set_aside} - set(now)]
-    return Arrivals(new, changed, sorted(removed))
+    now = freshness.raster_contents(project)
+    known = known_contents(project.catalog, project.root) if project.catalog.is_file() else {}
+    return Arrivals(
+        new=[Path(path).name for path in now if path not in known],
+        changed=[Path(path).name for path in now if path in known and known[path] != now[path]],
+        removed=sorted(Path(path).name for path in known.keys() - now.keys()),
+    )
 
 
 def _soil(project: Project) -> Arrivals:
@@ -92,15 +77,13 @@ def _soil(project: Project) -> Arrivals:
     )
 
 
-def _raster_stamps(project: Project) -> dict[str, tuple[int, int]]:
+def _raster_stamps(project: Project) -> dict[str, str]:
     found = find_rasters(project.settings.rasters, project.rasters)
-    stamps = {file.path: stamp(file.path) for file in found}
-    return {path: (of["size"], of["mtime_ns"]) for path, of in stamps.items()}
+    return {file.path: stamp(file.path)["stamp"] for file in found}
 
 
-def _soil_stamps(project: Project) -> dict[str, tuple[int, int]]:
-    stats = {path.name: path.stat() for path in find_inputs(project.soil)}
-    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+def _soil_stamps(project: Project) -> dict[str, tuple[int, ...]]:
+    return {path.name: files.stamp(path) for path in find_inputs(project.soil)}
 
 
 def _listed(names: list[str]) -> str:

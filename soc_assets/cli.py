@@ -15,7 +15,7 @@ from soc_assets.commands import assets, database, inputs, points, servers
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="soc-assets")
 def main() -> None:
-    r"""Soil organic carbon from soil samples and multi-year rasters, as Dagster assets.
+    """Soil organic carbon from soil samples and multi-year rasters, as Dagster assets.
 
     \b
     First steps:
@@ -31,7 +31,7 @@ def main() -> None:
     SOC_EMBEDDING__STAGE=encoder.
 
     Exit codes: 0 done, 1 failed (the message says what to mend), 2 wrong usage.
-    """
+    """  # noqa: D301 - click wants the sign itself
 
 
 for command in (

@@ -17,6 +17,7 @@ from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
 from soc_assets.features.groups import group_columns, group_queries
 from soc_assets.ingest.grid import Grid, reference_grid
+from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.project import Project
 from soc_assets.regression.design import Design, read_design
 from soc_assets.regression.engine import Done, run_fits
@@ -110,7 +111,7 @@ def load_folds(project: Project) -> pd.DataFrame:
 
 def grid_of_project(project: Project) -> Grid:
     """The reference grid."""
-    return reference_grid(pd.read_parquet(project.catalog), project.settings.rasters)
+    return reference_grid(read_table(project.catalog, project.root), project.settings.rasters)
 
 
 def tuned_recipe(project: Project) -> Recipe | None:

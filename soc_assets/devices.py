@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from soc_assets.errors import SettingsError
+from soc_assets.errors import SettingsError, StorageError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _ORIGINAL = "_SOC_ASSETS_VISIBLE_DEVICES"  # what was visible before a step hid or took a device
@@ -21,6 +21,7 @@ _mine: list[str] = []  # the device of this process once it had one: CUDA reads 
 _held: list[str] = []  # the same, while a block holds it
 _shared: list[bool] = []  # whether this process runs steps of both kinds
 _DRIVER = Path("/proc/driver/nvidia/gpus")
+_LOCKS = (Path("/tmp") if os.name == "posix" else Path(tempfile.gettempdir())) / "soc_assets_devices"  # not TMPDIR's
 
 
 def names(environment: Mapping[str, str] = os.environ, driver: Path = _DRIVER) -> list[str]:
@@ -79,11 +80,14 @@ def lent(
     Args:
         wait: told once, in words, when all devices are taken and this process waits.
         environment: of the process.
-        folder: of the locks; the machine's temporary folder by default.
+        folder: of the locks; by default one that all users and jobs of the machine share, whatever TMPDIR says.
         driver: where the driver lists its GPUs.
 
     Yields:
         The name of the device as CUDA_VISIBLE_DEVICES has it, or `cpu` where there is none.
+
+    Raises:
+        StorageError: this user may not lock in the folder.
     """
     if _held:
         yield _held[0]
@@ -92,7 +96,7 @@ def lent(
     if not candidates:
         yield "cpu"
         return
-    lock, name = _first_free(candidates, folder or Path(tempfile.gettempdir()) / "soc_assets_devices", wait)
+    lock, name = _first_free(candidates, folder or _LOCKS, wait)
     try:
         _remember(environment)
         environment[VISIBLE] = name
@@ -105,7 +109,7 @@ def lent(
 
 
 def _first_free(candidates: list[str], folder: Path, wait: Callable[[str], None]) -> tuple[FileLock, str]:
-    folder.mkdir(mode=0o777, parents=True, exist_ok=True)
+    _make_common(folder)
     told = False
     while True:
         for name in candidates:
@@ -114,11 +118,25 @@ def _first_free(candidates: list[str], folder: Path, wait: Callable[[str], None]
                 lock.acquire(blocking=False)
             except Timeout:
                 continue
+            except PermissionError as error:
+                raise StorageError(
+                    f"The GPUs are lent by locks in {folder}, where this user may not write. Its owner can open it to "
+                    f"all: chmod 777 {folder}; chmod 666 {folder}/*"
+                ) from error
             return lock, name
         if not told:
             wait(f"all {len(candidates)} GPUs of this machine are taken; waiting for one")
             told = True
         time.sleep(0.5)
+
+
+def _make_common(folder: Path) -> None:
+    """A folder in which every user may lock; the umask cuts what `mkdir` is told."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return
+    folder.chmod(0o777)
 
 
 def _remember(environment: MutableMapping[str, str]) -> None:

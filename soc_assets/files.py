@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -25,19 +24,22 @@ import pyarrow.parquet as pq
 from soc_assets import remote
 from soc_assets.errors import SocWarning
 from soc_assets.process import here, is_alive
-from soc_assets.storage import told_in_words
+from soc_assets.storage import new_beside, told_in_words
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
 
+    A new file has the permissions that the umask leaves, one that takes another's place has its permissions.
+
     Raises:
         StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
     """
     with told_in_words(path), _temporary(path) as temporary:
         yield temporary
-        temporary.chmod(0o644)
+        if path.is_file():
+            shutil.copymode(path, temporary)
         temporary.replace(path)
         remote.send(path)
 
@@ -59,11 +61,9 @@ def remove(path: Path) -> None:
 def _temporary(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
-    prefix = f".{path.name}.{here()}-{os.getpid()}-"
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
-    os.close(handle)
+    name = new_beside(path, f"{here()}-{os.getpid()}-")
     try:
-        yield Path(name)
+        yield name
     finally:
         for left in (name, f"{name}.wal"):  # the latter is DuckDB's
             Path(left).unlink(missing_ok=True)
@@ -161,6 +161,15 @@ def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str] | N
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **extra})
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+
+
+def stamp(path: Path) -> tuple[int, int, int, int]:
+    """Bytes, time of change in ns, ctime in ns and inode of a file: what differs where another took its place.
+
+    Size and time alone do not: of files that `rsync -t` or unzip put there both may be equal.
+    """
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -1,19 +1,20 @@
 """Which outputs are missing, stale or fresh: the digest stored with each, against that of its inputs computed now.
 
-What decides an output's content is listed here per asset, in the order the data flows. Nothing is computed or written.
+What decides an output's content is listed here per asset, in the order the data flows. Nothing is computed, and nothing
+written but what was read of rasters whose stamps are new.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soc_assets import digest, files
+from soc_assets import digest, files, progress
 from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.errors import CheckpointError, EmbeddingError, SocError
 from soc_assets.features.database import read_info
-from soc_assets.ingest.rasters.catalog import stamp
+from soc_assets.ingest.rasters import kept
 from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.project import Project
@@ -57,11 +58,27 @@ class Freshness:
         return self.state == "fresh"
 
 
-def catalog_inputs(project: Project) -> str:
-    """Digest of the raster files' names, sizes and times, and of how they are read."""
+def catalog_inputs(project: Project, contents: Mapping[str, str] | None = None) -> str:
+    """Digest of the rasters' places and bytes, and of how they are read; not of the folder that the project is in.
+
+    Args:
+        project: settings and paths.
+        contents: digest of each raster by its path; None takes `raster_contents`.
+    """
+    contents = raster_contents(project) if contents is None else contents
+    placed = sorted((kept.relative(path, project.root), content) for path, content in contents.items())
+    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), placed)
+
+
+def raster_contents(project: Project) -> dict[str, str]:
+    """Digest of each raster's bytes by its path; only those are read whose stamps differ from all known of them."""
     found = find_rasters(project.settings.rasters, project.rasters)
-    stamps = [(file.path, stamp(file.path)) for file in found]
-    return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), stamps)
+    return kept.contents_now(
+        [file.path for file in found],
+        project.catalog,
+        project.root,
+        lambda done, total: progress.emit("rasters", done, total, "compared with what was read"),
+    )
 
 
 def soil_inputs(project: Project) -> str:
@@ -168,19 +185,23 @@ def complete(project: Project, asset: str) -> bool:
     return all(project.samples(name).is_file() for name in tables.get(asset, ()))
 
 
-def assess(project: Project, trained: Callable[[str], str] | None = None) -> list[Freshness]:
-    """State of every asset, in order; what depends on something stale or missing is not fresh either.
+def assess(project: Project, trained: Callable[[str], str] | None = None, to: str = ASSETS[-1]) -> list[Freshness]:
+    """State of every asset up to one, in order; what depends on something stale or missing is not fresh either.
 
     Args:
         project: settings and paths.
         trained: says the model's state, given the digest of its inputs; None counts it as missing.
+        to: the last asset wanted; nothing is asked about later ones.
     """
-    tables = [
-        _table(project, "raster_catalog", project.catalog, catalog_inputs),
-        _table(project, "soil_samples", project.samples("samples"), soil_inputs),
-        _table(project, "balanced_samples", project.samples("balanced"), sampling_inputs),
-    ]
-    result = [*tables, *_rest(project, trained)]
+    tables = {
+        "raster_catalog": (project.catalog, catalog_inputs),
+        "soil_samples": (project.samples("samples"), soil_inputs),
+        "balanced_samples": (project.samples("balanced"), sampling_inputs),
+    }
+    wanted = ASSETS[: ASSETS.index(to) + 1]
+    result = [_table(project, name, *tables[name]) for name in wanted if name in tables]
+    if len(wanted) > len(tables):
+        result += _rest(project, trained if to == ASSETS[-1] else None)[: len(wanted) - len(tables)]
     for index, item in enumerate(result[1:], start=1):
         if item.fresh and not result[index - 1].fresh:
             result[index] = Freshness(item.asset, "stale", item.done, item.total)
@@ -194,7 +215,7 @@ def assess_results(project: Project, states: list[Freshness] | None = None) -> l
         project: settings and paths.
         states: of the other assets, where they are known.
     """
-    features = next(item for item in states or assess(project) if item.asset == "features")
+    features = next(item for item in states or assess(project, to="features") if item.asset == "features")
     results = []
     for asset in RESULTS:
         path = project.results / f"{asset}.parquet"

@@ -24,6 +24,7 @@ from soc_assets.ingest.check.tables import files_not_read, table_findings
 from soc_assets.ingest.check.unmatched import rasters_not_read
 from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
+from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.project import Project
@@ -148,7 +149,7 @@ def _previews(project: Project) -> Previews:
 def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
     """The catalog of the rasters and its bands; where some cannot be used at all, of the others, with findings."""
     rasters = project.settings.rasters
-    previous = pd.read_parquet(project.catalog) if project.catalog.is_file() else None
+    previous = read_table(project.catalog, project.root) if project.catalog.is_file() else None
     try:
         return scan_rasters(rasters, project.rasters, previous, progress), rasters.bands, []
     except RasterError as error:

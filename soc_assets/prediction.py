@@ -20,6 +20,7 @@ from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.errors import SocError, TrainingError
 from soc_assets.features.groups import group_columns, group_queries
 from soc_assets.ingest.grid import grid_of
+from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.ingest.soil.columns import USUAL_NAMES, find_columns
 from soc_assets.ingest.soil.values import to_dates, to_seasons
 from soc_assets.project import Project
@@ -154,13 +155,15 @@ def _design(project: Project, samples: pd.DataFrame, spec: Spec, table: Any) -> 
             )
             flat = [np.array(row[0], dtype=np.float32) for row in values.fetchall()]
             matrices[group] = np.stack(flat).reshape(len(samples), len(named))
-    grid = grid_of(pd.read_parquet(project.catalog), spec.choices["reference"], spec.grid)
+    grid = grid_of(read_table(project.catalog, project.root), spec.choices["reference"], spec.grid)
     x, y = to_metres(samples["longitude"].to_numpy(), samples["latitude"].to_numpy(), grid)
     return make_design(samples.assign(x=x, y=y), matrices, {name: columns_table(of) for name, of in columns.items()})
 
 
 def _embedder(project: Project, spec: Spec) -> Embedder:
-    atlas = Atlas.of_catalog(pd.read_parquet(project.catalog), spec.bands, spec.choices["reference"], spec.grid)
+    atlas = Atlas.of_catalog(
+        read_table(project.catalog, project.root), spec.bands, spec.choices["reference"], spec.grid
+    )
     settings = project.settings.embedding
     encoder = load_encoder(spec, project.checkpoint, settings.drop_path, settings.device, settings.images_at_once)
     return Embedder(spec, atlas, encoder, settings.cache_mb)

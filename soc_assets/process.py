@@ -3,12 +3,13 @@
 import os
 import socket
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-HOST_TAG, PROCESS_TAG = "soc/host", "soc/process"
-"""Tags of Dagster runs that are executed in the process of `soc run`."""
+HOST_TAG, MACHINE_TAG, PROCESS_TAG = "soc/host", "soc/machine", "soc/process"
+"""Tags of Dagster runs: the host's name, for people, the machine by `here`, and the process of a `soc run`."""
 
 _CLOCKS_DIFFER = 2.0  # seconds: boot time is told in whole ones
 
@@ -49,3 +50,16 @@ def here() -> str:
     except OSError:  # not Linux
         numbering = ""
     return f"{zlib.crc32(f'{socket.gethostname()} {numbering}'.encode()):08x}"
+
+
+def marks() -> dict[str, str]:
+    """Tags by which `process_of` knows this process again."""
+    return {HOST_TAG: socket.gethostname(), MACHINE_TAG: here(), PROCESS_TAG: str(os.getpid())}
+
+
+def process_of(tags: Mapping[str, str]) -> int | None:
+    """The number of the process that left these tags, where it can be judged here; None for another machine's.
+
+    A host's name does not tell: containers can share one, and each numbers its processes itself.
+    """
+    return int(tags[PROCESS_TAG]) if tags.get(MACHINE_TAG) == here() and PROCESS_TAG in tags else None

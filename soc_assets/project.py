@@ -1,20 +1,19 @@
 """The project: its settings, loaded and checked, and the absolute path of every file of the contract.
 
-Where soc.toml is found, how SOC_* variables override it and how mistakes are told to people belongs here; what the
-settings mean is in `soc_assets.settings`.
+How SOC_* variables override soc.toml and how mistakes are told to people belongs here; what the settings mean is in
+`soc_assets.settings`, reading the file in `soc_assets.toml_file`.
 """
 
 import difflib
 import json
 import os
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as PydanticSettingsError
 
 from soc_assets.errors import SettingsError
@@ -34,8 +33,9 @@ from soc_assets.settings import (
     Training,
 )
 from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets.surroundings import require_plain
+from soc_assets.toml_file import CONFIG_VARIABLE, find_config, read_toml
 
-CONFIG_VARIABLE = "SOC_CONFIG"
 EXECUTOR_VARIABLE = "SOC_EXECUTOR"  # short for SOC_EXECUTION__EXECUTOR
 _OWN = (CONFIG_VARIABLE, EXECUTOR_VARIABLE)
 
@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     automation: Automation = Automation()
     execution: Execution = Execution()
 
+    _from_file: ClassVar[dict[str, Any]] = {}
+
     @classmethod
     def settings_customise_sources(  # noqa: D102 - a hook of pydantic-settings
         cls,
@@ -66,7 +68,7 @@ class Settings(BaseSettings):
         env_settings: PydanticBaseSettingsSource,
         **_: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, cls._from_file)
 
 
 @dataclass(frozen=True)
@@ -187,23 +189,12 @@ class Project:
     @property
     def dagster_home(self) -> Path:
         """DAGSTER_HOME, or the project's own instance folder."""
-        return Path(os.environ.get("DAGSTER_HOME") or self.root / ".dagster")
+        return Path(os.environ.get("DAGSTER_HOME") or self.root / ".dagster").expanduser()
 
 
 def is_url(folder: str) -> bool:
     """Whether a folder of the settings is on object storage."""
     return "://" in folder and not folder.startswith("file://")
-
-
-def find_config(start: Path | None = None) -> Path | None:
-    """The settings file: $SOC_CONFIG, or the first soc.toml from the current folder upwards."""
-    if named := os.environ.get(CONFIG_VARIABLE):
-        path = Path(named).expanduser().resolve()
-        if not path.is_file():
-            raise SettingsError(f"{CONFIG_VARIABLE} names {path}, which does not exist. Name a soc.toml or unset it.")
-        return path
-    folder = (start or Path.cwd()).resolve()
-    return next((f / "soc.toml" for f in (folder, *folder.parents) if (f / "soc.toml").is_file()), None)
 
 
 def load_project(config: Path | None = None) -> Project:
@@ -220,18 +211,21 @@ def load_project(config: Path | None = None) -> Project:
         raise SettingsError(f"The settings file {path} does not exist.")
     _refuse_unknown_variables()
     try:
-        from_file = type("SettingsFromFile", (Settings,), {"model_config": SettingsConfigDict(toml_file=path)})
+        from_file = type("SettingsFromFile", (Settings,), {"_from_file": read_toml(path) if path else {}})
         named = os.environ.get(EXECUTOR_VARIABLE)
         short: dict[str, Any] = {"execution": {"executor": named}} if named else {}
         loaded = from_file(**short)
     except ValidationError as error:
         raise SettingsError(_explain(error, path)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}.") from None
     except PydanticSettingsError:
         raise SettingsError(_not_json()) from None
     settings = Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
-    return Project(root=path.parent if path else Path.cwd().resolve(), settings=settings)
+    project = Project(root=path.parent if path else Path.cwd().resolve(), settings=settings)
+    require_plain(project.root, "The project's folder")
+    for key in ("data", "mlruns"):
+        require_plain(getattr(project, key), f"[paths] {key} in soc.toml")
+    require_plain(project.dagster_home.absolute(), "DAGSTER_HOME")
+    return project
 
 
 def _refuse_unknown_variables() -> None:

@@ -6,7 +6,6 @@ need not.
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from soc_assets.object_storage import BUCKETS, explained, file_system
 from soc_assets.process import here
 from soc_assets.remote_index import Index, Row
 from soc_assets.remote_plan import SHARED, Kept, Stored, Todo, is_plain, is_shared, plan, same_bytes
-from soc_assets.storage import cannot_write, told_in_words
+from soc_assets.storage import cannot_write, new_beside, told_in_words
 
 _HOME, _AT_ONCE, _ATTEMPTS = ".remote", 8, 3
 _SETTING = "[paths] data_copy in soc.toml"
@@ -187,7 +186,6 @@ class Remote:
                     return
                 raise (error.__cause__ and cannot_write(error.__cause__, temporary, _SETTING)) or error from error
             os.utime(temporary, ns=(stored.changed_ns, stored.changed_ns))
-            temporary.chmod(0o644)
             arrived = Kept.of(temporary)
             with self._index.replacing(name, row) as change:
                 if change and arrived and Kept.of(path) == kept:
@@ -245,12 +243,11 @@ class Remote:
     @contextmanager
     def _beside(self, path: Path) -> Iterator[Path]:
         """A hidden temporary file of this process, removed at the end unless it was renamed."""
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}-", suffix=".tmp", dir=path.parent)
-        os.close(handle)
+        name = new_beside(path, f"{os.getpid()}-")
         try:
-            yield Path(name)
+            yield name
         finally:
-            Path(name).unlink(missing_ok=True)
+            name.unlink(missing_ok=True)
 
 
 def remote_of(path: Path) -> Remote | None:

@@ -5,7 +5,6 @@ terminal is in `terminal`.
 """
 
 import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from soc_assets import devices, files, freshness
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
-from soc_assets.process import HOST_TAG, PROCESS_TAG, is_alive
+from soc_assets.process import MACHINE_TAG, here, is_alive, marks, process_of
 from soc_assets.project import CONFIG_VARIABLE, Project
 from soc_assets.storage import told_in_words
 
@@ -47,12 +46,12 @@ def use_project(project: Project, config: Path | None) -> None:
     os.environ["DAGSTER_HOME"] = str(home.resolve())
     if not (home / "dagster.yaml").exists():
         shipped = Path(__file__).parents[1] / "dagster.yaml"
-        files.write_text(home / "dagster.yaml", shipped.read_text() if shipped.is_file() else "")
+        files.write_text(home / "dagster.yaml", shipped.read_text(encoding="utf-8") if shipped.is_file() else "")
 
 
 def assess(project: Project, to: str = ASSETS[-1]) -> list[Freshness]:
     """State of the assets up to `to`; MLflow is asked only when it matters."""
-    return freshness.assess(project, lambda inputs: _model_state(project, inputs))[: ASSETS.index(to) + 1]
+    return freshness.assess(project, lambda inputs: _model_state(project, inputs), to)
 
 
 def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
@@ -134,7 +133,7 @@ def _execute(
             instance=instance,
             asset_selection=[dg.AssetKey(name) for name in selection],
             run_config=_QUIET,
-            tags={**(tags or {}), HOST_TAG: socket.gethostname(), PROCESS_TAG: str(os.getpid())},
+            tags={**(tags or {}), **marks()},
             raise_on_error=False,
         )
     blocked = _blocking_findings(result.all_events)
@@ -160,10 +159,11 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
     """A `soc run` that was killed must not keep the device: end its run and free its slot, as the daemon would."""
     import dagster as dg
 
-    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={HOST_TAG: socket.gethostname()})
+    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: here()})
     for record in instance.get_run_records(under_way):
         run = record.dagster_run
-        if not is_alive(int(run.tags[PROCESS_TAG]), record.start_time):
+        process = process_of(run.tags)  # None: the daemon launched it, and asks its launcher
+        if process is not None and not is_alive(process, record.start_time):
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 

@@ -6,8 +6,9 @@ elsewhere.
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from soc_assets.errors import SocError, StorageError
@@ -59,6 +60,20 @@ def cannot_write(error: BaseException, path: Path, setting: str = PATHS) -> Stor
         found, cure = "its disk is full or defective", "Free some space, or name a folder on another disk"
     kept = "What was finished before is kept, and `soc run` goes on from there."
     return StorageError(f"Cannot write {path}: {found}. {cure} ({setting}). {kept}")
+
+
+def new_beside(path: Path, mark: str) -> Path:
+    """Make an empty hidden file beside `path`, with the permissions of any new file (those of `tempfile` are private).
+
+    Args:
+        path: what it is to replace.
+        mark: stands in its name after that of `path`.
+    """
+    while True:
+        made = path.with_name(f".{path.name}.{mark}{secrets.token_hex(4)}.tmp")
+        with suppress(FileExistsError):
+            os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            return made
 
 
 def _inside(path: Path, folder: Path) -> bool:

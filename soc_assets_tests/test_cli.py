@@ -1,11 +1,15 @@
 """The `soc` command as a user meets it: help, exit codes, settings that cannot be read, and `soc demo`."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from soc_assets.cli import main
+from soc_assets.commands import servers
 from soc_assets_tests.command_line import refused, soc
 from soc_assets_tests.small_project import SmallProject
 
@@ -94,3 +98,24 @@ def test_settings_that_cannot_be_read_are_told_without_a_traceback(tmp_path):
     for command in COMMANDS:
         arguments = [command, tmp_path] if command.startswith("import-") else [command]
         assert "there is no table [samplign]; the nearest is sampling" in refused(*arguments, at=made)
+
+
+@pytest.mark.parametrize("words", [[], ["sql"], ["export"]])
+def test_help_shows_no_sign_of_its_making(words):
+    shown = CliRunner().invoke(main, [*words, "--help"])
+    assert shown.exit_code == 0
+    assert "\\b" not in shown.output and "\b" not in shown.output
+    assert "  soc sql " in shown.output or words == ["export"]
+
+
+@pytest.mark.parametrize("words", ["ui", "mlflow"])
+def test_port_in_use_is_told_before_anything_is_started(fresh, words, monkeypatch):
+    monkeypatch.setattr(servers, "_become", lambda command: pytest.fail("started"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        shown = CliRunner().invoke(main, [words, "--port", port, "--config", str(fresh.config)])
+    assert shown.exit_code == 1
+    assert f"Port {port} of this machine is in use. Choose another: --port " in shown.output
+    assert not (fresh.root / "mlruns").exists()

@@ -10,7 +10,7 @@ import pytest
 
 import soc_assets
 from soc_assets import devices
-from soc_assets.errors import SettingsError
+from soc_assets.errors import SettingsError, StorageError
 
 REPOSITORY = Path(soc_assets.__file__).parents[1]
 HOLD = """
@@ -120,3 +120,31 @@ def test_process_that_runs_steps_of_both_kinds_hides_nothing():
     with devices.shared():
         devices.hide(environment)
     assert environment == {"CUDA_VISIBLE_DEVICES": "1"}
+
+
+def test_locks_are_open_to_every_user_whatever_the_umask_and_where_tmpdir_does_not_move_them(tmp_path, monkeypatch):
+    folder, former = tmp_path / "locks", os.umask(0o077)
+    try:
+        with devices.lent(environment={"CUDA_VISIBLE_DEVICES": "0"}, folder=folder):
+            assert folder.stat().st_mode & 0o777 == 0o777
+            assert {path.stat().st_mode & 0o666 for path in folder.iterdir()} == {0o666}
+    finally:
+        os.umask(former)
+    code = "from soc_assets import devices; print(devices._LOCKS)"
+    seen = set()
+    for name in ("job1", "job2"):
+        environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(REPOSITORY), "SLURM_JOB_NAME": name}
+        seen.add(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout)
+    assert seen == {"/tmp/soc_assets_devices\n"}
+
+
+def test_folder_of_locks_that_another_user_closed_is_told_with_its_cure(tmp_path, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(devices.FileLock, "acquire", refuse)
+    with (
+        pytest.raises(StorageError, match=f"chmod 777 {tmp_path}"),
+        devices.lent(environment={"CUDA_VISIBLE_DEVICES": "0"}, folder=tmp_path),
+    ):
+        pass

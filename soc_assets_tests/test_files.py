@@ -1,6 +1,7 @@
 """Nobody sees half a file."""
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -39,6 +40,21 @@ def test_folders_are_made_and_others_may_read(tmp_path):
     files.write_text(path, "Böden")
     assert path.read_text(encoding="utf-8") == "Böden"
     assert path.stat().st_mode & 0o444 == 0o444
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o002, 0o664), (0o022, 0o644), (0o077, 0o600)])
+def test_new_file_has_the_permissions_that_the_umask_leaves_and_one_that_is_replaced_keeps_its_own(
+    tmp_path, umask, mode
+):
+    former = os.umask(umask)
+    try:
+        files.write_text(tmp_path / "a.txt", "1")
+        assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode
+        (tmp_path / "a.txt").chmod(0o640)
+        files.write_text(tmp_path / "a.txt", "2")
+        assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(former)
 
 
 def test_table_keeps_types_and_metadata(tmp_path):

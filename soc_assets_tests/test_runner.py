@@ -1,7 +1,6 @@
 """The three chained jobs: what is launched, where it stops, and how a failure is told."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,10 @@ import dagster as dg
 import pytest
 import torch
 
-from soc_assets import devices, runner
+from soc_assets import devices, freshness, runner
 from soc_assets.definitions import defs
 from soc_assets.defs.partitions import stretches
+from soc_assets.process import MACHINE_TAG, PROCESS_TAG, marks
 from soc_assets_tests.small_project import SmallProject, write_project
 
 
@@ -117,9 +117,11 @@ def test_killed_run_does_not_keep_the_device(fresh):
     ended.wait()
     runner.use_project(fresh.project, fresh.config)
     with dg.DagsterInstance.get() as instance:
-        tags = {"soc/host": socket.gethostname(), "soc/process": str(ended.pid)}
+        tags = {**marks(), PROCESS_TAG: str(ended.pid)}
         started = dg.DagsterRunStatus.STARTED
         dead = instance.create_run_for_job(defs.resolve_job_def("prepare"), tags=tags, status=started)
+        other = {**tags, MACHINE_TAG: "00000000"}  # of a container with the same host name
+        alive = instance.create_run_for_job(defs.resolve_job_def("prepare"), tags=other, status=started)
         storage = instance.event_log_storage
         storage.initialize_concurrency_limit_to_default("gpu")
         storage.claim_concurrency_slot("gpu", dead.run_id, "embeddings")
@@ -127,6 +129,24 @@ def test_killed_run_does_not_keep_the_device(fresh):
         runner._bury_dead_runs(instance)
         assert storage.get_concurrency_info("gpu").claimed_slots == []
         assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
+        assert instance.get_run_by_id(alive.run_id).status == started
+
+
+@pytest.mark.parametrize("to", ["raster_catalog", "soil_samples", "balanced_samples"])
+def test_nothing_is_asked_about_what_comes_after_the_last_asset_wanted(finished, monkeypatch, to):
+    def must_not(*_: object) -> None:
+        raise AssertionError("asked about embeddings or models")
+
+    monkeypatch.setattr(freshness, "known_embeddings", must_not)
+    monkeypatch.setattr(runner, "_model_state", must_not)
+    found = runner.assess(finished.project, to)
+    assert [item.asset for item in found] == list(freshness.ASSETS[: freshness.ASSETS.index(to) + 1])
+    assert all(item.fresh for item in found)
+
+
+def test_model_is_not_asked_for_where_features_are_the_last_wanted(finished, monkeypatch):
+    monkeypatch.setattr(runner, "_model_state", None)  # calling it would fail
+    assert [item.asset for item in runner.assess(finished.project, "features")][-1] == "features"
 
 
 def test_no_step_of_a_run_asks_for_devices_while_they_are_hidden(fresh, monkeypatch):

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.progress import track
 
 from soc_assets.commands.options import config_option, console, explained, opened
@@ -62,7 +63,8 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     runner.use_project(project, config)
     if verify:
         _verify(project)
-    states = runner.assess(project)
+    with terminal.showing_progress(Console(stderr=True)):
+        states = runner.assess(project)
     optional = [item for item in freshness.assess_results(project, states) if item.state != "missing"]
     try:
         failed = runner.failed_assets(project)
@@ -94,16 +96,15 @@ def refit(config: Path | None) -> None:
 
     The embeddings of the old spec stay where they are; the next `soc run` embeds every batch under the new one.
     """
-    import pandas as pd
-
     from soc_assets.embedding.inputs import settled
     from soc_assets.embedding.spec import choices_of, freeze
+    from soc_assets.ingest.rasters.kept import read_table
 
     project = opened(config)
     if not project.catalog.is_file():
         raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
     choices = choices_of(project.settings, project.checkpoint)
-    catalog = pd.read_parquet(project.catalog)
+    catalog = read_table(project.catalog, project.root)
     spec = freeze(project.embeddings, choices, catalog, refit=True, settle=lambda spec: settled(spec, project))
     console.print(f"The spec is now {spec.digest}.")
 

@@ -13,7 +13,7 @@ from soc_assets.commands.options import config_option, console, explained, opene
 @click.option("--rows", default=40, show_default=True, help="Most rows shown.")
 @explained
 def sql(config: Path | None, query: str | None, rows: int) -> None:
-    r"""Ask the database a question in SQL; without QUERY, a prompt.
+    """Ask the database a question in SQL; without QUERY, a prompt.
 
     The database is built where it is missing, and its views again where settings or batches changed.
 
@@ -21,7 +21,7 @@ def sql(config: Path | None, query: str | None, rows: int) -> None:
       soc sql ".views"                          views, tables and macros, with every column explained
       soc sql "SELECT split, count(*) FROM features GROUP BY split"
       soc sql "SELECT * FROM similar('SAMPLE', 5)"
-    """
+    """  # noqa: D301 - click wants the sign itself
     from soc_assets import prompt
 
     prompt.answer(opened(config), query, rows, console)
@@ -46,14 +46,14 @@ def sql(config: Path | None, query: str | None, rows: int) -> None:
 def export_command(
     config: Path | None, stage: str, kind: str, out: Path | None, split: str | None, bands: str | None, overwrite: bool
 ) -> None:
-    r"""Write features or embeddings for other tools, a batch at a time.
+    """Write features or embeddings for other tools, a batch at a time.
 
     \b
     features     one row per studied sample that is embedded, with the flattened vector
     embeddings   every embedded sample: its images by band and lag; as Parquet the columns of the batches, in one file
 
     docs/files.md says how each format is laid out and read.
-    """
+    """  # noqa: D301 - click wants the sign itself
     from soc_assets import progress, terminal
     from soc_assets.exporting.export import export
 

@@ -18,6 +18,7 @@ from soc_assets.defs.champion import promote
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_evaluation import log_evaluation
 from soc_assets.features.database import read_info
+from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.project import Project
 from soc_assets.regression.evaluation_report import figures_of, html_report
 from soc_assets.regression.interval_scores import best_with_intervals
@@ -148,7 +149,7 @@ def _predictions(compared: Compared) -> pd.DataFrame:
 
 
 def _area(project: Project) -> np.ndarray:
-    grid, catalog = grid_of_project(project), pd.read_parquet(project.catalog)
+    grid, catalog = grid_of_project(project), read_table(project.catalog, project.root)
     reference = catalog[catalog["band"] == project.settings.rasters.reference]
     places = prediction_area(grid, project.region, reference)
     return np.column_stack(to_metres(places[:, 0], places[:, 1], grid))

@@ -13,7 +13,6 @@ import dagster as dg
 
 from soc_assets import devices
 from soc_assets.errors import SettingsError, SocError
-from soc_assets.project import CONFIG_VARIABLE
 from soc_assets.settings import Execution
 
 POOL = "gpu"
@@ -34,20 +33,8 @@ _CONFIG_SCHEMA = {
     ),
 }
 _DESCRIPTION = "The executor of every job of soc_assets ([execution] in soc.toml): "
-_PASSED_ON = (
-    CONFIG_VARIABLE,
-    "DAGSTER_HOME",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "MLFLOW_TRACKING_USERNAME",
-    "MLFLOW_TRACKING_PASSWORD",
-    "MLFLOW_TRACKING_TOKEN",
-)
+_PASSED_ON = ("SOC_", "AWS_", "GOOGLE_", "GS_", "AZURE_", "FSSPEC_", "MLFLOW_TRACKING_", "MLFLOW_S3_")
+"""How the variables begin that a step elsewhere gets from its run: overrides of settings, keys of storage, MLflow."""
 
 
 def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[str, Any]:
@@ -70,6 +57,11 @@ def on_device(context: dg.AssetExecutionContext) -> Iterator[str]:
             yield name
     except SocError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def passed_on(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Names of the variables that a step on another machine gets, in order; see `_PASSED_ON`."""
+    return sorted(name for name in environment if name.startswith(_PASSED_ON))
 
 
 def gpu_executor(execution: Execution) -> dg.ExecutorDefinition:
@@ -102,7 +94,10 @@ def _ray(execution: Execution) -> dg.ExecutorDefinition:
 
     def to_engine(config: Mapping[str, Any]) -> dict[str, Any]:
         address = execution.ray_address or os.environ.get("RAY_ADDRESS") or "http://127.0.0.1:8265"
-        ray = {"address": address, "env_vars": [name for name in _PASSED_ON if name in os.environ]}
+        ray = {
+            "address": address,
+            "env_vars": [*passed_on(), *(["DAGSTER_HOME"] if "DAGSTER_HOME" in os.environ else [])],
+        }
         return {"ray": ray, "tag_concurrency_limits": _limits(config, execution)}
 
     return _named(engine, to_engine, "a Ray job per step; num_gpus and num_cpus by op tags.")
@@ -112,7 +107,9 @@ def _k8s(execution: Execution) -> dg.ExecutorDefinition:
     engine = _imported("dagster_k8s", "k8s_job_executor", "k8s")
 
     def to_engine(config: Mapping[str, Any]) -> dict[str, Any]:
-        own = {"job_image": execution.image, "job_namespace": execution.namespace, "env_vars": list(execution.env_vars)}
+        chosen = {given.partition("=")[0] for given in execution.env_vars}
+        variables = [*(name for name in passed_on() if name not in chosen), *execution.env_vars]
+        own = {"job_image": execution.image, "job_namespace": execution.namespace, "env_vars": variables}
         most = _concurrency(config, execution)
         return {
             **{name: value for name, value in own.items() if value},

@@ -18,6 +18,7 @@ from soc_assets.ingest.coverage import rasters_without_samples
 from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, catalog_digest, scan_rasters
 from soc_assets.ingest.rasters.gaps import gap_table, missing_steps
+from soc_assets.ingest.rasters.kept import read_table, to_keep
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.project import Project
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
@@ -44,8 +45,8 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     mended or accepted ([rasters] accept).
     """
     loaded = project.on_cpu()
-    inputs = freshness.catalog_inputs(loaded)
     catalog = _scan(loaded)
+    inputs = freshness.catalog_inputs(loaded, catalog.contents)
     for problem in catalog.problems["problem"]:
         context.log.warning(problem)
     content = catalog_digest(catalog.frame)
@@ -53,12 +54,12 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     findings = inspection.raster_findings(loaded, catalog)
     fresh = f"errors in {inputs}" if errors(findings) else inputs  # what has errors stays stale: a later run stops too
     stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid}
-    files.write_table(loaded.catalog.with_name("problems.parquet"), catalog.problems)
+    files.write_table(loaded.catalog.with_name("problems.parquet"), to_keep(catalog.problems, loaded.root))
     study = loaded.settings.study
     years = [year for year, _ in study.raster_steps("yearly")]
     gaps = missing_steps(catalog.frame, study)
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
-    files.write_table(loaded.catalog, catalog.frame, stored)
+    files.write_table(loaded.catalog, to_keep(catalog.frame, loaded.root), stored)
     observe(context.instance, freshness.known_embeddings(loaded))
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
@@ -90,7 +91,7 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
     require(loaded.catalog, "raster_catalog")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "soil_samples")
-    catalog = pd.read_parquet(loaded.catalog)
+    catalog = read_table(loaded.catalog, loaded.root)
     drift = None if cached else _build(loaded, catalog, inputs)
     samples, rejected = pd.read_parquet(path), pd.read_parquet(loaded.samples("rejected"))
     for name in rasters_without_samples(catalog, samples):
@@ -141,7 +142,7 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
 
 
 def _scan(project: Project) -> Catalog:
-    previous = pd.read_parquet(project.catalog) if project.catalog.is_file() else None
+    previous = read_table(project.catalog, project.root) if project.catalog.is_file() else None
     return scan_rasters(
         project.settings.rasters,
         project.rasters,
@@ -168,7 +169,7 @@ def _catalog_report(catalog: Catalog, project: Project) -> dict[str, dg.Metadata
         "cached": dg.MetadataValue.bool(catalog.read == 0),
         "files_read": dg.MetadataValue.int(catalog.read),
         "files_unchanged": dg.MetadataValue.int(catalog.reused),
-        "set_aside": report.table(catalog.problems),
+        "set_aside": report.table(catalog.problems[["band", "path", "problem"]]),
         "bands": report.table(overview.round(4).reset_index()),
         "thumbnails": report.picture(plots.thumbnails(frame, project.settings.rasters)),
         "file": dg.MetadataValue.path(str(project.catalog)),

@@ -8,10 +8,10 @@ import json
 import socket
 
 import dagster as dg
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from soc_assets.process import HOST_TAG, PROCESS_TAG, is_alive
+from soc_assets.process import MACHINE_TAG, PROCESS_TAG, here, is_alive, process_of
 
 _LOCAL = (None, "localhost", "127.0.0.1", socket.gethostname())
 
@@ -23,6 +23,11 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
     def supports_check_run_worker_health(self) -> bool:
         """Asked by the daemon's run monitoring."""
         return True
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Launch, and note on which machine: another one has no process of this number, or somebody else's."""
+        self._instance.add_run_tags(context.dagster_run.run_id, {MACHINE_TAG: here()})
+        super().launch_run(context)
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """FAILED where the run's process was one of this machine and is no more."""
@@ -37,11 +42,11 @@ def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, flo
     record = instance.get_run_record_by_id(run.run_id)
     if record is None or record.start_time is None:
         return None
-    if HOST_TAG in run.tags:  # of `soc run`, which is the process itself
-        here = run.tags[HOST_TAG] == socket.gethostname()
-        return (int(run.tags[PROCESS_TAG]), record.start_time) if here else None
+    if PROCESS_TAG in run.tags:  # of `soc run`, which is the process itself
+        process = process_of(run.tags)
+        return None if process is None else (process, record.start_time)
     server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
-    if not server or server.get("host") not in _LOCAL:
+    if run.tags.get(MACHINE_TAG) != here() or not server or server.get("host") not in _LOCAL:
         return None
     for event in instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records:
         entry = event.event_log_entry

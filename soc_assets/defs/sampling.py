@@ -15,6 +15,7 @@ from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.faults import errors
 from soc_assets.ingest.grid import reference_grid
+from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.project import Project
 from soc_assets.regression.metrics import target_summary
 from soc_assets.sampling import plots
@@ -87,7 +88,7 @@ def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> li
 
 def _prepare(project: Project) -> Prepared:
     settings = project.settings
-    catalog = pd.read_parquet(project.catalog)
+    catalog = read_table(project.catalog, project.root)
     grid, reference = reference_grid(catalog, settings.rasters), catalog[catalog["band"] == settings.rasters.reference]
     splits, ledger = project.samples("splits"), project.samples("batches")
     same_split = files.read_metadata(splits).get(SPLIT) == _split_digest(project)

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from soc_assets import arrivals
+from soc_assets import arrivals, digest
 from soc_assets.defs import backfill, jobs
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.errors import SocError
-from soc_assets.process import HOST_TAG, PROCESS_TAG, is_alive
+from soc_assets.process import is_alive, process_of
 from soc_assets.settings import Automation
 
 
@@ -23,7 +23,7 @@ def build_sensors(automation: Automation) -> list[dg.SensorDefinition]:
         minimum_interval_seconds=every,
         default_status=status,
         description="Launches `prepare` when a raster or a soil file is new, changed or gone. A change is noticed by "
-        "size and time at two looks in a row (a file still being copied waits), then believed by its content's digest.",
+        "size, times and inode at two looks in a row (a file still being copied waits), then believed by its bytes.",
     )
     def new_files(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult | dg.SkipReason:
         return _look_for_files(context, project)
@@ -53,7 +53,11 @@ def build_sensors(automation: Automation) -> list[dg.SensorDefinition]:
 
 
 def _look_for_files(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult | dg.SkipReason:
-    """The cursor holds the digest of names, sizes and times seen at the last look, and of those dealt with."""
+    """The cursor holds the digest of names and stamps seen at the last look, and of those dealt with, and their number.
+
+    Dagster launches nothing twice under one run key. With the number, and what the tables were made by last, files
+    that are again as they once were are dealt with again.
+    """
     cursor = json.loads(context.cursor or "{}")
     try:
         loaded = project.load()
@@ -66,11 +70,13 @@ def _look_for_files(context: dg.SensorEvaluationContext, project: ProjectResourc
         found = arrivals.look(loaded)
     except SocError as error:
         return dg.SkipReason(str(error))
-    done = json.dumps({"seen": seen, "dealt_with": seen})
+    number = int(cursor.get("number", 0)) + 1
+    done = json.dumps({"seen": seen, "dealt_with": seen, "number": number})
     if not found:
         context.update_cursor(done)
         return dg.SkipReason("Times have changed, and no content.")
-    request = dg.RunRequest(run_key=seen, tags={backfill.REASON: found.words})
+    key = digest.of_values([seen, number, _newest(_last_events(context.instance))])
+    request = dg.RunRequest(run_key=key, tags={backfill.REASON: found.words})
     return dg.SensorResult([request], cursor=done)
 
 
@@ -78,8 +84,8 @@ def _look_for_batches(
     context: dg.SensorEvaluationContext, project: ProjectResource, longest: int
 ) -> dg.SensorResult | dg.SkipReason:
     """The cursor holds the last materialisations of the tables that were dealt with."""
-    events = {name: context.instance.get_latest_materialization_event(dg.AssetKey(name)) for name in backfill.TABLES}
-    newest = "/".join(f"{event.run_id}@{event.timestamp}" if event else "none" for event in events.values())
+    events = _last_events(context.instance)
+    newest = _newest(events)
     if newest == context.cursor:
         return dg.SkipReason("Catalog, samples and batches have not been materialised since the last look.")
     if not all(events.values()):
@@ -101,8 +107,16 @@ def _look_for_batches(
     return dg.SensorResult(requests, cursor=newest)
 
 
+def _last_events(instance: dg.DagsterInstance) -> dict[str, dg.EventLogEntry | None]:
+    return {name: instance.get_latest_materialization_event(dg.AssetKey(name)) for name in backfill.TABLES}
+
+
+def _newest(events: dict[str, dg.EventLogEntry | None]) -> str:
+    return "/".join(f"{event.run_id}@{event.timestamp}" if event else "none" for event in events.values())
+
+
 def _at_work(instance: dg.DagsterInstance, events: Iterable[dg.EventLogEntry | None]) -> bool:
     """Whether a `soc run` that made one of these is still alive: it embeds by itself."""
-    runs = [instance.get_run_by_id(event.run_id) for event in events if event]
-    processes = [run.tags[PROCESS_TAG] for run in runs if run and run.tags.get(HOST_TAG)]
-    return any(is_alive(int(process)) for process in processes)
+    records = [instance.get_run_record_by_id(event.run_id) for event in events if event]
+    processes = [(process_of(record.dagster_run.tags), record.start_time) for record in records if record]
+    return any(process is not None and is_alive(process, seen) for process, seen in processes)

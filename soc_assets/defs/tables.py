@@ -18,7 +18,7 @@ _CATALOG = {
     "kind": ("string", "static, yearly or seasonal"),
     "year": ("int32", "of the step; null if static"),
     "season": ("string", "of the step; a winter has the year of its January; null unless seasonal"),
-    "path": ("string", "file"),
+    "path": ("string", "file; from the folder of soc.toml where it lies in it"),
     "tile": ("string", "name of the tile where several files make one raster"),
     "layer": ("int64", "band of the file, from 1"),
     "crs": ("string", "coordinate reference system"),
@@ -38,6 +38,7 @@ _CATALOG = {
     "digest": ("string", "of the file's bytes: what decides whether a batch is stale"),
     "size": ("int64", "bytes"),
     "mtime_ns": ("int64", "time of change, nanoseconds since 1970"),
+    "stamp": ("string", "digest of size, times and inode of the files: by which a change is noticed"),
     "reading": ("string", "digest of how the file is read; another way of reading reads it again"),
 }
 _SAMPLES = {

@@ -6,7 +6,6 @@ What one run holds is in `soc_assets.defs.tracked_run`; which inputs go into a d
 import logging
 import os
 import platform
-import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -19,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from soc_assets.defs.relocated import follow_the_folder
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun, read_record
 from soc_assets.errors import StorageError, TrainingError
 from soc_assets.files import replacing
-from soc_assets.process import is_alive
+from soc_assets.process import here, is_alive, marks, process_of
 from soc_assets.storage import told_in_words
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 DIGEST_TAG = "soc.inputs_digest"
-_HOST_TAG, _PROCESS_TAG, _ERROR_TAG = "soc.host", "soc.process", "soc.error"
+_MACHINE_TAG, _ERROR_TAG = "soc.machine", "soc.error"
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI then shows runs, not chats
 _LONGEST_PARAM = 6000  # characters, MLflow's limit
 _PARAMS_PER_BATCH = 100  # MLflow's limit
@@ -77,13 +77,15 @@ class MlflowTracking(dg.ConfigurableResource):
         return Path(self.folder).resolve() / "mlflow.db"
 
     def client(self) -> "MlflowClient":
-        """A client of the database, or of the server.
+        """A client of the database, which is told where its folder is now, or of the server.
 
         Raises:
-            StorageError: the server does not answer.
+            StorageError: the server does not answer, or the database of a folder that was moved cannot be written.
         """
         if self.server:
             _require_answer(self.server)
+        else:
+            follow_the_folder(self._database)
         return _import_mlflow().MlflowClient(self.uri)
 
     @contextmanager
@@ -259,8 +261,7 @@ def _environment_tags() -> dict[str, str]:
         "soc.version": version("soc-assets"),
         "soc.torch": version("torch"),
         "soc.python": platform.python_version(),
-        _HOST_TAG: socket.gethostname(),
-        _PROCESS_TAG: str(os.getpid()),
+        **{name.replace("/", "."): value for name, value in marks().items()},
     }
     commit = _git_commit(Path(__file__).parent)
     return {**tags, "soc.git_commit": commit} if commit else tags
@@ -280,7 +281,8 @@ def _git_commit(folder: Path) -> str | None:
 
 def _end_orphans(client: "MlflowClient", experiment_id: str) -> None:
     """Mark runs as KILLED whose process on this machine is gone, so that none stays RUNNING for ever."""
-    here = f"tags.`{_HOST_TAG}` = '{socket.gethostname()}' and attributes.status = 'RUNNING'"
-    for run in client.search_runs([experiment_id], here):
-        if not is_alive(int(run.data.tags.get(_PROCESS_TAG, "0"))):
+    of_this_machine = f"tags.`{_MACHINE_TAG}` = '{here()}' and attributes.status = 'RUNNING'"
+    for run in client.search_runs([experiment_id], of_this_machine):
+        process = process_of({name.replace(".", "/"): value for name, value in run.data.tags.items()})
+        if process is not None and not is_alive(process, run.info.start_time / 1000):
             client.set_terminated(run.info.run_id, "KILLED")

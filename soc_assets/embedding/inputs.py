@@ -11,6 +11,7 @@ from soc_assets.embedding.encode import settle_precision
 from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
 from soc_assets.errors import EmbeddingError
+from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.project import Project
 
 
@@ -76,7 +77,7 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
     for path, asset in [(path, asset) for asset, paths in needed.items() for path in paths]:
         if not path.is_file():
             raise EmbeddingError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
-    catalog = pd.read_parquet(project.catalog)
+    catalog = read_table(project.catalog, project.root)
     choices = choices_of(project.settings, project.checkpoint)
     if create_spec:
         spec = freeze(project.embeddings, choices, catalog, settle=lambda spec: settled(spec, project))

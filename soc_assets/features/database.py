@@ -92,10 +92,11 @@ def build_database(
     _write_schemas(contents)
     views = views_of(contents)
     batches = batch_paths(contents.folder)
-    index = index_digest(contents, batches)
+    former = read_info(database)
+    index = index_of(contents, former)
     known = {"spec": contents.spec.digest, "weights": contents.spec.weights, "missing": contents.features.missing}
-    known |= {"data": str(contents.data), "index": index, **info}
-    reusable = database if read_info(database).get("index") == index else None
+    known |= {"data": str(contents.data), **index, **info}
+    reusable = database if former.get("index") == index["index"] else None
     with files.replacing(database) as temporary:
         temporary.unlink()
         with duckdb.connect(temporary, config={"memory_limit": MEMORY}) as connection:
@@ -169,12 +170,28 @@ def summary(database: Path) -> dict[str, int]:
     return {"samples": samples, "features": features, "missing_images": missing, "incomplete_samples": incomplete}
 
 
-def index_digest(contents: Contents, batches: list[Path]) -> str:
-    """Digest of what the tables that are made once depend on: the batches' files by name, size and time, and splits."""
-    stamps = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in batches]
+def index_of(contents: Contents, info: Mapping[str, str]) -> dict[str, str]:
+    """What build_info keeps of the batches and splits, on which the tables depend that are made once.
+
+    Args:
+        contents: what the database shows.
+        info: of the database as it is. While the batches' stamps are those that it knows none of them is opened.
+
+    Returns:
+        `stamps`, a digest of the batches' names and stamps; `batches`, of what each file's end tells (inputs, labels,
+        when it was made), which a copy shares; `index`, of the latter, the spec and the splits.
+    """
+    paths = batch_paths(contents.folder)
+    stamps = digest.of_values([(path.name, files.stamp(path)) for path in paths])
+    known = info.get("batches") if info.get("stamps") == stamps else None
+    batches = known or digest.of_values([(path.name, path.stat().st_size, files.read_metadata(path)) for path in paths])
     tables = [contents.data / TABLES[name].path for name in ("balanced", "ledger")]
     content = [files.read_metadata(path).get("soc.content") for path in tables]
-    return digest.of_values([contents.spec.digest, stamps, content])
+    return {
+        "stamps": stamps,
+        "batches": batches,
+        "index": digest.of_values([contents.spec.digest, batches, content]),
+    }
 
 
 def _write_schemas(contents: Contents) -> None:

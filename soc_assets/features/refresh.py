@@ -12,8 +12,7 @@ from soc_assets import digest, files
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
 from soc_assets.errors import CheckpointError
-from soc_assets.features.database import build_database, index_digest, read_batch_inputs, read_info
-from soc_assets.features.images import batch_paths
+from soc_assets.features.database import build_database, index_of, read_batch_inputs, read_info
 from soc_assets.features.tables import TABLES, columns_of
 from soc_assets.features.views import Contents
 from soc_assets.project import Project, is_url
@@ -96,7 +95,7 @@ def _told(project: Project) -> Path:
 def shows(project: Project, wanted: str) -> bool:
     """Whether the database was built here, from inputs of this digest, and shows the batches as they are."""
     contents, info = contents_of(project), read_info(project.database)
-    index = index_digest(contents, batch_paths(contents.folder))
+    index = index_of(contents, info)["index"]
     return _agrees(info, {"inputs": wanted, "data": str(project.data), "index": index, **identity(contents)})
 
 
@@ -120,12 +119,12 @@ def ensure(project: Project, tell: Callable[[int, int], None] = lambda done, tot
         Whether it was built.
     """
     contents, info = contents_of(project), read_info(project.database)
-    index = {"index": index_digest(contents, batch_paths(contents.folder))}
+    index = index_of(contents, info)
     now = identity(contents)
     if _agrees(info, {"data": str(project.data), **index, **now}):
         return False
     stored = info.get("inputs", "")
-    if not _agrees(info, {**index, "vectors": now["vectors"]}):
+    if not _agrees(info, {"index": index["index"], "vectors": now["vectors"]}):
         stored = "changed" if stored else ""
     batch_inputs = read_batch_inputs(project.database) if info else {}
     build_database(project.database, contents, {"inputs": stored, **now}, batch_inputs, tell)

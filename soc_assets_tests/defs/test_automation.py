@@ -1,6 +1,7 @@
 """Sensors and schedules: what they launch, why they skip, and that failures are not repeated for ever."""
 
 import datetime
+import shutil
 
 import dagster as dg
 import pandas as pd
@@ -67,6 +68,25 @@ def test_new_files_prepares_for_a_changed_file_and_not_for_a_touched_one(fresh):
     _, _, cursor = look("new_files", fresh, cursor)
     [request], _, _ = look("new_files", fresh, cursor)
     assert request.tags[backfill.REASON] == "1 changed (LAI_2012.tif)"
+
+
+def test_files_that_are_again_as_they_once_were_are_prepared_again(fresh):
+    fresh.use()
+    keys, cursor = [], None
+
+    def prepare() -> None:
+        nonlocal cursor
+        _, _, cursor = look("new_files", fresh, cursor)
+        [request], _, cursor = look("new_files", fresh, cursor)
+        keys.append(request.run_key)
+        prepared(fresh)
+
+    prepare()
+    shutil.copy(fresh.raster("LAI", 2015), fresh.raster("LAI", 2016))
+    prepare()
+    fresh.raster("LAI", 2016).unlink()
+    prepare()  # Dagster would skip a run key that it has seen
+    assert len(set(keys)) == 3
 
 
 def test_sensors_say_what_is_wrong_with_the_folders(fresh):

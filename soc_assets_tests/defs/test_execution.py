@@ -5,7 +5,7 @@ import pytest
 
 from soc_assets import devices
 from soc_assets.definitions import build_definitions, defs
-from soc_assets.defs.execution import gpu_executor, set_pool_limit
+from soc_assets.defs.execution import gpu_executor, passed_on, set_pool_limit
 from soc_assets.errors import SettingsError
 from soc_assets.project import load_project
 from soc_assets.settings import Execution
@@ -65,12 +65,19 @@ def test_ray_engine_has_its_address_and_passes_the_project_on(monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "http://head:8265")
     given = engine_config(Execution(executor="ray", devices=8), {"concurrency": 5})
     assert given["ray"]["address"] == "http://head:8265"
-    assert given["ray"]["env_vars"] == ["SOC_CONFIG"]
+    assert "SOC_CONFIG" in given["ray"]["env_vars"]
     assert {limit["key"]: limit["limit"] for limit in given["tag_concurrency_limits"]} == {
         "soc/device": 8, "soc/step": 5,
     }  # fmt: skip
     named = engine_config(Execution(executor="ray", ray_address="http://other:1"), {})
     assert named["ray"]["address"] == "http://other:1"
+
+
+def test_steps_elsewhere_get_overrides_of_settings_and_keys_of_every_storage_and_nothing_else():
+    wanted = ("SOC_TRAINING__EPOCHS", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_STORAGE_CONNECTION_STRING")
+    wanted += ("AWS_PROFILE", "MLFLOW_TRACKING_TOKEN")
+    others = ("PATH", "HOME", "CUDA_VISIBLE_DEVICES", "_SOC_ASSETS_VISIBLE_DEVICES", "RAY_ADDRESS")
+    assert passed_on(dict.fromkeys([*wanted, *others], "x")) == sorted(wanted)
 
 
 def test_steps_that_need_a_device_say_so_to_ray_and_kubernetes_and_the_others_do_not():
@@ -88,6 +95,9 @@ def test_pod_of_a_step_has_gpu_limit_image_and_environment(monkeypatch):
     from dagster_k8s.container_context import K8sContainerContext
     from dagster_k8s.job import DagsterK8sJobConfig, construct_dagster_k8s_job, get_user_defined_k8s_config
 
+    monkeypatch.setenv("SOC_CONFIG", "/here/soc.toml")
+    monkeypatch.setenv("SOC_TRAINING__EPOCHS", "7")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "soil")
     execution = Execution(
         executor="k8s", image="registry/soc:1", namespace="soil", env_vars=("SOC_CONFIG=/data/soc.toml",)
     )
@@ -107,7 +117,9 @@ def test_pod_of_a_step_has_gpu_limit_image_and_environment(monkeypatch):
         ).to_dict()["spec"]["template"]["spec"]
         [container] = pod["containers"]
         assert container["image"] == "registry/soc:1"
-        assert {item["name"]: item["value"] for item in container["env"]}["SOC_CONFIG"] == "/data/soc.toml"
+        given_to_pod = {item["name"]: item["value"] for item in container["env"]}
+        assert given_to_pod["SOC_CONFIG"] == "/data/soc.toml", "what the settings name goes before the run's own"
+        assert (given_to_pod["SOC_TRAINING__EPOCHS"], given_to_pod["AZURE_STORAGE_ACCOUNT_NAME"]) == ("7", "soil")
         assert (container["resources"] or {}).get("limits") == wanted
 
 

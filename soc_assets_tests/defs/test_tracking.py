@@ -1,9 +1,9 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.errors import TrainingError
+from soc_assets.process import marks
 from soc_assets.regression.data import FeatureTable, load_features
 from soc_assets.regression.evaluation import Evaluation, evaluate_fit
 from soc_assets.regression.plots import loss_curve
@@ -175,18 +176,21 @@ def test_run_of_a_process_that_is_gone_becomes_killed_when_the_next_one_starts(t
     experiment = client.get_experiment_by_name("orphans").experiment_id
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
+    own = {name.replace("/", "."): value for name, value in marks().items()}
+    now = int(time.time() * 1000)
     runs = {
-        name: client.create_run(experiment, tags={"soc.host": host, "soc.process": str(process)}).info.run_id
-        for name, host, process in [
-            ("gone", socket.gethostname(), gone.pid),
-            ("alive", socket.gethostname(), os.getpid()),
-            ("elsewhere", "another-host", gone.pid),
+        name: client.create_run(experiment, start, tags={**own, **tags}).info.run_id
+        for name, start, tags in [
+            ("gone", now, {"soc.process": str(gone.pid)}),
+            ("alive", now, {}),
+            ("number taken over", 1000, {}),
+            ("elsewhere", now, {"soc.process": str(gone.pid), "soc.machine": "00000000"}),
         ]
     }
     with tracking.run("second", "d", {}, {}):
         pass
     found = {name: client.get_run(run_id).info.status for name, run_id in runs.items()}
-    assert found == {"gone": "KILLED", "alive": "RUNNING", "elsewhere": "RUNNING"}
+    assert found == {"gone": "KILLED", "alive": "RUNNING", "number taken over": "KILLED", "elsewhere": "RUNNING"}
 
 
 def test_tracking_uri_of_the_caller_is_left_alone(tracked):

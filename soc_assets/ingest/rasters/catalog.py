@@ -7,7 +7,7 @@ When a raster must be read again, and what becomes of one that cannot be used, b
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any
 
@@ -23,7 +23,7 @@ from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
 from soc_assets.side_by_side import side_by_side
 
 _TYPES = {
-    **dict.fromkeys(("band", "kind", "season", "path", "tile", "crs", "dtype", "digest", "reading"), "str"),
+    **dict.fromkeys(("band", "kind", "season", "path", "tile", "crs", "dtype", "digest", "stamp", "reading"), "str"),
     **dict.fromkeys(("transform", "shape", "bounds"), "object"),
     **dict.fromkeys(("nodata", "valid_share", "mean", "std", "min", "max"), "float64"),
     **dict.fromkeys(("layer", "height", "width", "valid_count", "size", "mtime_ns"), "int64"),
@@ -32,10 +32,12 @@ _TYPES = {
 COLUMNS = (
     *("band", "kind", "year", "season", "path", "tile", "layer", "crs", "transform", "shape", "height", "width"),
     *("dtype", "nodata", "bounds", "valid_share", "mean", "std", "min", "max", "valid_count", "digest", "size"),
-    *("mtime_ns", "reading"),
+    *("mtime_ns", "stamp", "reading"),
 )
 """Columns of the catalog. `path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step
-that the file is, `reading` how the settings had the stored numbers read when the statistics were computed."""
+that the file is, `stamp` what a change is noticed by, `reading` how the settings had the stored numbers read when the
+statistics were computed."""
+_SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
 
 _Row = dict[str, Any]
 
@@ -48,11 +50,17 @@ class Catalog:
     """One row per usable raster: per file and, where a file holds several steps, per step (`COLUMNS`); by band in the
     order of the settings, then year, season and path. A class raster has rows for each class."""
     problems: pd.DataFrame
-    """Rasters set aside: band, path, problem."""
+    """Rasters set aside: band, path, problem, stamp, digest."""
     read: int
     """Files whose bytes were read in this scan, those set aside included."""
     reused: int
     """Files taken over from the previous catalog without opening them."""
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """Digest of each file, those set aside included, by its path; empty text where it could not be read."""
+        both = pd.concat([self.problems[["path", "digest"]], self.frame[["path", "digest"]]])
+        return dict(zip(both["path"], both["digest"], strict=True))
 
 
 def scan_rasters(
@@ -70,7 +78,7 @@ def scan_rasters(
     Args:
         rasters: bands and where their files lie.
         folder: what the patterns start from: a path, a zip file, a `/vsi...` path or a URL.
-        previous: the catalog of the last scan; files of the same size, time and reading are not opened.
+        previous: the catalog of the last scan; files of the same stamp and reading are not opened.
         progress: called in this thread after each file, in order, with files done, files in all, and the file's path
             below `folder`.
         threads: files read at once; by default as many as the machine has cores, up to 8.
@@ -93,12 +101,12 @@ def scan_rasters(
             elif file.band.name == rasters.reference:
                 raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
             else:
-                problems.append(_problem(file.band.name, file.path, str(outcome)))
+                problems.append(_problem(file.band.name, file.path, str(outcome), digests))
             if progress:
                 progress(done, len(files), file.name)
-    rows, twice = _one_per_step(rows, rasters)
+    rows, twice = _one_per_step(rows, rasters, digests)
     _require_every_band(rasters, rows, problems)
-    set_aside = pd.DataFrame(problems + twice, columns=["band", "path", "problem"], dtype="str")
+    set_aside = pd.DataFrame(problems + twice, columns=list(_SET_ASIDE), dtype="str")
     return Catalog(_as_frame(rows, rasters), set_aside, read=len(files) - reused, reused=reused)
 
 
@@ -110,7 +118,7 @@ def catalog_digest(frame: pd.DataFrame) -> str:
     return digest.of_values(sorted(deciding.to_numpy().tolist()))
 
 
-def _one_per_step(rows: list[_Row], rasters: Rasters) -> tuple[list[_Row], list[dict[str, str]]]:
+def _one_per_step(rows: list[_Row], rasters: Rasters, digests: "_Digests") -> tuple[list[_Row], list[dict[str, str]]]:
     """The first row of each step, and a problem for each further file (LAI_2007_winter.tif, LAI_2007_Winter.tif).
 
     Where the pattern has {tile} all files of a step belong together.
@@ -124,18 +132,19 @@ def _one_per_step(rows: list[_Row], rasters: Rasters) -> tuple[list[_Row], list[
             kept.append(row)
         else:
             words = f"The raster {row['path']} holds the same step as {used['path']}, which is used. "
-            problems.append(
-                _problem(row["band"], row["path"], words + "If both are parts of it, put {tile} into the pattern.")
-            )
+            words += "If both are parts of it, put {tile} into the pattern."
+            problems.append(_problem(row["band"], row["path"], words, digests))
     return kept, problems
 
 
-def _problem(band: str, path: str, problem: str) -> dict[str, str]:
-    return {"band": band, "path": path, "problem": problem}
+def _problem(band: str, path: str, problem: str, digests: "_Digests") -> dict[str, str]:
+    mark, content = digests.marked(path)
+    return {"band": band, "path": path, "problem": problem, "stamp": mark, "digest": content}
 
 
 def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
     """Rows of the last catalog by path and band, as plain values; none where it lacks a column."""
+    previous = previous if "stamp" in previous.columns else previous.assign(stamp="")  # of an older version
     if not set(COLUMNS) <= set(previous.columns):
         return {}
     lists = [name for name, kind in _TYPES.items() if kind == "object"]
@@ -150,11 +159,21 @@ def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
     return known
 
 
-def stamp(path: Path | str) -> dict[str, int]:
-    """Size and time by which a change is noticed without reading; files that the raster is made of count too."""
+def stamp(path: Path | str) -> dict[str, Any]:
+    """What a change is noticed by without reading: the files that a raster is made of, as the folder lists each.
+
+    Returns:
+        Bytes of all (`size`), the newest time of change (`mtime_ns`), and a digest of all that is known (`stamp`): a
+        file on this machine that took the place of another of equal size and time has another inode or ctime.
+    """
     used = {*_files(str(path)), *beside(str(path))}
-    stamps = [raster_folder.stamp_of(file) for file in sorted(used) if raster_folder.exists(file)]
-    return {"size": sum(size for size, _ in stamps), "mtime_ns": max(time for _, time in stamps)}
+    stamps = {file: raster_folder.stamp_of(file) for file in sorted(used) if raster_folder.exists(file)}
+    names = [PurePosixPath(file).name for file in stamps]
+    return {
+        "size": sum(size for size, *_ in stamps.values()),
+        "mtime_ns": max((time for _, time, *_ in stamps.values()), default=0),
+        "stamp": digest.of_values([*zip(names, stamps.values(), strict=True)]),
+    }
 
 
 def _files(path: str) -> list[str]:
@@ -179,21 +198,34 @@ def content_digest(path: str) -> str:
     return digests[0] if len(digests) == 1 else digest.of_values(digests)
 
 
+def readable_digest(path: str) -> str:
+    """`content_digest`, or empty text where the file cannot be read."""
+    try:
+        return content_digest(path)
+    except RasterError:
+        return ""
+
+
 class _Digests:
     """Digests of files, each worked out once in a scan, however many bands and threads ask for it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._locks: dict[str, Lock] = {}
-        self._found: dict[str, str] = {}
+        self._found: dict[str, tuple[str, str]] = {}
 
     def of(self, path: str) -> str:
         """The digest of a file and of what it takes values from."""
+        return self.marked(path)[1] or content_digest(path)  # says why it cannot be read
+
+    def marked(self, path: str) -> tuple[str, str]:
+        """The file's stamp, and its digest then; empty text where it could not be read."""
         with self._lock:
             own = self._locks.setdefault(path, Lock())
         with own:
             if path not in self._found:
-                self._found[path] = content_digest(path)
+                mark = stamp(path)["stamp"]  # first: a file that changes meanwhile is read again next time
+                self._found[path] = mark, readable_digest(path)
             return self._found[path]
 
 
@@ -217,7 +249,7 @@ def _rows_of(
     for channel in channels_of(file.band):
         reading = reading_of(channel, file.steps_in_file)
         before = [row for row in known.get((file.path, channel.name), []) if row["reading"] == reading]
-        if not before or any(not now.items() <= row.items() for row in before):
+        if not before or any(row["stamp"] != now["stamp"] for row in before):
             unread = False
             content = digests.of(file.path)
             if channel.variable:

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
-from soc_assets import digest, object_storage
+from soc_assets import digest, files, object_storage
 from soc_assets.errors import RasterError
 from soc_assets.object_storage import file_system
 
@@ -180,11 +180,10 @@ def exists(location: str) -> bool:
         return bool(file_system(scheme).exists(key))
 
 
-def stamp_of(location: str) -> tuple[int, int]:
-    """Size in bytes and time of change in ns; of a file in a zip, those of the zip."""
+def stamp_of(location: str) -> tuple[int, ...]:
+    """Size in bytes and time of change in ns, on this machine also ctime and inode; of a file in a zip, the zip's."""
     if not location.startswith("/vsi") or location.startswith(_ZIP):
-        found = Path(location if is_local(location) else _split_zip(location)[0]).stat()
-        return found.st_size, found.st_mtime_ns
+        return files.stamp(Path(location if is_local(location) else _split_zip(location)[0]))
     scheme, key = _split_stored(location)
     with _explained(location):
         return object_storage.stamp_of(file_system(scheme).info(key))
@@ -193,7 +192,11 @@ def stamp_of(location: str) -> tuple[int, int]:
 def digest_of(location: str) -> str:
     """sha256 of the file's bytes, as `digest.of_file` writes it."""
     if is_local(location):
-        return digest.of_file(Path(location))
+        try:
+            return digest.of_file(Path(location))
+        except OSError as error:
+            words = f"The raster {location} cannot be read ({error.strerror}). Mend its permissions, or copy it again."
+            raise RasterError(words) from error
     with _opened(location) as file:
         hashed = hashlib.sha256()
         while block := file.read(2**22):

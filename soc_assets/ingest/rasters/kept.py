@@ -1,0 +1,117 @@
+"""The catalog on disk: rasters in the project's folder are named relative to it, so that a project can be moved.
+
+In memory every path is what GDAL opens. A catalog of an older version, with absolute paths, is read as it is. Known
+here too is what of each file was read: its stamp and the digest of its content.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from soc_assets import files
+from soc_assets.errors import StorageError
+from soc_assets.ingest.rasters.catalog import readable_digest, stamp
+from soc_assets.ingest.rasters.folder import is_local
+from soc_assets.side_by_side import side_by_side
+
+_ZIP = "/vsizip/{"
+_CONTENT = ["path", "stamp", "digest"]
+Stamps = dict[str, dict[str, str]]
+"""Location of a file -> stamps under which it was read -> digest of its content then."""
+
+
+def read_table(path: Path, root: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """The catalog, or the rasters set aside, with paths as GDAL opens them.
+
+    Args:
+        path: the Parquet file.
+        root: folder of the project.
+        columns: those wanted, `path` among them; None reads all.
+    """
+    frame = pd.read_parquet(path, columns=columns)
+    return frame.assign(path=pd.Series([absolute(name, root) for name in frame["path"]], dtype="str"))
+
+
+def to_keep(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """The table as it is written: the reverse of `read_table`."""
+    return frame.assign(path=pd.Series([relative(name, root) for name in frame["path"]], dtype="str"))
+
+
+def relative(location: str, root: Path) -> str:
+    """A location with its path relative to `root`, with `/`; unchanged where it does not lie in it."""
+    head, path, tail = _parts(location)
+    lies_in = bool(path) and Path(path).is_relative_to(root)
+    return f"{head}{Path(path).relative_to(root).as_posix()}{tail}" if lies_in else location
+
+
+def absolute(location: str, root: Path) -> str:
+    """What GDAL opens: the reverse of `relative`."""
+    head, path, tail = _parts(location)
+    return f"{head}{root / path}{tail}" if path else location
+
+
+def _parts(location: str) -> tuple[str, str, str]:
+    """What stands before a path on this machine, the path, and what follows; of anything else no path."""
+    if location.startswith(_ZIP) and "}" in location:
+        path, _, rest = location.removeprefix(_ZIP).partition("}")
+        return _ZIP, path, f"}}{rest}"
+    return ("", location, "") if is_local(location) else ("", "", "")
+
+
+def known_contents(catalog: Path, root: Path) -> dict[str, str]:
+    """Digest of each file as the last scan read it, those set aside included; empty text where it could not be read."""
+    found: dict[str, str] = {}
+    for table in _tables(catalog, root):
+        found |= dict(zip(table["path"], table["digest"], strict=True))
+    return found
+
+
+def contents_now(
+    locations: Iterable[str], catalog: Path, root: Path, tell: Callable[[int, int], None] = lambda done, total: None
+) -> dict[str, str]:
+    """Digest of each file as it is; one is read only where its stamp is none of those under which it was read before.
+
+    What had to be read is noted beside the catalog: a project that was copied or moved is read once.
+
+    Args:
+        locations: of the files.
+        catalog: the catalog on disk.
+        root: folder of the project.
+        tell: told files read and their number.
+    """
+    noted = catalog.parents[1] / ".stamps" / "rasters.parquet"
+    stamps = {location: stamp(location)["stamp"] for location in locations}
+    known = _known_stamps(catalog, noted, root)
+    unread = [location for location, now in stamps.items() if now not in known.get(location, {})]
+    read: dict[str, str] = {}
+    for location, content in zip(unread, side_by_side(readable_digest, unread), strict=True):
+        read[location] = content
+        tell(len(read), len(unread))
+    digests = {location: read.get(location) or known.get(location, {}).get(now, "") for location, now in stamps.items()}
+    if unread:
+        _note(noted, stamps, digests, root)
+    return digests
+
+
+def _tables(catalog: Path, root: Path) -> list[pd.DataFrame]:
+    paths = [path for path in (catalog, catalog.with_name("problems.parquet")) if files.read_metadata(path)]
+    told = [path for path in paths if set(_CONTENT) <= set(pq.read_schema(path).names)]  # not of an older version
+    return [read_table(path, root, _CONTENT) for path in told]
+
+
+def _known_stamps(catalog: Path, noted: Path, root: Path) -> Stamps:
+    found: Stamps = {}
+    for table in [*_tables(catalog, root), *([read_table(noted, root)] if files.read_metadata(noted) else [])]:
+        for location, mark, content in zip(table["path"], table["stamp"], table["digest"], strict=True):
+            found.setdefault(location, {})[mark] = content
+    return found
+
+
+def _note(path: Path, stamps: Mapping[str, str], digests: Mapping[str, str], root: Path) -> None:
+    rows = [(location, mark, digests[location]) for location, mark in stamps.items()]
+    frame = pd.DataFrame(rows, columns=_CONTENT, dtype="str")
+    with suppress(StorageError):  # a project that may only be read is compared anew each time
+        files.write_table(path, to_keep(frame, root))
