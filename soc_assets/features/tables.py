@@ -57,6 +57,7 @@ TABLES = {
             "source": ("VARCHAR", "survey that the sample comes from"),
             "file": ("VARCHAR", "soil table"),
             "row": ("BIGINT", "row of the soil table"),
+            "own_id": ("VARCHAR", "id that the soil table gives it; empty where it gives none"),
         },
     ),
     "balanced": Table(
