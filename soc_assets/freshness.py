@@ -40,6 +40,7 @@ RESULTS: tuple[str, ...] = (
 )  # made when asked for; `soc run` alone does not
 INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
 FILES = "soc.files"  # key of the digests of the soil files that were read, as JSON
+SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
 CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
 
 
@@ -96,6 +97,14 @@ def sampling_inputs(project: Project) -> str:
     samples = files.read_metadata(project.samples("samples")).get(CONTENT)
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest("balanced_samples", chosen, sampling.model_dump(), region, samples, grid)
+
+
+def split_inputs(project: Project) -> str:
+    """Digest of the settings that decide the split: with others, every place is drawn anew."""
+    sampling = project.settings.sampling
+    return digest.of_values(
+        [sampling.seed, sampling.validation_fraction, sampling.test_fraction, project.settings.study.location]
+    )
 
 
 def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:

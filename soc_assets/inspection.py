@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soc_assets import files
+from soc_assets import files, freshness
 from soc_assets.embedding.steps import groups, slots, step_numbers
 from soc_assets.errors import RasterError, SoilError
 from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
@@ -21,6 +21,7 @@ from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
 from soc_assets.ingest.soil.samples import build_samples
 from soc_assets.project import Project
+from soc_assets.sampling.findings import location_findings
 
 Progress = Callable[[int, int, str], None]
 
@@ -84,7 +85,16 @@ def sample_findings(
     grid = reference_grid(catalog, settings.rasters)
     years = samples["year"].reset_index(drop=True)
     findings = [*coverage_findings(covered, years), *edge_findings(samples, grid, settings.rasters.reference, size)]
+    earlier, band = earlier_splits(project), settings.rasters.reference
+    findings += location_findings(samples, settings.study, settings.sampling, grid, project.region, earlier, band)
     return covered, by_severity(accepting(findings, settings.rasters.accept))
+
+
+def earlier_splits(project: Project) -> pd.DataFrame | None:
+    """The splits that are kept: those made under the same settings, or None."""
+    path = project.samples("splits")
+    same = files.read_metadata(path).get(freshness.SPLIT) == freshness.split_inputs(project)
+    return pd.read_parquet(path) if same else None
 
 
 def needs(project: Project, samples: pd.DataFrame) -> Iterator[Need]:

@@ -15,6 +15,7 @@ from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.faults import errors
 from soc_assets.ingest.grid import reference_grid
+from soc_assets.inspection import earlier_splits
 from soc_assets.project import Project
 from soc_assets.regression.metrics import target_summary
 from soc_assets.sampling import plots
@@ -23,8 +24,6 @@ from soc_assets.sampling.balance import tail_share
 from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.prepare import Prepared, Tell, prepare_samples
-
-SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
 
 
 @dg.asset(
@@ -101,16 +100,14 @@ def _prepare(project: Project, tell: Tell) -> Prepared:
     settings, sampling = project.settings, with_schemes(project.settings.sampling, project.settings.evaluation)
     catalog = pd.read_parquet(project.catalog)
     grid, reference = reference_grid(catalog, settings.rasters), catalog[catalog["band"] == settings.rasters.reference]
-    splits, ledger = project.samples("splits"), project.samples("batches")
-    same_split = files.read_metadata(splits).get(SPLIT) == _split_digest(project)
     return prepare_samples(
         pd.read_parquet(project.samples("samples")),
         settings.study,
         sampling,
         grid,
         project.region,
-        ledger=_read(ledger),
-        previous=_read(splits) if same_split else None,
+        ledger=_read(project.samples("batches")),
+        previous=earlier_splits(project),
         area=prediction_area(grid, project.region, reference) if "knndm" in (sampling.fold_schemes or ()) else None,
         tell=tell,
     )
@@ -118,12 +115,6 @@ def _prepare(project: Project, tell: Tell) -> Prepared:
 
 def _read(path: Path) -> pd.DataFrame | None:
     return pd.read_parquet(path) if path.is_file() else None
-
-
-def _split_digest(project: Project) -> str:
-    sampling = project.settings.sampling
-    chosen = [sampling.seed, sampling.validation_fraction, sampling.test_fraction, project.settings.study.location]
-    return digest.of_values(chosen)
 
 
 def _write(prepared: Prepared, project: Project, inputs: str) -> None:
@@ -138,11 +129,10 @@ def _write(prepared: Prepared, project: Project, inputs: str) -> None:
 
 def _remember_splits(prepared: Prepared, project: Project) -> None:
     """Add new places to splits.parquet: one that leaves the study and comes back keeps its split."""
-    path, decided = project.samples("splits"), {SPLIT: _split_digest(project)}
-    known = _read(path) if files.read_metadata(path).get(SPLIT) == decided[SPLIT] else None
-    new = prepared.splits  # first: where visits became one location, what was training may be held out now
-    every = new if known is None else pd.concat([new, known], ignore_index=True)
-    files.write_table(path, every.drop_duplicates("location_id", keep="first"), decided)
+    new, known = prepared.splits, earlier_splits(project)
+    every = new if known is None else pd.concat([new, known], ignore_index=True)  # new first: held out now stays so
+    decided = {freshness.SPLIT: freshness.split_inputs(project)}
+    files.write_table(project.samples("splits"), every.drop_duplicates("location_id", keep="first"), decided)
 
 
 def _sampling_report(samples: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, dg.MetadataValue]:

@@ -167,6 +167,7 @@ TABLES = {
             "features": ("VARCHAR", "what it was fitted on"),
             "fold": ("BIGINT", "part that the sample is in"),
             "sample_id": SAMPLE_ID,
+            "unit": ("VARCHAR", "what the bootstrap draws it with: its location, block, source or year"),
             "observed": CARBON,
             "predicted": ("DOUBLE", "predicted organic carbon, g/kg"),
             "plain": ("DOUBLE", "prediction without the correction of the back-transform, g/kg"),
