@@ -1,7 +1,7 @@
 """Who is best, by how much and for sure: one row per model, and the verdict in words.
 
 Differences are paired: both models on the same drawn units (see `units`). Naming the best of many by the scores it is
-then shown with flatters it a little; `mlp_chosen`, whose recipe is chosen inside each training part, does not have that.
+then shown with flatters it a little; `mlp_chosen`, whose recipe is chosen inside each training part, has not that.
 """
 
 from collections.abc import Sequence

@@ -7,7 +7,7 @@ Samples near each other are alike, so drawing them one by one makes an interval 
 - `knndm`: the block, because its clusters are merged into as few as its folds;
 - `leave_source_out` and `leave_year_out`: the source, or the year.
 
-Fewer than `FEWEST` units say nothing of their own spread: then it is blocks, and locations where these are too few, too.
+Fewer than `FEWEST` units say nothing of their own spread: then it is blocks, and locations where these are few, too.
 """
 
 import numpy as np
