@@ -9,11 +9,14 @@ from rasterio.transform import from_origin
 from soc_assets.errors import SocWarning
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.same_place import on_sphere
+from soc_assets.inspection import earlier_splits
 from soc_assets.sampling.findings import location_findings
 from soc_assets.sampling.locations import locate
+from soc_assets.sampling.metres import metric_crs, to_metres
 from soc_assets.sampling.prepare import prepare_samples
 from soc_assets.sampling.split import split_by_location
 from soc_assets.settings import Sampling, Study
+from soc_assets_tests.small_project import write_project
 
 METRE = 1 / 111_195  # degrees of latitude
 
@@ -155,3 +158,30 @@ def test_revisits_without_ids_are_a_finding_that_its_cure_mends(visits, grid):
     (finding,) = [item for item in found(nameless, grid) if "lie within 30 m" in item.found]
     assert "location_metres = 30" in finding.cure
     assert not [item for item in found(nameless, grid, Study(location_metres=30)) if "lie within" in item.found]
+
+
+def test_file_of_splits_remembers_places_and_what_is_held_out_now(visits, grid, tmp_path):
+    from soc_assets.defs.sampling import _remember_splits
+
+    project = write_project(tmp_path).project
+    assert earlier_splits(project) is None
+    before = prepared(visits, grid, Study(id_metres=0))
+    _remember_splits(before, project)
+    with pytest.warns(SocWarning, match="nothing that was held out is trained on"):
+        after = prepared(visits[visits["year"] > 2012], grid, previous=earlier_splits(project))
+    _remember_splits(after, project)
+    kept = earlier_splits(project)
+    assert len(kept) == 180  # also the places of 2012, which have left the study
+    both = after.splits.merge(kept, on="location_id")
+    assert len(both) == 120
+    assert (both["split_x"] == both["split_y"]).all()
+    project.samples("splits").unlink()
+    assert earlier_splits(project) is None
+
+
+def test_blocks_are_metres_on_the_ground_on_a_grid_of_web_mercator():
+    mercator = Grid(CRS.from_epsg(3857), from_origin(1_200_000, 6_300_000, 250, 250), 1000, 1000)
+    x, y = to_metres(np.array([11.5, 11.5]), np.array([48.0, 48.0 + 10_000 * METRE]), mercator)
+    assert np.hypot(*np.diff([x, y])[:, 0]) == pytest.approx(10_000, rel=0.01)
+    utm = Grid(CRS.from_epsg(25832), from_origin(600_000, 5_400_000, 250, 250), 1000, 1000)
+    assert metric_crs(utm) == utm.crs
