@@ -74,7 +74,7 @@ def compare(project: Project, tell: Tell, announce: Callable[[Plan], None], only
     announce(plan)
     done = run_fits(plan.fits, design, project.results, options_of(project), settings.workers, tell)
     models = out_of_fold(done)
-    table = score_table(models, design, settings.draws, settings.seed)
+    table = score_table(models, design, settings.draws, settings.seed, project.settings.study.max_oc)
     return Compared(design, plan, done, models, table, regions.words)
 
 

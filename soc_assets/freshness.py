@@ -19,13 +19,14 @@ from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.project import Project
 from soc_assets.regression import fold
+from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.region import region_files
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
     "raster_catalog": "3",
-    "soil_samples": "3",
-    "balanced_samples": "2",
+    "soil_samples": "4",
+    "balanced_samples": "3",
     "embeddings": str(spec.VERSION),
     "features": "2",
     "mlp_model": "2",
@@ -40,6 +41,7 @@ RESULTS: tuple[str, ...] = (
 )  # made when asked for; `soc run` alone does not
 INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
 FILES = "soc.files"  # key of the digests of the soil files that were read, as JSON
+SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
 CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
 
 
@@ -103,12 +105,23 @@ def soil_contents(project: Project) -> dict[str, str]:
 
 def sampling_inputs(project: Project) -> str:
     """Digest of the samples and of what the study asks of them."""
-    study, sampling = project.settings.study, project.settings.sampling
-    chosen = study.model_dump(include={"year_from", "year_to", "max_oc", "region", "location"})
+    study = project.settings.study
+    sampling = with_schemes(project.settings.sampling, project.settings.evaluation)
+    chosen = study.model_dump(
+        include={"year_from", "year_to", "max_oc", "region", "location", "id_metres", "location_metres"}
+    )
     region = _contents(project.region)
     samples = files.read_metadata(project.samples("samples")).get(CONTENT)
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest("balanced_samples", chosen, sampling.model_dump(), region, samples, grid)
+
+
+def split_inputs(project: Project) -> str:
+    """Digest of the settings that decide the split: with others, every place is drawn anew."""
+    sampling = project.settings.sampling
+    return digest.of_values(
+        [sampling.seed, sampling.validation_fraction, sampling.test_fraction, project.settings.study.location]
+    )
 
 
 def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soc_assets import files, run_ahead
+from soc_assets import files, freshness, run_ahead
 from soc_assets.embedding.steps import groups, slots, step_numbers
 from soc_assets.errors import RasterError, SamplingError, SoilError
 from soc_assets.ingest.check.carbon import carbon_findings
@@ -28,6 +28,7 @@ from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.project import Project
+from soc_assets.sampling.findings import location_findings
 from soc_assets.settings import Band, Rasters
 
 Progress = Callable[[int, int, str], None]
@@ -110,6 +111,8 @@ def sample_findings(
         covered = coverage(catalog, samples, needs(project, samples), settings.rasters, size, _previews(project))
         findings += coverage_findings(covered, samples["year"])
         findings += edge_findings(samples, grid, settings.rasters.reference, size)
+        earlier, band = earlier_splits(project), settings.rasters.reference
+        findings += location_findings(samples, settings.study, settings.sampling, grid, project.region, earlier, band)
     return covered, by_severity(accepting(findings, settings.rasters.accept))
 
 
@@ -128,6 +131,13 @@ def _files_not_read(project: Project) -> list[Finding]:
     except SoilError:
         return []
     return files_not_read(project.soil, used)
+
+
+def earlier_splits(project: Project) -> pd.DataFrame | None:
+    """The splits that are kept: those made under the same settings, or None."""
+    path = project.samples("splits")
+    same = files.read_metadata(path).get(freshness.SPLIT) == freshness.split_inputs(project)
+    return pd.read_parquet(path) if same else None
 
 
 def needs(project: Project, samples: pd.DataFrame) -> Iterator[Need]:

@@ -40,6 +40,9 @@ __all__ = [
 
 FoldScheme = Literal["random", "location", "block", "knndm", "leave_source_out", "leave_year_out"]
 FOLD_SCHEMES: tuple[FoldScheme, ...] = get_args(FoldScheme)
+VISIT_METRES = 100.0
+"""How far apart visits of one point may lie. A handheld GPS is off by 5 to 20 m, and a nominal grid point is visited
+where the field allows it; surveys put their points much farther apart than this (LUCAS: 2 km)."""
 
 
 class Paths(Section):
@@ -77,6 +80,12 @@ class Study(Section):
     excluded, those on the border are not. None keeps all."""
     location: Literal["coordinates", "pixel"] = "coordinates"
     """What makes samples one location: coordinates equal to 1e-5 degrees, or the same pixel of the reference grid."""
+    id_metres: float = Field(default=VISIT_METRES, ge=0, le=1000)
+    """Samples with the same id of their own at most so many metres apart are one location, too: GPS puts each visit of
+    a point beside the others. 0 links none."""
+    location_metres: float = Field(default=0.0, ge=0, le=1000)
+    """Samples at most so many metres apart are one location whatever their ids: for revisits in tables without ids. 0,
+    because profiles some metres apart may be soils of their own; `soc check` says where a test sample is that near."""
 
     def raster_steps(self, kind: str) -> list[tuple[int, str | None]]:
         """Year and season (None for a `yearly` band) of the steps that samples of the study read, in order of time.
@@ -123,8 +132,8 @@ class Sampling(Section):
     """Edge of the spatial blocks of the scheme `block`, reference pixels (where block_metres is not set)."""
     block_metres: float | None = Field(default=None, gt=0)
     """Edge of the blocks in metres, squares in a projected CRS: for reference grids in degrees."""
-    fold_schemes: tuple[FoldScheme, ...] = Field(default=FOLD_SCHEMES, min_length=1)
-    """Cross-validation schemes that are cut."""
+    fold_schemes: tuple[FoldScheme, ...] | None = Field(default=None, min_length=1)
+    """Cross-validation schemes that are cut. None: all, but `knndm`, the costly one, where [evaluation] asks for it."""
     batch_size: int = Field(default=256, ge=1)
     """Unique samples per batch: the partition of embeddings."""
 

@@ -14,7 +14,7 @@ from soc_assets.settings_section import Name, Section, Share
 SEASONS = ("winter", "spring", "summer", "autumn")
 RASTER_CHECKS = ("fill_values", "wild_pixels", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
 """Kinds of findings about rasters (docs/check.md says what each looks at)."""
-SAMPLE_CHECKS = ("samples", "carbon", "places", "coverage", "edges")
+SAMPLE_CHECKS = ("samples", "carbon", "places", "coverage", "edges", "locations")
 """Kinds of findings about samples, by themselves and on rasters."""
 _OF_TABLES = ("samples", "carbon", "places")  # their findings name a soil table, not a band
 PATTERN_FIELDS = ("band", "year", "season", "date", "start", "end", "tile")

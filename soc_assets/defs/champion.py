@@ -2,7 +2,7 @@
 
 A version is compared by the out-of-fold predictions of its recipe under the primary scheme, which `evaluation` makes:
 better than the present champion and than every baseline beyond the 95 % interval of the paired difference of R2, on the
-same samples, drawn by location. Without an evaluation of its recipe on the same features nothing moves.
+same samples, drawn by what the scheme holds out. Without an evaluation of its recipe on these features nothing moves.
 """
 
 from io import BytesIO
@@ -56,7 +56,6 @@ def _judge(
 ) -> tuple[str, bool]:
     """What is said, and whether the version is better than the best baseline and than the champion."""
     settings = project.settings.evaluation
-    locations = pd.read_parquet(project.samples("balanced"), columns=["sample_id", "location_id"])
     rivals = {f"the baseline {key}": part for key, part in rows[rows["baseline"]].groupby("key")}
     if champion is not None:
         former = _remembered(client, name, champion)
@@ -66,8 +65,7 @@ def _judge(
     worst: tuple[float, str] | None = None
     for rival, part in rivals.items():
         both = own.merge(part[["sample_id", "predicted"]], on="sample_id", suffixes=("", "_rival"))
-        both = both.merge(locations, on="sample_id")
-        draws = Draws.of(both["location_id"].to_numpy(), settings.seed, settings.draws)
+        draws = Draws.of(both["unit"].to_numpy(), settings.seed, settings.draws)
         observed, first, second = (both[c].to_numpy(float) for c in ("observed", "predicted", "predicted_rival"))
         found = paired_difference(observed, first, second, draws)
         line = f"{found.value:+.3f} R2 against {rival} ({found.low:+.3f} to {found.high:+.3f}), {len(both)} samples"
@@ -90,7 +88,7 @@ def _evaluated(project: Project) -> pd.DataFrame | None:
 
 def _of_version(rows: pd.DataFrame, tags: dict[str, str]) -> pd.DataFrame | None:
     own = rows[(rows["model"] == tags.get(MODEL_TAG)) & (rows["features"] == tags.get(FEATURES_TAG))]
-    return own[["sample_id", "observed", "predicted"]] if len(own) else None
+    return own[["sample_id", "unit", "observed", "predicted"]] if len(own) else None
 
 
 def _champion(client: "MlflowClient", name: str) -> str | None:

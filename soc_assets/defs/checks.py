@@ -36,6 +36,7 @@ _SAYS = {
     "places": "The coordinates are as fine as the pixels, and the samples stand apart.",
     "coverage": "The samples have the images that they need.",
     "edges": "The windows of the samples lie inside the reference grid.",
+    "locations": "Nothing that looks like one place is on both sides of the split.",
     "schema": "Types, ranges, missing values and ids of the samples are right.",
     "drift": "Organic carbon is distributed as in the last materialisation.",
     "finite": "Every number of the embeddings is finite.",

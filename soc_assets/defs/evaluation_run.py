@@ -24,6 +24,7 @@ from soc_assets.regression.evaluation_report import figures_of, html_report
 from soc_assets.regression.interval_scores import best_with_intervals
 from soc_assets.regression.leaderboard import Verdict, leaderboard, verdict
 from soc_assets.regression.plan import Plan
+from soc_assets.regression.units import units_of
 from soc_assets.sampling.area import prediction_area
 from soc_assets.sampling.metres import to_metres
 
@@ -133,9 +134,11 @@ def _verdicts(compared: Compared, project: Project) -> dict[str, Verdict]:
 
 
 def _predictions(compared: Compared) -> pd.DataFrame:
-    """Out-of-fold predictions of every model: scheme, model, features, fold and the columns of the fits."""
+    """Out-of-fold predictions of every model: scheme, model, features, fold, unit and the columns of the fits."""
+    known = compared.design.samples.set_index("sample_id")
     parts = [
         found.rows.assign(
+            unit=units_of(found.scheme, known.loc[found.rows["sample_id"]])[0],
             scheme=found.scheme,
             model=found.model,
             features=found.features,
@@ -163,10 +166,20 @@ def _notes(project: Project, compared: Compared) -> list[str]:
         f"{info['weights']}.",
         f"{len(compared.done)} fits, {seconds / 60:.0f} minutes of work. R2 is the coefficient of determination of the "
         "pooled out-of-fold predictions in g/kg; squared_pearson is a squared correlation and forgives bias. "
-        "Intervals: 95 %, bootstrap by location. The test split, where there is one, is not in these numbers.",
+        f"Intervals: 95 %, bootstrap of {_drawn(compared)}. The test split, where there is one, is not in these "
+        "numbers.",
         compared.regions,
         f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
     ]
+
+
+def _drawn(compared: Compared) -> str:
+    """What the bootstrap draws under each scheme: `blocks (block), locations (location)`."""
+    known, words = compared.design.samples.set_index("sample_id"), {}
+    for found in compared.models:
+        if not found.rows.empty and not found.failed:
+            words.setdefault(found.scheme, units_of(found.scheme, known.loc[found.rows["sample_id"]])[1])
+    return ", ".join(f"{units} ({scheme})" for scheme, units in words.items()) or "locations"
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

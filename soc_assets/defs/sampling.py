@@ -16,15 +16,15 @@ from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.faults import errors
 from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.rasters.kept import read_table
+from soc_assets.inspection import earlier_splits
 from soc_assets.project import Project
 from soc_assets.regression.metrics import target_summary
 from soc_assets.sampling import plots
 from soc_assets.sampling.area import prediction_area
 from soc_assets.sampling.balance import tail_share
 from soc_assets.sampling.check import CHECKS, check_tables
-from soc_assets.sampling.prepare import Prepared, prepare_samples
-
-SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
+from soc_assets.sampling.folds import with_schemes
+from soc_assets.sampling.prepare import Prepared, Tell, prepare_samples
 
 
 @dg.asset(
@@ -48,14 +48,15 @@ def balanced_samples(
     - **Decided by** [study] (years, `max_oc`, region) and [sampling] (split, balancing, folds) in soc.toml. The
       Launchpad overrides [sampling] for one run; the next run without overrides goes back to soc.toml.
 
-    Nothing of one location is in two splits. Batches are append-only: new samples go into new batches.
+    Nothing of one location is in two splits: equal coordinates, and visits of one point by its own id. Batches are
+    append-only: new samples go into new batches.
     """
     loaded, overrides = overridden(project.on_cpu(), "sampling", config)
     inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
     require(loaded.samples("samples"), "soil_samples")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "balanced_samples")
     if not cached:
-        _write(_prepare(loaded), loaded, inputs)
+        _write(_prepare(loaded, _telling(context)), loaded, inputs)
     frames = {name: pd.read_parquet(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
     register(context.instance, keys)
@@ -76,6 +77,16 @@ def balanced_samples(
     )
 
 
+def _telling(context: dg.AssetExecutionContext) -> Tell:
+    """Progress for who watches, and each step in the log."""
+
+    def tell(done: int, total: int, words: str) -> None:
+        context.log.debug(f"step {done + 1} of {total}: {words}")
+        progress.emit("balanced_samples", done, total, words)
+
+    return tell
+
+
 def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> list[dg.AssetCheckResult]:
     """Check the tables; where they are wrong they count as stale, so that a later run makes them again."""
     balanced, folds = project.samples("balanced"), project.samples("folds")
@@ -86,21 +97,20 @@ def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> li
     return checks.fault_results(faults, CHECKS)
 
 
-def _prepare(project: Project) -> Prepared:
-    settings = project.settings
+def _prepare(project: Project, tell: Tell) -> Prepared:
+    settings, sampling = project.settings, with_schemes(project.settings.sampling, project.settings.evaluation)
     catalog = read_table(project.catalog, project.root)
     grid, reference = reference_grid(catalog, settings.rasters), catalog[catalog["band"] == settings.rasters.reference]
-    splits, ledger = project.samples("splits"), project.samples("batches")
-    same_split = files.read_metadata(splits).get(SPLIT) == _split_digest(project)
     return prepare_samples(
         pd.read_parquet(project.samples("samples")),
         settings.study,
-        settings.sampling,
+        sampling,
         grid,
         project.region,
-        ledger=_read(ledger),
-        previous=_read(splits) if same_split else None,
-        area=prediction_area(grid, project.region, reference),
+        ledger=_read(project.samples("batches")),
+        previous=earlier_splits(project),
+        area=prediction_area(grid, project.region, reference) if "knndm" in (sampling.fold_schemes or ()) else None,
+        tell=tell,
     )
 
 
@@ -108,29 +118,22 @@ def _read(path: Path) -> pd.DataFrame | None:
     return pd.read_parquet(path) if path.is_file() else None
 
 
-def _split_digest(project: Project) -> str:
-    sampling = project.settings.sampling
-    chosen = [sampling.seed, sampling.validation_fraction, sampling.test_fraction, project.settings.study.location]
-    return digest.of_values(chosen)
-
-
 def _write(prepared: Prepared, project: Project, inputs: str) -> None:
     """Write the tables, `balanced` last: its digest says that all are there."""
     for name in ("excluded", "folds", "batches"):
         files.write_table(project.samples(name), getattr(prepared, name))
     _remember_splits(prepared, project)
-    content = digest.of_values([digest.of_frame(prepared.balanced), digest.of_frame(prepared.folds)])
+    content = digest.of_frame(prepared.balanced)  # not of the folds: another scheme changes no feature and no model
     stored = {freshness.INPUTS: inputs, freshness.CONTENT: content}
     files.write_table(project.samples("balanced"), prepared.balanced, stored)
 
 
 def _remember_splits(prepared: Prepared, project: Project) -> None:
-    """Add new locations to splits.parquet: one that leaves the study and comes back keeps its split."""
-    path, decided = project.samples("splits"), {SPLIT: _split_digest(project)}
-    known = _read(path) if files.read_metadata(path).get(SPLIT) == decided[SPLIT] else None
-    new = prepared.balanced[["location_id", "split"]]
-    every = new if known is None else pd.concat([known, new], ignore_index=True)
-    files.write_table(path, every.drop_duplicates("location_id", keep="first"), decided)
+    """Add new places to splits.parquet: one that leaves the study and comes back keeps its split."""
+    new, known = prepared.splits, earlier_splits(project)
+    every = new if known is None else pd.concat([new, known], ignore_index=True)  # new first: held out now stays so
+    decided = {freshness.SPLIT: freshness.split_inputs(project)}
+    files.write_table(project.samples("splits"), every.drop_duplicates("location_id", keep="first"), decided)
 
 
 def _sampling_report(samples: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, dg.MetadataValue]:

@@ -53,6 +53,7 @@ _SAMPLES = {
     "source": ("string", "LUCAS, LfU, LfL, or as [[soil.tables]] says"),
     "file": ("string", "soil table"),
     "row": ("int64", "of the soil table"),
+    "own_id": ("string", "that the soil table gives it; empty where it gives none"),
 }
 _BALANCED = {
     "sample_id": ("string", "a sample of the study; unique"),

@@ -57,6 +57,7 @@ TABLES = {
             "source": ("VARCHAR", "survey that the sample comes from"),
             "file": ("VARCHAR", "soil table"),
             "row": ("BIGINT", "row of the soil table"),
+            "own_id": ("VARCHAR", "id that the soil table gives it; empty where it gives none"),
         },
     ),
     "balanced": Table(
@@ -167,6 +168,7 @@ TABLES = {
             "features": ("VARCHAR", "what it was fitted on"),
             "fold": ("BIGINT", "part that the sample is in"),
             "sample_id": SAMPLE_ID,
+            "unit": ("VARCHAR", "what the bootstrap draws it with: its location, block, source or year"),
             "observed": CARBON,
             "predicted": ("DOUBLE", "predicted organic carbon, g/kg"),
             "plain": ("DOUBLE", "prediction without the correction of the back-transform, g/kg"),

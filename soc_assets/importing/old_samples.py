@@ -49,7 +49,7 @@ def collect(rows: pd.DataFrame) -> Collected:
     kept["batch"] = [_BATCH.format(order[name]) for name in kept["old_file"]]
     kept["survey_date"] = pd.NaT
     kept["season_year"] = kept["year"] = kept["year"].astype("Int32")
-    kept = kept.assign(source="imported", file=kept["old_file"], row=kept["old_row"] + 1)
+    kept = kept.assign(source="imported", file=kept["old_file"], row=kept["old_row"] + 1, own_id="")
     return Collected(_ordered(kept), rejected.reset_index(drop=True), len(good) - len(kept))
 
 
@@ -63,5 +63,5 @@ def grid_round(samples: pd.DataFrame) -> Grid:
 
 def _ordered(samples: pd.DataFrame) -> pd.DataFrame:
     first = ["sample_id", "longitude", "latitude", "organic_carbon", "survey_date", "year", "season", "season_year"]
-    columns = [*first, "source", "file", "row", "batch", "old_file", "old_row"]
+    columns = [*first, "source", "file", "row", "own_id", "batch", "old_file", "old_row"]
     return samples[columns].astype({"survey_date": "datetime64[us]", "season": "str", "source": "str"})

@@ -1,11 +1,13 @@
-"""Confidence intervals of scores: a bootstrap that draws whole locations, and paired differences between models.
+"""Confidence intervals of scores: a bootstrap that draws whole units, and paired differences between models.
 
-Visits of one place are not independent, so locations are drawn with replacement, not samples (cluster bootstrap;
-Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). All scores of a draw come from sums
-per location, so a draw costs a row of one matrix product. The scores themselves are in `soc_assets.regression.metrics`.
+Visits of one place are not independent, and neither are places of one block: units are drawn with replacement, not
+samples (cluster bootstrap; Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). What is
+a unit is in `soc_assets.regression.units`. All scores of a draw come from sums per unit, so a draw costs a row of one
+matrix product. The scores themselves are in `soc_assets.regression.metrics`.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -14,37 +16,58 @@ from soc_assets.regression.metrics import Scores
 DRAWS = 1000
 LEVEL = 0.95
 _SUMS = 8  # n, y, y2, p, p2, yp, |e|, e2
+_MOST_KEPT = 128 * 2**20  # bytes of draws that are kept; more are drawn anew each time
+_AT_ONCE = 4 * 2**20  # numbers that are looked at together
 
 
 @dataclass(frozen=True)
 class Draws:
-    """How often each of L locations is drawn, [B, L] float64, and the location [n] of each sample."""
+    """Draws of units with replacement: how many, of how many units by which seed, and the unit [n] of each sample.
 
-    times: np.ndarray
-    location: np.ndarray
+    A draw says how often it has each unit. That is one byte each, and never more than 128 MB: above, draws are made
+    anew whenever they are asked for, the same ones.
+    """
+
+    draws: int
+    units: int
+    seed: int
+    unit: np.ndarray
+    kept: tuple[np.ndarray, ...] = ()
 
     @classmethod
-    def of(cls, locations: np.ndarray, seed: int, draws: int = DRAWS) -> "Draws":
-        """Draw for the samples of these locations [n]; the order of samples does not matter."""
-        unique, index = np.unique(np.asarray(locations).astype(str), return_inverse=True)
-        n = len(unique)
-        times = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
-        return cls(times, index)
+    def of(cls, units: np.ndarray, seed: int, draws: int = DRAWS) -> "Draws":
+        """Draw for the samples of these units [n] (locations, blocks); the order of samples does not matter."""
+        unique, index = np.unique(np.asarray(units).astype(str), return_inverse=True)
+        made = cls(draws, len(unique), seed, index)
+        return replace(made, kept=tuple(made.times())) if draws * len(unique) <= _MOST_KEPT else made
 
     def part(self, rows: np.ndarray) -> "Draws":
         """The same draws seen by some of the samples (indices or a mask)."""
-        return Draws(self.times, self.location[rows])
+        return replace(self, unit=self.unit[rows])
+
+    def times(self) -> Iterator[np.ndarray]:
+        """How often each unit is drawn, some draws at once: [b, units], together [draws, units]."""
+        if self.kept:
+            yield from self.kept
+            return
+        rng, even = np.random.default_rng(self.seed), np.full(self.units, 1 / max(self.units, 1))
+        step = max(1, _AT_ONCE // max(self.units, 1))
+        for first in range(0, self.draws, step):
+            times = rng.multinomial(self.units, even, size=min(step, self.draws - first))
+            yield times.astype(np.min_scalar_type(int(times.max(initial=0))))
+
+    def totals(self, values: np.ndarray) -> np.ndarray:
+        """Sums of values [n, k] over the samples of each draw, [draws, k]."""
+        sums = np.column_stack([np.bincount(self.unit, column, self.units) for column in values.T])
+        return np.concatenate([times.astype(float) @ sums for times in self.times()])
 
 
 def resampled(observed: np.ndarray, predicted: np.ndarray, draws: Draws) -> dict[str, np.ndarray]:
     """Every score but n of every draw, [B] each; NaN in draws where a score is undefined."""
     y, p = np.asarray(observed, float), np.asarray(predicted, float)
-    values = np.stack([np.ones(len(y)), y, y**2, p, p**2, y * p, np.abs(p - y), (p - y) ** 2])
-    sums = np.zeros((_SUMS, draws.times.shape[1]))
-    for row, value in zip(sums, values, strict=True):
-        np.add.at(row, draws.location, value)
+    values = np.column_stack([np.ones(len(y)), y, y**2, p, p**2, y * p, np.abs(p - y), (p - y) ** 2])
     with np.errstate(divide="ignore", invalid="ignore"):
-        totals = draws.times @ sums.T  # [B, 8]
+        totals = draws.totals(values)  # [B, 8]
         my, my2, mp, mp2, myp, mae, mse = (totals[:, 1:] / totals[:, :1]).T
         vy, vp, covariance = my2 - my**2, mp2 - mp**2, myp - my * mp
         vy, vp = (np.where(v > 1e-12 * scale, v, 0) for v, scale in ((vy, my2), (vp, mp2)))
@@ -95,7 +118,7 @@ def paired_difference(
         observed: [n] g/kg.
         first: [n] predictions of the model that should be better.
         second: [n] predictions of the other.
-        draws: of the samples' locations.
+        draws: of the samples' units.
         score: a field of `Scores`.
     """
     from soc_assets.regression.metrics import scores
@@ -110,14 +133,15 @@ def paired_difference(
 def _iqr(observed: np.ndarray, draws: Draws) -> np.ndarray:
     """Interquartile range [B] of the drawn observations, by linear interpolation of the weighted order statistics."""
     order = np.argsort(observed, kind="stable")
-    ordered, result = observed[order], np.empty(len(draws.times))
-    for number, times in enumerate(draws.times):
-        ends = np.cumsum(times[draws.location[order]])  # 1-based rank of the last copy of each observation
-        if not len(ends) or ends[-1] < 1:
-            result[number] = np.nan
-            continue
-        position = np.array([0.25, 0.75]) * (ends[-1] - 1)
-        below, above = (ordered[np.searchsorted(ends, f(position), side="right")] for f in (np.floor, np.ceil))
-        lower, upper = below + (position - np.floor(position)) * (above - below)
-        result[number] = upper - lower
-    return result
+    ordered, unit = observed[order], draws.unit[order]
+    return np.array([_iqr_of(ordered, times[unit]) for block in draws.times() for times in block])
+
+
+def _iqr_of(ordered: np.ndarray, times: np.ndarray) -> float:
+    ends = np.cumsum(times, dtype=np.int64)  # 1-based rank of the last copy of each observation
+    if not len(ends) or ends[-1] < 1:
+        return float("nan")
+    position = np.array([0.25, 0.75]) * (ends[-1] - 1)
+    below, above = (ordered[np.searchsorted(ends, f(position), side="right")] for f in (np.floor, np.ceil))
+    lower, upper = below + (position - np.floor(position)) * (above - below)
+    return float(upper - lower)

@@ -1,7 +1,7 @@
 """Who is best, by how much and for sure: one row per model, and the verdict in words.
 
-Differences are paired: both models on the same drawn locations. Naming the best of many by the scores it is then shown
-with flatters it a little; `mlp_chosen`, whose recipe is chosen inside each training part, does not have that.
+Differences are paired: both models on the same drawn units (see `units`). Naming the best of many by the scores it is
+then shown with flatters it a little; `mlp_chosen`, whose recipe is chosen inside each training part, has not that.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from soc_assets.regression.bootstrap import Difference, Draws, paired_difference
 from soc_assets.regression.design import Design
 from soc_assets.regression.recipes import CHOSEN
 from soc_assets.regression.scoring import OutOfFold
+from soc_assets.regression.units import units_of
 
 SHOWN = (
     "r2",
@@ -67,7 +68,7 @@ def verdict(
         models: out-of-fold predictions.
         table: the long table.
         scheme: whose folds count.
-        design: gives locations.
+        design: gives locations and blocks.
         draws: of the bootstrap.
         seed: of the bootstrap.
     """
@@ -83,9 +84,9 @@ def verdict(
 def compare_models(first: OutOfFold, second: OutOfFold, design: Design, draws: int, seed: int) -> Difference:
     """The paired difference of R2 over the samples that both predict."""
     both = first.rows.merge(second.rows[["sample_id", "predicted"]], on="sample_id", suffixes=("", "_second"))
-    locations = design.samples.set_index("sample_id").loc[both["sample_id"], "location_id"].to_numpy()
+    units, _ = units_of(first.scheme, design.samples.set_index("sample_id").loc[both["sample_id"]])
     observed, one, other = (both[name].to_numpy(float) for name in ("observed", "predicted", "predicted_second"))
-    return paired_difference(observed, one, other, Draws.of(locations, seed, draws))
+    return paired_difference(observed, one, other, Draws.of(units, seed, draws))
 
 
 def target_by_fold(models: Sequence[OutOfFold], design: Design) -> pd.DataFrame:

@@ -19,8 +19,9 @@ from soc_assets.regression.conformal import coverage
 from soc_assets.regression.design import Design
 from soc_assets.regression.engine import Done
 from soc_assets.regression.metrics import scores
+from soc_assets.regression.units import units_of
 
-STRATA = (0.0, 15.0, 30.0, 50.0, 150.0)  # g/kg
+STRATA = (0.0, 15.0, 30.0, 50.0, 150.0)  # g/kg; the study's max_oc ends the last
 COLUMNS = [
     "scheme",
     "model",
@@ -75,17 +76,20 @@ def out_of_fold(done: Sequence[Done]) -> list[OutOfFold]:
     return result
 
 
-def score_table(every: Sequence[OutOfFold], design: Design, draws: int, seed: int) -> pd.DataFrame:
+def score_table(
+    every: Sequence[OutOfFold], design: Design, draws: int, seed: int, max_oc: float = STRATA[-1]
+) -> pd.DataFrame:
     """The long table.
 
     Args:
         every: predictions by scheme and model.
         design: gives location, year, source, land cover, region and block of each sample.
         draws: of the bootstrap.
-        seed: of the bootstrap; models of one scheme share their draws.
+        seed: of the bootstrap; models that predict the same samples share their draws.
+        max_oc: largest organic carbon of the study, g/kg: where the strata end.
     """
     known, lines = design.samples.set_index("sample_id"), []
-    draws_of: dict[str, Draws] = {}
+    drawn: tuple[np.ndarray, Draws] | None = None
     for found in every:
         if found.rows.empty:
             lines.append(
@@ -93,9 +97,10 @@ def score_table(every: Sequence[OutOfFold], design: Design, draws: int, seed: in
             )
             continue
         samples = known.loc[found.rows["sample_id"]].reset_index()
-        if found.scheme not in draws_of or len(draws_of[found.scheme].location) != len(samples):
-            draws_of[found.scheme] = Draws.of(samples["location_id"].to_numpy(), seed, draws)
-        for line in _scores_of(found, samples, draws_of[found.scheme]):
+        units, _ = units_of(found.scheme, samples)
+        if drawn is None or not np.array_equal(units, drawn[0]):  # as many rows are not yet the same ones
+            drawn = units, Draws.of(units, seed, draws)
+        for line in _scores_of(found, samples, drawn[1], strata(max_oc)):
             lines.append((*found.key, *line, found.failed, found.baseline))
     return pd.DataFrame(lines, columns=COLUMNS)
 
@@ -103,7 +108,12 @@ def score_table(every: Sequence[OutOfFold], design: Design, draws: int, seed: in
 Line = tuple[str, str, str, str, float, float, float, int]  # scope, part, scale, metric, value, low, high, n
 
 
-def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws) -> Iterator[Line]:
+def strata(max_oc: float) -> tuple[float, ...]:
+    """Edges of the strata of organic carbon up to that of the study, g/kg: 50-150, and 150-400 if 400 is studied."""
+    return (*(edge for edge in STRATA if edge < max_oc), max_oc)
+
+
+def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws, edges: tuple[float, ...]) -> Iterator[Line]:
     rows, everything = found.rows, np.ones(len(found.rows), bool)
     if found.failed:
         yield "pooled", "", "g/kg", "r2", np.nan, np.nan, np.nan, len(rows)
@@ -128,7 +138,7 @@ def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws) -> Iterato
             float(values.max()),
             len(rows),
         )
-    for scope, part in _parts(rows, samples):
+    for scope, part in _parts(rows, samples, edges):
         for value in sorted(part.dropna().unique()):
             inside = everything & (part == value).fillna(False).to_numpy(bool)
             if inside.sum() >= _FEWEST:
@@ -136,9 +146,9 @@ def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws) -> Iterato
     yield from _by_block(rows, samples)
 
 
-def _parts(rows: pd.DataFrame, samples: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    names = [f"{low:g}-{high:g}" for low, high in pairwise(STRATA)]
-    stratum = pd.cut(rows["observed"], [*STRATA[:-1], np.inf], labels=names, right=False)
+def _parts(rows: pd.DataFrame, samples: pd.DataFrame, edges: tuple[float, ...]) -> Iterator[tuple[str, pd.Series]]:
+    names = [f"{low:g}-{high:g}" for low, high in pairwise(edges)]
+    stratum = pd.cut(rows["observed"], [*edges[:-1], np.inf], labels=names, right=False)
     yield "oc_stratum", stratum.astype("str")
     if "region" in samples:
         yield "region", samples["region"]
@@ -182,9 +192,9 @@ def _scored(
 
 
 def _drawn_mean(values: np.ndarray, draws: Draws) -> np.ndarray:
-    total, count = (np.bincount(draws.location, weights=w, minlength=draws.times.shape[1]) for w in (values, None))
+    total, count = draws.totals(np.column_stack([values, np.ones(len(values))])).T
     with np.errstate(invalid="ignore"):
-        return (draws.times @ total) / (draws.times @ count)
+        return total / count
 
 
 def _by_block(rows: pd.DataFrame, samples: pd.DataFrame) -> Iterator[Line]:

@@ -8,6 +8,8 @@ location together, `block` square blocks, `knndm` matches the distances of the m
 """
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,18 +18,35 @@ from soc_assets.errors import SocWarning
 from soc_assets.ingest.grid import Grid
 from soc_assets.sampling.knndm import match_distances
 from soc_assets.sampling.metres import to_metres
-from soc_assets.settings import Sampling
+from soc_assets.settings import FOLD_SCHEMES, Sampling
+from soc_assets.settings_evaluation import Evaluation
 
 
-def cut_folds(samples: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.ndarray | None = None) -> pd.DataFrame:
+def with_schemes(sampling: Sampling, evaluation: Evaluation) -> Sampling:
+    """The settings with the schemes that are cut, where they leave that open: `knndm` only for who evaluates by it."""
+    if sampling.fold_schemes is not None:
+        return sampling
+    asked = {evaluation.primary, *evaluation.schemes}
+    cut = tuple(scheme for scheme in FOLD_SCHEMES if scheme != "knndm" or scheme in asked)
+    return sampling.model_copy(update={"fold_schemes": cut})
+
+
+def cut_folds(
+    samples: pd.DataFrame,
+    sampling: Sampling,
+    grid: Grid,
+    area: np.ndarray | None = None,
+    tell: Callable[[int, str], None] = lambda done, words: None,
+) -> pd.DataFrame:
     """Cut the folds of every scheme of the settings.
 
     Args:
         samples: columns sample_id, location_id, split, longitude, latitude (WGS84 degrees); source and year where the
             schemes ask for them.
-        sampling: fold_schemes, n_folds, block_size (reference pixels) or block_metres, and seed.
+        sampling: fold_schemes (None: all), n_folds, block_size (reference pixels) or block_metres, and seed.
         grid: the reference grid.
         area: [m, 2] longitude and latitude of places to predict, for `knndm`, which is left out without them.
+        tell: told how many schemes are cut, and which is next.
 
     Returns:
         Columns scheme, sample_id, fold (int32, from 0), sorted by scheme and sample_id. A scheme with fewer groups than
@@ -36,8 +55,10 @@ def cut_folds(samples: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.nd
     """
     part = samples.loc[samples["split"] != "test"].sort_values("sample_id").reset_index(drop=True)
     tables = []
-    for scheme in sorted(sampling.fold_schemes):
-        fold = _folds_of(scheme, part, sampling, grid, area)
+    for done, scheme in enumerate(sorted(sampling.fold_schemes or FOLD_SCHEMES)):
+        words = f"folds of the scheme {scheme}"
+        tell(done, words)
+        fold = _folds_of(scheme, part, sampling, grid, area, partial(_say, tell, done, words))
         if fold is None:
             continue
         known = fold >= 0
@@ -50,13 +71,18 @@ def cut_folds(samples: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.nd
 
 
 def _folds_of(
-    scheme: str, part: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.ndarray | None
+    scheme: str,
+    part: pd.DataFrame,
+    sampling: Sampling,
+    grid: Grid,
+    area: np.ndarray | None,
+    tell: Callable[[int, int], None],
 ) -> np.ndarray | None:
     """Folds [n] of one scheme, -1 for samples without one; None where the samples do not allow the scheme."""
     if scheme == "random":
         return np.random.default_rng(sampling.seed).permutation(len(part)) % sampling.n_folds if len(part) > 1 else None
     if scheme == "knndm":
-        return _matched(part, sampling, grid, area)
+        return _matched(part, sampling, grid, area, tell)
     if scheme.startswith("leave_"):
         return _one_out(part, scheme.removeprefix("leave_").removesuffix("_out"))
     group = blocks(part, sampling, grid) if scheme == "block" else part["location_id"].to_numpy()
@@ -73,14 +99,20 @@ def _folds_of(
     return grouped_folds(group, min(sampling.n_folds, unique), sampling.seed)
 
 
-def _matched(part: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.ndarray | None) -> np.ndarray | None:
+def _say(tell: Callable[[int, str], None], done: int, words: str, step: int, steps: int) -> None:
+    tell(done, f"{words}: {step} of {steps} clusterings")
+
+
+def _matched(
+    part: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.ndarray | None, tell: Callable[[int, int], None]
+) -> np.ndarray | None:
     unique, index = np.unique(part["location_id"].to_numpy().astype(str), return_inverse=True)
     if area is None or not len(area) or len(unique) < 3:
         return None
     x, y = to_metres(part["longitude"].to_numpy(), part["latitude"].to_numpy(), grid)
     points = np.column_stack([np.bincount(index, weights=v) / np.bincount(index) for v in (x, y)])
     places = np.column_stack(to_metres(area[:, 0], area[:, 1], grid))
-    return match_distances(points, places, min(sampling.n_folds, len(unique) - 1), sampling.seed).fold[index]
+    return match_distances(points, places, min(sampling.n_folds, len(unique) - 1), sampling.seed, tell).fold[index]
 
 
 def _one_out(part: pd.DataFrame, column: str) -> np.ndarray | None:

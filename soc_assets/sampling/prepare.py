@@ -1,29 +1,33 @@
-"""The sampling stage from end to end: filter, split, balance, folds, batches, in this order.
+"""The sampling stage from end to end: filter, locate, split, balance, folds, batches, in this order.
 
 Each step is in its own module; here they are put together over the unique samples of the study. Nothing reads or writes
 a file but the region.
 """
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from soc_assets.errors import SamplingError
+from soc_assets.errors import SamplingError, SocWarning
 from soc_assets.ingest.grid import Grid
 from soc_assets.sampling.balance import balance
 from soc_assets.sampling.batches import extend_ledger
 from soc_assets.sampling.filters import apply_filters
 from soc_assets.sampling.folds import cut_folds
-from soc_assets.sampling.locations import location_ids
+from soc_assets.sampling.locations import locate
 from soc_assets.sampling.split import split_by_location
-from soc_assets.settings import Sampling, Study
+from soc_assets.settings import FOLD_SCHEMES, Sampling, Study
+
+Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The four tables of the sampling stage.
+    """The tables of the sampling stage.
 
     Attributes:
         balanced: the samples studied, by sample_id: sample_id, location_id, split, bin (Int32, null outside train),
@@ -31,12 +35,19 @@ class Prepared:
         excluded: sample_id, filter, detail of the samples not studied.
         folds: scheme, sample_id, fold of training and validation samples.
         batches: the ledger sample_id, batch; old rows first, unchanged.
+        splits: location_id, split of every place now studied, by which the next run knows it: the places of one
+            location have a row each, so that they keep their split when a link comes or goes.
     """
 
     balanced: pd.DataFrame
     excluded: pd.DataFrame
     folds: pd.DataFrame
     batches: pd.DataFrame
+    splits: pd.DataFrame
+
+
+def _silent(done: int, total: int, words: str) -> None:
+    """Tell nobody."""
 
 
 def prepare_samples(
@@ -48,6 +59,7 @@ def prepare_samples(
     ledger: pd.DataFrame | None,
     previous: pd.DataFrame | None = None,
     area: np.ndarray | None = None,
+    tell: Tell = _silent,
 ) -> Prepared:
     """Prepare the usable samples for embedding and regression.
 
@@ -58,28 +70,51 @@ def prepare_samples(
         grid: the reference grid.
         region: a file of polygons (see `region.read_region`), or None.
         ledger: the batches cut so far, or None.
-        previous: the balanced table of an earlier run with the same seed, fractions and kind of location: its locations
-            keep their split. None draws every location anew.
+        previous: the splits of an earlier run with the same seed, fractions and kind of location: its places keep
+            their split. None draws every location anew.
         area: [m, 2] longitude and latitude of places to predict, for the folds of `knndm`; None leaves them out.
+        tell: told steps done, their number, and what is done next.
 
     Raises:
         SamplingError: sample_id is not unique, the filters leave nothing, there are fewer than three locations, or the
             region cannot be read.
     """
     _refuse_duplicates(samples)
+    steps = 4 + len(sampling.fold_schemes or FOLD_SCHEMES)
+    tell(0, steps, f"filters of [study] on {len(samples):,} samples")
     samples = samples.sort_values("sample_id").reset_index(drop=True)
     kept, excluded = apply_filters(samples, study, region)
     if not kept.any():
         raise SamplingError(_nothing_left(excluded))
     studied = samples.loc[kept].reset_index(drop=True)
-    studied["location_id"] = location_ids(studied, study.location, grid)
-    studied["split"] = split_by_location(studied["location_id"].to_numpy(), sampling, previous)
+    tell(1, steps, f"locations of {len(studied):,} samples")
+    located = locate(studied, study, grid)
+    _tell_of_chains(located.chained)
+    studied["location_id"] = located.location
+    tell(2, steps, "split and balancing")
+    studied["split"] = split_by_location(located.location, sampling, previous, located.place)
+    balanced = _balanced(studied, sampling)
+    folds = cut_folds(studied, sampling, grid, area, lambda done, words: tell(3 + done, steps, words))
+    tell(steps - 1, steps, "batches")
+    splits = pd.DataFrame({"location_id": located.place, "split": studied["split"]}).drop_duplicates("location_id")
     return Prepared(
-        balanced=_balanced(studied, sampling),
+        balanced=balanced,
         excluded=excluded,
-        folds=cut_folds(studied, sampling, grid, area),
+        folds=folds,
         batches=extend_ledger(studied, grid, ledger, sampling.batch_size),
+        splits=splits.astype("str").sort_values("location_id", ignore_index=True),
     )
+
+
+def _tell_of_chains(chained: int) -> None:
+    if chained:
+        warnings.warn(
+            f"{chained} places lie in chains, each within [study] id_metres or location_metres of the next: linked, "
+            "they would be one location over a whole area. They are parted into cells instead. Smaller distances, or "
+            "ids that name one point each, link visits alone.",
+            SocWarning,
+            stacklevel=3,
+        )
 
 
 def _balanced(studied: pd.DataFrame, sampling: Sampling) -> pd.DataFrame:

@@ -4,26 +4,36 @@ The seed and the set of locations decide, never the order of rows. Locations tha
 only new ones are drawn. Cross-validation folds are in `soc_assets.sampling.folds`.
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
-from soc_assets.errors import SamplingError
+from soc_assets.errors import SamplingError, SocWarning
 from soc_assets.settings import Sampling
 
 SPLITS = ("train", "validation", "test")
 LEAST_LOCATIONS = 3
 
 
-def split_by_location(locations: np.ndarray, sampling: Sampling, previous: pd.DataFrame | None = None) -> np.ndarray:
+def split_by_location(
+    locations: np.ndarray,
+    sampling: Sampling,
+    previous: pd.DataFrame | None = None,
+    places: np.ndarray | None = None,
+) -> np.ndarray:
     """Give every sample the split of its location.
 
     Args:
         locations: [n] location_id of each sample.
         sampling: seed, test_fraction and validation_fraction (shares of locations, exact but for rounding).
-        previous: columns location_id and split of an earlier split with the same settings; it is kept.
+        previous: columns location_id (of places) and split of an earlier split with the same settings; it is kept.
+        places: [n] the place of each sample, by which an earlier split knows it; the locations where left out.
 
     Returns:
-        [n] strings train, validation or test. Every split with a positive share has at least one location.
+        [n] strings train, validation or test. Every split with a positive share has at least one location. A location
+        of places that an earlier split had parted is test if one of them was, else validation: nothing held out ever
+        becomes training. A SocWarning says how many there are.
 
     Raises:
         SamplingError: fewer than three locations, or an earlier split leaves a split without a location.
@@ -34,7 +44,7 @@ def split_by_location(locations: np.ndarray, sampling: Sampling, previous: pd.Da
             f"The samples kept stand at {len(unique)} location(s); training, validation and test need at least "
             f"{LEAST_LOCATIONS}. Add samples from other places or widen the filters of [study]."
         )
-    split = _known_splits(unique, previous)
+    split = _known_splits(inverse, locations if places is None else places, previous)
     new = np.flatnonzero(split == "")
     wanted = _location_counts(len(unique), sampling)
     missing = [max(0, count - int((split == name).sum())) for name, count in zip(SPLITS, wanted, strict=True)]
@@ -44,11 +54,33 @@ def split_by_location(locations: np.ndarray, sampling: Sampling, previous: pd.Da
     return split[inverse].astype(object)
 
 
-def _known_splits(unique: np.ndarray, previous: pd.DataFrame | None) -> np.ndarray:
+def _known_splits(location: np.ndarray, places: np.ndarray, previous: pd.DataFrame | None) -> np.ndarray:
+    """The earlier split of each location, "" for new ones; `location` [n] numbers those of the samples."""
+    splits = np.full(location.max() + 1, "", dtype="<U10")
     if previous is None:
-        return np.full(len(unique), "", dtype="<U10")
+        return splits
     known = previous.drop_duplicates("location_id").set_index("location_id")["split"]
-    return known.reindex(unique).astype("object").fillna("").to_numpy().astype("<U10")
+    rank = known.map({name: number for number, name in enumerate(SPLITS)})  # the more held out, the higher
+    found = rank.reindex(np.asarray(places).astype(str)).to_numpy(float)
+    seen = ~np.isnan(found)
+    high, low = np.full(len(splits), -1.0), np.full(len(splits), np.inf)
+    np.maximum.at(high, location[seen], found[seen])
+    np.minimum.at(low, location[seen], found[seen])
+    splits[high >= 0] = np.array(SPLITS)[high[high >= 0].astype(int)]
+    _tell_of_parted(int((high > low).sum()), int((high >= 0).sum()))
+    return splits
+
+
+def _tell_of_parted(parted: int, known: int) -> None:
+    if parted:
+        warnings.warn(
+            f"{parted} of {known} locations are places that splits.parquet has in several splits (they count as one "
+            "since [study] links visits by id or distance). They are test if one of their places was, else validation: "
+            "nothing that was held out is trained on. Delete splits.parquet in the samples folder to draw a new split "
+            "with the shares of [sampling].",
+            SocWarning,
+            stacklevel=4,
+        )
 
 
 def _location_counts(n: int, sampling: Sampling) -> tuple[int, int, int]:

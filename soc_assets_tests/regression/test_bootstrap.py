@@ -18,8 +18,8 @@ def test_scores_of_every_draw_are_those_of_the_repeated_samples():
     locations = np.array([f"l{number // 3}" for number in range(60)])
     draws = Draws.of(locations, seed=1, draws=25)
     found = resampled(observed, predicted, draws)
-    for number in range(25):
-        expected = drawn_by_hand(observed, predicted, draws.location, draws.times[number])
+    for number, times in enumerate(np.concatenate(list(draws.times()))):
+        expected = drawn_by_hand(observed, predicted, draws.unit, times)
         for name in found:
             assert found[name][number] == pytest.approx(getattr(expected, name)), name
 

@@ -6,7 +6,7 @@ from soc_assets.errors import SocWarning
 from soc_assets.sampling.folds import blocks, cut_folds, grouped_folds
 from soc_assets.sampling.locations import location_ids
 from soc_assets.sampling.split import split_by_location
-from soc_assets.settings import Sampling
+from soc_assets.settings import FOLD_SCHEMES, Sampling
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_every_scheme_is_cut_where_the_samples_allow_it(studied, grid):
     area = np.array([[longitude, latitude] for longitude in np.linspace(11, 14, 20) for latitude in (47.5, 48.5)])
     of_two = studied.assign(source=np.where(np.arange(len(studied)) % 2, "LfU", "LUCAS"))
     folds = cut_folds(of_two, Sampling(), grid, area)
-    assert list(dict.fromkeys(folds["scheme"])) == sorted(Sampling().fold_schemes)
+    assert list(dict.fromkeys(folds["scheme"])) == sorted(FOLD_SCHEMES)
     assert "leave_source_out" not in set(cut_folds(studied, Sampling(), grid)["scheme"])  # no source, and nobody warns
 
 

@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.ingest.grid import Grid
-from soc_assets.ingest.same_place import places
+from soc_assets.ingest.same_place import near_pairs, on_sphere, places, plain_id, smallest_linked
 from soc_assets.ingest.soil.places import COORDINATE_DIGITS as COORDINATE_DIGITS
 from soc_assets.ingest.soil.places import suggest_crs
 from soc_assets.ingest.soil.values import is_missing
+from soc_assets.settings import VISIT_METRES
 
 SAMPLE_COLUMNS = (
     *("sample_id", "longitude", "latitude", "organic_carbon", "survey_date"),
-    *("year", "season", "season_year", "source", "file", "row"),
+    *("year", "season", "season_year", "source", "file", "row", "own_id"),
 )
-"""Columns of the samples; `organic_carbon` in g/kg, coordinates in WGS84 degrees."""
+"""Columns of the samples; `organic_carbon` in g/kg, coordinates in WGS84 degrees, `own_id` as the table has it."""
 
 REJECTED_COLUMNS = ("file", "row", "source", "reason", "detail")
 """Columns of the rejected rows; `detail` is the offending value as the file has it."""
@@ -38,7 +39,7 @@ def clean_samples(rows: pd.DataFrame, *, timed: bool, seasonal: bool, grid: Grid
     its coordinates from): of rows with the same id, year (where both have one) and place (to 0.001 degrees) that in the
     format that stands first in `soil.files.READ` is judged, usable or not, and the others are duplicates of it.
     Everything else: of usable rows with the same coordinates, date and organic carbon the first by source, own id and
-    place is kept.
+    place is kept; of rows of several files, coordinates at most `VISIT_METRES` apart are the same where own ids are.
 
     Args:
         rows: `soil.rows.rows_of` all tables.
@@ -53,7 +54,7 @@ def clean_samples(rows: pd.DataFrame, *, timed: bool, seasonal: bool, grid: Grid
     order = pd.DataFrame({"key": keys, "rank": rows["rank"], "file": rows["file"], "row": rows["row"]})
     positions = order.sort_values(["key", "rank", "file", "row"], kind="stable").index
     rows, keys = rows.loc[positions].reset_index(drop=True), keys.loc[positions].reset_index(drop=True)
-    rows["sample_id"] = _sample_ids(keys)
+    rows["sample_id"], rows["own_id"] = _sample_ids(keys), rows["id"]
     faults = [
         ("fields do not match the header", rows["malformed"] != "", rows["malformed"]),
         _in_another_format(rows),
@@ -64,6 +65,7 @@ def clean_samples(rows: pd.DataFrame, *, timed: bool, seasonal: bool, grid: Grid
     ]
     verdict = _first_fault(faults, rows)
     verdict = _first_fault([_duplicate(rows, verdict["reason"] == "")], rows, verdict)
+    verdict = _first_fault([_in_two_files(rows, verdict["reason"] == "")], rows, verdict)
     usable = verdict["reason"] == ""
     samples = rows.loc[usable, list(SAMPLE_COLUMNS)].sort_values("sample_id", ignore_index=True)
     rejected = verdict.loc[~usable].sort_values(["file", "row"], ignore_index=True)
@@ -144,6 +146,27 @@ def _duplicate(rows: pd.DataFrame, usable: pd.Series) -> _Fault:
     index = rows.index.to_series()
     first = index.loc[usable].groupby(keys, dropna=False).transform("first").reindex(index).fillna(index)
     return "duplicate", first.ne(index), "the same as " + first.map(_names(rows))
+
+
+def _in_two_files(rows: pd.DataFrame, usable: pd.Series) -> _Fault:
+    """Usable rows that repeat one of another file: its own id, date (or year, where one has no more), carbon, nearby.
+
+    So stand the nominal points of a campaign and those by GPS. The detail names the first of them.
+    """
+    part = rows.loc[usable]
+    longitude, latitude = part["longitude"].to_numpy(float), part["latitude"].to_numpy(float)
+    ids, row = plain_id(part["id"]), np.arange(len(part), dtype=np.uint64)
+    pairs = near_pairs(on_sphere(longitude, latitude), VISIT_METRES, ids)
+    point = pd.Series(smallest_linked(row, row[pairs[:, 0]], row[pairs[:, 1]]), part.index)
+    keys = [point, pd.Series(ids, part.index), part["year"], part["organic_carbon"].round(_CARBON_DIGITS)]
+    index = rows.index.to_series()
+    first = (
+        index.loc[usable].groupby(keys, dropna=False).transform("first").reindex(index).fillna(index).astype("int64")
+    )
+    date, of_first = rows["survey_date"], rows["survey_date"].loc[first].set_axis(rows.index)
+    same_day = (date == of_first) | date.isna() | of_first.isna()
+    elsewhere = rows["file"] != rows["file"].loc[first].to_numpy()
+    return "duplicate", elsewhere & same_day & usable, "the same as " + first.map(_names(rows))
 
 
 def _names(rows: pd.DataFrame) -> pd.Series:

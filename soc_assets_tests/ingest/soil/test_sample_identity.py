@@ -134,3 +134,35 @@ def test_sample_id_never_depends_on_organic_carbon(tmp_path, build):
 def test_sample_id_is_the_same_on_every_machine(tmp_path, build):
     write(tmp_path / "soil/a.csv", "id,lon,lat,OC,date", "a,11.5,48.5,10,2012-05-01")
     assert build().samples["sample_id"].item() == "se86881091704"
+
+
+def test_one_campaign_by_its_nominal_points_and_by_gps_is_there_once(tmp_path, build):
+    header = "POINTID,lon,lat,OC,date"
+    nominal = ["40000000,11.5,48.5,10,2015-07-06", "40000001,11.6,48.5,11,2015-07-06", "40000002,11.7,48.5,12,2015"]
+    write(tmp_path / "soil/LUCAS_2015.csv", header, *nominal, "40000003,11.8,48.5,13,2015-07-06")
+    write(
+        tmp_path / "soil/LUCAS_2015_GPS.csv",
+        header,
+        "40000000,11.5002,48.5001,10.0,2015-07-06",  # 19 m beside: the same
+        "40000001,11.602,48.5,11,2015-07-06",  # 147 m
+        "40000002,11.7001,48.5,12,2015-07-07",  # a day where the other has the year
+        "40000003,11.8001,48.5,13.1,2015-07-06",  # another value: a replicate
+        "40000004,11.50019,48.5001,10.0,2015-07-06",  # another id
+    )
+    result = build()
+    assert sorted(zip(result.rejected["file"], result.rejected["row"], strict=True)) == [
+        ("LUCAS_2015_GPS.csv", 2),
+        ("LUCAS_2015_GPS.csv", 4),
+    ]
+    assert set(result.rejected["reason"]) == {"duplicate"}
+    assert result.rejected["detail"].to_list() == [
+        "the same as LUCAS_2015.csv row 2",
+        "the same as LUCAS_2015.csv row 4",
+    ]
+    assert dict(zip(result.samples["organic_carbon"], result.samples["own_id"], strict=True))[13.1] == "40000003"
+
+
+def test_plots_of_one_table_some_metres_apart_are_no_duplicates(tmp_path, build):
+    rows = [f"A,11.5{i:03d},48.5,10,2015-07-06" for i in range(1, 4)]
+    write(tmp_path / "soil/trial.csv", "id,lon,lat,OC,date", *rows)
+    assert len(build().samples) == 3
