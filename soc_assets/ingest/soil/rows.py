@@ -10,6 +10,7 @@ from soc_assets.ingest.soil.borrowing import Table, plain_ids
 from soc_assets.ingest.soil.depth import depth_texts, fits_depth
 from soc_assets.ingest.soil.files import campaign_of
 from soc_assets.ingest.soil.places import to_wgs84, units
+from soc_assets.names import nfc
 from soc_assets.ingest.soil.values import below_detection, is_missing, to_dates, to_numbers, to_seasons
 
 VAN_BEMMELEN = 1.724
@@ -58,13 +59,15 @@ def describe(table: Table) -> dict[str, object]:
         "below_detection": how.below_detection,
         "years": _origin_of_years(table),
         "settings": table.reading.section,
+        "header_row": table.header_row,
+        "left_out": table.left_out,
     }
 
 
 def _sources(table: Table) -> pd.Series:
     """The source of each row [n]: from the settings, the column, or the file's name."""
     how, column = table.reading.how, table.frame["source"]
-    default = how.source or table.path.stem
+    default = how.source or nfc(table.path.stem)
     if how.source and how.columns.source is None:
         return pd.Series(default, column.index, dtype="str")
     return column.mask(column == "", default)
@@ -107,7 +110,7 @@ def _dates(table: Table) -> pd.DataFrame:
         ) from error
     season, season_year = to_seasons(dates)
     year = year.fillna(to_dates(text["year"])[1])
-    given = how.year or (None if _dated(table) else campaign_of(table.path.stem))
+    given = how.year or (None if _dated(table) else campaign_of(table.path.stem, table.part))
     return pd.DataFrame(
         {
             "survey_date": dates,
@@ -127,7 +130,7 @@ def _origin_of_years(table: Table) -> str:
     columns = [table.columns[field] for field in ("survey_date", "year") if field in table.columns]
     if table.reading.how.year:
         columns.append(f"{table.reading.how.year} from {table.reading.section}")
-    elif not columns and (campaign := campaign_of(table.path.stem)):
+    elif not columns and (campaign := campaign_of(table.path.stem, table.part)):
         columns.append(f"{campaign} from the file's name")
     return ", else ".join(columns) or "none"
 
