@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.ingest.soil.files import READ, Reading, campaign_of
-from soc_assets.ingest.soil.values import to_numbers
+from soc_assets.ingest.soil.hemispheres import read_axis
+from soc_assets.ingest.soil.places import in_degrees
 from soc_assets.names import fits
 
 _ENOUGH = 0.9
@@ -111,7 +112,8 @@ def _known_places(lender: Table) -> pd.DataFrame:
     """Longitude and latitude, as text with a decimal point, by id."""
     frame = pd.DataFrame({"id": plain_ids(lender.frame["id"])})
     for field in ("longitude", "latitude"):
-        numbers = to_numbers(lender.frame[field], lender.decimal_comma)
+        degrees = in_degrees(lender.crs)
+        numbers = read_axis(lender.frame, lender.columns, field, lender.decimal_comma, degrees=degrees).values
         frame[field] = numbers.astype("str").where(numbers.notna())
     frame = frame[frame["id"] != ""].dropna().drop_duplicates()
     return frame.drop_duplicates("id", keep=False).set_index("id")

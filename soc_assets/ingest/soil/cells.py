@@ -23,4 +23,6 @@ def plain_cells(values: pd.Series) -> pd.Series:
 
 
 def _without_places(value: object) -> object:
-    return int(value) if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value() else value
+    return (
+        int(value) if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value() else value
+    )

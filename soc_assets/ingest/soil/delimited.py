@@ -1,4 +1,4 @@
-"""Reading CSV and TSV: encoding, separator, and whether 1,5 is a number; which row holds the names is in `soil.header_row`."""
+"""Reading CSV and TSV: encoding, separator, and whether 1,5 is a number; the row of names is in `soil.header_row`."""
 
 import csv
 import io

@@ -1,10 +1,9 @@
 """Reading files of every format into sheets: a header and a body, nothing interpreted.
 
-Text belongs to `soil.delimited`, the cells of workbooks to `soil.workbooks`, layers with geometry to `soil.layers`; which
-row holds the names is found in `soil.header_row`, which column is what is decided in `soil.columns`.
+Text belongs to `soil.delimited`, the cells of workbooks to `soil.workbooks`, layers with geometry to `soil.layers`; the
+row of names is found in `soil.header_row`, which column is what is decided in `soil.columns`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 

@@ -12,8 +12,10 @@ _COMMENT = ("#", "//", "%", "!")
 
 
 def header_place(rows: Sequence[Sequence[object]], how: SoilTable) -> int:
-    """Position of the row of names: that of `header_row`, else the first with all names that are needed, else the one
-    with most of the usual or mapped names, else the first that is as filled as a header.
+    """Position of the row of names.
+
+    That of `header_row`, else the first with all names that are needed, else the one with most of the usual or mapped
+    names, else the first that is as filled as a header.
 
     Args:
         rows: the first rows of a table, blank ones included.
@@ -39,7 +41,7 @@ def header_place(rows: Sequence[Sequence[object]], how: SoilTable) -> int:
 
 
 def recognised(names: Sequence[str], columns: SoilColumns) -> set[str]:
-    """The fields whose columns a row names; a row that names one twice, such as a merged title, names nothing surely."""
+    """The fields that a row names; one that names a field twice, such as a merged title, names none surely."""
     try:
         return set(find_columns(list(names), columns))
     except SoilError:
@@ -48,7 +50,9 @@ def recognised(names: Sequence[str], columns: SoilColumns) -> set[str]:
 
 def filled(row: Sequence[object]) -> list[str]:
     """A row's cells as text, "" where there is nothing; numbers are no names."""
-    return [cell.strip() if isinstance(cell, str) else "" if cell is None or cell != cell else str(cell) for cell in row]
+    return [
+        cell.strip() if isinstance(cell, str) else "" if cell is None or cell != cell else str(cell) for cell in row
+    ]
 
 
 def _fullest(rows: list[list[str]]) -> int:

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.columns import find_columns
 from soc_assets.ingest.soil.formats import Sheet, below_header
@@ -69,9 +67,7 @@ def _kept_columns(sheet: Sheet, hidden: set[int], how: SoilTable) -> list[int]:
     return [column for column, name in enumerate(sheet.header) if column not in hidden or name in mapped]
 
 
-def _problem(
-    sheet: Sheet, kept: list[int], uncalculated: list[tuple[int, int]], how: SoilTable
-) -> dict[str, str]:
+def _problem(sheet: Sheet, kept: list[int], uncalculated: list[tuple[int, int]], how: SoilTable) -> dict[str, str]:
     if sheet.hidden and how.sheet is None:
         told = (
             f"the sheet {sheet.part!r} is hidden in the workbook. If it holds samples, show it, or give it an entry in "
