@@ -38,6 +38,10 @@ class SoilColumns(Section):
     """Upper limit of the depth, cm."""
     depth_lower: str | None = None
     """Lower limit of the depth, cm."""
+    east_west: str | None = None
+    """E or W (1 or 2 in LUCAS) of longitudes without a sign."""
+    north_south: str | None = None
+    """N or S of latitudes without a sign."""
 
 
 class SoilTable(Section):
@@ -59,8 +63,10 @@ class SoilTable(Section):
     """Unit of organic carbon, or of organic matter, which is divided by 1.724."""
     decimal: Literal["auto", ",", "."] = "auto"
     """Decimal sign of numbers that are text; auto takes a comma for one unless the file is separated by commas."""
+    header_row: int | None = Field(default=None, ge=1)
+    """Row of a CSV file or sheet that holds the names of the columns; None looks for the one with the names needed."""
     separator: str | None = Field(default=None, min_length=1, max_length=1)
-    """Field separator of a CSV file; None takes the one of , ; and tab that cuts the header into most fields."""
+    """Field separator of a CSV file; None takes the one of , ; | and tab that cuts the header best."""
     encoding: str | None = None
     """Encoding of a CSV file; None takes UTF-8, and Windows-1252 where it is none."""
     source: str | None = None

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import shapely
 
 from soc_assets.errors import SamplingError
+from soc_assets.names import nfc
 
 if TYPE_CHECKING:
     import geopandas
@@ -144,6 +145,7 @@ def read_vector(path: Path, setting: str) -> "geopandas.GeoDataFrame":
         raise SamplingError(f"The region {file} does not exist; correct {setting} or remove it.")
     try:
         names = [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
+        layer = next((name for name in names if layer and nfc(name) == nfc(layer)), layer)
         if layer not in names and (layer or len(names) > 1):
             asked = f"layer {layer!r} is not in it" if layer else "it has several layers"
             raise SamplingError(

@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 
 from soc_assets.errors import SamplingError
+from soc_assets.names import nfc
 from soc_assets.sampling.region import border, check_degrees, coordinates, polygons_of, read_vector, split_layer
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def _named_polygons(path: Path, column: str) -> _Polygons:
             f"Projection) and save it as GeoPackage ({_SETTING})."
         )
     columns = [str(name) for name in frame.columns if name != frame.geometry.name]
+    frame, column = frame.rename(columns={name: nfc(name) for name in columns}), nfc(column)
+    columns = [nfc(name) for name in columns]
     if column not in columns:
         raise SamplingError(
             f"The region {path} has no column {column!r}; it has {', '.join(columns) or 'none'}. Name the one that "
@@ -128,4 +131,4 @@ def _first_polygon(polygons: _Polygons, samples: pd.DataFrame, path: Path) -> np
 
 def _text(value: Any) -> str:
     """A name as text; whole numbers that a table keeps as 9.0 are 9."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else nfc(str(value))

@@ -1,7 +1,8 @@
 """Finding the files of each band by its path pattern.
 
 A pattern has {band}, {year} (four digits), {season}, {date}, {start} and {end}, {tile}, and * within a name. A file
-that fits the patterns of two bands, one's name within the other's, is the longer name's. Only names are looked at;
+that fits the patterns of two bands, one's name within the other's, is the longer name's. Hidden files (`._N48.tif`) are
+none, and names are compared in one spelling (Unicode NFC). Only names are looked at;
 nothing here opens a raster. What kind of folder it is makes no difference here: see `rasters.folder`.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from soc_assets.errors import RasterError
 from soc_assets.ingest.rasters.dates import DATE, middle, step_of_date, to_date
 from soc_assets.ingest.rasters.folder import RasterFolder, open_folder
+from soc_assets.names import nfc, visible
 from soc_assets.settings import SEASONS, Band, Rasters
 
 _FIELDS = re.compile(r"(\{band\}|\{year\}|\{season\}|\{date\}|\{start\}|\{end\}|\{tile\}|\*)")
@@ -82,11 +84,12 @@ def _files_of(band: Band, rasters: Rasters, place: RasterFolder) -> list[RasterF
             f"The pattern {pattern} of band {band.name} is absolute; patterns start below the rasters folder "
             f"{place.where}. Set [paths] rasters in soc.toml to a folder above all rasters."
         )
+    pattern = nfc(pattern)
     regex, in_file = _as_regex(pattern, band.name), rasters.steps_in_file(band)
     files = [
         _file(band, place.location(name), name, match, in_file)
-        for name in place.names(_as_glob(pattern, band.name))
-        if (match := regex.fullmatch(name))
+        for name in visible(place.names(_as_glob(pattern, band.name)), pattern)
+        if (match := regex.fullmatch(nfc(name)))
     ]
     season_order = {None: 0, **{season: number for number, season in enumerate(SEASONS)}}
     return sorted(files, key=lambda file: (file.year or 0, season_order[file.season], file.path))
@@ -127,7 +130,8 @@ def _file(band: Band, path: str, name: str, match: re.Match[str], in_file: bool)
 def _as_glob(pattern: str, band: str) -> str:
     fields = {"{band}": glob.escape(band), "{year}": "[0-9]" * 4}
     parts = (fields.get(part, "*" if _FIELDS.fullmatch(part) else glob.escape(part)) for part in _FIELDS.split(pattern))
-    return re.sub(r"\*+", "*", "".join(parts))
+    spelled = re.sub(r"[^\x00-\x7f]", "*", "".join(parts))  # ö may be one character on the disk, or two: o*
+    return re.sub(r"\*+", "*", spelled)
 
 
 def _as_regex(pattern: str, band: str) -> re.Pattern[str]:
@@ -159,7 +163,7 @@ def _no_file(band: Band, pattern: str, place: RasterFolder) -> str:
 
 def _listing(place: RasterFolder) -> list[str]:
     def rasters() -> Iterator[str]:
-        for name in place.names():
+        for name in visible(place.names()):
             if PurePosixPath(name).suffix.lower() in _SUFFIXES:
                 yield name
 

@@ -4,13 +4,14 @@ LUCAS 2015 comes so: the carbon in a CSV file without coordinates, the points in
 """
 
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
 
 from soc_assets.ingest.soil.files import READ, Reading, campaign_of
-from soc_assets.ingest.soil.values import to_numbers
+from soc_assets.ingest.soil.hemispheres import read_axis
+from soc_assets.ingest.soil.places import in_degrees
+from soc_assets.names import fits
 
 _ENOUGH = 0.9
 """Share of a table's ids that another table of its campaign must know, so that they are the same points."""
@@ -39,6 +40,14 @@ class Table:
     """Tables of one group hold the same samples in several formats."""
     borrowed_from: str | None = None
     """File that the coordinates come from, if from another."""
+    part: str = ""
+    """Sheet or layer; "" in files that hold one table."""
+    header_row: int | None = None
+    """The row in which the names were found; None in formats that have names of their own."""
+    hidden_rows: tuple[int, ...] = ()
+    """Rows that are left out because the workbook hides them."""
+    left_out: str = ""
+    """What of the sheet is left out because it is hidden, for people."""
 
     @property
     def placed(self) -> bool:
@@ -62,8 +71,8 @@ def borrow_coordinates(tables: list[Table]) -> list[Table]:
 
 
 def plain_ids(ids: pd.Series) -> pd.Series:
-    """Ids [n] in which a workbook's 123.0 is a text file's 123."""
-    return ids.str.replace(r"^(\d+)\.0$", r"\1", regex=True)
+    """Ids [n] in which 123.0, a whole number that was stored as a float, is 123."""
+    return ids.str.replace(r"^(\d+)[.,]0+$", r"\1", regex=True)
 
 
 def _homeless(table: Table) -> bool:
@@ -93,17 +102,18 @@ def _lenders(table: Table, tables: list[Table]) -> list[Table]:
     """Tables whose coordinates may be this one's, the likeliest first."""
     others = [other for other in tables if other.placed and "id" in other.columns]
     if wanted := table.reading.how.coordinates_from:
-        return [other for other in others if fnmatchcase(other.file.lower(), wanted.lower())]
-    year = campaign_of(table.path.stem)
+        return [other for other in others if fits(other.file, wanted)]
+    year = campaign_of(table.path.stem, table.part)
     same_name = [other for other in others if other.group == table.group]
-    return same_name + [other for other in others if year and campaign_of(other.path.stem) == year]
+    return same_name + [other for other in others if year and campaign_of(other.path.stem, other.part) == year]
 
 
 def _known_places(lender: Table) -> pd.DataFrame:
     """Longitude and latitude, as text with a decimal point, by id."""
     frame = pd.DataFrame({"id": plain_ids(lender.frame["id"])})
     for field in ("longitude", "latitude"):
-        numbers = to_numbers(lender.frame[field], lender.decimal_comma)
+        degrees = in_degrees(lender.crs)
+        numbers = read_axis(lender.frame, lender.columns, field, lender.decimal_comma, degrees=degrees).values
         frame[field] = numbers.astype("str").where(numbers.notna())
     frame = frame[frame["id"] != ""].dropna().drop_duplicates()
     return frame.drop_duplicates("id", keep=False).set_index("id")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.files import Reading
+from soc_assets.names import nfc
 from soc_assets.settings import SoilColumns
 
 USUAL_NAMES = {
@@ -22,6 +23,14 @@ USUAL_NAMES = {
     "depth": ("depth", "depth_cm"),
     "depth_upper": ("depth_upper", "upper_depth", "depth_from", "depth_top", "tiefe_von"),
     "depth_lower": ("depth_lower", "lower_depth", "depth_to", "depth_bottom", "tiefe_bis"),
+    "east_west": (
+        *("gps_ew", "th_ew", "ew", "e_w", "east_west", "lon_ew", "long_ew", "longitude_ew", "lon_dir", "long_dir"),
+        *("lon_direction", "longitude_direction", "lon_hemisphere", "longitude_hemisphere", "long_hemisphere"),
+    ),
+    "north_south": (
+        *("gps_ns", "th_ns", "ns", "n_s", "north_south", "lat_ns", "latitude_ns", "lat_dir", "latitude_direction"),
+        *("lat_direction", "lat_hemisphere", "latitude_hemisphere"),
+    ),
 }
 """What each column is called, most specific first, in lower case with _ for everything but letters and digits."""
 
@@ -101,4 +110,4 @@ def _position(header: Sequence[str], names: Iterable[str]) -> int | None:
 
 def _plain(name: str) -> str:
     """`OC (g/kg)` becomes `oc_g_kg`."""
-    return re.sub(r"[\W_]+", "_", name.strip().lower()).strip("_")
+    return re.sub(r"[\W_]+", "_", nfc(name).strip().lower()).strip("_")

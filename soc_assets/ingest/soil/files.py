@@ -6,18 +6,20 @@ Nothing is opened here; reading is in `soil.formats` and `soil.layers`.
 import difflib
 import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.places import parse_crs
+from soc_assets.names import fits, nfc
 from soc_assets.settings import Soil, SoilTable
 
-READ = (".csv", ".tsv", ".xlsx", ".xls", ".parquet", ".gpkg", ".geojson", ".shp", ".dbf")
+READ = (".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".parquet", ".gpkg", ".geojson", ".shp", ".dbf")
 """Endings of the files read; of one table in several formats the row in the format that stands first is kept."""
 _NOT_READ = (".ods", ".mdb", ".accdb", ".kml", ".gdb")
 _BESIDE_A_SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")
-_CAMPAIGN = r"lucas.*?(?<!\d)(2009|2012|2015|2018|2022)(?!\d)"
+_CAMPAIGNS = (2009, 2012, 2015, 2018, 2022)
+_SURVEYS = r"(?<!\d)(20(?:01|03|06|09|12|15|18|22))(?!\d)"
+_SHORT_SECOND = r"(?<!\d)20\d\d[-_/ +&]+(?:06|09|12|15|18|22)(?!\d)"  # 2009-12 are two campaigns, or a month
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def find_tables(folder: Path) -> list[Path]:
     files = _files(folder)
     shapes = _stems_of_shapefiles(files)
     tables = [path for path in files if path.suffix.lower() in (*READ, *_NOT_READ)]
-    tables = [path for path in tables if path.suffix.lower() != ".dbf" or path.stem.lower() not in shapes]
+    tables = [path for path in tables if path.suffix.lower() != ".dbf" or nfc(path.stem).lower() not in shapes]
     if not tables:
         raise SoilError(
             f"The folder of soil tables {folder} holds no *.csv, *.xlsx, *.xls, *.parquet, *.gpkg, *.geojson or *.shp "
@@ -60,15 +62,28 @@ def find_inputs(folder: Path) -> list[Path]:
     """
     files = _files(folder)
     shapes = _stems_of_shapefiles(files)
-    beside = {path for path in files if path.suffix.lower() in _BESIDE_A_SHAPEFILE and path.stem.lower() in shapes}
+    beside = {path for path in files if path.suffix.lower() in _BESIDE_A_SHAPEFILE and nfc(path.stem).lower() in shapes}
     return sorted({*find_tables(folder), *beside})
 
 
-def campaign_of(name: str) -> int | None:
-    """Year of the LUCAS campaign that a file name speaks of; `LUCAS_TOPSOIL_v1` is that of 2009."""
-    if found := re.search(_CAMPAIGN, name, re.IGNORECASE):
-        return int(found[1])
-    return 2009 if re.search(r"lucas_topsoil_v1(?!\d)", name, re.IGNORECASE) else None
+def campaign_of(name: str, part: str = "") -> int | None:
+    """Year of the one LUCAS campaign that a name speaks of; `LUCAS_TOPSOIL_v1` is that of 2009.
+
+    Args:
+        name: of the file, without its ending. One that names several campaigns, `LUCAS_2009_2015_2018`, names none.
+        part: the sheet or layer, whose name goes before the file's.
+    """
+    names = nfc(name), nfc(part)
+    if not any(re.search("lucas", text, re.IGNORECASE) for text in names):
+        return None
+    for text in reversed(names):
+        years = {int(year) for year in re.findall(_SURVEYS, text)}
+        if re.search(r"lucas_topsoil_v1(?!\d)", text, re.IGNORECASE):
+            years.add(2009)
+        if years:
+            single = len(years) == 1 and not re.search(_SHORT_SECOND, text)
+            return next(iter(years & {*_CAMPAIGNS}), None) if single else None
+    return None
 
 
 def readings_of(path: Path, soil: Soil) -> list[Reading]:
@@ -86,7 +101,7 @@ def require_entries(paths: list[Path], soil: Soil) -> None:
     Raises:
         SoilError: an entry fits no file (gives the nearest names), or its `crs` is none.
     """
-    names = [path.name for path in paths]
+    names = [nfc(path.name) for path in paths]
     for table in soil.tables:
         if table.crs:
             parse_crs(table.crs, f"[[soil.tables]] file = {table.file!r} in soc.toml")
@@ -108,11 +123,11 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _stems_of_shapefiles(files: list[Path]) -> set[str]:
-    return {path.stem.lower() for path in files if path.suffix.lower() == ".shp"}
+    return {nfc(path.stem).lower() for path in files if path.suffix.lower() == ".shp"}
 
 
 def _fits(path: Path, table: SoilTable) -> bool:
-    return fnmatchcase(path.name.lower(), table.file.lower())
+    return fits(path.name, table.file)
 
 
 def _filled(table: SoilTable, soil: Soil) -> SoilTable:

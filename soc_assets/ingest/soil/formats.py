@@ -1,12 +1,10 @@
 """Reading files of every format into sheets: a header and a body, nothing interpreted.
 
-Encodings, separators and workbooks belong here, layers with geometry in `soil.layers`; which column is what is decided
-in `soil.columns`.
+Text belongs to `soil.delimited`, the cells of workbooks to `soil.workbooks`, layers with geometry to `soil.layers`; the
+row of names is found in `soil.header_row`, which column is what is decided in `soil.columns`.
 """
 
-import csv
-import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.workbooks import read_cells
+from soc_assets.ingest.soil.cells import plain_cells
+from soc_assets.names import nfc
 from soc_assets.settings import SoilTable
 
 
@@ -34,20 +33,37 @@ class Sheet:
     crs: str | None = None
     """CRS of `points` as the file has it."""
     problem: str = ""
-    """Why this layer is of no use, though the file is read."""
+    """Why this layer or sheet is of no use, though the file is read."""
+    reason: str = "columns not recognised"
+    """The problem in short, as the rejected rows have it."""
+    hidden: bool = False
+    """Whether a workbook hides the sheet: then it is read only where it is asked for by name."""
+    hidden_rows: tuple[int, ...] = ()
+    """Rows below the header that are left out because the workbook hides them."""
+    left_out: str = ""
+    """What of the sheet is left out because it is hidden, for people."""
+    header_row: int | None = None
+    """The row in which the names were found; None in formats that have names of their own."""
 
 
-def read_sheets(path: Path, how: SoilTable) -> list[Sheet]:
-    """Every filled sheet or layer of a file.
+def read_sheets(path: Path, how: SoilTable, *others: SoilTable) -> list[Sheet]:
+    """Every filled sheet or layer of a file; hidden sheets come last.
+
+    Args:
+        path: the file.
+        how: how it is read, or its first sheet.
+        others: further entries of soc.toml for the file, which name their sheet or layer.
 
     Raises:
         SoilError: the file is empty, damaged, or of a format that is not read.
     """
     match path.suffix.lower():
         case ".csv" | ".tsv":
-            return [_read_csv(path, how)]
-        case ".xlsx" | ".xls":
-            return _read_workbook(path)
+            return [_read_text(path, how)]
+        case ".xlsx" | ".xlsm" | ".xls":
+            from soc_assets.ingest.soil.workbook_sheets import read_workbook
+
+            return read_workbook(path, (how, *others))
         case ".parquet":
             from soc_assets.ingest.soil.layers import is_geoparquet, read_geoparquet
 
@@ -60,70 +76,49 @@ def read_sheets(path: Path, how: SoilTable) -> list[Sheet]:
             raise SoilError(f"{other} files are not read. Save the table as CSV, XLSX, Parquet or GeoPackage.")
 
 
-def _read_csv(path: Path, how: SoilTable) -> Sheet:
-    text = _decoded(path.read_bytes(), how)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = how.separator or max(",;\t", key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        records = list(reader)
-    except csv.Error as error:
-        raise SoilError(
-            f"the text cannot be cut into fields at line {reader.line_num}: {error}. Look for a quotation mark that is "
-            "opened and not closed there or above."
-        ) from error
-    width = max((len(record) for record in records), default=0)
-    padded = [record + [None] * (width - len(record)) for record in records]
-    cells = pd.DataFrame(padded, index=range(1, len(records) + 1), dtype="object")
-    return _with_header("", cells, decimal_comma=separator != ",")
+def of_records(body: pd.DataFrame, part: str = "") -> Sheet:
+    """A sheet of a table whose columns are named already; its first record counts as row 2."""
+    header = [nfc(str(name)).strip() for name in body.columns]
+    cells = pd.DataFrame({place: plain_cells(body.iloc[:, place]) for place in range(len(header))}, body.index)
+    return Sheet(nfc(part), header, cells.set_axis(range(2, len(body) + 2)), True)
 
 
-def _decoded(content: bytes, how: SoilTable) -> str:
-    if how.encoding:
-        try:
-            return content.decode(how.encoding)
-        except (LookupError, UnicodeDecodeError) as error:
-            raise SoilError(
-                f"it cannot be read in the encoding {how.encoding!r} of [[soil.tables]] file = {how.file!r} ({error}). "
-                "Correct encoding in soc.toml (utf-8, cp1252, latin-1, utf-16), or take it out."
-            ) from error
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # Excel's "Unicode text"
-        return content.decode("utf-16", errors="replace")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return content.decode("latin-1")
+def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: bool) -> Sheet:
+    """The sheet whose names stand in the row at a position; blank rows are left out.
+
+    Args:
+        part: name of the sheet, or "".
+        cells: of the whole table, index = row as a person counts.
+        place: of the row of names.
+        decimal_comma: whether 1,5 is a number.
+
+    Raises:
+        SoilError: there is nothing in the table.
+    """
+    blank = (cells.isna() | (cells == "")).all(axis=1)
+    if blank.all():
+        raise SoilError("it is empty. Put a table into the file, or take it out of the folder.")
+    names = ["" if name is None or name != name else str(name).strip() for name in cells.iloc[place]]
+    body = cells.iloc[place + 1 :][~blank.iloc[place + 1 :]]
+    return Sheet(part, names, body, decimal_comma, header_row=int(cells.index[place]))
 
 
-def _read_workbook(path: Path) -> list[Sheet]:
-    filled = {str(name): cells.set_axis(cells.index + 1) for name, cells in read_cells(path).items() if not cells.empty}
-    if not filled:
-        raise SoilError("every sheet is empty. Put a table into the file, or take it out of the folder.")
-    return [_with_header(name, cells, decimal_comma=True) for name, cells in filled.items()]
+def _read_text(path: Path, how: SoilTable) -> Sheet:
+    from soc_assets.ingest.soil.delimited import decimal_commas, read_records
+
+    cells, place, separator = read_records(path, how)
+    sheet = below_header("", cells, place, decimal_comma=separator != ",")
+    own = cells.iloc[place].notna().sum()  # of the line of names itself: shorter than a row with too many fields
+    commas = decimal_commas(sheet.header[:own], sheet.body, separator, how)
+    return replace(sheet, header=sheet.header[:own], decimal_comma=commas)
 
 
 def _read_parquet(path: Path) -> Sheet:
     try:
         schema = pq.read_schema(path)
         header = [field.name for field in schema if not pa.types.is_nested(field.type)]
-        body = pq.read_table(path, columns=header).to_pandas(ignore_metadata=True)
+        table = pq.read_table(path, columns=header)
+        body = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     except (pa.ArrowException, OSError) as error:
         raise SoilError(f"it is no readable Parquet file ({error}). Write it again.") from error
     return of_records(body)
-
-
-def of_records(body: pd.DataFrame, part: str = "") -> Sheet:
-    """A sheet of a table whose columns are named already; its first record counts as row 2."""
-    header = [str(name).strip() for name in body.columns]
-    return Sheet(part, header, body.set_axis(range(len(header)), axis=1).set_axis(range(2, len(body) + 2)), True)
-
-
-def _with_header(part: str, cells: pd.DataFrame, *, decimal_comma: bool) -> Sheet:
-    """Take the first row that is not blank as the header."""
-    cells = cells.loc[~(cells.isna() | (cells == "")).all(axis=1)]
-    if cells.empty:
-        raise SoilError("it is empty. Put a table into the file, or take it out of the folder.")
-    header = cells.iloc[0].dropna()  # the fields of the header line itself: shorter than a row with too many fields
-    return Sheet(part, [str(name).strip() for name in header], cells.iloc[1:], decimal_comma)

@@ -41,7 +41,9 @@ def read_geoparquet(path: Path) -> Sheet:
     flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
     geometry = json.loads((schema.metadata or {})[b"geo"]).get("primary_column", "geometry")
     try:
-        layer = geopandas.read_parquet(path, columns=list(dict.fromkeys([*flat, geometry])))
+        layer = geopandas.read_parquet(
+            path, columns=list(dict.fromkeys([*flat, geometry])), to_pandas_kwargs={"integer_object_nulls": True}
+        )
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise SoilError(f"it is no readable GeoParquet file ({error}). Write it again.") from error
     return _sheet(layer, "")

@@ -60,13 +60,17 @@ def parse_crs(crs: str, where: str) -> "pyproj.CRS":
         ) from None
 
 
+def in_degrees(crs: str | None) -> bool:
+    """Whether coordinates in a CRS are degrees; None is WGS84."""
+    return crs is None or parse_crs(crs, "the table").is_geographic
+
+
 def units(x: pd.Series, y: pd.Series, crs: str | None) -> pd.Series:
     """Coordinates as written [n], rounded, as text: what identity rests on, so that no transformation decides it.
 
     Degrees to `COORDINATE_DIGITS` decimal places, metres to two; "" where there is no number.
     """
-    projected = crs is not None and not parse_crs(crs, "the table").is_geographic
-    scale, largest = (100, 1e9) if projected else (10**COORDINATE_DIGITS, 360)
+    scale, largest = (100, 1e9) if not in_degrees(crs) else (10**COORDINATE_DIGITS, 360)
     whole = [(value.where(value.abs() <= largest) * scale).round().astype("Int64") for value in (x, y)]
     return whole[0].astype("str").fillna("").str.cat(whole[1].astype("str").fillna(""), sep="\x1f")
 

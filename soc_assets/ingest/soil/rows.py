@@ -7,10 +7,14 @@ import pandas as pd
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.borrowing import Table, plain_ids
+from soc_assets.ingest.soil.date_order import Order, order_of_dates
 from soc_assets.ingest.soil.depth import depth_texts, fits_depth
 from soc_assets.ingest.soil.files import campaign_of
-from soc_assets.ingest.soil.places import to_wgs84, units
+from soc_assets.ingest.soil.hemispheres import read_axis
+from soc_assets.ingest.soil.percents import settle_percents
+from soc_assets.ingest.soil.places import in_degrees, to_wgs84, units
 from soc_assets.ingest.soil.values import below_detection, is_missing, to_dates, to_numbers, to_seasons
+from soc_assets.names import nfc
 
 VAN_BEMMELEN = 1.724
 """Organic matter / organic carbon: organic matter is taken to hold 58 % carbon."""
@@ -34,6 +38,7 @@ def rows_of(table: Table) -> pd.DataFrame:
     Raises:
         SoilError: the CRS or the format of dates is none.
     """
+    table = settle_percents(table)
     text, how = table.frame, table.reading.how
     rows = pd.DataFrame({"file": table.file, "row": text["row"], "malformed": text["malformed"]}, text.index)
     rows["source"] = _sources(table)
@@ -46,7 +51,7 @@ def rows_of(table: Table) -> pd.DataFrame:
 
 def describe(table: Table) -> dict[str, object]:
     """How a table was read, for people: columns, CRS, unit, depth, years."""
-    how = table.reading.how
+    how = settle_percents(table).reading.how
     return {
         "file": table.file,
         "rows": len(table.frame),
@@ -57,30 +62,35 @@ def describe(table: Table) -> dict[str, object]:
         "depth": how.depth,
         "below_detection": how.below_detection,
         "years": _origin_of_years(table),
+        "dates": table.reading.how.date_format or f"{_order_of_dates(table)} first",
         "settings": table.reading.section,
+        "header_row": table.header_row,
+        "left_out": table.left_out,
     }
 
 
 def _sources(table: Table) -> pd.Series:
     """The source of each row [n]: from the settings, the column, or the file's name."""
     how, column = table.reading.how, table.frame["source"]
-    default = how.source or table.path.stem
+    default = nfc(how.source or table.path.stem)
     if how.source and how.columns.source is None:
         return pd.Series(default, column.index, dtype="str")
     return column.mask(column == "", default)
 
 
 def _places(table: Table) -> pd.DataFrame:
-    text = table.frame
-    comma = table.decimal_comma
-    x, y = to_numbers(text["longitude"], comma), to_numbers(text["latitude"], comma)
+    east, north = (
+        read_axis(table.frame, table.columns, axis, table.decimal_comma, degrees=in_degrees(table.crs))
+        for axis in ("longitude", "latitude")
+    )
+    x, y = east.values, north.values
     longitude, latitude, beyond = to_wgs84(x, y, table.crs, f"{table.file} ({table.reading.section})")
     return pd.DataFrame(
         {
             **{"x": x, "y": y, "longitude": longitude, "latitude": latitude},
             **{"beyond": beyond, "in_degrees": table.crs is None},
             "place_key": units(x, y, table.crs),
-            "place_text": text["longitude"].str.cat(text["latitude"], sep=", "),
+            "place_text": east.text.str.cat(north.text, sep=", "),
         }
     )
 
@@ -99,15 +109,16 @@ def _carbon(table: Table) -> pd.DataFrame:
 def _dates(table: Table) -> pd.DataFrame:
     text, how = table.frame, table.reading.how
     try:
-        dates, year = to_dates(text["survey_date"], how.date_format)
+        dates, year = to_dates(text["survey_date"], how.date_format, _order_of_dates(table))
     except ValueError as error:
         raise SoilError(
             f"date_format = {how.date_format!r} of {table.reading.section} in soc.toml is no format ({error}). "
             "Expected for example %d.%m.%Y."
         ) from error
     season, season_year = to_seasons(dates)
-    year = year.fillna(to_dates(text["year"])[1])
-    given = how.year or (None if _dated(table) else campaign_of(table.path.stem))
+    for order in ("day", "month"):  # of a column of years that holds dates; either gives the same year
+        year = year.fillna(to_dates(text["year"], order=order)[1])
+    given = how.year or (None if _dated(table) else campaign_of(table.path.stem, table.part))
     return pd.DataFrame(
         {
             "survey_date": dates,
@@ -119,6 +130,11 @@ def _dates(table: Table) -> pd.DataFrame:
     )
 
 
+def _order_of_dates(table: Table) -> Order:
+    """How the whole column begins its dates; of no account where `date_format` says it."""
+    return "day" if table.reading.how.date_format else order_of_dates(table.frame["survey_date"], table.frame["row"])
+
+
 def _dated(table: Table) -> bool:
     return bool({"survey_date", "year"} & table.columns.keys())
 
@@ -127,7 +143,7 @@ def _origin_of_years(table: Table) -> str:
     columns = [table.columns[field] for field in ("survey_date", "year") if field in table.columns]
     if table.reading.how.year:
         columns.append(f"{table.reading.how.year} from {table.reading.section}")
-    elif not columns and (campaign := campaign_of(table.path.stem)):
+    elif not columns and (campaign := campaign_of(table.path.stem, table.part)):
         columns.append(f"{campaign} from the file's name")
     return ", else ".join(columns) or "none"
 

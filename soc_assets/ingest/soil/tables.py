@@ -14,6 +14,7 @@ from soc_assets.ingest.soil.borrowing import Table, borrow_coordinates
 from soc_assets.ingest.soil.columns import NEEDED, USUAL_NAMES, find_columns, missing_columns, require_mapped_names
 from soc_assets.ingest.soil.files import Reading, find_tables, readings_of, require_entries
 from soc_assets.ingest.soil.formats import Sheet, read_sheets
+from soc_assets.names import nfc
 from soc_assets.settings import Soil
 
 
@@ -31,8 +32,8 @@ def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFram
     """Read every soil table of a folder, in the order of their names; blank rows are skipped.
 
     Returns:
-        The tables, and the files that cannot be used: file, row (null), source, reason, detail (what was found,
-        what was expected, the cure).
+        The tables, and the files that cannot be used and the rows that a workbook hides: file, row (null for a file),
+        source, reason, detail (what was found, what was expected, the cure).
 
     Raises:
         SoilError: the folder is missing, holds no table or no usable one, a mapped column is in no file, or an entry of
@@ -45,14 +46,14 @@ def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFram
         try:
             found, strange = _named_sheets(path, readings_of(path, soil))
         except SoilError as error:
-            refused.append(refusal(path, path.name, "file not readable", error))
+            refused.append(refusal(path, nfc(path.name), "file not readable", error))
             continue
         sheets += found
         refused += strange
     if headers := [item.sheet.header for item in sheets if not item.reading.own]:
         require_mapped_names(headers, soil.columns, "[soil.columns]")
     tables, unknown = _recognised(sheets)
-    refused += unknown
+    refused += unknown + [row for table in tables for row in _hidden_rows(table)]
     if not tables:
         problems = "\n".join(f"  - {item['detail']}" for item in refused)
         raise SoilError(f"No soil table in {folder} can be used:\n{problems}")
@@ -64,10 +65,10 @@ def _named_sheets(path: Path, readings: list[Reading]) -> tuple[list[_Named], li
 
     The first sheet of a workbook is called like the file, the others `soil.xlsx[2018]`.
     """
-    sheets = read_sheets(path, readings[0].how)
+    sheets = read_sheets(path, *(reading.how for reading in readings))
     parts = [sheet.part for sheet in sheets]
     for reading in readings:
-        asked = reading.how.sheet or reading.how.layer
+        asked = nfc(reading.how.sheet or reading.how.layer or "")
         if asked and asked not in parts:
             had = ", ".join(part for part in parts if part) or "none: it is one table"
             raise SoilError(
@@ -75,8 +76,8 @@ def _named_sheets(path: Path, readings: list[Reading]) -> tuple[list[_Named], li
             )
     named, strange = [], []
     for number, sheet in enumerate(sheets):
-        name = path.name if number == 0 else f"{path.name}[{sheet.part}]"
-        fitting = [item for item in readings if (item.how.sheet or item.how.layer or sheet.part) == sheet.part]
+        name = nfc(path.name) if number == 0 else f"{nfc(path.name)}[{sheet.part}]"
+        fitting = [item for item in readings if nfc(item.how.sheet or item.how.layer or sheet.part) == sheet.part]
         if fitting:
             named.append(_Named(path, name, sheet, fitting[0]))
         else:
@@ -97,7 +98,7 @@ def _recognised(sheets: list[_Named]) -> tuple[list[Table], list[dict[str, objec
                 require_mapped_names([item.sheet.header], item.reading.how.columns, item.reading.section)
             tables.append(_table(item))
         except SoilError as error:
-            refused.append(refusal(item.path, item.name, "columns not recognised", error))
+            refused.append(refusal(item.path, item.name, item.sheet.reason, error))
     tables = borrow_coordinates(tables)
     used = {table.borrowed_from for table in tables}
     usable = []
@@ -106,7 +107,7 @@ def _recognised(sheets: list[_Named]) -> tuple[list[Table], list[dict[str, objec
         if not missing:
             usable.append(table)
         elif table.file not in used:
-            error = missing_columns(table.header, missing, table.reading)
+            error = SoilError(f"{missing_columns(table.header, missing, table.reading)}{_where_it_was_looked(table)}")
             refused.append(refusal(table.path, table.file, "columns not recognised", error))
     return usable, refused
 
@@ -133,8 +134,38 @@ def _table(item: _Named) -> Table:
         decimal_comma={"auto": sheet.decimal_comma, ",": True, ".": False}[how.decimal],
         crs=crs,
         reading=item.reading,
-        group=item.path.stem.lower(),
+        group=nfc(item.path.stem).lower(),
+        part=sheet.part,
+        header_row=sheet.header_row,
+        hidden_rows=sheet.hidden_rows,
+        left_out=sheet.left_out,
     )
+
+
+def _where_it_was_looked(table: Table) -> str:
+    """What the row of names and hidden columns have to do with columns that are missing."""
+    row = (
+        f" The names were taken from row {table.header_row}: if they stand in another, set header_row of the file in "
+        "[[soil.tables]]."
+        if table.header_row is not None
+        else ""
+    )
+    hidden = (
+        f" Hidden in the workbook and left out: {table.left_out}; show what is needed, or name its column in soc.toml."
+        if table.left_out
+        else ""
+    )
+    return row + hidden
+
+
+def _hidden_rows(table: Table) -> list[dict[str, object]]:
+    """The rows among the rejected ones that a workbook hides."""
+    told = "the workbook hides this row, by hand, by a filter or in a closed group. Show it if it is a sample"
+    source = nfc(table.path.stem)
+    return [
+        {"file": table.file, "row": row, "source": source, "reason": "hidden row", "detail": told}
+        for row in table.hidden_rows
+    ]
 
 
 def _as_text(sheet: Sheet, places: dict[str, int]) -> pd.DataFrame:
@@ -154,4 +185,4 @@ def _text(cells: pd.Series) -> pd.Series:
 
 def refusal(path: Path, name: str, reason: str, error: SoilError) -> dict[str, object]:
     """The row among the rejected ones for a table that cannot be used."""
-    return {"file": name, "row": None, "source": path.stem, "reason": reason, "detail": f"{name}: {error}"}
+    return {"file": name, "row": None, "source": nfc(path.stem), "reason": reason, "detail": f"{name}: {error}"}

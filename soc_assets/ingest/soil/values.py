@@ -6,14 +6,19 @@ Whether a value makes a row usable is decided in `soil.clean`.
 import numpy as np
 import pandas as pd
 
+from soc_assets.ingest.soil.date_order import Order
+
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _MISSING = ("", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none")
 _BELOW = r"(?:[<≤]\s*(?P<limit>.*)|lod|bdl)"
 _COMPACT = r"^((?:19|20)\d\d)(\d\d)(\d\d)$"
+_PLACES = r"^(\d+)[.,]0+$"  # 20150706.0: a whole number that was stored as a float
 _YEAR_FIRST = r"^(?P<year>(?:19|20)\d\d)(?P<sign>[-./])(?P<month>\d\d?)(?P=sign)(?P<day>\d\d?)(?:[T ].*)?$"
 _DAY_FIRST = r"^(?P<day>\d\d?)(?P<sign>[-./])(?P<month>\d\d?)(?P=sign)(?P<year>(?:19|20)?\d\d)(?:[T ].*)?$"
+_MONTH_FIRST = r"^(?P<month>\d\d?)(?P<sign>[-/])(?P<day>\d\d?)(?P=sign)(?P<year>(?:19|20)?\d\d)(?:[T ].*)?$"
+_SHORT_YEAR_FIRST = r"^(?P<year>\d\d)(?P<sign>[-/])(?P<month>\d\d)(?P=sign)(?P<day>\d\d)(?:[T ].*)?$"
 _NAMED_MONTH = r"^(?P<day>\d\d?)[-. ]*(?P<month>[^\W\d_]{3})[^\W\d_]*[-. ]*(?P<year>(?:19|20)?\d\d)$"
-_BARE_YEAR = r"^((?:19|20)\d\d)(?:\.0)?$"
+_BARE_YEAR = r"^((?:19|20)\d\d)$"
 _THOUSANDS = r"[+-]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})"  # 1.234,5 and 4.468.000: points that part thousands
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH_NUMBERS = {
@@ -40,6 +45,7 @@ def to_numbers(text: pd.Series, decimal_comma: pd.Series | bool) -> pd.Series:
     """
     grouped = decimal_comma & text.str.fullmatch(_THOUSANDS).astype(bool)
     plain = text.mask(grouped, text.str.replace(".", "", regex=False)) if grouped.any() else text
+    plain = plain.str.replace("−", "-", regex=False)  # the sign of typesetters
     points = plain.mask(decimal_comma & ~plain.str.contains(".", regex=False), plain.str.replace(",", ".", regex=False))
     valid = points.str.fullmatch(_NUMBER).astype(bool)
     return pd.Series(np.where(valid, points, "nan").astype(float), text.index)
@@ -60,16 +66,17 @@ def below_detection(text: pd.Series, decimal_comma: pd.Series | bool) -> tuple[p
     return lower.str.fullmatch(_BELOW).astype(bool), to_numbers(limit, decimal_comma)
 
 
-def to_dates(text: pd.Series, date_format: str | None = None) -> tuple[pd.Series, pd.Series]:
+def to_dates(text: pd.Series, date_format: str | None = None, order: Order = "day") -> tuple[pd.Series, pd.Series]:
     """Dates and years of text.
 
     Read are ISO (2018-07-06, 20180706, with or without a time of day), day first (06-07-18, 06.07.2018, 6/7/2018) and
-    named months (06JUL2018, 6. Juli 2018); a bare year (2018) gives the year alone. Day first is a rule: 7/6/2018 is
-    the seventh of June.
+    named months (06JUL2018, 6. Juli 2018); a bare year (2018) gives the year alone. 7/6/2018 is the seventh of June
+    unless the order of the column says otherwise.
 
     Args:
         text: stripped text [n].
         date_format: the one format read instead, as in `datetime.strptime`; without a month it gives the year alone.
+        order: of `date_order.order_of_dates` for the whole column; points always part day, month and year.
 
     Returns:
         Dates [n] (datetime64[us], null where there is none) and years [n] (Int32).
@@ -77,8 +84,9 @@ def to_dates(text: pd.Series, date_format: str | None = None) -> tuple[pd.Series
     Raises:
         ValueError: the format has an unknown directive.
     """
+    text = text.str.replace(_PLACES, r"\1", regex=True)
     if date_format is None:
-        dates = _usual_dates(text)
+        dates = _usual_dates(text, order)
         bare = text.str.extract(_BARE_YEAR, expand=False).astype("Float64").astype("Int32")
     else:
         read = pd.to_datetime(text, format=date_format, errors="coerce").astype("datetime64[us]")
@@ -87,16 +95,19 @@ def to_dates(text: pd.Series, date_format: str | None = None) -> tuple[pd.Series
     return dates, dates.dt.year.astype("Int32").fillna(bare)
 
 
-def _usual_dates(text: pd.Series) -> pd.Series:
+def _usual_dates(text: pd.Series, order: Order) -> pd.Series:
     distinct = pd.Series(text.unique(), dtype="str")  # a campaign has few days
-    return text.map(_parsed_dates(distinct).set_axis(distinct)).astype("datetime64[us]")
+    return text.map(_parsed_dates(distinct, order).set_axis(distinct)).astype("datetime64[us]")
 
 
-def _parsed_dates(text: pd.Series) -> pd.Series:
+def _parsed_dates(text: pd.Series, order: Order) -> pd.Series:
     dashed = text.str.replace(_COMPACT, r"\1-\2-\3", regex=True)
     named = dashed.str.extract(_NAMED_MONTH)
     named["month"] = named["month"].str.lower().map(_MONTH_NUMBERS)
-    parts = dashed.str.extract(_YEAR_FIRST).fillna(dashed.str.extract(_DAY_FIRST)).fillna(named)
+    parts = dashed.str.extract(_YEAR_FIRST)
+    if order != "day":
+        parts = parts.fillna(dashed.str.extract(_MONTH_FIRST if order == "month" else _SHORT_YEAR_FIRST))
+    parts = parts.fillna(dashed.str.extract(_DAY_FIRST)).fillna(named)
     parts = parts[["year", "month", "day"]].dropna()
     year = parts["year"].astype("int64")
     full_year = year + np.select([year > 99, year <= _LAST_SHORT_YEAR], [0, 2000], 1900)

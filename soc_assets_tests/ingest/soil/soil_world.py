@@ -36,20 +36,25 @@ def layer(columns: dict, x: list[float], y: list[float], crs: str | None = "EPSG
     return geopandas.GeoDataFrame(columns, geometry=list(shapely.points(x, y)), crs=crs)
 
 
-def write_xls(path: Path, rows: list[list[str | float | date]]) -> Path:
-    """A workbook of one sheet in BIFF2, the oldest and simplest .xls: numbers, days and Latin-1 text."""
+def write_xls(path: Path, rows: list[list[str | float | date]], percent: int | None = None, hidden: int = 0) -> Path:
+    """A workbook of one sheet in BIFF2, the oldest and simplest .xls: numbers, days and Latin-1 text.
+
+    One column may be formatted as per cent, and one row hidden, both counted from 0 (row 0 is the header).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    formats = [bytes([len(form)]) + form for form in (b"General", b"dd.mm.yyyy")]
+    formats = [bytes([len(form)]) + form for form in (b"General", b"dd.mm.yyyy", b"0.00%")]
     records = [(0x0009, struct.pack("<HH", 2, 0x0010)), *((0x001E, form) for form in formats)]
     for row, cells in enumerate(rows):
         for column, cell in enumerate(cells):
-            place = struct.pack("<HHxBx", row, column, isinstance(cell, date))
+            place = struct.pack("<HHxBx", row, column, 2 if row and column == percent else isinstance(cell, date))
             if isinstance(cell, str):
                 text = cell.encode("latin-1")
                 records.append((0x0004, place + bytes([len(text)]) + text))
             else:
                 number = (cell - date(1899, 12, 30)).days if isinstance(cell, date) else cell
                 records.append((0x0003, place + struct.pack("<d", number)))
+    if hidden:
+        records.append((0x0208, struct.pack("<H4xH4xi", hidden, 300, 1 << 5)))
     records.append((0x000A, b""))
     path.write_bytes(b"".join(struct.pack("<HH", code, len(content)) + content for code, content in records))
     return path

@@ -1,0 +1,62 @@
+"""Which row of a table holds the names of its columns: titles, comments and blank rows may stand above it."""
+
+from collections.abc import Sequence
+
+from soc_assets.errors import SoilError
+from soc_assets.ingest.soil.columns import NEEDED, find_columns
+from soc_assets.settings import SoilColumns, SoilTable
+
+LOOKED_AT = 50
+"""Rows at the top of a table among which its names are looked for."""
+_COMMENT = ("#", "//", "%", "!")
+
+
+def header_place(rows: Sequence[Sequence[object]], how: SoilTable) -> int:
+    """Position of the row of names.
+
+    That of `header_row`, else the first with all names that are needed, else the one with most of the usual or mapped
+    names, else the first that is as filled as a header.
+
+    Args:
+        rows: the first rows of a table, blank ones included.
+        how: names the mapped columns, and may say which row it is.
+
+    Raises:
+        SoilError: there is no such row.
+    """
+    if how.header_row is not None:
+        if how.header_row > len(rows) or not any(filled(rows[how.header_row - 1])):
+            raise SoilError(
+                f"header_row = {how.header_row} of [[soil.tables]] file = {how.file!r} in soc.toml is a row without "
+                f"anything in it; the table has {len(rows)} rows. Correct it, or take it out."
+            )
+        return how.header_row - 1
+    looked_at = [filled(row) for row in rows[:LOOKED_AT]]
+    found = [recognised(names, how.columns) for names in looked_at]
+    whole = next((place for place, fields in enumerate(found) if fields >= set(NEEDED)), None)
+    if whole is not None:
+        return whole
+    most = max((len(fields) for fields in found), default=0)
+    return next(place for place, fields in enumerate(found) if len(fields) == most) if most > 1 else _fullest(looked_at)
+
+
+def recognised(names: Sequence[str], columns: SoilColumns) -> set[str]:
+    """The fields that a row names; one that names a field twice, such as a merged title, names none surely."""
+    try:
+        return set(find_columns(list(names), columns))
+    except SoilError:
+        return set()
+
+
+def filled(row: Sequence[object]) -> list[str]:
+    """A row's cells as text, "" where there is nothing; numbers are no names."""
+    return [
+        cell.strip() if isinstance(cell, str) else "" if cell is None or cell != cell else str(cell) for cell in row
+    ]
+
+
+def _fullest(rows: list[list[str]]) -> int:
+    """The first row that has half as many cells as the fullest, so that a title is no header."""
+    counts = [sum(map(bool, row)) if not "".join(row).startswith(_COMMENT) else 0 for row in rows]
+    enough = max(1, max(counts, default=0) / 2)
+    return next((place for place, count in enumerate(counts) if count >= enough), 0)

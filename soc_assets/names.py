@@ -1,0 +1,38 @@
+"""Names as people compare them: one spelling (Unicode NFC) for what a Mac, a stick or an archive may spell in two.
+
+`ö` is one character in NFC and two in NFD; both look alike, and file systems keep either. Paths stay as they are on the
+disk: only what is compared is spelled anew.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+import pandas as pd
+
+
+def nfc(text: str) -> str:
+    """A name in NFC."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a name fits a pattern with * and ?, whatever the capitals and the spelling."""
+    return fnmatchcase(nfc(name).lower(), nfc(pattern).lower())
+
+
+def nfc_texts(values: pd.Series) -> pd.Series:
+    """A column [n] in which texts are in NFC and everything else is as it was."""
+    if values.dtype.kind in "biufcmM":
+        return values
+    return values.map(lambda value: nfc(value) if isinstance(value, str) else value)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file, or a folder above it, is hidden: `._N48.tif` and `__MACOSX` are a Mac's, not data."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+
+
+def visible(names: Iterable[str], pattern: str = "") -> list[str]:
+    """Names without hidden ones, unless the pattern itself names something hidden."""
+    return list(names) if is_hidden(pattern) else [name for name in names if not is_hidden(name)]
