@@ -1,9 +1,10 @@
 """Predicting at new points: read the rasters round them, embed them as the model's samples were, ask the model.
 
-The embedding spec and the feature set are those that the registered model was fitted on, whatever soc.toml says now.
-Reading tables of soil samples is the ingest stage's; here a plain table of points is enough.
+The embedding spec, the feature set and the way that features are put together are those that the registered model was
+fitted on, whatever soc.toml says now. A point that cannot be predicted is told with its reason, the others are.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,63 +20,75 @@ from soc_assets.embedding.parquet import to_table
 from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.errors import SocError, TrainingError
 from soc_assets.features.groups import group_columns, group_queries
-from soc_assets.ingest.grid import grid_of
+from soc_assets.ingest.grid import Grid, grid_of
 from soc_assets.ingest.rasters.kept import read_table
-from soc_assets.ingest.soil.columns import USUAL_NAMES, find_columns
-from soc_assets.ingest.soil.values import to_dates, to_seasons
+from soc_assets.ingest.soil.points import Fault, first_fault, free_names, of_the_file, read_point_table, understood
 from soc_assets.project import Project
 from soc_assets.regression.design import Design, columns_table, make_design
 from soc_assets.regression.final import raw_features
 from soc_assets.sampling.metres import to_metres
-from soc_assets.settings import SoilColumns
+from soc_assets.settings import Features, Soil, Study
 
-NAMES = ("predicted", "lower", "upper", "dissimilarity", "applicable")
+NUMBERS = ("predicted", "lower", "upper", "dissimilarity", "applicable")
+NAMES = (*NUMBERS, "missing_images", "reason")
+"""Columns that a prediction adds; see `predict_values`."""
 _AT_ONCE = 2048
+
+Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Registered:
-    """What is asked: the loaded model, where it came from, and what it was fitted on."""
+    """What is asked: the loaded model, where it came from, and what it was fitted on.
+
+    Attributes:
+        model: has `predict` of raw features [n, d].
+        uri: what it is called.
+        spec: digest of the embedding spec.
+        features: the feature set.
+        most_missing: images that a training sample lacks at most; None where the model was registered without it.
+        vector: how its features are put together; None takes [features] of the settings.
+        study: its years; None takes [study] of the settings.
+    """
 
     model: Any
     uri: str
     spec: str
     features: str
+    most_missing: int | None = None
+    vector: Features | None = None
+    study: Study | None = None
 
 
-def read_points(path: Path) -> pd.DataFrame:
-    """A table of points, CSV: longitude and latitude (WGS84 degrees), and a date or a year where bands have time.
-
-    Returns:
-        The file's columns, and longitude, latitude, year, season, season_year as the embedding reads them, prefixed by
-        an underscore.
+def read_points(path: Path, soil: Soil | None = None, layer: str | None = None, **how: str | None) -> pd.DataFrame:
+    """A table of points, in any format that soil tables may have; see `soil.points.read_point_table`.
 
     Raises:
-        SocError: the file or a needed column is missing, or coordinates are no numbers.
+        SoilError: the file or a needed column is missing, or a row does not fit its header.
     """
-    if not path.is_file():
-        raise SocError(f"{path} does not exist. Name a CSV file with columns longitude and latitude.")
-    table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False)
-    places = {
-        field: str(table.columns[at])
-        for field, at in find_columns(list(map(str, table.columns)), SoilColumns()).items()
-    }
-    for field in ("longitude", "latitude"):
-        if field not in places:
-            raise SocError(
-                f"{path} has no column for {field}; found {', '.join(map(str, table.columns))}. Expected one of "
-                f"{', '.join(USUAL_NAMES[field])}."
-            )
-        table[f"_{field}"] = pd.to_numeric(table[places[field]], errors="coerce")
-        if (bad := table[f"_{field}"].isna()).any():
-            raise SocError(
-                f"{path}, row {int(np.argmax(bad)) + 2}: {field} {table[places[field]][bad].iloc[0]!r} is no number."
-            )
-    return table.assign(**_dates(table, places))
+    return read_point_table(Path(path), soil or Soil(), layer, **how)
 
 
 def predict_points(
-    project: Project, points: pd.DataFrame, registered: Registered, tell: Any = lambda done, total, words: None
+    project: Project, points: pd.DataFrame, registered: Registered, tell: Tell = lambda done, total, words: None
+) -> pd.DataFrame:
+    """The columns of the points' file, untouched, then those of `predict_values`, under names that are free."""
+    return beside(points, predict_values(project, points, registered, tell))
+
+
+def beside(points: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """The columns of the points' file with predictions beside them; see `renamed`."""
+    own = of_the_file(points).reset_index(drop=True)
+    return pd.concat([own, values.rename(columns=renamed(points)).reset_index(drop=True)], axis=1)
+
+
+def renamed(points: pd.DataFrame) -> dict[str, str]:
+    """What `NAMES` are called beside the file's own columns: `soc_predicted` where those have a `predicted`."""
+    return free_names(NAMES, list(of_the_file(points).columns))
+
+
+def predict_values(
+    project: Project, points: pd.DataFrame, registered: Registered, tell: Tell = lambda done, total, words: None
 ) -> pd.DataFrame:
     """Predict organic carbon at points.
 
@@ -86,65 +99,89 @@ def predict_points(
         tell: told how many points are done.
 
     Returns:
-        The file's columns, then predicted, lower, upper (g/kg), dissimilarity, applicable (yes, no or unknown) and
-        missing_images. Points without any image have no prediction.
+        Per point predicted, lower, upper (g/kg), dissimilarity, applicable (yes, no, unknown, or null without a
+        prediction), missing_images, and reason: why there is no prediction, or too few images for an applicable one;
+        "" elsewhere.
 
     Raises:
-        SocError: the model's embedding spec or the catalog is gone, or points need a year.
+        SocError: the model's embedding spec or the catalog is gone.
     """
     spec = _spec(project, registered)
-    timed = any(slot.lag is not None for slot in spec.band_slots)
-    if timed and points["_year"].isna().any():
-        raise SocError(
-            "Some points have neither date nor year, but the model reads bands with time: add a column `year`."
-        )
-    embedder = _embedder(project, spec)
-    parts = []
-    for start in range(0, len(points), _AT_ONCE):
-        some = points.iloc[start : start + _AT_ONCE]
-        parts.append(_predict(project, some, spec, embedder, registered))
-        tell(start + len(some), len(points), f"{start + len(some)} points")
-    own = points[[name for name in points.columns if not name.startswith("_")]].reset_index(drop=True)
-    return pd.concat([own, pd.concat(parts, ignore_index=True)], axis=1)
+    rows, grid = understood(points).reset_index(drop=True), _grid(project, spec)
+    reason = first_fault(_faults(rows, spec, grid), rows["reason"])
+    values = pd.DataFrame(index=rows.index, columns=list(NUMBERS), dtype=float)
+    values = values.assign(applicable=pd.Series(dtype="str"), missing_images=pd.Series(dtype="Int64"), reason=reason)
+    usable = np.flatnonzero(reason == "")
+    embedder = _embedder(project, spec) if len(usable) else None
+    for start in range(0, len(usable), _AT_ONCE):
+        some = usable[start : start + _AT_ONCE]
+        assert embedder is not None
+        found = _predict(project, _samples(rows.iloc[some]), spec, embedder, registered)
+        values.iloc[some] = found[values.columns].set_axis(some)
+        tell(start + len(some), len(usable), f"{start + len(some)} points")
+    return values
+
+
+def _faults(rows: pd.DataFrame, spec: Spec, grid: Grid) -> list[Fault]:
+    """Why points with a known place cannot be predicted by this model."""
+    placed = rows["reason"] == ""
+    off = pd.Series(False, rows.index)
+    off[placed] = ~grid.contains(*grid.pixels(rows["longitude"][placed], rows["latitude"][placed]))
+    places = rows["longitude"].round(5).astype("str") + ", " + rows["latitude"].round(5).astype("str")
+    kinds = {slot.kind for slot in spec.band_slots if slot.lag is not None}
+    alone = rows["year"].astype("str") + " is a year alone, and the model reads bands by season: give the date"
+    return [
+        ("outside the rasters", off, places),
+        ("no date", rows["year"].isna() & bool(kinds), rows["undated"]),
+        ("no date", rows["season_year"].isna() & ("seasonal" in kinds), alone),
+    ]
 
 
 def _predict(
-    project: Project, points: pd.DataFrame, spec: Spec, embedder: Embedder, registered: Registered
+    project: Project, samples: pd.DataFrame, spec: Spec, embedder: Embedder, registered: Registered
 ) -> pd.DataFrame:
-    samples = _samples(points)
     embedded = embedder(samples)
-    design = _design(project, samples, spec, to_table(samples, spec, embedded))
+    design = _design(project, registered, samples, spec, to_table(samples, spec, embedded))
     features = raw_features(design, registered.features, np.arange(len(samples)))
     found = np.asarray(registered.model.predict(features), float)
-    missing = embedded.missing.sum(axis=1)
-    nothing = missing == embedded.missing.shape[1]
-    found[nothing] = np.nan
-    frame = pd.DataFrame(dict.fromkeys(NAMES, np.nan), index=range(len(samples)))
+    missing, images = embedded.missing.sum(axis=1), embedded.missing.shape[1]
+    frame = pd.DataFrame(np.nan, index=range(len(samples)), columns=list(NUMBERS))
     frame.iloc[:, : found.shape[1]] = found
-    known = frame["applicable"].map({1.0: "yes", 0.0: "no"})
-    return frame.assign(applicable=known.fillna("unknown"), missing_images=missing).round(3)
+    frame[["lower", "upper"]] = frame[["lower", "upper"]].clip(lower=0)  # graphs of before did not
+    frame = frame.round(3).assign(missing_images=missing, reason="")
+    applicable = frame["applicable"].map({1.0: "yes", 0.0: "no"}).fillna("unknown")
+    most = registered.most_missing
+    if most is None:
+        applicable = applicable.mask((missing > 0) & (applicable == "yes"), "unknown")
+    else:
+        words = [f"images missing: {n} of {images}, of training samples at most {most}" for n in missing]
+        frame["reason"] = pd.Series(words, dtype="str").where(missing > most, "")
+        applicable = applicable.mask(missing > most, "no")
+    return _without_number(frame.assign(applicable=applicable), missing == images)
 
 
-def _samples(points: pd.DataFrame) -> pd.DataFrame:
-    n = len(points)
-    return pd.DataFrame(
-        {
-            "sample_id": [f"p{number:09d}" for number in range(n)],
-            "location_id": "",
-            "organic_carbon": 0.0,
-            "source": "",
-            "batch": "",
-            **{name: points[f"_{name}"].to_numpy() for name in ("longitude", "latitude")},
-            "year": points["_year"].fillna(0).astype("Int32").to_numpy(),
-            "season": points["_season"].fillna("winter").to_numpy(),
-            "season_year": points["_season_year"].fillna(0).astype("Int32").to_numpy(),
-        }
-    )
+def _without_number(frame: pd.DataFrame, nothing: np.ndarray) -> pd.DataFrame:
+    """Leave out what was predicted from no image at all, and what is no number."""
+    strange = ~np.isfinite(frame["predicted"].to_numpy(float))
+    reason = frame["reason"].mask(strange, "the model gives no number").mask(nothing, "no image: all are missing here")
+    gone = strange | nothing
+    frame = frame.assign(reason=reason, applicable=frame["applicable"].mask(gone))
+    frame.loc[gone, ["predicted", "lower", "upper", "dissimilarity"]] = np.nan
+    return frame
 
 
-def _design(project: Project, samples: pd.DataFrame, spec: Spec, table: Any) -> Design:
+def _samples(rows: pd.DataFrame) -> pd.DataFrame:
+    """Points as the embedding reads samples; year and season are null where the model needs none."""
+    names = ["longitude", "latitude", "year", "season", "season_year"]
+    ids = [f"p{number:09d}" for number in range(len(rows))]
+    labels = {"location_id": "", "organic_carbon": np.nan, "source": "", "batch": ""}
+    return rows[names].reset_index(drop=True).assign(sample_id=ids, **labels)
+
+
+def _design(project: Project, registered: Registered, samples: pd.DataFrame, spec: Spec, table: Any) -> Design:
     """The points' features, by the same SQL as the samples' own."""
-    features, study = project.settings.features, project.settings.study
+    features = registered.vector or project.settings.features
+    study = registered.study or project.settings.study
     queries, columns = group_queries(spec, features, study), group_columns(spec, features, study)
     matrices = {}
     with duckdb.connect() as connection:
@@ -155,9 +192,12 @@ def _design(project: Project, samples: pd.DataFrame, spec: Spec, table: Any) -> 
             )
             flat = [np.array(row[0], dtype=np.float32) for row in values.fetchall()]
             matrices[group] = np.stack(flat).reshape(len(samples), len(named))
-    grid = grid_of(read_table(project.catalog, project.root), spec.choices["reference"], spec.grid)
-    x, y = to_metres(samples["longitude"].to_numpy(), samples["latitude"].to_numpy(), grid)
+    x, y = to_metres(samples["longitude"].to_numpy(), samples["latitude"].to_numpy(), _grid(project, spec))
     return make_design(samples.assign(x=x, y=y), matrices, {name: columns_table(of) for name, of in columns.items()})
+
+
+def _grid(project: Project, spec: Spec) -> Grid:
+    return grid_of(read_table(project.catalog, project.root), spec.choices["reference"], spec.grid)
 
 
 def _embedder(project: Project, spec: Spec) -> Embedder:
@@ -179,12 +219,3 @@ def _spec(project: Project, registered: Registered) -> Spec:
             f"{project.embeddings}. Put its folder back (spec.json is enough), or train again."
         )
     return found[0]
-
-
-def _dates(table: pd.DataFrame, places: dict[str, str]) -> dict[str, pd.Series]:
-    text = table[places["survey_date"]] if "survey_date" in places else pd.Series("", table.index)
-    dates, year = to_dates(text.str.strip().astype("str"))
-    if "year" in places:
-        year = year.fillna(pd.to_numeric(table[places["year"]], errors="coerce").astype("Int32"))
-    season, season_year = to_seasons(dates)
-    return {"_year": year, "_season": season, "_season_year": season_year.fillna(year)}

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from soc_assets import comparison, freshness, progress
 from soc_assets.defs.champion import FEATURES_TAG, MODEL_TAG, write_card
+from soc_assets.defs.registered import MISSING_PARAM
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.embedding.spec import all_specs
 from soc_assets.features.database import read_info
+from soc_assets.features.missing import missing_images
 from soc_assets.project import Project
 from soc_assets.regression import evaluation_plots, plots
 from soc_assets.regression.data import load_features
@@ -49,6 +53,7 @@ def _documented(
     settings, table = project.settings, load_features(project.database)
     fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(context, run))
     evaluation = evaluate_fit(fit, table, settings.evaluation.level)
+    _log_gaps(project, run, table.sample_id[table.rows("train")])
     record = run.log_fit(fit, evaluation, _figures(evaluation, note, fit), table.matrix[:2])
     hidden = ", ".join(map(str, settings.training.hidden))
     return record, evaluation, {"model": f"the documented MLP ({table.n_features:,} features, {hidden})"}
@@ -68,12 +73,29 @@ def _recipe(
         progress.emit("mlp_model", len(steps), len(recipes) + 1, words)
 
     options = comparison.options_of(project)
-    fit = fit_final(recipes, design, fold, lambda folds: merged(folds, settings.inner_folds), options, tell)
+    inner = settings.inner_folds
+    fit = fit_final(recipes, design, fold, lambda folds: merged(folds, inner), options, tell, _zeros(project))
+    _log_gaps(project, run, design.samples["sample_id"].to_numpy()[fold >= 0])
     tell(f"{fit.facts['recipe']} fitted on {int((fold >= 0).sum())} samples")
     record = run.log_fit(fit, fit.evaluation, _figures(fit.evaluation, note, fit), fit.example)
     columns = fit.columns.to_csv(index=False)
     run.client.log_text(run.run_id, columns, "tables/columns.csv")
     return record, fit.evaluation, fit.facts
+
+
+def _zeros(project: Project) -> tuple[str, ...]:
+    """The kinds of features in which zeros stand for what is missing: raw point values may be zero by themselves."""
+    if project.settings.features.missing == "null":
+        return ()
+    return ("embedding", "point") if project.settings.embedding.normalise == "band" else ("embedding",)
+
+
+def _log_gaps(project: Project, run: TrackedRun, trained_on: np.ndarray) -> None:
+    """Keep how many images a training sample lacks at most: where more are missing, the model is not applicable."""
+    digest = read_info(project.database)["spec"]
+    [spec] = [spec for spec in all_specs(project.embeddings) if spec.digest == digest]
+    missing = missing_images(project.database, spec)
+    run.client.log_param(run.run_id, MISSING_PARAM, int(missing[trained_on].max()))
 
 
 def _identity(project: Project) -> dict[str, str]:

@@ -4,6 +4,10 @@ from soc_assets.defs.champion import ALIAS, FEATURES_TAG
 from soc_assets.defs.tracking import MlflowTracking, tracking_uri
 from soc_assets.errors import TrainingError
 from soc_assets.prediction import Registered
+from soc_assets.settings import Features, Study
+
+MISSING_PARAM = "fit.missing_images"
+"""Parameter of a run: images that a training sample lacks at most."""
 
 
 def load_registered(tracking: MlflowTracking, version: str | None) -> Registered:
@@ -25,9 +29,23 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
         raise TrainingError(f"{name} has no version {wanted}; there are {', '.join(sorted(versions, key=int))}.")
     uri = f"models:/{name}/{wanted}"
     run = client.get_run(str(versions[wanted].run_id))
-    features = run.data.params.get("fit.features") or run.data.tags.get(FEATURES_TAG, "embedding")
+    params, tags = run.data.params, run.data.tags
     with tracking_uri(tracking.uri) as mlflow:
-        return Registered(mlflow.pyfunc.load_model(uri), uri, run.data.tags["soc.spec"], features)
+        model = mlflow.pyfunc.load_model(uri)
+    return Registered(
+        model=model,
+        uri=uri,
+        spec=tags["soc.spec"],
+        features=params.get("fit.features") or tags.get(FEATURES_TAG, "embedding"),
+        most_missing=int(params[MISSING_PARAM]) if MISSING_PARAM in params else None,
+        vector=Features.model_validate(_section(params, "features", ("missing", "alignment"))),
+        study=Study.model_validate(_section(params, "study", ("year_from", "year_to", "time_before", "first_lag"))),
+    )
+
+
+def _section(params: dict[str, str], section: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Settings of the time of the fit."""
+    return {name: params[f"{section}.{name}"] for name in names if f"{section}.{name}" in params}
 
 
 def _champion(tracking: MlflowTracking, name: str) -> str | None:

@@ -4,7 +4,7 @@ The recipe is one of [evaluation], or chosen by the folds of the primary scheme,
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,17 @@ from soc_assets.regression.design import Design
 from soc_assets.regression.evaluation import Evaluation
 from soc_assets.regression.explain import group_importance, partial_dependence
 from soc_assets.regression.fold import applicability_of
+from soc_assets.regression.gaps import Gaps
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.model import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
-from soc_assets.regression.recipes import CHOSEN, NAMED, candidates
+from soc_assets.regression.recipes import CHOSEN, NAMED, candidates, require_servable
 from soc_assets.settings_evaluation import Evaluation as EvaluationSettings
 from soc_assets.settings_evaluation import Recipe
 
 if TYPE_CHECKING:
     from soc_assets.regression.served import ServedRecipe
+
+_AT_ONCE = 1024  # rows of raw features
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def fit_final(
     parts: Callable[[np.ndarray], np.ndarray],
     options: Options,
     tell: Callable[[str], None] = lambda words: None,
+    zeros: Sequence[str] = ("embedding", "point"),
 ) -> RecipeFit:
     """Choose if need be, fit on every sample with a fold, and predict everything once.
 
@@ -90,12 +94,17 @@ def fit_final(
         parts: merges folds into inner ones.
         options: seed, level, device.
         tell: told what happens.
+        zeros: the kinds of features in which zeros stand for what is missing; see `Gaps`.
+
+    Raises:
+        TrainingError: a recipe cannot be served; told before anything is fitted.
     """
     from soc_assets.regression.served import ServedRecipe
 
     start = time.perf_counter()
     rows = np.flatnonzero(fold >= 0)
     inner = parts(fold[rows])
+    require_servable(recipes, len(np.unique(inner)))
     [*others, first] = recipes
     if others:
         choice = choose(recipes, design, rows, inner, options, tell)
@@ -112,7 +121,7 @@ def fit_final(
         "inputs": model.reduction.width,
     }
     return RecipeFit(
-        served=ServedRecipe(model, area),
+        served=ServedRecipe(model, area, gaps_of(design, model.recipe.features, rows, zeros)),
         model=model,
         evaluation=_evaluation(model, design, rows, predict_held_out(model.recipe, design, rows, inner, options)),
         importance=group_importance(model, design, looked_at, options.seed),
@@ -128,6 +137,12 @@ def raw_features(design: Design, features: str, rows: np.ndarray) -> np.ndarray:
     """Raw columns of a feature set [m, d], in the order that the served graph takes."""
     parts = [design.matrices[group][rows][:, columns] for group, columns in design.positions(features).items()]
     return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def gaps_of(design: Design, features: str, rows: np.ndarray, zeros: Sequence[str]) -> Gaps:
+    """What training rows lack of a feature set."""
+    parts = (raw_features(design, features, rows[start : start + _AT_ONCE]) for start in range(0, len(rows), _AT_ONCE))
+    return Gaps.fit(design.names(features), parts, zeros)
 
 
 def _evaluation(model: FittedModel, design: Design, rows: np.ndarray, held_out: HeldOut) -> Evaluation:

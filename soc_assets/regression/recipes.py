@@ -3,7 +3,9 @@
 A recipe says what is fitted; fitting is in `soc_assets.regression.model`.
 """
 
-from soc_assets.errors import SettingsError
+from collections.abc import Sequence
+
+from soc_assets.errors import SettingsError, TrainingError
 from soc_assets.regression.learners import kind_of
 from soc_assets.settings_evaluation import Evaluation, Recipe
 
@@ -23,6 +25,32 @@ CHOSEN = "mlp_chosen"
 def is_baseline(recipe: Recipe) -> bool:
     """Whether it is one that the MLP has to beat: anything that is no network."""
     return not kind_of(recipe).network
+
+
+def require_servable(recipes: Sequence[Recipe], inner_folds: int) -> None:
+    """Refuse, before anything is fitted, recipes that no served model can be made of.
+
+    Raises:
+        TrainingError: one is no MLP or has no intervals, or there are too few inner folds to calibrate them.
+    """
+    for recipe in recipes:
+        if recipe.model != "mlp" or not recipe.intervals:
+            raise unservable(recipe)
+    if inner_folds < 2:
+        raise TrainingError(
+            f"The samples that may be trained on are in {inner_folds} fold, and an interval needs two to be "
+            "calibrated. Choose another scheme as `primary` in [evaluation] of soc.toml, or a smaller `block_size` in "
+            "[sampling]."
+        )
+
+
+def unservable(recipe: Recipe) -> TrainingError:
+    """The error for a recipe that is no MLP with intervals."""
+    lacks = f"is of the kind {recipe.model!r}" if recipe.model != "mlp" else "has intervals = false"
+    return TrainingError(
+        f"The recipe {recipe.name!r} {lacks}; only an MLP with intervals is registered. Name such a one as `recipe` in "
+        "[training] of soc.toml, and take others out of [[evaluation.candidates]] where one of them is to be chosen."
+    )
 
 
 def candidates(evaluation: Evaluation) -> tuple[Recipe, ...]:

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from soc_assets.errors import TrainingError
 from soc_assets.regression.applicability import Applicability
+from soc_assets.regression.gaps import Gaps
 from soc_assets.regression.learners import CLIP, MlpLearner
 from soc_assets.regression.model import FittedModel
 from soc_assets.regression.network import SocMlp
+from soc_assets.regression.recipes import unservable
 from soc_assets.regression.target import MOST, Smeared, smeared
 
 INTERVAL = ("predicted", "lower", "upper")
@@ -35,7 +36,10 @@ class WithInterval(nn.Module):
 
 
 class ServedRecipe(nn.Module):
-    """A recipe with its members: columns predicted, lower, upper (g/kg), dissimilarity, applicable (0 or 1) [n, 5]."""
+    """A recipe with its members: columns predicted, lower, upper (g/kg), dissimilarity, applicable (0 or 1) [n, 5].
+
+    Applicable is what is inside the area of applicability and lacks no more images than a training row does.
+    """
 
     feature_mean: Tensor
     feature_scale: Tensor
@@ -44,14 +48,19 @@ class ServedRecipe(nn.Module):
     area_mean: Tensor
     area_scale: Tensor
     seen: Tensor
+    image: Tensor
+    image_columns: Tensor
+    zeros_are_gaps: Tensor
 
-    def __init__(self, model: FittedModel, area: Applicability):
+    def __init__(self, model: FittedModel, area: Applicability, gaps: Gaps):
         super().__init__()
         learner = model.learner
         if not isinstance(learner, MlpLearner) or model.calibration is None:
-            raise TrainingError(
-                f"The recipe {model.recipe.name!r} is no MLP with intervals; only such a one is served."
-            )
+            raise unservable(model.recipe)
+        self.register_buffer("image", torch.tensor(gaps.image))
+        self.register_buffer("zeros_are_gaps", torch.tensor(gaps.zeros))
+        self._keep("image_columns", gaps.columns)
+        self.most_missing = gaps.most
         self.network, self.kind, self.power = learner.network, model.target.kind, model.target.power
         self.groups = [(len(part.columns), part.components is not None) for part in model.reduction.groups]
         for number, part in enumerate(model.reduction.groups):
@@ -88,7 +97,14 @@ class ServedRecipe(nn.Module):
         place = (reduced - self.area_mean) / self.area_scale
         nearest = torch.cdist(place, self.seen, compute_mode="donot_use_mm_for_euclid_dist").amin(dim=1)
         index = nearest / self.mean_distance
-        return torch.stack([predicted, lower, upper, index, (index <= self.threshold).to(index.dtype)], dim=1)
+        applicable = (index <= self.threshold) & (self.missing(features) <= self.most_missing)
+        return torch.stack([predicted, lower, upper, index, applicable.to(index.dtype)], dim=1)
+
+    def missing(self, features: Tensor) -> Tensor:
+        """Missing images [n], as `Gaps.count` finds them."""
+        empty = (torch.isnan(features) | ((features == 0) & self.zeros_are_gaps)).to(self.image_columns.dtype)
+        found = empty.new_zeros((features.shape[0], self.image_columns.shape[0])).index_add(1, self.image, empty)
+        return (found == self.image_columns).sum(dim=1)
 
     def reduce(self, features: Tensor) -> Tensor:
         """Reduced features [n, k]."""

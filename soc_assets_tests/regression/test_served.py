@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from soc_assets.errors import TrainingError
-from soc_assets.regression.final import fit_final, raw_features, recipe_candidates
+from soc_assets.regression import final
+from soc_assets.regression.final import fit_final, gaps_of, raw_features, recipe_candidates
 from soc_assets.regression.fold import applicability_of
 from soc_assets.regression.model import Options, fit_recipe
 from soc_assets.regression.plan import merged
@@ -27,7 +28,7 @@ def test_graph_says_what_the_fitted_model_says(target, features):
     recipe = Recipe(name="m", features=features, target=target, **TINY)
     model = fit_recipe(recipe, design, rows, inner_of(fold), Options())
     area = applicability_of(model, design, rows, inner_of(fold), 0)
-    served = ServedRecipe(model, area).eval()
+    served = ServedRecipe(model, area, gaps_of(design, features, rows, ("embedding", "point"))).eval()
     every = np.arange(240)
     found = served(torch.from_numpy(raw_features(design, features, every))).detach().numpy()
     reduced = model.reduce(design, every)
@@ -43,7 +44,8 @@ def test_graph_is_exported_for_any_number_of_rows(tmp_path):
     design = make(120)
     rows, fold = np.arange(120), np.arange(120) // 2 % 4
     model = fit_recipe(Recipe(name="m", **TINY), design, rows, inner_of(fold), Options())
-    served = ServedRecipe(model, applicability_of(model, design, rows, inner_of(fold), 0)).eval()
+    area = applicability_of(model, design, rows, inner_of(fold), 0)
+    served = ServedRecipe(model, area, gaps_of(design, "point", rows, ("embedding", "point"))).eval()
     x = torch.from_numpy(raw_features(design, "point", rows))
     exported = torch.export.export(served, (x[:2],), dynamic_shapes=({0: torch.export.Dim("n")},))
     torch.export.save(exported, tmp_path / "model.pt2")
@@ -56,8 +58,46 @@ def test_only_an_mlp_is_served():
     rows, fold = np.arange(120), np.arange(120) // 2 % 4
     model = fit_recipe(Recipe(name="forest", model="random_forest", trees=5), design, rows, inner_of(fold), Options())
     area = applicability_of(model, design, rows, inner_of(fold), 0)
-    with pytest.raises(TrainingError, match="'forest' is no MLP"):
-        ServedRecipe(model, area)
+    with pytest.raises(TrainingError, match="'forest' is of the kind 'random_forest'; only an MLP with intervals"):
+        ServedRecipe(model, area, gaps_of(design, "point", rows, ()))
+
+
+@pytest.mark.parametrize(
+    ("recipes", "folds", "match"),
+    [
+        ([Recipe(name="forest", model="random_forest"), Recipe(name="m", **TINY)], 4, "'forest' is of the kind"),
+        ([Recipe(name="bare", intervals=False, **TINY)], 4, "'bare' has intervals = false"),
+        ([Recipe(name="m", **TINY)], 1, "are in 1 fold, and an interval needs two"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_before_anything_is_fitted(recipes, folds, match, monkeypatch):
+    def fitted(*args, **kwargs):
+        raise AssertionError("something was fitted")
+
+    monkeypatch.setattr(final, "fit_recipe", fitted)
+    monkeypatch.setattr(final, "choose", fitted)
+    with pytest.raises(TrainingError, match=match):
+        fit_final(tuple(recipes), make(120), np.arange(120) % folds, inner_of, Options())
+
+
+@pytest.mark.parametrize("filler", [np.nan, 0.0])
+def test_graph_is_not_applicable_where_more_images_are_missing_than_in_training(filler):
+    """Four of the bands and lags of the design are images of the point values; training lacks one of them at most."""
+    design = make()
+    lacks = {0: slice(0, 2), 1: slice(2, 4)}  # Elevation, LAI of lag 0
+    design.matrices["point"][7, lacks[0]] = filler
+    rows, fold = np.arange(200), np.arange(200) // 2 % 4
+    model = fit_recipe(Recipe(name="m", **TINY), design, rows, inner_of(fold), Options())
+    gaps = gaps_of(design, "point", rows, ("point",))
+    assert gaps.most == 1
+    served = ServedRecipe(model, applicability_of(model, design, rows, inner_of(fold), 0), gaps).eval()
+    x = np.repeat(raw_features(design, "point", rows[:1]), 3, axis=0)
+    x[1, lacks[0]] = filler
+    x[2, lacks[0]] = x[2, lacks[1]] = filler
+    found = served(torch.from_numpy(x)).detach().numpy()
+    assert gaps.count(x).tolist() == [0, 1, 2]
+    assert (found[:, 3] <= served.threshold).all()  # the mean looks central
+    assert found[:, 4].tolist() == [1, 1, 0]
 
 
 def test_final_fit_never_trains_on_the_test_split_and_predicts_it_once():

@@ -80,16 +80,22 @@ def suggest_crs(x: pd.Series, y: pd.Series, grid: Grid) -> str:
 
     A likely CRS counts where the points lie in its area of use, more where they lie on the rasters.
     """
-    best, advice = 0.0, "set crs of the file in [[soil.tables]] of soc.toml"
-    for first, second, said in (
-        (x, y, ""),
-        (y, x, "with x and y exchanged: longitude and latitude name the columns, "),
-    ):
+    code, exchanged = likely_crs(x, y, grid)
+    if code is None:
+        return "set crs of the file in [[soil.tables]] of soc.toml"
+    said = "with x and y exchanged: longitude and latitude name the columns, " if exchanged else ""
+    return f'{said}crs = "EPSG:{code}" of the file in [[soil.tables]] of soc.toml would fit'
+
+
+def likely_crs(x: pd.Series, y: pd.Series, grid: Grid) -> tuple[int | None, bool]:
+    """The EPSG code that fits numbers [n] best, None where none does, and whether x and y have to be exchanged."""
+    best, found = 0.0, (None, False)
+    for exchanged, (first, second) in ((False, (x, y)), (True, (y, x))):
         for code in _LIKELY:
             score = _likelihood(code, first.to_numpy(float), second.to_numpy(float), grid)
             if score > best:
-                best, advice = score, f'{said}crs = "EPSG:{code}" of the file in [[soil.tables]] of soc.toml would fit'
-    return advice
+                best, found = score, (code, exchanged)
+    return found
 
 
 def _likelihood(code: int, x: np.ndarray, y: np.ndarray, grid: Grid) -> float:

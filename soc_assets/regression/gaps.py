@@ -1,0 +1,55 @@
+"""Images that a row of raw features lacks, told by its columns.
+
+Each counts as the training mean, which looks central: where more are missing than in training, a model is not
+applicable. What `[features] missing` puts in a gap tells it: nulls, or zeros in every column of the image. A gap that
+was filled from another lag (`nearest_lag`) cannot be told by the columns; `soc predict` counts the images themselves.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Which columns belong together, and how many images a training row lacks at most.
+
+    Attributes:
+        image: [d] the number of each column's image (or band and lag of point values), from 0; those of no image
+            (coordinates) have the highest, which is never missing.
+        columns: [images + 1] columns of each; infinity for what is no image.
+        zeros: [d] whether a zero in the column may be a gap.
+        most: missing images of a training row at most.
+    """
+
+    image: np.ndarray
+    columns: np.ndarray
+    zeros: np.ndarray
+    most: int = 0
+
+    @classmethod
+    def fit(cls, names: pd.DataFrame, training: Iterable[np.ndarray], zeros: Iterable[str]) -> "Gaps":
+        """Learn from training rows.
+
+        Args:
+            names: of the raw columns: what, band, lag.
+            training: their raw features [m, d], in parts.
+            zeros: the kinds of columns (embedding, point) in which gaps are zeros, and nothing else is.
+        """
+        is_image = (names["what"] != "coordinates").to_numpy()
+        keys = names["what"] + "/" + names["band"] + "/" + names["lag"].astype("str").fillna("")
+        number, unique = pd.factorize(keys.where(is_image))
+        image = np.where(is_image, number, len(unique)).astype(np.int64)
+        columns = np.append(np.bincount(number[is_image], minlength=len(unique)), np.inf).astype(np.float32)
+        gaps = cls(image, columns, names["what"].isin(list(zeros)).to_numpy())
+        return replace(gaps, most=max((int(gaps.count(part).max(initial=0)) for part in training), default=0))
+
+    def count(self, features: np.ndarray) -> np.ndarray:
+        """Missing images [n] of raw features [n, d]."""
+        empty = np.isnan(features) | ((features == 0) & self.zeros)
+        found = np.zeros(len(features), np.int64)
+        for number in range(len(self.columns) - 1):
+            found += empty[:, self.image == number].all(axis=1)
+        return found
