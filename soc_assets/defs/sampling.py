@@ -78,7 +78,6 @@ def balanced_samples(
 
 def _telling(context: dg.AssetExecutionContext) -> Tell:
     """Progress for who watches, and each step in the log."""
-
     logged: set[int] = set()
 
     def tell(done: int, total: int, words: str) -> None:
