@@ -79,9 +79,12 @@ def balanced_samples(
 
 def _telling(context: dg.AssetExecutionContext) -> Tell:
     """Progress for who watches, and each step in the log."""
+    logged: set[int] = set()
 
     def tell(done: int, total: int, words: str) -> None:
-        context.log.debug(f"step {done + 1} of {total}: {words}")
+        if done not in logged:  # not each clustering
+            context.log.info(f"step {done + 1} of {total}: {words}")
+            logged.add(done)
         progress.emit("balanced_samples", done, total, words)
 
     return tell

@@ -25,7 +25,7 @@ def units_of(scheme: str, samples: pd.DataFrame) -> tuple[np.ndarray, str]:
         scheme: of the folds.
         samples: [n] rows with location_id; block, source and year where they are known.
     """
-    wanted = dict.fromkeys([_COLUMNS.get(scheme, "location_id"), *(["block"] if scheme in _COLUMNS else [])])
+    wanted: list[str] = [_COLUMNS[scheme], "block"] if scheme in _COLUMNS else []
     for column in wanted:
         if column in samples and samples[column].notna().all() and samples[column].nunique() >= FEWEST:
             return samples[column].astype("str").to_numpy(object), _NAMES[column]
