@@ -67,6 +67,13 @@ def test_column_of_both_orders_is_refused_and_date_format_cures_it(tmp_path, bui
     assert reasons(result) == {3: "no date"}
 
 
+def test_number_of_a_day_is_told_as_what_it_is(tmp_path, build):
+    dates(tmp_path, "42191", "2015-07-07")
+    result = build()
+    assert days(result) == ["2015-07-07"]
+    assert "42191: the number of a day in Excel (2015-07-06); give the column" in result.rejected["detail"].item()
+
+
 def test_dates_that_a_program_has_half_exchanged_are_refused(tmp_path, build):
     (tmp_path / "soil").mkdir()
     book = openpyxl.Workbook()
