@@ -68,6 +68,7 @@ def elevation(pattern):
     return Rasters(bands=(Band(name="Elevation", kind="static", pattern=pattern),), reference="Elevation")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["dem/{tile}.tif", "*/{tile}.tif", "dem/*.tif", "{tile}/N48.tif"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_hidden_rasters_are_none_in_folders_and_zip_files(tmp_path, pattern, packed):
@@ -87,6 +88,7 @@ def test_hidden_objects_are_none_unless_the_pattern_asks_for_them():
     assert visible(names, ".cache/*.tif") == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kept", "asked"), NAMES)
 def test_patterns_of_rasters_fit_either_spelling(tmp_path, kept, asked):
     path = raster_world(tmp_path / "rasters", kept)
@@ -94,6 +96,7 @@ def test_patterns_of_rasters_fit_either_spelling(tmp_path, kept, asked):
     assert [file.path for file in found] == [str(path)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kept", "asked"), NAMES)
 def test_columns_and_layers_of_regions_fit_either_spelling(tmp_path, kept, asked):
     column = spelled(kept, "Länder")

@@ -1,5 +1,6 @@
 """Which row of a table holds the names of its columns: titles, comments and blank rows may stand above it."""
 
+import re
 from collections.abc import Sequence
 
 from soc_assets.errors import SoilError
@@ -8,6 +9,8 @@ from soc_assets.settings import SoilColumns, SoilTable
 
 LOOKED_AT = 50
 """Rows at the top of a table among which its names are looked for."""
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+_MEASURED = 3  # numbers in a row of measurements, at least: place and carbon
 _COMMENT = ("#", "//", "%", "!")
 
 
@@ -31,7 +34,7 @@ def header_place(rows: Sequence[Sequence[object]], how: SoilTable) -> int:
                 f"anything in it; the table has {len(rows)} rows. Correct it, or take it out."
             )
         return how.header_row - 1
-    looked_at = [filled(row) for row in rows[:LOOKED_AT]]
+    looked_at = _above_data([filled(row) for row in rows[:LOOKED_AT]])
     found = [recognised(names, how.columns) for names in looked_at]
     whole = next((place for place, fields in enumerate(found) if fields >= set(NEEDED)), None)
     if whole is not None:
@@ -53,6 +56,13 @@ def filled(row: Sequence[object]) -> list[str]:
     return [
         cell.strip() if isinstance(cell, str) else "" if cell is None or cell != cell else str(cell) for cell in row
     ]
+
+
+def _above_data(rows: list[list[str]]) -> list[list[str]]:
+    """The rows before the first that holds measurements: names below these would lose the rows above them."""
+    measured = (sum(bool(_NUMBER.fullmatch(cell)) for cell in row) >= _MEASURED for row in rows)
+    first = next((place for place, holds in enumerate(measured) if holds), len(rows))
+    return rows[:first] or rows
 
 
 def _fullest(rows: list[list[str]]) -> int:

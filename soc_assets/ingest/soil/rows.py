@@ -22,6 +22,7 @@ VAN_BEMMELEN = 1.724
 G_PER_KG = {"g/kg": 1.0, "%": 10.0, "organic_matter_g/kg": 1 / VAN_BEMMELEN, "organic_matter_%": 10 / VAN_BEMMELEN}
 """Organic carbon in g/kg of one of the unit."""
 
+_DAY_NUMBER = r"[2-5]\d{4}(?:\.\d+)?"  # 1954 to 2064, counted from the end of 1899
 _DIGITS = 9  # decimal places of g/kg: 1.13 % is 11.3 g/kg, not 11.299999999999999
 
 
@@ -125,9 +126,21 @@ def _dates(table: Table) -> pd.DataFrame:
             "year": year if given is None else year.fillna(given),
             "season": season,
             "season_year": season_year,
-            "date_text": text["survey_date"].mask(is_missing(text["survey_date"]), text["year"]),
+            "date_text": _told_dates(text["survey_date"], dates).mask(is_missing(text["survey_date"]), text["year"]),
         }
     )
+
+
+def _told_dates(text: pd.Series, dates: pd.Series) -> pd.Series:
+    """The dates as the file has them [n]; of a workbook's number of a day also the day, and the cure."""
+    numbers = text.where(dates.isna() & text.str.fullmatch(_DAY_NUMBER).astype(bool)).astype("float64")
+    if numbers.isna().all():
+        return text
+    days = (pd.Timestamp(1899, 12, 30) + pd.to_timedelta(numbers, unit="D")).dt.strftime("%Y-%m-%d").astype("str")
+    told = (
+        text + ": the number of a day in Excel (" + days + "); give the column the format of a date, and save it again"
+    )
+    return told.where(numbers.notna(), text)
 
 
 def _order_of_dates(table: Table) -> Order:

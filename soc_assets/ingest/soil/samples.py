@@ -60,7 +60,9 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
     tables, refused = read_soil_tables(folder, soil)
     filled = [table for table in tables if len(table.frame)]
     if not filled:
-        raise SoilError(f"The soil tables in {folder} have headers but no rows. Put rows with samples into them.")
+        hidden = sum(len(table.hidden_rows) for table in tables)
+        told = f", but for {hidden} rows that workbooks hide: show these in the program that hid them" if hidden else ""
+        raise SoilError(f"The soil tables in {folder} have headers but no rows{told}. Put rows with samples into them.")
     rows, strange = _rows(filled)
     refused = pd.concat([refused, strange], ignore_index=True) if len(strange) else refused
     if rows.empty:

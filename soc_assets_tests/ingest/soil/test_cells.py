@@ -75,6 +75,7 @@ def test_cells_in_per_cent_are_per_cent(tmp_path, build):
     assert told["organic_carbon"].to_list() == pytest.approx([21 / 1.724, 34.5 / 1.724])
 
 
+@pytest.mark.slow
 def test_per_cent_as_text_is_per_cent(tmp_path, build):
     write(tmp_path / "soil/a.csv", "lon;lat;OC;year", "11,5;48,5;2,1 %;2015", "11,6;48,5;< 0,2%;2015")
     result = build(below_detection="half_limit")
@@ -107,6 +108,7 @@ def test_hidden_rows_and_columns_are_left_out_and_told(tmp_path, build):
     assert sorted(named.samples["organic_carbon"]) == [90.0, 92.0]
 
 
+@pytest.mark.slow
 def test_hidden_sheet_is_read_only_when_it_is_asked_for(tmp_path, build):
     (tmp_path / "soil").mkdir()
     book = openpyxl.Workbook()
@@ -137,6 +139,7 @@ def test_formulas_without_values_are_told_where_they_matter(tmp_path, build):
     assert "(D2). Open the workbook in Excel or LibreOffice and save it" in told["detail"]
 
 
+@pytest.mark.slow
 def test_merged_cells_say_the_same_in_each(tmp_path, build):
     workbook(
         tmp_path / "soil/a.xlsx",
@@ -155,6 +158,7 @@ def test_merged_cells_say_the_same_in_each(tmp_path, build):
     assert result.tables["header_row"].item() == 3
 
 
+@pytest.mark.slow
 def test_errors_of_workbooks_are_no_numbers_and_macros_no_hindrance(tmp_path, build):
     path = workbook(tmp_path / "soil/a.xlsx", HEADER, [1, 11.5, 48.5, "#DIV/0!", 2015], [2, 11.6, 48.5, 7, 2015])
     path.rename(path.with_suffix(".xlsm"))
@@ -163,6 +167,7 @@ def test_errors_of_workbooks_are_no_numbers_and_macros_no_hindrance(tmp_path, bu
     assert result.rejected["detail"].to_list() == ["#DIV/0!"]
 
 
+@pytest.mark.slow
 def test_xls_keeps_blank_names_in_their_places(tmp_path, build):
     write_xls(tmp_path / "soil/a.xls", [["lon", "lat", "", "OC", "date"], [11.5, 48.5, 6.5, 20.0, date(2012, 5, 1)]])
     assert build().samples["organic_carbon"].to_list() == [20.0]
@@ -176,6 +181,7 @@ def test_per_cent_and_hidden_rows_of_xls_are_seen(tmp_path, build):
     assert reasons(result) == {3: "hidden row"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".parquet", ".gpkg", ".geojson", ".shp"])
 def test_whole_numbers_stored_as_floats_are_whole(tmp_path, build, suffix):
     (tmp_path / "soil").mkdir()
@@ -206,6 +212,7 @@ def test_whole_numbers_as_decimals_text_or_beyond_a_float_are_read(tmp_path, bui
     assert sorted(result.samples["survey_date"].dt.day) == [6, 7, 8]
 
 
+@pytest.mark.slow
 def test_days_in_workbooks_are_days_and_dates_in_carbon_are_told(tmp_path, build):
     carbon = datetime(2026, 5, 1)  # 1.5, as a German Excel takes it
     workbook(tmp_path / "soil/a.xlsx", HEADER, [1, 11.5, 48.5, carbon, 2015], [2, 11.6, 48.5, 7, date(2015, 7, 6)])

@@ -34,6 +34,7 @@ def test_table_is_found_below_what_stands_above_it(tmp_path, build, lines, row):
     assert result.rejected.empty
 
 
+@pytest.mark.slow
 def test_thousands_in_quotes_are_no_decimal_commas(tmp_path, build):
     write(tmp_path / "soil/a.csv", "lon,lat,OC,year", '11.5,48.5,"1,250",2015', "11.6,48.5,20,2015")
     result = build()
@@ -54,6 +55,20 @@ def test_row_of_unknown_names_is_named_in_the_message_and_set_by_header_row(tmp_
         build(tables=(entry.model_copy(update={"header_row": 9}),))
 
 
+def test_names_of_a_second_table_do_not_swallow_the_first(tmp_path, build):
+    rows = (
+        "Rechts;Hoch;C;Jahr",
+        "4468000,5;5330000,5;1,25;2015",
+        "",
+        "longitude;latitude;OC;year",
+        "11,5;48,5;12,5;2015",
+    )
+    write(tmp_path / "soil/a.csv", *rows)
+    with pytest.raises(SoilError, match="Found: Rechts, Hoch, C, Jahr"):
+        build()
+
+
+@pytest.mark.slow
 def test_each_sheet_has_its_own_row_of_names(tmp_path, build):
     (tmp_path / "soil").mkdir()
     book = openpyxl.Workbook()

@@ -67,6 +67,14 @@ def test_column_of_both_orders_is_refused_and_date_format_cures_it(tmp_path, bui
     assert reasons(result) == {3: "no date"}
 
 
+def test_number_of_a_day_is_told_as_what_it_is(tmp_path, build):
+    dates(tmp_path, "42191", "2015-07-07")
+    result = build()
+    assert days(result) == ["2015-07-07"]
+    assert "42191: the number of a day in Excel (2015-07-06); give the column" in result.rejected["detail"].item()
+
+
+@pytest.mark.slow
 def test_dates_that_a_program_has_half_exchanged_are_refused(tmp_path, build):
     (tmp_path / "soil").mkdir()
     book = openpyxl.Workbook()
@@ -100,6 +108,7 @@ def test_sides_of_the_gps_are_not_those_of_the_theoretical_point(tmp_path, build
     assert places(build()) == [(-3.7, 40.1), (0.1, 40.1)]
 
 
+@pytest.mark.slow
 def test_south_is_below_the_equator_and_columns_that_say_no_side_are_not_looked_at(tmp_path, build):
     write(tmp_path / "soil/a.csv", "lat,lon,N_S,EW,OC,year", "6.5,2.5,S,x,12,2015", "6.6,2.6,N,y,12,2015")
     assert places(build()) == [(2.5, -6.5), (2.6, 6.6)]
@@ -113,12 +122,14 @@ def test_letters_and_minutes_in_the_values_are_read(tmp_path, build):
     assert reasons(result) == {6: "no coordinates", 7: "no coordinates"}
 
 
+@pytest.mark.slow
 def test_a_side_that_two_languages_understand_differently_is_refused(tmp_path, build):
     write(tmp_path / "soil/a.csv", "lat,lon,EW,OC,year", "40.1,3.7,O,12,2015")
     with pytest.raises(SoilError, match=r"'EW' says O, which is east in German"):
         build()
 
 
+@pytest.mark.slow
 def test_borrowed_coordinates_have_their_side(tmp_path, build):
     write(tmp_path / "soil/lab.csv", "id,OC,year", "1,12,2015")
     write(tmp_path / "soil/gps.csv", "id,lat,lon,EW", "1,40.1,3.7,W")
@@ -146,6 +157,7 @@ def test_name_of_several_campaigns_gives_no_year(name, part, year):
     assert campaign_of(name, part) == year
 
 
+@pytest.mark.slow
 def test_rows_of_several_campaigns_without_dates_have_no_year(tmp_path, build):
     write(tmp_path / "soil/LUCAS_2009_2015_2018.csv", "POINT_ID,GPS_LONG,GPS_LAT,OC", "1,3.7,40.1,12")
     with pytest.raises(SoilError, match="1 no date"):
