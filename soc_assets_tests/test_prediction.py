@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from soc_assets import files
 from soc_assets.cli import main
 from soc_assets.defs import registered as registry
+from soc_assets.embedding.spec import all_specs, choices_of, freeze
+from soc_assets.ingest.rasters.catalog import scan_rasters
 from soc_assets.prediction import Registered, faults_of, predict_points, predict_values, read_points
 from soc_assets.prediction_report import report
-from soc_assets_tests.small_project import SIZE
+from soc_assets_tests.small_project import SIZE, SmallProject, clean_environment, write_project
 from soc_assets_tests.small_world import coordinates_of_pixels, reference_grid
 
 PLACES = {
@@ -33,10 +36,22 @@ class Constant:
         return np.tile(np.array([24.475, -2.3, 60.0, 0.212, 1.0], np.float32), (len(features), 1))
 
 
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory) -> SmallProject:
+    """A project with a catalog and a frozen spec: what a prediction needs beside the model."""
+    made = write_project(tmp_path_factory.mktemp("predicted"))
+    with clean_environment():
+        project = made.project
+        catalog = scan_rasters(project.settings.rasters, project.rasters).frame
+        files.write_table(project.catalog, catalog)
+        freeze(project.embeddings, choices_of(project.settings, None), catalog, settle=lambda spec: "float32")
+    return made
+
+
 @pytest.fixture
-def model(finished) -> Registered:
-    (spec,) = {path.parent.name for path in finished.batch_files().values()}
-    return Registered(Constant(), "models:/m/1", spec, "embedding", most_missing=1)
+def model(scanned) -> Registered:
+    [spec] = all_specs(scanned.project.embeddings)
+    return Registered(Constant(), "models:/m/1", spec.digest, "embedding", most_missing=1)
 
 
 @pytest.fixture
@@ -49,9 +64,9 @@ def file(tmp_path):
     return tmp_path / "points.csv"
 
 
-def test_every_point_has_a_number_or_a_reason(finished, model, file):
+def test_every_point_has_a_number_or_a_reason(scanned, model, file):
     points = read_points(file)
-    found = predict_points(finished.project, points, model).set_index("name")
+    found = predict_points(scanned.project, points, model).set_index("name")
     assert found.loc["inside", ["predicted", "soc_lower", "upper", "applicable"]].tolist() == [24.475, 0, 60, "yes"]
     assert found.loc["inside", "missing_images"] == 1 and found.loc["inside", "reason"] == ""
     assert (found["lower"] == "mine").all() and list(found.columns[:3]) == ["lon", "lat", "year"]
@@ -62,23 +77,23 @@ def test_every_point_has_a_number_or_a_reason(finished, model, file):
     assert found.loc["blank", "reason"] == "no coordinates: lon is empty"
     assert found.loc["future", "applicable"] == "no"
     assert found.loc["future", "reason"] == "images missing: 25 of 26, of training samples at most 1"
-    said = "\n".join(report(points, predict_values(finished.project, points, model), "m", reference_grid(SIZE)))
+    said = "\n".join(report(points, predict_values(scanned.project, points, model), "m", reference_grid(SIZE)))
     assert "9 points by m: applicable 1, not applicable 1, unknown 0, without a prediction 7." in said
     assert "4 outside the rasters (first: row 3, outside the rasters: 1" in said
     assert "The file has columns lower: they stay, and the new ones are soc_lower." in said
 
 
-def test_model_that_does_not_say_what_training_lacked_leaves_gaps_unknown(finished, model, file):
+def test_model_that_does_not_say_what_training_lacked_leaves_gaps_unknown(scanned, model, file):
     points = read_points(file)
-    found = predict_values(finished.project, points, replace(model, most_missing=None))
+    found = predict_values(scanned.project, points, replace(model, most_missing=None))
     assert found["applicable"].iloc[[0, 7]].tolist() == ["unknown", "unknown"]
 
 
 def test_command_ends_with_1_where_no_point_is_predicted_and_suspects_exchanged_columns(
-    finished, model, file, monkeypatch
+    scanned, model, file, monkeypatch
 ):
     monkeypatch.setattr(registry, "load_registered", lambda tracking, number: model)
-    command = ["predict", str(file), "--config", str(finished.config)]
+    command = ["predict", str(file), "--config", str(scanned.config)]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     table = pd.read_csv(file, dtype=str)
