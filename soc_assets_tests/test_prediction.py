@@ -66,17 +66,23 @@ def file(tmp_path):
 
 def test_every_point_has_a_number_or_a_reason(scanned, model, file):
     points = read_points(file)
-    found = predict_points(scanned.project, points, model).set_index("name")
-    assert found.loc["inside", ["predicted", "soc_lower", "upper", "applicable"]].tolist() == [24.475, 0, 60, "yes"]
-    assert found.loc["inside", "missing_images"] == 1 and found.loc["inside", "reason"] == ""
-    assert (found["lower"] == "mine").all() and list(found.columns[:3]) == ["lon", "lat", "year"]
+    table = predict_points(scanned.project, points, model).set_index("name")
+    found = table.to_dict("index")
+    assert [found["inside"][name] for name in ("predicted", "soc_lower", "upper", "applicable")] == [
+        24.475,
+        0,
+        60,
+        "yes",
+    ]
+    assert found["inside"]["missing_images"] == 1 and found["inside"]["reason"] == ""
+    assert (table["lower"] == "mine").all() and list(table.columns[:3]) == ["lon", "lat", "year"]
     for name in ("right", "below", "left", "above"):
-        assert np.isnan(found.loc[name, "predicted"]) and found.loc[name, "reason"].startswith("outside the rasters: 1")
-    assert found.loc["half", "reason"] == "no date: '2015.5' is neither a date nor a year"
-    assert found.loc["no year", "reason"] == "no date: there is neither date nor year"
-    assert found.loc["blank", "reason"] == "no coordinates: lon is empty"
-    assert found.loc["future", "applicable"] == "no"
-    assert found.loc["future", "reason"] == "images missing: 25 of 26, of training samples at most 1"
+        assert np.isnan(found[name]["predicted"]) and found[name]["reason"].startswith("outside the rasters: 1")
+    assert found["half"]["reason"] == "no date: '2015.5' is neither a date nor a year"
+    assert found["no year"]["reason"] == "no date: there is neither date nor year"
+    assert found["blank"]["reason"] == "no coordinates: lon is empty"
+    assert found["future"]["applicable"] == "no"
+    assert found["future"]["reason"] == "images missing: 25 of 26, of training samples at most 1"
     said = "\n".join(report(points, predict_values(scanned.project, points, model), "m", reference_grid(SIZE)))
     assert "9 points by m: applicable 1, not applicable 1, unknown 0, without a prediction 7." in said
     assert "4 outside the rasters (first: row 3, outside the rasters: 1" in said
