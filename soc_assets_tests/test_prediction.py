@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,7 +124,7 @@ def test_seasonal_bands_need_a_date_and_static_ones_none(tmp_path):
     rows = rows.loc[:, ~rows.columns.duplicated(keep="last")]
 
     def reasons(*kinds):
-        spec = SimpleNamespace(band_slots=[SimpleNamespace(kind=kind, lag=lag) for kind, lag in kinds])
+        spec: Any = SimpleNamespace(band_slots=[SimpleNamespace(kind=kind, lag=lag) for kind, lag in kinds])
         faults = [fault for fault in faults_of(rows, spec, reference_grid(SIZE)) if fault[0] == "no date"]
         return [bool(any(holds.iloc[n] for _, holds, _ in faults)) for n in range(3)]
 
