@@ -108,7 +108,7 @@ def predict_values(
     """
     spec = _spec(project, registered)
     rows, grid = understood(points).reset_index(drop=True), _grid(project, spec)
-    reason = first_fault(_faults(rows, spec, grid), rows["reason"])
+    reason = first_fault(faults_of(rows, spec, grid), rows["reason"])
     values = pd.DataFrame(index=rows.index, columns=list(NUMBERS), dtype=float)
     values = values.assign(applicable=pd.Series(dtype="str"), missing_images=pd.Series(dtype="Int64"), reason=reason)
     usable = np.flatnonzero(reason == "")
@@ -122,7 +122,7 @@ def predict_values(
     return values
 
 
-def _faults(rows: pd.DataFrame, spec: Spec, grid: Grid) -> list[Fault]:
+def faults_of(rows: pd.DataFrame, spec: Spec, grid: Grid) -> list[Fault]:
     """Why points with a known place cannot be predicted by this model."""
     placed = rows["reason"] == ""
     off = pd.Series(False, rows.index)

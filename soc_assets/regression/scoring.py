@@ -169,7 +169,8 @@ def _part(scope: str, part: str, rows: pd.DataFrame, draws: Draws, drawn: bool =
     for metric, values in (("coverage", inside), ("width", upper - lower)):
         low, high = percentile(_drawn_mean(values, draws)) if drawn else (np.nan, np.nan)
         yield scope, part, "g/kg", metric, float(values.mean()), float(low), float(high), len(rows)
-    yield scope, part, "g/kg", "share_applicable", float(rows["inside"].mean()), np.nan, np.nan, len(rows)
+    if rows["dissimilarity"].notna().any():  # the documented MLP has no area of applicability: unknown, not all
+        yield scope, part, "g/kg", "share_applicable", float(rows["inside"].mean()), np.nan, np.nan, len(rows)
 
 
 def _scored(

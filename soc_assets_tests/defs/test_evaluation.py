@@ -239,7 +239,7 @@ def test_points_without_coordinates_are_told(evaluated, tmp_path):
     (tmp_path / "points.csv").write_text("x,y\n1,2\n")
     done = CliRunner().invoke(main, ["predict", str(tmp_path / "points.csv"), "--config", str(evaluated.config)])
     assert done.exit_code == 1
-    assert "no column for longitude; found x, y" in done.output
+    assert "no column for longitude and latitude; found x, y" in done.output
 
 
 def test_search_of_hyperparameters_makes_a_recipe_that_can_be_trained(evaluated):

@@ -94,3 +94,11 @@ def test_report_shows_coverage_and_width_by_stratum_and_region(scored):
     without = [item for item in models if item.model == "plain"]
     bare = html_report("E", [], score_table(without, design, 100, 0), verdicts, without, design, {})
     assert "Prediction intervals" not in bare
+
+
+def test_share_inside_the_area_of_applicability_is_that_of_models_that_have_one(scored):
+    design, models, table = scored
+    assert "share_applicable" not in set(table["metric"])
+    rows = models[1].rows.assign(dissimilarity=0.5, inside=np.arange(240) < 60)
+    found = score_table([replace(models[1], rows=rows)], design, 100, 0).set_index(["scope", "metric"])["value"]
+    assert found["pooled", "share_applicable"] == 0.25

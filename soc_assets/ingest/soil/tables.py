@@ -89,6 +89,15 @@ def _named_sheets(path: Path, readings: list[Reading]) -> tuple[list[_Named], li
     return named, strange
 
 
+def table_of(path: Path, sheet: Sheet, reading: Reading) -> Table:
+    """One sheet of a file as a table of text, whichever columns it has; for other tables than those of soil.
+
+    Raises:
+        SoilError: the layer holds no points.
+    """
+    return _table(_Named(path, path.name, sheet, reading))
+
+
 def _recognised(sheets: list[_Named]) -> tuple[list[Table], list[dict[str, object]]]:
     """Tables with all columns that are needed, and the sheets that are none."""
     tables, refused = [], []
