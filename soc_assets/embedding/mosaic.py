@@ -18,7 +18,7 @@ from soc_assets.ingest.grid import Box, Grid, box_on, union
 from soc_assets.ingest.rasters.io import open_placed, open_raster
 
 _PARTS = 400  # of a pixel, each wider than the offset that counts as none
-_MOST = 2**22  # windows times tiles that are looked at in one go
+_MOST = 2**18  # windows times tiles that are looked at in one go
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,9 +177,10 @@ def _by_pixel_grid(tiles: Sequence[Tile]) -> list[list[Tile]]:
 
 def _same_pixels(one: Grid, other: Grid) -> bool:
     """Whether two grids have a CRS, and pixels of one size and direction."""
-    pixels = [(grid.transform.a, grid.transform.b, grid.transform.d, grid.transform.e) for grid in (one, other)]
-    close = np.abs(np.subtract(*pixels)).max() <= 1e-6 * np.abs(pixels[0]).max()
-    return bool(close) and (one.crs is other.crs or one.crs == other.crs)
+    a, b = one.transform, other.transform
+    most = 1e-6 * max(abs(a.a), abs(a.b), abs(a.d), abs(a.e))
+    close = max(abs(a.a - b.a), abs(a.b - b.b), abs(a.d - b.d), abs(a.e - b.e)) <= most
+    return close and (one.crs is other.crs or one.crs == other.crs)
 
 
 def _aligned(tiles: list[Tile], reference: Grid) -> Aligned:

@@ -87,12 +87,12 @@ def _coordinates(source: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray] | No
     vanishes in the middle of a cell and is greatest on the edges.
     """
     step = 1 if source.crs == grid.crs else _LATTICE
-    lines = [_lattice(size, step) for size in (grid.height, grid.width)]
+    lines = _lattice(grid.height, step), _lattice(grid.width, step)
     exact = _transformed(source, grid, *lines)
     while np.isfinite(exact).all():
         if step == 1:
             return exact[0][: grid.height, : grid.width], exact[1][: grid.height, : grid.width]
-        fine = [_halved(line) for line in lines]
+        fine = _halved(lines[0]), _halved(lines[1])
         finer = _transformed(source, grid, *fine)
         between = [_between(values, *lines, *fine) for values in exact]
         error = max(np.abs(one - other).max() for one, other in zip(finer, between, strict=True))

@@ -177,15 +177,6 @@ def _hidden_rows(table: Table) -> list[dict[str, object]]:
     ]
 
 
-def table_of(path: Path, sheet: Sheet, reading: Reading) -> Table:
-    """One sheet of a file as a table of text, whichever columns it has; for other tables than those of soil.
-
-    Raises:
-        SoilError: the layer holds no points.
-    """
-    return _table(_Named(path, path.name, sheet, reading))
-
-
 def _as_text(sheet: Sheet, places: dict[str, int]) -> pd.DataFrame:
     body, width = sheet.body, len(sheet.header)
     empty = pd.Series("", body.index, dtype="str")

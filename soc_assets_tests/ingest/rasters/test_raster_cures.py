@@ -20,6 +20,7 @@ from soc_assets_tests.ingest.conftest import write_raster
 
 VALUES = np.random.default_rng(0).normal(500, 100, (20, 30)).astype("float32")
 BESSEL = "+proj=tmerc +lat_0=0 +lon_0=12 +k=1 +x_0=4500000 +y_0=0 +ellps=bessel +units=m +no_defs"
+SHIFTED = BESSEL + " +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7"
 
 
 def scanned(folder, file="A.tif", **band):
@@ -27,9 +28,8 @@ def scanned(folder, file="A.tif", **band):
     elevation = folder / "Elevation.tif"
     if not elevation.exists():
         write_raster(elevation, VALUES)
-    return scan_rasters(
-        Rasters(static_pattern="{band}.tif", bands=(Band(name="Elevation", kind="static"), Band(**band))), folder
-    ).frame.iloc[1:]
+    bands = (Band(name="Elevation", kind="static"), Band(**band))
+    return scan_rasters(Rasters(static_pattern="{band}.tif", bands=bands), folder).frame.iloc[1:]
 
 
 def refusal(folder, **band) -> str:
@@ -118,7 +118,7 @@ def test_an_ellipsoid_without_a_datum(tmp_path, monkeypatch):
         "+proj=utm +zone=32 +ellps=GRS80",
         "+proj=utm +zone=32 +ellps=WGS84",
         "EPSG:31468",
-        BESSEL + " +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7",
+        SHIFTED,
     ],
     ids=["sphere of MODIS", "GRS80", "WGS84", "a datum", "a datum shift"],
 )

@@ -83,7 +83,7 @@ def test_several_variables_are_named_in_the_refusal_and_a_wrong_one_too(folder):
     with pytest.raises(RasterError, match=r"2 variables \(LAI, FAPAR\), and `variable` of soc.toml asks for NDVI"):
         scanned(folder, Band(name="LAI", pattern="all.nc", variable="NDVI", **YEARS))
     write_netcdf(folder / "one.nc", "LAI")
-    with pytest.raises(RasterError, match="holds one raster, LAI, and `variable` of soc.toml asks for NDVI"):
+    with pytest.raises(RasterError, match=r"holds one raster, LAI, and `variable` of soc.toml asks for NDVI"):
         scanned(folder, Band(name="LAI", pattern="one.nc", variable="NDVI", **YEARS))
 
 
