@@ -60,16 +60,18 @@ def test_graph_and_fitted_model_stop_at_the_same_most(target):
 
 
 def test_documented_network_and_its_interval_stop_at_the_most_of_the_training_split():
-    network = SocMlp(2, (3,)).eval()
+    network = SocMlp(1, ()).eval()  # a straight line
+    with torch.no_grad():
+        network.first.weight.fill_(1.0)
+        network.first.bias.fill_(0.0)
     network.target_mean.fill_(20.0)
-    network.target_scale.fill_(100.0)
+    network.target_scale.fill_(10.0)
     network.target_most.fill_(45.0)
-    features = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+    features = torch.tensor([[-3.0], [-1.5], [0.0], [2.0], [9.0]])
     found = WithInterval(network, 10.0, 15.0)(features)
-    assert (found.min().item(), found[:, 2].max().item()) == (0.0, 45.0)
-    assert network.predict(features.numpy() * 100).max() == 45.0
-    inside = (network.hidden(features)[:, 0] * 100 + 20).detach()
-    torch.testing.assert_close(found[:, 0], inside.clamp(0, 45))
+    expected = [[0.0, 0.0, 15.0], [5.0, 0.0, 20.0], [20.0, 10.0, 35.0], [40.0, 30.0, 45.0], [45.0, 35.0, 45.0]]
+    torch.testing.assert_close(found, torch.tensor(expected))
+    np.testing.assert_allclose(network.predict(features.numpy()), [0, 5, 20, 40, 45])
 
 
 def test_graph_is_exported_for_any_number_of_rows(tmp_path):
