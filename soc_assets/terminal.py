@@ -23,6 +23,7 @@ from soc_assets import progress
 from soc_assets.embedding.clean import SpecFolder
 from soc_assets.freshness import Freshness, complete, is_tracked, known_embeddings
 from soc_assets.project import Project
+from soc_assets.regression.kept import Kept
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
 _CELL = 60  # characters of a cell of a query's result
@@ -90,6 +91,14 @@ def specs_table(found: list[SpecFolder], left: list[Path]) -> Table:
         table.add_row(*facts, str(item.batches), f"{item.size / 1e6:,.1f}", item.in_use or "[yellow]no[/]")
     for path in left:
         table.add_row(escape(path.name), "", "", "", "", "", "", "[yellow]left behind[/]")
+    return table
+
+
+def kept_table(found: list[Kept]) -> Table:
+    """What evaluations keep: fits, and features of fits, each in use or not."""
+    table = Table("in data/results", "number", "MB", "in use")
+    for item in found:
+        table.add_row(item.what, str(len(item.paths)), f"{item.size / 1e6:,.1f}", item.in_use or "[yellow]no[/]")
     return table
 
 

@@ -111,19 +111,21 @@ def refit(config: Path | None) -> None:
 
 @click.command()
 @config_option
-@click.option("--keep-current", is_flag=True, help="Remove every spec that is not in use, after listing and asking.")
+@click.option("--keep-current", is_flag=True, help="Remove everything that is not in use, after listing and asking.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @explained
 def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
-    """List the embeddings of every spec, and remove those no longer in use.
+    """List the embeddings of every spec and the fits of evaluations, and remove those no longer in use.
 
-    In use are the spec of the present settings and the one that soc.duckdb shows. Without --keep-current nothing is
-    removed. Models in MLflow stay, also where the embeddings that they were trained on go.
+    In use are the spec of the present settings and the one that soc.duckdb shows, and the fits and features of the last
+    evaluation and baselines. Without --keep-current nothing is removed. Models in MLflow stay, also where the
+    embeddings that they were trained on go.
     """
     from soc_assets import terminal
     from soc_assets.embedding import clean as cleaning
     from soc_assets.features.database import read_info
     from soc_assets.freshness import known_embeddings
+    from soc_assets.regression import kept
 
     project = opened(config)
     current = known_embeddings(project)
@@ -132,16 +134,25 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     shown = read_info(project.database).get("spec")
     in_use = {shown: "shown by soc.duckdb"} if shown else {}
     found = cleaning.spec_folders(project.embeddings, in_use | ({current.spec.digest: "current"} if current else {}))
-    going, left = [item for item in found if not item.in_use], cleaning.leftovers(project.embeddings)
+    results = kept.kept(project.results)
+    left = [*cleaning.leftovers(project.embeddings), *kept.leftovers(project.results)]
+    specs, others = [item for item in found if not item.in_use], [item for item in results if not item.in_use]
     console.print(terminal.specs_table(found, left))
-    if not keep_current or not (going or left):
-        console.print("Nothing to remove." if not (going or left) else "Nothing was removed; --keep-current does.")
+    if results:
+        console.print(terminal.kept_table(results))
+    if not keep_current or not (specs or others or left):
+        nothing = not (specs or others or left)
+        console.print("Nothing to remove." if nothing else "Nothing was removed; --keep-current does.")
         return
-    size = sum(item.size for item in going) / 1e6
+    size = sum(item.size for item in (*specs, *others)) / 1e6
+    fits = sum(len(item.paths) for item in others if item.what == "fits")
+    words = f"{len(specs)} specs, {fits} fits with their features ({size:,.1f} MB) and {len(left)} leftovers"
     if not yes:
-        click.confirm(f"Remove {len(going)} specs ({size:,.1f} MB) and {len(left)} leftovers?", abort=True)
-    for item in going:
+        click.confirm(f"Remove {words}?", abort=True)
+    for item in specs:
         cleaning.remove(item)
+    for item in others:
+        kept.remove(item)
     for path in left:
         cleaning.remove_leftover(path)
-    console.print(f"Removed {len(going)} specs ({size:,.1f} MB) and {len(left)} leftovers.")
+    console.print(f"Removed {words}.")

@@ -105,7 +105,7 @@ def read_checkpoint(path: Path) -> dict[str, "Tensor"]:
             return load_file(path)
         except SafetensorError as error:
             raise CheckpointError(
-                f"The checkpoint {path} is no safetensors file: {error}. Download it again."
+                f"The checkpoint {path} is not a safetensors file: {error}. Download it again."
             ) from None
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from soc_assets.errors import FeaturesError
 from soc_assets.features import refresh
 from soc_assets.features.images import batch_paths, read_images
-from soc_assets.features.reading import Selection, select
+from soc_assets.features.reading import Selection, require_all, select
 from soc_assets.features.views import Contents
 from soc_assets.project import Project
 
@@ -94,11 +94,18 @@ class ImageSource(Source):
         self.metadata = _metadata(contents)
 
     def stretches(self) -> Iterator[Stretch]:
-        """All samples, in the order of the batches."""
+        """All samples, in the order of the batches.
+
+        Raises:
+            FeaturesError: there are not as many as there were when it began; told at the end.
+        """
+        found = 0
         for path in self.paths:
             for images in read_images(path, self._contents.spec, IDENTITY, self._slots):
                 images.vectors[images.missing] = np.nan
+                found += len(images.vectors)
                 yield Stretch(images.columns.to_pandas(), images.vectors)
+        require_all(found, self.n, self._contents.folder)
 
 
 def source_of(project: Project, stage: str, split: str | None, bands: Sequence[str] | None) -> Source:

@@ -4,7 +4,7 @@ A row group is read when one of its samples is asked for, and a few are kept. An
 that every row group is read once per epoch.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Sampler
 
 from soc_assets.errors import FeaturesError
 from soc_assets.features.images import batch_paths
-from soc_assets.features.reading import select
+from soc_assets.features.reading import require_all, select
 from soc_assets.project import Project
 
 
@@ -48,6 +48,7 @@ class FeatureDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self.samples, self.columns = self._selection.samples, self._selection.columns
         paths = {path.name.partition("_size_")[0]: path for path in batch_paths(self._selection.contents.folder)}
         self._paths = [paths[batch] for batch in self.samples["batch"]]
+        self._in_file = Counter(self._paths)
         self._carbon = torch.from_numpy(self.samples["organic_carbon"].to_numpy(np.float32))
         self._kept: OrderedDict[Path, dict[int, torch.Tensor]] = OrderedDict()
         self._files_kept = files_kept
@@ -56,7 +57,11 @@ class FeatureDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features [d] and organic carbon of one sample."""
+        """Features [d] and organic carbon of one sample.
+
+        Raises:
+            FeaturesError: its file changed meanwhile.
+        """
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         index %= len(self)
@@ -74,6 +79,7 @@ class FeatureDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             found: dict[int, torch.Tensor] = {}
             for rows, values in self._selection.stretches([path]):
                 found |= dict(zip(rows.tolist(), torch.from_numpy(values), strict=True))
+            require_all(len(found), self._in_file[path], path)
             self._kept[path] = found
         self._kept.move_to_end(path)
         return self._kept[path]

@@ -133,18 +133,24 @@ class Selection:
         return pd.Index(self.samples["sample_id"] + "\n" + self.samples["batch"])
 
     def matrix(self) -> np.ndarray:
-        """All rows [n, d] float32; files are read side by side, each a row group at a time."""
+        """All rows [n, d] float32; files are read side by side, each a row group at a time.
+
+        Raises:
+            FeaturesError: a row is not there any more.
+        """
         matrix = np.empty((len(self.samples), len(self.columns)), np.float32)
+        filled = np.zeros(len(matrix), bool)
 
         def fill(paths: Sequence[Path] | None) -> None:
-            for rows, values in self.stretches(paths):
-                matrix[rows] = values
+            for rows, values in self._some(paths):
+                matrix[rows], filled[rows] = values, True
 
-        if not self.from_files:
+        if self.from_files:
+            with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_ONCE)) as threads:
+                list(threads.map(fill, ([path] for path in batch_paths(self.contents.folder))))
+        else:
             fill(None)
-            return matrix
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_AT_ONCE)) as threads:
-            list(threads.map(fill, ([path] for path in batch_paths(self.contents.folder))))
+        require_all(int(filled.sum()), len(matrix), self.contents.folder)
         return matrix
 
     def stretches(self, paths: Sequence[Path] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -152,7 +158,19 @@ class Selection:
 
         Args:
             paths: of the batches wanted; None takes all.
+
+        Raises:
+            FeaturesError: not every row was there, where all were wanted; told at the end.
         """
+        found = 0
+        for rows, values in self._some(paths):
+            found += len(rows)
+            yield rows, values
+        if paths is None:
+            require_all(found, len(self.samples), self.contents.folder)
+
+    def _some(self, paths: Sequence[Path] | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """`stretches`, without looking whether all are there."""
         if not self.from_files:
             yield from self._by_sql()
             return
@@ -224,6 +242,19 @@ def select(project: Project | Path | None, split: str | Sequence[str] | None, ba
     slots = [number for number, slot in enumerate(contents.spec.slots) if slot.name in wanted]
     columns = columns[columns["band"].isin(wanted)].reset_index(drop=True)
     return Selection(contents, project.database, samples, columns, slots)
+
+
+def require_all(found: int, wanted: int, folder: Path) -> None:
+    """Refuse features of which some rows were not read: their numbers would be anything.
+
+    Raises:
+        FeaturesError: there are fewer, or more.
+    """
+    if found != wanted:
+        raise FeaturesError(
+            f"{found} of {wanted} samples were found in the batches of {folder}: they changed while they were read, or "
+            "since soc.duckdb was built. Wait for the run that writes them (`soc status`), then try again."
+        )
 
 
 def _filled(images: Images, slots: list[Slot]) -> np.ndarray:

@@ -108,16 +108,17 @@ def _sorted(identity: pd.DataFrame, database: Path) -> pd.DataFrame:
 def _read_matrix(connection: "duckdb.DuckDBPyConnection", samples: pd.Index, database: Path) -> np.ndarray:
     reader = connection.sql("SELECT sample_id, features FROM features").to_arrow_reader(_BATCH_ROWS)
     matrix: np.ndarray | None = None
-    filled = 0
+    filled = np.zeros(len(samples), bool)
     for batch in reader:
         rows = samples.get_indexer(batch.column(0).to_pandas())
         if matrix is None:
             matrix = np.empty((len(samples), len(batch.column(1)[0] or ())), dtype=np.float32)
-        matrix[rows] = _vectors(batch, matrix.shape[1], database)
-        filled += len(rows)
-    if matrix is None or filled != len(samples):
+        known = rows >= 0
+        matrix[rows[known]] = _vectors(batch, matrix.shape[1], database)[known]
+        filled[rows[known]] = True
+    if matrix is None or not filled.all():
         raise TrainingError(
-            f"`features` in {database} changed while it was read ({filled} of {len(samples)} rows). Repeat."
+            f"`features` in {database} changed while it was read ({filled.sum()} of {len(samples)} rows). Repeat."
         )
     return matrix
 

@@ -121,17 +121,23 @@ def read_design(database: Path, queries: dict[str, str], columns: dict[str, list
         if samples.empty:
             raise TrainingError(f"{database} has no embedded samples. Materialise `embeddings`, then `features`.")
         index = pd.Index(samples["sample_id"])
-        matrices = {name: _read(connection, queries[name], index, len(columns[name])) for name in columns}
+        matrices = {name: _read(connection, queries[name], index, len(columns[name]), database) for name in columns}
     x, y = x_y(samples["longitude"].to_numpy(), samples["latitude"].to_numpy())
     return make_design(samples.assign(x=x, y=y), matrices, {name: columns_table(of) for name, of in columns.items()})
 
 
-def _read(connection: Any, query: str, samples: pd.Index, width: int) -> np.ndarray:
+def _read(connection: Any, query: str, samples: pd.Index, width: int, database: Path) -> np.ndarray:
     matrix = np.full((len(samples), width), np.nan, np.float32)
+    filled = np.zeros(len(samples), bool)
     for batch in connection.sql(query).to_arrow_reader(_BATCH_ROWS):
         rows = samples.get_indexer(batch.column(0).to_pandas())
         values = batch.column(1).flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, width)
-        matrix[rows[rows >= 0]] = values[rows >= 0]
+        matrix[rows[rows >= 0]], filled[rows[rows >= 0]] = values[rows >= 0], True
+    if not filled.all():  # such a sample would look as if all its images were missing
+        raise TrainingError(
+            f"{filled.sum()} of {len(samples)} samples have features in {database}: the batches changed while they "
+            "were read, or since it was built. Wait for the run that writes them (`soc status`), then try again."
+        )
     return matrix
 
 

@@ -23,6 +23,7 @@ from soc_assets import files
 from soc_assets.errors import SocError
 from soc_assets.regression.design import Design
 from soc_assets.regression.fold import FoldFit, FoldResult, run_fold
+from soc_assets.regression.kept import note_plan
 from soc_assets.regression.model import Options
 
 _POLL = 1.0  # seconds between looks at the finished files
@@ -58,6 +59,9 @@ def run_fits(
         tell: told how many fits are done, of how many, and the last one.
     """
     digests = [fit.digest(design, options) for fit in fits]
+    kind = "baselines" if all(fit.baseline for fit in fits) else "evaluation"
+    if fits:
+        note_plan(folder, kind, digests, _inputs(folder, design).name)
     due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if not stored(folder, name).is_file()]
     tell(len(fits) - len(due), len(fits), f"{len(due)} to fit")
     cached, errors = set(digests) - {name for _, name in due}, {}
@@ -79,6 +83,11 @@ def stored(folder: Path, name: str) -> Path:
     return folder / "fits" / f"{name}.parquet"
 
 
+def _inputs(folder: Path, design: Design) -> Path:
+    """The folder of the features, named by their content."""
+    return folder / "inputs" / "-".join(design.digests[group][:6] for group in sorted(design.digests))
+
+
 def read_fit(path: Path) -> FoldResult:
     """What a fit's file holds."""
     told = json.loads(files.read_metadata(path)["soc.fit"])
@@ -96,7 +105,7 @@ def _here(groups: list[Group], design: Design, folder: Path, options: Options, _
 
 
 def _in_processes(groups: list[Group], design: Design, folder: Path, options: Options, count: int) -> Iterator[Report]:
-    inputs = folder / "inputs" / "-".join(design.digests[group][:6] for group in sorted(design.digests))
+    inputs = _inputs(folder, design)
     if not (inputs / "samples.parquet").is_file():
         design.save(inputs)
     spawn = multiprocessing.get_context("spawn")

@@ -6,6 +6,7 @@ flattered by the choice: what the recipe is worth is measured by `evaluation`, w
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, TrainingError
 from soc_assets.regression.design import Design
 from soc_assets.regression.learners import fit_learner
 from soc_assets.regression.metrics import r_squared
@@ -67,31 +68,48 @@ def tune(
         inner: [n] inner fold of each row.
         base: gives what is not searched.
         feature_sets: to choose from.
-        trials: finished or pruned ones wanted in all.
+        trials: finished or pruned ones wanted in all; one that failed is not tried again in this call.
         storage: an SQLite file; a study of this name in it is continued.
         name: of the study, for example the digest of its inputs.
         options: seed, level, device.
         tell: told how many trials are done, of how many, and the last one.
+
+    Raises:
+        TrainingError: no trial could be fitted.
     """
     import optuna
 
     logging.getLogger("optuna").setLevel(logging.WARNING)
     storage.parent.mkdir(parents=True, exist_ok=True)
-    known = _ended(_study(storage, name, options.seed, optuna))
-    study = _study(storage, name, options.seed + known, optuna)  # a resumed sampler must not draw the same again
+    earlier = len(_study(storage, name, options.seed, optuna).trials)
+    study = _study(storage, name, options.seed + earlier, optuna)  # a resumed sampler must not draw the same again
+    known, errors = _ended(study), []
 
     def objective(trial: "optuna.Trial") -> float:
         recipe = _suggest(trial, base, feature_sets)
-        return _score(recipe, design, rows, inner, options, trial, optuna)
+        try:
+            r2 = _score(recipe, design, rows, inner, options, trial, optuna)
+        except SocError as error:
+            errors.append(str(error))
+            raise
+        if not np.isfinite(r2):
+            errors.append("its R2 is not defined, as where all organic carbon is equal")
+        return r2
 
     def told(study: "optuna.Study", trial: Any) -> None:
         best = f"best R2 {study.best_value:.3f}" if _completed(study) else "none finished"
         value = f"R2 {trial.value:.3f}" if trial.value is not None else trial.state.name.lower()
-        tell(_ended(study), trials, f"trial {trial.number}: {value}; {best}")
+        tell(_ended(study) + len(errors), trials, f"trial {trial.number}: {value}; {best}")
 
     tell(known, trials, "trials are there already" if known else "first trial")
-    while _ended(study) < trials:
+    while _ended(study) + len(errors) < trials:
         study.optimize(objective, n_trials=1, callbacks=[told], catch=(SocError,))
+    if not _completed(study):
+        often, times = Counter(errors).most_common(1)[0] if errors else ("every one was pruned", trials)
+        raise TrainingError(
+            f"None of the {trials} trials of the search for a recipe could be fitted. {times} of them: {often} "
+            f"Mend that and run again: failed trials are repeated. The study is {name} in {storage}."
+        )
     return _result(study, base, optuna)
 
 
@@ -107,7 +125,8 @@ def _study(storage: Path, name: str, seed: int, optuna: Any) -> "optuna.Study":
 
 
 def _ended(study: "optuna.Study") -> int:
-    return sum(trial.state.is_finished() for trial in study.trials)
+    """Trials that are finished or pruned; failed ones are not among them."""
+    return sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in study.trials)
 
 
 def _completed(study: "optuna.Study") -> bool:

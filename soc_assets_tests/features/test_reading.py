@@ -1,5 +1,7 @@
 """load_features and the torch dataset give what the view gives."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ from numpy.testing import assert_array_equal
 from torch.utils.data import DataLoader
 
 from soc_assets.errors import FeaturesError
-from soc_assets.features import FeatureDataset, load_features
+from soc_assets.exporting.export import export
+from soc_assets.features import FeatureDataset, load_features, reading
 from soc_assets.features.dataset import FileOrder
 from soc_assets_tests.features.test_database import Built
 from soc_assets_tests.small_world import project_of
@@ -108,3 +111,29 @@ def test_file_order_visits_every_sample_once_in_a_new_order_each_epoch(finished)
     assert len(set(batches[:32])) == 2 or len(set(batches[:28])) == 2
     loader = DataLoader(dataset, batch_size=16, sampler=order)
     assert [tuple(features.shape) for features, _ in loader] == [(16, 768)] * 3 + [(12, 768)]
+
+
+@pytest.mark.parametrize("reader", ["files", "npz", "dataset"])
+def test_rows_that_a_run_has_taken_away_meanwhile_are_an_error_and_not_whatever_is_in_memory(
+    finished, monkeypatch, tmp_path, reader
+):
+    """One file less (its batch is being rewritten), and one that holds other samples."""
+    paths, read = reading.batch_paths, reading.read_images
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(FeaturesError, match=r"\d+ of 60 samples were found.*soc status"),
+    ):
+        patched.setattr(reading, "batch_paths", lambda folder: paths(folder)[1:])
+        if reader == "npz":
+            export(finished.project, "features", "npz", tmp_path / "some.npz")
+        else:
+            load_features(project=finished.project)
+
+    def others(*arguments):
+        for images in read(*arguments):
+            yield replace(images, sample_id=np.array([f"{name}, another" for name in images.sample_id], object))
+
+    monkeypatch.setattr(reading, "read_images", others)
+    with pytest.raises(FeaturesError, match=r"0 of \d+ samples were found"):
+        FeatureDataset(project=finished.project)[0] if reader == "dataset" else load_features(project=finished.project)
+    assert list(tmp_path.iterdir()) == []

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ from soc_assets.regression import final
 from soc_assets.regression.final import fit_final, gaps_of, raw_features, recipe_candidates
 from soc_assets.regression.fold import applicability_of
 from soc_assets.regression.model import Options, fit_recipe
+from soc_assets.regression.network import SocMlp
 from soc_assets.regression.plan import merged
-from soc_assets.regression.served import ServedRecipe
+from soc_assets.regression.served import ServedRecipe, WithInterval
 from soc_assets.settings_evaluation import Evaluation, Recipe
 from soc_assets_tests.regression.designs import make
 
@@ -38,6 +41,38 @@ def test_graph_says_what_the_fitted_model_says(target, features):
     assert (found[:, 1] <= found[:, 2]).all()
     assert (found[:200, 3] < 1e-3).all()  # training samples themselves
     assert set(np.unique(found[:, 4])) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("target", ["none", "log1p"])
+def test_graph_and_fitted_model_stop_at_the_same_most(target):
+    design = make(150)
+    rows, fold = np.arange(120), np.arange(120) // 2 % 4
+    model = fit_recipe(Recipe(name="m", target=target, **TINY), design, rows, inner_of(fold), Options())
+    assert model.target.most == design.samples["organic_carbon"][:120].max()  # not of rows that it was not given
+    low = replace(model, target=replace(model.target, most=14.0))
+    served = ServedRecipe(low, applicability_of(model, design, rows, inner_of(fold), 0)).eval()
+    every = np.arange(150)
+    found = served(torch.from_numpy(raw_features(design, "point", every))).detach().numpy()
+    expected = low.predict(model.reduce(design, every))
+    assert expected.mean.max() == expected.upper.max() == 14.0
+    for column, values in enumerate((expected.mean, expected.lower, expected.upper)):
+        np.testing.assert_allclose(found[:, column], values, rtol=2e-3, atol=2e-3)
+        assert found[:, column].min() >= 0 and found[:, column].max() <= 14.0
+
+
+def test_documented_network_and_its_interval_stop_at_the_most_of_the_training_split():
+    network = SocMlp(1, ()).eval()  # a straight line
+    with torch.no_grad():
+        network.first.weight.fill_(1.0)
+        network.first.bias.fill_(0.0)
+    network.target_mean.fill_(20.0)
+    network.target_scale.fill_(10.0)
+    network.target_most.fill_(45.0)
+    features = torch.tensor([[-3.0], [-1.5], [0.0], [2.0], [9.0]])
+    found = WithInterval(network, 10.0, 15.0)(features)
+    expected = [[0.0, 0.0, 15.0], [5.0, 0.0, 20.0], [20.0, 10.0, 35.0], [40.0, 30.0, 45.0], [45.0, 35.0, 45.0]]
+    torch.testing.assert_close(found, torch.tensor(expected))
+    np.testing.assert_allclose(network.predict(features.numpy()), [0, 5, 20, 40, 45])
 
 
 def test_graph_is_exported_for_any_number_of_rows(tmp_path):

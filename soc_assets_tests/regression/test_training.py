@@ -60,6 +60,7 @@ def test_standardisation_and_weights_come_from_the_training_split_only():
     train = table.rows("train")
     for network in (fit.network, other.network):
         np.testing.assert_allclose(network.feature_mean, table.matrix[train].mean(axis=0), rtol=1e-4)
+        assert network.target_most.item() == np.float32(table.organic_carbon[train].max())
         np.testing.assert_allclose(network.target_mean, table.organic_carbon[train].mean(), rtol=1e-6)
         np.testing.assert_allclose(network.target_scale, table.organic_carbon[train].std(), rtol=1e-6)
 

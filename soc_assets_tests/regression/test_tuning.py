@@ -1,5 +1,8 @@
 import numpy as np
+import pytest
 
+from soc_assets.errors import TrainingError
+from soc_assets.regression import tuning
 from soc_assets.regression.model import Options
 from soc_assets.regression.plan import merged
 from soc_assets.regression.tuning import tune
@@ -40,6 +43,29 @@ def test_search_resumes_prunes_and_finds_the_features_that_tell(tmp_path):
     assert again.r2 >= first.r2
     assert (again.trials["state"] == "PRUNED").any()
     assert not again.trials.iloc[4:].drop_duplicates(["dropout", "learning_rate"]).empty
+
+
+def test_search_in_which_every_trial_fails_says_why_and_goes_on_when_it_is_mended(tmp_path, monkeypatch):
+    design, rows = make(60), np.arange(60)
+
+    def search():
+        base = Recipe(name="m", members=1)
+        return tune(design, rows, rows % 3, base, ("point",), 3, tmp_path / "study.db", "one", Options())
+
+    def fails(*_):
+        raise TrainingError("The training loss became nan in epoch 1.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning, "_score", fails)
+        with pytest.raises(TrainingError, match=r"None of the 3 trials .* 3 of them: The training loss became nan"):
+            search()
+        patched.setattr(tuning, "_score", lambda *_: float("nan"))
+        with pytest.raises(TrainingError, match="3 of them: its R2 is not defined"):
+            search()
+    monkeypatch.setattr(tuning, "_score", lambda *_: 0.5)
+    found = search()
+    assert found.r2 == 0.5
+    assert (found.trials["state"] == "COMPLETE").sum() == 3
 
 
 def test_search_never_looks_at_rows_that_it_was_not_given(tmp_path):

@@ -1,0 +1,91 @@
+"""What an evaluation keeps on disk: finished fits and the features for its processes; what is in use, and removing.
+
+In use is what the last plan of `evaluation` and of `baselines` asked for, noted when it began: a killed run finds its
+finished fits again, and what an earlier plan fitted on other features or settings can go.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from soc_assets import files
+
+_PLANS = "plans.json"  # in the folder of results: what each kind of plan uses
+_GOING = ".removing-"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Fits, or features of fits, that are in use or not.
+
+    Attributes:
+        what: `fits` or `inputs`.
+        paths: files, or folders.
+        size: bytes.
+        in_use: why they are kept; empty text where they can go.
+    """
+
+    what: str
+    paths: tuple[Path, ...]
+    size: int
+    in_use: str
+
+
+def note_plan(folder: Path, kind: str, fits: Sequence[str], inputs: str) -> None:
+    """Note that a kind of plan (`evaluation` or `baselines`) uses fits of these digests and a folder of features."""
+    plans = _plans(folder) | {kind: {"fits": sorted(set(fits)), "inputs": inputs}}
+    files.write_json(folder / _PLANS, plans)
+
+
+def kept(folder: Path) -> list[Kept]:
+    """Fits and inputs below the folder of results, each in two parts: in use, and not. Empty parts are left out.
+
+    Where no plan was noted yet, as by earlier releases, everything counts as in use.
+    """
+    plans, found = _plans(folder), []
+    for what in ("fits", "inputs"):
+        used = {name for plan in plans.values() for name in ([plan[what]] if what == "inputs" else plan[what])}
+        there = [
+            path for path in sorted((folder / what).glob("[!.]*")) if what == "inputs" or path.suffix == ".parquet"
+        ]
+        parts: dict[bool, list[Path]] = {True: [], False: []}
+        for path in there:
+            parts[not plans or (path.stem if what == "fits" else path.name) in used].append(path)
+        words = "used by the last evaluation or baselines" if plans else "unknown until the next evaluation"
+        found += [
+            Kept(what, tuple(paths), _size(paths), words if using else "") for using, paths in parts.items() if paths
+        ]
+    return found
+
+
+def remove(item: Kept) -> None:
+    """Remove fits, or features of fits; a folder is renamed first, so that a half-removed one is never read.
+
+    Raises:
+        ValueError: they are in use.
+    """
+    if item.in_use:
+        raise ValueError(f"{item.what} are in use")
+    for path in item.paths:
+        if path.is_dir():
+            going = path.with_name(_GOING + path.name)
+            files.rename(path, going)
+            files.remove_tree(going)
+        else:
+            files.remove(path)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What a killed removal left behind."""
+    return sorted((folder / "inputs").glob(f"{_GOING}*"))
+
+
+def _plans(folder: Path) -> dict[str, dict[str, list[str]]]:
+    path = folder / _PLANS
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _size(paths: Sequence[Path]) -> int:
+    inside = (item for path in paths for item in (path.rglob("*") if path.is_dir() else [path]))
+    return sum(item.stat().st_size for item in inside if item.is_file())
