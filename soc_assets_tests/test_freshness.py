@@ -98,7 +98,9 @@ def test_rasters_that_changed_places_with_equal_sizes_and_times_make_the_catalog
         os.utime(path, ns=(1, 1))
     fresh.run("balanced_samples")
     assert states(fresh.project)["balanced_samples"] == "fresh"
-    one.rename(fresh.root / "x"), other.rename(one), (fresh.root / "x").rename(other)
+    one.rename(fresh.root / "x")
+    other.rename(one)
+    (fresh.root / "x").rename(other)
     found = states(fresh.project)
     assert [found[asset] for asset in ASSETS[:4]] == ["stale", "stale", "stale", "missing"]
 

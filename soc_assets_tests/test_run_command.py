@@ -1,6 +1,5 @@
 """`soc run` and `soc refit` as a user meets them: what they say when all is well, and what is to be mended."""
 
-
 from soc_assets_tests.command_line import refused, soc, states
 from soc_assets_tests.small_project import SmallProject, damaged
 
