@@ -21,7 +21,7 @@ from rich.table import Table
 
 from soc_assets import progress
 from soc_assets.embedding.clean import SpecFolder
-from soc_assets.freshness import Freshness, complete, is_tracked, known_embeddings
+from soc_assets.freshness import ASSETS, Freshness, complete, is_tracked, known_embeddings
 from soc_assets.project import Project
 from soc_assets.regression.kept import Kept
 
@@ -102,8 +102,8 @@ def kept_table(found: list[Kept]) -> Table:
     return table
 
 
-def summary_table(project: Project) -> Table:
-    """What there is now, from the files and from MLflow."""
+def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
+    """What there is now, from the files and from MLflow, up to the asset `to`."""
     from soc_assets.features.database import read_info
 
     table = Table(show_header=False, title="soc_assets")
@@ -115,6 +115,8 @@ def summary_table(project: Project) -> Table:
     if complete(project, "balanced_samples"):
         balanced, excluded = (len(pd.read_parquet(project.samples(name))) for name in ("balanced", "excluded"))
         table.add_row("study", f"{balanced} samples kept, {excluded} excluded by filters")
+    if to in ASSETS[: ASSETS.index("embeddings")]:
+        return table
     inputs = known_embeddings(project)
     if inputs is not None:
         states = list(inputs.states().values())
@@ -124,7 +126,8 @@ def summary_table(project: Project) -> Table:
         )
         table.add_row("weights", inputs.spec.weights)
         table.add_row("features per sample", f"{inputs.spec.n_features:,}")
-    if read_info(project.database) and is_tracked(project):
+    asked = to not in ASSETS[:-1]  # MLflow takes seconds to load
+    if asked and read_info(project.database) and is_tracked(project):
         _add_scores(table, project)
     return table
 

@@ -21,7 +21,7 @@ import pandas as pd
 import rasterio
 from rasterio.transform import Affine, from_origin
 
-from soc_assets import runner
+from soc_assets import files, runner
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.freshness import model_inputs
@@ -179,14 +179,16 @@ def write_tiff(path: Path, values: np.ndarray, transform: Affine, crs: str = UTM
         dataset.write(values.astype(np.float32), 1)
 
 
-def damage(path: Path) -> bytes:
-    """Spoil a raster's pixels so that neither size nor time tells; returns what it held."""
-    content, stamp = path.read_bytes(), path.stat()
+@contextmanager
+def damaged(path: Path) -> Iterator[None]:
+    """In the block a raster's pixels are spoilt as by a failing disk: nothing that the folder says of it tells."""
+    content, before, known = path.read_bytes(), files.stamp(path), files.stamp
     with rasterio.open(path) as dataset:
         first = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
     path.write_bytes(content[:first] + b"\xff" * (len(content) - first))
-    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    return content
+    with mock.patch("soc_assets.files.stamp", lambda file: before if file == path else known(file)):
+        yield
+    path.write_bytes(content)
 
 
 def write_soil(folder: Path) -> None:

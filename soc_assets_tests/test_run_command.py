@@ -1,9 +1,7 @@
 """`soc run` and `soc refit` as a user meets them: what they say when all is well, and what is to be mended."""
 
-import os
-
 from soc_assets_tests.command_line import refused, soc, states
-from soc_assets_tests.small_project import SmallProject, damage
+from soc_assets_tests.small_project import SmallProject, damaged
 
 
 def test_run_on_a_finished_project_says_that_nothing_was_computed_and_where_to_look(finished):
@@ -90,7 +88,8 @@ def test_asset_that_did_not_fail_is_not_called_failed_because_its_run_was(fresh)
     (fresh.root / "data/soil/a.csv").write_text("nothing\n1\n")
     (fresh.root / "data/soil/b.csv").unlink()
     refused("run", at=fresh)
-    os.utime(fresh.raster("LAI", 2012))  # the catalog was made, and is stale now
+    path = fresh.raster("LAI", 2012)
+    path.write_bytes(path.read_bytes() + b" ")  # the catalog was made, and is stale now
     found = states(fresh)
     assert found["soil_samples"] == ["failed"]
     assert found["raster_catalog"] == ["stale"]
@@ -108,16 +107,14 @@ def test_checkpoint_that_does_not_exist_names_file_and_setting(fresh):
 def test_failing_batch_is_named_the_others_are_written_and_only_it_is_repeated(fresh):
     assert soc("run", "--to", "balanced_samples", at=fresh).exit_code == 0
     broken = fresh.raster("LAI", 2008)  # read by the samples of 2012 alone
-    content, stamp = damage(broken), broken.stat()
-    message = refused("run", at=fresh)
-    assert "1 of 4 batches failed" in message
-    assert f"batch_0001: The raster {broken}" in message
-    written = {batch: path.stat().st_mtime_ns for batch, path in fresh.batch_files().items()}
-    assert list(written) == ["batch_0002", "batch_0003", "batch_0004"]
-    assert states(fresh)["embeddings"] == ["failed", "3 of 4"]
-    assert not fresh.project.database.exists()
-    fresh.raster("LAI", 2008).write_bytes(content)
-    os.utime(broken, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    with damaged(broken):
+        message = refused("run", at=fresh)
+        assert "1 of 4 batches failed" in message
+        assert f"batch_0001: The raster {broken}" in message
+        written = {batch: path.stat().st_mtime_ns for batch, path in fresh.batch_files().items()}
+        assert list(written) == ["batch_0002", "batch_0003", "batch_0004"]
+        assert states(fresh)["embeddings"] == ["failed", "3 of 4"]
+        assert not fresh.project.database.exists()
     result = soc("run", "--to", "embeddings", at=fresh)
     assert result.exit_code == 0, result.output
     assert "embeddings: 1 of 1  batch_0001 computed" in result.stdout

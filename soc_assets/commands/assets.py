@@ -38,7 +38,7 @@ def run(config: Path | None, to: str) -> None:
         raise SocError("\n".join(outcome.failures))
     if not outcome.launched:
         console.print("Everything is fresh: nothing was computed.")
-    console.print(terminal.summary_table(project))
+    console.print(terminal.summary_table(project, to))
     if to in RESULTS:
         terminal.show_results(project, console)
     for line in terminal.where_to_look(project, config):

@@ -54,7 +54,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     findings = inspection.raster_findings(loaded, catalog)
     fresh = f"errors in {inputs}" if errors(findings) else inputs  # what has errors stays stale: a later run stops too
     stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid}
-    files.write_table(loaded.catalog.with_name("problems.parquet"), to_keep(catalog.problems, loaded.root))
+    files.write_table(loaded.catalog.with_name("problems.parquet"), to_keep(catalog.set_aside, loaded.root))
     study = loaded.settings.study
     years = [year for year, _ in study.raster_steps("yearly")]
     gaps = missing_steps(catalog.frame, study)
@@ -169,7 +169,7 @@ def _catalog_report(catalog: Catalog, project: Project) -> dict[str, dg.Metadata
         "cached": dg.MetadataValue.bool(catalog.read == 0),
         "files_read": dg.MetadataValue.int(catalog.read),
         "files_unchanged": dg.MetadataValue.int(catalog.reused),
-        "set_aside": report.table(catalog.problems[["band", "path", "problem"]]),
+        "set_aside": report.table(catalog.problems),
         "bands": report.table(overview.round(4).reset_index()),
         "thumbnails": report.picture(plots.thumbnails(frame, project.settings.rasters)),
         "file": dg.MetadataValue.path(str(project.catalog)),

@@ -50,7 +50,9 @@ class Catalog:
     """One row per usable raster: per file and, where a file holds several steps, per step (`COLUMNS`); by band in the
     order of the settings, then year, season and path. A class raster has rows for each class."""
     problems: pd.DataFrame
-    """Rasters set aside: band, path, problem, stamp, digest."""
+    """Rasters set aside: band, path, problem."""
+    set_aside: pd.DataFrame
+    """The same, with the stamp and the digest of each file."""
     read: int
     """Files whose bytes were read in this scan, those set aside included."""
     reused: int
@@ -59,7 +61,7 @@ class Catalog:
     @property
     def contents(self) -> dict[str, str]:
         """Digest of each file, those set aside included, by its path; empty text where it could not be read."""
-        both = pd.concat([self.problems[["path", "digest"]], self.frame[["path", "digest"]]])
+        both = pd.concat([self.set_aside[["path", "digest"]], self.frame[["path", "digest"]]])
         return dict(zip(both["path"], both["digest"], strict=True))
 
 
@@ -107,7 +109,8 @@ def scan_rasters(
     rows, twice = _one_per_step(rows, rasters, digests)
     _require_every_band(rasters, rows, problems)
     set_aside = pd.DataFrame(problems + twice, columns=list(_SET_ASIDE), dtype="str")
-    return Catalog(_as_frame(rows, rasters), set_aside, read=len(files) - reused, reused=reused)
+    told = set_aside[["band", "path", "problem"]]
+    return Catalog(_as_frame(rows, rasters), told, set_aside, read=len(files) - reused, reused=reused)
 
 
 def catalog_digest(frame: pd.DataFrame) -> str:
