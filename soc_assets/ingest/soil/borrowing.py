@@ -3,13 +3,15 @@
 LUCAS 2015 comes so: the carbon in a CSV file without coordinates, the points in a shapefile.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
 
 from soc_assets.ingest.soil.files import READ, Reading, campaign_of
+from soc_assets.ingest.soil.units import GRAMS, CarbonUnit
 from soc_assets.ingest.soil.values import to_numbers
 
 _ENOUGH = 0.9
@@ -39,6 +41,14 @@ class Table:
     """Tables of one group hold the same samples in several formats."""
     borrowed_from: str | None = None
     """File that the coordinates come from, if from another."""
+    unit: CarbonUnit = GRAMS
+    """Unit of organic carbon."""
+    depth_units: Mapping[str, str] = field(default_factory=dict)
+    """Unit of each column of depth where it is not cm."""
+    extra: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Further columns that are kept, as text by the names that they get, on the frame's index."""
+    notes: tuple[str, ...] = ()
+    """What is worth a look about its columns, for `soc check`."""
 
     @property
     def placed(self) -> bool:
@@ -76,8 +86,8 @@ def _placed(table: Table, tables: list[Table]) -> Table:
         known = _known_places(lender)
         if ids.isin(known.index).mean() < (_ENOUGH if table.reading.how.coordinates_from is None else 1e-9):
             continue
-        places = {field: ids.map(known[field]).fillna("") for field in ("longitude", "latitude")}
-        columns = {field: f"{lender.columns[field]} of {lender.file}" for field in places}
+        places = {axis: ids.map(known[axis]).fillna("") for axis in ("longitude", "latitude")}
+        columns = {axis: f"{lender.columns[axis]} of {lender.file}" for axis in places}
         return replace(
             table,
             frame=table.frame.assign(**places),
@@ -102,8 +112,8 @@ def _lenders(table: Table, tables: list[Table]) -> list[Table]:
 def _known_places(lender: Table) -> pd.DataFrame:
     """Longitude and latitude, as text with a decimal point, by id."""
     frame = pd.DataFrame({"id": plain_ids(lender.frame["id"])})
-    for field in ("longitude", "latitude"):
-        numbers = to_numbers(lender.frame[field], lender.decimal_comma)
-        frame[field] = numbers.astype("str").where(numbers.notna())
+    for axis in ("longitude", "latitude"):
+        numbers = to_numbers(lender.frame[axis], lender.decimal_comma)
+        frame[axis] = numbers.astype("str").where(numbers.notna())
     frame = frame[frame["id"] != ""].dropna().drop_duplicates()
     return frame.drop_duplicates("id", keep=False).set_index("id")

@@ -27,6 +27,8 @@ _CURES = {
     "below detection limit": 'Half of a stated limit is taken with [soil] below_detection = "half_limit" in soc.toml.',
     "no date": "Name the date's column in [soil.columns] survey_date of soc.toml, or give the year of a file's samples "
     "in [[soil.tables]] (seasonal bands need dates); static bands alone need none.",
+    "unit not understood": "Write g/kg, %, ‰, mg/g or mg/kg into the column of units, or set unit in [[soil.tables]].",
+    "profile covers too little of the depth": "The share that horizons must cover is [soil] min_cover in soc.toml.",
     "depth not topsoil": 'Another depth is kept with [soil] depth = "0-30", "topsoil" (any that begins at 0) or "any".',
 }
 
@@ -64,7 +66,7 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
     refused = pd.concat([refused, strange], ignore_index=True) if len(strange) else refused
     if rows.empty:
         raise SoilError(f"No soil table in {folder} can be used:\n" + "\n".join(refused["detail"]))
-    samples, rejected = clean_samples(rows, timed=timed, seasonal=seasonal, grid=grid)
+    samples, rejected = clean_samples(rows, soil, timed=timed, seasonal=seasonal, grid=grid)
     if samples.empty:
         raise SoilError(_no_sample(folder, rejected, grid))
     rejected = pd.concat([rejected, refused], ignore_index=True) if len(refused) else rejected
