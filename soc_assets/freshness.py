@@ -23,13 +23,13 @@ from soc_assets.sampling.region import region_files
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
     "raster_catalog": "2",
-    "soil_samples": "3",
+    "soil_samples": "4",
     "balanced_samples": "2",
     "embeddings": str(spec.VERSION),
     "features": "2",
     "mlp_model": "1",
-    "baselines": "2",
-    "evaluation": "2",
+    "baselines": "3",
+    "evaluation": "3",
     "hyperparameters": "1",
 }
 RESULTS: tuple[str, ...] = (
@@ -125,12 +125,12 @@ def model_inputs(project: Project) -> str:
 def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
     """Digest of the features, the folds, and of what is compared how, for one of `RESULTS`.
 
-    Regions decide only what is scored, not what is fitted: they count for the tables alone.
+    Regions and strata decide only what is scored, not what is fitted: they count for the tables alone.
     """
     if asset == "hyperparameters":
         return _digest(asset, *_fitted(project, set()))
     regions = [project.settings.evaluation.region_column, _contents(project.regions)] if project.regions else None
-    return _digest(asset, *_fitted(project, {"trials"}), regions)
+    return _digest(asset, *_fitted(project, {"trials"}), regions, project.settings.evaluation.strata)
 
 
 def _fitted(project: Project, left_out: set[str]) -> list[Any]:
@@ -138,7 +138,7 @@ def _fitted(project: Project, left_out: set[str]) -> list[Any]:
     settings, path = project.settings, project.samples("folds")
     built = read_info(project.database).get("inputs")
     folds = digest.of_file(path) if path.is_file() else None
-    left_out = {"workers", "regions", "region_column", *left_out}
+    left_out = {"workers", "regions", "region_column", "strata", *left_out}
     chosen = settings.evaluation.model_dump(mode="json", exclude=left_out)
     training = settings.training.model_dump(exclude={"device", "recipe"}) if settings.evaluation.documented else None
     return [fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump()]

@@ -14,12 +14,13 @@ import pandas as pd
 from soc_assets import files
 from soc_assets.embedding.steps import groups, slots, step_numbers
 from soc_assets.errors import RasterError, SoilError
+from soc_assets.ingest.check.columns import column_findings
 from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
 from soc_assets.ingest.check.findings import Finding, accepting, by_severity, inspect_rasters
 from soc_assets.ingest.check.pixels import Previews
 from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
-from soc_assets.ingest.soil.samples import build_samples
+from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.project import Project
 
 Progress = Callable[[int, int, str], None]
@@ -47,15 +48,15 @@ def inspect(project: Project, progress: Progress | None = None) -> Inspection:
         return Inspection(None, None, None, findings, None)
     findings = [*findings, *raster_findings(project, catalog)]
     try:
-        samples = _samples(project, catalog.frame)
+        built = _samples(project, catalog.frame)
     except SoilError as error:
         cure = "Put the soil tables right, or set [paths] soil in soc.toml."
         unreadable = Finding(
             "samples", "error", project.settings.rasters.reference, "", "", f"{error}".rstrip("."), cure
         )
         return Inspection(catalog.frame, None, None, by_severity([*findings, unreadable]), None)
-    samples = in_study_years(project, samples)
-    covered, about_samples = sample_findings(project, catalog.frame, samples)
+    samples = in_study_years(project, built.samples)
+    covered, about_samples = sample_findings(project, catalog.frame, samples, built.tables)
     path = _draw(project, samples, covered) if covered else None
     return Inspection(catalog.frame, samples, covered, by_severity([*findings, *about_samples]), path)
 
@@ -70,20 +71,26 @@ def raster_findings(project: Project, catalog: Catalog) -> list[Finding]:
 
 
 def sample_findings(
-    project: Project, catalog: pd.DataFrame, samples: pd.DataFrame
+    project: Project, catalog: pd.DataFrame, samples: pd.DataFrame, tables: pd.DataFrame | None = None
 ) -> tuple[Coverage | None, list[Finding]]:
-    """Coverage of the samples (of the study's years) by the rasters, and the findings about it."""
+    """Coverage of the samples (of the study's years) by the rasters, and the findings about it and the soil tables."""
     settings = project.settings
+    about_tables = [] if tables is None else column_findings(tables, settings.rasters.reference)
     if samples.empty:
         study = settings.study
         found = f"no sample was taken in the study's years {study.year_from} to {study.year_to}"
         cure = "Set [study] year_from and year_to in soc.toml."
-        return None, [Finding("samples", "error", settings.rasters.reference, "", "", found, cure)]
+        nothing = Finding("samples", "error", settings.rasters.reference, "", "", found, cure)
+        return None, by_severity(accepting([nothing, *about_tables], settings.rasters.accept))
     size = settings.embedding.image_size
     covered = coverage(catalog, samples, needs(project, samples), settings.rasters, size, _previews(project))
     grid = reference_grid(catalog, settings.rasters)
     years = samples["year"].reset_index(drop=True)
-    findings = [*coverage_findings(covered, years), *edge_findings(samples, grid, settings.rasters.reference, size)]
+    findings = [
+        *about_tables,
+        *coverage_findings(covered, years),
+        *edge_findings(samples, grid, settings.rasters.reference, size),
+    ]
     return covered, by_severity(accepting(findings, settings.rasters.accept))
 
 
@@ -134,11 +141,11 @@ def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None
     return scan_rasters(rasters.model_copy(update={"bands": tuple(usable)}), project.rasters, previous), findings
 
 
-def _samples(project: Project, catalog: pd.DataFrame) -> pd.DataFrame:
+def _samples(project: Project, catalog: pd.DataFrame) -> SoilSamples:
     rasters = project.settings.rasters
     grid = reference_grid(catalog, rasters)
     soil = project.settings.soil
-    return build_samples(project.soil, soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid).samples
+    return build_samples(project.soil, soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid)
 
 
 def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path:

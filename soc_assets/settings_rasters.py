@@ -14,7 +14,7 @@ from soc_assets.settings_section import Name, Section, Share
 SEASONS = ("winter", "spring", "summer", "autumn")
 RASTER_CHECKS = ("fill_values", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
 """Kinds of findings about rasters (docs/check.md says what each looks at)."""
-SAMPLE_CHECKS = ("samples", "coverage", "edges")
+SAMPLE_CHECKS = ("samples", "columns", "coverage", "edges")
 """Kinds of findings about samples on rasters."""
 PATTERN_FIELDS = ("band", "year", "season", "date", "start", "end", "tile")
 

@@ -30,6 +30,7 @@ _SAYS = {
     "gaps": "No step of the study's range is missing.",
     "files": "No raster was set aside.",
     "samples": "There are samples in the years studied.",
+    "columns": "No column of a soil table looks like one that should have been read.",
     "coverage": "The samples have the images that they need.",
     "edges": "The windows of the samples lie inside the reference grid.",
     "schema": "Types, ranges, missing values and ids of the samples are right.",

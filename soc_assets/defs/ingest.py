@@ -95,11 +95,13 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     samples, rejected = pd.read_parquet(path), pd.read_parquet(loaded.samples("rejected"))
     for name in rasters_without_samples(catalog, samples):
         context.log.warning(f"No sample lies in the raster {name}: is it of another region?")
-    _, findings = inspection.sample_findings(loaded, catalog, inspection.in_study_years(loaded, samples))
+    tables_read = pd.read_parquet(loaded.samples("tables"))
+    studied = inspection.in_study_years(loaded, samples)
+    _, findings = inspection.sample_findings(loaded, catalog, studied, tables_read)
     failures = schema_failures(samples, timed=loaded.settings.rasters.timed)
     metadata = {
         **_samples_report(samples, rejected),
-        "tables": report.table(pd.read_parquet(loaded.samples("tables"))),
+        "tables": report.table(tables_read),
         "cached": cached,
         "file": dg.MetadataValue.path(str(path)),
         **report.uri(path),

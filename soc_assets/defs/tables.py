@@ -52,6 +52,7 @@ _SAMPLES = {
     "source": ("string", "LUCAS, LfU, LfL, or as [[soil.tables]] says"),
     "file": ("string", "soil table"),
     "row": ("int64", "of the soil table"),
+    "horizons": ("int32", "how many horizons of a profile the value is made of; 1 where the row states the depth"),
 }
 _BALANCED = {
     "sample_id": ("string", "a sample of the study; unique"),

@@ -1,7 +1,8 @@
 """From finished fits to the long table: every score of every model, overall and by stratum, with its interval.
 
 Scopes: `pooled` scores all out-of-fold predictions together (the headline), `fold` each fold, `fold_mean` their mean;
-`oc_stratum`, `region`, `year`, `source` and `land_cover` parts of the pooled ones, `applicability` inside and outside,
+`oc_stratum`, `region`, `year`, `source` and the columns of [evaluation] strata (`land_cover`) parts of the pooled ones,
+`applicability` inside and outside,
 `block` the coverage in each block; a sample that lies in no region is in no part of that scope. R2 is low inside a
 stratum of organic carbon by construction: little is left to explain; read RMSE and bias there. A model with a failed
 fold has no pooled score: a missing fold must not flatter.
@@ -39,6 +40,7 @@ COLUMNS = [
 ]
 _FEWEST = 10  # samples of a part that is scored
 _FEWEST_IN_BLOCK = 20
+_MOST_NUMBERS = 12  # distinct numbers that are parts by themselves
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,17 @@ def out_of_fold(done: Sequence[Done]) -> list[OutOfFold]:
     return result
 
 
-def score_table(every: Sequence[OutOfFold], design: Design, draws: int, seed: int) -> pd.DataFrame:
+def score_table(
+    every: Sequence[OutOfFold], design: Design, draws: int, seed: int, strata: Sequence[str] = ()
+) -> pd.DataFrame:
     """The long table.
 
     Args:
         every: predictions by scheme and model.
-        design: gives location, year, source, land cover, region and block of each sample.
+        design: gives location, year, source, region, block and strata of each sample.
         draws: of the bootstrap.
         seed: of the bootstrap; models of one scheme share their draws.
+        strata: further columns of the design's samples for whose parts there are scores.
     """
     known, lines = design.samples.set_index("sample_id"), []
     draws_of: dict[str, Draws] = {}
@@ -96,7 +101,7 @@ def score_table(every: Sequence[OutOfFold], design: Design, draws: int, seed: in
         samples = known.loc[found.rows["sample_id"]].reset_index()
         if found.scheme not in draws_of or len(draws_of[found.scheme].location) != len(samples):
             draws_of[found.scheme] = Draws.of(samples["location_id"].to_numpy(), seed, draws)
-        for line in _scores_of(found, samples, draws_of[found.scheme]):
+        for line in _scores_of(found, samples, draws_of[found.scheme], strata):
             lines.append((*found.key, *line, found.failed, found.baseline))
     return pd.DataFrame(lines, columns=COLUMNS)
 
@@ -104,7 +109,7 @@ def score_table(every: Sequence[OutOfFold], design: Design, draws: int, seed: in
 Line = tuple[str, str, str, str, float, float, float, int]  # scope, part, scale, metric, value, low, high, n
 
 
-def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws) -> Iterator[Line]:
+def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws, strata: Sequence[str]) -> Iterator[Line]:
     rows, everything = found.rows, np.ones(len(found.rows), bool)
     if found.failed:
         yield "pooled", "", "g/kg", "r2", np.nan, np.nan, np.nan, len(rows)
@@ -129,7 +134,7 @@ def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws) -> Iterato
             float(values.max()),
             len(rows),
         )
-    for scope, part in _parts(rows, samples):
+    for scope, part in _parts(rows, samples, strata):
         for value in sorted(part.dropna().unique()):
             inside = everything & (part == value).fillna(False).to_numpy(bool)
             if inside.sum() >= _FEWEST:
@@ -137,17 +142,27 @@ def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws) -> Iterato
     yield from _by_block(rows, samples)
 
 
-def _parts(rows: pd.DataFrame, samples: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+def _parts(rows: pd.DataFrame, samples: pd.DataFrame, strata: Sequence[str]) -> Iterator[tuple[str, pd.Series]]:
     names = [f"{low:g}-{high:g}" for low, high in pairwise(STRATA)]
     stratum = pd.cut(rows["observed"], [*STRATA[:-1], np.inf], labels=names, right=False)
     yield "oc_stratum", stratum.astype("str")
     if "region" in samples:
         yield "region", samples["region"]
-    for column in ("year", "source", "land_cover"):
+    for column in dict.fromkeys(("year", "source", *strata)):
         if column in samples and samples[column].nunique() > 1:
-            yield column, samples[column]
+            yield column, _quarters(samples[column]) if column in strata else samples[column]
     if rows["dissimilarity"].notna().any():
         yield "applicability", pd.Series(np.where(rows["inside"], "inside", "outside"))
+
+
+def _quarters(values: pd.Series) -> pd.Series:
+    """Numbers of many kinds in four parts of like size, named by their range; everything else as it is."""
+    if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= _MOST_NUMBERS:
+        return values
+    numbers = values.astype("float64")
+    parts, edges = pd.qcut(numbers, 4, labels=False, retbins=True, duplicates="drop")
+    names = {number: f"{low:g}-{high:g}" for number, (low, high) in enumerate(pairwise(edges))}
+    return parts.map(names).astype("str")
 
 
 def _part(scope: str, part: str, rows: pd.DataFrame, draws: Draws, drawn: bool = True) -> Iterator[Line]:

@@ -105,7 +105,8 @@ def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Read
     where = reading.section if reading.own else "[soil.columns] or in an entry of [[soil.tables]]"
     return SoilError(
         f"no column for {', '.join(missing)}. Found: {', '.join(name for name in header if name) or 'none'}. "
-        f"Expected (in any case): {expected}. Name the file's own columns in {where} of soc.toml.{unit}{inorganic}{beside}"
+        f"Expected (in any case): {expected}. Name the file's own columns in {where} of soc.toml."
+        f"{unit}{inorganic}{beside}"
     )
 
 
@@ -134,12 +135,12 @@ def require_mapped_names(headers: Iterable[tuple[Sequence[str], bool]], columns:
 
 def needs_unit(name: str) -> bool:
     """Whether a usual name of carbon does not mean g/kg by itself."""
-    return without_unit(name, "carbon")[0] not in {*IN_GRAMS, *(usual[:_DBF_WIDTH] for usual in IN_GRAMS)}
+    return _carbon_words(name)[0] not in {*IN_GRAMS, *(usual[:_DBF_WIDTH] for usual in IN_GRAMS)}
 
 
 def is_total_carbon(name: str) -> bool:
     """Whether a name speaks of total carbon, of which carbonates are a part."""
-    return without_unit(name, "carbon")[0] in _TOTAL
+    return _carbon_words(name)[0] in _TOTAL
 
 
 def positions_of(header: Sequence[str], name: str, *, cut: bool = False) -> list[int]:
@@ -179,13 +180,19 @@ def _carbon(header: Sequence[str], cut: bool) -> list[int]:
     """Columns of organic carbon, else of organic matter; of several those that are a content by mass."""
     for usual in (_CARBON, _MATTER):
         names = {*usual, *(name[:_DBF_WIDTH] for name in usual if cut)}
-        for form in (lambda name: (exact(name).casefold(), None), lambda name: without_unit(name, "carbon")):
+        for form in (lambda name: (exact(name).casefold(), None), _carbon_words):
             parted = [form(name) for name in header]
             hits = [place for place, (name, _) in enumerate(parted) if name in names]
             contents = [place for place in hits if parted[place][1] in (None, *CARBON_UNITS.values())]
             if hits:
                 return contents or hits
     return []
+
+
+def _carbon_words(name: str) -> tuple[str, str | None]:
+    """`without_unit`, with `OrganicCarbon` parted where that makes a name that is known."""
+    parted = without_unit("_".join(words(name)), "carbon")
+    return parted if parted[0] in (*_CARBON, *_MATTER, *_TOTAL) else without_unit(name, "carbon")
 
 
 def _like(name: str, field: str) -> str:

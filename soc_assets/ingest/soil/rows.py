@@ -95,7 +95,7 @@ def _carbon(table: Table) -> pd.DataFrame:
     if how.below_detection == "half_limit":
         carbon = carbon.fillna(limit.where(limit > 0) / 2)
     unit_text = table.frame["unit"]
-    unit = units_of_rows(unit_text, table.unit, how.unit, table.reading.section)
+    unit = units_of_rows(unit_text, table.frame["row"], table.unit, how.unit, table.reading.section)
     factor = unit.map(G_PER_KG).astype("float64")
     carbon = carbon.where(factor == 1, (carbon * factor).round(_DIGITS))
     return pd.DataFrame(

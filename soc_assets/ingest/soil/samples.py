@@ -14,6 +14,7 @@ from soc_assets.ingest.coverage import describe_grid, describe_points
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.clean import REJECTED_COLUMNS, clean_samples
+from soc_assets.ingest.soil.falling import falling_carbon
 from soc_assets.ingest.soil.rows import describe, rows_of
 from soc_assets.ingest.soil.tables import read_soil_tables, refusal
 from soc_assets.settings import Soil
@@ -72,9 +73,13 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
     rejected = pd.concat([rejected, refused], ignore_index=True) if len(refused) else rejected
     types = {"row": "Int64", **dict.fromkeys(("file", "source", "reason", "detail"), "str")}
     rejected = rejected.reindex(columns=list(REJECTED_COLUMNS)).astype(types)
-    return SoilSamples(
-        samples, rejected, pd.DataFrame([describe(table) for table in filled if table.file in set(rows["file"])])
-    )
+    falling = falling_carbon(rows)
+    told = [_with_note(describe(table), falling.get(table.file)) for table in filled if table.file in set(rows["file"])]
+    return SoilSamples(samples, rejected, pd.DataFrame(told))
+
+
+def _with_note(described: dict[str, object], note: str | None) -> dict[str, object]:
+    return {**described, "notes": "\n".join(filter(None, (str(described["notes"]), note)))}
 
 
 def _rows(tables: list[Table]) -> tuple[pd.DataFrame, pd.DataFrame]:

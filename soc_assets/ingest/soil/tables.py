@@ -24,7 +24,7 @@ from soc_assets.ingest.soil.depth_columns import is_bare, like_depths, unit_of_d
 from soc_assets.ingest.soil.extra import extra_columns, require_extra
 from soc_assets.ingest.soil.files import Reading, find_tables, readings_of, require_entries
 from soc_assets.ingest.soil.formats import Sheet, read_sheets
-from soc_assets.ingest.soil.headers import depth_unit_of
+from soc_assets.ingest.soil.headers import carbon_unit_of, depth_unit_of
 from soc_assets.ingest.soil.units import GRAMS, CarbonUnit, UnitNotStatedError, find_unit_row, resolve_unit
 from soc_assets.ingest.soil.values import to_numbers
 from soc_assets.settings import Soil
@@ -149,7 +149,7 @@ def _table(item: _Named) -> Table:
         raise SoilError(sheet.problem)
     header, cut = item.names
     places = find_columns(header, how.columns, cut=cut, same=lambda one, other: _same(sheet, one, other))
-    places, notes = _without_strange_depths(sheet, places, item)
+    places, notes = _without_strangers(sheet, places, item)
     unit_row = find_unit_row(sheet.body, places)
     in_row = {} if unit_row is None else {f: _text(sheet.body.iloc[[unit_row], p]).iloc[0] for f, p in places.items()}
     body = sheet.body if unit_row is None else sheet.body.drop(index=sheet.body.index[unit_row])
@@ -201,8 +201,8 @@ def _depth_units(columns: dict[str, str], in_row: dict[str, str]) -> dict[str, s
     return {field: unit for field, unit in said.items() if unit}
 
 
-def _without_strange_depths(sheet: Sheet, places: dict[str, int], item: _Named) -> tuple[dict[str, int], list[str]]:
-    """Leave out `top`, `von`, `to` and the like where their cells are no depths, and say so."""
+def _without_strangers(sheet: Sheet, places: dict[str, int], item: _Named) -> tuple[dict[str, int], list[str]]:
+    """Leave out `top`, `von`, `unit` and the like where their cells are no depths or units."""
     mapped, notes = item.reading.how.columns.model_dump(), []
     for field in ("depth_upper", "depth_lower"):
         if field not in places or mapped.get(field) or not is_bare(sheet.header[places[field]]):
@@ -212,6 +212,10 @@ def _without_strange_depths(sheet: Sheet, places: dict[str, int], item: _Named) 
         if len(text) and to_numbers(text, True).notna().mean() < 0.5:
             notes.append(f"the column {sheet.header[places[field]]!r} is not read as a depth: its cells are no numbers")
             places = {name: place for name, place in places.items() if name != field}
+    if "unit" in places and not mapped.get("unit"):
+        units = _text(sheet.body.iloc[:, places["unit"]])
+        if not any(carbon_unit_of(text) for text in units.unique()):  # soil units, mapping units
+            places = {name: place for name, place in places.items() if name != "unit"}
     return places, notes
 
 

@@ -114,11 +114,12 @@ def require_content(unit: str, where: str) -> None:
         )
 
 
-def units_of_rows(text: pd.Series, unit: CarbonUnit, told: str | None, section: str) -> pd.Series:
+def units_of_rows(text: pd.Series, rows: pd.Series, unit: CarbonUnit, told: str | None, section: str) -> pd.Series:
     """The unit of each row [n] (keys of `G_PER_KG`, null where it is not understood or not stated).
 
     Args:
-        text: of the column of units, "" where it is empty; all "" where there is none.
+        text: of the column of units [n], "" where it is empty; all "" where there is none.
+        rows: their numbers in the file [n].
         unit: of the table.
         told: `unit` of soc.toml.
         section: the table of soc.toml, for messages.
@@ -134,9 +135,8 @@ def units_of_rows(text: pd.Series, unit: CarbonUnit, told: str | None, section: 
     stated = told or (unit.unit if unit.said_by.startswith(("the name", "the row")) else None)
     for value, found in own.items():
         if stated and found != stated:
-            row = int((text == value).to_numpy().argmax())
             raise SoilError(
-                f"the column of units says {value!r} (first in entry {row + 1} of the table), but "
+                f"the column of units says {value!r} (first in row {rows[text == value].iloc[0]}), but "
                 f"{section + ' of soc.toml' if told else unit.said_by} says {stated}. "
                 + ("Take unit out of soc.toml: then each row's own unit counts." if told else "Correct the file.")
             )
