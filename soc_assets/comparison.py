@@ -28,7 +28,7 @@ from soc_assets.sampling.metres import to_metres
 from soc_assets.sampling.regions import regions_of
 from soc_assets.settings_evaluation import Evaluation, Recipe
 
-_SCORED = ("year", "source")  # always, and with the samples in any case
+_SCORED = ("year", "source", "region")  # always, and with the samples in any case
 _OWN = (
     "sample_id",
     "location_id",
@@ -38,7 +38,6 @@ _OWN = (
     "multiplicity",
     "weight",
     "split",
-    "region",
 )
 
 Tell = Callable[[int, int, str], None]
