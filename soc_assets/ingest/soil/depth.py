@@ -80,6 +80,8 @@ def wanted_limits(wanted: str) -> tuple[float, float]:
 
 
 def _limits(text: pd.Series, unit: str) -> pd.DataFrame:
+    if (text == "").all():
+        return pd.DataFrame({"top": np.nan, "bottom": np.nan}, text.index)
     parts = text.str.lower().str.extract(_RANGE)
     common = parts["unit"].fillna(parts["first"]).fillna(unit)
     factors = {"top": parts["first"].fillna(common), "bottom": common}
