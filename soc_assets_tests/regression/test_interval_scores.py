@@ -119,5 +119,5 @@ def test_strata_that_no_sample_has_are_told_with_those_that_there_are():
     columns = ["sample_id", "year", "land_cover", "clay"]
     assert strata_of(Evaluation(), columns) == ["land_cover"]
     assert strata_of(Evaluation(strata=("clay", "year")), columns) == ["clay"]
-    with pytest.raises(TrainingError, match="names 'sand'.*have land_cover, clay"):
+    with pytest.raises(TrainingError, match=r"names 'sand'.*have land_cover, clay"):
         strata_of(Evaluation(strata=("sand",)), columns)

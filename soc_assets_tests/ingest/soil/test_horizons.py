@@ -75,7 +75,7 @@ def test_the_spline_keeps_the_mean_of_horizons_and_is_taken_when_asked(tmp_path,
 
 
 def test_the_spline_is_the_smoothest_curve_among_those_that_fit():
-    """Against the definition: of all curves on a fine grid the least of misfit + lambda x integral of slopes squared."""
+    """Of all curves on a fine grid the least of misfit + lambda x integral of squared slopes."""
     tops, bottoms, means, smoothing, step = (
         np.array([0.0, 10, 40]),
         np.array([10.0, 30, 60]),

@@ -117,7 +117,7 @@ def test_a_column_of_units_counts_row_by_row(tmp_path, build):
 def test_a_unit_that_contradicts_the_settings_is_refused(tmp_path, build, header, row, unit):
     write(tmp_path / "soil/a.csv", f"id;lon;lat;year;{header}", f"1;11.5;48.5;2015;{row}")
     columns = SoilColumns(organic_carbon=header.split(";")[0])
-    with pytest.raises(SoilError, match="[Uu]nit"):
+    with pytest.raises(SoilError, match=r"[Uu]nit"):
         build(tables=(SoilTable(file="a.csv", columns=columns, unit=unit),))
 
 
