@@ -63,7 +63,7 @@ def find_depths(header: Sequence[str], usual: Mapping[str, Sequence[str]], taken
         taken: columns that are something else.
     """
     free = [place for place in range(len(header)) if place not in taken]
-    found = {}
+    found: dict[str, list[int]] = {}
     for field in ("depth", "depth_upper", "depth_lower"):
         of_name = [place for place in free if exact(header[place]).casefold() in usual[field]]
         hits = of_name or [place for place in free if depth_field(header[place]) == field]

@@ -98,7 +98,7 @@ def typed(samples: pd.DataFrame) -> pd.DataFrame:
     The usual ones (land cover and the like) stay text: their numbers are codes.
     """
     result = samples.copy()
-    for name in samples.columns.difference(_RESERVED, sort=False):
+    for name in [column for column in samples if column not in _RESERVED]:
         text = samples[name].fillna("").astype("str")
         text = text.mask(is_missing(text))
         filled = text.dropna()

@@ -14,7 +14,7 @@ def falling_carbon(rows: pd.DataFrame) -> dict[str, str]:
     """
     kept = rows[(rows["depth_text"] == "") & rows["organic_carbon"].notna()].sort_values(["file", "row"], kind="stable")
     keys = [kept[name] for name in ("file", "id", "place_key", "survey_date", "year")]
-    steps = np.sign(kept["organic_carbon"].groupby(keys, dropna=False).diff()).fillna(0.0)
+    steps = kept["organic_carbon"].groupby(keys, dropna=False).diff()
     counts = pd.DataFrame({"fall": steps < 0, "rise": steps > 0}).groupby(kept["file"]).sum()
     several = (kept.groupby(keys, dropna=False)["row"].transform("size") > 1).groupby(kept["file"]).sum()
     result = {}

@@ -4,6 +4,7 @@ A profile is the rows of one table, id, place and day. How depths are written is
 `soil.spline`.
 """
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,9 +52,9 @@ def join_profiles(rows: pd.DataFrame, usable: pd.Series, soil: "Soil") -> pd.Dat
     values = _means(parts, soil)
     for profile, members in joined.groups.items():
         members = parts.loc[members].sort_values(["top", "row"], kind="stable").index
-        if not enough[profile]:
+        if not enough.at[profile]:
             found.loc[members, "reason"] = TOO_LITTLE
-            found.loc[members, "detail"] = _words(parts.loc[members], share[profile], soil.min_cover)
+            found.loc[members, "detail"] = _words(parts.loc[members], share.at[profile], soil.min_cover)
             continue
         first, others = members[0], members[1:]
         found.loc[first, ["carbon", "horizons", "taken"]] = [values[profile], len(members), True]
@@ -99,7 +100,7 @@ def _covered(parts: pd.DataFrame) -> pd.Series:
     return pd.Series(np.clip(np.minimum(parts["bottom"], parts["below"]) - begin, 0, None), parts.index)
 
 
-def _means(parts: pd.DataFrame, soil: "Soil") -> dict[object, float]:
+def _means(parts: pd.DataFrame, soil: "Soil") -> dict[Hashable, float]:
     """Organic carbon of each profile over the wanted depth, g/kg: by overlap, or by the spline."""
     weighted = (parts["organic_carbon"] * parts["overlap"]).groupby(parts["profile"]).sum()
     means = (weighted / parts.groupby("profile")["overlap"].sum()).round(9).to_dict()
