@@ -5,7 +5,7 @@ and how is in `soc_assets.regression`.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,7 +27,19 @@ from soc_assets.regression.scoring import OutOfFold, out_of_fold, score_table
 from soc_assets.sampling.folds import blocks
 from soc_assets.sampling.metres import to_metres
 from soc_assets.sampling.regions import regions_of
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.settings_evaluation import Evaluation, Recipe
+
+_SCORED = ("year", "source", "region")  # always, and with the samples in any case
+_OWN = (
+    "sample_id",
+    "location_id",
+    "longitude",
+    "latitude",
+    "organic_carbon",
+    "multiplicity",
+    "weight",
+    "split",
+)
 
 Tell = Callable[[int, int, str], None]
 
@@ -74,7 +86,9 @@ def compare(project: Project, tell: Tell, announce: Callable[[Plan], None], only
     announce(plan)
     done = run_fits(plan.fits, design, project.results, options_of(project), settings.workers, tell)
     models = out_of_fold(done)
-    table = score_table(models, design, settings.draws, settings.seed, project.settings.study.max_oc)
+    table = score_table(
+        models, design, settings.draws, settings.seed, project.settings.study.max_oc, columns=settings.strata
+    )
     return Compared(design, plan, done, models, table, regions.words)
 
 
@@ -90,11 +104,31 @@ def load_design(project: Project) -> Design:
     settings, grid = project.settings, grid_of_project(project)
     with duckdb.connect(project.database, read_only=True) as connection:
         columns = connection.sql("SELECT column_name FROM (DESCRIBE samples)").fetchall()
-    queries = group_queries(inputs.spec, settings.features, settings.study, ("land_cover",) in columns)
+    strata = strata_of(settings.evaluation, [name for (name,) in columns])
+    queries = group_queries(inputs.spec, settings.features, settings.study, strata)
     named = group_columns(inputs.spec, settings.features, settings.study)
     design = read_design(project.database, queries, named, partial(to_metres, grid=grid))
     design.samples["block"] = blocks(design.samples, settings.sampling, grid)
     return design
+
+
+def strata_of(settings: Evaluation, columns: Sequence[str]) -> list[str]:
+    """The columns of `[evaluation] strata` that the samples have.
+
+    Raises:
+        TrainingError: one that is no default is not there, or every sample has a value of its own by its nature.
+    """
+    usual = Evaluation.model_fields["strata"].default
+    missing = [name for name in settings.strata if name not in columns and name not in usual]
+    if missing or (set(settings.strata) & {*_OWN}):
+        wrong = [*missing, *(name for name in settings.strata if name in _OWN)]
+        had = ", ".join(name for name in columns if name not in (*_OWN, *_SCORED))
+        raise TrainingError(
+            f"[evaluation] strata names {', '.join(map(repr, wrong))}, for which there can be no scores. The samples "
+            f"have {had or 'no further columns'}. Correct the name, or keep the column of the soil tables by [soil] "
+            'extra = ["..."] in soc.toml.'
+        )
+    return [name for name in settings.strata if name in columns and name not in _SCORED]
 
 
 def load_folds(project: Project) -> pd.DataFrame:

@@ -155,12 +155,12 @@ def model_inputs(project: Project) -> str:
 def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
     """Digest of the features, the folds, and of what is compared how, for one of `RESULTS`.
 
-    Regions decide only what is scored, not what is fitted: they count for the tables alone.
+    Regions and strata decide only what is scored, not what is fitted: they count for the tables alone.
     """
     if asset == "hyperparameters":
         return _digest(asset, *_fitted(project, set()))
     regions = [project.settings.evaluation.region_column, _contents(project.regions)] if project.regions else None
-    return _digest(asset, *_fitted(project, {"trials"}), regions)
+    return _digest(asset, *_fitted(project, {"trials"}), regions, project.settings.evaluation.strata)
 
 
 def _fitted(project: Project, left_out: set[str]) -> list[Any]:
@@ -168,7 +168,7 @@ def _fitted(project: Project, left_out: set[str]) -> list[Any]:
     settings, path = project.settings, project.samples("folds")
     built = read_info(project.database).get("inputs")
     folds = digest.of_file(path) if path.is_file() else None
-    left_out = {"workers", "regions", "region_column", *left_out}
+    left_out = {"workers", "regions", "region_column", "strata", *left_out}
     chosen = settings.evaluation.model_dump(mode="json", exclude=left_out)
     training = settings.training.model_dump(exclude={"device", "recipe"}) if settings.evaluation.documented else None
     return [fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump()]

@@ -15,6 +15,7 @@ from soc_assets import files, freshness, run_ahead
 from soc_assets.embedding.steps import groups, slots, step_numbers
 from soc_assets.errors import RasterError, SamplingError, SoilError
 from soc_assets.ingest.check.carbon import carbon_findings
+from soc_assets.ingest.check.columns import column_findings
 from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
 from soc_assets.ingest.check.findings import Finding, accepting, by_severity, inspect_rasters
 from soc_assets.ingest.check.pixels import Previews
@@ -101,6 +102,7 @@ def sample_findings(
         *run_ahead.sampling_refusals(project, soil.samples, grid),
         *table_findings(soil.rejected, soil.tables),
         *_files_not_read(project),
+        *column_findings(soil.tables, settings.rasters.reference),
         *carbon_findings(soil.samples, soil.tables),
         *place_findings(soil.samples, soil.tables, grid),
     ]

@@ -92,6 +92,9 @@ class Evaluation(Section):
     scores. None takes the quarters of the compass, parted at the medians of the samples' coordinates."""
     region_column: str = "name"
     """The column of that file that names each polygon; polygons of one name are one region."""
+    strata: tuple[str, ...] = ("land_cover", "land_use", "soil_type", "laboratory", "method")
+    """Columns of the samples for whose parts there are scores: further columns of the soil tables (`extra` in [soil]);
+    numbers are cut into quarters. Those named here by default are left out where no soil table has them."""
     trials: int = Field(default=30, ge=1)
     """Trials of the search of `hyperparameters`."""
     workers: int = Field(default=0, ge=0)

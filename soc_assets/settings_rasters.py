@@ -14,9 +14,9 @@ from soc_assets.settings_section import Name, Section, Share
 SEASONS = ("winter", "spring", "summer", "autumn")
 RASTER_CHECKS = ("fill_values", "wild_pixels", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
 """Kinds of findings about rasters (docs/check.md says what each looks at)."""
-SAMPLE_CHECKS = ("samples", "carbon", "places", "coverage", "edges", "locations")
+SAMPLE_CHECKS = ("samples", "columns", "carbon", "places", "coverage", "edges", "locations")
 """Kinds of findings about samples, by themselves and on rasters."""
-_OF_TABLES = ("samples", "carbon", "places")  # their findings name a soil table, not a band
+_OF_TABLES = ("samples", "columns", "carbon", "places")  # their findings name a soil table, not a band
 PATTERN_FIELDS = ("band", "year", "season", "date", "start", "end", "tile")
 
 ClassCode = Annotated[int, Field(ge=-(2**24), le=2**24)]  # what float32 holds exactly

@@ -12,7 +12,9 @@ from soc_assets.settings_section import Section
 Depth = Annotated[str, StringConstraints(pattern=r"^(topsoil|any|\d+(\.\d+)?-\d+(\.\d+)?)$")]
 """`0-20` (cm), `topsoil` (whatever begins at the surface) or `any`."""
 BelowDetection = Literal["reject", "half_limit"]
-Unit = Literal["g/kg", "%", "organic_matter_%", "organic_matter_g/kg"]
+Unit = Literal["g/kg", "%", "mg/kg", "organic_matter_%", "organic_matter_g/kg"]
+Extra = tuple[str, ...] | dict[str, str]
+"""Columns by name or pattern, kept under their own names; or, as `{ soil_type = "Bodenform" }`, under new ones."""
 
 
 class SoilColumns(Section):
@@ -42,6 +44,8 @@ class SoilColumns(Section):
     """E or W (1 or 2 in LUCAS) of longitudes without a sign."""
     north_south: str | None = None
     """N or S of latitudes without a sign."""
+    unit: str | None = None
+    """The unit of organic carbon in each row, where rows differ."""
 
 
 class SoilTable(Section):
@@ -59,8 +63,9 @@ class SoilTable(Section):
     """The file, by name, that has the coordinates of this table's points; rows are matched by `id`."""
     crs: str | None = None
     """CRS of the coordinates, for example `EPSG:31468`; None takes the layer's own, and WGS84 for tables."""
-    unit: Unit = "g/kg"
-    """Unit of organic carbon, or of organic matter, which is divided by 1.724."""
+    unit: Unit | None = None
+    """Unit of organic carbon, or of organic matter, which is divided by 1.724. None takes that of the column's name, of
+    a row or column of units, else g/kg."""
     decimal: Literal["auto", ",", "."] = "auto"
     """Decimal sign of numbers that are text; auto takes a comma for one unless the file is separated by commas."""
     header_row: int | None = Field(default=None, ge=1)
@@ -79,6 +84,8 @@ class SoilTable(Section):
     """Depth of this table's rows that is kept; None takes that of [soil]."""
     below_detection: BelowDetection | None = None
     """What happens to this table's values below detection; None takes that of [soil]."""
+    extra: Extra | None = None
+    """Further columns that are kept beside the samples; None takes those of [soil]."""
 
     @model_validator(mode="after")
     def _separator_is_no_decimal_sign(self) -> Self:
@@ -97,5 +104,15 @@ class Soil(Section):
     depth: Depth = "0-20"
     """Depth kept, cm: a row that states another is rejected, one that states none is not. `topsoil` takes whatever
     begins at the surface, `any` everything."""
+    horizons: Literal["mean", "spline", "filter"] = "mean"
+    """Profiles given by horizons, under a `depth` of two limits: the mean of what overlaps the depth, weighted by the
+    overlap; a mass-preserving spline; or only rows that state the depth."""
+    min_cover: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Least share of the depth that the horizons of a profile must cover."""
+    spline_smoothing: float = Field(default=0.1, ge=0)
+    """Lambda of the spline; 0 keeps the mean of each horizon exactly."""
+    extra: Extra = ()
+    """Further columns of the tables that are kept beside the samples, by name or pattern (`LC*`); land cover, land use,
+    soil type, laboratory and method are always kept where a table has them."""
     tables: tuple[SoilTable, ...] = ()
     """How files are read that cannot tell by themselves: columns, CRS, unit, dates."""

@@ -34,6 +34,7 @@ _SAYS = {
     "samples": "The tables are read, few of their rows are rejected, and the study's filters leave enough samples.",
     "carbon": "Organic carbon looks measured, and is in the unit that it is read in.",
     "places": "The coordinates are as fine as the pixels, and the samples stand apart.",
+    "columns": "No column of a soil table looks like one that should have been read.",
     "coverage": "The samples have the images that they need.",
     "edges": "The windows of the samples lie inside the reference grid.",
     "locations": "Nothing that looks like one place is on both sides of the split.",

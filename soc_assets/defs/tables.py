@@ -54,6 +54,7 @@ _SAMPLES = {
     "file": ("string", "soil table"),
     "row": ("int64", "of the soil table"),
     "own_id": ("string", "that the soil table gives it; empty where it gives none"),
+    "horizons": ("int32", "how many horizons of a profile the value is made of; 1 where the row states the depth"),
 }
 _BALANCED = {
     "sample_id": ("string", "a sample of the study; unique"),

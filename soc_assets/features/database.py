@@ -19,7 +19,7 @@ from soc_assets.features import neighbours
 from soc_assets.features.components import fill_components
 from soc_assets.features.images import batch_paths
 from soc_assets.features.macros import macro_statements
-from soc_assets.features.tables import TABLES, columns_of, literal, table_sql, write_empty_table, write_schema
+from soc_assets.features.tables import TABLES, columns_of, literal, quoted, table_sql, write_empty_table, write_schema
 from soc_assets.features.vector import Segment, segments
 from soc_assets.features.views import Columns, Contents, views_of
 
@@ -266,4 +266,4 @@ def _take_over(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
 def _comment(connection: duckdb.DuckDBPyConnection, kind: str, name: str, comment: str, columns: Columns) -> None:
     connection.execute(f"COMMENT ON {kind} {name} IS {literal(comment)}")
     for column, words in columns.items():
-        connection.execute(f'COMMENT ON COLUMN {name}."{column}" IS {literal(words)}')
+        connection.execute(f"COMMENT ON COLUMN {name}.{quoted(column)} IS {literal(words)}")

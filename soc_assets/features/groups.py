@@ -3,10 +3,12 @@
 The view `features` holds what the setting `include` asks for; an evaluation compares all groups whatever it says.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.spec import Spec
+from soc_assets.features.tables import quoted
 from soc_assets.features.vector import Segment, segments, vector_sql
 from soc_assets.settings import Features, Study
 
@@ -16,19 +18,19 @@ _IDENTITY = (
 )
 
 
-def group_queries(spec: Spec, features: Features, study: Study, land_cover: bool = False) -> dict[str, str]:
+def group_queries(spec: Spec, features: Features, study: Study, strata: Sequence[str] = ()) -> dict[str, str]:
     """Per group a query of sample_id and a list of numbers; `samples` gives the samples with their split.
 
     Args:
         spec: the spec whose embeddings the database shows.
         features: `missing` and `alignment` hold here too.
         study: gives the years when steps are aligned by calendar.
-        land_cover: whether the view `samples` has such a column.
+        strata: further columns of the view `samples`.
     """
-    cover = ", b.land_cover" if land_cover else ""
+    further = "".join(f", b.{quoted(name)}" for name in strata)
     joined = "FROM embeddings e JOIN samples b USING (sample_id) WHERE b.split IS NOT NULL"
     return {
-        "samples": f"SELECT {_IDENTITY}{cover} {joined}",
+        "samples": f"SELECT {_IDENTITY}{further} {joined}",
         **{
             what: f"SELECT sample_id, {vector_sql(spec, _only(features, what), study)} FROM embeddings"
             for what in ("embedding", "point")

@@ -58,6 +58,7 @@ TABLES = {
             "file": ("VARCHAR", "soil table"),
             "row": ("BIGINT", "row of the soil table"),
             "own_id": ("VARCHAR", "id that the soil table gives it; empty where it gives none"),
+            "horizons": ("INTEGER", "how many horizons of a profile the value is made of"),
         },
     ),
     "balanced": Table(
@@ -193,7 +194,7 @@ TABLES = {
             "scope": (
                 "VARCHAR",
                 "pooled (all out-of-fold predictions together), fold, fold_mean, block, or a kind of part: oc_stratum, "
-                "region, year, source, land_cover, applicability",
+                "region, year, source, a column of [evaluation] strata, applicability",
             ),
             "part": ("VARCHAR", "which fold, block, stratum, region, ..."),
             "scale": ("VARCHAR", "scale of the target that is scored"),
@@ -245,14 +246,19 @@ def columns_of(data: Path, name: str) -> dict[str, tuple[str, str]]:
 def table_sql(data: Path, name: str, columns: Mapping[str, tuple[str, str]]) -> str:
     """A query that reads a table as it is when it runs: typed columns, no rows where the file is not there."""
     schema = data / SCHEMAS / f"{name}.parquet"
-    listed = ", ".join(f'"{column}"::{kind} AS "{column}"' for column, (kind, _) in columns.items())
+    listed = ", ".join(f"{quoted(column)}::{kind} AS {quoted(column)}" for column, (kind, _) in columns.items())
     paths = f"[{literal(glob_of(schema))}, {literal(glob_of(data / TABLES[name].path))}]"
     return f"SELECT {listed} FROM read_parquet({paths}, allow_empty = true, union_by_name = true)"
 
 
+def quoted(name: str) -> str:
+    """A column's name in SQL: names of soil tables may hold quotation marks."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def write_schema(data: Path, name: str, columns: Mapping[str, tuple[str, str]]) -> None:
     """Write the file without rows that `table_sql` reads first."""
-    nothing = ", ".join(f'NULL::{kind} AS "{column}"' for column, (kind, _) in columns.items())
+    nothing = ", ".join(f"NULL::{kind} AS {quoted(column)}" for column, (kind, _) in columns.items())
     write_empty_table(data, name, _relation(f"SELECT {nothing} WHERE false").to_arrow_table())
 
 

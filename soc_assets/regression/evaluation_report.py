@@ -182,7 +182,7 @@ def _intervals(table: pd.DataFrame, scheme: str, figures: Mapping[str, bytes]) -
 
 
 def _strata(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
-    """Scores by stratum, region, year, source, land cover and applicability of the best models under a scheme."""
+    """Scores of the best models under a scheme by stratum, region, year, source, [evaluation] strata, applicability."""
     board = leaderboard(table, scheme).head(_MOST_SHOWN)
     best = set(zip(board["model"], board["features"], strict=True))
     kept = table[(table["scheme"] == scheme) & ~table["scope"].isin(["pooled", "fold", "fold_mean", "block"])]

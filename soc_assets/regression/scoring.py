@@ -1,7 +1,8 @@
 """From finished fits to the long table: every score of every model, overall and by stratum, with its interval.
 
 Scopes: `pooled` scores all out-of-fold predictions together (the headline), `fold` each fold, `fold_mean` their mean;
-`oc_stratum`, `region`, `year`, `source` and `land_cover` parts of the pooled ones, `applicability` inside and outside,
+`oc_stratum`, `region`, `year`, `source` and the columns of [evaluation] strata (`land_cover`) parts of the pooled ones,
+`applicability` inside and outside,
 `block` the coverage in each block; a sample that lies in no region is in no part of that scope. R2 is low inside a
 stratum of organic carbon by construction: little is left to explain; read RMSE and bias there. A model with a failed
 fold has no pooled score: a missing fold must not flatter.
@@ -39,6 +40,7 @@ COLUMNS = [
 ]
 _FEWEST = 10  # samples of a part that is scored
 _FEWEST_IN_BLOCK = 20
+_MOST_NUMBERS = 12  # distinct numbers that are parts by themselves
 
 
 @dataclass(frozen=True)
@@ -77,16 +79,23 @@ def out_of_fold(done: Sequence[Done]) -> list[OutOfFold]:
 
 
 def score_table(
-    every: Sequence[OutOfFold], design: Design, draws: int, seed: int, max_oc: float = STRATA[-1]
+    every: Sequence[OutOfFold],
+    design: Design,
+    draws: int,
+    seed: int,
+    max_oc: float = STRATA[-1],
+    *,
+    columns: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The long table.
 
     Args:
         every: predictions by scheme and model.
-        design: gives location, year, source, land cover, region and block of each sample.
+        design: gives location, year, source, region, block and strata of each sample.
         draws: of the bootstrap.
         seed: of the bootstrap; models that predict the same samples share their draws.
         max_oc: largest organic carbon of the study, g/kg: where the strata end.
+        columns: further columns of the design's samples for whose parts there are scores.
     """
     known, lines = design.samples.set_index("sample_id"), []
     drawn: tuple[np.ndarray, Draws] | None = None
@@ -100,7 +109,7 @@ def score_table(
         units, _ = units_of(found.scheme, samples)
         if drawn is None or not np.array_equal(units, drawn[0]):  # as many rows are not yet the same ones
             drawn = units, Draws.of(units, seed, draws)
-        for line in _scores_of(found, samples, drawn[1], strata(max_oc)):
+        for line in _scores_of(found, samples, drawn[1], strata(max_oc), columns):
             lines.append((*found.key, *line, found.failed, found.baseline))
     return pd.DataFrame(lines, columns=COLUMNS)
 
@@ -113,7 +122,9 @@ def strata(max_oc: float) -> tuple[float, ...]:
     return (*(edge for edge in STRATA if edge < max_oc), max_oc)
 
 
-def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws, edges: tuple[float, ...]) -> Iterator[Line]:
+def _scores_of(
+    found: OutOfFold, samples: pd.DataFrame, draws: Draws, edges: tuple[float, ...], columns: Sequence[str]
+) -> Iterator[Line]:
     rows, everything = found.rows, np.ones(len(found.rows), bool)
     if found.failed:
         yield "pooled", "", "g/kg", "r2", np.nan, np.nan, np.nan, len(rows)
@@ -138,7 +149,7 @@ def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws, edges: tup
             float(values.max()),
             len(rows),
         )
-    for scope, part in _parts(rows, samples, edges):
+    for scope, part in _parts(rows, samples, edges, columns):
         for value in sorted(part.dropna().unique()):
             inside = everything & (part == value).fillna(False).to_numpy(bool)
             if inside.sum() >= _FEWEST:
@@ -146,17 +157,29 @@ def _scores_of(found: OutOfFold, samples: pd.DataFrame, draws: Draws, edges: tup
     yield from _by_block(rows, samples)
 
 
-def _parts(rows: pd.DataFrame, samples: pd.DataFrame, edges: tuple[float, ...]) -> Iterator[tuple[str, pd.Series]]:
+def _parts(
+    rows: pd.DataFrame, samples: pd.DataFrame, edges: tuple[float, ...], columns: Sequence[str]
+) -> Iterator[tuple[str, pd.Series]]:
     names = [f"{low:g}-{high:g}" for low, high in pairwise(edges)]
     stratum = pd.cut(rows["observed"], [*edges[:-1], np.inf], labels=names, right=False)
     yield "oc_stratum", stratum.astype("str")
     if "region" in samples:
         yield "region", samples["region"]
-    for column in ("year", "source", "land_cover"):
+    for column in dict.fromkeys(("year", "source", *strata)):
         if column in samples and samples[column].nunique() > 1:
-            yield column, samples[column]
+            yield column, _quarters(samples[column]) if column in strata else samples[column]
     if rows["dissimilarity"].notna().any():
         yield "applicability", pd.Series(np.where(rows["inside"], "inside", "outside"))
+
+
+def _quarters(values: pd.Series) -> pd.Series:
+    """Numbers of many kinds in four parts of like size, named by their range; everything else as it is."""
+    if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= _MOST_NUMBERS:
+        return values
+    numbers = values.astype("float64")
+    parts, edges = pd.qcut(numbers, 4, labels=False, retbins=True, duplicates="drop")
+    names = {number: f"{low:g}-{high:g}" for number, (low, high) in enumerate(pairwise(edges))}
+    return parts.map(names).astype("str")
 
 
 def _part(scope: str, part: str, rows: pd.DataFrame, draws: Draws, drawn: bool = True) -> Iterator[Line]:

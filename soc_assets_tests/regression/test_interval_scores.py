@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from soc_assets.comparison import strata_of
+from soc_assets.errors import TrainingError
 from soc_assets.regression.evaluation_plots import interval_bars
 from soc_assets.regression.evaluation_report import html_report
 from soc_assets.regression.interval_scores import best_with_intervals, block_coverage, interval_scores
 from soc_assets.regression.leaderboard import verdict
 from soc_assets.regression.scoring import OutOfFold, score_table
+from soc_assets.settings_evaluation import Evaluation
 from soc_assets_tests.regression.designs import make
 
 
@@ -102,3 +105,27 @@ def test_share_inside_the_area_of_applicability_is_that_of_models_that_have_one(
     rows = models[1].rows.assign(dissimilarity=0.5, inside=np.arange(240) < 60)
     found = score_table([replace(models[1], rows=rows)], design, 100, 0).set_index(["scope", "metric"])["value"]
     assert found["pooled", "share_applicable"] == 0.25
+
+
+def test_columns_of_the_soil_tables_are_strata_with_scores_of_their_own():
+    design, rng = make(), np.random.default_rng(3)
+    cover = np.where(np.arange(240) % 3, "Cropland", "Woodland")
+    samples = design.samples.assign(land_cover=cover, clay=rng.uniform(5, 45, 240), laboratory="one")
+    found = model(design, "good", 8.0, 2.0)
+    table = score_table([found], replace(design, samples=samples), 100, 0, columns=("land_cover", "clay", "laboratory"))
+    rmse = table[(table["metric"] == "rmse") & (table["scale"] == "g/kg")]
+    by_cover = rmse[rmse["scope"] == "land_cover"].set_index("part")
+    error = (found.rows["predicted"] - found.rows["observed"]).to_numpy()
+    for part in ("Cropland", "Woodland"):
+        assert by_cover.loc[part, "value"] == pytest.approx(np.sqrt((error[cover == part] ** 2).mean()))
+    assert by_cover["n"].to_dict() == {"Cropland": 160, "Woodland": 80}
+    assert rmse.loc[rmse["scope"] == "clay", "n"].to_list() == [60] * 4
+    assert "laboratory" not in set(table["scope"])
+
+
+def test_strata_that_no_sample_has_are_told_with_those_that_there_are():
+    columns = ["sample_id", "year", "land_cover", "clay"]
+    assert strata_of(Evaluation(), columns) == ["land_cover"]
+    assert strata_of(Evaluation(strata=("clay", "year")), columns) == ["clay"]
+    with pytest.raises(TrainingError, match=r"names 'sand'.*have land_cover, clay"):
+        strata_of(Evaluation(strata=("sand",)), columns)

@@ -3,7 +3,8 @@
 LUCAS 2015 comes so: the carbon in a CSV file without coordinates, the points in a shapefile.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from soc_assets.ingest.soil.files import READ, Reading, campaign_of
 from soc_assets.ingest.soil.hemispheres import read_axis
 from soc_assets.ingest.soil.places import in_degrees
+from soc_assets.ingest.soil.units import GRAMS, CarbonUnit
 from soc_assets.names import fits
 
 _ENOUGH = 0.9
@@ -48,6 +50,14 @@ class Table:
     """Rows that are left out because the workbook hides them."""
     left_out: str = ""
     """What of the sheet is left out because it is hidden, for people."""
+    unit: CarbonUnit = GRAMS
+    """Unit of organic carbon."""
+    depth_units: Mapping[str, str] = field(default_factory=dict)
+    """Unit of each column of depth where it is not cm."""
+    extra: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Further columns that are kept, as text by the names that they get, on the frame's index."""
+    notes: tuple[str, ...] = ()
+    """What is worth a look about its columns, for `soc check`."""
 
     @property
     def placed(self) -> bool:
@@ -85,8 +95,8 @@ def _placed(table: Table, tables: list[Table]) -> Table:
         known = _known_places(lender)
         if ids.isin(known.index).mean() < (_ENOUGH if table.reading.how.coordinates_from is None else 1e-9):
             continue
-        places = {field: ids.map(known[field]).fillna("") for field in ("longitude", "latitude")}
-        columns = {field: f"{lender.columns[field]} of {lender.file}" for field in places}
+        places = {axis: ids.map(known[axis]).fillna("") for axis in ("longitude", "latitude")}
+        columns = {axis: f"{lender.columns[axis]} of {lender.file}" for axis in places}
         return replace(
             table,
             frame=table.frame.assign(**places),
@@ -111,9 +121,9 @@ def _lenders(table: Table, tables: list[Table]) -> list[Table]:
 def _known_places(lender: Table) -> pd.DataFrame:
     """Longitude and latitude, as text with a decimal point, by id."""
     frame = pd.DataFrame({"id": plain_ids(lender.frame["id"])})
-    for field in ("longitude", "latitude"):
+    for axis in ("longitude", "latitude"):
         degrees = in_degrees(lender.crs)
-        numbers = read_axis(lender.frame, lender.columns, field, lender.decimal_comma, degrees=degrees).values
-        frame[field] = numbers.astype("str").where(numbers.notna())
+        numbers = read_axis(lender.frame, lender.columns, axis, lender.decimal_comma, degrees=degrees).values
+        frame[axis] = numbers.astype("str").where(numbers.notna())
     frame = frame[frame["id"] != ""].dropna().drop_duplicates()
     return frame.drop_duplicates("id", keep=False).set_index("id")

@@ -11,16 +11,19 @@ import pandas as pd
 
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.same_place import near_pairs, on_sphere, places, plain_id, smallest_linked
+from soc_assets.ingest.soil.extra import PREFIX, typed
+from soc_assets.ingest.soil.horizons import JOINED, TOO_LITTLE, join_profiles
 from soc_assets.ingest.soil.places import COORDINATE_DIGITS as COORDINATE_DIGITS
 from soc_assets.ingest.soil.places import suggest_crs
 from soc_assets.ingest.soil.values import is_missing
-from soc_assets.settings import VISIT_METRES
+from soc_assets.settings import VISIT_METRES, Soil
 
 SAMPLE_COLUMNS = (
     *("sample_id", "longitude", "latitude", "organic_carbon", "survey_date"),
-    *("year", "season", "season_year", "source", "file", "row", "own_id"),
+    *("year", "season", "season_year", "source", "file", "row", "own_id", "horizons"),
 )
-"""Columns of the samples; `organic_carbon` in g/kg, coordinates in WGS84 degrees, `own_id` as the table has it."""
+"""Columns of the samples; `organic_carbon` in g/kg, coordinates in WGS84 degrees, `own_id` as the table has it,
+`horizons` whose mean it is. Further columns of the tables come after them (`soil.extra`)."""
 
 REJECTED_COLUMNS = ("file", "row", "source", "reason", "detail")
 """Columns of the rejected rows; `detail` is the offending value as the file has it."""
@@ -32,7 +35,9 @@ _LOOKED_AT = 200  # rows of a file from which its CRS is guessed
 _Fault = tuple[str, pd.Series, pd.Series]  # reason, rows that have it, the offending values
 
 
-def clean_samples(rows: pd.DataFrame, *, timed: bool, seasonal: bool, grid: Grid) -> tuple[pd.DataFrame, pd.DataFrame]:
+def clean_samples(
+    rows: pd.DataFrame, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part rows [n] into samples and rejected rows; every row is in exactly one of the two.
 
     Duplicates are told in two ways. A table in several formats (files of one name, or a table and the layer that it has
@@ -43,6 +48,7 @@ def clean_samples(rows: pd.DataFrame, *, timed: bool, seasonal: bool, grid: Grid
 
     Args:
         rows: `soil.rows.rows_of` all tables.
+        soil: says what becomes of profiles that are given by horizons.
         timed: whether a band has time, so that a row needs a date or a year.
         seasonal: whether a band is seasonal, so that a row needs a date, not only a year.
         grid: the reference grid, on which a row must lie.
@@ -61,13 +67,21 @@ def clean_samples(rows: pd.DataFrame, *, timed: bool, seasonal: bool, grid: Grid
         *_faults_of_place(rows, grid),
         *_faults_of_carbon(rows),
         ("no date", rows["season_year" if seasonal else "year"].isna() & timed, rows["date_text"]),
-        ("depth not topsoil", ~rows["fits_depth"], rows["depth_text"]),
     ]
     verdict = _first_fault(faults, rows)
+    joined = join_profiles(rows, verdict["reason"] == "", soil)
+    rows["organic_carbon"], rows["horizons"] = joined["carbon"], joined["horizons"]
+    faults = [
+        *((reason, joined["reason"] == reason, joined["detail"]) for reason in (TOO_LITTLE, JOINED)),
+        ("depth not topsoil", ~rows["fits_depth"] & ~joined["taken"], rows["depth_text"]),
+    ]
+    verdict = _first_fault(faults, rows, verdict)
     verdict = _first_fault([_duplicate(rows, verdict["reason"] == "")], rows, verdict)
     verdict = _first_fault([_in_two_files(rows, verdict["reason"] == "")], rows, verdict)
     usable = verdict["reason"] == ""
-    samples = rows.loc[usable, list(SAMPLE_COLUMNS)].sort_values("sample_id", ignore_index=True)
+    extra = [name for name in rows if str(name).startswith(PREFIX)]
+    samples = rows.loc[usable, [*SAMPLE_COLUMNS, *extra]].sort_values("sample_id", ignore_index=True)
+    samples = typed(samples.rename(columns={name: str(name).removeprefix(PREFIX) for name in extra}))
     rejected = verdict.loc[~usable].sort_values(["file", "row"], ignore_index=True)
     return samples, rejected
 
@@ -132,6 +146,7 @@ def _faults_of_carbon(rows: pd.DataFrame) -> list[_Fault]:
     written, carbon = rows["carbon_text"], rows["organic_carbon"]
     return [
         ("organic carbon missing", is_missing(written), written),
+        ("unit not understood", ~rows["unit_known"], rows["unit_text"]),
         ("below detection limit", rows["below"] & carbon.isna(), written),
         ("organic carbon not a number", carbon.isna() | carbon.abs().eq(np.inf), written),
         ("organic carbon negative", carbon < 0, written),

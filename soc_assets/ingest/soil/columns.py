@@ -1,28 +1,30 @@
 """Recognising the columns of a soil table: LUCAS, the combined file, obvious names, or what soc.toml says.
 
-Only headers are looked at here; values are read in `soil.tables` and judged in `soil.clean`.
+Only headers are looked at here; what a header says is taken apart in `soil.headers`, depths are found in
+`soil.depth_columns`, values are read in `soil.tables` and judged in `soil.clean`.
 """
 
 import difflib
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from soc_assets.errors import SoilError
+from soc_assets.ingest.soil.depth_columns import find_depths
 from soc_assets.ingest.soil.files import Reading
-from soc_assets.names import nfc
+from soc_assets.ingest.soil.headers import CARBON_UNITS, exact, plain, tokens, without_unit, words
 from soc_assets.settings import SoilColumns
 
 USUAL_NAMES = {
     "id": ("pointid", "point_id", "id", "sample_id", "profile_id", "site_id", "lucas_id"),
     "longitude": ("th_long", "gps_long", "longitude", "long", "lon", "lng"),
     "latitude": ("th_lat", "gps_lat", "latitude", "lat"),
-    "organic_carbon": ("oc", "organic_carbon", "oc_g_kg", "organic_carbon_g_kg", "soc_g_kg"),
+    "organic_carbon": ("oc", "organic_carbon", "soc", "corg"),
     "survey_date": ("survey_date", "surveydate", "surv_date", "date", "sampling_date", "sample_date"),
     "year": ("year", "survey_year", "sampling_year"),
     "source": ("source",),
-    "depth": ("depth", "depth_cm"),
-    "depth_upper": ("depth_upper", "upper_depth", "depth_from", "depth_top", "tiefe_von"),
-    "depth_lower": ("depth_lower", "lower_depth", "depth_to", "depth_bottom", "tiefe_bis"),
+    "depth": ("depth", "depth_cm", "depth_range", "depth_interval", "tiefe"),
+    "depth_upper": ("depth_upper", "upper_depth", "depth_from", "depth_top", "tiefe_von", "top", "von", "hzdept_r"),
+    "depth_lower": ("depth_lower", "lower_depth", "depth_to", "depth_bottom", "tiefe_bis", "bottom", "bis", "hzdepb_r"),
+    "unit": ("oc_unit", "unit_oc", "unit", "units", "einheit"),
     "east_west": (
         *("gps_ew", "th_ew", "ew", "e_w", "east_west", "lon_ew", "long_ew", "longitude_ew", "lon_dir", "long_dir"),
         *("lon_direction", "longitude_direction", "lon_hemisphere", "longitude_hemisphere", "long_hemisphere"),
@@ -34,27 +36,53 @@ USUAL_NAMES = {
 }
 """What each column is called, most specific first, in lower case with _ for everything but letters and digits."""
 
-_DBF_WIDTH = 10  # characters that a shapefile keeps of a name: SURVEY_DAT
-
 NEEDED = ("longitude", "latitude", "organic_carbon")
 """Without these columns a table is of no use; points of a layer stand for longitude and latitude."""
 
+IN_GRAMS = ("oc", "organic_carbon")
+"""Names of carbon that mean g/kg where no unit is stated; under the other names it may as well be per cent."""
+_CARBON = (
+    *(*IN_GRAMS, "soc", "toc", "corg", "c_org", "org_c", "orgc", "organic_c", "c_organic", "carbon_organic"),
+    *("soil_organic_carbon", "total_organic_carbon", "soil_oc", "organischer_kohlenstoff", "organic_carbon_content"),
+    *("carbone_organique", "carbono_organico", "carbonio_organico", "węgiel_organiczny", "soc_content", "oc_content"),
+)
+_MATTER = ("organic_matter", "soil_organic_matter", "som", "om", "humus", "humusgehalt", "organische_substanz")
+_TOTAL = ("tc", "total_carbon", "total_c", "c_total", "ctot", "c_tot", "tot_c", "carbon", "c", "gesamtkohlenstoff")
+_DBF_WIDTH = 10  # characters that a shapefile keeps of a name: SURVEY_DAT
+_DEPTHS = ("depth", "depth_upper", "depth_lower")
+_KINDS = {"longitude": "degrees", "latitude": "degrees", "organic_carbon": "carbon"}
 
-def find_columns(header: Sequence[str], columns: SoilColumns) -> dict[str, int]:
+Same = Callable[[int, int], bool]
+"""Whether two columns, by their positions, have the same cells."""
+
+
+def find_columns(
+    header: Sequence[str], columns: SoilColumns, *, cut: bool = False, same: Same | None = None
+) -> dict[str, int]:
     """Position of each recognised column; a name mapped in the settings goes before the usual ones.
+
+    An exact name goes before one that is like it. Of two columns that fit equally the first is taken only where their
+    cells are the same.
 
     Args:
         header: column names as the file has them.
         columns: names mapped in soc.toml.
+        cut: whether names may have lost what is beyond ten letters, as in DBF.
+        same: compares the cells of two columns; None takes all for different.
+
+    Raises:
+        SoilError: two columns fit one field.
     """
-    mapped = columns.model_dump()
-    found = {}
-    for field, usual in USUAL_NAMES.items():
-        own = mapped.get(field)
-        place = _position(header, (own,)) if own else None
-        place = _position(header, usual) if place is None else place
-        if place is not None:
-            found[field] = place
+    mapped, found = columns.model_dump(), {}
+    for field in USUAL_NAMES:
+        if hits := _mapped(header, mapped.get(field) or "", cut):
+            found[field] = _only(header, hits, field, same)
+    for field in USUAL_NAMES:
+        if field not in found and field not in _DEPTHS and (hits := _usual(header, field, cut)):
+            found[field] = _only(header, hits, field, same)
+    for field, hits in find_depths(header, USUAL_NAMES, set(found.values())).items():
+        if field not in found:
+            found[field] = _only(header, hits, field, same)
     return found
 
 
@@ -68,18 +96,33 @@ def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Read
         if "longitude" in missing and "organic_carbon" not in missing
         else ""
     )
+    unclear = [header[place] for place in _carbon(header, True)] if "organic_carbon" in missing else []
+    unit = (
+        f" {unclear[0]!r} is taken for it where its unit is known: set unit = 'g/kg' or '%' (of organic matter "
+        "'organic_matter_%') in an entry of [[soil.tables]]."
+        if unclear
+        else ""
+    )
+    total = [name for name in header if is_total_carbon(name)] if "organic_carbon" in missing else []
+    inorganic = (
+        f" {' and '.join(map(repr, total))} may be total carbon, which holds carbonates, too: take the carbon of "
+        "carbonates off (CaCO3 x 0.12), or name it as organic_carbon where the soils have none."
+        if total
+        else ""
+    )
     where = reading.section if reading.own else "[soil.columns] or in an entry of [[soil.tables]]"
     return SoilError(
         f"no column for {', '.join(missing)}. Found: {', '.join(name for name in header if name) or 'none'}. "
-        f"Expected (in any case): {expected}. Name the file's own columns in {where} of soc.toml.{beside}"
+        f"Expected (in any case): {expected}. Name the file's own columns in {where} of soc.toml."
+        f"{unit}{inorganic}{beside}"
     )
 
 
-def require_mapped_names(headers: Iterable[Sequence[str]], columns: SoilColumns, section: str) -> None:
+def require_mapped_names(headers: Iterable[tuple[Sequence[str], bool]], columns: SoilColumns, section: str) -> None:
     """Check that each mapped name stands in at least one file, so that no typing error goes unnoticed.
 
     Args:
-        headers: of every file for which `columns` holds.
+        headers: of every file for which `columns` holds, and whether its names are cut to ten letters.
         columns: names mapped in soc.toml.
         section: the table of soc.toml in which they are.
 
@@ -87,9 +130,9 @@ def require_mapped_names(headers: Iterable[Sequence[str]], columns: SoilColumns,
         SoilError: a mapped name is in no file; gives the nearest names.
     """
     headers = list(headers)
-    names = sorted({name for header in headers for name in header if name})
+    names = sorted({name for header, _ in headers for name in header if name})
     for field, own in columns.model_dump().items():
-        if own and all(_position(header, (own,)) is None for header in headers):
+        if own and not any(_mapped(header, own, cut) for header, cut in headers):
             near = difflib.get_close_matches(own, names, n=3, cutoff=0.4) or names
             raise SoilError(
                 f"{section} {field} = {own!r} in soc.toml: no soil table has such a column. "
@@ -98,16 +141,91 @@ def require_mapped_names(headers: Iterable[Sequence[str]], columns: SoilColumns,
             )
 
 
+def needs_unit(name: str) -> bool:
+    """Whether a usual name of carbon does not mean g/kg by itself."""
+    return _carbon_words(name)[0] not in {*IN_GRAMS, *(usual[:_DBF_WIDTH] for usual in IN_GRAMS)}
+
+
+def is_total_carbon(name: str) -> bool:
+    """Whether a name speaks of total carbon, of which carbonates are a part."""
+    return _carbon_words(name)[0] in _TOTAL
+
+
+def positions_of(header: Sequence[str], name: str, *, cut: bool = False) -> list[int]:
+    """Columns of a name: those that equal it; else, whatever the capitals; else whatever the signs between words."""
+    return _mapped(header, name, cut)
+
+
 def _accepted(field: str, own: str | None) -> list[str]:
     return [*([own] if own else []), *USUAL_NAMES[field]]
 
 
-def _position(header: Sequence[str], names: Iterable[str]) -> int | None:
-    plain = [_plain(name) for name in header]
-    wanted = [form for name in names for form in (_plain(name), _plain(name[:_DBF_WIDTH]))]
-    return next((plain.index(form) for form in wanted if form in plain), None)
+def _mapped(header: Sequence[str], own: str, cut: bool) -> list[int]:
+    if not own:
+        return []
+    for form in (exact, lambda name: exact(name).casefold(), plain):
+        wanted = {form(own)} | ({form(exact(own)[:_DBF_WIDTH])} if cut else set())
+        if hits := [place for place, name in enumerate(header) if form(name) in wanted - {""}]:
+            return hits
+    return []
 
 
-def _plain(name: str) -> str:
-    """`OC (g/kg)` becomes `oc_g_kg`."""
-    return re.sub(r"[\W_]+", "_", nfc(name).strip().lower()).strip("_")
+def _usual(header: Sequence[str], field: str, cut: bool) -> list[int]:
+    """Columns under a usual name: the most specific name counts, an exact one before one that is like it."""
+    if field == "organic_carbon":
+        return _carbon(header, cut)
+    names = USUAL_NAMES[field]
+    for form in (lambda name: exact(name).casefold(), lambda name: _like(name, field)):
+        forms = [form(name) for name in header]
+        for usual in names:
+            wanted = {usual, usual[:_DBF_WIDTH]} if cut else {usual}
+            if hits := [place for place, name in enumerate(forms) if name in wanted]:
+                return hits
+    return [] if field != "unit" else [place for place, name in enumerate(header) if _is_unit_of_carbon(name)][:1]
+
+
+def _carbon(header: Sequence[str], cut: bool) -> list[int]:
+    """Columns of organic carbon, else of organic matter; of several those that are a content by mass."""
+    for usual in (_CARBON, _MATTER):
+        names = {*usual, *(name[:_DBF_WIDTH] for name in usual if cut)}
+        for form in (lambda name: (exact(name).casefold(), None), _carbon_words):
+            parted = [form(name) for name in header]
+            hits = [place for place, (name, _) in enumerate(parted) if name in names]
+            contents = [place for place in hits if parted[place][1] in (None, *CARBON_UNITS.values())]
+            if hits:
+                return contents or hits
+    return []
+
+
+def _carbon_words(name: str) -> tuple[str, str | None]:
+    """`without_unit`, with `OrganicCarbon` parted where that makes a name that is known."""
+    parted = without_unit("_".join(words(name)), "carbon")
+    return parted if parted[0] in (*_CARBON, *_MATTER, *_TOTAL) else without_unit(name, "carbon")
+
+
+def _like(name: str, field: str) -> str:
+    if field in _KINDS:
+        return without_unit(name, _KINDS[field])[0]
+    return "_".join(words(name))
+
+
+def _is_unit_of_carbon(name: str) -> bool:
+    """`Corg unit`, `Einheit Humus`."""
+    found = tokens(name)
+    rest = [word for word in found if word not in ("unit", "units", "einheit")]
+    return len(rest) < len(found) and "_".join(rest) in (*_CARBON, *_MATTER)
+
+
+def _only(header: Sequence[str], hits: Sequence[int], field: str, same: Same | None) -> int:
+    first, *others = hits
+    if different := [place for place in others if same is None or not same(first, place)]:
+        both = [header[place] for place in (first, *different)]
+        listed = " and ".join(f"{header[place]!r} (column {place + 1})" for place in (first, *different))
+        if len({exact(name) for name in both}) < len(both):
+            cure = "Rename one of them in the file, or take it out."
+        else:
+            cure = (
+                f"Name the right one: columns = {{ {field} = {both[0]!r} }} of an entry in [[soil.tables]] of soc.toml."
+            )
+        raise SoilError(f"{len(both)} columns fit {field}: {listed}. {cure}")
+    return first

@@ -3,38 +3,97 @@
 Depths are in cm, measured downwards from the surface of the soil.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from soc_assets.ingest.soil.values import is_missing, to_numbers
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
-_RANGE = rf"^(?P<upper>{_NUMBER})\s*(?:(?:-|–|—|to|bis)\s*(?P<lower>{_NUMBER}))?\s*(?P<unit>cm|mm|m)?\.?$"
-_CM = {"m": 100.0, "mm": 0.1}
-_CLOSE = 1e-6  # cm: 0.2 m is 20 cm
+_UNIT = r"cm|mm|dm|m|in|inch|ft"
+_RANGE = (
+    rf"^(?P<upper>{_NUMBER})\s*(?P<first>{_UNIT})?\s*"
+    rf"(?:(?:-|–|—|−|to|bis|\.\.)\s*(?P<lower>{_NUMBER})\s*(?P<unit>{_UNIT})?)?\.?$"
+)
+_CM = {"cm": 1.0, "m": 100.0, "dm": 10.0, "mm": 0.1, "in": 2.54, "inch": 2.54, "ft": 30.48}
+CLOSE = 0.05
+"""cm to which two depths are one: 0.3 m kept in single precision is 30 cm."""
 
 
 def depth_texts(depth: pd.Series, upper: pd.Series, lower: pd.Series) -> pd.Series:
-    """The depth as the file has it [n]: one text, or `upper-lower` of two columns; "" where a row states none."""
-    one, two = ~is_missing(depth), ~(is_missing(upper) & is_missing(lower))
+    """The depth as the file has it [n]: `upper-lower` of two columns, else one text; "" where a row states none."""
+    one, limits = ~is_missing(depth), ~is_missing(upper) & ~is_missing(lower)
+    some = ~(is_missing(upper) & is_missing(lower))
     both = upper.str.cat(lower, sep="-").str.removesuffix("-")
-    return depth.where(one, both.where(two, ""))
+    return both.where(limits, depth.where(one, both.where(some, "")))
 
 
-def fits_depth(text: pd.Series, wanted: str) -> pd.Series:
+def depth_limits(
+    depth: pd.Series, upper: pd.Series, lower: pd.Series, units: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Limits of depth in numbers.
+
+    Args:
+        depth: one text [n], for example `0-20 cm`, `0 - 20`, `0-0.2 m`, `20-30`, `0` (an upper limit alone).
+        upper: upper limits as text [n].
+        lower: lower limits as text [n].
+        units: of the columns `depth`, `depth_upper` and `depth_lower` where a cell states none; cm if left out.
+
+    Returns:
+        `text` (of `depth_texts`), `top` and `bottom` [n] in cm (NaN where there is none or it is no number).
+    """
+    units = units or {}
+    ranges = _limits(depth, units.get("depth", "cm"))
+    tops, bottoms = (_limits(text, units.get(f"depth_{name}", "cm"))["top"] for text, name in _named(upper, lower))
+    text = depth_texts(depth, upper, lower)
+    by_limits = (~is_missing(upper) & ~is_missing(lower)) | is_missing(depth)
+    return pd.DataFrame(
+        {
+            "text": text,
+            "top": tops.where(by_limits, ranges["top"]),
+            "bottom": bottoms.where(by_limits, ranges["bottom"]),
+        }
+    )
+
+
+def fits_depth(limits: pd.DataFrame, wanted: str) -> pd.Series:
     """Whether the stated depth [n] is the wanted one; a row that states none is taken to fit.
 
     Args:
-        text: of `depth_texts`, for example `0-20 cm`, `0 - 20`, `0-0.2 m`, `20-30`, `0` (an upper limit alone).
+        limits: of `depth_limits`; an upper limit alone must be that of the wanted depth.
         wanted: `0-20` (cm), `topsoil` (whatever begins at the surface) or `any`; a text that is no depth fits the last.
     """
+    text, top, bottom = limits["text"], limits["top"], limits["bottom"]
     if wanted == "any":
         return pd.Series(True, text.index)
-    parts = text.str.lower().str.extract(_RANGE)
-    factor = parts["unit"].map(_CM).fillna(1.0)
-    upper, lower = (to_numbers(parts[name].fillna(""), True) * factor for name in ("upper", "lower"))
     if wanted == "topsoil":
-        return (text == "") | (upper == 0)
+        return (text == "") | (top <= CLOSE)
+    first, last = wanted_limits(wanted)
+    return (text == "") | (_near(top, first) & (bottom.isna() | _near(bottom, last)))
+
+
+def wanted_limits(wanted: str) -> tuple[float, float]:
+    """Upper and lower limit of a setting such as `0-20`, cm."""
     top, bottom = (float(part) for part in wanted.split("-"))
-    near = pd.Series(np.isclose(upper, top, rtol=0, atol=_CLOSE), text.index)
-    return (text == "") | (near & (lower.isna() | np.isclose(lower, bottom, rtol=0, atol=_CLOSE)))
+    return top, bottom
+
+
+def _limits(text: pd.Series, unit: str) -> pd.DataFrame:
+    if (text == "").all():
+        return pd.DataFrame({"top": np.nan, "bottom": np.nan}, text.index)
+    parts = text.str.lower().str.extract(_RANGE)
+    common = parts["unit"].fillna(parts["first"]).fillna(unit)
+    factors = {"top": parts["first"].fillna(common), "bottom": common}
+    numbers = {"top": parts["upper"], "bottom": parts["lower"]}
+    return pd.DataFrame(
+        {name: to_numbers(numbers[name].fillna(""), True) * factors[name].map(_CM) for name in numbers}, text.index
+    )
+
+
+def _named(upper: pd.Series, lower: pd.Series) -> list[tuple[pd.Series, str]]:
+    return [(upper, "upper"), (lower, "lower")]
+
+
+def _near(numbers: pd.Series, wanted: float) -> pd.Series:
+    return pd.Series(np.isclose(numbers, wanted, rtol=0, atol=CLOSE), numbers.index)

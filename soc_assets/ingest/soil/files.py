@@ -131,5 +131,9 @@ def _fits(path: Path, table: SoilTable) -> bool:
 
 
 def _filled(table: SoilTable, soil: Soil) -> SoilTable:
-    values = {"depth": table.depth or soil.depth, "below_detection": table.below_detection or soil.below_detection}
+    values = {
+        "depth": table.depth or soil.depth,
+        "below_detection": table.below_detection or soil.below_detection,
+        "extra": soil.extra if table.extra is None else table.extra,
+    }
     return table.model_copy(update=values)

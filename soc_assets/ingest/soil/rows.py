@@ -8,19 +8,15 @@ import pandas as pd
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.borrowing import Table, plain_ids
 from soc_assets.ingest.soil.date_order import Order, order_of_dates
-from soc_assets.ingest.soil.depth import depth_texts, fits_depth
+from soc_assets.ingest.soil.depth import depth_limits, fits_depth
+from soc_assets.ingest.soil.extra import PREFIX
 from soc_assets.ingest.soil.files import campaign_of
 from soc_assets.ingest.soil.hemispheres import read_axis
 from soc_assets.ingest.soil.percents import settle_percents
 from soc_assets.ingest.soil.places import in_degrees, to_wgs84, units
+from soc_assets.ingest.soil.units import G_PER_KG, units_of_rows
 from soc_assets.ingest.soil.values import below_detection, is_missing, to_dates, to_numbers, to_seasons
 from soc_assets.names import nfc
-
-VAN_BEMMELEN = 1.724
-"""Organic matter / organic carbon: organic matter is taken to hold 58 % carbon."""
-
-G_PER_KG = {"g/kg": 1.0, "%": 10.0, "organic_matter_g/kg": 1 / VAN_BEMMELEN, "organic_matter_%": 10 / VAN_BEMMELEN}
-"""Organic carbon in g/kg of one of the unit."""
 
 _DAY_NUMBER = r"[2-5]\d{4}(?:\.\d+)?"  # 1954 to 2064, counted from the end of 1899
 _DIGITS = 9  # decimal places of g/kg: 1.13 % is 11.3 g/kg, not 11.299999999999999
@@ -32,12 +28,13 @@ def rows_of(table: Table) -> pd.DataFrame:
     Returns:
         Per row [n] `file`, `row`, `source`, `malformed`, `id`; `x`, `y` (as written, in the table's CRS), `place_key`
         (both rounded, for identity), `longitude`, `latitude` (WGS84), `beyond` (outside the CRS), `in_degrees` (the CRS
-        is WGS84 for want of another); `organic_carbon` (g/kg, NaN where there is none), `below` (detection);
-        `survey_date`, `year`, `season`, `season_year`; `fits_depth`; `group`, `rank` (of formats); and the text of
-        each: `place_text`, `carbon_text`, `date_text`, `depth_text`.
+        is WGS84 for want of another); `organic_carbon` (g/kg, NaN where there is none), `below` (detection),
+        `unit_known`; `survey_date`, `year`, `season`, `season_year`; `top`, `bottom` (cm), `wanted` (setting of depth),
+        `fits_depth`; `group`, `rank` (of formats); the text of each: `place_text`, `carbon_text`, `unit_text`,
+        `date_text`, `depth_text`; and the further columns of the table, their names after `extra.PREFIX`.
 
     Raises:
-        SoilError: the CRS or the format of dates is none.
+        SoilError: the CRS or the format of dates is none, or units contradict.
     """
     table = settle_percents(table)
     text, how = table.frame, table.reading.how
@@ -45,20 +42,24 @@ def rows_of(table: Table) -> pd.DataFrame:
     rows["source"] = _sources(table)
     rows["id"] = plain_ids(text["id"])
     rows["group"], rows["rank"] = table.group, table.rank
-    rows["depth_text"] = depth_texts(text["depth"], text["depth_upper"], text["depth_lower"])
-    rows["fits_depth"] = fits_depth(rows["depth_text"], how.depth or "any")
-    return pd.concat([rows, _places(table), _carbon(table), _dates(table)], axis=1)
+    depths = depth_limits(text["depth"], text["depth_upper"], text["depth_lower"], table.depth_units)
+    rows["wanted"] = how.depth or "any"
+    rows["fits_depth"] = fits_depth(depths, how.depth or "any")
+    depths = depths.rename(columns={"text": "depth_text"})
+    extra = table.extra.add_prefix(PREFIX)
+    return pd.concat([rows, depths, _places(table), _carbon(table), _dates(table), extra], axis=1)
 
 
 def describe(table: Table) -> dict[str, object]:
     """How a table was read, for people: columns, CRS, unit, depth, years."""
-    how = settle_percents(table).reading.how
+    how = table.reading.how
     return {
         "file": table.file,
         "rows": len(table.frame),
         "columns": ", ".join(f"{field} = {name}" for field, name in table.columns.items()),
         "crs": _crs_name(table),
-        "unit": how.unit,
+        "unit": table.unit.unit,
+        "unit_from": table.unit.said_by,
         "decimal_comma": table.decimal_comma,
         "depth": how.depth,
         "below_detection": how.below_detection,
@@ -67,6 +68,8 @@ def describe(table: Table) -> dict[str, object]:
         "settings": table.reading.section,
         "header_row": table.header_row,
         "left_out": table.left_out,
+        "extra": ", ".join(map(str, table.extra.columns)),
+        "notes": "\n".join(table.notes),
     }
 
 
@@ -102,9 +105,16 @@ def _carbon(table: Table) -> pd.DataFrame:
     below, limit = below_detection(text, table.decimal_comma)
     if how.below_detection == "half_limit":
         carbon = carbon.fillna(limit.where(limit > 0) / 2)
-    if how.unit != "g/kg":
-        carbon = (carbon * G_PER_KG[how.unit]).round(_DIGITS)
-    return pd.DataFrame({"organic_carbon": carbon, "below": below, "carbon_text": text})
+    unit_text = table.frame["unit"]
+    unit = units_of_rows(unit_text, table.frame["row"], table.unit, how.unit, table.reading.section)
+    factor = unit.map(G_PER_KG).astype("float64")
+    carbon = carbon.where(factor == 1, (carbon * factor).round(_DIGITS))
+    return pd.DataFrame(
+        {
+            **{"organic_carbon": carbon, "below": below, "carbon_text": text},
+            **{"unit_known": factor.notna(), "unit_text": unit_text},
+        }
+    )
 
 
 def _dates(table: Table) -> pd.DataFrame:

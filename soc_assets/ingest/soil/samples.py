@@ -14,6 +14,7 @@ from soc_assets.ingest.coverage import describe_grid, describe_points
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.clean import REJECTED_COLUMNS, clean_samples
+from soc_assets.ingest.soil.falling import falling_carbon
 from soc_assets.ingest.soil.rows import describe, rows_of
 from soc_assets.ingest.soil.tables import read_soil_tables, refusal
 from soc_assets.settings import Soil
@@ -27,6 +28,8 @@ CURES = {
     "below detection limit": 'Half of a stated limit is taken with [soil] below_detection = "half_limit" in soc.toml.',
     "no date": "Name the date's column in [soil.columns] survey_date of soc.toml, or give the year of a file's samples "
     "in [[soil.tables]] (seasonal bands need dates); static bands alone need none.",
+    "unit not understood": "Write g/kg, %, ‰, mg/g or mg/kg into the column of units, or set unit in [[soil.tables]].",
+    "profile covers too little of the depth": "The share that horizons must cover is [soil] min_cover in soc.toml.",
     "depth not topsoil": 'Another depth is kept with [soil] depth = "0-30", "topsoil" (any that begins at 0) or "any".',
 }
 """What helps against a reason for which rows are rejected."""
@@ -67,15 +70,19 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
     refused = pd.concat([refused, strange], ignore_index=True) if len(strange) else refused
     if rows.empty:
         raise SoilError(f"No soil table in {folder} can be used:\n" + "\n".join(refused["detail"]))
-    samples, rejected = clean_samples(rows, timed=timed, seasonal=seasonal, grid=grid)
+    samples, rejected = clean_samples(rows, soil, timed=timed, seasonal=seasonal, grid=grid)
     if samples.empty:
         raise SoilError(_no_sample(folder, rejected, grid))
     rejected = pd.concat([rejected, refused], ignore_index=True) if len(refused) else rejected
     types = {"row": "Int64", **dict.fromkeys(("file", "source", "reason", "detail"), "str")}
     rejected = rejected.reindex(columns=list(REJECTED_COLUMNS)).astype(types)
-    return SoilSamples(
-        samples, rejected, pd.DataFrame([describe(table) for table in filled if table.file in set(rows["file"])])
-    )
+    falling = falling_carbon(rows)
+    told = [_with_note(describe(table), falling.get(table.file)) for table in filled if table.file in set(rows["file"])]
+    return SoilSamples(samples, rejected, pd.DataFrame(told))
+
+
+def _with_note(described: dict[str, object], note: str | None) -> dict[str, object]:
+    return {**described, "notes": "\n".join(filter(None, (str(described["notes"]), note)))}
 
 
 def _rows(tables: list[Table]) -> tuple[pd.DataFrame, pd.DataFrame]:

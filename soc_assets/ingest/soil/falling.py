@@ -1,0 +1,27 @@
+"""Horizons that no column says: several values of one id, place and day that fall with the order of the rows."""
+
+import numpy as np
+import pandas as pd
+
+_DEVIATIONS = 2.33  # beyond chance: one of a hundred tables would fall so
+
+
+def falling_carbon(rows: pd.DataFrame) -> dict[str, str]:
+    """What is to be said of each file whose rows without a depth look like horizons.
+
+    Args:
+        rows: [n] `file`, `row`, `id`, `place_key`, `survey_date`, `year`, `depth_text`, `organic_carbon` (g/kg).
+    """
+    kept = rows[(rows["depth_text"] == "") & rows["organic_carbon"].notna()].sort_values(["file", "row"], kind="stable")
+    keys = [kept[name] for name in ("file", "id", "place_key", "survey_date", "year")]
+    steps = kept["organic_carbon"].groupby(keys, dropna=False).diff()
+    counts = pd.DataFrame({"fall": steps < 0, "rise": steps > 0}).groupby(kept["file"]).sum()
+    several = (kept.groupby(keys, dropna=False)["row"].transform("size") > 1).groupby(kept["file"]).sum()
+    result = {}
+    for file, (fall, rise) in zip(counts.index, counts.to_numpy().tolist(), strict=True):
+        if fall - rise > _DEVIATIONS * np.sqrt(fall + rise):
+            result[str(file)] = (
+                f"{several[file]} rows share id, place and day with others, and their organic carbon falls with the "
+                f"order of the rows ({fall} times down, {rise} up): horizons whose depth is not read"
+            )
+    return result
