@@ -34,7 +34,7 @@ class Kept:
 
 def note_plan(folder: Path, kind: str, fits: Sequence[str], inputs: str) -> None:
     """Note that a kind of plan (`evaluation` or `baselines`) uses fits of these digests and a folder of features."""
-    plans = _plans(folder) | {kind: {"fits": sorted(set(fits)), "inputs": inputs}}
+    plans = _plans(folder) | {kind: {"fits": sorted(set(fits)), "inputs": [inputs]}}
     files.write_json(folder / _PLANS, plans)
 
 
@@ -45,7 +45,7 @@ def kept(folder: Path) -> list[Kept]:
     """
     plans, found = _plans(folder), []
     for what in ("fits", "inputs"):
-        used = {name for plan in plans.values() for name in ([plan[what]] if what == "inputs" else plan[what])}
+        used = {name for plan in plans.values() for name in plan[what]}
         there = [
             path for path in sorted((folder / what).glob("[!.]*")) if what == "inputs" or path.suffix == ".parquet"
         ]
