@@ -19,7 +19,7 @@ _PLACES = (  # of MLflow 2 and 3; a version may lack some
     ("model_versions", "storage_location"),
     ("trace_tags", "value"),
 )
-_ARTIFACTS, _DEFAULT = "artifacts", "0"  # folders of our experiment and of MLflow's own
+_ARTIFACTS = "artifacts"  # folder of our experiments
 _PATIENCE = 60  # seconds that a process waits for another one's change
 
 
@@ -48,23 +48,20 @@ def follow_the_folder(database: Path) -> bool:
 def _left(connection: sqlite3.Connection, now: Path) -> set[Path]:
     """Folders, other than that of today, in which the database was when experiments were made.
 
-    Those whose runs have files here, and the one that the database was made in, once it is gone.
+    Those whose runs have files here, and those of experiments of ours (by their tag) that are gone.
     """
-    if ("experiments", "artifact_location") not in _existing(connection):
+    existing = set(_existing(connection))
+    if ("experiments", "artifact_location") not in existing:
         return set()
-    places = {
-        number: folder_of(location or "")
-        for number, location in connection.execute("SELECT experiment_id, artifact_location FROM experiments")
-    }
-    made_in = path.parent if (path := places.get(0)) and path.name == _DEFAULT else None
-    found = set()
-    for number, place in places.items():
+    asked = "SELECT experiment_id FROM experiment_tags WHERE key = 'mlflow.experimentKind'"
+    ours, found = {row[0] for row in connection.execute(asked)}, set()
+    for number, location in connection.execute("SELECT experiment_id, artifact_location FROM experiments").fetchall():
+        place = folder_of(location or "")
         if place is None or place.name != _ARTIFACTS or place.parent == now:
             continue
         runs = connection.execute("SELECT run_uuid FROM runs WHERE experiment_id = ?", (number,))
-        if any((now / _ARTIFACTS / run).is_dir() for (run,) in runs) or (
-            place.parent == made_in and not place.is_dir()
-        ):
+        here = any((now / _ARTIFACTS / run).is_dir() for (run,) in runs)
+        if here or (number in ours and not place.is_dir()):
             found.add(place.parent)
     return found
 
