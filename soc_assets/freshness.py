@@ -17,6 +17,7 @@ from soc_assets.features.database import read_info
 from soc_assets.ingest.rasters import kept
 from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.soil.files import find_inputs
+from soc_assets.names import nfc
 from soc_assets.project import Project
 from soc_assets.regression import fold
 from soc_assets.sampling.folds import with_schemes
@@ -100,7 +101,7 @@ def soil_inputs(project: Project) -> str:
 
 def soil_contents(project: Project) -> dict[str, str]:
     """Digest of each soil file's bytes, by name."""
-    return {path.name: digest.of_file(path) for path in find_inputs(project.soil)}
+    return {nfc(path.name): digest.of_file(path) for path in find_inputs(project.soil)}
 
 
 def sampling_inputs(project: Project) -> str:

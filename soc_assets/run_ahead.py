@@ -15,6 +15,7 @@ from soc_assets.ingest.check.findings import Finding
 from soc_assets.ingest.grid import Grid
 from soc_assets.project import Project
 from soc_assets.sampling.filters import apply_filters
+from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.prepare import prepare_samples
 
 
@@ -59,7 +60,8 @@ def _without_folds(project: Project, samples: pd.DataFrame, grid: Grid) -> list[
     primary = project.settings.evaluation.primary
     if primary == "knndm":
         return []
-    if primary not in project.settings.sampling.fold_schemes:
+    cut = with_schemes(project.settings.sampling, project.settings.evaluation).fold_schemes
+    if primary not in (cut or ()):
         words = f"the primary scheme {primary!r} of [evaluation] is not among [sampling] fold_schemes"
         cure = "`soc run --to evaluation` would stop: add it, or choose another primary scheme in soc.toml."
         return [Finding("samples", "warning", "", "", "", words, cure, acceptable=False)]

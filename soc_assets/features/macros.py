@@ -43,7 +43,7 @@ near AS (SELECT s.found, s.inner_product / sqrt(q.square * (SELECT sum(a.square)
     FROM scored s JOIN squares q ON q.found = s.found WHERE s.found <> sample_id)
 SELECT n.found AS sample_id, n.similarity, s.location_id, s.longitude, s.latitude, s.year, s.organic_carbon, s.split
 FROM near n JOIN samples s ON s.sample_id = n.found
-WHERE NOT (elsewhere AND s.location_id IS NOT DISTINCT FROM (SELECT location FROM place))
+WHERE NOT (elsewhere AND coalesce(s.location_id = (SELECT location FROM place), false))
 ORDER BY n.similarity DESC, n.found LIMIT k"""
 
 _DRIFT = f"""

@@ -62,7 +62,7 @@ def _ends(relative: np.ndarray, level: float) -> tuple[float, float]:
 def conformal_quantile(scores: np.ndarray, level: float) -> float:
     """The ceil((n + 1) level)-th smallest score; the largest where there are too few to promise the level."""
     n = len(scores)
-    rank = min(n, int(np.ceil((n + 1) * level)))
+    rank = min(n, int(np.ceil((n + 1) * level - 1e-9)))  # 20 * 0.55 is a little more than 11 in floats
     return float(np.partition(scores, rank - 1)[rank - 1])
 
 

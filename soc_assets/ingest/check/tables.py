@@ -13,9 +13,9 @@ from soc_assets.ingest.check.findings import Finding, Severity
 from soc_assets.ingest.soil.samples import CURES
 
 _MANY = 0.1  # share of rejected rows from which a table is worth a warning
-_EXPECTED = ("duplicate", "depth not topsoil", "outside the rasters")
+_EXPECTED = ("duplicate", "depth not topsoil", "outside the rasters", "joined to its profile", "hidden row")
 """Reasons that whole campaigns come with: horizons below the first, a continent's points, a table in two formats."""
-_CHOSEN = ("sheet not asked for",)
+_CHOSEN = ("sheet not asked for", "hidden")
 _MORE_CURES = {
     "fields do not match the header": "Quote fields that hold the separator, or give the file's separator in "
     "[[soil.tables]] of soc.toml.",

@@ -95,7 +95,7 @@ def _readings(path: Path, soil: Soil, how: dict[str, str | None]) -> list[Readin
 
 def _chosen(path: Path, readings: list[Reading], layer: str | None) -> tuple[Sheet, Reading]:
     """The one sheet with places, and how it is read."""
-    sheets = read_sheets(path, readings[0].how)
+    sheets = read_sheets(path, *(reading.how for reading in readings))
     parts = [sheet.part for sheet in sheets if sheet.part]
     if layer and layer not in parts:
         had = f"it has {', '.join(parts)}" if parts else "it is one table"
