@@ -24,6 +24,8 @@ def ellipsoid_without_datum(wkt: str) -> str | None:
     if ellipsoid is None or not ellipsoid.inverse_flattening:
         return None
     found = ellipsoid.semi_major_metre, ellipsoid.inverse_flattening
+    if "geostationary" in (system.coordinate_operation.method_name if system.coordinate_operation else "").lower():
+        return None  # satellites' views: defined on an ellipsoid of their own, some metres off at pixels of kilometres
     if all(abs(a - b) <= most for a, b, most in zip(found, _MODERN, _ALIKE, strict=True)):
         return None
     try:

@@ -165,9 +165,9 @@ def _parts(
     yield "oc_stratum", stratum.astype("str")
     if "region" in samples:
         yield "region", samples["region"]
-    for column in dict.fromkeys(("year", "source", *strata)):
+    for column in dict.fromkeys(("year", "source", *columns)):
         if column in samples and samples[column].nunique() > 1:
-            yield column, _quarters(samples[column]) if column in strata else samples[column]
+            yield column, _quarters(samples[column]) if column in columns else samples[column]
     if rows["dissimilarity"].notna().any():
         yield "applicability", pd.Series(np.where(rows["inside"], "inside", "outside"))
 

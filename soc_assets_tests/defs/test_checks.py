@@ -80,7 +80,7 @@ def test_every_check_is_declared_once_and_blocks():
     graph = defs.resolve_asset_graph()
     keys = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}
     raster = ("fill_values", "wild_pixels", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
-    samples = ("samples", "carbon", "places", "coverage", "edges", "locations", "schema", "drift")
+    samples = ("samples", "columns", "carbon", "places", "coverage", "edges", "locations", "schema", "drift")
     own = {
         "raster_catalog": raster,
         "soil_samples": samples,

@@ -50,7 +50,8 @@ def test_graph_and_fitted_model_stop_at_the_same_most(target):
     model = fit_recipe(Recipe(name="m", target=target, **TINY), design, rows, inner_of(fold), Options())
     assert model.target.most == design.samples["organic_carbon"][:120].max()  # not of rows that it was not given
     low = replace(model, target=replace(model.target, most=14.0))
-    served = ServedRecipe(low, applicability_of(model, design, rows, inner_of(fold), 0)).eval()
+    area = applicability_of(model, design, rows, inner_of(fold), 0)
+    served = ServedRecipe(low, area, gaps_of(design, "point", rows, ())).eval()
     every = np.arange(150)
     found = served(torch.from_numpy(raw_features(design, "point", every))).detach().numpy()
     expected = low.predict(model.reduce(design, every))

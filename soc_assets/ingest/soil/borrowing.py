@@ -122,7 +122,7 @@ def _known_places(lender: Table) -> pd.DataFrame:
     """Longitude and latitude, as text with a decimal point, by id."""
     frame = pd.DataFrame({"id": plain_ids(lender.frame["id"])})
     for axis in ("longitude", "latitude"):
-        degrees = in_degrees(lender.crs)
+        degrees = in_degrees(lender.crs, f"{lender.file} ({lender.reading.section})")
         numbers = read_axis(lender.frame, lender.columns, axis, lender.decimal_comma, degrees=degrees).values
         frame[axis] = numbers.astype("str").where(numbers.notna())
     frame = frame[frame["id"] != ""].dropna().drop_duplicates()

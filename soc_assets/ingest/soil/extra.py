@@ -27,7 +27,21 @@ PREFIX = "extra:"
 
 _RESERVED = (
     *("sample_id", "longitude", "latitude", "organic_carbon", "survey_date", "year", "season", "season_year", "source"),
-    *("file", "row", "horizons", "location_id", "split", "bin", "multiplicity", "weight", "batch", "x", "y", "block"),
+    *(
+        "file",
+        "row",
+        "own_id",
+        "horizons",
+        "location_id",
+        "split",
+        "bin",
+        "multiplicity",
+        "weight",
+        "batch",
+        "x",
+        "y",
+        "block",
+    ),
     *("region", "fold", "scheme", "id", "campaign", "geometry", "bbox", "index"),
 )
 _WHOLE = r"-?(?:0|[1-9]\d{0,15})"

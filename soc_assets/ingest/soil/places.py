@@ -60,9 +60,9 @@ def parse_crs(crs: str, where: str) -> "pyproj.CRS":
         ) from None
 
 
-def in_degrees(crs: str | None) -> bool:
-    """Whether coordinates in a CRS are degrees; None is WGS84."""
-    return crs is None or parse_crs(crs, "the table").is_geographic
+def in_degrees(crs: str | None, where: str = "the table") -> bool:
+    """Whether coordinates in a CRS are degrees; None is WGS84. Raises `SoilError` that names `where`."""
+    return crs is None or parse_crs(crs, where).is_geographic
 
 
 def units(x: pd.Series, y: pd.Series, crs: str | None) -> pd.Series:

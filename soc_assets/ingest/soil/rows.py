@@ -83,12 +83,14 @@ def _sources(table: Table) -> pd.Series:
 
 
 def _places(table: Table) -> pd.DataFrame:
+    where = f"{table.file} ({table.reading.section})"
+    degrees = in_degrees(table.crs, where)
     east, north = (
-        read_axis(table.frame, table.columns, axis, table.decimal_comma, degrees=in_degrees(table.crs))
+        read_axis(table.frame, table.columns, axis, table.decimal_comma, degrees=degrees)
         for axis in ("longitude", "latitude")
     )
     x, y = east.values, north.values
-    longitude, latitude, beyond = to_wgs84(x, y, table.crs, f"{table.file} ({table.reading.section})")
+    longitude, latitude, beyond = to_wgs84(x, y, table.crs, where)
     return pd.DataFrame(
         {
             **{"x": x, "y": y, "longitude": longitude, "latitude": latitude},

@@ -87,7 +87,9 @@ def test_per_cent_that_contradicts_the_settings_or_its_neighbours_is_refused(tmp
     workbook(tmp_path / "soil/a.xlsx", HEADER, *rows, formats={"D2": "0.00%"})
     with pytest.raises(SoilError, match=r"row 2: '2.1 %'.*row 3: '2.1'.*unit = '%'"):
         build()
-    with pytest.raises(SoilError, match=r"row 2: '2.1 %'.*unit = 'g/kg'. Take unit out"):
+    with pytest.raises(
+        SoilError, match=r"row 2 of 'OC' \('2.1 %'\) says %.*unit = 'g/kg'. Correct unit, or take it out"
+    ):
         build(tables=(SoilTable(file="a.xlsx", unit="g/kg"),))
     cured = build(tables=(SoilTable(file="a.xlsx", unit="%"),))
     assert cured.samples["organic_carbon"].to_list() == [21.0, 21.0]
