@@ -88,7 +88,7 @@ def _named_polygons(path: Path, column: str) -> _Polygons:
     there = np.array([len(part) > 0 for part in parts], bool)
     if not there.any():
         raise SamplingError(f"The region {path} holds no polygon; {_SETTING} needs Polygons or MultiPolygons.")
-    if frame.crs is None:
+    if (crs := frame.crs) is None:
         raise SamplingError(
             f"The region {path} states no CRS, so that nobody knows where its polygons lie. Give it one (QGIS: Assign "
             f"Projection) and save it as GeoPackage ({_SETTING})."
@@ -103,8 +103,8 @@ def _named_polygons(path: Path, column: str) -> _Polygons:
         )
     _refuse_nameless(frame[column], there, path)
     shapes = np.array([shapely.make_valid(shapely.multipolygons(part)) for part in parts if len(part)], object)
-    check_degrees(path, shapes, frame.crs)
-    return _Polygons(frame.loc[there, column].map(_text).to_numpy(object), shapes, frame.crs)
+    check_degrees(path, shapes, crs)
+    return _Polygons(frame.loc[there, column].map(_text).to_numpy(object), shapes, crs)
 
 
 def _refuse_nameless(names: pd.Series, there: np.ndarray, path: Path) -> None:

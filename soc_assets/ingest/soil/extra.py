@@ -27,22 +27,8 @@ PREFIX = "extra:"
 
 _RESERVED = (
     *("sample_id", "longitude", "latitude", "organic_carbon", "survey_date", "year", "season", "season_year", "source"),
-    *(
-        "file",
-        "row",
-        "own_id",
-        "horizons",
-        "location_id",
-        "split",
-        "bin",
-        "multiplicity",
-        "weight",
-        "batch",
-        "x",
-        "y",
-        "block",
-    ),
-    *("region", "fold", "scheme", "id", "campaign", "geometry", "bbox", "index"),
+    *("file", "row", "own_id", "horizons", "location_id", "split", "bin", "multiplicity", "weight", "batch"),
+    *("x", "y", "block", "region", "fold", "scheme", "id", "campaign", "geometry", "bbox", "index"),
 )
 _WHOLE = r"-?(?:0|[1-9]\d{0,15})"
 _LEADING_ZERO = r"-?0\d+"

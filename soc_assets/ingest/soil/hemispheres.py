@@ -6,7 +6,6 @@ LUCAS has GPS_LONG without a sign and E or W, or 1 or 2, in GPS_EW.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from soc_assets.errors import SoilError
@@ -75,7 +74,7 @@ def read_axis(frame: pd.DataFrame, columns: Mapping[str, str], axis: str, comma:
     unsure |= (numbers < 0) & (signs > 0)
     unsure &= ~written
     told = text.str.cat(frame[side], sep=f" ({name}: ") + ")"
-    signed = numbers.abs() * signs.fillna(np.sign(numbers))
+    signed = (numbers.abs() * signs).fillna(numbers)  # without a side a number keeps its own sign
     return Axis(signed.where(~written, numbers).mask(unsure), text.mask(unsure, told))
 
 

@@ -49,12 +49,12 @@ def join_profiles(rows: pd.DataFrame, usable: pd.Series, soil: "Soil") -> pd.Dat
     joined = parts.loc[parts["overlap"] > 0].groupby("profile", sort=False)
     share = (covered.groupby(parts["profile"]).sum() / joined["thick"].first()).reindex(list(joined.groups))
     enough = share >= soil.min_cover - 1e-9
-    values = _means(parts, soil)
+    values, shares = _means(parts, soil), share.to_dict()
     for profile, members in joined.groups.items():
         members = parts.loc[members].sort_values(["top", "row"], kind="stable").index
         if not enough.at[profile]:
             found.loc[members, "reason"] = TOO_LITTLE
-            found.loc[members, "detail"] = _words(parts.loc[members], share.at[profile], soil.min_cover)
+            found.loc[members, "detail"] = _words(parts.loc[members], float(shares[profile]), soil.min_cover)
             continue
         first, others = members[0], members[1:]
         found.loc[first, ["carbon", "horizons", "taken"]] = [values[profile], len(members), True]

@@ -40,7 +40,7 @@ def shown(value: float, number_format: str) -> float | str:
     if number_format == "General" or not any(sign in number_format for sign in "%,<≤"):
         return value
     sections = _sections(number_format)
-    section = sections[1] if value < 0 and len(sections) > 1 else sections[0]
+    section = sections[min(1, len(sections) - 1) if value < 0 else 0]
     if section.plain:
         return value
     number = float(f"{value * section.factor:.{_DIGITS}g}")
