@@ -58,7 +58,7 @@ def look(project: Project) -> Arrivals:
 
 def _rasters(project: Project) -> Arrivals:
     now = freshness.raster_contents(project)
-    known = known_contents(project.catalog, project.root) if project.catalog.is_file() else {}
+    known = known_contents(project.catalog, project) if project.catalog.is_file() else {}
     return Arrivals(
         new=[Path(path).name for path in now if path not in known],
         changed=[Path(path).name for path in now if path in known and known[path] != now[path]],

@@ -145,7 +145,7 @@ def load_folds(project: Project) -> pd.DataFrame:
 
 def grid_of_project(project: Project) -> Grid:
     """The reference grid."""
-    return reference_grid(read_table(project.catalog, project.root), project.settings.rasters)
+    return reference_grid(read_table(project.catalog, project), project.settings.rasters)
 
 
 def tuned_recipe(project: Project) -> Recipe | None:

@@ -69,7 +69,7 @@ def catalog_inputs(project: Project, contents: Mapping[str, str] | None = None) 
         contents: digest of each raster by its path; None takes `raster_contents`.
     """
     contents = raster_contents(project) if contents is None else contents
-    placed = sorted((kept.relative(path, project.root), content) for path, content in contents.items())
+    placed = sorted((kept.name_of(path, project), content) for path, content in contents.items())
     return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), placed)
 
 
@@ -79,7 +79,7 @@ def raster_contents(project: Project) -> dict[str, str]:
     return kept.contents_now(
         [file.path for file in found],
         project.catalog,
-        project.root,
+        project,
         lambda done, total: progress.emit("rasters", done, total, "compared with what was read"),
     )
 

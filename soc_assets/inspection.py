@@ -161,7 +161,7 @@ def _previews(project: Project) -> Previews:
 def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
     """The catalog of the rasters and its bands; where some cannot be used at all, of the others, with findings."""
     rasters = project.settings.rasters
-    previous = read_table(project.catalog, project.root) if project.catalog.is_file() else None
+    previous = read_table(project.catalog, project) if project.catalog.is_file() else None
     try:
         return scan_rasters(rasters, project.rasters, previous, progress), rasters.bands, []
     except RasterError as error:

@@ -197,13 +197,11 @@ def _design(project: Project, registered: Registered, samples: pd.DataFrame, spe
 
 
 def _grid(project: Project, spec: Spec) -> Grid:
-    return grid_of(read_table(project.catalog, project.root), spec.choices["reference"], spec.grid)
+    return grid_of(read_table(project.catalog, project), spec.choices["reference"], spec.grid)
 
 
 def _embedder(project: Project, spec: Spec) -> Embedder:
-    atlas = Atlas.of_catalog(
-        read_table(project.catalog, project.root), spec.bands, spec.choices["reference"], spec.grid
-    )
+    atlas = Atlas.of_catalog(read_table(project.catalog, project), spec.bands, spec.choices["reference"], spec.grid)
     settings = project.settings.embedding
     encoder = load_encoder(spec, project.checkpoint, settings.drop_path, settings.device, settings.images_at_once)
     return Embedder(spec, atlas, encoder, settings.cache_mb)

@@ -104,7 +104,7 @@ def test_paths_of_the_catalog_can_be_read_and_those_of_an_older_version_too(fini
     project = finished.project
     kept = pd.read_parquet(project.catalog)
     assert kept["path"].iloc[0] == "data/rasters/static/Elevation.tif"
-    frame = read_table(project.catalog, project.root)
+    frame = read_table(project.catalog, project)
     assert frame["path"].iloc[0] == str(finished.root / "data/rasters/static/Elevation.tif")
 
 

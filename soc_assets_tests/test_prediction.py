@@ -96,9 +96,7 @@ def test_model_that_does_not_say_what_training_lacked_leaves_gaps_unknown(scanne
     assert found["applicable"].iloc[[0, 7]].tolist() == ["unknown", "unknown"]
 
 
-def test_command_ends_with_1_where_no_point_is_predicted_and_suspects_exchanged_columns(
-    scanned, model, file, monkeypatch
-):
+def test_command_says_where_no_point_is_predicted_and_suspects_exchanged_columns(scanned, model, file, monkeypatch):
     monkeypatch.setattr(registry, "load_registered", lambda tracking, number: model)
     command = ["predict", str(file), "--config", str(scanned.config)]
     done = CliRunner().invoke(main, command)
@@ -106,12 +104,12 @@ def test_command_ends_with_1_where_no_point_is_predicted_and_suspects_exchanged_
     table = pd.read_csv(file, dtype=str)
     table.head(1).rename(columns={"lon": "lat", "lat": "lon"}).to_csv(file, index=False)
     done = CliRunner().invoke(main, command)
-    assert done.exit_code == 1
+    assert (done.exit_code, "No point could be predicted" in done.output) == (0, True)
     assert "1 of 1 would lie on the rasters with longitude and latitude exchanged" in done.output
     assert pd.read_csv(file.with_name("points_predicted.csv"))["predicted"].isna().all()
     file.write_text("lon,lat,year\n691000,5334000,2015\n")
     done = CliRunner().invoke(main, command)
-    assert done.exit_code == 1
+    assert done.exit_code == 0
     assert (
         "Coordinates of 1 points are not in the CRS that they are read in; --crs EPSG:25832 would fit." in done.output
     )

@@ -104,7 +104,7 @@ def refit(config: Path | None) -> None:
     if not project.catalog.is_file():
         raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
     choices = choices_of(project.settings, project.checkpoint)
-    catalog = read_table(project.catalog, project.root)
+    catalog = read_table(project.catalog, project)
     spec = freeze(project.embeddings, choices, catalog, refit=True, settle=lambda spec: settled(spec, project))
     console.print(f"The spec is now {spec.digest}.")
 

@@ -1,6 +1,5 @@
 """Commands about new points: predict."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -31,7 +30,7 @@ def predict(
     and latitude (or points), and a date or a year where bands have time; seasonal bands need a date. The rasters round
     each point are read and embedded as the model's own samples were. Columns added: predicted, lower, upper (g/kg),
     dissimilarity, applicable (yes, no or unknown: whether the model was shown anything like it), missing_images and
-    reason (why there is no prediction). Exits with 1 where no point could be predicted.
+    reason (why there is no prediction).
     """
     import pandas as pd
 
@@ -56,5 +55,4 @@ def predict(
     for line in [*report(table, found, registered.uri, grid), f"Written: {target}"]:
         console.print(line, soft_wrap=True, markup=False)
     if found["predicted"].isna().all():
-        click.secho("Error: no point could be predicted.", fg="red", err=True)
-        sys.exit(1)
+        click.secho("No point could be predicted; the column `reason` says why.", fg="yellow", err=True)

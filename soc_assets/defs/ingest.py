@@ -18,7 +18,7 @@ from soc_assets.ingest.coverage import rasters_without_samples
 from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, catalog_digest, scan_rasters
 from soc_assets.ingest.rasters.gaps import gap_table, missing_steps
-from soc_assets.ingest.rasters.kept import read_table, to_keep
+from soc_assets.ingest.rasters.kept import folder_of_rasters, read_table, to_keep
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.project import Project
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
@@ -53,13 +53,14 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     grid = _grid_words(reference_grid(catalog.frame, loaded.settings.rasters))
     findings = inspection.raster_findings(loaded, catalog)
     fresh = f"errors in {inputs}" if errors(findings) else inputs  # what has errors stays stale: a later run stops too
-    stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid}
-    files.write_table(loaded.catalog.with_name("problems.parquet"), to_keep(catalog.set_aside, loaded.root))
+    folder = folder_of_rasters(loaded)
+    stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid, **folder}
+    files.write_table(loaded.catalog.with_name("problems.parquet"), to_keep(catalog.set_aside, loaded), folder)
     study = loaded.settings.study
     years = [year for year, _ in study.raster_steps("yearly")]
     gaps = missing_steps(catalog.frame, study)
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
-    files.write_table(loaded.catalog, to_keep(catalog.frame, loaded.root), stored)
+    files.write_table(loaded.catalog, to_keep(catalog.frame, loaded), stored)
     observe(context.instance, freshness.known_embeddings(loaded))
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
@@ -91,7 +92,7 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
     require(loaded.catalog, "raster_catalog")
     cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "soil_samples")
-    catalog = read_table(loaded.catalog, loaded.root)
+    catalog = read_table(loaded.catalog, loaded)
     drift = None if cached else _build(loaded, catalog, inputs)
     samples, rejected = pd.read_parquet(path), pd.read_parquet(loaded.samples("rejected"))
     for name in rasters_without_samples(catalog, samples):
@@ -142,7 +143,7 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
 
 
 def _scan(project: Project) -> Catalog:
-    previous = read_table(project.catalog, project.root) if project.catalog.is_file() else None
+    previous = read_table(project.catalog, project) if project.catalog.is_file() else None
     return scan_rasters(
         project.settings.rasters,
         project.rasters,

@@ -102,7 +102,7 @@ def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> li
 
 def _prepare(project: Project, tell: Tell) -> Prepared:
     settings, sampling = project.settings, with_schemes(project.settings.sampling, project.settings.evaluation)
-    catalog = read_table(project.catalog, project.root)
+    catalog = read_table(project.catalog, project)
     grid, reference = reference_grid(catalog, settings.rasters), catalog[catalog["band"] == settings.rasters.reference]
     return prepare_samples(
         pd.read_parquet(project.samples("samples")),

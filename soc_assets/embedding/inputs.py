@@ -77,7 +77,7 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
     for path, asset in [(path, asset) for asset, paths in needed.items() for path in paths]:
         if not path.is_file():
             raise EmbeddingError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
-    catalog = read_table(project.catalog, project.root)
+    catalog = read_table(project.catalog, project)
     choices = choices_of(project.settings, project.checkpoint)
     if create_spec:
         spec = freeze(project.embeddings, choices, catalog, settle=lambda spec: settled(spec, project))

@@ -1,5 +1,8 @@
 """The catalog on disk: rasters in the project's folder are named relative to it, so that a project can be moved.
 
+The table also says where the folder of rasters was: where [paths] rasters names another folder now (hosts that share
+their data may name it each in its own way), the rasters are looked for in that one.
+
 In memory every path is what GDAL opens. A catalog of an older version, with absolute paths, is read as it is. Known
 here too is what of each file was read: its stamp and the digest of its content.
 """
@@ -15,29 +18,51 @@ from soc_assets import files
 from soc_assets.errors import StorageError
 from soc_assets.ingest.rasters.catalog import readable_digest, stamp
 from soc_assets.ingest.rasters.folder import is_local
+from soc_assets.project import Project
 from soc_assets.side_by_side import side_by_side
 
 _ZIP = "/vsizip/{"
+_FOLDER = "soc.rasters"  # key of the folder of rasters in the metadata
 _CONTENT = ["path", "stamp", "digest"]
 Stamps = dict[str, dict[str, str]]
 """Location of a file -> stamps under which it was read -> digest of its content then."""
 
 
-def read_table(path: Path, root: Path, columns: list[str] | None = None) -> pd.DataFrame:
+def read_table(path: Path, project: Project, columns: list[str] | None = None) -> pd.DataFrame:
     """The catalog, or the rasters set aside, with paths as GDAL opens them.
 
     Args:
         path: the Parquet file.
-        root: folder of the project.
+        project: its folder, and its folder of rasters.
         columns: those wanted, `path` among them; None reads all.
     """
-    frame = pd.read_parquet(path, columns=columns)
-    return frame.assign(path=pd.Series([absolute(name, root) for name in frame["path"]], dtype="str"))
+    frame, former = pd.read_parquet(path, columns=columns), files.read_metadata(path).get(_FOLDER)
+    names = [absolute(name, project.root) for name in frame["path"]]
+    if former is not None and isinstance(project.rasters, Path):
+        names = [_moved(name, project.root / former, project.rasters) for name in names]
+    return frame.assign(path=pd.Series(names, dtype="str"))
 
 
-def to_keep(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """The table as it is written: the reverse of `read_table`."""
-    return frame.assign(path=pd.Series([relative(name, root) for name in frame["path"]], dtype="str"))
+def to_keep(frame: pd.DataFrame, project: Project) -> pd.DataFrame:
+    """The table as it is written, with `folder_of_rasters` as its metadata: the reverse of `read_table`."""
+    return frame.assign(path=pd.Series([relative(name, project.root) for name in frame["path"]], dtype="str"))
+
+
+def folder_of_rasters(project: Project) -> dict[str, str]:
+    """Metadata of a table that was made by `to_keep`: the folder of rasters."""
+    return {_FOLDER: relative(str(project.rasters), project.root)} if isinstance(project.rasters, Path) else {}
+
+
+def name_of(location: str, project: Project) -> str:
+    """What a raster is called wherever it lies: its path in the folder of rasters, else in the project's."""
+    rasters = project.rasters
+    name = relative(location, rasters) if isinstance(rasters, Path) else location
+    return relative(location, project.root) if name == location else name
+
+
+def _moved(location: str, former: Path, now: Path) -> str:
+    name = relative(location, former) if former != now else location
+    return location if name == location else absolute(name, now)
 
 
 def relative(location: str, root: Path) -> str:
@@ -61,16 +86,19 @@ def _parts(location: str) -> tuple[str, str, str]:
     return ("", location, "") if is_local(location) else ("", "", "")
 
 
-def known_contents(catalog: Path, root: Path) -> dict[str, str]:
+def known_contents(catalog: Path, project: Project) -> dict[str, str]:
     """Digest of each file as the last scan read it, those set aside included; empty text where it could not be read."""
     found: dict[str, str] = {}
-    for table in _tables(catalog, root):
+    for table in _tables(catalog, project):
         found |= dict(zip(table["path"], table["digest"], strict=True))
     return found
 
 
 def contents_now(
-    locations: Iterable[str], catalog: Path, root: Path, tell: Callable[[int, int], None] = lambda done, total: None
+    locations: Iterable[str],
+    catalog: Path,
+    project: Project,
+    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, str]:
     """Digest of each file as it is; one is read only where its stamp is none of those under which it was read before.
 
@@ -79,12 +107,12 @@ def contents_now(
     Args:
         locations: of the files.
         catalog: the catalog on disk.
-        root: folder of the project.
+        project: its folder, and its folder of rasters.
         tell: told files read and their number.
     """
     noted = catalog.parents[1] / ".stamps" / "rasters.parquet"
     stamps = {location: stamp(location)["stamp"] for location in locations}
-    known = _known_stamps(catalog, noted, root)
+    known = _known_stamps(catalog, noted, project)
     unread = [location for location, now in stamps.items() if now not in known.get(location, {})]
     read: dict[str, str] = {}
     for location, content in zip(unread, side_by_side(readable_digest, unread), strict=True):
@@ -92,26 +120,26 @@ def contents_now(
         tell(len(read), len(unread))
     digests = {location: read.get(location) or known.get(location, {}).get(now, "") for location, now in stamps.items()}
     if unread:
-        _note(noted, stamps, digests, root)
+        _note(noted, stamps, digests, project)
     return digests
 
 
-def _tables(catalog: Path, root: Path) -> list[pd.DataFrame]:
+def _tables(catalog: Path, project: Project) -> list[pd.DataFrame]:
     paths = [path for path in (catalog, catalog.with_name("problems.parquet")) if files.read_metadata(path)]
     told = [path for path in paths if set(_CONTENT) <= set(pq.read_schema(path).names)]  # not of an older version
-    return [read_table(path, root, _CONTENT) for path in told]
+    return [read_table(path, project, _CONTENT) for path in told]
 
 
-def _known_stamps(catalog: Path, noted: Path, root: Path) -> Stamps:
+def _known_stamps(catalog: Path, noted: Path, project: Project) -> Stamps:
     found: Stamps = {}
-    for table in [*_tables(catalog, root), *([read_table(noted, root)] if files.read_metadata(noted) else [])]:
+    for table in [*_tables(catalog, project), *([read_table(noted, project)] if files.read_metadata(noted) else [])]:
         for location, mark, content in zip(table["path"], table["stamp"], table["digest"], strict=True):
             found.setdefault(location, {})[mark] = content
     return found
 
 
-def _note(path: Path, stamps: Mapping[str, str], digests: Mapping[str, str], root: Path) -> None:
+def _note(path: Path, stamps: Mapping[str, str], digests: Mapping[str, str], project: Project) -> None:
     rows = [(location, mark, digests[location]) for location, mark in stamps.items()]
     frame = pd.DataFrame(rows, columns=_CONTENT, dtype="str")
     with suppress(StorageError):  # a project that may only be read is compared anew each time
-        files.write_table(path, to_keep(frame, root))
+        files.write_table(path, to_keep(frame, project), folder_of_rasters(project))
