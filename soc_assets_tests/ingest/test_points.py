@@ -119,3 +119,20 @@ def test_what_is_wrong_with_the_whole_file_is_one_sentence(tmp_path, content, ma
 def test_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(SoilError, match=r"none\.csv does not exist"):
         read_points(tmp_path / "none.csv")
+
+
+def test_sides_of_the_meridian_and_names_cut_by_shapefiles_are_read_as_in_soil_tables(tmp_path):
+    found = understood(read(tmp_path, "a.csv", b"GPS_LONG,GPS_LAT,GPS_EW,year\n3.7,40.1,W,2015\n0.4,40.3,E,2015\n"))
+    assert found["longitude"].tolist() == [-3.7, 0.4]
+    layer = geopandas.GeoDataFrame({"SURVEY_DATE": ["06-07-15"]}, geometry=UTM_POINT, crs=25832)
+    layer.to_file(tmp_path / "p.shp")
+    assert understood(read(tmp_path, "p.shp"))[["year", "season"]].iloc[0].tolist() == [2015, "summer"]
+
+
+def test_two_columns_of_longitudes_are_refused_unless_they_are_the_same(tmp_path):
+    assert (
+        understood(read(tmp_path, "a.csv", b"lon,longitude,lat,year\n11.5,11.5,48.1,2015\n"))["longitude"].item()
+        == 11.5
+    )
+    with pytest.raises(SoilError, match=r"'longitude' \(column 2\) and 'lon' \(column 1\)"):
+        read(tmp_path, "b.csv", b"lon,longitude,lat,year\n11.5,12.5,48.1,2015\n")

@@ -50,6 +50,8 @@ _MATTER = ("organic_matter", "soil_organic_matter", "som", "om", "humus", "humus
 _TOTAL = ("tc", "total_carbon", "total_c", "c_total", "ctot", "c_tot", "tot_c", "carbon", "c", "gesamtkohlenstoff")
 _DBF_WIDTH = 10  # characters that a shapefile keeps of a name: SURVEY_DAT
 _DEPTHS = ("depth", "depth_upper", "depth_lower")
+_ALIKE = {"longitude": ("longitude", "long", "lon", "lng"), "latitude": ("latitude", "lat")}
+"""Names of which none is more specific than another: two of them with other numbers are refused."""
 _KINDS = {"longitude": "degrees", "latitude": "degrees", "organic_carbon": "carbon"}
 
 Same = Callable[[int, int], bool]
@@ -180,7 +182,8 @@ def _usual(header: Sequence[str], field: str, cut: bool) -> list[int]:
         for usual in names:
             wanted = {usual, usual[:_DBF_WIDTH]} if cut else {usual}
             if hits := [place for place, name in enumerate(forms) if name in wanted]:
-                return hits
+                alike = _ALIKE.get(field, ()) if usual in _ALIKE.get(field, ()) else ()
+                return hits + [place for place, name in enumerate(forms) if name in alike and place not in hits]
     return [] if field != "unit" else [place for place, name in enumerate(header) if _is_unit_of_carbon(name)][:1]
 
 

@@ -24,7 +24,7 @@ OWN = "_soc_assets."
 """What the names of our columns begin with, beside those of the file."""
 
 KEPT = ("row", "x", "y", "longitude", "latitude", "year", "season", "season_year", "undated", "in_degrees")
-_SOUGHT = ("longitude", "latitude", "survey_date", "year")
+_SOUGHT = ("longitude", "latitude", "east_west", "north_south", "survey_date", "year")
 
 Fault = tuple[str, pd.Series, pd.Series | str]
 """Why rows have no prediction: the reason, the rows that have it, and what was found."""
@@ -50,7 +50,9 @@ def read_point_table(path: Path, soil: Soil, layer: str | None = None, **how: st
         raise SoilError(f"{path} does not exist. Name a table of points ({', '.join(READ)}).")
     try:
         sheet, reading = _chosen(path, _readings(path, soil, how), layer)
-        table = table_of(path, replace(sheet, header=_sought(sheet.header, reading.how.columns)), reading)
+        table = table_of(
+            path, replace(sheet, header=_sought(sheet.header, reading.how.columns, cut=_is_cut(path))), reading
+        )
         _require_whole_rows(table)
         rows = rows_of(table)
     except SoilError as error:
@@ -103,7 +105,7 @@ def _chosen(path: Path, readings: list[Reading], layer: str | None) -> tuple[She
     fitting = []
     for sheet in sheets:
         asked = [reading for reading in readings if _asked(reading, layer, sheet.part) == sheet.part]
-        if asked and (sheet.problem or _is_placed(sheet, asked[0].how.columns)):
+        if asked and (sheet.problem or _is_placed(sheet, asked[0].how.columns, cut=_is_cut(path))):
             fitting.append((sheet, asked[0]))
     if not fitting:
         raise _no_places(sheets[0] if not layer else sheets[[sheet.part for sheet in sheets].index(layer)])
@@ -119,10 +121,17 @@ def _asked(reading: Reading, layer: str | None, part: str) -> str:
     return layer or reading.how.sheet or reading.how.layer or part
 
 
-def _is_placed(sheet: Sheet, columns: SoilColumns) -> bool:
+def _is_placed(sheet: Sheet, columns: SoilColumns, *, cut: bool) -> bool:
+    """Whether there are columns of places; two that fit one are told when the table is read."""
     if sheet.points is not None:
         return True
-    return {"longitude", "latitude"} <= find_columns(_sought(sheet.header, columns), columns).keys()
+    found = find_columns(_sought(sheet.header, columns, cut=cut), columns, cut=cut, same=lambda one, other: True)
+    return {"longitude", "latitude"} <= found.keys()
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether the format cuts names to ten letters."""
+    return path.suffix.lower() in (".dbf", ".shp")
 
 
 def _no_places(sheet: Sheet) -> SoilError:
@@ -135,9 +144,9 @@ def _no_places(sheet: Sheet) -> SoilError:
     )
 
 
-def _sought(header: Sequence[str], columns: SoilColumns) -> list[str]:
+def _sought(header: Sequence[str], columns: SoilColumns, *, cut: bool = False) -> list[str]:
     """The header with the names of place and date alone: carbon and depth of a point decide nothing."""
-    return [name if set(_SOUGHT) & find_columns([name], columns).keys() else "" for name in header]
+    return [name if set(_SOUGHT) & find_columns([name], columns, cut=cut).keys() else "" for name in header]
 
 
 def _require_whole_rows(table: Table) -> None:
