@@ -153,8 +153,7 @@ def _predictions(compared: Compared) -> pd.DataFrame:
 
 def _area(project: Project) -> np.ndarray:
     grid, catalog = grid_of_project(project), read_table(project.catalog, project)
-    reference = catalog[catalog["band"] == project.settings.rasters.reference]
-    places = prediction_area(grid, project.region, reference)
+    places = prediction_area(grid, project.region, catalog, project.settings.rasters)
     return np.column_stack(to_metres(places[:, 0], places[:, 1], grid))
 
 

@@ -103,7 +103,7 @@ def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> li
 def _prepare(project: Project, tell: Tell) -> Prepared:
     settings, sampling = project.settings, with_schemes(project.settings.sampling, project.settings.evaluation)
     catalog = read_table(project.catalog, project)
-    grid, reference = reference_grid(catalog, settings.rasters), catalog[catalog["band"] == settings.rasters.reference]
+    grid, wide = reference_grid(catalog, settings.rasters), "knndm" in (sampling.fold_schemes or ())
     return prepare_samples(
         pd.read_parquet(project.samples("samples")),
         settings.study,
@@ -112,7 +112,7 @@ def _prepare(project: Project, tell: Tell) -> Prepared:
         project.region,
         ledger=_read(project.samples("batches")),
         previous=earlier_splits(project),
-        area=prediction_area(grid, project.region, reference) if "knndm" in (sampling.fold_schemes or ()) else None,
+        area=prediction_area(grid, project.region, catalog, settings.rasters) if wide else None,
         tell=tell,
     )
 
