@@ -22,6 +22,7 @@ from soc_assets.project import Project
 from soc_assets.regression import fold
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.region import region_files
+from soc_assets.settings import Soil, SoilLimits
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
@@ -91,12 +92,18 @@ def soil_inputs(project: Project) -> str:
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest(
         "soil_samples",
-        settings.soil.model_dump(mode="json"),
+        _told(settings.soil),
         settings.rasters.timed,
         settings.rasters.seasonal,
         contents,
         grid,
     )
+
+
+def _told(soil: Soil) -> dict[str, object]:
+    """[soil] without limits that are the usual ones: a file within them reads the same under any."""
+    usual = SoilLimits().model_dump()
+    return {name: value for name, value in soil.model_dump(mode="json").items() if usual.get(name, ...) != value}
 
 
 def soil_contents(project: Project) -> dict[str, str]:

@@ -28,6 +28,7 @@ from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
 from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
+from soc_assets.progress import reading
 from soc_assets.project import Project
 from soc_assets.sampling.findings import location_findings
 from soc_assets.settings import Band, Rasters
@@ -207,7 +208,8 @@ def _with_bands(project: Project, bands: tuple[Band, ...]) -> Project:
 def _soil(project: Project, catalog: pd.DataFrame) -> SoilSamples:
     rasters = project.settings.rasters
     grid = reference_grid(catalog, rasters)
-    return build_samples(project.soil, project.settings.soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid)
+    need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
+    return build_samples(project.soil, project.settings.soil, **need, tell=reading("soil tables"))
 
 
 def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path:

@@ -60,13 +60,17 @@ class Registered:
     study: Study | None = None
 
 
-def read_points(path: Path, soil: Soil | None = None, layer: str | None = None, **how: str | None) -> pd.DataFrame:
+def read_points(
+    path: Path, soil: Soil | None = None, layer: str | None = None, tell: Tell | None = None, **how: str | None
+) -> pd.DataFrame:
     """A table of points, in any format that soil tables may have; see `soil.points.read_point_table`.
 
     Raises:
         SoilError: the file or a needed column is missing, or a row does not fit its header.
     """
-    return read_point_table(Path(path), soil or Soil(), layer, **how)
+    path = Path(path)
+    size = path.stat().st_size if tell and path.is_file() else 0
+    return read_point_table(path, soil or Soil(), layer, tell and (lambda done: tell(done, size, path.name)), **how)
 
 
 def predict_points(

@@ -19,6 +19,9 @@ class Progress:
     words: str = ""
 
 
+_MB = 1_000_000
+_LARGE = 20 * _MB  # bytes that are read in a second or so
+
 _listeners: list[Callable[[Progress], None]] = []
 
 
@@ -26,6 +29,16 @@ def emit(asset: str, done: int, total: int, words: str = "") -> None:
     """Tell the listeners."""
     for listener in _listeners:
         listener(Progress(asset, done, total, words))
+
+
+def reading(asset: str) -> Callable[[int, int, str], None]:
+    """Tells how much of large files is read, in MB; of small ones nothing."""
+
+    def tell(done: int, total: int, name: str) -> None:
+        if total >= _LARGE:
+            emit(asset, done // _MB, total // _MB, f"MB read, {name}")
+
+    return tell
 
 
 @contextmanager

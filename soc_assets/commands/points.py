@@ -45,7 +45,8 @@ def predict(
     if target.suffix.lower() != ".csv":
         raise SocError(f"--output {target}: predictions are written as CSV. Name a file that ends in .csv.")
     project = open_project(config)
-    table = read_points(points, project.settings.soil, layer, **how)
+    with terminal.showing_progress(console):
+        table = read_points(points, project.settings.soil, layer, progress.reading("points"), **how)
     registered = load_registered(tracking_of(project), number)
     with terminal.showing_progress(console):
         found = predict_values(project, table, registered, lambda *now: progress.emit("predict", *now))

@@ -126,9 +126,8 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
     """Write the samples and the rejected rows; returns how organic carbon moved against the former samples."""
     rasters, path = project.settings.rasters, project.samples("samples")
     grid = reference_grid(catalog, rasters)
-    built = build_samples(
-        project.soil, project.settings.soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid
-    )
+    need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
+    built = build_samples(project.soil, project.settings.soil, **need, tell=progress.reading("soil_samples"))
     former = pd.read_parquet(path, columns=["organic_carbon"]) if files.read_metadata(path) else None
     stored = {freshness.INPUTS: inputs, freshness.CONTENT: digest.of_frame(built.samples)}
     files.write_table(project.samples("rejected"), built.rejected)

@@ -1,53 +1,85 @@
-"""Reading CSV and TSV: encoding, separator, and whether 1,5 is a number; the row of names is in `soil.header_row`."""
+"""Reading CSV and TSV row by row: separator, and whether 1,5 is a number.
+
+The encoding belongs to `soil.text_lines`, the row of names to `soil.header_row`. What is kept stands in Arrow's
+arrays, a million rows in as much memory as their text.
+"""
 
 import csv
-import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.columns import find_columns
 from soc_assets.ingest.soil.header_row import LOOKED_AT, header_place, recognised
-from soc_assets.names import nfc
-from soc_assets.settings import SoilTable
+from soc_assets.ingest.soil.limits import Budget, LimitError, require
+from soc_assets.ingest.soil.text_lines import Lines, open_text
+from soc_assets.settings import SoilLimits, SoilTable
 
 _SEPARATORS = ",;\t|"
 _TOLD = re.compile(r'"?sep=(?P<sign>[^"\r\n])"?[,;\t|]*(?:\r?\n|$)', re.IGNORECASE)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
 _MEASURED = ("longitude", "latitude", "organic_carbon", "depth_upper", "depth_lower")
+_AT_ONCE = 500_000  # fields that are held as text of Python's
+
+Row = tuple[int, list[str]]
+"""Its number as a person counts from 1, and its fields."""
 
 
-def read_records(path: Path, how: SoilTable) -> tuple[pd.DataFrame, int, str]:
-    """The fields of a text file.
+@dataclass(frozen=True)
+class Records:
+    """The fields of a text file below its row of names."""
 
-    Returns:
-        The fields as text (null behind the end of a line), index = row as a person counts from 1; the position of the
-        row of names; the separator.
+    header: list[str]
+    body: pd.DataFrame
+    """Text, null behind the end of a line and in columns that are not wanted; index = row as a person counts from 1."""
+    header_row: int
+    separator: str
+
+
+def read_records(
+    path: Path,
+    how: SoilTable,
+    limits: SoilLimits | None = None,
+    wanted: Callable[[Sequence[str], SoilTable], Collection[int]] | None = None,
+    tell: Callable[[int], None] | None = None,
+) -> Records:
+    """The fields of a text file; blank rows are left out.
+
+    Args:
+        path: the file.
+        how: how it is read.
+        limits: how long its rows and fields may be.
+        wanted: says which columns are kept; None keeps all.
+        tell: told how many bytes are read.
 
     Raises:
-        SoilError: the file is empty, its encoding is not the one of the settings, or a quotation mark is never closed.
+        SoilError: the file is empty, its encoding is not the one of the settings, a quotation mark is never closed, or
+            it holds more than the limits allow.
     """
-    text = nfc(_decoded(path.read_bytes(), how))
-    told = _TOLD.match(text)  # Excel's own first line, which is not of the table
-    separator = how.separator or (told["sign"] if told else _likely_separator(text, how))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        records = list(reader)
-    except csv.Error as error:
-        raise SoilError(
-            f"the text cannot be cut into fields at line {reader.line_num}: {error}. Look for a quotation mark that is "
-            "opened and not closed there or above."
-        ) from error
-    if told:
-        records[0] = []
-    width = max((len(record) for record in records), default=0)
-    padded = [record + [None] * (width - len(record)) for record in records]
-    cells = pd.DataFrame(padded, index=range(1, len(records) + 1), dtype="object")
-    return cells, header_place(records, how), separator
+    limits = limits or SoilLimits()
+    with open_text(path, how) as file:
+        lines = Lines(file, limits, tell)
+        first = _first_lines(lines, max(LOOKED_AT, how.header_row or 0))
+        told = _TOLD.match(first[0]) if first else None  # Excel's own first line, which is not of the table
+        separator = how.separator or (told["sign"] if told else _likely_separator(first, how))
+        rows = _rows(chain(first, lines), lines, separator, limits, skipped=bool(told))
+        head = list(islice(rows, max(LOOKED_AT, how.header_row or 0)))
+        if not any(any(fields) for _, fields in head) and (filled := next((r for r in rows if any(r[1])), None)):
+            head.append(filled)
+        if not any(any(fields) for _, fields in head):
+            raise SoilError("it is empty. Put a table into the file, or take it out of the folder.")
+        place = header_place([fields for _, fields in head], how)
+        header = [name.strip() for name in head[place][1]]
+        body = _body(chain(head[place + 1 :], rows), len(header), wanted and wanted(header, how), Budget(limits))
+    return Records(header, body, head[place][0], separator)
 
 
 def decimal_commas(header: Sequence[str], body: pd.DataFrame, separator: str, how: SoilTable) -> bool:
@@ -63,36 +95,147 @@ def decimal_commas(header: Sequence[str], body: pd.DataFrame, separator: str, ho
     return any(_COMMA_NUMBER.fullmatch(field) and not _THOUSANDS.fullmatch(field) for field in fields)
 
 
-def _likely_separator(text: str, how: SoilTable) -> str:
+def _first_lines(lines: Lines, count: int) -> list[str]:
+    """The lines among which the names are, as far as they are as long as one may be."""
+    found = []
+    for line in lines:
+        found.append(line)
+        if len(found) == count or lines.is_long:
+            break
+    lines.new_row()
+    return found
+
+
+def _rows(lines: Iterator[str], read: Lines, separator: str, limits: SoilLimits, *, skipped: bool) -> Iterator[Row]:
+    """Each row; with `skipped` the first as a blank one.
+
+    Raises:
+        SoilError: a quotation mark is never closed, or a row holds too much.
+    """
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    with _fields_up_to(limits.max_text):
+        for number in _counted():
+            try:
+                fields = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise _uncut(error, reader.line_num, limits) from error
+            read.new_row()
+            if len(fields) > limits.max_columns:
+                require(limits, "max_columns", len(fields), f"row {number}")
+            yield number, [] if skipped and number == 1 else fields
+
+
+def _counted() -> Iterator[int]:
+    number = 0
+    while True:
+        number += 1
+        yield number
+
+
+@contextmanager
+def _fields_up_to(size: int) -> Iterator[None]:
+    """The module csv has one limit for all of a process."""
+    before = csv.field_size_limit(size)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _uncut(error: csv.Error, line: int, limits: SoilLimits) -> SoilError:
+    if "field limit" in str(error):
+        return LimitError(
+            f"a field that reaches to line {line} has more than max_text = {limits.max_text:,} of [soil] characters. "
+            "Look for a quotation mark that is opened and not closed there or above; if the field is honest, raise "
+            "max_text under [soil] in soc.toml."
+        )
+    return SoilError(
+        f"the text cannot be cut into fields at line {line}: {error}. Look for a quotation mark that is "
+        "opened and not closed there or above."
+    )
+
+
+def _body(rows: Iterator[Row], width: int, kept: Collection[int] | None, budget: Budget) -> pd.DataFrame:
+    """The rows that are not blank; of the columns of the header those of `kept` alone, where it is given."""
+    numbers: list[int] = []
+    block: list[list[str]] = []
+    columns, size = _Columns(width, kept, budget), 0
+    for number, fields in chain(rows, [(0, [])]):
+        if any(fields):
+            numbers.append(number)
+            block.append(fields)
+            size += len(fields)
+        if block and (size >= _AT_ONCE or not number):
+            columns.add(block)
+            size, block = 0, []
+    return columns.frame().set_axis(pd.Index(numbers, dtype="int64"))
+
+
+class _Columns:
+    """Columns of text that grow by blocks of rows."""
+
+    def __init__(self, width: int, kept: Collection[int] | None, budget: Budget) -> None:
+        self._width, self._kept, self._budget = width, kept, budget
+        self._arrays: dict[int, list[pa.Array]] = {}
+        self._filled: dict[int, int] = {}
+        self._rows, self._widest = 0, width
+
+    def add(self, block: Sequence[Sequence[str]]) -> None:
+        """Append rows; a column that begins here, or has a gap, is null in the rows before."""
+        for place, cells in enumerate(zip_longest(*block)):
+            self._widest = max(self._widest, place + 1)
+            if self._kept is not None and place < self._width and place not in self._kept:
+                continue
+            array = pa.array(cells, pa.large_string())
+            self._budget.text(0, array.nbytes, "it")
+            self._pad(place, self._rows)
+            self._arrays[place].append(array)
+            self._filled[place] += len(array)
+        self._rows += len(block)
+
+    def frame(self) -> pd.DataFrame:
+        """All columns by their places."""
+        nothing = pd.Series(pd.arrays.ArrowExtensionArray(pa.nulls(self._rows)))
+        found = {}
+        for place in range(self._widest):
+            if place not in self._arrays:
+                found[place] = nothing
+                continue
+            self._pad(place, self._rows)
+            found[place] = pa.chunked_array(self._arrays.pop(place)).to_pandas()
+        return pd.DataFrame(found, index=range(self._rows))
+
+    def _pad(self, place: int, rows: int) -> None:
+        arrays, filled = self._arrays.setdefault(place, []), self._filled.setdefault(place, 0)
+        if filled < rows:
+            arrays.append(pa.nulls(rows - filled, pa.large_string()))
+            self._filled[place] = rows
+
+
+def _likely_separator(lines: Sequence[str], how: SoilTable) -> str:
     """The sign that cuts the row of names into most names that are known, and into most fields."""
-    lines = text.splitlines()[: max(LOOKED_AT, how.header_row or 0)]
+    lines = "".join(lines).splitlines()[: max(LOOKED_AT, how.header_row or 0)]
 
     def worth(sign: str) -> tuple[int, int]:
-        rows = list(csv.reader(lines, delimiter=sign))
+        try:
+            rows = list(csv.reader(lines, delimiter=sign))
+        except csv.Error:  # a field that is too long for this sign
+            return 0, 0
         names = rows[header_place(rows, how)] if rows else []
         return len(recognised(names, how.columns)), len(names)
 
-    best = max(_SEPARATORS, key=worth)
-    if worth(best)[0]:
+    worths = {sign: worth(sign) for sign in _SEPARATORS}
+    best = max(worths, key=lambda sign: worths[sign])
+    if worths[best][0]:
         return best
     first = next((line for line in lines if any(sign in line for sign in _SEPARATORS) and line[0] not in "#%!"), "")
-    return max(_SEPARATORS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
+    return max(_SEPARATORS, key=lambda sign: len(_cut(first, sign)))
 
 
-def _decoded(content: bytes, how: SoilTable) -> str:
-    if how.encoding:
-        try:
-            return content.decode(how.encoding)
-        except (LookupError, UnicodeDecodeError) as error:
-            raise SoilError(
-                f"it cannot be read in the encoding {how.encoding!r} of [[soil.tables]] file = {how.file!r} ({error}). "
-                "Correct encoding in soc.toml (utf-8, cp1252, latin-1, utf-16), or take it out."
-            ) from error
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # Excel's "Unicode text"
-        return content.decode("utf-16", errors="replace")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return content.decode("latin-1")
+def _cut(line: str, sign: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=sign), [])
+    except csv.Error:
+        return []

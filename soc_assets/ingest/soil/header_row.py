@@ -35,10 +35,11 @@ def header_place(rows: Sequence[Sequence[object]], how: SoilTable) -> int:
             )
         return how.header_row - 1
     looked_at = _above_data([filled(row) for row in rows[:LOOKED_AT]])
-    found = [recognised(names, how.columns) for names in looked_at]
-    whole = next((place for place, fields in enumerate(found) if fields >= set(NEEDED)), None)
-    if whole is not None:
-        return whole
+    found = []
+    for names in looked_at:  # one by one: to recognise thousands of names takes a while
+        found.append(recognised(names, how.columns))
+        if found[-1] >= set(NEEDED):
+            return len(found) - 1
     most = max((len(fields) for fields in found), default=0)
     return next(place for place, fields in enumerate(found) if len(fields) == most) if most > 1 else _fullest(looked_at)
 

@@ -6,6 +6,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 CARBON_UNITS = {
     r"g(c|oc|soc|corg)?kg1?|mg(c|oc|soc)?g1?|‰|promille?|permill?e?|gc?1000g1?": "g/kg",
@@ -72,6 +73,7 @@ def is_unit(text: str) -> bool:
     )
 
 
+@lru_cache(maxsize=1 << 16)
 def without_unit(name: str, kind: str) -> tuple[str, str | None]:
     """The words of a name without its unit, and the unit.
 

@@ -4,6 +4,7 @@ Files are read in `soil.tables`, their text in `soil.rows`, rows judged in `soil
 folder without a usable row is explained.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.clean import REJECTED_COLUMNS, clean_samples
 from soc_assets.ingest.soil.falling import falling_carbon
+from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.rows import describe, rows_of
 from soc_assets.ingest.soil.tables import read_soil_tables, refusal
 from soc_assets.settings import Soil
@@ -35,6 +37,9 @@ CURES = {
 """What helps against a reason for which rows are rejected."""
 
 
+Tell = Callable[[int, int, str], None]
+
+
 @dataclass(frozen=True)
 class SoilSamples:
     """Every row of the soil tables, once."""
@@ -47,7 +52,9 @@ class SoilSamples:
     """How each table was read: the keys of `soil.rows.describe`."""
 
 
-def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid) -> SoilSamples:
+def build_samples(
+    folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid, tell: Tell = lambda done, total, words: None
+) -> SoilSamples:
     """Read and clean all soil tables of a folder.
 
     Args:
@@ -56,11 +63,12 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
         timed: whether any band has time, so that samples need a date or a year.
         seasonal: whether any band is seasonal, so that samples need a date.
         grid: the reference grid, on which samples must lie.
+        tell: told how many bytes of the files are read, of how many, and the file.
 
     Raises:
         SoilError: the folder is missing or holds no usable table, or no row is usable; counts the reasons.
     """
-    tables, refused = read_soil_tables(folder, soil)
+    tables, refused = read_soil_tables(folder, soil, tell)
     filled = [table for table in tables if len(table.frame)]
     if not filled:
         hidden = sum(len(table.hidden_rows) for table in tables)
@@ -90,7 +98,8 @@ def _rows(tables: list[Table]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows, refused = [], []
     for table in tables:
         try:
-            rows.append(rows_of(table))
+            with translated("its values cannot be understood", "Save it again as CSV, and look at its cells."):
+                rows.append(rows_of(table))
         except SoilError as error:
             refused.append(refusal(table.path, table.file, "values not understood", error))
     joined = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()

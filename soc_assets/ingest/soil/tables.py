@@ -4,7 +4,9 @@ Files are read in `soil.formats`, columns recognised in `soil.columns`, coordina
 fetched in `soil.borrowing`. Values stay text: what they mean is decided in `soil.rows`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -15,21 +17,23 @@ from soc_assets.ingest.soil.columns import (
     NEEDED,
     USUAL_NAMES,
     find_columns,
-    is_total_carbon,
     missing_columns,
     needs_unit,
     require_mapped_names,
 )
-from soc_assets.ingest.soil.depth_columns import is_bare, like_depths, unit_of_depth
+from soc_assets.ingest.soil.depth_columns import is_bare, unit_of_depth
 from soc_assets.ingest.soil.extra import extra_columns, require_extra
 from soc_assets.ingest.soil.files import Reading, find_tables, readings_of, require_entries
 from soc_assets.ingest.soil.formats import Sheet, read_sheets
 from soc_assets.ingest.soil.headers import carbon_unit_of, depth_unit_of
+from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.percents import first_percent
+from soc_assets.ingest.soil.table_words import hidden_rows, notes_of, refusal, where_it_was_looked
 from soc_assets.ingest.soil.units import GRAMS, CarbonUnit, UnitNotStatedError, find_unit_row, resolve_unit
+from soc_assets.ingest.soil.used_columns import used_columns
 from soc_assets.ingest.soil.values import to_numbers
 from soc_assets.names import nfc
-from soc_assets.settings import Soil
+from soc_assets.settings import Soil, SoilLimits
 
 _DEPTHS = ("depth", "depth_upper", "depth_lower")
 
@@ -49,8 +53,15 @@ class _Named:
         return self.sheet.header, self.path.suffix.lower() in (".dbf", ".shp")
 
 
-def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFrame]:
+def read_soil_tables(
+    folder: Path, soil: Soil, tell: Callable[[int, int, str], None] = lambda done, total, words: None
+) -> tuple[list[Table], pd.DataFrame]:
     """Read every soil table of a folder, in the order of their names; blank rows are skipped.
+
+    Args:
+        folder: holds the files.
+        soil: how they are read.
+        tell: told how many bytes are read, of how many, and the file.
 
     Returns:
         The tables, and the files that cannot be used and the rows that a workbook hides: file, row (null for a file),
@@ -63,21 +74,29 @@ def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFram
     paths = find_tables(folder)
     require_entries(paths, soil)
     sheets, refused = [], []
+    before, whole = 0, max(sum(path.stat().st_size for path in paths), 1)
     for path in paths:
+        told = partial(_tell, tell, before, whole, path.name)
+        before += path.stat().st_size
         try:
-            found, strange = _named_sheets(path, readings_of(path, soil))
+            found, strange = _named_sheets(path, readings_of(path, soil), soil, told)
         except SoilError as error:
             refused.append(refusal(path, nfc(path.name), "file not readable", error))
             continue
+        tell(before, whole, path.name)
         sheets += found
         refused += strange
     _require_names(sheets, soil)
     tables, unknown = _recognised(sheets)
-    refused += unknown + [row for table in tables for row in _hidden_rows(table)]
+    refused += unknown + [row for table in tables for row in hidden_rows(table)]
     if not tables:
         problems = "\n".join(f"  - {item['detail']}" for item in refused)
         raise SoilError(f"No soil table in {folder} can be used:\n{problems}")
     return tables, pd.DataFrame(refused, columns=["file", "row", "source", "reason", "detail"])
+
+
+def _tell(tell: Callable[[int, int, str], None], before: int, whole: int, name: str, done: int) -> None:
+    tell(before + done, whole, name)
 
 
 def _require_names(sheets: list[_Named], soil: Soil) -> None:
@@ -93,12 +112,15 @@ def _require_names(sheets: list[_Named], soil: Soil) -> None:
             require_extra(headers, table.extra, section)
 
 
-def _named_sheets(path: Path, readings: list[Reading]) -> tuple[list[_Named], list[dict[str, object]]]:
+def _named_sheets(
+    path: Path, readings: list[Reading], limits: SoilLimits, tell: Callable[[int], None]
+) -> tuple[list[_Named], list[dict[str, object]]]:
     """The sheets of a file that are to be read, and those that no entry names.
 
     The first sheet of a workbook is called like the file, the others `soil.xlsx[2018]`.
     """
-    sheets = read_sheets(path, *(reading.how for reading in readings))
+    how = [reading.how for reading in readings]
+    sheets = read_sheets(path, *how, limits=limits, wanted=used_columns, tell=tell)
     parts = [sheet.part for sheet in sheets]
     for reading in readings:
         asked = nfc(reading.how.sheet or reading.how.layer or "")
@@ -136,9 +158,10 @@ def _recognised(sheets: list[_Named]) -> tuple[list[Table], list[dict[str, objec
     tables, refused = [], []
     for item in sheets:
         try:
-            if item.reading.own:
-                require_mapped_names([item.names], item.reading.how.columns, item.reading.section)
-            tables.append(_table(item))
+            with translated("it cannot be understood", "Save it again as CSV, and look at its first rows."):
+                if item.reading.own:
+                    require_mapped_names([item.names], item.reading.how.columns, item.reading.section)
+                tables.append(_table(item))
         except SoilError as error:
             refused.append(refusal(item.path, item.name, item.sheet.reason, error))
     tables = borrow_coordinates(tables)
@@ -149,7 +172,7 @@ def _recognised(sheets: list[_Named]) -> tuple[list[Table], list[dict[str, objec
         if not missing:
             usable.append(table)
         elif table.file not in used:
-            error = SoilError(f"{missing_columns(table.header, missing, table.reading)}{_where_it_was_looked(table)}")
+            error = SoilError(f"{missing_columns(table.header, missing, table.reading)}{where_it_was_looked(table)}")
             refused.append(refusal(table.path, table.file, "columns not recognised", error))
     return usable, refused
 
@@ -197,34 +220,8 @@ def _table(item: _Named) -> Table:
         unit=unit,
         depth_units=_depth_units(columns, in_row),
         extra=pd.DataFrame({name: _text(body.iloc[:, at]).to_numpy() for name, at in extra.items()}, frame.index),
-        notes=(*notes, *_notes(header, places)),
+        notes=(*notes, *notes_of(header, places)),
     )
-
-
-def _where_it_was_looked(table: Table) -> str:
-    """What the row of names and hidden columns have to do with columns that are missing."""
-    row = (
-        f" The names were taken from row {table.header_row}: if they stand in another, set header_row of the file in "
-        "[[soil.tables]]."
-        if table.header_row is not None
-        else ""
-    )
-    hidden = (
-        f" Hidden in the workbook and left out: {table.left_out}; show what is needed, or name its column in soc.toml."
-        if table.left_out
-        else ""
-    )
-    return row + hidden
-
-
-def _hidden_rows(table: Table) -> list[dict[str, object]]:
-    """The rows among the rejected ones that a workbook hides."""
-    told = "the workbook hides this row, by hand, by a filter or in a closed group. Show it if it is a sample"
-    source = nfc(table.path.stem)
-    return [
-        {"file": table.file, "row": row, "source": source, "reason": "hidden row", "detail": told}
-        for row in table.hidden_rows
-    ]
 
 
 def _unit(item: _Named, columns: dict[str, str], in_row: str, cells: pd.Series) -> CarbonUnit:
@@ -261,22 +258,6 @@ def _without_strangers(sheet: Sheet, places: dict[str, int], item: _Named) -> tu
     return places, notes
 
 
-def _notes(header: list[str], places: dict[str, int]) -> list[str]:
-    """What is worth a look about the columns of a table."""
-    notes, carbon = [], places.get("organic_carbon")
-    if carbon is None:
-        return notes
-    if is_total_carbon(header[carbon]):
-        notes.append(
-            f"the column {header[carbon]!r} is read as organic carbon, but its name is that of total carbon, which "
-            "holds the carbon of carbonates, too"
-        )
-    if not {*_DEPTHS} & places.keys() and (strange := like_depths(header, {*places.values()})):
-        listed = ", ".join(map(repr, strange))
-        notes.append(f"no depth is read, but names sound like depths or horizons: {listed}")
-    return notes
-
-
 def _same(sheet: Sheet, one: int, other: int) -> bool:
     return bool((_text(sheet.body.iloc[:, one]) == _text(sheet.body.iloc[:, other])).all())
 
@@ -293,8 +274,3 @@ def _as_text(body: pd.DataFrame, places: dict[str, int], width: int) -> pd.DataF
 
 def _text(cells: pd.Series) -> pd.Series:
     return cells.astype("str").fillna("").str.strip()
-
-
-def refusal(path: Path, name: str, reason: str, error: SoilError) -> dict[str, object]:
-    """The row among the rejected ones for a table that cannot be used."""
-    return {"file": name, "row": None, "source": nfc(path.stem), "reason": reason, "detail": f"{name}: {error}"}
