@@ -28,7 +28,8 @@ def require_plain_geopackage(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(len(_SQLITE))
     if head != _SQLITE:
-        raise SoilError(f"it is not a GeoPackage: it begins with {head!r}. Write it again, or give it its right name.")
+        told = f"it cannot be read as gpkg: it is no GeoPackage, it begins with {head!r}"
+        raise SoilError(f"{told}. Write it again, or give it its right name.")
     with closing(_opened(path)) as database:
         schema = _schema(database)
         if not any(name == "gpkg_contents" and kind == "table" for kind, name, _ in schema):

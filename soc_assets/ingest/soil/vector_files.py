@@ -68,7 +68,7 @@ def _begins(path: Path, count: int) -> bytes:
 def _strange(path: Path, what: str) -> SoilError:
     head = _begins(path, 24)
     cure = "Save it in the format of its name (QGIS: Export, Save Features As), or give it the name of its format."
-    return SoilError(f"it is not {what}: it begins with {head!r}. {cure}")
+    return SoilError(f"it cannot be read as {path.suffix[1:]}: it is not {what}, it begins with {head!r}. {cure}")
 
 
 def _require_geojson(path: Path, limits: SoilLimits) -> None:
