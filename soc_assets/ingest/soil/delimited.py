@@ -69,7 +69,7 @@ def read_records(
         lines = Lines(file, limits, tell)
         first = _first_lines(lines, max(LOOKED_AT, how.header_row or 0))
         told = _TOLD.match(first[0]) if first else None  # Excel's own first line, which is not of the table
-        separator = how.separator or (told["sign"] if told else _likely_separator(first, how))
+        separator = how.separator or (told["sign"] if told else _likely_separator(first, how, limits))
         rows = _rows(chain(first, lines), lines, separator, limits, skipped=bool(told))
         head = list(islice(rows, max(LOOKED_AT, how.header_row or 0)))
         if not any(any(fields) for _, fields in head) and (filled := next((r for r in rows if any(r[1])), None)):
@@ -214,7 +214,7 @@ class _Columns:
             self._filled[place] = rows
 
 
-def _likely_separator(lines: Sequence[str], how: SoilTable) -> str:
+def _likely_separator(lines: Sequence[str], how: SoilTable, limits: SoilLimits) -> str:
     """The sign that cuts the row of names into most names that are known, and into most fields."""
     lines = "".join(lines).splitlines()[: max(LOOKED_AT, how.header_row or 0)]
 
@@ -223,6 +223,9 @@ def _likely_separator(lines: Sequence[str], how: SoilTable) -> str:
             rows = list(csv.reader(lines, delimiter=sign))
         except csv.Error:  # a field that is too long for this sign
             return 0, 0
+        widest = max(map(len, rows), default=0)
+        if widest > limits.max_columns:  # which is refused where the rows are read
+            return 0, widest
         names = rows[header_place(rows, how)] if rows else []
         return len(recognised(names, how.columns)), len(names)
 
