@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
-from soc_assets import freshness
+from soc_assets import files, freshness
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.project import Project
@@ -81,7 +81,7 @@ def _evaluated(project: Project) -> pd.DataFrame | None:
     path, table = project.results / "out_of_fold.parquet", project.results / "evaluation.parquet"
     if not path.is_file() or not freshness.is_fresh(table, freshness.evaluation_inputs(project)):
         return None
-    rows = pd.read_parquet(path)
+    rows = files.read_table(path)
     rows = rows[(rows["scheme"] == project.settings.evaluation.primary) & (rows["failed"] == 0)]
     return rows.assign(key=rows["model"] + " on " + rows["features"])
 

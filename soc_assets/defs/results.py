@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from soc_assets import files
 from soc_assets.defs.tracked_run import RunRecord
@@ -38,8 +37,7 @@ def write_results(project: Project, tracking: MlflowTracking, record: RunRecord)
     predictions.insert(0, "run_id", record.run_id)
     files.write_table(project.data / "results" / "predictions.parquet", predictions)
     rows = [_row(*run) for run in tracking.all_runs()]
-    with files.replacing(project.data / "results" / "runs.parquet") as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, _RUNS), temporary, compression="zstd")
+    files.write_table(project.data / "results" / "runs.parquet", pa.Table.from_pylist(rows, _RUNS))
 
 
 def _row(run: "Run", model: str | None) -> dict[str, object]:

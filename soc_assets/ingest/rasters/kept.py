@@ -35,12 +35,20 @@ def read_table(path: Path, project: Project, columns: list[str] | None = None) -
         path: the Parquet file.
         project: its folder, and its folder of rasters.
         columns: those wanted, `path` among them; None reads all.
+
+    Raises:
+        TableError: it is missing or damaged.
     """
-    frame, former = pd.read_parquet(path, columns=columns), files.read_metadata(path).get(_FOLDER)
+    frame, former = files.read_table(path, columns), files.read_metadata(path).get(_FOLDER)
     names = [absolute(name, project.root) for name in frame["path"]]
     if former is not None and isinstance(project.rasters, Path):
         names = [_moved(name, project.root / former, project.rasters) for name in names]
     return frame.assign(path=pd.Series(names, dtype="str"))
+
+
+def known_catalog(project: Project) -> pd.DataFrame | None:
+    """The catalog, or None where it is missing, and with a warning where it is damaged: every raster is read again."""
+    return read_table(project.catalog, project) if files.table_metadata(project.catalog) else None
 
 
 def to_keep(frame: pd.DataFrame, project: Project) -> pd.DataFrame:
@@ -125,14 +133,14 @@ def contents_now(
 
 
 def _tables(catalog: Path, project: Project) -> list[pd.DataFrame]:
-    paths = [path for path in (catalog, catalog.with_name("problems.parquet")) if files.read_metadata(path)]
+    paths = [path for path in (catalog, catalog.with_name("problems.parquet")) if files.table_metadata(path)]
     told = [path for path in paths if set(_CONTENT) <= set(pq.read_schema(path).names)]  # not of an older version
     return [read_table(path, project, _CONTENT) for path in told]
 
 
 def _known_stamps(catalog: Path, noted: Path, project: Project) -> Stamps:
     found: Stamps = {}
-    for table in [*_tables(catalog, project), *([read_table(noted, project)] if files.read_metadata(noted) else [])]:
+    for table in [*_tables(catalog, project), *([read_table(noted, project)] if files.table_metadata(noted) else [])]:
         for location, mark, content in zip(table["path"], table["stamp"], table["digest"], strict=True):
             found.setdefault(location, {})[mark] = content
     return found
