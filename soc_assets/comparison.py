@@ -30,6 +30,7 @@ from soc_assets.sampling.folds import blocks
 from soc_assets.sampling.metres import to_metres
 from soc_assets.sampling.regions import regions_of
 from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets.vouching import wrong
 
 _SCORED = ("year", "source", "region")  # always, and with the samples in any case
 _OWN = (
@@ -155,11 +156,20 @@ def grid_of_project(project: Project) -> Grid:
 
 
 def tuned_recipe(project: Project) -> Recipe | None:
-    """The recipe that `hyperparameters` found, or None."""
-    path = project.results / "hyperparameters.json"
-    if not path.is_file():
+    """The recipe that `hyperparameters` found, or None.
+
+    Raises:
+        TableError: it is missing or damaged, or not that of the table of trials beside it.
+    """
+    path, table = project.results / "hyperparameters.json", project.results / "hyperparameters.parquet"
+    if not path.is_file() and not table.is_file():
         return None
-    return Recipe.model_validate(json.loads(path.read_text(encoding="utf-8"))["recipe"])
+    if said := wrong(table):
+        raise TableError(f"{said}. {files.cure_of(path)}")
+    try:
+        return Recipe.model_validate(json.loads(path.read_text(encoding="utf-8"))["recipe"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TableError(f"{path} cannot be read ({type(error).__name__}). {files.cure_of(path)}") from error
 
 
 def options_of(project: Project) -> Options:

@@ -194,6 +194,19 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         raise TableError(f"{path} is damaged ({_first_line(error)}). {cure_of(path)}") from error
 
 
+def require_whole(path: Path) -> None:
+    """Refuse a table of ours whose bytes are not those that were written; of one without a seal only the end is read.
+
+    Raises:
+        TableError: they are not.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SocWarning)  # said by the error
+        whole = bool(table_metadata(path))
+    if not whole:
+        raise TableError(f"{path} is damaged. {cure_of(path)}")
+
+
 def known_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame | None:
     """As `read_table`; None where it is missing, and with a warning where it is damaged."""
     if not path.is_file():
@@ -234,13 +247,19 @@ def stamp(path: Path) -> tuple[int, int, int, int]:
 
 def read_metadata(path: Path) -> dict[str, str]:
     """The key-value metadata of a Parquet file, without reading its rows; empty where it is missing or damaged."""
+    return read_footer(path)[1]
+
+
+def read_footer(path: Path) -> tuple[int, dict[str, str]]:
+    """Rows and key-value metadata of a Parquet file as its end tells them; none where it is missing or damaged."""
     if not path.is_file():
-        return {}
+        return 0, {}
     try:
-        stored = pq.read_metadata(path).metadata or {}
-        return {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
+        told = pq.read_metadata(path)
+        stored = told.metadata or {}
+        return told.num_rows, {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
     except PermissionError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError):  # a footer has no checksum: anything may be wrong with it
-        warnings.warn(f"{path} is damaged. {cure_of(path)}", SocWarning, stacklevel=2)
-        return {}
+        warnings.warn(f"{path} is damaged. {cure_of(path)}", SocWarning, stacklevel=3)
+        return 0, {}

@@ -189,10 +189,8 @@ def is_tracked(project: Project) -> bool:
 
 def is_fresh(path: Path, inputs: str) -> bool:
     """Whether a table was made from inputs of this digest, and it and what was written with it are as they were."""
-    if wrong := vouching.wrong(path):
-        warnings.warn(f"{wrong}. {files.cure_of(path)}", SocWarning, stacklevel=2)
-        return False
-    return files.read_metadata(path).get(INPUTS) == inputs
+    whole = vouching.warn_of(vouching.wrong(path), files.cure_of(path))
+    return whole and files.read_metadata(path).get(INPUTS) == inputs
 
 
 def assess(project: Project, trained: Callable[[str], str] | None = None, to: str = ASSETS[-1]) -> list[Freshness]:

@@ -208,9 +208,9 @@ def _is_told(error: Any) -> bool:
 def _model_state(project: Project, inputs: str) -> str:
     if not freshness.is_tracked(project):
         return "missing"
-    from soc_assets.defs.resources import tracking_of
+    from soc_assets.defs.results import state_of_model
 
-    return "fresh" if tracking_of(project).find_run(inputs) else "stale"
+    return state_of_model(project, inputs)
 
 
 @contextmanager

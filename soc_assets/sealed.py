@@ -22,7 +22,7 @@ _TAIL = 8  # length of the footer, and PAR1
 
 def write(path: Path, table: pa.Table, metadata: Mapping[str, str]) -> None:
     """Write a table with page checksums, metadata and seal; not atomically."""
-    extra = {key: value for key, value in metadata.items() if key != KEY}
+    extra = {key: value for key, value in metadata.items() if key not in (KEY, "pandas")}  # as read from another file
     schema = table.schema.with_metadata({**(table.schema.metadata or {}), **extra})
     with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         writer.write_table(table.cast(schema))

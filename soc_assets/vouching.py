@@ -5,12 +5,15 @@ Which files are written together is in `soc_assets.wholeness`.
 """
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from soc_assets import digest, files, sealed
+from soc_assets.errors import SocWarning
 
 SIBLINGS = "soc.siblings"  # key in the metadata of the table written last
+_MISSING = " is missing"
 _ALL = 64  # digits of a SHA-256
 
 
@@ -33,6 +36,13 @@ def vouched(path: Path) -> dict[str, str] | None:
     return json.loads(told) if told else None
 
 
+def warn_of(said: str, cure: str) -> bool:
+    """Warn of what `wrong` says, unless a file is merely missing, which states show; whether nothing is wrong."""
+    if said and not said.endswith(_MISSING):
+        warnings.warn(f"{said}. {cure}", SocWarning, stacklevel=3)
+    return not said
+
+
 def wrong(path: Path) -> str:
     """What is wrong with a table or with a file that it vouches for, in words; empty where nothing is."""
     if not path.is_file():
@@ -46,7 +56,7 @@ def _first_wrong(folder: Path, siblings: Mapping[str, str], by: str) -> str:
     for name, known in siblings.items():
         path = folder / name
         if not path.is_file():
-            return f"{path} is missing"
+            return f"{path}{_MISSING}"
         if digest.of_file(path, _ALL) != known:
             damaged = path.suffix == ".parquet" and not sealed.holds(path.read_bytes())
             other = f"is not the file that {by} was written with: an older copy, or an edited one"

@@ -16,6 +16,7 @@ from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.project import Project
 from soc_assets.second_copy import Repair
 
+TABLE_ASSETS = ("raster_catalog", "soil_samples", "balanced_samples")
 DECISIONS = {"batches": "sample_id", "splits": "location_id"}
 """What cannot be made again -> the column that is unique in it."""
 
@@ -42,9 +43,7 @@ def complete(project: Project, asset: str) -> bool:
     wrong = vouching.wrong(last) or next((f"{path} is missing" for path in others if not path.is_file()), "")
     if not wrong and vouching.vouched(last) is None:
         wrong = next(_unvouched(project, asset), "")
-    if wrong:
-        warnings.warn(f"{wrong}. `soc run` puts it right.", SocWarning, stacklevel=2)
-    return not wrong
+    return vouching.warn_of(wrong, "`soc run` puts it right.")
 
 
 def decision(project: Project, name: str) -> Path | None:

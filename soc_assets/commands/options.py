@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from soc_assets.errors import SocError, SocWarning
+from soc_assets.errors import SocError, SocWarning, TableError
 from soc_assets.project import Project, load_project
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
@@ -63,7 +64,10 @@ def opened(config: Path | None) -> Project:
             hosts.fetch(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
-        with terminal.showing_progress(console):
+        with (
+            terminal.showing_progress(console),
+            suppress(TableError),
+        ):  # told where it matters
             refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if hosts.is_shared(project):
         with terminal.showing_progress(Console(stderr=True)):
