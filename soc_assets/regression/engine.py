@@ -108,6 +108,12 @@ def known_fit(folder: Path, name: str) -> FoldResult | None:
     return result
 
 
+def store_fit(folder: Path, name: str, result: FoldResult) -> None:
+    """Write the file of a fit."""
+    told = {"importance": result.importance.to_dict("list"), "facts": result.facts}
+    files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(told), "soc.digest": name})
+
+
 Group = list[tuple[FoldFit, str]]
 Report = tuple[str, str, str | None]  # digest, words, error
 
@@ -175,8 +181,7 @@ def _fit_and_store(fit: FoldFit, name: str, design: Design, folder: Path, option
     except Exception as error:  # one model that cannot be fitted is a row of the table, not the end of the evaluation
         last = traceback.extract_tb(error.__traceback__)[-1]
         return name, f"{words} failed", f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
-    told = {"importance": result.importance.to_dict("list"), "facts": result.facts}
-    files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(told), "soc.digest": name})
+    store_fit(folder, name, result)
     return name, f"{words}, {result.facts['seconds']:.1f} s", None
 
 

@@ -97,7 +97,7 @@ def test_points_that_an_earlier_split_had_parted_are_never_moved_from_test_into_
     before = prepared(visits, grid, Study(id_metres=0))
     old = before.balanced.merge(visits, on="sample_id")
     assert (old.groupby("own_id")["split"].nunique() > 1).sum() > 20
-    with pytest.warns(SocWarning, match=r"of 60 locations .*in several splits.*Delete splits\.parquet"):
+    with pytest.warns(SocWarning, match=r"of 60 locations .*in several splits.*Another seed"):
         after = prepared(visits, grid, previous=before.splits)
     new = after.balanced.merge(visits, on="sample_id")
     held_out = {"train": 0, "validation": 1, "test": 2}
