@@ -84,8 +84,9 @@ def write_sampling(
     for name in ("splits", "batches"):
         files.write_table(project.samples(name), tables[name], of_splits if name == "splits" else None)
         second_copy.keep(project.samples(name))
-    for name in ("excluded", "folds"):
-        files.write_table(project.samples(name), tables[name])
+    files.write_table(project.samples("excluded"), tables["excluded"])
+    if not _equal(project.samples("folds"), tables["folds"]):  # an evaluation knows the file by its bytes
+        files.write_table(project.samples("folds"), tables["folds"])
     path = project.samples("balanced")
     vouching_for = vouching.vouch(path, siblings_of(project, "balanced_samples"))
     files.write_table(path, tables["balanced"], {**stored, **of_splits, **vouching_for})
@@ -105,6 +106,14 @@ def require_batches(ledger: pd.DataFrame, balanced: pd.DataFrame, path: Path) ->
     """
     if wrong := next(invariants.of_batches(ledger, balanced), ""):
         raise TableError(f"{path} is not to be believed: {wrong}. {files.cure_of(path)}")
+
+
+def _equal(path: Path, table: pd.DataFrame) -> bool:
+    """Whether a file holds this table, whichever version wrote it."""
+    try:
+        return files.read_table(path).equals(table)
+    except TableError:
+        return False
 
 
 def _unvouched(project: Project, asset: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 from soc_assets import files, freshness
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.invariants import of_out_of_fold
 from soc_assets.project import Project
 from soc_assets.regression.bootstrap import Draws, paired_difference
 
@@ -82,6 +83,8 @@ def _evaluated(project: Project) -> pd.DataFrame | None:
     if not path.is_file() or not freshness.is_fresh(table, freshness.evaluation_inputs(project)):
         return None
     rows = files.read_table(path)
+    if next(of_out_of_fold(rows), ""):
+        return None
     rows = rows[(rows["scheme"] == project.settings.evaluation.primary) & (rows["failed"] == 0)]
     return rows.assign(key=rows["model"] + " on " + rows["features"])
 

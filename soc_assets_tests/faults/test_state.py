@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets import files, freshness, inspection, repairs, second_copy, vouching, wholeness
+from soc_assets import comparison, files, freshness, inspection, repairs, second_copy, vouching, wholeness
 from soc_assets.defs import results, sampling
 from soc_assets.embedding import manifest
 from soc_assets.embedding.inputs import load_inputs
@@ -131,10 +131,7 @@ def test_lost_decision_is_an_error_and_its_cure_works(made, name):
     project, path = made.project, made.project.samples(name)
     spoil.flip(path)
     spoil.cut(second_copy.copy_of(path))
-    with (
-        pytest.warns(SocWarning),
-        pytest.raises(SamplingError, match=f"{name}.parquet and its copy .* are lost") as told,
-    ):
+    with pytest.raises(SamplingError, match=f"{name}.parquet and its copy .* are lost") as told:
         prepare_again(project)
     found = inspection._earlier_splits(project)[1]
     assert [item.severity for item in found] == (["error"] if name == "splits" else [])
@@ -170,8 +167,10 @@ def test_tables_of_an_earlier_version_are_believed_while_they_agree(made):
         assert not wholeness.complete(project, "balanced_samples")
     with pytest.raises(TableError, match=r"12 studied samples are in no batch .*`soc run` makes it again"):
         load_inputs(project, create_spec=False)
+    folds = project.samples("folds").read_bytes()
     prepare_again(project)
     pd.testing.assert_frame_equal(made.table("batches"), ledger)
+    assert project.samples("folds").read_bytes() == folds, "an evaluation knows them by their bytes"
 
 
 def test_places_that_an_older_copy_of_the_splits_lacks_keep_the_split_of_their_samples(made):
@@ -238,6 +237,22 @@ def test_predictions_that_are_damaged_or_of_another_run_are_stale(tmp_path, monk
     assert results.state_of_model(made.project, "") == "stale"
     record.run_id = run
     assert results.state_of_model(made.project, "") == "fresh", "of an earlier version"
+
+
+def test_recipe_that_the_trials_do_not_vouch_for_is_refused(made):
+    folder = made.project.results
+    assert comparison.tuned_recipe(made.project) is None
+    told, table = folder / "hyperparameters.json", folder / "hyperparameters.parquet"
+    files.write_json(told, {"recipe": {"name": "mlp", "hidden": [8]}})
+    files.write_table(table, pd.DataFrame({"value": [0.5]}), vouching.vouch(table, [told]))
+    content = told.read_bytes()
+    for damage in (deleted, *spoil.DAMAGES.values(), lambda path: path.write_bytes(content.replace(b"8", b"9"))):
+        recipe = comparison.tuned_recipe(made.project)
+        assert recipe is not None and recipe.hidden == (8,)
+        damage(told)
+        with pytest.raises(TableError, match=r"hyperparameters\.json .*`soc run --to hyperparameters` makes it again"):
+            comparison.tuned_recipe(made.project)
+        told.write_bytes(content)
 
 
 def test_queries_refuse_damaged_tables_and_tell_of_those_of_another_moment(made):
