@@ -200,11 +200,17 @@ def require_whole(path: Path) -> None:
     Raises:
         TableError: they are not.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SocWarning)  # said by the error
-        whole = bool(table_metadata(path))
-    if not whole:
+    if not is_whole(path):
         raise TableError(f"{path} is damaged. {cure_of(path)}")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a table of ours is there and not damaged; of one without a seal only the end is read."""
+    try:
+        content = path.read_bytes()
+        return sealed.holds(content) and pq.read_metadata(io.BytesIO(content)) is not None
+    except (FileNotFoundError, *_DAMAGE):
+        return False
 
 
 def known_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame | None:

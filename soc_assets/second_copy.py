@@ -39,9 +39,15 @@ def copy_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}.copy{path.suffix}")
 
 
-def keep(path: Path) -> None:
-    """Write the second copy of a file."""
-    _put(path, copy_of(path))
+def write(path: Path, content: Callable[[Path], None]) -> None:
+    """Write a file and its second copy, which comes first: whoever looks in between believes what was there before.
+
+    Args:
+        path: of the file.
+        content: writes it to a path.
+    """
+    content(copy_of(path))
+    _put(copy_of(path), path)
 
 
 def choose(path: Path, is_whole: Judge, known: str | None = None) -> Path | None:
@@ -66,7 +72,7 @@ def repairs(path: Path, is_whole: Judge, known: str | None = None) -> Iterator[R
         words = f"{path} {ailing if path.is_file() else 'is missing'}, its copy {copy.name} is whole"
         yield Repair(words, partial(_put, copy, path))
     elif chosen is not None and not (copy.is_file() and is_whole(copy)):
-        yield Repair(f"{copy} is damaged" if copy.is_file() else "", partial(keep, path), urgent=False)
+        yield Repair(f"{copy} is damaged" if copy.is_file() else "", partial(_put, path, copy), urgent=False)
 
 
 def _whole(path: Path, is_whole: Judge) -> Iterator[Path]:

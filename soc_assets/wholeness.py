@@ -7,6 +7,7 @@ decisions, not results: each has a second copy (`soc_assets.second_copy`), and t
 
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -82,8 +83,8 @@ def write_sampling(
         of_splits: metadata of `splits`, and of `balanced` too.
     """
     for name in ("splits", "batches"):
-        files.write_table(project.samples(name), tables[name], of_splits if name == "splits" else None)
-        second_copy.keep(project.samples(name))
+        metadata = of_splits if name == "splits" else None
+        second_copy.write(project.samples(name), partial(files.write_table, frame=tables[name], metadata=metadata))
     files.write_table(project.samples("excluded"), tables["excluded"])
     if not _equal(project.samples("folds"), tables["folds"]):  # an evaluation knows the file by its bytes
         files.write_table(project.samples("folds"), tables["folds"])

@@ -182,9 +182,8 @@ def options_of(spec: Spec) -> dict[str, Any]:
 def write_empty(folder: Path, spec: Spec) -> Path:
     """A file with the schema and no rows, so that views exist before the first batch does."""
     path = folder / "_schema.parquet"
-    if not path.exists():
-        with files.replacing(path) as temporary:
-            pq.write_table(schema_of(spec).empty_table(), temporary)
+    if not files.is_whole(path):
+        files.write_table(path, schema_of(spec).empty_table())
     return path
 
 

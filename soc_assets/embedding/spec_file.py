@@ -27,8 +27,8 @@ def digest_of(choices: Mapping[str, Any], statistics: Mapping[str, Mapping[str, 
 
 def write(folder: Path, told: Told) -> None:
     """Write spec.json and its second copy."""
-    files.write_json(folder / NAME, {**told, "checksum": _checksum(told)})
-    second_copy.keep(folder / NAME)
+    whole = {**told, "checksum": _checksum(told)}
+    second_copy.write(folder / NAME, lambda path: files.write_json(path, whole))
 
 
 def read_all(folder: Path) -> Iterator[Told]:

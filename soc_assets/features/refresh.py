@@ -12,8 +12,8 @@ from soc_assets import digest, files
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
 from soc_assets.errors import CheckpointError
-from soc_assets.features.database import build_database, index_of, read_batch_inputs, read_info
-from soc_assets.features.tables import TABLES, columns_of
+from soc_assets.features.database import build_database, index_of, read_batch_inputs, read_info, write_schemas
+from soc_assets.features.tables import SCHEMAS, TABLES, columns_of
 from soc_assets.features.views import Contents
 from soc_assets.project import Project, is_url
 from soc_assets.vouching import warn_of, wrong
@@ -125,6 +125,11 @@ def ensure(project: Project, tell: Callable[[int, int], None] = lambda done, tot
     """
     require_tables(project)
     contents, info = contents_of(project), read_info(project.database)
+    schemas = [contents.data / SCHEMAS / f"{name}.parquet" for name in (*TABLES, "embeddings")]
+    if contents.folder.is_dir():
+        schemas.append(contents.folder / "_schema.parquet")
+    if not all(map(files.is_whole, schemas)):
+        write_schemas(contents)
     index = index_of(contents, info)
     now = identity(contents)
     if _agrees(info, {"data": str(project.data), **index, **now}):
