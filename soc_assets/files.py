@@ -191,7 +191,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     except PermissionError as error:
         raise TableError(f"{path} cannot be read: this user may not. Change its permissions.") from error
     except _DAMAGE as error:
-        raise TableError(f"{path} is damaged ({_first_line(error)}). {cure_of(path)}") from error
+        raise TableError(f"{path} is damaged. {cure_of(path)}") from error
 
 
 def require_whole(path: Path) -> None:
@@ -236,10 +236,6 @@ def cure_of(path: Path) -> str:
     """The command that makes one of our files again."""
     asset = _ASSETS.get(path.name) or _ASSETS.get(path.parent.name)
     return f"`soc run{f' --to {asset}' if asset else ''}` makes it again."
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
 def stamp(path: Path) -> tuple[int, int, int, int]:

@@ -44,7 +44,7 @@ def complete(project: Project, asset: str) -> bool:
     wrong = vouching.wrong(last) or next((f"{path} is missing" for path in others if not path.is_file()), "")
     if not wrong and vouching.vouched(last) is None:
         wrong = next(_unvouched(project, asset), "")
-    return vouching.warn_of(wrong, "`soc run` puts it right.")
+    return vouching.warn_of(wrong, files.cure_of(last))
 
 
 def decision(project: Project, name: str) -> Path | None:

@@ -43,7 +43,7 @@ def test_every_flipped_bit_of_every_byte_is_noticed(path):
 @pytest.mark.parametrize("damage", spoil.DAMAGES.values(), ids=spoil.DAMAGES)
 def test_damaged_table_is_an_error_that_names_file_and_cure(path, damage):
     damage(path)
-    with pytest.raises(TableError, match=r"t\.parquet is damaged \(.*\)\. `soc run` makes it again\."):
+    with pytest.raises(TableError, match=r"t\.parquet is damaged\. `soc run` makes it again\."):
         files.read_table(path)
     with pytest.warns(SocWarning, match=r"t\.parquet is damaged"):
         assert files.table_metadata(path) == {}

@@ -22,10 +22,16 @@ config_option = click.option(
 )
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
-    """Warnings in the words of the platform; those of libraries are for developers."""
-    if issubclass(category, SocWarning):
-        click.secho(f"Warning: {message}", fg="yellow", err=True)
+def _showing_warnings() -> Callable[..., None]:
+    """Shows warnings in the words of the platform, each once; those of libraries are for developers."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, SocWarning) and str(message) not in shown:
+            shown.add(str(message))
+            click.secho(f"Warning: {message}", fg="yellow", err=True)
+
+    return show
 
 
 def explained(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +40,7 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _showing_warnings()
             try:
                 return command(*args, **kwargs)
             except SocError as error:
