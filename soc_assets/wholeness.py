@@ -99,14 +99,19 @@ def repairs(project: Project) -> Iterator[Repair]:
         yield from second_copy.repairs(project.samples(name), _readable, _known(project, name))
 
 
-def require_batches(ledger: pd.DataFrame, balanced: pd.DataFrame, path: Path) -> None:
-    """Refuse a ledger that does not have every studied sample once.
+def require_once(samples: pd.DataFrame, ledger: pd.DataFrame, balanced: pd.DataFrame, project: Project) -> None:
+    """Refuse samples that stand twice, and a ledger that does not have every studied sample once.
 
     Raises:
-        TableError: it has not.
+        TableError: they do, or it has not.
     """
-    if wrong := next(invariants.of_batches(ledger, balanced), ""):
-        raise TableError(f"{path} is not to be believed: {wrong}. {files.cure_of(path)}")
+    for name, found in (
+        ("samples", invariants.of_samples(samples)),
+        ("batches", invariants.of_batches(ledger, balanced)),
+    ):
+        if wrong := next(found, ""):
+            path = project.samples(name)
+            raise TableError(f"{path} is not to be believed: {wrong}. {files.cure_of(path)}")
 
 
 def _equal(path: Path, table: pd.DataFrame) -> bool:

@@ -14,7 +14,7 @@ from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
 from soc_assets.errors import EmbeddingError
 from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.project import Project
-from soc_assets.wholeness import read_ledger, require_batches
+from soc_assets.wholeness import read_ledger, require_once
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
 
     Raises:
         EmbeddingError: an earlier asset has not been materialised.
-        TableError: one of its tables is damaged, or not every studied sample is in one batch.
+        TableError: one of its tables is damaged, or not every studied sample is there and in one batch.
         SamplingError: the ledger of batches and its copy are lost.
     """
     needed = {"raster_catalog": [project.catalog], "soil_samples": [project.samples("samples")]}
@@ -92,8 +92,8 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
     ledger, samples = read_ledger(project), files.read_table(project.samples("samples"))
     assert ledger is not None
     balanced = files.read_table(project.samples("balanced"), ["sample_id", "location_id"])
-    require_batches(ledger, balanced, project.samples("batches"))
-    samples = ledger.merge(samples, on="sample_id", validate="1:1").merge(balanced, on="sample_id", how="left")
+    require_once(samples, ledger, balanced, project)
+    samples = ledger.merge(samples, on="sample_id").merge(balanced, on="sample_id", how="left")
     keys = sorted(ledger["batch"].unique())
     rows = {str(key): part.reset_index(drop=True) for key, part in samples.groupby("batch")}
     atlas = Atlas.of_catalog(catalog, spec.bands, spec.choices["reference"], spec.grid)
