@@ -182,14 +182,12 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         TableError: it is missing or damaged, or may not be read.
     """
     try:
-        content = path.read_bytes()
+        content = _bytes_of(path)
         if not sealed.holds(content):
             raise ValueError("its bytes are not those that were written")
         return pd.read_parquet(io.BytesIO(content), columns=columns, page_checksum_verification=True)
     except FileNotFoundError:
         raise TableError(f"{path} does not exist. {cure_of(path)}") from None
-    except PermissionError as error:
-        raise TableError(f"{path} cannot be read: this user may not. Change its permissions.") from error
     except _DAMAGE as error:
         raise TableError(f"{path} is damaged. {cure_of(path)}") from error
 
@@ -205,9 +203,13 @@ def require_whole(path: Path) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a table of ours is there and not damaged; of one without a seal only the end is read."""
+    """Whether a table of ours is there and not damaged; of one without a seal only the end is read.
+
+    Raises:
+        TableError: this user may not read it.
+    """
     try:
-        content = path.read_bytes()
+        content = _bytes_of(path)
         return sealed.holds(content) and pq.read_metadata(io.BytesIO(content)) is not None
     except (FileNotFoundError, *_DAMAGE):
         return False
@@ -226,10 +228,17 @@ def known_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame | 
 
 def table_metadata(path: Path) -> dict[str, str]:
     """As `read_metadata`, of a table that is compared with its seal first: empty where one byte of it has changed."""
-    if path.is_file() and not sealed.holds(path.read_bytes()):
+    if path.is_file() and not sealed.holds(_bytes_of(path)):
         warnings.warn(f"{path} is damaged. {cure_of(path)}", SocWarning, stacklevel=2)
         return {}
     return read_metadata(path)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except PermissionError as error:
+        raise TableError(f"{path} cannot be read: this user may not. Change its permissions.") from error
 
 
 def cure_of(path: Path) -> str:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from soc_assets import digest, files, sealed
+from soc_assets import digest, files
 from soc_assets.errors import SocWarning
 
 SIBLINGS = "soc.siblings"  # key in the metadata of the table written last
@@ -47,7 +47,7 @@ def wrong(path: Path) -> str:
     """What is wrong with a table or with a file that it vouches for, in words; empty where nothing is."""
     if not path.is_file():
         return ""
-    if not sealed.holds(path.read_bytes()):
+    if not files.is_whole(path):
         return f"{path} is damaged"
     return _first_wrong(path.parent, vouched(path) or {}, path.name)
 
@@ -58,7 +58,7 @@ def _first_wrong(folder: Path, siblings: Mapping[str, str], by: str) -> str:
         if not path.is_file():
             return f"{path}{_MISSING}"
         if digest.of_file(path, _ALL) != known:
-            damaged = path.suffix == ".parquet" and not sealed.holds(path.read_bytes())
+            damaged = path.suffix == ".parquet" and not files.is_whole(path)
             other = f"is not the file that {by} was written with: an older copy, or an edited one"
             return f"{path} {'is damaged' if damaged else other}"
     return ""

@@ -88,7 +88,7 @@ class Design:
     def is_saved(folder: Path) -> bool:
         """Whether `save` finished there, and nothing of it has changed since; reads all of it."""
         path = folder / "samples.parquet"
-        return path.is_file() and vouched(path) is not None and not wrong(path)
+        return path.is_file() and not wrong(path) and vouched(path) is not None
 
     @classmethod
     def load(cls, folder: Path) -> "Design":

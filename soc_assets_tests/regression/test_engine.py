@@ -192,7 +192,7 @@ def test_fit_that_is_damaged_or_of_another_name_is_fitted_again(tmp_path):
     pd.testing.assert_frame_equal(known.predictions, result.predictions)
     for damage in spoil.DAMAGES.values():
         damage(path)
-        with pytest.warns(SocWarning, match=r"one\.parquet is damaged .*`soc run --to evaluation` makes it again"):
+        with pytest.warns(SocWarning, match=r"one\.parquet is damaged\. `soc run --to evaluation` makes it again"):
             assert engine.known_fit(tmp_path, "one") is None
         path.write_bytes(content)
     stored(tmp_path, "two").write_bytes(content)
