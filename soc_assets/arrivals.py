@@ -68,7 +68,7 @@ def _rasters(project: Project) -> Arrivals:
 
 def _soil(project: Project) -> Arrivals:
     tables = project.samples("tables")
-    known: dict[str, str] = json.loads(files.read_metadata(tables).get(freshness.FILES, "{}"))
+    known: dict[str, str] = json.loads(files.table_metadata(tables).get(freshness.FILES, "{}"))
     contents = freshness.soil_contents(project)
     return Arrivals(
         new=sorted(contents.keys() - known.keys()),

@@ -13,6 +13,10 @@ class StorageError(SocError):
     """A folder cannot be written: its disk is full or read-only, or permission is missing."""
 
 
+class TableError(SocError):
+    """A table that this package wrote is missing, damaged, or of another moment than those beside it."""
+
+
 class SettingsError(SocError):
     """soc.toml or a SOC_* variable is wrong."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soc_assets import devices, files, freshness
+from soc_assets import devices, files, freshness, repairs
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
 from soc_assets.process import MACHINE_TAG, here, is_alive, marks, process_of
@@ -65,6 +65,7 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
     Raises:
         StorageError: Dagster's instance cannot be written.
     """
+    repairs.mend(project)
     if to in RESULTS:
         return _run_results(project, to, announce)
     if all(item.fresh for item in assess(project, to)):
@@ -207,9 +208,9 @@ def _is_told(error: Any) -> bool:
 def _model_state(project: Project, inputs: str) -> str:
     if not freshness.is_tracked(project):
         return "missing"
-    from soc_assets.defs.resources import tracking_of
+    from soc_assets.defs.results import state_of_model
 
-    return "fresh" if tracking_of(project).find_run(inputs) else "stale"
+    return state_of_model(project, inputs)
 
 
 @contextmanager

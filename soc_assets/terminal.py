@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from soc_assets import progress
+from soc_assets import files, progress
 from soc_assets.embedding.clean import SpecFolder
-from soc_assets.freshness import ASSETS, Freshness, complete, is_tracked, known_embeddings
+from soc_assets.freshness import ASSETS, Freshness, is_tracked, known_embeddings
 from soc_assets.project import Project
 from soc_assets.regression.kept import Kept
+from soc_assets.wholeness import complete
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
 _CELL = 60  # characters of a cell of a query's result
@@ -110,10 +110,10 @@ def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
     if project.catalog.is_file():
         _add_rasters(table, project)
     if complete(project, "soil_samples"):
-        samples, rejected = (len(pd.read_parquet(project.samples(name))) for name in ("samples", "rejected"))
+        samples, rejected = (len(files.read_table(project.samples(name))) for name in ("samples", "rejected"))
         table.add_row("samples", f"{samples} usable, {rejected} rows rejected")
     if complete(project, "balanced_samples"):
-        balanced, excluded = (len(pd.read_parquet(project.samples(name))) for name in ("balanced", "excluded"))
+        balanced, excluded = (len(files.read_table(project.samples(name))) for name in ("balanced", "excluded"))
         table.add_row("study", f"{balanced} samples kept, {excluded} excluded by filters")
     if to in ASSETS[: ASSETS.index("embeddings")]:
         return table
@@ -135,10 +135,10 @@ def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
 def _add_rasters(table: Table, project: Project) -> None:
     """How many rasters are in the catalog; of those set aside the first with its reason, and where the others are."""
     usable, path = (
-        len(pd.read_parquet(project.catalog, columns=["band"])),
+        len(files.read_table(project.catalog, ["band"])),
         project.catalog.with_name("problems.parquet"),
     )
-    problems = pd.read_parquet(path)["problem"].tolist() if path.is_file() else []
+    problems = files.read_table(path)["problem"].tolist() if path.is_file() else []
     table.add_row("rasters", f"{usable} usable, {len(problems)} set aside")
     if problems:
         others = f" All {len(problems)}: {path}" if len(problems) > 1 else ""
@@ -168,7 +168,7 @@ def show_results(project: Project, console: Console) -> None:
     if path is None:
         return
     table = Table("model", "features", "R2", "95 %", "RMSE", "CCC", "coverage", "failed", title=f"by {scheme}")
-    for row in leaderboard(pd.read_parquet(path), scheme).to_dict("records"):
+    for row in leaderboard(files.read_table(path), scheme).to_dict("records"):
         cover = row.get("coverage", float("nan"))
         table.add_row(
             f"[dim]{row['model']}[/]" if row["baseline"] else row["model"],

@@ -57,10 +57,11 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     Without --verify only the ends of the batches are read, where a cut file shows, but not flipped bits; with it a
     damaged batch is named and set aside, and the next `soc run` computes it again.
     """
-    from soc_assets import freshness, runner, terminal
+    from soc_assets import freshness, repairs, runner, terminal
 
     project = opened(config)
     runner.use_project(project, config)
+    repairs.tell(project)
     if verify:
         _verify(project)
     with terminal.showing_progress(Console(stderr=True)):

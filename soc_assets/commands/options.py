@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from soc_assets.errors import SocError, SocWarning
+from soc_assets.errors import SocError, SocWarning, TableError
 from soc_assets.project import Project, load_project
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
@@ -21,10 +22,16 @@ config_option = click.option(
 )
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
-    """Warnings in the words of the platform; those of libraries are for developers."""
-    if issubclass(category, SocWarning):
-        click.secho(f"Warning: {message}", fg="yellow", err=True)
+def _showing_warnings() -> Callable[..., None]:
+    """Shows warnings in the words of the platform, each once; those of libraries are for developers."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, SocWarning) and str(message) not in shown:
+            shown.add(str(message))
+            click.secho(f"Warning: {message}", fg="yellow", err=True)
+
+    return show
 
 
 def explained(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,7 +40,7 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _showing_warnings()
             try:
                 return command(*args, **kwargs)
             except SocError as error:
@@ -63,7 +70,10 @@ def opened(config: Path | None) -> Project:
             hosts.fetch(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
-        with terminal.showing_progress(console):
+        with (
+            terminal.showing_progress(console),
+            suppress(TableError),
+        ):  # told where it matters
             refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if hosts.is_shared(project):
         with terminal.showing_progress(Console(stderr=True)):

@@ -32,8 +32,6 @@ def predict(
     dissimilarity, applicable (yes, no or unknown: whether the model was shown anything like it), missing_images and
     reason (why there is no prediction).
     """
-    import pandas as pd
-
     from soc_assets import files, progress, terminal
     from soc_assets.defs.registered import load_registered
     from soc_assets.defs.resources import tracking_of
@@ -51,7 +49,7 @@ def predict(
         found = predict_values(project, table, registered, lambda *now: progress.emit("predict", *now))
     with files.replacing(target) as temporary:
         beside(table, found).to_csv(temporary, index=False)
-    grid = reference_grid(pd.read_parquet(project.catalog), project.settings.rasters)
+    grid = reference_grid(files.read_table(project.catalog), project.settings.rasters)
     for line in [*report(table, found, registered.uri, grid), f"Written: {target}"]:
         console.print(line, soft_wrap=True, markup=False)
     if found["predicted"].isna().all():

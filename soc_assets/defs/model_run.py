@@ -10,7 +10,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from soc_assets import comparison, freshness, progress
+from soc_assets import comparison, files, freshness, progress
 from soc_assets.defs.champion import FEATURES_TAG, MODEL_TAG, write_card
 from soc_assets.defs.registered import MISSING_PARAM
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
@@ -124,7 +124,7 @@ def _board(project: Project) -> pd.DataFrame | None:
     path = project.results / "evaluation.parquet"
     if not freshness.is_fresh(path, freshness.evaluation_inputs(project)):
         return None
-    return leaderboard(pd.read_parquet(path), project.settings.evaluation.primary)
+    return leaderboard(files.read_table(path), project.settings.evaluation.primary)
 
 
 def _on_epoch(context: dg.AssetExecutionContext, run: TrackedRun) -> Callable[[EpochReport], None]:

@@ -89,7 +89,7 @@ def build_database(
         batch_inputs: of each batch, the digests of its inputs and labels now.
         tell: told batches indexed and their number.
     """
-    _write_schemas(contents)
+    write_schemas(contents)
     views = views_of(contents)
     batches = batch_paths(contents.folder)
     former = read_info(database)
@@ -194,7 +194,8 @@ def index_of(contents: Contents, info: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _write_schemas(contents: Contents) -> None:
+def write_schemas(contents: Contents) -> None:
+    """Write the files without rows that the views read first; those that are there and whole stay as they are."""
     for name in TABLES:
         write_schema(contents.data, name, columns_of(contents.data, name))
     schema = schema_of(contents.spec)

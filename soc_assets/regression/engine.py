@@ -10,6 +10,7 @@ import multiprocessing.util
 import os
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from soc_assets import files
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, SocWarning
 from soc_assets.regression.design import Design
 from soc_assets.regression.fold import FoldFit, FoldResult, run_fold
 from soc_assets.regression.kept import note_plan
@@ -62,9 +63,10 @@ def run_fits(
     kind = "baselines" if all(fit.baseline for fit in fits) else "evaluation"
     if fits:
         note_plan(folder, kind, digests, _inputs(folder, design).name)
-    due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if not stored(folder, name).is_file()]
+    known = {name: result for name in digests if (result := known_fit(folder, name))}
+    due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if name not in known]
     tell(len(fits) - len(due), len(fits), f"{len(due)} to fit")
-    cached, errors = set(digests) - {name for _, name in due}, {}
+    errors: dict[str, str] = {}
     if due:
         groups = [list(part) for _, part in groupby(due, key=lambda item: (item[0].scheme, item[0].number))]
         count = min(workers or os.cpu_count() or 1, len(groups))
@@ -75,7 +77,7 @@ def run_fits(
             if error:
                 errors[name] = error
             tell(finished, len(fits), words)
-    return [_read(fit, name, folder, name in cached, errors) for fit, name in zip(fits, digests, strict=True)]
+    return [_read(fit, name, folder, known.get(name), errors) for fit, name in zip(fits, digests, strict=True)]
 
 
 def stored(folder: Path, name: str) -> Path:
@@ -88,10 +90,28 @@ def _inputs(folder: Path, design: Design) -> Path:
     return folder / "inputs" / "-".join(design.digests[group][:6] for group in sorted(design.digests))
 
 
-def read_fit(path: Path) -> FoldResult:
-    """What a fit's file holds."""
-    told = json.loads(files.read_metadata(path)["soc.fit"])
-    return FoldResult(pd.read_parquet(path), pd.DataFrame(told["importance"]), told["facts"])
+def known_fit(folder: Path, name: str) -> FoldResult | None:
+    """What a fit's file holds; None where it is missing, and with a warning where it is damaged or of another fit."""
+    path = stored(folder, name)
+    rows = files.known_table(path)
+    if rows is None:
+        return None
+    metadata = files.read_metadata(path)
+    try:
+        told = json.loads(metadata["soc.fit"])
+        result = FoldResult(rows, pd.DataFrame(told["importance"]), told["facts"])
+    except (KeyError, ValueError):
+        result = None
+    if result is None or metadata.get("soc.digest", name) != name:
+        warnings.warn(f"{path} is not the fit that its name says: it is fitted again.", SocWarning, stacklevel=2)
+        return None
+    return result
+
+
+def store_fit(folder: Path, name: str, result: FoldResult) -> None:
+    """Write the file of a fit."""
+    told = {"importance": result.importance.to_dict("list"), "facts": result.facts}
+    files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(told), "soc.digest": name})
 
 
 Group = list[tuple[FoldFit, str]]
@@ -106,7 +126,7 @@ def _here(groups: list[Group], design: Design, folder: Path, options: Options, _
 
 def _in_processes(groups: list[Group], design: Design, folder: Path, options: Options, count: int) -> Iterator[Report]:
     inputs = _inputs(folder, design)
-    if not (inputs / "samples.parquet").is_file():
+    if not Design.is_saved(inputs):
         design.save(inputs)
     spawn = multiprocessing.get_context("spawn")
     reports = spawn.SimpleQueue()
@@ -161,13 +181,11 @@ def _fit_and_store(fit: FoldFit, name: str, design: Design, folder: Path, option
     except Exception as error:  # one model that cannot be fitted is a row of the table, not the end of the evaluation
         last = traceback.extract_tb(error.__traceback__)[-1]
         return name, f"{words} failed", f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
-    told = {"importance": result.importance.to_dict("list"), "facts": result.facts}
-    files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(told)})
+    store_fit(folder, name, result)
     return name, f"{words}, {result.facts['seconds']:.1f} s", None
 
 
-def _read(fit: FoldFit, name: str, folder: Path, cached: bool, errors: dict[str, str]) -> Done:
-    path = stored(folder, name)
-    if path.is_file():
-        return Done(fit, name, read_fit(path), cached=cached)
+def _read(fit: FoldFit, name: str, folder: Path, known: FoldResult | None, errors: dict[str, str]) -> Done:
+    if result := known or known_fit(folder, name):
+        return Done(fit, name, result, cached=known is not None)
     return Done(fit, name, None, errors.get(name, "the process that fitted it ended; see the log"))
