@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from soc_assets import digest
-from soc_assets.errors import RasterError
+from soc_assets.errors import RasterError, StorageError
 from soc_assets.ingest.rasters import folder as raster_folder
 from soc_assets.ingest.rasters.facts import beside, how_read, read_facts, reading_of
 from soc_assets.ingest.rasters.files import RasterFile, find_rasters
@@ -240,6 +240,14 @@ def _look(
         return _rows_of(file, known, digests)
     except RasterError as error:
         return error
+    except StorageError:
+        raise
+    except Exception as error:  # of whatever library: the file is set aside, and the others are read
+        told = RasterError(
+            f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy or download it again."
+        )
+        told.__cause__ = error
+        return told
 
 
 def _rows_of(

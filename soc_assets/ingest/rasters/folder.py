@@ -7,6 +7,7 @@ bytes are here too. Which names belong to which band is in `rasters.files`, open
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from soc_assets.object_storage import file_system
 _GDAL_PREFIXES = {"s3": "/vsis3/", "gs": "/vsigs/", "gcs": "/vsigs/", "az": "/vsiaz/", "abfs": "/vsiaz/"}
 _SCHEMES = {"/vsis3/": "s3", "/vsigs/": "gs", "/vsiaz/": "az"}
 _ZIP = "/vsizip/"
+_NO_CODE = {"GDAL_VRT_ENABLE_PYTHON": "NO"}
+OFFLINE = {**_NO_CODE, "CPL_VSIL_CURL_ALLOWED_FILENAME": "-", "GDAL_HTTP_PROXY": "127.0.0.1:1"}
+"""What keeps GDAL off the network: no name is allowed, and whatever asks all the same meets a closed door."""
+_BOMB = 100  # how many times as large a file in a zip is unpacked
 
 
 class RasterFolder(Protocol):
@@ -118,7 +123,7 @@ class ZippedRasters:
     def names(self, pattern: str = "**/*") -> Iterator[str]:
         """All files."""
         for name in self._index:
-            if name.startswith(self.inside) and not name.endswith("/"):
+            if name.startswith(self.inside) and not name.endswith("/") and ".." not in name.split("/"):
                 yield name.removeprefix(self.inside)
 
     @cached_property
@@ -197,7 +202,7 @@ def digest_of(location: str) -> str:
         except OSError as error:
             words = f"The raster {location} cannot be read ({error.strerror}). Mend its permissions, or copy it again."
             raise RasterError(words) from error
-    with _opened(location) as file:
+    with opened(location) as file:
         hashed = hashlib.sha256()
         while block := file.read(2**22):
             hashed.update(block)
@@ -206,21 +211,19 @@ def digest_of(location: str) -> str:
 
 def first_bytes(location: str, count: int = 2**16) -> bytes:
     """The beginning of a file."""
-    if is_local(location):
-        with Path(location).open("rb") as file:
-            return file.read(count)
-    with _opened(location) as file:
+    with opened(location) as file:
         return file.read(count)
 
 
 def gdal_options(location: str) -> dict[str, Any]:
-    """What GDAL must be told to open a location: the endpoint of AWS_ENDPOINT_URL, and to forget what it has read.
+    """What GDAL must be told to open a location: for one on this machine to stay off the network.
 
-    Without the last a raster that changes would be read in parts from before and from after.
+    On storage it is the endpoint of AWS_ENDPOINT_URL, and to forget what it has read: else a raster that changes would
+    be read in parts from before and from after.
     """
     if is_local(location) or location.startswith(_ZIP):
-        return {}
-    options: dict[str, Any] = {"CPL_VSIL_CURL_NON_CACHED": "/vsis3/:/vsigs/:/vsiaz/"}
+        return OFFLINE
+    options: dict[str, Any] = {**_NO_CODE, "CPL_VSIL_CURL_NON_CACHED": "/vsis3/:/vsigs/:/vsiaz/"}
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if location.startswith("/vsis3/") and endpoint:
         scheme, _, host = endpoint.rstrip("/").rpartition("://")
@@ -229,10 +232,45 @@ def gdal_options(location: str) -> dict[str, Any]:
     return options
 
 
+def names_in(folder: str) -> list[str]:
+    """Names of the files in a folder of a zip or of object storage, without the folder's."""
+    with _explained(folder):
+        if folder.startswith(_ZIP):
+            archive, inside = _split_zip(f"{folder}/")
+            start = f"{inside}/" if inside else ""
+            names = [name for name in _zip_names(Path(archive)) if name.startswith(start)]
+            return [name.removeprefix(start) for name in names if "/" not in name.removeprefix(start)]
+        scheme, key = _split_stored(folder)
+        return [str(name).rpartition("/")[2] for name in file_system(scheme).ls(key, detail=False)]
+
+
+def require_moderate(location: str, most_gb: float) -> None:
+    """Refuse a file in a zip that unpacks to much more than it is.
+
+    Raises:
+        RasterError: names it, both sizes and the setting.
+    """
+    if not location.startswith(_ZIP):
+        return
+    archive, name = _split_zip(location)
+    with _explained(archive):
+        found = _zip_file(Path(archive)).NameToInfo.get(name)
+    if found and found.file_size > max(most_gb * 10**9, _BOMB * found.compress_size):
+        raise RasterError(
+            f"The raster {name} in {archive} unpacks from {found.compress_size / 1e6:,.1f} MB to "
+            f"{found.file_size / 1e9:,.1f} GB; more than {most_gb:g} GB that are packed more than a hundredfold are "
+            "not read. Replace it, or raise max_unpacked_gb in [rasters] of soc.toml if it is right."
+        )
+
+
 @contextmanager
-def _opened(location: str) -> Iterator[IO[bytes]]:
+def opened(location: str) -> Iterator[IO[bytes]]:
+    """A file, for reading its bytes."""
     with _explained(location):
-        if location.startswith(_ZIP):
+        if is_local(location):
+            with Path(location).open("rb") as file:
+                yield file
+        elif location.startswith(_ZIP):
             archive, name = _split_zip(location)
             with _zip_file(Path(archive)).open(name) as file:
                 yield file
@@ -286,5 +324,5 @@ def _explained(where: str) -> Iterator[None]:
     with object_storage.explained(where, RasterError):
         try:
             yield
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
             raise RasterError(f"{where} is no zip file or damaged ({error}): copy or download it again.") from error
