@@ -157,7 +157,7 @@ class Rasters(Section):
     which may open it, never its bytes."""
     vrt_folders: tuple[str, ...] = ()
     """Folders whose files a VRT may name, beside its own folder and the rasters folder."""
-    max_pixels_without_data: float = Field(default=2e10, gt=0)
+    max_pixels_without_data: float = Field(default=5e9, gt=0)
     """Pixels of a raster for which its file can hold no data; a file that declares more is refused."""
     max_block_mb: int = Field(default=1024, ge=1)
     """Largest block (tile, strip) of a raster, MB: GDAL decodes no part of one."""

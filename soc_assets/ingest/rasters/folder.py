@@ -17,6 +17,7 @@ from typing import IO, Any, Protocol
 
 from soc_assets import digest, files, object_storage
 from soc_assets.errors import RasterError
+from soc_assets.ingest.rasters.allowed import allowed
 from soc_assets.object_storage import file_system
 
 _GDAL_PREFIXES = {"s3": "/vsis3/", "gs": "/vsigs/", "gcs": "/vsigs/", "az": "/vsiaz/", "abfs": "/vsiaz/"}
@@ -202,6 +203,7 @@ def digest_of(location: str) -> str:
         except OSError as error:
             words = f"The raster {location} cannot be read ({error.strerror}). Mend its permissions, or copy it again."
             raise RasterError(words) from error
+    require_moderate(location, allowed(location).unpacked_gb)
     with opened(location) as file:
         hashed = hashlib.sha256()
         while block := file.read(2**22):

@@ -45,7 +45,7 @@ def require_safe(location: str) -> None:
     """
     drivers_of(location)
     raster_folder.require_moderate(location, allowed(location).unpacked_gb)
-    _require_own(location, 0)
+    _require_own(location)
     if location.lower().endswith(".vrt"):
         _require_sources(location, 0)
 
@@ -89,19 +89,25 @@ def _require_sources(location: str, depth: int) -> None:
             continue
         if source == location:
             raise RasterError(f"The VRT {location} names itself as its source. Write it anew.")
-        suffix = PurePosixPath(source).suffix.lower()
-        drivers_of(source)
-        if suffix == ".vrt":
-            _require_sources(source, depth + 1)
-        else:
-            _require_kind(source, f"the VRT {location} takes values from")
-        _require_own(source, depth)
+        try:
+            _require_source(source, depth)
+        except RasterError as error:
+            raise RasterError(f"The VRT {location} takes values from {source}. {error}") from error
 
 
-def _require_own(location: str, depth: int) -> None:
+def _require_source(source: str, depth: int) -> None:
+    drivers_of(source)
+    if PurePosixPath(source).suffix.lower() == ".vrt":
+        _require_sources(source, depth + 1)
+    else:
+        _require_kind(source, "which is a source,")
+    _require_own(source)
+
+
+def _require_own(location: str) -> None:
     """Look at the files beside a raster, and at links in it."""
     for name in _files_beside(location):
-        _require_kind(name, f"GDAL would open beside {PurePosixPath(location).name}")
+        _require_kind(name, f"which GDAL would open beside {PurePosixPath(location).name},")
         if name.lower().endswith(_BESIDE[:2]):
             _require_plain_pyramid(name, _mark(name))
     if location.lower().endswith(_HDF) and (found := _elsewhere(location, _mark(location))):
@@ -115,7 +121,7 @@ def _require_own(location: str, depth: int) -> None:
 def _require_kind(location: str, what: str) -> None:
     if (found := _wrong_kind(location, _mark(location))) is not None:
         raise RasterError(
-            f"The file {location}, which {what}, does not hold what its suffix says: it begins with {found!r}. Replace "
+            f"The file {location}, {what} does not hold what its suffix says: it begins with {found!r}. Replace "
             "it, or remove it."
         )
 

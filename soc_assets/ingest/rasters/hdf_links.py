@@ -1,8 +1,8 @@
 """Whether an HDF5 file (NetCDF 4 is one) takes values from another: links, storage and datasets that lie elsewhere.
 
 The library follows them without asking, to any file of this machine. They are told by what they must look like in the
-file's own index, wherever that lies: each find is confirmed by what it points at, so that numbers which look alike do not
-count.
+file's own index, wherever that lies: each find is confirmed by what it points at, so that numbers which look alike do
+not count.
 """
 
 import mmap

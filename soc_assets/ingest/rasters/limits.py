@@ -28,8 +28,8 @@ def require_bounded(dataset: DatasetReader, name: str) -> None:
     if pixels - _PIXELS_A_BYTE * bytes_of_all > may.pixels:
         raise RasterError(
             f"The raster {name} declares {dataset.height:,} x {dataset.width:,} pixels, and its {bytes_of_all:,} "
-            f"bytes can hold data for few of them; at most {may.pixels:,.0f} pixels may be without data. Replace it, or raise "
-            "max_pixels_without_data in [rasters] of soc.toml if it is right."
+            f"bytes can hold data for few of them; at most {may.pixels:,.0f} pixels may be without data. "
+            "Replace it, or raise max_pixels_without_data in [rasters] of soc.toml if it is right."
         )
 
 
