@@ -37,6 +37,7 @@ COLUMNS = (
 """Columns of the catalog. `path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step
 that the file is, `stamp` what a change is noticed by, `reading` how the settings had the stored numbers read when the
 statistics were computed."""
+_WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")  # formats that need not be opened to know their files
 _SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
 
 _Row = dict[str, Any]
@@ -181,7 +182,7 @@ def stamp(path: Path | str) -> dict[str, Any]:
 
 def _files(path: str) -> list[str]:
     """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
-    if not _is_tiff(path):
+    if not path.lower().endswith(_WHOLE):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
             return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
     mask = path + ".msk"

@@ -82,7 +82,7 @@ def vrt(path):
 
 KINDS = {
     "tiles": (".tif", lambda path: tiff(path, 10**6, 10**6, block=512), "max_pixels_without_data"),
-    "one strip": (".tif", lambda path: tiff(path, 10**5, 10**5, block=10**5, tiled=False), "max_block_mb"),
+    "one strip": (".tif", lambda path: tiff(path, 10**5, 10**5, block=10**5, tiled=False), "max_pixels_without_data"),
     "one tile": (".tif", lambda path: tiff(path, 60_000, 60_000, block=60_000 // 16 * 16), "max_block_mb"),
     "bands": (".tif", lambda path: tiff(path, 1000, 1000, block=512, bands=65_535), "max_block_mb"),
     "bands apart": (".tif", lambda path: tiff(path, 1000, 1000, block=512, bands=65_535, apart=2), "65535 bands"),
