@@ -8,6 +8,7 @@ Nothing here opens a file, and the module imports no raster library: loading a p
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from soc_assets.errors import RasterError
@@ -79,14 +80,21 @@ def allow(folder: Path | str, rasters: Rasters, start: Path | None = None) -> No
     folders = tuple(os.path.realpath(start / Path(name).expanduser()) for name in rasters.vrt_folders)
     limits = rasters.max_pixels_without_data, rasters.max_block_mb, rasters.max_unpacked_gb
     _BY_FOLDER[root] = Allowed(root, start, own, folders, *limits)
+    _nearest.cache_clear()
 
 
 def allowed(location: str) -> Allowed:
     """What the file at a location may do: by the nearest folder that `allow` was told of."""
     if not _BY_FOLDER:
         return _NOTHING_MORE
-    place = PurePosixPath(_plain(location).replace(os.sep, "/"))
-    return next((_BY_FOLDER[text] for each in place.parents if (text := str(each)) in _BY_FOLDER), _NOTHING_MORE)
+    return _nearest(location.rpartition("/")[0] if "/" in location else str(Path(location).absolute().parent))
+
+
+@lru_cache(maxsize=1024)
+def _nearest(folder: str) -> Allowed:
+    place = PurePosixPath(_plain(folder).replace(os.sep, "/"))
+    above = (str(each) for each in (place, *place.parents))
+    return next((_BY_FOLDER[name] for name in above if name in _BY_FOLDER), _NOTHING_MORE)
 
 
 def drivers_of(name: str) -> tuple[str, ...]:
@@ -98,7 +106,7 @@ def drivers_of(name: str) -> tuple[str, ...]:
     Raises:
         RasterError: files with this suffix are not opened.
     """
-    suffix = PurePosixPath(name.replace(os.sep, "/")).suffix.lower()
+    suffix = suffix_of(name)
     found = allowed(name).drivers.get(suffix) or DRIVERS.get(suffix)
     if not found:
         told = f"its suffix {suffix!r} is" if suffix else "it has no suffix, which would be"
@@ -109,6 +117,13 @@ def drivers_of(name: str) -> tuple[str, ...]:
             f'[rasters] drivers = {{ "{suffix or ".xyz"}" = ["NAME"] }}'
         )
     return found
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a path or another location, in small letters, with its dot."""
+    file = name.rpartition("/")[2].rpartition(os.sep)[2] if os.sep != "/" else name.rpartition("/")[2]
+    start, dot, end = file.rpartition(".")
+    return f".{end.lower()}" if dot and start else ""
 
 
 def _plain(location: str) -> str:

@@ -6,6 +6,7 @@ may hold is in `vrt`, links in HDF5 files are in `hdf_links`, how large a raster
 """
 
 import os
+import posixpath
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +14,7 @@ from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.rasters import folder as raster_folder
-from soc_assets.ingest.rasters.allowed import allowed, drivers_of
+from soc_assets.ingest.rasters.allowed import allowed, drivers_of, suffix_of
 from soc_assets.ingest.rasters.hdf_links import names_elsewhere
 from soc_assets.ingest.rasters.vrt import sources_of
 
@@ -97,7 +98,7 @@ def _require_sources(location: str, depth: int) -> None:
 
 def _require_source(source: str, depth: int) -> None:
     drivers_of(source)
-    if PurePosixPath(source).suffix.lower() == ".vrt":
+    if suffix_of(source) == ".vrt":
         _require_sources(source, depth + 1)
     else:
         _require_kind(source, "which is a source,")
@@ -130,7 +131,7 @@ def _require_kind(location: str, what: str) -> None:
 def _wrong_kind(location: str, mark: tuple[int, ...]) -> bytes | None:
     """The first bytes of a file that is not what its suffix says; None where it is."""
     head = raster_folder.first_bytes(location, _HEAD)
-    suffix = PurePosixPath(location).suffix.lower()
+    suffix = suffix_of(location)
     kinds = (*_MAGIC.get(suffix, ()), *(_MAGIC[".aux"] if suffix in (".ovr", ".msk") else ()))
     right = head.startswith(kinds) if kinds else True
     text = head.partition(b"\0")[0]  # drivers look for XML and JSON before the first zero byte
@@ -157,14 +158,11 @@ def _elsewhere(location: str, mark: tuple[int, ...]) -> str | None:
 
 def _files_beside(location: str) -> list[str]:
     """Pyramids, masks and older metadata files beside a raster, as GDAL finds them: whatever their case."""
-    head, _, name = location.rpartition("/") if not raster_folder.is_local(location) else _local_parts(location)
+    head, name = os.path.split(location) if raster_folder.is_local(location) else posixpath.split(location)
+    if not (others := _candidates(head or ".", location)):
+        return []
     starts = f"{name.lower()}.", f"{name.rpartition('.')[0].lower()}."
-    return [f"{head}/{other}" for other in _candidates(head, location) if other.lower().startswith(starts)]
-
-
-def _local_parts(location: str) -> tuple[str, str, str]:
-    path = Path(location).absolute()
-    return str(path.parent), "/", path.name
+    return [f"{head or '.'}/{other}" for other in others if other.lower().startswith(starts)]
 
 
 def _candidates(head: str, location: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """HDF5 and NetCDF files that take values from other files, as the HDF5 library would follow them.
 
-`hdf5.json` holds files written by h5py (gzip, base85), in both layouts of the format: a grid of 4 x 5 pixels in `v` (own),
-as an external link (link, deep: in a group), over the bytes of /etc/passwd (efl), and as a virtual dataset (vds); vlen has
-what looks a little like them.
+`hdf5.json` holds files written by h5py (gzip, base85), in both layouts of the format: a grid of 4 x 5 pixels in `v`
+(own), as an external link (link, deep: in a group), over the bytes of /etc/passwd (efl), as a virtual dataset (vds);
+vlen has what looks a little like them.
 """
 
 import base64
@@ -56,7 +56,7 @@ def test_what_lies_in_the_file_is_no_trouble(kind, layout):
 
 
 def test_a_netcdf_4_file_is_read(folder):
-    (folder / "LAI_2015.nc").write_bytes(WRITTEN["own latest"])
+    (folder / "LAI_2015.nc").write_bytes(WRITTEN["own earliest"])
     assert scanned(folder, ".nc").frame["mean"].tolist() == pytest.approx([9.5, 9.5, 9.5])
 
 
