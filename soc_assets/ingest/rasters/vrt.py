@@ -40,6 +40,15 @@ _SPELLED = """
     SpatialExtentAdjustment PanchroBand SpectralBand
 """
 _ELEMENTS = frozenset(_SPELLED.split())
+_ATTRIBUTES = frozenset(
+    (
+        *("rasterXSize", "rasterYSize", "subClass", "dataType", "band", "blockXSize", "blockYSize", "relativeToVRT"),
+        *("shared", "name", "resampling", "xOff", "yOff", "xSize", "ySize", "RasterXSize", "RasterYSize"),
+        *("DataType", "BlockXSize", "BlockYSize", "key", "domain", "format", "dataAxisToSRSAxisMapping", "src", "dst"),
+        *("coordinateEpoch", "dstBand", "index", "Row0Min", "BinSize", "tableType", "normalized", "Projection", "Id"),
+        *("Info", "Pixel", "Line", "X", "Y", "Z", "GCPZ", "c1", "c2", "c3", "c4", "Name", "Type", "Usage"),
+    )
+)
 _SUBCLASSES = (
     *("VRTWarpedDataset", "VRTPansharpenedDataset", "VRTSourcedRasterBand", "VRTDerivedRasterBand"),
     *("VRTRawRasterBand", "VRTWarpedRasterBand", "VRTPansharpenedRasterBand"),
@@ -120,20 +129,20 @@ def _begin(found: _Found, name: str, attributes: dict[str, str]) -> None:
     if found.path and found.path[-1] in _NAMES:
         raise _Refused(f"an element {name} stands in a file name")
     for key, value in attributes.items():
-        if key in _ELEMENTS and key not in ("Name", "Type", "Size", "NoData", "Offset", "Scale"):
-            raise _Refused(f"{key} stands as an attribute")  # GDAL takes it for the element
+        if key not in _ATTRIBUTES and name != "PixelFunctionArguments":
+            raise _Refused(f"{key[:60]!r} stands as an attribute of {name}")  # GDAL might take it for an element
         if key == "subClass" and value not in _SUBCLASSES:
             raise _Refused(f"it is a {value[:60]}")
         if key == "domain" and _DOMAINS.search(value):
             raise _Refused(f"it has metadata of the domain {value[:60]!r}, which can name files")
-        if key.lower() in (item.lower() for item in _NAMES):
-            raise _Refused(f"{key} stands as an attribute")
     found.path.append(name)
     found.raw.append(attributes.get("subClass") == "VRTRawRasterBand" or any(found.raw))
     if name == "PixelFunctionLanguage":
         raise _Refused("it holds a pixel function that is code")
     if name in _NAMES:
-        found.text, found.relative = [], attributes.get("relativeToVRT", "0") in ("1", "yes", "YES", "true", "TRUE")
+        if attributes.get("relativeToVRT", "0") not in ("0", "1"):
+            raise _Refused(f"relativeToVRT is {attributes['relativeToVRT'][:20]!r}, 0 or 1 is expected")
+        found.text, found.relative = [], attributes.get("relativeToVRT") == "1"
 
 
 def _end(found: _Found, name: str) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
+from rasterio.vrt import WarpedVRT
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.rasters.catalog import scan_rasters
@@ -178,6 +180,22 @@ def test_a_vrt_over_files_of_the_rasters_folder_is_read(folder, written):
     (folder / "yearly/LAI/LAI_2015.vrt").write_text(written)
     found = scan_rasters(Rasters(bands=bands), folder)
     assert found.frame["mean"].tolist() == pytest.approx([VALUES.mean()] * 2)
+
+
+def test_what_gdal_writes_as_a_vrt_is_read(folder):
+    source = folder / "yearly/LAI/LAI_2014.tif"
+    with rasterio.open(source, "r+") as dataset:
+        dataset.units, dataset.descriptions, dataset.scales, dataset.nodata = ["m"], ["x"], [2.0], 3
+        dataset.update_tags(1, a="b")
+        dataset.build_overviews([2])
+        dataset.write_mask(np.full(VALUES.shape, 255, "uint8"))
+    with rasterio.open(source) as dataset, WarpedVRT(dataset, crs="EPSG:25832") as warped:
+        rasterio.shutil.copy(dataset, folder / "yearly/LAI/LAI_2015.vrt", driver="VRT")
+        rasterio.shutil.copy(warped, folder / "yearly/LAI/LAI_2016.vrt", driver="VRT")
+    bands = (BANDS[0], Band(name="LAI", pattern="yearly/{band}/{band}_{year}.vrt"))
+    found = scan_rasters(Rasters(bands=bands), folder)
+    assert found.problems.empty
+    assert found.frame["mean"].tolist() == pytest.approx([VALUES.mean(), 244.26, 244.26], abs=1)
 
 
 def test_a_setting_lets_a_vrt_name_files_of_another_folder(folder, tmp_path_factory):
