@@ -7,6 +7,7 @@ from contextlib import closing
 import geopandas
 import pytest
 import shapely
+from pyproj.exceptions import CRSError
 
 from soc_assets.errors import SamplingError
 from soc_assets.sampling.region import read_region
@@ -99,3 +100,14 @@ def test_what_QGIS_writes_is_read(tmp_path, name):
     driver = {"r.gml": "GML", "r.kml": "KML"}.get(name)
     geopandas.GeoDataFrame({"n": [1]}, geometry=[SQUARE], crs="EPSG:4326").to_file(tmp_path / name, driver=driver)
     assert read_region(tmp_path / name).contains([11.5, 13], [48.5, 48.5]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), RecursionError("deep"), CRSError("odd"), KeyError("gone")])
+def test_whatever_a_library_raises_names_the_file(tmp_path, monkeypatch, error):
+    def raising(*_, **__):
+        raise error
+
+    path = gpkg(tmp_path / "r.gpkg")
+    monkeypatch.setattr("geopandas.read_file", raising)
+    with pytest.raises(SamplingError, match=rf"r\.gpkg cannot be read: {type(error).__name__}.*study\.region"):
+        read_region(path)

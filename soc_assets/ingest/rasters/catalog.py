@@ -185,8 +185,8 @@ def _files(path: str) -> list[str]:
     if not path.lower().endswith(_WHOLE):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
             return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
-    mask = path + ".msk"
-    return [path, mask] if raster_folder.exists(mask) else [path]
+    known = (".msk",) if _is_tiff(path) else (".aux.xml", ".msk", ".ovr")
+    return [path, *(path + end for end in known if raster_folder.exists(path + end))]
 
 
 def _is_tiff(path: str) -> bool:
@@ -206,7 +206,7 @@ def readable_digest(path: str) -> str:
     """`content_digest`, or empty text where the file cannot be read."""
     try:
         return content_digest(path)
-    except RasterError:
+    except (RasterError, OSError, MemoryError):  # whoever opens the file is told why
         return ""
 
 
@@ -228,7 +228,9 @@ class _Digests:
             own = self._locks.setdefault(path, Lock())
         with own:
             if path not in self._found:
-                mark = stamp(path)["stamp"]  # first: a file that changes meanwhile is read again next time
+                mark = ""
+                with contextlib.suppress(RasterError, OSError, MemoryError):
+                    mark = stamp(path)["stamp"]  # first: a file that changes meanwhile is read again next time
                 self._found[path] = mark, readable_digest(path)
             return self._found[path]
 
@@ -244,11 +246,7 @@ def _look(
     except StorageError:
         raise
     except Exception as error:  # of whatever library: the file is set aside, and the others are read
-        told = RasterError(
-            f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy or download it again."
-        )
-        told.__cause__ = error
-        return told
+        return RasterError(f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy it again.")
 
 
 def _rows_of(

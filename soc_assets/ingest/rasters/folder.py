@@ -6,27 +6,26 @@ bytes are here too. Which names belong to which band is in `rasters.files`, open
 
 import hashlib
 import os
-import zipfile
-import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 from soc_assets import digest, files, object_storage
 from soc_assets.errors import RasterError
+from soc_assets.ingest.rasters import zips
 from soc_assets.ingest.rasters.allowed import allowed
+from soc_assets.ingest.rasters.zips import explained
 from soc_assets.object_storage import file_system
 
 _GDAL_PREFIXES = {"s3": "/vsis3/", "gs": "/vsigs/", "gcs": "/vsigs/", "az": "/vsiaz/", "abfs": "/vsiaz/"}
 _SCHEMES = {"/vsis3/": "s3", "/vsigs/": "gs", "/vsiaz/": "az"}
-_ZIP = "/vsizip/"
+_ZIP = zips.PREFIX
 _NO_CODE = {"GDAL_VRT_ENABLE_PYTHON": "NO"}
 OFFLINE = {**_NO_CODE, "CPL_VSIL_CURL_ALLOWED_FILENAME": "-", "GDAL_HTTP_PROXY": "127.0.0.1:1"}
 """What keeps GDAL off the network: no name is allowed, and whatever asks all the same meets a closed door."""
-_BOMB = 100  # how many times as large a file in a zip is unpacked
 
 
 class RasterFolder(Protocol):
@@ -58,7 +57,7 @@ def open_folder(place: Path | str) -> RasterFolder:
     """
     text = str(place)
     if text.startswith(_ZIP):
-        archive, inside = _split_zip(text)
+        archive, inside = zips.split(text)
         return ZippedRasters(Path(archive), f"{inside}/" if inside else "")
     for prefix, scheme in _SCHEMES.items():
         if text.startswith(prefix):
@@ -129,7 +128,7 @@ class ZippedRasters:
 
     @cached_property
     def _index(self) -> list[str]:
-        return _zip_index(self.archive)
+        return zips.index(self.archive)
 
     def location(self, name: str) -> str:
         """`/vsizip/{/path/rasters.zip}/name`."""
@@ -159,7 +158,7 @@ class StoredRasters:
     @cached_property
     def _listing(self) -> list[str]:
         """Asked for once, past what fsspec remembers; `stamp_of` then takes sizes and times from it."""
-        with _explained(self.where):
+        with explained(self.where):
             system = file_system(self.scheme)
             system.invalidate_cache()
             return [str(name).removeprefix(self.root).strip("/") for name in system.find(self.root)]
@@ -179,19 +178,19 @@ def exists(location: str) -> bool:
     if is_local(location):
         return Path(location).is_file()
     if location.startswith(_ZIP):
-        archive, name = _split_zip(location)
-        return name in _zip_names(Path(archive))
+        archive, name = zips.split(location)
+        return name in zips.names(Path(archive))
     scheme, key = _split_stored(location)
-    with _explained(location):
+    with explained(location):
         return bool(file_system(scheme).exists(key))
 
 
 def stamp_of(location: str) -> tuple[int, ...]:
     """Size in bytes and time of change in ns, on this machine also ctime and inode; of a file in a zip, the zip's."""
     if not location.startswith("/vsi") or location.startswith(_ZIP):
-        return files.stamp(Path(location if is_local(location) else _split_zip(location)[0]))
+        return files.stamp(Path(location if is_local(location) else zips.split(location)[0]))
     scheme, key = _split_stored(location)
-    with _explained(location):
+    with explained(location):
         return object_storage.stamp_of(file_system(scheme).info(key))
 
 
@@ -203,7 +202,7 @@ def digest_of(location: str) -> str:
         except OSError as error:
             words = f"The raster {location} cannot be read ({error.strerror}). Mend its permissions, or copy it again."
             raise RasterError(words) from error
-    require_moderate(location, allowed(location).unpacked_gb)
+    zips.require_moderate(location, allowed(location).unpacked_gb)
     with opened(location) as file:
         hashed = hashlib.sha256()
         while block := file.read(2**22):
@@ -236,45 +235,26 @@ def gdal_options(location: str) -> dict[str, Any]:
 
 def names_in(folder: str) -> list[str]:
     """Names of the files in a folder of a zip or of object storage, without the folder's."""
-    with _explained(folder):
+    with explained(folder):
         if folder.startswith(_ZIP):
-            archive, inside = _split_zip(f"{folder}/")
+            archive, inside = zips.split(f"{folder}/")
             start = f"{inside}/" if inside else ""
-            names = [name for name in _zip_names(Path(archive)) if name.startswith(start)]
+            names = [name for name in zips.names(Path(archive)) if name.startswith(start)]
             return [name.removeprefix(start) for name in names if "/" not in name.removeprefix(start)]
         scheme, key = _split_stored(folder)
         return [str(name).rpartition("/")[2] for name in file_system(scheme).ls(key, detail=False)]
 
 
-def require_moderate(location: str, most_gb: float) -> None:
-    """Refuse a file in a zip that unpacks to much more than it is.
-
-    Raises:
-        RasterError: names it, both sizes and the setting.
-    """
-    if not location.startswith(_ZIP):
-        return
-    archive, name = _split_zip(location)
-    with _explained(archive):
-        found = _zip_file(Path(archive)).NameToInfo.get(name)
-    if found and found.file_size > max(most_gb * 10**9, _BOMB * found.compress_size):
-        raise RasterError(
-            f"The raster {name} in {archive} unpacks from {found.compress_size / 1e6:,.1f} MB to "
-            f"{found.file_size / 1e9:,.1f} GB; more than {most_gb:g} GB that are packed more than a hundredfold are "
-            "not read. Replace it, or raise max_unpacked_gb in [rasters] of soc.toml if it is right."
-        )
-
-
 @contextmanager
 def opened(location: str) -> Iterator[IO[bytes]]:
     """A file, for reading its bytes."""
-    with _explained(location):
+    with explained(location):
         if is_local(location):
             with Path(location).open("rb") as file:
                 yield file
         elif location.startswith(_ZIP):
-            archive, name = _split_zip(location)
-            with _zip_file(Path(archive)).open(name) as file:
+            archive, name = zips.split(location)
+            with zips.archive_at(Path(archive)).open(name) as file:
                 yield file
         else:
             scheme, key = _split_stored(location)
@@ -282,49 +262,6 @@ def opened(location: str) -> Iterator[IO[bytes]]:
                 yield file
 
 
-def _zip_index(archive: Path) -> list[str]:
-    return sorted(_zip_names(archive))
-
-
-def _zip_names(archive: Path) -> Collection[str]:
-    return _zip_file(archive).NameToInfo.keys()
-
-
-def _zip_file(archive: Path) -> zipfile.ZipFile:
-    """The archive as it is now: its index is read once, however many files in it are asked for."""
-    with _explained(str(archive)):
-        found = archive.stat()
-        return _opened_zip(archive, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-@lru_cache(maxsize=2)
-def _opened_zip(archive: Path, *stamp: int) -> zipfile.ZipFile:
-    return zipfile.ZipFile(archive)
-
-
-def _split_zip(location: str) -> tuple[str, str]:
-    """The archive and the name in it, of `/vsizip/a.zip/name` or `/vsizip/{a.zip}/name`."""
-    rest = location.removeprefix(_ZIP)
-    if rest.startswith("{") and "}" in rest:
-        archive, _, name = rest[1:].partition("}")
-        return archive, name.strip("/")
-    path = PurePosixPath(rest)
-    for parent in (path, *path.parents):
-        if parent.suffix.lower() == ".zip":
-            return str(parent), path.relative_to(parent).as_posix().removeprefix(".")
-    raise RasterError(f"{location} names no zip file. Expected for example {_ZIP}/home/me/rasters.zip/folder.")
-
-
 def _split_stored(location: str) -> tuple[str, str]:
     prefix = next(prefix for prefix in _SCHEMES if location.startswith(prefix))
     return _SCHEMES[prefix], location.removeprefix(prefix)
-
-
-@contextmanager
-def _explained(where: str) -> Iterator[None]:
-    """Turn what storage and zip files raise into an error that names the place and the cure."""
-    with object_storage.explained(where, RasterError):
-        try:
-            yield
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
-            raise RasterError(f"{where} is no zip file or damaged ({error}): copy or download it again.") from error

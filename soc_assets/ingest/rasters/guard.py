@@ -14,6 +14,7 @@ from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.rasters import folder as raster_folder
+from soc_assets.ingest.rasters import zips
 from soc_assets.ingest.rasters.allowed import allowed, drivers_of, suffix_of
 from soc_assets.ingest.rasters.hdf_links import names_elsewhere
 from soc_assets.ingest.rasters.vrt import sources_of
@@ -45,7 +46,7 @@ def require_safe(location: str) -> None:
             elsewhere, an HDF5 file keeps values elsewhere, or a file in a zip unpacks to too much; names file and cure.
     """
     drivers_of(location)
-    raster_folder.require_moderate(location, allowed(location).unpacked_gb)
+    zips.require_moderate(location, allowed(location).unpacked_gb)
     _require_own(location)
     if location.lower().endswith(".vrt"):
         _require_sources(location, 0)

@@ -1,5 +1,6 @@
 """Files whose bytes are not what their names say: GDAL must not see them, and no request may leave this machine."""
 
+import importlib
 import shutil
 import zipfile
 from pathlib import Path
@@ -257,3 +258,33 @@ def test_files_in_a_zip_are_held_to_the_same(folder, server, tmp_path_factory):
     assert "LAI_2010.tif.ovr" in told["LAI_2010"]
     assert "max_unpacked_gb" in told["LAI_2017"]
     assert server.requests == []
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), RecursionError("deep"), ValueError("odd"), KeyError("gone")])
+@pytest.mark.parametrize("where", ["io.rasterio.open", "facts.of_raster", "facts.layers_of"])
+def test_whatever_a_library_raises_names_the_file_and_the_rest_goes_on(folder, monkeypatch, error, where):
+    module, _, name = f"soc_assets.ingest.rasters.{where}".rpartition(".")
+    right = getattr(importlib.import_module(module.removesuffix(".rasterio")), name, None) or rasterio.open
+
+    def raising(first, *more, **options):
+        if "LAI_2015" in str(getattr(first, "name", first)):
+            raise error
+        return right(first, *more, **options)
+
+    monkeypatch.setattr(f"{module}.{name}", raising)
+    (problem,) = set_aside(folder)
+    assert f"The raster {folder / 'yearly/LAI/LAI_2015.tif'} cannot be read" in problem
+    assert str(error) in problem
+
+
+def test_an_encrypted_or_cut_member_of_a_zip_is_named(folder, tmp_path_factory):
+    archive = tmp_path_factory.mktemp("zips") / "r.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+        for path in folder.rglob("*.tif"):
+            out.write(path, path.relative_to(folder).as_posix())
+        at = out.getinfo("yearly/LAI/LAI_2015.tif").header_offset
+    content = bytearray(archive.read_bytes())
+    content[at + 80 : at + 140] = bytes(60)
+    archive.write_bytes(content)
+    (problem,) = set_aside(archive)
+    assert "LAI_2015.tif" in problem
