@@ -17,7 +17,7 @@ _ENDINGS = (
     *(".tif", ".tiff", ".vrt", ".img", ".jp2", ".nc", ".hdf", ".h5"),
     *(".asc", ".grd", ".bil", ".flt", ".zip", ".gz"),
 )
-_WHOLE = (".tif", ".tiff")
+_WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?=\D|$|\d{4}(?!\d))")  # 2012, 20120701
 _MOST_NAMED = 5
 

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from soc_assets import digest
-from soc_assets.errors import RasterError
+from soc_assets.errors import RasterError, StorageError
 from soc_assets.ingest.rasters import folder as raster_folder
 from soc_assets.ingest.rasters.facts import beside, how_read, read_facts, reading_of
 from soc_assets.ingest.rasters.files import RasterFile, find_rasters
@@ -37,6 +37,7 @@ COLUMNS = (
 """Columns of the catalog. `path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step
 that the file is, `stamp` what a change is noticed by, `reading` how the settings had the stored numbers read when the
 statistics were computed."""
+_WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")  # formats that need not be opened to know their files
 _SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
 
 _Row = dict[str, Any]
@@ -181,11 +182,11 @@ def stamp(path: Path | str) -> dict[str, Any]:
 
 def _files(path: str) -> list[str]:
     """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
-    if not _is_tiff(path):
+    if not path.lower().endswith(_WHOLE):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
             return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
-    mask = path + ".msk"
-    return [path, mask] if raster_folder.exists(mask) else [path]
+    known = (".msk",) if _is_tiff(path) else (".aux.xml", ".msk", ".ovr")
+    return [path, *(path + end for end in known if raster_folder.exists(path + end))]
 
 
 def _is_tiff(path: str) -> bool:
@@ -205,7 +206,7 @@ def readable_digest(path: str) -> str:
     """`content_digest`, or empty text where the file cannot be read."""
     try:
         return content_digest(path)
-    except RasterError:
+    except (RasterError, OSError, MemoryError):  # whoever opens the file is told why
         return ""
 
 
@@ -227,7 +228,9 @@ class _Digests:
             own = self._locks.setdefault(path, Lock())
         with own:
             if path not in self._found:
-                mark = stamp(path)["stamp"]  # first: a file that changes meanwhile is read again next time
+                mark = ""
+                with contextlib.suppress(RasterError, OSError, MemoryError):
+                    mark = stamp(path)["stamp"]  # first: a file that changes meanwhile is read again next time
                 self._found[path] = mark, readable_digest(path)
             return self._found[path]
 
@@ -240,6 +243,10 @@ def _look(
         return _rows_of(file, known, digests)
     except RasterError as error:
         return error
+    except StorageError:
+        raise
+    except Exception as error:  # of whatever library: the file is set aside, and the others are read
+        return RasterError(f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy it again.")
 
 
 def _rows_of(

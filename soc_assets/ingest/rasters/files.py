@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from soc_assets.errors import RasterError
+from soc_assets.ingest.rasters.allowed import allow
 from soc_assets.ingest.rasters.dates import DATE, middle, step_of_date, to_date
 from soc_assets.ingest.rasters.folder import RasterFolder, open_folder
 from soc_assets.names import nfc, visible
@@ -59,6 +60,7 @@ def find_rasters(rasters: Rasters, folder: Path | str) -> list[RasterFile]:
         RasterError: the folder is missing or holds no raster, or a band has no file; names folder, pattern and cure.
     """
     place = open_folder(folder)
+    allow(folder, rasters)
     if not place.exists():
         raise RasterError(
             f"The folder of rasters {place.where} does not exist. Create it, or set [paths] rasters in soc.toml; "

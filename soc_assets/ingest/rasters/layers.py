@@ -14,6 +14,8 @@ from soc_assets.ingest.rasters.files import RasterFile
 from soc_assets.ingest.rasters.io import alpha_band
 from soc_assets.ingest.rasters.places import opened_as, require_datum, require_no_wrapping
 
+_MOST_CALLED = 60  # descriptions of bands in a message
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -124,4 +126,5 @@ def _require_no_step(dataset: DatasetReader, file: RasterFile, alpha: int) -> No
 
 
 def _called(dataset: DatasetReader, usable: list[int]) -> str:
-    return ", ".join(repr(dataset.descriptions[n - 1] or "") for n in usable)
+    more = f" and {len(usable) - _MOST_CALLED} more" if len(usable) > _MOST_CALLED else ""
+    return ", ".join(repr(dataset.descriptions[n - 1] or "") for n in usable[:_MOST_CALLED]) + more
