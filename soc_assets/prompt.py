@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from soc_assets import progress, terminal
+from soc_assets import interrupts, progress, terminal
 from soc_assets.errors import SocError
 from soc_assets.features import refresh
 from soc_assets.features.database import open_database
@@ -45,7 +45,8 @@ def _converse(database: Path, rows: int, console: Console) -> None:
     lines: list[str] = []
     while True:
         try:
-            lines.append(input("   ... " if lines else "soc> "))
+            with interrupts.asking():
+                lines.append(input("   ... " if lines else "soc> "))
         except (EOFError, KeyboardInterrupt):
             console.print()
             return
@@ -69,8 +70,10 @@ def _print(database: Path, query: str, rows: int, console: Console) -> None:
             _tell(connection, query.strip().rstrip(";"), console)
             return
         try:
-            table, found = terminal.query_table(connection, query, rows, console.width)
+            with interrupts.stopping(connection.interrupt):
+                table, found = terminal.query_table(connection, query, rows, console.width)
         except duckdb.Error as error:
+            interrupts.check()
             raise SocError(f"DuckDB: {error}") from None
     console.print(table)
     if found > rows:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soc_assets import devices, files, freshness
+from soc_assets import devices, files, freshness, interrupts
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
 from soc_assets.process import MACHINE_TAG, here, is_alive, marks, process_of
@@ -136,6 +136,7 @@ def _execute(
             tags={**(tags or {}), **marks()},
             raise_on_error=False,
         )
+    interrupts.check()  # Dagster has told it as the failure of a step
     blocked = _blocking_findings(result.all_events)
     failed = [event for event in result.all_events if event.is_step_failure]
     words = [f"{event.step_key}: {blocked.get(event.step_key) or _reason(event.step_failure_data)}" for event in failed]

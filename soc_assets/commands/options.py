@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from soc_assets import interrupts
 from soc_assets.errors import SocError, SocWarning
 from soc_assets.project import Project, load_project
 
@@ -28,14 +29,17 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any) 
 
 
 def explained(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print errors that the user can mend without a traceback, and exit with 1."""
+    """Print errors that the user can mend without a traceback, and exit with 1; end when told to (`interrupts`)."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             try:
-                return command(*args, **kwargs)
+                return interrupts.heeding(lambda: command(*args, **kwargs))
+            except interrupts.Interrupted:
+                interrupts.say()
+                sys.exit(interrupts.exit_code())
             except SocError as error:
                 click.secho(f"Error: {error}", fg="red", err=True)
                 sys.exit(1)
