@@ -1,4 +1,4 @@
-"""Signals at random moments of a small project's commands: `python -m benchmarks.interrupts FOLDER STEP SIGNAL [TIMES]`.
+"""Signals at random moments of a command: `python -m benchmarks.interrupts FOLDER STEP SIGNAL [TIMES]`.
 
 STEP is a key of `STEPS`, SIGNAL one of INT, TERM and KILL. A project is finished undisturbed once; another is signalled
 TIMES times (20) in that step, each time looking at the exit code, the seconds, the processes that are left and what was
@@ -33,7 +33,7 @@ EVALUATION = """
 [evaluation]
 schemes = ["location", "block"]
 models = ["ridge", "forest"]
-feature_sets = ["point", "all"]
+feature_sets = ["point", "point:1"]
 draws = 200
 workers = 2
 trials = 4

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from soc_assets import devices, files, freshness, interrupts
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
-from soc_assets.process import MACHINE_TAG, here, is_alive, marks, process_of
+from soc_assets.process import MACHINE_TAG, here, is_gone, marks
 from soc_assets.project import CONFIG_VARIABLE, Project
 from soc_assets.storage import told_in_words
 
@@ -163,8 +163,7 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
     under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: here()})
     for record in instance.get_run_records(under_way):
         run = record.dagster_run
-        process = process_of(run.tags)  # None: the daemon launched it, and asks its launcher
-        if process is not None and not is_alive(process, record.start_time):
+        if is_gone(run.tags, record.start_time):  # of others the daemon asks its launcher
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
