@@ -17,6 +17,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -132,14 +133,14 @@ def faults(outcome: Outcome, number: int) -> list[str]:
     return found
 
 
-def numbers(made: SmallProject, step: str) -> dict[str, object]:
+def numbers(made: SmallProject, step: str) -> dict[str, Any]:
     """What a step has made, comparable between projects."""
     data = made.root / "data"
     if step == "prepare":
         return {name: made.table(name).to_csv() for name in ("samples", "balanced", "folds", "splits", "batches")}
     with duckdb.connect(str(data / "soc.duckdb"), read_only=True) as connection:
         rows = connection.sql("SELECT * FROM features ORDER BY sample_id").to_arrow_table()
-    found: dict[str, object] = {"features": rows}
+    found: dict[str, Any] = {"features": rows}
     if step == "learn":
         project = load_project(made.config)
         record = tracking_of(project).find_run(model_inputs(project))

@@ -13,12 +13,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
-GRACE = 3.5
+GRACE = 2.5
 """Seconds for a clean end."""
 
 MESSAGE = "Interrupted; what was finished is kept: run again"
@@ -131,8 +132,10 @@ def say() -> None:
 
 def leave(code: int) -> NoReturn:
     """End the process and those that it has started, now."""
-    for child in _children():
-        child.kill()
+    if os.name != "nt":
+        for process in descendants():
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
     os._exit(code)
 
 
@@ -166,10 +169,21 @@ def _terminal() -> Callable[[], None]:
     return lambda: termios.tcsetattr(sys.stdin, termios.TCSANOW, state)
 
 
-def _children() -> list[Any]:
-    """Processes of this one's pools."""
-    pools = sys.modules.get("multiprocessing")
-    return pools.active_children() if pools else []
+def descendants() -> list[int]:
+    """Processes that this one has started, and theirs: of its pools, and of libraries (torch compiles in some)."""
+    proc = Path("/proc")
+    if not (proc / "self" / "stat").is_file():  # not Linux: those of Python's own pools
+        pools = sys.modules.get("multiprocessing")
+        return [child.pid for child in pools.active_children() if child.pid] if pools else []
+    parents: dict[int, int] = {}
+    for path in proc.glob("[0-9]*/stat"):
+        with suppress(OSError):  # ended meanwhile
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found, wave = [], [os.getpid()]
+    while wave:
+        wave = [process for process, parent in parents.items() if parent in wave]
+        found += wave
+    return found
 
 
 def _keep_from_children() -> None:

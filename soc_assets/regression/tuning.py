@@ -132,7 +132,7 @@ def _end_orphans(study: "optuna.Study", optuna: Any) -> None:
     """Mark trials as failed whose process on this machine is gone, so that none counts as running for ever."""
     running, failed = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
     for trial in study.get_trials(states=(running,)):
-        if process.is_gone(trial.user_attrs.get(_PROCESS, {}), trial.datetime_start):
+        if process.is_gone(trial.user_attrs.get(_PROCESS, {})):
             study.tell(trial.number, state=failed)
 
 
