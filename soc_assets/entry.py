@@ -1,17 +1,32 @@
 """Where the `soc` command begins and ends: signals are heeded before it loads anything, and its end cannot hang."""
 
-from soc_assets import interrupts
+import os
+from typing import NoReturn
+
+from soc_assets import interrupts, memory
 
 
 def entry() -> None:
     """Run the command and leave at once: after torch.export the interpreter's teardown makes DuckDB report leaks."""
     interrupts.listen()
-    from soc_assets.cli import main
-
+    if refused := memory.refusal():
+        _fail(refused)
     try:
+        from soc_assets.cli import main
+
         main()
     except SystemExit as end:
         _end(end.code if isinstance(end.code, int) else int(end.code is not None))
+    except Exception as error:
+        told = memory.shortage(error)
+        if told is None:
+            raise
+        _fail(told)
+
+
+def _fail(words: str) -> NoReturn:
+    os.write(2, f"Error: {words}\n".encode())
+    interrupts.leave(1)
 
 
 def _end(code: int) -> None:

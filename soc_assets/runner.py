@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soc_assets import devices, files, freshness, interrupts
+from soc_assets import devices, files, freshness, interrupts, memory
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
 from soc_assets.process import MACHINE_TAG, here, is_gone, marks
@@ -195,6 +195,8 @@ def _reason(failure: Any) -> str:
     if error is None:
         return "failed"
     message = error.message.strip()
+    if told := memory.shortage_in(message):
+        return told
     return message.partition(": ")[2] if _is_told(error) else f"{message} (the Dagster UI has the traceback)"
 
 

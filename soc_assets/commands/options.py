@@ -2,7 +2,8 @@
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import click
 from rich.console import Console
 
 from soc_assets import interrupts
-from soc_assets.errors import SocError, SocWarning
+from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.project import Project, load_project
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
@@ -47,6 +48,15 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+@contextmanager
+def _unless_it_cannot_be_written() -> Iterator[None]:
+    """Somebody else's project can be looked at: what does need the database says so itself."""
+    try:
+        yield
+    except StorageError as error:
+        warnings.warn(str(error), SocWarning, stacklevel=2)
+
+
 def named(project: Project) -> Path | None:
     """The project's soc.toml, where there is one."""
     path = project.root / "soc.toml"
@@ -67,7 +77,7 @@ def opened(config: Path | None) -> Project:
             hosts.fetch(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
-        with terminal.showing_progress(console):
+        with terminal.showing_progress(console), _unless_it_cannot_be_written():
             refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if hosts.is_shared(project):
         with terminal.showing_progress(Console(stderr=True)):
