@@ -19,7 +19,7 @@ COMMAND = f"""{BEGIN}
 from soc_assets.commands.options import explained
 @explained
 def command():
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stderr=subprocess.DEVNULL)
     open("working", "w").write(str(child.pid))
     os.rename("working", "ready")
     {{work}}
