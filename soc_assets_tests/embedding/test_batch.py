@@ -1,6 +1,7 @@
 """A batch on disk: columns, values, caching by digest, and what a change of the inputs recomputes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
