@@ -107,6 +107,12 @@ _clock = time.perf_counter
 _looked: dict[Path, tuple[float, float]] = {}  # folder -> when it was last looked through, and the seconds it took
 
 
+def is_being_written(temporary: Path) -> bool:
+    """Whether the process of this machine that a temporary file or folder is of is still there."""
+    found = re.fullmatch(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?", temporary.name)
+    return found is not None and is_alive(int(found[1]))
+
+
 def remove_tree(path: Path) -> None:
     """Remove a file, or a folder with everything in it, if it is there; nothing of it is on object storage."""
     if path.is_dir() and not path.is_symlink():

@@ -14,7 +14,7 @@ import pandas as pd
 
 from soc_assets import files, freshness, run_ahead
 from soc_assets.embedding.steps import groups, slots, step_numbers
-from soc_assets.errors import RasterError, SamplingError, SocWarning, SoilError
+from soc_assets.errors import RasterError, SamplingError, SocWarning, SoilError, StorageError
 from soc_assets.ingest.check.carbon import carbon_findings
 from soc_assets.ingest.check.columns import column_findings
 from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
@@ -237,10 +237,15 @@ def _soil(project: Project, catalog: pd.DataFrame) -> SoilSamples:
     return build_samples(project.soil, project.settings.soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid)
 
 
-def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path:
+def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path | None:
+    """The map of the coverage; None where this user may look, but not write."""
     from soc_assets.ingest.plots import coverage_map
 
     path = project.catalog.with_name("coverage.png")
-    with files.replacing(path) as temporary:
-        temporary.write_bytes(coverage_map(samples, covered.share))
+    try:
+        with files.replacing(path) as temporary:
+            temporary.write_bytes(coverage_map(samples, covered.share))
+    except StorageError as error:
+        warnings.warn(f"The map of the coverage is not drawn. {error}", SocWarning, stacklevel=2)
+        return None
     return path

@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from soc_assets import progress, terminal
+from soc_assets import interrupts, progress, terminal
 from soc_assets.errors import SocError
 from soc_assets.features import refresh
 from soc_assets.features.database import open_database
 from soc_assets.features.listing import list_database
 from soc_assets.project import Project
+
+_BATCHES_THERE = "SELECT count(*) FILTER (WHERE state <> 'missing'), count(*) FROM batches"
 
 
 def answer(project: Project, query: str | None, rows: int, console: Console) -> None:
@@ -29,10 +31,23 @@ def answer(project: Project, query: str | None, rows: int, console: Console) -> 
         )
     with terminal.showing_progress(Console(stderr=True)):  # what is asked for goes to standard output alone
         refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    _tell_what_is_missing(project.database)
     if query is not None:
         _print(project.database, query, rows, console)
     else:
         _converse(project.database, rows, console)
+
+
+def _tell_what_is_missing(database: Path) -> None:
+    """One line where not all batches are there; to standard error, as it is no part of an answer."""
+    try:
+        with open_database(database) as connection:
+            [(there, every)] = connection.sql(_BATCHES_THERE).fetchall()
+    except duckdb.Error:  # told when the query is asked
+        return
+    if there < every:
+        said = f"The answer is from {there} of {every} batches: `soc run --to features` computes the others."
+        Console(stderr=True).print(said, style="yellow", markup=False, soft_wrap=True)
 
 
 def _converse(database: Path, rows: int, console: Console) -> None:
@@ -45,7 +60,8 @@ def _converse(database: Path, rows: int, console: Console) -> None:
     lines: list[str] = []
     while True:
         try:
-            lines.append(input("   ... " if lines else "soc> "))
+            with interrupts.asking():
+                lines.append(input("   ... " if lines else "soc> "))
         except (EOFError, KeyboardInterrupt):
             console.print()
             return
@@ -69,8 +85,10 @@ def _print(database: Path, query: str, rows: int, console: Console) -> None:
             _tell(connection, query.strip().rstrip(";"), console)
             return
         try:
-            table, found = terminal.query_table(connection, query, rows, console.width)
+            with interrupts.stopping(connection.interrupt):
+                table, found = terminal.query_table(connection, query, rows, console.width)
         except duckdb.Error as error:
+            interrupts.check()
             raise SocError(f"DuckDB: {error}") from None
     console.print(table)
     if found > rows:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soc_assets import devices, files, freshness, repairs
+from soc_assets import devices, files, freshness, interrupts, memory, repairs
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
-from soc_assets.process import MACHINE_TAG, here, is_alive, marks, process_of
+from soc_assets.process import MACHINE_TAG, here, is_gone, marks
 from soc_assets.project import CONFIG_VARIABLE, Project
 from soc_assets.storage import told_in_words
 
@@ -137,6 +137,7 @@ def _execute(
             tags={**(tags or {}), **marks()},
             raise_on_error=False,
         )
+    interrupts.check()  # Dagster has told it as the failure of a step
     blocked = _blocking_findings(result.all_events)
     failed = [event for event in result.all_events if event.is_step_failure]
     words = [f"{event.step_key}: {blocked.get(event.step_key) or _reason(event.step_failure_data)}" for event in failed]
@@ -163,8 +164,7 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
     under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: here()})
     for record in instance.get_run_records(under_way):
         run = record.dagster_run
-        process = process_of(run.tags)  # None: the daemon launched it, and asks its launcher
-        if process is not None and not is_alive(process, record.start_time):
+        if is_gone(run.tags, record.start_time):  # of others the daemon asks its launcher
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
@@ -196,6 +196,8 @@ def _reason(failure: Any) -> str:
     if error is None:
         return "failed"
     message = error.message.strip()
+    if told := memory.shortage_in(message):
+        return told
     return message.partition(": ")[2] if _is_told(error) else f"{message} (the Dagster UI has the traceback)"
 
 

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from soc_assets import interrupts
 from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.freshness import ASSETS, RESULTS
@@ -149,7 +150,8 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     fits = sum(len(item.paths) for item in others if item.what == "fits")
     words = f"{len(specs)} specs, {fits} fits with their features ({size:,.1f} MB) and {len(left)} leftovers"
     if not yes:
-        click.confirm(f"Remove {words}?", abort=True)
+        with interrupts.asking():
+            click.confirm(f"Remove {words}?", abort=True)
     for item in specs:
         cleaning.remove(item)
     for item in others:

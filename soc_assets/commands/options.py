@@ -2,8 +2,8 @@
 
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from soc_assets.errors import SocError, SocWarning, TableError
+from soc_assets import interrupts
+from soc_assets.errors import SocError, SocWarning, StorageError, TableError
 from soc_assets.project import Project, load_project
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
@@ -35,19 +36,31 @@ def _showing_warnings() -> Callable[..., None]:
 
 
 def explained(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print errors that the user can mend without a traceback, and exit with 1."""
+    """Print errors that the user can mend without a traceback, and exit with 1; end when told to (`interrupts`)."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with warnings.catch_warnings():
             warnings.showwarning = _showing_warnings()
             try:
-                return command(*args, **kwargs)
+                return interrupts.heeding(lambda: command(*args, **kwargs))
+            except interrupts.Interrupted:
+                interrupts.say()
+                sys.exit(interrupts.exit_code())
             except SocError as error:
                 click.secho(f"Error: {error}", fg="red", err=True)
                 sys.exit(1)
 
     return wrapped
+
+
+@contextmanager
+def _unless_it_cannot_be_written() -> Iterator[None]:
+    """Somebody else's project can be looked at: what does need the database says so itself."""
+    try:
+        yield
+    except StorageError as error:
+        warnings.warn(str(error), SocWarning, stacklevel=2)
 
 
 def named(project: Project) -> Path | None:
@@ -70,10 +83,7 @@ def opened(config: Path | None) -> Project:
             hosts.fetch(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
-        with (
-            terminal.showing_progress(console),
-            suppress(TableError),
-        ):  # told where it matters
+        with terminal.showing_progress(console), suppress(TableError), _unless_it_cannot_be_written():
             refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if hosts.is_shared(project):
         with terminal.showing_progress(Console(stderr=True)):

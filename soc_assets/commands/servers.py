@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from soc_assets import interrupts
 from soc_assets.commands.options import config_option, explained, named
 from soc_assets.errors import SettingsError
 from soc_assets.project import load_project
@@ -84,5 +85,7 @@ def _another() -> int:
 
 def _become(arguments: list[str]) -> NoReturn:
     """Replace this process by one that runs Python with these arguments and ends with all its processes."""
+    interrupts.check()
+    interrupts.hold_back()  # the program heeds them itself, once it can
     supervised = ["-m", "soc_assets.supervised", sys.executable, *arguments]
     os.execv(sys.executable, [sys.executable, *supervised])

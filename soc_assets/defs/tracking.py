@@ -22,7 +22,7 @@ from soc_assets.defs.relocated import follow_the_folder
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun, read_record
 from soc_assets.errors import StorageError, TrainingError
 from soc_assets.files import replacing
-from soc_assets.process import here, is_alive, marks, process_of
+from soc_assets.process import here, is_gone, marks
 from soc_assets.storage import told_in_words
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class MlflowTracking(dg.ConfigurableResource):
                 self._make_database()
             client = self.client()
             experiment_id = self._experiment_id(client)
-            _end_orphans(client, experiment_id)
+            _end_orphans(client, experiment_id, self.registered_model)
             every_tag = {**_environment_tags(), **tags, DIGEST_TAG: inputs_digest}
             run_id = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=every_tag).info.run_id
             try:
@@ -117,6 +117,7 @@ class MlflowTracking(dg.ConfigurableResource):
                 yield TrackedRun(client, run_id, self.registered_model)
             except BaseException as error:
                 client.set_tag(run_id, _ERROR_TAG, f"{type(error).__name__}: {error}"[:1000])
+                _take_back(client, run_id, self.registered_model)
                 mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
                 raise
             mlflow.end_run()
@@ -279,10 +280,17 @@ def _git_commit(folder: Path) -> str | None:
     return found.stdout.strip()
 
 
-def _end_orphans(client: "MlflowClient", experiment_id: str) -> None:
+def _end_orphans(client: "MlflowClient", experiment_id: str, registered_model: str) -> None:
     """Mark runs as KILLED whose process on this machine is gone, so that none stays RUNNING for ever."""
     of_this_machine = f"tags.`{_MACHINE_TAG}` = '{here()}' and attributes.status = 'RUNNING'"
     for run in client.search_runs([experiment_id], of_this_machine):
-        process = process_of({name.replace(".", "/"): value for name, value in run.data.tags.items()})
-        if process is not None and not is_alive(process, run.info.start_time / 1000):
+        tags = {name.replace(".", "/"): value for name, value in run.data.tags.items()}
+        if is_gone(tags, run.info.start_time / 1000):
+            _take_back(client, run.info.run_id, registered_model)
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _take_back(client: "MlflowClient", run_id: str, registered_model: str) -> None:
+    """Take the model of a run that did not end well out of the registry: not all that belongs to it was logged."""
+    for made in client.search_model_versions(f"name = '{registered_model}' and run_id = '{run_id}'"):
+        client.delete_model_version(made.name, made.version)

@@ -6,7 +6,7 @@ must not shift every batch. What drifted since is reported; `refit` freezes a ne
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -232,12 +232,19 @@ def freeze(
     """
     spec = None if refit else find_spec(folder, choices)
     if spec is None:
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        spec = Spec(choices, pooled_statistics(catalog), now)
+        spec = Spec(choices, pooled_statistics(catalog), _newest(folder))
         if choices["precision"] == "auto":
             spec = replace(spec, choices={**choices, "precision": settle(spec)})
         spec.save(folder)
     return spec
+
+
+def _newest(folder: Path) -> str:
+    """The time, or just after the newest spec where the clock was set back since: it is the newest that is used."""
+    now = datetime.now(UTC)
+    for spec in all_specs(folder):
+        now = max(now, datetime.fromisoformat(spec.created) + timedelta(microseconds=1))
+    return now.isoformat(timespec="microseconds")
 
 
 def drift(spec: Spec, catalog: pd.DataFrame) -> list[str]:

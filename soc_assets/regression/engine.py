@@ -11,23 +11,25 @@ import os
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import groupby
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from soc_assets import files
+from soc_assets import files, interrupts
 from soc_assets.errors import SocError, SocWarning
 from soc_assets.regression.design import Design
 from soc_assets.regression.fold import FoldFit, FoldResult, run_fold
 from soc_assets.regression.kept import note_plan
 from soc_assets.regression.model import Options
 
-_POLL = 1.0  # seconds between looks at the finished files
+_POLL = 0.5  # seconds between looks at the finished files, and for signals
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,12 @@ def run_fits(
         count = min(workers or os.cpu_count() or 1, len(groups))
         runner = _here if count == 1 else _in_processes
         finished = len(fits) - len(due)
-        for name, words, error in runner(groups, design, folder, options, count):
-            finished += 1
-            if error:
-                errors[name] = error
-            tell(finished, len(fits), words)
+        with closing(runner(groups, design, folder, options, count)) as reports:
+            for name, words, error in reports:
+                finished += 1
+                if error:
+                    errors[name] = error
+                tell(finished, len(fits), words)
     return [_read(fit, name, folder, known.get(name), errors) for fit, name in zip(fits, digests, strict=True)]
 
 
@@ -116,30 +119,36 @@ def store_fit(folder: Path, name: str, result: FoldResult) -> None:
 
 Group = list[tuple[FoldFit, str]]
 Report = tuple[str, str, str | None]  # digest, words, error
+Reports = Generator[Report, None, None]
 
 
-def _here(groups: list[Group], design: Design, folder: Path, options: Options, _: int) -> Iterator[Report]:
+def _here(groups: list[Group], design: Design, folder: Path, options: Options, _: int) -> Reports:
     for group in groups:
         for fit, name in group:
+            interrupts.check()
             yield _fit_and_store(fit, name, design, folder, options)
 
 
-def _in_processes(groups: list[Group], design: Design, folder: Path, options: Options, count: int) -> Iterator[Report]:
+def _in_processes(groups: list[Group], design: Design, folder: Path, options: Options, count: int) -> Reports:
+    """Fits by processes that end with this one, or as soon as nobody waits for their reports any more."""
     inputs = _inputs(folder, design)
     if not Design.is_saved(inputs):
         design.save(inputs)
     spawn = multiprocessing.get_context("spawn")
-    reports = spawn.SimpleQueue()
-    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_start, initargs=(str(inputs), reports)) as pool:
+    reports, (going_on, stop) = spawn.SimpleQueue(), spawn.Pipe(duplex=False)
+    begin = (str(inputs), reports, going_on)
+    with closing(stop), ProcessPoolExecutor(count, mp_context=spawn, initializer=_start, initargs=begin) as pool:
         waiting: set[Future[None]] = {pool.submit(_work, group, str(folder), options) for group in groups}
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
+                interrupts.check()
                 for future in done:
                     future.result()
                 while not reports.empty():
                     yield reports.get()
         except BaseException:
+            stop.close()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -147,24 +156,24 @@ def _in_processes(groups: list[Group], design: Design, folder: Path, options: Op
 _worker: dict[str, Any] = {}
 
 
-def _start(inputs: str, reports: Any) -> None:
+def _start(inputs: str, reports: Any, going_on: Connection) -> None:
     """In each process once: one thread for every library, and the features mapped into memory."""
+    threading.Thread(target=_end_with, args=(going_on,), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # of libraries that are loaded from here on
     import threadpoolctl
     import torch
 
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     # leave at once when all is done, as the `soc` command does: the interpreter's teardown makes DuckDB report leaks
     multiprocessing.util.Finalize(None, os._exit, (0,), exitpriority=-1)
     _worker.update(design=Design.load(Path(inputs)), reports=reports, limits=threadpoolctl.threadpool_limits(1))
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone: a killed run leaves nobody working."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
+def _end_with(going_on: Connection) -> None:
+    """End this process when the other end is closed, by the process that has it or by its death: nobody works on."""
+    with suppress(EOFError):
+        going_on.recv()
+    os._exit(1)
 
 
 def _work(group: Group, folder: str, options: Options) -> None:
