@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
+from soc_assets.as_text import PlainConsole, plain
 from soc_assets.errors import SocError, SocWarning
 from soc_assets.project import Project, load_project
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+console = PlainConsole(width=None if sys.stdout.isatty() else 140)
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -24,7 +24,7 @@ config_option = click.option(
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
     """Warnings in the words of the platform; those of libraries are for developers."""
     if issubclass(category, SocWarning):
-        click.secho(f"Warning: {message}", fg="yellow", err=True)
+        click.secho(plain(f"Warning: {message}"), fg="yellow", err=True)
 
 
 def explained(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,7 +37,7 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 return command(*args, **kwargs)
             except SocError as error:
-                click.secho(f"Error: {error}", fg="red", err=True)
+                click.secho(plain(f"Error: {error}"), fg="red", err=True)
                 sys.exit(1)
 
     return wrapped
@@ -59,13 +59,13 @@ def opened(config: Path | None) -> Project:
 
     project = load_project(config)
     if hosts.is_shared(project):
-        with terminal.showing_progress(Console(stderr=True)):  # standard output is for what is asked
+        with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for what is asked
             hosts.fetch(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
         with terminal.showing_progress(console):
             refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if hosts.is_shared(project):
-        with terminal.showing_progress(Console(stderr=True)):
+        with terminal.showing_progress(PlainConsole(stderr=True)):
             hosts.follow(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     return project
