@@ -28,6 +28,11 @@ def plain(text: str) -> str:
     return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def is_unicode(name: str) -> bool:
+    """Whether a file's name can be written down: Python keeps bytes that are not UTF-8 as halves of characters."""
+    return not re.search("[\ud800-\udfff]", name)
+
+
 class PlainConsole(Console):
     """A console of rich on which text from strangers steers nothing: no control sequences, no emoji for :names:."""
 

@@ -12,8 +12,10 @@ import pandas as pd
 
 
 def nfc(text: str) -> str:
-    """A name in NFC."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    r"""A name in NFC; bytes that are not UTF-8, which Python keeps as halves of characters, as letters: \udcff."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def fits(name: str, pattern: str) -> bool:

@@ -24,7 +24,7 @@ MATH = r"_$\frac{1}{$ $x_"
 LINES = "two\nlines\r\n| and | more |"
 NAMES = (HTML, MARKDOWN, SQL, FORMULA, ANSI, MATH, LINES, "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3", "%s {0} {year}")
 EXTRA = (FORMULA, f'{HTML}" {MARKDOWN}', SQL, LINES)
-FOLDER = "it's <b>a</b> & [bold] \"$x_1$\" ; %41 {0} #1"
+FOLDER = "it's <b>a & [bold] \"$x_1$\" ; | `c` \u00e4"
 SOIL = f"= {HTML} {ANSI} '\"$_;".replace("/", "\u2215") + ".csv"
 REGION_COLUMN = f"{SQL} {HTML}"
 
@@ -42,7 +42,7 @@ extra = {extra}
 [sampling]
 batch_size = 64
 block_size = 8
-folds = 2
+n_folds = 2
 
 [embedding]
 image_size = 16
@@ -121,9 +121,9 @@ def points(n: int) -> pd.DataFrame:
 
 
 def _write_regions(path: Path) -> None:
-    from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
-
     import geopandas
+
+    from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
 
     west, north = ORIGIN
     width = SIZE * PIXEL / 2
