@@ -19,8 +19,9 @@ def nfc(text: str) -> str:
 
 
 def fits(name: str, pattern: str) -> bool:
-    """Whether a name fits a pattern with * and ?, whatever the capitals and the spelling."""
-    return fnmatchcase(nfc(name).lower(), nfc(pattern).lower())
+    """Whether a name is, or fits, a pattern with * and ?, whatever the capitals and the spelling."""
+    own, wanted = nfc(name).lower(), nfc(pattern).lower()
+    return own == wanted or fnmatchcase(own, wanted)
 
 
 def nfc_texts(values: pd.Series) -> pd.Series:

@@ -24,7 +24,7 @@ MATH = r"_$\frac{1}{$ $x_"
 LINES = "two\nlines\r\n| and | more |"
 NAMES = (HTML, MARKDOWN, SQL, FORMULA, ANSI, MATH, LINES, "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3", "%s {0} {year}")
 EXTRA = (FORMULA, f'{HTML}" {MARKDOWN}', SQL, LINES)
-FOLDER = "it's <b>a & [bold] \"$x_1$\" ; | `c` \u00e4"
+FOLDER = 'it\'s <b>a & [bold] "$x_1$" ; | `c` \u00e4'
 SOIL = f"= {HTML} {ANSI} '\"$_;".replace("/", "\u2215") + ".csv"
 REGION_COLUMN = f"{SQL} {HTML}"
 
