@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from soc_assets import interrupts, progress, terminal
+from soc_assets.as_text import PlainConsole
 from soc_assets.errors import SocError
 from soc_assets.features import refresh
 from soc_assets.features.database import open_database
@@ -29,7 +30,7 @@ def answer(project: Project, query: str | None, rows: int, console: Console) -> 
             f"{project.database} does not exist, and there is no folder {project.data} to build it from: "
             "`soc run --to features` makes both."
         )
-    with terminal.showing_progress(Console(stderr=True)):  # what is asked for goes to standard output alone
+    with terminal.showing_progress(PlainConsole(stderr=True)):  # what is asked for goes to standard output alone
         refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     _tell_what_is_missing(project.database)
     if query is not None:
@@ -104,7 +105,7 @@ def _tell(connection: duckdb.DuckDBPyConnection, command: str, console: Console)
     if not found:
         raise SocError(f"There is no {name.strip()!r}: .views lists what can be asked.")
     for item in found:
-        title = f"[bold]{item.name}[/]{escape(item.parameters)}  [dim]{item.kind}[/]  {escape(item.comment)}"
+        title = f"[bold]{escape(item.name)}[/]{escape(item.parameters)}  [dim]{item.kind}[/]  {escape(item.comment)}"
         console.print(title, soft_wrap=True)
         if item.columns:
             table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))

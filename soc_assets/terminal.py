@@ -19,6 +19,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from soc_assets import files, progress
+from soc_assets.as_text import PlainConsole
 from soc_assets.embedding.clean import SpecFolder
 from soc_assets.freshness import ASSETS, Freshness, is_tracked, known_embeddings
 from soc_assets.project import Project
@@ -35,7 +36,7 @@ def own_console(console: Console) -> Console:
         own = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     except io.UnsupportedOperation:  # no file: replaced by a caller
         return console
-    return Console(file=own, highlight=False, width=None if own.isatty() else console.width)
+    return PlainConsole(file=own, width=None if own.isatty() else console.width)
 
 
 @contextmanager
@@ -87,7 +88,13 @@ def specs_table(found: list[SpecFolder], left: list[Path]) -> Table:
     table = Table("spec", "created", "stage", "pooling", "weights", "batches", "MB", "in use")
     for item in found:
         choices = item.spec.choices
-        facts = (item.spec.digest, item.spec.created[:16], choices["stage"], choices["pooling"], item.spec.weights)
+        facts = (
+            item.spec.digest,
+            item.spec.created[:16],
+            choices["stage"],
+            choices["pooling"],
+            escape(item.spec.weights),
+        )
         table.add_row(*facts, str(item.batches), f"{item.size / 1e6:,.1f}", item.in_use or "[yellow]no[/]")
     for path in left:
         table.add_row(escape(path.name), "", "", "", "", "", "", "[yellow]left behind[/]")
@@ -124,7 +131,7 @@ def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
         table.add_row(
             "embedding spec", f"{inputs.spec.digest} ({inputs.spec.choices['stage']}, {inputs.spec.choices['pooling']})"
         )
-        table.add_row("weights", inputs.spec.weights)
+        table.add_row("weights", escape(inputs.spec.weights))
         table.add_row("features per sample", f"{inputs.spec.n_features:,}")
     asked = to not in ASSETS[:-1]  # MLflow takes seconds to load
     if asked and read_info(project.database) and is_tracked(project):
@@ -171,8 +178,8 @@ def show_results(project: Project, console: Console) -> None:
     for row in leaderboard(files.read_table(path), scheme).to_dict("records"):
         cover = row.get("coverage", float("nan"))
         table.add_row(
-            f"[dim]{row['model']}[/]" if row["baseline"] else row["model"],
-            row["features"],
+            f"[dim]{escape(row['model'])}[/]" if row["baseline"] else escape(row["model"]),
+            escape(row["features"]),
             f"{row['r2']:.3f}",
             f"{row['r2_low']:.3f} to {row['r2_high']:.3f}",
             f"{row['rmse']:.2f}",
@@ -184,8 +191,8 @@ def show_results(project: Project, console: Console) -> None:
     said, page = results / "verdict.json", results / "evaluation.html"
     if path.stem == "evaluation" and said.is_file():
         for words in json.loads(said.read_text(encoding="utf-8")).values():
-            console.print(words, soft_wrap=True)
-        console.print(f"Report       {page}", soft_wrap=True)
+            console.print(words, soft_wrap=True, markup=False)
+        console.print(f"Report       {page}", soft_wrap=True, markup=False)
 
 
 def where_to_look(project: Project, config: Path | None) -> list[str]:

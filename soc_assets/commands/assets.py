@@ -5,10 +5,10 @@ import warnings
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import track
 
 from soc_assets import interrupts
+from soc_assets.as_text import PlainConsole, plain
 from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.freshness import ASSETS, RESULTS
@@ -65,7 +65,7 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     repairs.tell(project)
     if verify:
         _verify(project)
-    with terminal.showing_progress(Console(stderr=True)):
+    with terminal.showing_progress(PlainConsole(stderr=True)):
         states = runner.assess(project)
     optional = [item for item in freshness.assess_results(project, states) if item.state != "missing"]
     try:
@@ -87,7 +87,7 @@ def _verify(project: Project) -> None:
         return
     for key, found in track(verify(inputs), "verifying", total=len(inputs.keys), console=console, transient=True):
         for fault in found:
-            click.secho(f"{key}: {fault.words}", fg="red" if fault.severity == "error" else "yellow", err=True)
+            click.secho(plain(f"{key}: {fault.words}"), fg="red" if fault.severity == "error" else "yellow", err=True)
 
 
 @click.command()

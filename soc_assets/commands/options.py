@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from soc_assets import interrupts
+from soc_assets.as_text import PlainConsole, plain
 from soc_assets.errors import SocError, SocWarning, StorageError, TableError
 from soc_assets.project import Project, load_project
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+console = PlainConsole(width=None if sys.stdout.isatty() else 140)
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -30,7 +30,7 @@ def _showing_warnings() -> Callable[..., None]:
     def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
         if issubclass(category, SocWarning) and str(message) not in shown:
             shown.add(str(message))
-            click.secho(f"Warning: {message}", fg="yellow", err=True)
+            click.secho(plain(f"Warning: {message}"), fg="yellow", err=True)
 
     return show
 
@@ -48,7 +48,7 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
                 interrupts.say()
                 sys.exit(interrupts.exit_code())
             except SocError as error:
-                click.secho(f"Error: {error}", fg="red", err=True)
+                click.secho(plain(f"Error: {error}"), fg="red", err=True)
                 sys.exit(1)
 
     return wrapped
@@ -79,13 +79,13 @@ def opened(config: Path | None) -> Project:
 
     project = load_project(config)
     if hosts.is_shared(project):
-        with terminal.showing_progress(Console(stderr=True)):  # standard output is for what is asked
+        with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for what is asked
             hosts.fetch(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
         with terminal.showing_progress(console), suppress(TableError), _unless_it_cannot_be_written():
             refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if hosts.is_shared(project):
-        with terminal.showing_progress(Console(stderr=True)):
+        with terminal.showing_progress(PlainConsole(stderr=True)):
             hosts.follow(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     return project

@@ -33,6 +33,7 @@ def predict(
     reason (why there is no prediction).
     """
     from soc_assets import files, progress, terminal
+    from soc_assets.as_text import csv_safe
     from soc_assets.defs.registered import load_registered
     from soc_assets.defs.resources import tracking_of
     from soc_assets.ingest.grid import reference_grid
@@ -48,7 +49,7 @@ def predict(
     with terminal.showing_progress(console):
         found = predict_values(project, table, registered, lambda *now: progress.emit("predict", *now))
     with files.replacing(target) as temporary:
-        beside(table, found).to_csv(temporary, index=False)
+        csv_safe(beside(table, found)).to_csv(temporary, index=False)
     grid = reference_grid(files.read_table(project.catalog), project.settings.rasters)
     for line in [*report(table, found, registered.uri, grid), f"Written: {target}"]:
         console.print(line, soft_wrap=True, markup=False)

@@ -19,6 +19,7 @@ from soc_assets.defs.artifacts import Artifacts, folder_of
 from soc_assets.errors import TrainingError
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.evaluation import Evaluation
+from soc_assets.regression.gaps import Gaps
 from soc_assets.regression.training import Fit
 
 if TYPE_CHECKING:
@@ -82,7 +83,12 @@ class TrackedRun:
         self._log_metrics(values, step=report.epoch)
 
     def log_fit(
-        self, fit: "Fit | RecipeFit", evaluation: Evaluation, figures: Mapping[str, bytes], example: np.ndarray
+        self,
+        fit: "Fit | RecipeFit",
+        evaluation: Evaluation,
+        figures: Mapping[str, bytes],
+        example: np.ndarray,
+        gaps: Gaps | None = None,
     ) -> RunRecord:
         """Log final metrics, pictures, predictions and the model, and register the model.
 
@@ -91,6 +97,7 @@ class TrackedRun:
             evaluation: its predictions and scores, logged as `test_r2`, `test_rmse`, ..., `baseline_test_r2`, ...
             figures: PNG bytes by name; `loss_curve` becomes figures/loss_curve.png.
             example: one or more rows of raw features, float32 [k, d]; two are kept as the model's input example.
+            gaps: which columns of the documented MLP are an image; a recipe knows its own.
 
         Raises:
             TrainingError: the model cannot be found after it was logged.
@@ -98,7 +105,7 @@ class TrackedRun:
         self._log_facts(fit)
         self._log_metrics(_final_metrics(fit, evaluation), step=0)
         self._log_files(figures, evaluation)
-        self._log_model(_served(fit, evaluation), example)
+        self._log_model(_served(fit, evaluation, gaps), example)
         record = read_record(self.client, self.run_id, self._registered_model)
         if record is None:
             raise TrainingError(f"MLflow did not keep the model of run {self.run_id}. Look for space on the disk.")
@@ -189,11 +196,11 @@ def _holds_model(uri: str, client: "MlflowClient") -> bool:
     return "MLmodel" in {PurePosixPath(item.path).name for item in found}
 
 
-def _served(fit: "Fit | RecipeFit", evaluation: Evaluation) -> "nn.Module":
+def _served(fit: "Fit | RecipeFit", evaluation: Evaluation, gaps: Gaps | None) -> "nn.Module":
     """The graph with its interval."""
     from soc_assets.regression.served import WithInterval
 
-    return WithInterval(fit.network, *evaluation.ends) if isinstance(fit, Fit) else fit.served
+    return WithInterval(fit.network, *evaluation.ends, gaps) if isinstance(fit, Fit) else fit.served
 
 
 def _signature(served: "nn.Module", n_features: int) -> "ModelSignature":

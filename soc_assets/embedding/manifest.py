@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from soc_assets import digest, files
+from soc_assets.as_text import markdown
 from soc_assets.embedding.batch import read_facts
 from soc_assets.embedding.parquet import SCHEMA
 from soc_assets.embedding.spec import Spec
@@ -93,7 +94,7 @@ def _documentation(spec: Spec, manifest: dict[str, Any]) -> str:
     return f"""# Embeddings {spec.digest}
 
 {manifest["samples"]} samples in {manifest["batches_done"]} of {manifest["batches_total"]} batches;
-{manifest["missing_images"]} images are missing (null). **Weights: {spec.weights}.**
+{manifest["missing_images"]} images are missing (null). **Weights: {markdown(spec.weights)}.**
 
 SpectralGPT `{choices["model"]}`, stage `{choices["stage"]}`, pooling `{choices["pooling"]}`,
 anchor `{choices["anchor"]}`, windows of {choices["image_size"]} pixels squared of the grid of {choices["reference"]}.

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from soc_assets.as_text import is_unicode, plain
 from soc_assets.errors import RasterError
 from soc_assets.ingest.rasters.allowed import allow
 from soc_assets.ingest.rasters.dates import DATE, middle, step_of_date, to_date
@@ -126,6 +127,9 @@ def _file(band: Band, path: str, name: str, match: re.Match[str], in_file: bool)
             year, season = step_of_date(middle(to_date(parts["start"]), to_date(parts["end"])), band.kind)
     except ValueError as error:
         problem = f"The name of the raster {path} holds no date that exists: {error}. Rename the file."
+    if not is_unicode(name):
+        name, path, parts["tile"] = plain(name), plain(path), None
+        problem = f"The name of the raster {path} is not UTF-8, so that GDAL cannot open it. Rename the file."
     return RasterFile(band, year, season, path, name, parts.get("tile"), in_file, problem)
 
 
