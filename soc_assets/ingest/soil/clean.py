@@ -13,6 +13,7 @@ from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.same_place import near_pairs, on_sphere, places, plain_id, smallest_linked
 from soc_assets.ingest.soil.extra import PREFIX, typed
 from soc_assets.ingest.soil.horizons import JOINED, TOO_LITTLE, join_profiles
+from soc_assets.ingest.soil.odd_rows import SECOND_TABLE, SUMMARY
 from soc_assets.ingest.soil.places import COORDINATE_DIGITS as COORDINATE_DIGITS
 from soc_assets.ingest.soil.places import suggest_crs
 from soc_assets.ingest.soil.values import is_missing
@@ -63,6 +64,7 @@ def clean_samples(
     rows["sample_id"], rows["own_id"] = _sample_ids(keys), rows["id"]
     faults = [
         ("fields do not match the header", rows["malformed"] != "", rows["malformed"]),
+        *((reason, rows["odd"] == reason, rows["odd_detail"]) for reason in (SUMMARY, SECOND_TABLE)),
         _in_another_format(rows),
         *_faults_of_place(rows, grid),
         *_faults_of_carbon(rows),
@@ -136,6 +138,7 @@ def _faults_of_place(rows: pd.DataFrame, grid: Grid) -> list[_Fault]:
     cured = rows["place_text"] + ": " + rows["file"].map(advice).astype("str")
     return [
         ("no coordinates", absent, rows["place_text"]),
+        ("coordinates of another zone", rows["zone_text"] != "", rows["place_text"] + rows["zone_text"]),
         ("coordinates outside the world", beyond & rows["in_degrees"], cured),
         ("coordinates outside the CRS", beyond, cured),
         ("outside the rasters", off_grid, longitude.astype("str").str.cat(latitude.astype("str"), sep=", ")),

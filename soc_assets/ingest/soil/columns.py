@@ -15,8 +15,8 @@ from soc_assets.settings import SoilColumns
 
 USUAL_NAMES = {
     "id": ("pointid", "point_id", "id", "sample_id", "profile_id", "site_id", "lucas_id"),
-    "longitude": ("th_long", "gps_long", "longitude", "long", "lon", "lng"),
-    "latitude": ("th_lat", "gps_lat", "latitude", "lat"),
+    "longitude": ("th_long", "gps_long", "longitude", "long", "lon", "lng", "longdegrees", "londegrees"),
+    "latitude": ("th_lat", "gps_lat", "latitude", "lat", "latdegrees"),
     "organic_carbon": ("oc", "organic_carbon", "soc", "corg"),
     "survey_date": ("survey_date", "surveydate", "surv_date", "date", "sampling_date", "sample_date"),
     "year": ("year", "survey_year", "sampling_year"),
@@ -28,10 +28,11 @@ USUAL_NAMES = {
     "east_west": (
         *("gps_ew", "th_ew", "ew", "e_w", "east_west", "lon_ew", "long_ew", "longitude_ew", "lon_dir", "long_dir"),
         *("lon_direction", "longitude_direction", "lon_hemisphere", "longitude_hemisphere", "long_hemisphere"),
+        *("longdir", "londir"),
     ),
     "north_south": (
         *("gps_ns", "th_ns", "ns", "n_s", "north_south", "lat_ns", "latitude_ns", "lat_dir", "latitude_direction"),
-        *("lat_direction", "lat_hemisphere", "latitude_hemisphere"),
+        *("lat_direction", "lat_hemisphere", "latitude_hemisphere", "latdir"),
     ),
 }
 """What each column is called, most specific first, in lower case with _ for everything but letters and digits."""

@@ -18,6 +18,7 @@ _SEPARATORS = ",;\t|"
 _TOLD = re.compile(r'"?sep=(?P<sign>[^"\r\n])"?[,;\t|]*(?:\r?\n|$)', re.IGNORECASE)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
+_FIRST = 400  # bytes in which UTF-16 without a mark shows
 _MEASURED = ("longitude", "latitude", "organic_carbon", "depth_upper", "depth_lower")
 
 
@@ -90,6 +91,9 @@ def _decoded(content: bytes, how: SoilTable) -> str:
             ) from error
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # Excel's "Unicode text"
         return content.decode("utf-16", errors="replace")
+    if b"\0" in content[:_FIRST]:  # no table of single bytes has any
+        little = content[1:_FIRST:2].count(0) >= content[:_FIRST:2].count(0)
+        return content.decode("utf-16-le" if little else "utf-16-be", errors="replace")
     for encoding in ("utf-8-sig", "cp1252"):
         try:
             return content.decode(encoding)

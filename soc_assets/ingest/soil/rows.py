@@ -16,6 +16,7 @@ from soc_assets.ingest.soil.percents import settle_percents
 from soc_assets.ingest.soil.places import in_degrees, to_wgs84, units
 from soc_assets.ingest.soil.units import G_PER_KG, units_of_rows
 from soc_assets.ingest.soil.values import below_detection, is_missing, to_dates, to_numbers, to_seasons
+from soc_assets.ingest.soil.zones import zones_of
 from soc_assets.names import nfc
 
 _DAY_NUMBER = r"[2-5]\d{4}(?:\.\d+)?"  # 1954 to 2064, counted from the end of 1899
@@ -39,6 +40,7 @@ def rows_of(table: Table) -> pd.DataFrame:
     table = settle_percents(table)
     text, how = table.frame, table.reading.how
     rows = pd.DataFrame({"file": table.file, "row": text["row"], "malformed": text["malformed"]}, text.index)
+    rows["odd"], rows["odd_detail"] = text["odd"], text["odd_detail"]
     rows["source"] = _sources(table)
     rows["id"] = plain_ids(text["id"])
     rows["group"], rows["rank"] = table.group, table.rank
@@ -97,6 +99,7 @@ def _places(table: Table) -> pd.DataFrame:
             **{"beyond": beyond, "in_degrees": table.crs is None},
             "place_key": units(x, y, table.crs),
             "place_text": east.text.str.cat(north.text, sep=", "),
+            "zone_text": zones_of(table.frame, table.columns, table.crs, where),
         }
     )
 

@@ -15,8 +15,10 @@ VAN_BEMMELEN = 1.724
 """Organic matter / organic carbon: organic matter is taken to hold 58 % carbon."""
 
 G_PER_KG = {
-    **{"g/kg": 1.0, "%": 10.0, "mg/kg": 0.001},
+    **{"g/kg": 1.0, "%": 10.0, "mg/kg": 0.001, "dg/kg": 0.1, "kg/kg": 1000.0},
     **{"organic_matter_g/kg": 1 / VAN_BEMMELEN, "organic_matter_%": 10 / VAN_BEMMELEN},
+    **{"organic_matter_mg/kg": 0.001 / VAN_BEMMELEN, "organic_matter_kg/kg": 1000 / VAN_BEMMELEN},
+    "organic_matter_dg/kg": 0.1 / VAN_BEMMELEN,
 }
 """Organic carbon in g/kg of one of the unit."""
 

@@ -16,6 +16,7 @@ from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.number_formats import shown
 from soc_assets.ingest.soil.sheet_marks import Marks, read_marks
 
+_OF_OPENPYXL = (AttributeError, IndexError, TypeError)  # what it raises where a part of the workbook is missing
 _MERGED_AT_MOST = 100_000  # cells: a merged title over all 16,384 columns is no table
 
 
@@ -55,7 +56,7 @@ def _xlsx_cells(path: Path) -> list[SheetCells]:
                 marks = read_marks(archive)
             book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
             return [_filled(sheet.title, _rows(sheet), marks[sheet.title]) for sheet in book.worksheets]
-    except (BadZipFile, KeyError, ValueError, OSError, ParseError) as error:
+    except (BadZipFile, KeyError, ValueError, OSError, ParseError, *_OF_OPENPYXL) as error:
         raise SoilError(f"it is no readable XLSX workbook ({error}). Save it again as XLSX or CSV.") from error
 
 
