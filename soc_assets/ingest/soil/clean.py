@@ -30,6 +30,7 @@ REJECTED_COLUMNS = ("file", "row", "source", "reason", "detail")
 """Columns of the rejected rows; `detail` is the offending value as the file has it."""
 
 _CARBON_DIGITS = 6  # decimal places of g/kg to which duplicates agree: 1.72 % and 17.2 g/kg are the same
+_METRES = 3.0  # cm: a table whose horizons all end above is one in metres
 _NEAR = 0.001  # degrees: a row of another format of the same table may be written this coarsely
 _LOOKED_AT = 200  # rows of a file from which its CRS is guessed
 
@@ -63,8 +64,8 @@ def clean_samples(
     rows, keys = rows.loc[positions].reset_index(drop=True), keys.loc[positions].reset_index(drop=True)
     rows["sample_id"], rows["own_id"] = _sample_ids(keys), rows["id"]
     faults = [
-        ("fields do not match the header", rows["malformed"] != "", rows["malformed"]),
         *((reason, rows["odd"] == reason, rows["odd_detail"]) for reason in (SUMMARY, SECOND_TABLE)),
+        ("fields do not match the header", rows["malformed"] != "", rows["malformed"]),
         _in_another_format(rows),
         *_faults_of_place(rows, grid),
         *_faults_of_carbon(rows),
@@ -75,7 +76,8 @@ def clean_samples(
     rows["organic_carbon"], rows["horizons"] = joined["carbon"], joined["horizons"]
     faults = [
         *((reason, joined["reason"] == reason, joined["detail"]) for reason in (TOO_LITTLE, JOINED)),
-        ("depth not topsoil", ~rows["fits_depth"] & ~joined["taken"], rows["depth_text"]),
+        ("depth not understood", rows["strange_depth"], rows["depth_text"]),
+        ("depth not topsoil", ~rows["fits_depth"] & ~joined["taken"], _depths_told(rows)),
     ]
     verdict = _first_fault(faults, rows, verdict)
     verdict = _first_fault([_duplicate(rows, verdict["reason"] == "")], rows, verdict)
@@ -154,6 +156,14 @@ def _faults_of_carbon(rows: pd.DataFrame) -> list[_Fault]:
         ("organic carbon not a number", carbon.isna() | carbon.abs().eq(np.inf), written),
         ("organic carbon negative", carbon < 0, written),
     ]
+
+
+def _depths_told(rows: pd.DataFrame) -> pd.Series:
+    """The depths as the file has them [n], with the cure where all of a file's seem to be in metres."""
+    deepest = rows["bottom"].groupby(rows["file"]).transform("max")
+    metres = (deepest <= _METRES) & (rows["bottom"] % 1 > 0)
+    told = " cm: in m? Then write the unit behind the names of the columns, as in 'bottom (m)'"
+    return rows["depth_text"].mask(metres, rows["depth_text"] + told)
 
 
 def _duplicate(rows: pd.DataFrame, usable: pd.Series) -> _Fault:

@@ -15,8 +15,8 @@ from soc_assets.settings import SoilColumns
 
 USUAL_NAMES = {
     "id": ("pointid", "point_id", "id", "sample_id", "profile_id", "site_id", "lucas_id"),
-    "longitude": ("th_long", "gps_long", "longitude", "long", "lon", "lng", "longdegrees", "londegrees"),
-    "latitude": ("th_lat", "gps_lat", "latitude", "lat", "latdegrees"),
+    "longitude": ("th_long", "gps_long", "longitude", "long", "lon", "lng"),
+    "latitude": ("th_lat", "gps_lat", "latitude", "lat"),
     "organic_carbon": ("oc", "organic_carbon", "soc", "corg"),
     "survey_date": ("survey_date", "surveydate", "surv_date", "date", "sampling_date", "sample_date"),
     "year": ("year", "survey_year", "sampling_year"),

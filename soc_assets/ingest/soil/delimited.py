@@ -38,6 +38,12 @@ def read_records(path: Path, how: SoilTable) -> tuple[pd.DataFrame, int, str]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         records = list(reader)
+        if (
+            records
+            and all(len(record) <= 1 for record in records)
+            and all(separator in row[0] for row in records if row)
+        ):
+            records = [next(csv.reader(row, delimiter=separator), []) for row in records]  # whole lines in quotes
     except csv.Error as error:
         raise SoilError(
             f"the text cannot be cut into fields at line {reader.line_num}: {error}. Look for a quotation mark that is "

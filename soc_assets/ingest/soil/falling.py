@@ -1,4 +1,4 @@
-"""Horizons that no column says: several values of one id, place and day that fall with the order of the rows."""
+"""What the rows of a table say together: horizons that no column names, and years that contradict the dates."""
 
 import numpy as np
 import pandas as pd
@@ -25,3 +25,18 @@ def falling_carbon(rows: pd.DataFrame) -> dict[str, str]:
                 f"order of the rows ({fall} times down, {rise} up): horizons whose depth is not read"
             )
     return result
+
+
+def years_apart(rows: pd.DataFrame) -> dict[str, str]:
+    """What is to be said of each file whose column of years is not that of its dates.
+
+    Args:
+        rows: [n] `file`, `row`, `survey_date`, `told_year`.
+    """
+    year = rows["survey_date"].dt.year.astype("Int32")
+    apart = rows[(year != rows["told_year"]).fillna(False)].assign(year=year)
+    return {
+        str(file): f"in {len(part)} rows the date is of another year than the column of years says (first: row "
+        f"{part['row'].iloc[0]}, {part['survey_date'].iloc[0]:%Y-%m-%d}, {part['told_year'].iloc[0]}); the date counts"
+        for file, part in apart.groupby("file")
+    }

@@ -160,7 +160,7 @@ def _sought(header: Sequence[str], columns: SoilColumns, *, cut: bool = False) -
 
 
 def _require_whole_rows(table: Table) -> None:
-    wrong = table.frame[table.frame["malformed"] != ""]
+    wrong = table.frame[(table.frame["malformed"] != "") & (table.frame["odd"] == "")]
     if len(wrong):
         first = wrong.iloc[0]
         raise SoilError(
@@ -185,9 +185,8 @@ def _faults(table: Table, rows: pd.DataFrame) -> list[Fault]:
 def _undated(rows: pd.DataFrame) -> pd.Series:
     """Why rows [n] have no year, "" where they have one; whether one is needed depends on the model."""
     written = rows["date_text"]
-    told = ("'" + written + "' is neither a date nor a year").mask(
-        is_missing(written), "there is neither date nor year"
-    )
+    quoted = ("'" + written + "' is neither a date nor a year").mask(written.str.contains(": ", regex=False), written)
+    told = quoted.mask(is_missing(written), "there is neither date nor year")
     return told.where(rows["year"].isna(), "")
 
 
