@@ -27,7 +27,7 @@ def column_findings(tables: pd.DataFrame, reference: str) -> list[Finding]:
     """
     return [
         Finding("columns", "warning", reference, "", str(file), note, _cure(note, reference))
-        for file, notes in tables.reindex(columns=["file", "notes"]).fillna("").itertuples(index=False)
+        for file, notes in tables.reindex(columns=["file", "notes"]).astype("object").fillna("").itertuples(index=False)
         for note in notes.splitlines()
     ]
 

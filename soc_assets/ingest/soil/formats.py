@@ -128,5 +128,5 @@ def _read_parquet(path: Path) -> Sheet:
         table = pq.read_table(path, columns=header)
         body = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     except (pa.ArrowException, OSError) as error:
-        raise SoilError(f"it is no readable Parquet file ({error}). Write it again.") from error
+        raise SoilError(f"it cannot be read as a Parquet file ({error}). Write it again.") from error
     return of_records(body)

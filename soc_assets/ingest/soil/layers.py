@@ -45,7 +45,7 @@ def read_geoparquet(path: Path) -> Sheet:
             path, columns=list(dict.fromkeys([*flat, geometry])), to_pandas_kwargs={"integer_object_nulls": True}
         )
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise SoilError(f"it is no readable GeoParquet file ({error}). Write it again.") from error
+        raise SoilError(f"it cannot be read as a GeoParquet file ({error}). Write it again.") from error
     return _sheet(layer, "")
 
 

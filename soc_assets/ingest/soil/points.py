@@ -163,9 +163,9 @@ def _require_whole_rows(table: Table) -> None:
     wrong = table.frame[(table.frame["malformed"] != "") & (table.frame["odd"] == "")]
     if len(wrong):
         first = wrong.iloc[0]
+        quoted = "Give it as many fields as the header (a field that holds the separator stands in quotation marks)."
         raise SoilError(
-            f"row {first['row']}: {first['malformed']}. Give it as many fields as the header (a field that holds the "
-            "separator stands in quotation marks)."
+            f"row {first['row']}: {first['malformed']}. {'' if 'as all rows' in first['malformed'] else quoted}"
         )
 
 

@@ -133,8 +133,8 @@ def _dates(table: Table) -> pd.DataFrame:
         dates, year = to_dates(text["survey_date"], how.date_format, _order_of_dates(table))
     except ValueError as error:
         raise SoilError(
-            f"date_format = {how.date_format!r} of {table.reading.section} in soc.toml is no format ({error}). "
-            "Expected for example %d.%m.%Y."
+            f"date_format = {how.date_format!r} of {table.reading.section} in soc.toml is not a format of dates "
+            f"({error}). Expected for example %d.%m.%Y."
         ) from error
     season, season_year = to_seasons(dates)
     told_year = pd.Series(pd.NA, text.index, dtype="Int32")

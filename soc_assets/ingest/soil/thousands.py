@@ -35,7 +35,7 @@ def clear_thousands(text: pd.Series, rows: pd.Series, unit: str | None, decimal:
     thousands, places = ("'.'", "','") if sign == "," else ("','", "'.'")
     raise SoilError(
         f"organic carbon is in {unit} and written as {first!r} (row {rows[signed.index[0]]}; all {len(signed)} numbers "
-        f"with a sign have three digits behind it): it may be {first.replace(sign, '')} or {first.replace(sign, '.')}. Set "
-        f"decimal = {thousands} in an entry of [[soil.tables]] in soc.toml if the sign parts thousands, or decimal = "
-        f"{places} if it is the decimal sign."
+        f"with a sign have three digits behind it): it may be {first.replace(sign, '')} or {first.replace(sign, '.')}. "
+        f"Set decimal = {thousands} in an entry of [[soil.tables]] in soc.toml if the sign parts thousands, or decimal "
+        f"= {places} if it is the decimal sign."
     )

@@ -85,7 +85,7 @@ def resolve_unit(
     }
     if in_row and carbon_unit_of(in_row) is None and in_row != "-":
         raise SoilError(
-            f"the row of units under {column!r} says {in_row!r}, which is no unit of organic carbon that is known. "
+            f"the row of units under {column!r} says {in_row!r}, which is not a known unit of organic carbon. "
             "Expected g/kg, %, ‰, mg/g or mg/kg. Correct it in the file, or take that row out and set unit in an entry "
             "of [[soil.tables]] in soc.toml."
         )

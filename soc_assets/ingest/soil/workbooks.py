@@ -57,7 +57,7 @@ def _xlsx_cells(path: Path) -> list[SheetCells]:
             book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
             return [_filled(sheet.title, _rows(sheet), marks[sheet.title]) for sheet in book.worksheets]
     except (BadZipFile, KeyError, ValueError, OSError, ParseError, *_OF_OPENPYXL) as error:
-        raise SoilError(f"it is no readable XLSX workbook ({error}). Save it again as XLSX or CSV.") from error
+        raise SoilError(f"it cannot be read as an XLSX workbook ({error}). Save it again as XLSX or CSV.") from error
 
 
 def _rows(sheet: Any) -> list[list[Any]]:
@@ -97,7 +97,7 @@ def _xls_cells(path: Path) -> list[SheetCells]:
     try:
         book = xlrd.open_workbook(str(path), logfile=io.StringIO(), formatting_info=True)
     except (XLRDError, AssertionError, struct.error, IndexError, ValueError, OSError) as error:
-        raise SoilError(f"it is no readable XLS workbook ({error}). Save it again as XLSX or CSV.") from error
+        raise SoilError(f"it cannot be read as an XLS workbook ({error}). Save it again as XLSX or CSV.") from error
     return [_filled(sheet.name, _xls_rows(sheet, book), _xls_marks(sheet)) for sheet in book]
 
 
