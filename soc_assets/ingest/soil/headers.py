@@ -84,8 +84,8 @@ def without_unit(name: str, kind: str) -> tuple[str, str | None]:
     unit_of = {"carbon": carbon_unit_of, "depth": depth_unit_of, "degrees": _degrees_of}[kind]
     if kind == "degrees" and side_of(name):
         return _joined(tokens(name)[:-1]), "°"
-    if kind == "degrees" and (joined := re.fullmatch(r"(\w{3,})degrees", exact(name).lower())):
-        return joined[1].rstrip("_"), "°"
+    if kind == "degrees" and (joined := re.fullmatch(r"([^\W_]{3,})degrees", exact(name).lower())):
+        return joined[1], "°"
     found = words(name) if kind == "depth" else tokens(name)
     for length in range(min(_MOST_TOKENS, len(found) - 1), 0, -1):
         if unit := unit_of(found[-length:]):

@@ -26,6 +26,7 @@ from soc_assets.ingest.soil.values import to_numbers
 from soc_assets.ingest.soil.zones import zone_column
 from soc_assets.names import nfc
 
+_MIDNIGHT_ELSEWHERE = r".*[T ]2[1-3]:00(?::00(?:\.0+)?)?(?:Z|\+00:?00)"
 _DEPTHS = ("depth", "depth_upper", "depth_lower")
 
 
@@ -118,6 +119,13 @@ def _with_neighbours(
         if sign is not None:
             frame["organic_carbon"] = with_signs(frame["organic_carbon"], cells(sign))
             columns["sign"] = header[sign] or "a column without a name"
+    if (late := frame["survey_date"].str.fullmatch(_MIDNIGHT_ELSEWHERE)).any() and (
+        late | (frame["survey_date"] == "")
+    ).all():
+        first = frame.loc[late, "survey_date"].iloc[0]
+        notes.append(
+            f"all dates are midnights of another time zone in UTC, such as {first!r}: each is read a day early"
+        )
     zone = zone_column(header, list(places.values()))
     if zone is not None:
         columns["zone"] = header[zone]

@@ -260,3 +260,26 @@ def test_damaged_part_of_a_workbook_is_told(tmp_path, build):
     book.save(path)
     with pytest.raises(SoilError, match=r"a\.xlsx: it cannot be read as an XLSX workbook"):
         build()
+
+
+def test_days_of_layers_stay_days_in_summer_and_winter(tmp_path, build):
+    (tmp_path / "soil").mkdir()
+    point = '"geometry": {"type": "Point", "coordinates": [11.5, 48.5]}'
+    days = ("2015-07-06T00:00:00+02:00", "2016-01-01T00:00:00+01:00")
+    features = [f'{{"type": "Feature", "properties": {{"OC": 12, "date": "{day}"}}, {point}}}' for day in days]
+    (tmp_path / "soil/a.geojson").write_text(f'{{"type": "FeatureCollection", "features": [{", ".join(features)}]}}')
+    assert sorted(build().samples["survey_date"].dt.strftime("%Y-%m-%d")) == ["2015-07-06", "2016-01-01"]
+
+
+def test_midnights_that_were_moved_to_utc_are_told(tmp_path, build):
+    header = "id,longitude,latitude,OC,date"
+    write(
+        tmp_path / "soil/a.csv", header, "1,11.5,48.5,12,2015-07-05 22:00:00+00:00", "2,11.5,48.4,12,2015-12-31T23:00Z"
+    )
+    finding = column_findings(build().tables, "Elevation")[0]
+    assert "each is read a day early" in finding.found and "as local days" in finding.cure
+
+
+def test_decimal_degrees_in_the_name_are_the_place(tmp_path, build):
+    write(tmp_path / "soil/a.csv", "longitude_decimal_degrees,latitude_decimal_degrees,OC,year", "11.5,48.5,12,2015")
+    assert carbon(build()) == {2: 12}
