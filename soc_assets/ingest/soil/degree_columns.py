@@ -41,6 +41,8 @@ def minute_columns(header: Sequence[str], place: int) -> dict[str, int]:
     own = part_of(header[place])
     if own is None or own[1] != "degrees":
         return {}
+    if any({"max", "maximum"} & {*words(name)} and {*words(name)} & _AXES.keys() for name in header):
+        return {}  # `lat_min` beside `lat_max` is the southern end of something
     found = {
         part[1]: other
         for other, name in enumerate(header)

@@ -71,11 +71,10 @@ def _with_summaries(
     found: pd.DataFrame, body: pd.DataFrame, text: Mapping[str, pd.Series], places: Mapping[str, int]
 ) -> pd.DataFrame:
     """Mark the means, sums and the like that stand behind the last sample."""
-    looked_at = {*([places["id"]] if "id" in places else []), *range(min(_LOOKED_AT, body.shape[1]))}
     labels = pd.Series("", body.index, dtype="str")
-    for place in sorted(looked_at):
-        cells = _text(body.iloc[:, place])
-        labels = labels.mask((labels == "") & cells.str.casefold().str.fullmatch(_SUMMARY).astype(bool), cells)
+    for place in [*([places["id"]] if "id" in places else []), *range(min(_LOOKED_AT, body.shape[1]))]:
+        labels = labels.mask(labels == "", _text(body.iloc[:, place]))  # what a row is called, by its first filled cell
+    labels = labels.where(labels.str.casefold().str.fullmatch(_SUMMARY).astype(bool), "")
     if (labels == "").all():
         return found
     placed = to_numbers(text["longitude"], True).notna() & to_numbers(text["latitude"], True).notna()

@@ -34,6 +34,7 @@ CURES = {
     "in [[soil.tables]] (seasonal bands need dates); static bands alone need none.",
     "unit not understood": "Write g/kg, %, ‰, mg/g or mg/kg into the column of units, or set unit in [[soil.tables]].",
     "profile covers too little of the depth": "The share that horizons must cover is [soil] min_cover in soc.toml.",
+    "depth not understood": "Write depths as 0-20 (cm), 0-0.2 m or in two columns of limits, or leave the cells empty.",
     "depth not topsoil": 'Another depth is kept with [soil] depth = "0-30", "topsoil" (any that begins at 0) or "any".',
 }
 """What helps against a reason for which rows are rejected."""

@@ -7,6 +7,7 @@ import pytest
 from soc_assets.errors import SoilError
 from soc_assets.ingest.check.carbon import carbon_findings
 from soc_assets.ingest.check.columns import column_findings
+from soc_assets.ingest.soil.degree_columns import minute_columns
 from soc_assets.ingest.soil.depth import depth_limits
 from soc_assets.ingest.soil.headers import without_unit
 from soc_assets.ingest.soil.hemispheres import read_axis
@@ -63,6 +64,7 @@ def test_degrees_without_their_minutes_are_no_place_and_decimal_degrees_need_non
     assert result.rejected["detail"].item() == "11.5, 48 (degrees, minutes, seconds)"
     write(tmp_path / "soil/a.csv", header, "12,2015,48.5,30,11.5,30")
     assert build().samples[["longitude", "latitude"]].iloc[0].to_list() == [11.5, 48.5]
+    assert minute_columns(["lat", "lat_min", "lat_max"], 0) == {}
 
 
 def test_degrees_parted_by_blanks_colons_or_letters_are_read():
@@ -84,6 +86,11 @@ def test_means_at_the_end_are_no_samples_and_the_same_word_in_an_id_is(tmp_path,
     result = build()
     assert carbon(result) == {2: 9, 3: 12}
     assert result.rejected["reason"].to_list() == ["summary row", "summary row", "no coordinates"]
+
+
+def test_last_row_with_an_id_is_a_sample_whatever_its_other_words(tmp_path, build):
+    write(tmp_path / "soil/a.csv", "id,use,longitude,latitude,OC,year", "B,Total,11.5,48.5,12,2015")
+    assert carbon(build()) == {2: 12}
 
 
 def test_rows_of_a_second_table_below_are_not_read_by_the_names_of_the_first(tmp_path, build):
@@ -192,7 +199,7 @@ def test_dates_that_are_not_read_say_what_they_are(tmp_path, build):
 def test_year_that_contradicts_its_date_is_told(tmp_path, build):
     write(tmp_path / "soil/a.csv", f"{HEADER},date", "1,11.5,48.5,12,2015,2015-06-01", "2,11.5,48.5,13,2015,2019-03-02")
     finding = column_findings(build().tables, "Elevation")[0]
-    assert "in 1 rows the date is of another year" in finding.found and "row 3, 2019-03-02, 2015" in finding.found
+    assert "1 of 2 dates are of another year" in finding.found and "row 3, 2019-03-02, 2015" in finding.found
     assert "rename their column" in finding.cure
 
 
