@@ -14,7 +14,14 @@ from soc_assets.ingest.soil.samples import CURES
 from soc_assets.names import nfc
 
 _MANY = 0.1  # share of rejected rows from which a table is worth a warning
-_EXPECTED = ("duplicate", "depth not topsoil", "outside the rasters", "joined to its profile", "hidden row")
+_EXPECTED = (
+    "duplicate",
+    "depth not topsoil",
+    "outside the rasters",
+    "joined to its profile",
+    "hidden row",
+    "summary row",
+)
 """Reasons that whole campaigns come with: horizons below the first, a continent's points, a table in two formats."""
 _CHOSEN = ("sheet not asked for", "hidden")
 _MORE_CURES = {

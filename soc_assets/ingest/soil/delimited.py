@@ -18,6 +18,7 @@ _SEPARATORS = ",;\t|"
 _TOLD = re.compile(r'"?sep=(?P<sign>[^"\r\n])"?[,;\t|]*(?:\r?\n|$)', re.IGNORECASE)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
+_FIRST = 400  # bytes in which UTF-16 without a mark shows
 _MEASURED = ("longitude", "latitude", "organic_carbon", "depth_upper", "depth_lower")
 
 
@@ -37,6 +38,12 @@ def read_records(path: Path, how: SoilTable) -> tuple[pd.DataFrame, int, str]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         records = list(reader)
+        if (
+            records
+            and all(len(record) <= 1 for record in records)
+            and all(separator in row[0] for row in records if row)
+        ):
+            records = [next(csv.reader(row, delimiter=separator), []) for row in records]  # whole lines in quotes
     except csv.Error as error:
         raise SoilError(
             f"the text cannot be cut into fields at line {reader.line_num}: {error}. Look for a quotation mark that is "
@@ -90,6 +97,9 @@ def _decoded(content: bytes, how: SoilTable) -> str:
             ) from error
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # Excel's "Unicode text"
         return content.decode("utf-16", errors="replace")
+    if b"\0" in content[:_FIRST]:  # no table of single bytes has any
+        little = content[1:_FIRST:2].count(0) >= content[:_FIRST:2].count(0)
+        return content.decode("utf-16-le" if little else "utf-16-be", errors="replace")
     for encoding in ("utf-8-sig", "cp1252"):
         try:
             return content.decode(encoding)

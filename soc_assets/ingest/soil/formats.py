@@ -4,6 +4,7 @@ Text belongs to `soil.delimited`, the cells of workbooks to `soil.workbooks`, la
 row of names is found in `soil.header_row`, which column is what is decided in `soil.columns`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.cells import plain_cells
+from soc_assets.ingest.soil.header_row import filled, mapped_names, names_in_two_rows
 from soc_assets.names import nfc
 from soc_assets.settings import SoilTable
 
@@ -42,6 +44,8 @@ class Sheet:
     """Rows below the header that are left out because the workbook hides them."""
     left_out: str = ""
     """What of the sheet is left out because it is hidden, for people."""
+    above: tuple[str, ...] = ()
+    """The cells right above the names: units, or names of groups of columns."""
     header_row: int | None = None
     """The row in which the names were found; None in formats that have names of their own."""
 
@@ -83,7 +87,9 @@ def of_records(body: pd.DataFrame, part: str = "") -> Sheet:
     return Sheet(nfc(part), header, cells.set_axis(range(2, len(body) + 2)), True)
 
 
-def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: bool) -> Sheet:
+def below_header(
+    part: str, cells: pd.DataFrame, place: int, *, decimal_comma: bool, kept: Collection[str] = ()
+) -> Sheet:
     """The sheet whose names stand in the row at a position; blank rows are left out.
 
     Args:
@@ -91,6 +97,7 @@ def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: b
         cells: of the whole table, index = row as a person counts.
         place: of the row of names.
         decimal_comma: whether 1,5 is a number.
+        kept: names that soc.toml gives as they stand in the row.
 
     Raises:
         SoilError: there is nothing in the table.
@@ -98,19 +105,20 @@ def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: b
     blank = (cells.isna() | (cells == "")).all(axis=1)
     if blank.all():
         raise SoilError("it is empty. Put a table into the file, or take it out of the folder.")
-    names = ["" if name is None or name != name else str(name).strip() for name in cells.iloc[place]]
+    names, above = filled(cells.iloc[place]), filled(cells.iloc[place - 1]) if place else []
     body = cells.iloc[place + 1 :][~blank.iloc[place + 1 :]]
-    return Sheet(part, names, body, decimal_comma, header_row=int(cells.index[place]))
+    names = names_in_two_rows(above, names, kept) if above else names
+    return Sheet(part, names, body, decimal_comma, above=tuple(above), header_row=int(cells.index[place]))
 
 
 def _read_text(path: Path, how: SoilTable) -> Sheet:
     from soc_assets.ingest.soil.delimited import decimal_commas, read_records
 
     cells, place, separator = read_records(path, how)
-    sheet = below_header("", cells, place, decimal_comma=separator != ",")
+    sheet = below_header("", cells, place, decimal_comma=separator != ",", kept=mapped_names(how))
     own = cells.iloc[place].notna().sum()  # of the line of names itself: shorter than a row with too many fields
     commas = decimal_commas(sheet.header[:own], sheet.body, separator, how)
-    return replace(sheet, header=sheet.header[:own], decimal_comma=commas)
+    return replace(sheet, header=sheet.header[:own], above=sheet.above[:own], decimal_comma=commas)
 
 
 def _read_parquet(path: Path) -> Sheet:
@@ -120,5 +128,5 @@ def _read_parquet(path: Path) -> Sheet:
         table = pq.read_table(path, columns=header)
         body = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     except (pa.ArrowException, OSError) as error:
-        raise SoilError(f"it is no readable Parquet file ({error}). Write it again.") from error
+        raise SoilError(f"it cannot be read as a Parquet file ({error}). Write it again.") from error
     return of_records(body)

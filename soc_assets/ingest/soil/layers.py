@@ -3,6 +3,7 @@
 The points stay in the layer's own CRS; they become longitude and latitude in `soil.places`.
 """
 
+import inspect
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,7 @@ def read_geoparquet(path: Path) -> Sheet:
             path, columns=list(dict.fromkeys([*flat, geometry])), to_pandas_kwargs={"integer_object_nulls": True}
         )
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise SoilError(f"it is no readable GeoParquet file ({error}). Write it again.") from error
+        raise SoilError(f"it cannot be read as a GeoParquet file ({error}). Write it again.") from error
     return _sheet(layer, "")
 
 
@@ -61,7 +62,7 @@ def read_layers(path: Path) -> list[Sheet]:
 
     try:
         names = [str(name) for name, _ in pyogrio.list_layers(path)]
-        layers = {name: geopandas.read_file(path, layer=name) for name in names}
+        layers = {name: geopandas.read_file(path, layer=name, **_own_offsets()) for name in names}
     except (DataSourceError, DataLayerError, ValueError, OSError) as error:
         missing = " A shapefile needs its .shx and .dbf beside it." if path.suffix.lower() == ".shp" else ""
         raise SoilError(f"it cannot be read as {path.suffix[1:]} ({error}).{missing} Write it again.") from error
@@ -70,6 +71,14 @@ def read_layers(path: Path) -> list[Sheet]:
         raise SoilError("it holds no rows. Put samples into it, or take it out of the folder.")
     one = path.suffix.lower() != ".gpkg"
     return [_sheet(layer, "" if one else name) for name, layer in filled.items()]
+
+
+def _own_offsets() -> dict[str, bool]:
+    """Keeps dates in their own time zones where summer and winter differ: in UTC, midnight is of the day before."""
+    import pyogrio
+
+    name = "mixed_offsets_as_utc"
+    return {name: False} if name in inspect.signature(pyogrio.read_dataframe).parameters else {}
 
 
 def _sheet(layer: "pd.DataFrame | geopandas.GeoDataFrame", part: str) -> Sheet:

@@ -16,6 +16,7 @@ from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.number_formats import shown
 from soc_assets.ingest.soil.sheet_marks import Marks, read_marks
 
+_OF_OPENPYXL = (AttributeError, IndexError, TypeError)  # what it raises where a part of the workbook is missing
 _MERGED_AT_MOST = 100_000  # cells: a merged title over all 16,384 columns is no table
 
 
@@ -55,8 +56,8 @@ def _xlsx_cells(path: Path) -> list[SheetCells]:
                 marks = read_marks(archive)
             book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
             return [_filled(sheet.title, _rows(sheet), marks[sheet.title]) for sheet in book.worksheets]
-    except (BadZipFile, KeyError, ValueError, OSError, ParseError) as error:
-        raise SoilError(f"it is no readable XLSX workbook ({error}). Save it again as XLSX or CSV.") from error
+    except (BadZipFile, KeyError, ValueError, OSError, ParseError, *_OF_OPENPYXL) as error:
+        raise SoilError(f"it cannot be read as an XLSX workbook ({error}). Save it again as XLSX or CSV.") from error
 
 
 def _rows(sheet: Any) -> list[list[Any]]:
@@ -96,7 +97,7 @@ def _xls_cells(path: Path) -> list[SheetCells]:
     try:
         book = xlrd.open_workbook(str(path), logfile=io.StringIO(), formatting_info=True)
     except (XLRDError, AssertionError, struct.error, IndexError, ValueError, OSError) as error:
-        raise SoilError(f"it is no readable XLS workbook ({error}). Save it again as XLSX or CSV.") from error
+        raise SoilError(f"it cannot be read as an XLS workbook ({error}). Save it again as XLSX or CSV.") from error
     return [_filled(sheet.name, _xls_rows(sheet, book), _xls_marks(sheet)) for sheet in book]
 
 
