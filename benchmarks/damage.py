@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.damage_commands import COMMANDS, Trial, baseline, preload, try_command
-from benchmarks.damage_project import DAMAGES, Kept, damage, make
+from benchmarks.damage_project import DAMAGES, damage, make
 
 WRONG = ("NO FILE NAMED", "TRACEBACK", "HANG", "DIFFERENT NUMBER")
 
@@ -48,7 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
             spoilt = damage(kept, name, kind)
             found = try_command(kept, name, command, usual, wanted.seconds) if spoilt else Trial("-", "", 0.0)
             keep(wanted.folder, name, kind, command, found)
-            print(f"{number}/{len(todo)} {name} {kind} {command}: {found.outcome} ({found.seconds:.1f} s)", file=sys.stderr)
+            print(
+                f"{number}/{len(todo)} {name} {kind} {command}: {found.outcome} ({found.seconds:.1f} s)",
+                file=sys.stderr,
+            )
     outcomes = known(wanted.folder)
     print("\n".join(table(groups, names, kinds, commands, outcomes)))
     return sum(outcomes.get(trial, "").startswith(WRONG) for trial in product(names, kinds, commands))

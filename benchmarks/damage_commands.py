@@ -17,9 +17,10 @@ COMMANDS = ("status", "run", "sql", "predict")
 QUERY = """SELECT (SELECT count(*) FROM samples) studied, (SELECT count(*) FROM rasters) rasters,
 (SELECT count(*) FROM rejected) rejected, (SELECT count(*) FROM excluded) excluded, (SELECT count(*) FROM runs) runs,
 (SELECT count(*) FROM gaps) gaps, (SELECT count(*) FROM folds) folds, (SELECT count(*) FROM batches) batches,
-(SELECT sum(predicted) FROM predictions) predicted, (SELECT sum(predicted) FROM out_of_fold) out_of_fold,
-(SELECT count(*) FROM evaluation) scores, (SELECT sum(hash(n)::DOUBLE) FROM neighbour_index n) neighbours,
-count(*) n, sum(organic_carbon) oc, sum(list_sum(features)) f, count(DISTINCT split) splits FROM features"""
+(SELECT round(fsum(predicted), 6) FROM predictions) predicted,
+(SELECT round(fsum(predicted), 6) FROM out_of_fold) out_of_fold, (SELECT count(*) FROM evaluation) scores,
+(SELECT bit_xor(hash(n)) FROM neighbour_index n) neighbours, count(*) n, round(fsum(organic_carbon), 6) oc,
+round(fsum(list_sum(features)), 2) f, count(DISTINCT split) splits FROM features"""
 _OUTPUT = "answer.csv"
 _FAILED = 70
 
