@@ -1,6 +1,7 @@
 """`soc sql`: one query, or a prompt. The database is opened read-only, for one query at a time."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import duckdb
@@ -9,10 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from soc_assets import progress, terminal
-from soc_assets.errors import SocError
+from soc_assets.errors import DatabaseError, SocError, SocWarning
 from soc_assets.features import refresh
-from soc_assets.features.database import open_database
 from soc_assets.features.listing import list_database
+from soc_assets.features.opening import damaged, is_damage, open_database
 from soc_assets.project import Project
 
 
@@ -28,11 +29,27 @@ def answer(project: Project, query: str | None, rows: int, console: Console) -> 
             "`soc run --to features` makes both."
         )
     with terminal.showing_progress(Console(stderr=True)):  # what is asked for goes to standard output alone
-        refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+        _ensure(project)
     if query is not None:
-        _print(project.database, query, rows, console)
+        try:
+            _print(project.database, query, rows, console)
+        except DatabaseError as error:
+            _rebuild(project, error)
+            _print(project.database, query, rows, console)
     else:
         _converse(project.database, rows, console)
+
+
+def _ensure(project: Project) -> None:
+    refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+
+
+def _rebuild(project: Project, error: DatabaseError) -> None:
+    """Build a database anew of which a block cannot be read; who has it open keeps it."""
+    warnings.warn(f"{error} This was done now.", SocWarning, stacklevel=2)
+    project.database.unlink()
+    with terminal.showing_progress(Console(stderr=True)):
+        _ensure(project)
 
 
 def _converse(database: Path, rows: int, console: Console) -> None:
@@ -71,6 +88,8 @@ def _print(database: Path, query: str, rows: int, console: Console) -> None:
         try:
             table, found = terminal.query_table(connection, query, rows, console.width)
         except duckdb.Error as error:
+            if is_damage(error, database):
+                raise damaged(database, error) from None
             raise SocError(f"DuckDB: {error}") from None
     console.print(table)
     if found > rows:

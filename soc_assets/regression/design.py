@@ -15,7 +15,7 @@ import pandas as pd
 
 from soc_assets import digest, files
 from soc_assets.errors import TrainingError
-from soc_assets.features.database import open_database
+from soc_assets.features.opening import reading
 
 GROUPS = ("embedding", "point", "coordinates")
 _MEMORY_LIMIT = "3GB"
@@ -116,7 +116,7 @@ def read_design(database: Path, queries: dict[str, str], columns: dict[str, list
     """
     if not database.is_file():
         raise TrainingError(f"{database} does not exist. Materialise the asset `features` first.")
-    with open_database(database, _MEMORY_LIMIT) as connection:
+    with reading(database, _MEMORY_LIMIT) as connection:
         samples = connection.sql(queries["samples"]).df().sort_values("sample_id", ignore_index=True)
         if samples.empty:
             raise TrainingError(f"{database} has no embedded samples. Materialise `embeddings`, then `features`.")
