@@ -1,4 +1,4 @@
-"""The files of a registered model in MLflow's folder: their digest, kept with the version, and whether they still have it.
+"""The files of a registered model in MLflow's folder: their digest, kept with the version, and whether they have it.
 
 Behind a server they are not looked at.
 """
