@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import duckdb
 import pandas as pd
 
 from soc_assets import files
@@ -17,6 +16,7 @@ from soc_assets.device import resolve_device
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TableError, TrainingError
 from soc_assets.features.groups import group_columns, group_queries
+from soc_assets.features.opening import reading
 from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.invariants import of_folds
@@ -105,7 +105,7 @@ def load_design(project: Project) -> Design:
     if inputs is None or not project.database.is_file():
         raise TrainingError(f"{project.database} does not exist. Materialise the asset `features` first.")
     settings, grid = project.settings, grid_of_project(project)
-    with duckdb.connect(project.database, read_only=True) as connection:
+    with reading(project.database) as connection:
         columns = connection.sql("SELECT column_name FROM (DESCRIBE samples)").fetchall()
     strata = strata_of(settings.evaluation, [name for (name,) in columns])
     queries = group_queries(inputs.spec, settings.features, settings.study, strata)

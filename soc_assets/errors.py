@@ -45,6 +45,10 @@ class FeaturesError(SocError):
     """Features or embeddings cannot be read, exported or imported."""
 
 
+class DatabaseError(SocError):
+    """data/soc.duckdb is damaged; it is derived from the batches and can be built anew."""
+
+
 class TrainingError(SocError):
     """The regression cannot be fitted."""
 

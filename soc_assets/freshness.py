@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soc_assets import digest, files, progress, vouching
+from soc_assets import digest, files, progress, tracked_database, vouching
 from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.errors import CheckpointError, EmbeddingError, SamplingError, SocError, SocWarning, TableError
@@ -184,7 +184,7 @@ def _contents(region: Path | None) -> list[str] | None:
 
 def is_tracked(project: Project) -> bool:
     """Whether MLflow can hold anything of the project; asks neither Dagster nor MLflow, which take seconds to load."""
-    return bool(project.settings.tracking.server) or (project.mlruns / "mlflow.db").is_file()
+    return bool(project.settings.tracking.server) or tracked_database.is_there(project.mlruns / "mlflow.db")
 
 
 def is_fresh(path: Path, inputs: str) -> bool:

@@ -1,6 +1,7 @@
 """`soc sql`: one query, or a prompt. The database is opened read-only, for one query at a time."""
 
 import sys
+import warnings
 from pathlib import Path
 
 import duckdb
@@ -10,10 +11,10 @@ from rich.table import Table
 
 from soc_assets import interrupts, progress, terminal
 from soc_assets.as_text import PlainConsole
-from soc_assets.errors import SocError
+from soc_assets.errors import DatabaseError, SocError, SocWarning
 from soc_assets.features import refresh
-from soc_assets.features.database import open_database
 from soc_assets.features.listing import list_database
+from soc_assets.features.opening import damaged, is_damage, open_database
 from soc_assets.project import Project
 
 _BATCHES_THERE = "SELECT count(*) FILTER (WHERE state <> 'missing'), count(*) FROM batches"
@@ -31,10 +32,14 @@ def answer(project: Project, query: str | None, rows: int, console: Console) -> 
             "`soc run --to features` makes both."
         )
     with terminal.showing_progress(PlainConsole(stderr=True)):  # what is asked for goes to standard output alone
-        refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+        _ensure(project)
     _tell_what_is_missing(project.database)
     if query is not None:
-        _print(project.database, query, rows, console)
+        try:
+            _print(project.database, query, rows, console)
+        except DatabaseError as error:
+            _rebuild(project, error)
+            _print(project.database, query, rows, console)
     else:
         _converse(project.database, rows, console)
 
@@ -44,11 +49,23 @@ def _tell_what_is_missing(database: Path) -> None:
     try:
         with open_database(database) as connection:
             [(there, every)] = connection.sql(_BATCHES_THERE).fetchall()
-    except duckdb.Error:  # told when the query is asked
+    except (duckdb.Error, DatabaseError):  # told when the query is asked
         return
     if there < every:
         said = f"The answer is from {there} of {every} batches: `soc run --to features` computes the others."
         Console(stderr=True).print(said, style="yellow", markup=False, soft_wrap=True)
+
+
+def _ensure(project: Project) -> None:
+    refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+
+
+def _rebuild(project: Project, error: DatabaseError) -> None:
+    """Build a database anew of which a block cannot be read; who has it open keeps it."""
+    warnings.warn(f"{error} This was done now.", SocWarning, stacklevel=2)
+    project.database.unlink()
+    with terminal.showing_progress(Console(stderr=True)):
+        _ensure(project)
 
 
 def _converse(database: Path, rows: int, console: Console) -> None:
@@ -90,6 +107,8 @@ def _print(database: Path, query: str, rows: int, console: Console) -> None:
                 table, found = terminal.query_table(connection, query, rows, console.width)
         except duckdb.Error as error:
             interrupts.check()
+            if is_damage(error, database):
+                raise damaged(database, error) from None
             raise SocError(f"DuckDB: {error}") from None
     console.print(table)
     if found > rows:

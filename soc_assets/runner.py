@@ -176,9 +176,13 @@ def _set_pool_limit(instance: "dg.DagsterInstance", project: Project) -> None:
 
 
 def prepare_instance(project: Project) -> None:
-    """Make the project's instance ready for the daemon: the pool `gpu` gets as many slots as there are devices."""
+    """Make the project's instance ready for the daemon: a slot of the pool `gpu` per device, and the known batches."""
+    from soc_assets.defs.partitions import register
+
     with _instance() as instance:
         _set_pool_limit(instance, project)
+        if (inputs := freshness.known_embeddings(project)) is not None:
+            register(instance, inputs.keys)
 
 
 def _holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:
@@ -217,14 +221,16 @@ def _model_state(project: Project, inputs: str) -> str:
 
 @contextmanager
 def _instance() -> Iterator["dg.DagsterInstance"]:
-    """The instance of `use_project`; where its files cannot be written that is told in words."""
-    import dagster as dg
+    """The instance of `use_project`; what is damaged is set aside, what cannot be read or written is told."""
     from filelock import FileLock
 
+    from soc_assets.defs import history
+
     home = Path(os.environ["DAGSTER_HOME"])
-    with told_in_words(home, "DAGSTER_HOME"):
+    with told_in_words(home, "DAGSTER_HOME"), history.told_of(home):
         with FileLock(home / ".opening.lock"):  # two first processes at once would make its databases twice, and fail
-            instance = dg.DagsterInstance.get()
+            history.set_damaged_aside(home)
+            instance = history.opened(home)
             instance.get_dynamic_partitions("batch")
         with instance:
             yield instance

@@ -80,8 +80,11 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
 
 def _verify(project: Project) -> None:
     from soc_assets.embedding.write import verify
+    from soc_assets.features.opening import unreadable
     from soc_assets.freshness import known_embeddings
 
+    if project.database.is_file() and (error := unreadable(project.database)):
+        click.secho(str(error), fg="red", err=True)
     inputs = known_embeddings(project)
     if inputs is None:
         return

@@ -47,6 +47,7 @@ def mlflow(config: Path | None, port: int) -> None:
     """Start the MLflow UI on this machine (loopback only)."""
     from soc_assets.defs.relocated import follow_the_folder
     from soc_assets.defs.resources import tracking_of
+    from soc_assets.tracked_database import require_whole
 
     project = load_project(config)
     if server := project.settings.tracking.server:
@@ -54,6 +55,7 @@ def mlflow(config: Path | None, port: int) -> None:
         return
     _require_free(port)
     project.mlruns.mkdir(parents=True, exist_ok=True)
+    require_whole(project.mlruns / "mlflow.db")
     follow_the_folder(project.mlruns / "mlflow.db")
     stores = [
         "--backend-store-uri",

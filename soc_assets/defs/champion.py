@@ -49,6 +49,7 @@ def promote(project: Project, tracking: MlflowTracking, record: RunRecord) -> st
     if better:
         record.artifacts.write(_OUT_OF_FOLD, own.to_csv(index=False))
         client.set_registered_model_alias(record.model_name, ALIAS, record.model_version)
+        tracking.remember()
     return words
 
 

@@ -6,6 +6,7 @@ Opening and closing runs, and where they are kept, is in `soc_assets.defs.tracki
 import json
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soc_assets.defs.artifacts import Artifacts, folder_of
-from soc_assets.errors import TrainingError
+from soc_assets.defs.model_files import MODEL_TAG, are_whole, digest_of
+from soc_assets.errors import SocWarning, TrainingError
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.evaluation import Evaluation
 from soc_assets.regression.gaps import Gaps
@@ -165,17 +167,19 @@ class TrackedRun:
         tags = {key: value for key, value in client.get_run(self.run_id).data.tags.items() if key in _MODEL_TAGS}
         words = f"on embeddings with weights: {tags['soc.weights']}" if "soc.weights" in tags else None
         made = client.create_model_version(name, source, self.run_id, tags, description=words, model_id=model_id)
+        if folder := folder_of(client.get_model_version_download_uri(name, str(made.version))):
+            client.set_model_version_tag(name, str(made.version), MODEL_TAG, digest_of(folder))
         if model_id:  # the tag links the logged model to its version in the MLflow UI
             link = json.dumps([{"name": name, "version": made.version}])
             client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: link})
 
 
 def read_record(client: "MlflowClient", run_id: str, registered_model: str) -> RunRecord | None:
-    """A run with its newest version of the registered model; None when the version or the model's files are gone."""
+    """A run with its newest version of the registered model; None where none is left whose files are whole."""
     versions = client.search_model_versions(f"name = '{registered_model}' and run_id = '{run_id}'")
     run = client.get_run(run_id)
     for made in sorted(versions, key=lambda found: int(found.version), reverse=True):
-        if _holds_model(client.get_model_version_download_uri(registered_model, str(made.version)), client):
+        if _holds_model(client.get_model_version_download_uri(registered_model, str(made.version)), made.tags, client):
             return RunRecord(
                 run_id=run_id,
                 metrics=dict(run.data.metrics),
@@ -187,9 +191,13 @@ def read_record(client: "MlflowClient", run_id: str, registered_model: str) -> R
     return None
 
 
-def _holds_model(uri: str, client: "MlflowClient") -> bool:
+def _holds_model(uri: str, tags: Mapping[str, str], client: "MlflowClient") -> bool:
     if folder := folder_of(uri):
-        return (folder / "MLmodel").is_file()
+        whole = are_whole(folder, tags)
+        if not whole and folder.is_dir():
+            words = f"Files of the registered model in {folder} are missing or damaged: it counts as missing."
+            warnings.warn(words, SocWarning, stacklevel=3)
+        return whole
     from mlflow.artifacts import list_artifacts
 
     found = list_artifacts(artifact_uri=uri, tracking_uri=client.tracking_uri)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from soc_assets import digest, files
 from soc_assets.errors import TrainingError
-from soc_assets.features.database import open_database
+from soc_assets.features.opening import reading
 from soc_assets.vouching import vouch, vouched, wrong
 
 GROUPS = ("embedding", "point", "coordinates")
@@ -125,7 +125,7 @@ def read_design(database: Path, queries: dict[str, str], columns: dict[str, list
     """
     if not database.is_file():
         raise TrainingError(f"{database} does not exist. Materialise the asset `features` first.")
-    with open_database(database, _MEMORY_LIMIT) as connection:
+    with reading(database, _MEMORY_LIMIT) as connection:
         samples = connection.sql(queries["samples"]).df().sort_values("sample_id", ignore_index=True)
         if samples.empty:
             raise TrainingError(f"{database} has no embedded samples. Materialise `embeddings`, then `features`.")
