@@ -37,6 +37,8 @@ COLUMNS = (
 """Columns of the catalog. `path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step
 that the file is, `stamp` what a change is noticed by, `reading` how the settings had the stored numbers read when the
 statistics were computed."""
+HELD_TWICE = "holds the same step as"
+"""What the problem of a file says whose step another file holds, so that no step is missing."""
 _SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
 
 _Row = dict[str, Any]
@@ -134,7 +136,7 @@ def _one_per_step(rows: list[_Row], rasters: Rasters, digests: "_Digests") -> tu
         if used is row or row["band"] in tiled:
             kept.append(row)
         else:
-            words = f"The raster {row['path']} holds the same step as {used['path']}, which is used. "
+            words = f"The raster {row['path']} {HELD_TWICE} {used['path']}, which is used. "
             words += "If both are parts of it, put {tile} into the pattern."
             problems.append(_problem(row["band"], row["path"], words, digests))
     return kept, problems
