@@ -143,7 +143,9 @@ def _shifted(rows: Sequence[_Row]) -> list[Finding]:
             near = abs(away.f) < furthest[0] and abs(away.c) < furthest[1]
             if same_pixels and near and max(abs(away.f), abs(away.c)) > _TOUCH:
                 which = ("most steps", "them") if most else (f"the step {step_of_row(first)}", "it")
-                found = f"it is as large as {which[0]} but lies {away.f:g} rows and {away.c:g} columns beside {which[1]}"
+                found = (
+                    f"it is as large as {which[0]} but lies {away.f:g} rows and {away.c:g} columns beside {which[1]}"
+                )
                 cure = "Compare it with another step in QGIS: if a lake lies elsewhere, mend its georeferencing."
                 findings.append(about(row, "grid", "warning", found, cure))
     return findings

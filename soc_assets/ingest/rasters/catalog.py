@@ -252,7 +252,7 @@ def _rows_of(
         raise RasterError(file.problem)
     now, rows, unread = stamp(file.path), [], True
     for channel in channels_of(file.band):
-        reading = reading_of(channel, file.steps_in_file)
+        reading = reading_of(channel, file.steps_in_file, file.path)
         before = [row for row in known.get((file.path, channel.name), []) if row["reading"] == reading]
         if not before or any(row["stamp"] != now["stamp"] for row in before):
             unread = False

@@ -13,7 +13,7 @@ from rasterio.rio.main import main_group
 from rasterio.transform import Affine, from_origin
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.rasters.catalog import scan_rasters, stamp
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.embedding.rasters import write_layers
 from soc_assets_tests.ingest.conftest import write_raster
@@ -78,6 +78,19 @@ def test_no_georeferencing(tmp_path, monkeypatch):
     message = refusal(tmp_path).replace("[width, 0, left, 0, -height, top]", "[0.1, 0, 11, 0, -0.1, 49]")
     follow(message, tmp_path, monkeypatch)
     assert scanned(tmp_path)["bounds"].item() == pytest.approx([11, 47, 14, 49])
+
+
+@pytest.mark.parametrize("suffix", ["tfw", "TFW", "wld"])
+def test_a_world_file_without_a_crs_and_its_change_is_noticed(tmp_path, monkeypatch, suffix):
+    with rasterio.open(tmp_path / "A.tif", "w", driver="GTiff", count=1, dtype="f4", height=20, width=30) as out:
+        out.write(VALUES, 1)
+    world = tmp_path / f"A.{suffix}"
+    world.write_text("0.1\n0\n0\n-0.1\n11.05\n48.95\n")
+    follow(refusal(tmp_path).replace("EPSG:n", "EPSG:4326"), tmp_path, monkeypatch)
+    row, before = scanned(tmp_path), stamp(tmp_path / "A.tif")["stamp"]
+    assert row["bounds"].item() == pytest.approx([11, 47, 14, 49])
+    world.write_text("0.1\n0\n0\n-0.1\n12.05\n48.95\n")
+    assert stamp(tmp_path / "A.tif")["stamp"] != before
 
 
 def test_longitudes_from_0_to_360(tmp_path, monkeypatch):
