@@ -4,7 +4,6 @@ A single step that is unlike all others is found by `check.values`; here are cha
 group of steps is stored otherwise, as with a new version of a product.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Whether the numbers of a raster are codes of classes: a colour table, names of categories, an attribute table, flags."""
+"""Whether the numbers of a raster are codes of classes: a colour table, names, an attribute table, or flags."""
 
 import re
 import tempfile

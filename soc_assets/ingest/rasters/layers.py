@@ -74,7 +74,8 @@ def require_usable(dataset: DatasetReader, file: RasterFile, index: int) -> None
     ):
         raise RasterError(
             f"The raster {file.path} is a class raster (it has a colour table, names of categories, an attribute table "
-            f"with names or flags with meanings), and means of its codes say nothing. In the band {file.band.name} of soc.toml give "
+            "with names or flags with meanings), and means of its codes say nothing. In the band "
+            f"{file.band.name} of soc.toml give "
             '`classes = [1, 2, 5]` (a band for each), or `resampling = "mode"` to take the codes as numbers on purpose.'
         )
     require_even_axes(dataset, file.path)

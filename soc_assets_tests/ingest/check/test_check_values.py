@@ -73,7 +73,7 @@ def test_half_of_the_steps_in_another_unit_of_temperature_are_told_with_a_cure_t
     for finding in findings:
         assert "degrees Celsius" in finding.found and "Kelvin" in finding.found
         cure = finding.cure.rpartition("in Python: ")[2].replace("FILE", repr(finding.path))
-        exec(cure, {"rasterio": rasterio})  # noqa: S102 - as the user would
+        exec(cure, {"rasterio": rasterio})
     assert found(tmp_path, lst, check="outliers") == []
 
 
@@ -85,7 +85,7 @@ def test_a_scale_that_changes_in_between_is_told_with_a_cure_that_works(tmp_path
     assert len(findings) in (YEARS.stop - since, since - YEARS.start)
     for finding in findings:
         cure = finding.cure.rpartition("in Python: ")[2].replace("FILE", repr(finding.path))
-        exec(cure, {"rasterio": rasterio})  # noqa: S102 - as the user would
+        exec(cure, {"rasterio": rasterio})
     assert found(tmp_path, LAI, check="outliers") == []
 
 

@@ -74,7 +74,7 @@ def test_a_missing_value_of_unsigned_numbers_is_written_as_signed(folder):
 def test_flags_with_meanings_are_classes(folder):
     codes = np.round(VALUES).astype("i1")
     write(folder / "LAI.nc", codes, flag_values=np.arange(10, 21, dtype="i1"), flag_meanings=b"a b c d e f g h i j k")
-    with pytest.raises(RasterError, match="is a class raster.*flags with meanings"):
+    with pytest.raises(RasterError, match=r"is a class raster.*flags with meanings"):
         scanned(folder, LAYERS)
     codes_wanted = LAYERS.model_copy(update={"resampling": "mode"})
     np.testing.assert_array_equal(values_of(folder, Step(2013), codes_wanted), codes[1])
