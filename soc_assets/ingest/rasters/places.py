@@ -105,8 +105,8 @@ def require_no_wrapping(dataset: Dataset, name: str) -> None:
             + (
                 '; longitudes above 180 are brought below by rio edit-info --transform "[width, 0, left - 360, 0, '
                 '-height, top]" region.tif'
-                "; cut a region on both sides of Greenwich out in two parts, bring the western one below, and put {tile} "
-                "into the pattern"
+                "; cut a region on both sides of Greenwich out in two parts, bring the western one below, and put "
+                "{tile} into the pattern"
                 if "longitudes run" in trouble
                 else ""
             )
