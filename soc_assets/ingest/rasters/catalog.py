@@ -38,6 +38,8 @@ COLUMNS = (
 that the file is, `stamp` what a change is noticed by, `reading` how the settings had the stored numbers read when the
 statistics were computed."""
 _WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")  # formats that need not be opened to know their files
+HELD_TWICE = "holds the same step as"
+"""What the problem of a file says whose step another file holds, so that no step is missing."""
 _SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
 
 _Row = dict[str, Any]
@@ -135,7 +137,7 @@ def _one_per_step(rows: list[_Row], rasters: Rasters, digests: "_Digests") -> tu
         if used is row or row["band"] in tiled:
             kept.append(row)
         else:
-            words = f"The raster {row['path']} holds the same step as {used['path']}, which is used. "
+            words = f"The raster {row['path']} {HELD_TWICE} {used['path']}, which is used. "
             words += "If both are parts of it, put {tile} into the pattern."
             problems.append(_problem(row["band"], row["path"], words, digests))
     return kept, problems
@@ -257,7 +259,7 @@ def _rows_of(
         raise RasterError(file.problem)
     now, rows, unread = stamp(file.path), [], True
     for channel in channels_of(file.band):
-        reading = reading_of(channel, file.steps_in_file)
+        reading = reading_of(channel, file.steps_in_file, file.path)
         before = [row for row in known.get((file.path, channel.name), []) if row["reading"] == reading]
         if not before or any(row["stamp"] != now["stamp"] for row in before):
             unread = False
