@@ -192,7 +192,7 @@ def _files(path: str) -> list[str]:
 
 
 def _is_tiff(path: str) -> bool:
-    return path.lower().endswith((".tif", ".tiff"))
+    return path.lower().endswith(_WHOLE[:2])
 
 
 def content_digest(path: str) -> str:
@@ -243,11 +243,11 @@ def _look(
     """`_rows_of` a file, or why it cannot be used."""
     try:
         return _rows_of(file, known, digests)
-    except RasterError as error:
-        return error
     except StorageError:
         raise
     except Exception as error:  # of whatever library: the file is set aside, and the others are read
+        if isinstance(error, RasterError):
+            return error
         return RasterError(f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy it again.")
 
 
