@@ -105,7 +105,7 @@ def below_header(
     blank = (cells.isna() | (cells == "")).all(axis=1)
     if blank.all():
         raise SoilError("it is empty. Put a table into the file, or take it out of the folder.")
-    names, above = filled(cells.iloc[place]), filled(cells.iloc[place - 1]) if place else []
+    names, above = filled(cells.iloc[place].tolist()), filled(cells.iloc[place - 1].tolist()) if place else []
     body = cells.iloc[place + 1 :][~blank.iloc[place + 1 :]]
     names = names_in_two_rows(above, names, kept) if above else names
     return Sheet(part, names, body, decimal_comma, above=tuple(above), header_row=int(cells.index[place]))

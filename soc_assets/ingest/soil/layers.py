@@ -7,7 +7,7 @@ import inspect
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -73,7 +73,7 @@ def read_layers(path: Path) -> list[Sheet]:
     return [_sheet(layer, "" if one else name) for name, layer in filled.items()]
 
 
-def _own_offsets() -> dict[str, bool]:
+def _own_offsets() -> dict[str, Any]:
     """Keeps dates in their own time zones where summer and winter differ: in UTC, midnight is of the day before."""
     import pyogrio
 

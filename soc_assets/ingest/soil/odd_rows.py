@@ -41,7 +41,7 @@ def odd_rows(
         return found
     text = {field: _text(body.iloc[:, places[field]]) for field in ("longitude", "latitude")}
     for row in _rows_of_names(body, text, columns):
-        names = _text(body.loc[row]).tolist()
+        names = list(_cells(body, row))
         if [plain(name) for name in names[: len(header)]] == [plain(name) for name in header]:
             continue  # the same names again, as on every printed page: rejected for want of coordinates
         below = found.index >= row
@@ -59,12 +59,12 @@ def _rows_of_names(body: pd.DataFrame, text: Mapping[str, pd.Series], columns: S
     possible = body.index[words[0] & words[1] & ~is_missing(text["longitude"])][:_MOST_SEEN]
     named: dict[tuple[str, ...], bool] = {}
     for row in possible:
-        names = tuple(_text(body.loc[row]))
+        names = _cells(body, row)
         if names not in named:
             # two columns for one field are told of the first table only; here names are what counts
             fields = find_columns(list(names), columns, same=lambda one, other: True)
             named[names] = len(fields) >= _FEWEST and bool({"longitude", "latitude", "organic_carbon"} & fields.keys())
-    return [int(row) for row in possible if named[tuple(_text(body.loc[row]))]]
+    return [int(row) for row in possible if named[_cells(body, row)]]
 
 
 def _with_summaries(
@@ -81,6 +81,10 @@ def _with_summaries(
     samples = body.index[placed & (labels == "") & (found["odd"] == "")]
     marked = (labels != "") & (found["odd"] == "") & (body.index > (samples.max() if len(samples) else -1))
     return found.assign(odd=found["odd"].mask(marked, SUMMARY), odd_detail=found["odd_detail"].mask(marked, labels))
+
+
+def _cells(body: pd.DataFrame, row: int) -> tuple[str, ...]:
+    return tuple(_text(body.loc[[row]].iloc[0]))
 
 
 def _text(cells: pd.Series) -> pd.Series:

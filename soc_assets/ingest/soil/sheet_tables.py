@@ -132,7 +132,7 @@ def _with_neighbours(
     frame = frame.assign(zone="" if zone is None else cells(zone), odd="", odd_detail="")
     if item.sheet.header_row is not None:
         odd = odd_rows(body, places, header, item.reading.how.columns)
-        frame = frame.assign(**{name: odd[name].to_numpy() for name in odd})
+        frame = frame.assign(odd=odd["odd"].to_numpy(), odd_detail=odd["odd_detail"].to_numpy())
     return frame, notes
 
 

@@ -47,8 +47,10 @@ def outside_zone(text: pd.Series, name: str, crs: str | None, where: str) -> pd.
     if own is None:
         return nothing
     said = text.map(lambda cell: _number(_EPSG if by_code else _ZONE, cell))
-    clear = by_code or len(words(name)) > 1 or bool((said == own).any()) or said.dropna().ge(_CLEAR).all()
-    other = said.notna() & (said != own) & clear
+    clear = by_code or len(words(name)) > 1 or bool((said == own).any() or said.dropna().ge(_CLEAR).all())
+    if not clear:
+        return nothing
+    other = said.notna() & (said != own)
     told = f" ({name}: " + text + f"; the table is read as {crs}: give rows of another zone a file of their own)"
     return nothing.mask(other, told)
 

@@ -31,10 +31,11 @@ def carbon(result):
 def workbook(path, *rows, merged=()):
     path.parent.mkdir(exist_ok=True)
     book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
     for row in rows:
-        book.active.append(row)
+        sheet.append(row)
     for cells in merged:
-        book.active.merge_cells(cells)
+        sheet.merge_cells(cells)
     book.save(path)
     return path
 
