@@ -52,7 +52,8 @@ def markdown(text: str) -> str:
     """Text as Markdown that shows it: no link, picture, HTML, code or table cell begins or ends in it, on one line."""
     one_line = " ".join(plain(text).split())
     escaped = _MARKUP.sub(lambda found: found[0][:-1] + "\\" + found[0][-1], one_line)
-    return "".join(_ENTITIES.get(char, char) for char in escaped)
+    entities = "".join(_ENTITIES.get(char, char) for char in escaped)
+    return entities.replace("://", "&#58;//").replace("www.", "www&#46;").replace("@", "&#64;")  # no link by itself
 
 
 def label(text: str) -> str:

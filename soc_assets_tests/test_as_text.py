@@ -46,7 +46,7 @@ def test_two_columns_of_one_name_are_both_made_safe():
     [
         ("<b>a|b</b>\n# x", r"&lt;b&gt;a\|b&lt;/b&gt; \# x"),
         ("mlp_chosen _c_", r"mlp_chosen \_c\_"),
-        ("[x](http://e) ![i](y)", r"\[x\](http://e) \!\[i\](y)"),
+        ("[x](http://e) ![i](y)", r"\[x\](http&#58;//e) \!\[i\](y)"),
         ("`c` **b**", r"\`c\` \*\*b\*\*"),
         ("- item", r"\- item"),
         ("-0.3", "-0.3"),

@@ -120,7 +120,7 @@ def test_csv_files_hold_no_formula(hostile):
         with path.open(encoding="utf-8", newline="") as file:
             cells = {cell for row in csv.reader(file) for cell in row[:24]}
         assert not any(is_formula(cell) for cell in cells)
-        assert f"'{FORMULA}" in cells
+        assert path.stem != "points_predicted" or f"'{FORMULA}" in cells
     own = pd.read_csv(hostile.root / "points_predicted.csv")
     assert own["predicted"].dtype == float and own["longitude"].dtype == float
     given, kept = points(22)["id"].tolist(), own["id"].str.replace(r"^'(?=\s*[=+\-@])", "", regex=True).tolist()
