@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from soc_assets import interrupts
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -26,7 +28,12 @@ _listeners: list[Callable[[Progress], None]] = []
 
 
 def emit(asset: str, done: int, total: int, words: str = "") -> None:
-    """Tell the listeners."""
+    """Tell the listeners; work that was told to end ends here.
+
+    Raises:
+        Interrupted: see `soc_assets.interrupts`.
+    """
+    interrupts.check()
     for listener in _listeners:
         listener(Progress(asset, done, total, words))
 

@@ -1,24 +1,30 @@
 """Reading CSV and TSV row by row: separator, and whether 1,5 is a number.
 
-The encoding belongs to `soil.text_lines`, the row of names to `soil.header_row`. What is kept stands in Arrow's
-arrays, a million rows in as much memory as their text.
+The encoding belongs to `soil.text_lines`, the row of names to `soil.header_row`, what is kept to `soil.text_columns`.
 """
 
 import csv
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice, zip_longest
+from itertools import chain, islice
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.columns import find_columns
-from soc_assets.ingest.soil.header_row import LOOKED_AT, header_place, recognised
+from soc_assets.ingest.soil.header_row import (
+    LOOKED_AT,
+    filled,
+    header_place,
+    mapped_names,
+    names_in_two_rows,
+    recognised,
+)
 from soc_assets.ingest.soil.limits import Budget, LimitError, require
+from soc_assets.ingest.soil.text_columns import Row, body_of
 from soc_assets.ingest.soil.text_lines import Lines, open_text
 from soc_assets.settings import SoilLimits, SoilTable
 
@@ -27,10 +33,6 @@ _TOLD = re.compile(r'"?sep=(?P<sign>[^"\r\n])"?[,;\t|]*(?:\r?\n|$)', re.IGNORECA
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
 _MEASURED = ("longitude", "latitude", "organic_carbon", "depth_upper", "depth_lower")
-_AT_ONCE = 500_000  # fields that are held as text of Python's
-
-Row = tuple[int, list[str]]
-"""Its number as a person counts from 1, and its fields."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Records:
     """Text, null behind the end of a line and in columns that are not wanted; index = row as a person counts from 1."""
     header_row: int
     separator: str
+    above: tuple[str, ...] = ()
+    """The fields right above the names: units, or names of groups of columns."""
 
 
 def read_records(
@@ -72,14 +76,17 @@ def read_records(
         separator = how.separator or (told["sign"] if told else _likely_separator(first, how, limits))
         rows = _rows(chain(first, lines), lines, separator, limits, skipped=bool(told))
         head = list(islice(rows, max(LOOKED_AT, how.header_row or 0)))
-        if not any(any(fields) for _, fields in head) and (filled := next((r for r in rows if any(r[1])), None)):
-            head.append(filled)
+        if not any(any(fields) for _, fields in head) and (late := next((r for r in rows if any(r[1])), None)):
+            head.append(late)
+        if _are_quoted([fields for _, fields in head], separator):
+            head, rows = list(_unquoted(head, separator)), _unquoted(rows, separator)
         if not any(any(fields) for _, fields in head):
             raise SoilError("it is empty. Put a table into the file, or take it out of the folder.")
         place = header_place([fields for _, fields in head], how)
-        header = [name.strip() for name in head[place][1]]
-        body = _body(chain(head[place + 1 :], rows), len(header), wanted and wanted(header, how), Budget(limits))
-    return Records(header, body, head[place][0], separator)
+        names, above = filled(head[place][1]), filled(head[place - 1][1])[: len(head[place][1])] if place else []
+        header = names_in_two_rows(above, names, mapped_names(how)) if above else names
+        body = body_of(chain(head[place + 1 :], rows), len(header), wanted and wanted(header, how), Budget(limits))
+    return Records(header, body, head[place][0], separator, tuple(above))
 
 
 def decimal_commas(header: Sequence[str], body: pd.DataFrame, separator: str, how: SoilTable) -> bool:
@@ -127,6 +134,17 @@ def _rows(lines: Iterator[str], read: Lines, separator: str, limits: SoilLimits,
             yield number, [] if skipped and number == 1 else fields
 
 
+def _are_quoted(rows: Sequence[Sequence[str]], separator: str) -> bool:
+    """Whether each line stands in quotation marks as a whole, as some programs export them."""
+    lines = [fields for fields in rows if fields]
+    return bool(lines) and all(len(fields) == 1 and separator in fields[0] for fields in lines)
+
+
+def _unquoted(rows: Iterable[Row], separator: str) -> Iterator[Row]:
+    for number, fields in rows:
+        yield number, _cut(fields[0], separator) if len(fields) == 1 else fields
+
+
 def _counted() -> Iterator[int]:
     number = 0
     while True:
@@ -155,63 +173,6 @@ def _uncut(error: csv.Error, line: int, limits: SoilLimits) -> SoilError:
         f"the text cannot be cut into fields at line {line}: {error}. Look for a quotation mark that is "
         "opened and not closed there or above."
     )
-
-
-def _body(rows: Iterator[Row], width: int, kept: Collection[int] | None, budget: Budget) -> pd.DataFrame:
-    """The rows that are not blank; of the columns of the header those of `kept` alone, where it is given."""
-    numbers: list[int] = []
-    block: list[list[str]] = []
-    columns, size = _Columns(width, kept, budget), 0
-    for number, fields in chain(rows, [(0, [])]):
-        if any(fields):
-            numbers.append(number)
-            block.append(fields)
-            size += len(fields)
-        if block and (size >= _AT_ONCE or not number):
-            columns.add(block)
-            size, block = 0, []
-    return columns.frame().set_axis(pd.Index(numbers, dtype="int64"))
-
-
-class _Columns:
-    """Columns of text that grow by blocks of rows."""
-
-    def __init__(self, width: int, kept: Collection[int] | None, budget: Budget) -> None:
-        self._width, self._kept, self._budget = width, kept, budget
-        self._arrays: dict[int, list[pa.Array]] = {}
-        self._filled: dict[int, int] = {}
-        self._rows, self._widest = 0, width
-
-    def add(self, block: Sequence[Sequence[str]]) -> None:
-        """Append rows; a column that begins here, or has a gap, is null in the rows before."""
-        for place, cells in enumerate(zip_longest(*block)):
-            self._widest = max(self._widest, place + 1)
-            if self._kept is not None and place < self._width and place not in self._kept:
-                continue
-            array = pa.array(cells, pa.large_string())
-            self._budget.text(0, array.nbytes, "it")
-            self._pad(place, self._rows)
-            self._arrays[place].append(array)
-            self._filled[place] += len(array)
-        self._rows += len(block)
-
-    def frame(self) -> pd.DataFrame:
-        """All columns by their places."""
-        nothing = pd.Series(pd.arrays.ArrowExtensionArray(pa.nulls(self._rows)))
-        found = {}
-        for place in range(self._widest):
-            if place not in self._arrays:
-                found[place] = nothing
-                continue
-            self._pad(place, self._rows)
-            found[place] = pa.chunked_array(self._arrays.pop(place)).to_pandas()
-        return pd.DataFrame(found, index=range(self._rows))
-
-    def _pad(self, place: int, rows: int) -> None:
-        arrays, filled = self._arrays.setdefault(place, []), self._filled.setdefault(place, 0)
-        if filled < rows:
-            arrays.append(pa.nulls(rows - filled, pa.large_string()))
-            self._filled[place] = rows
 
 
 def _likely_separator(lines: Sequence[str], how: SoilTable, limits: SoilLimits) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.cells import plain_cells
+from soc_assets.ingest.soil.header_row import filled, names_in_two_rows
 from soc_assets.ingest.soil.limits import translated
 from soc_assets.names import nfc
 from soc_assets.settings import SoilLimits, SoilTable
@@ -48,6 +49,8 @@ class Sheet:
     """Rows below the header that are left out because the workbook hides them."""
     left_out: str = ""
     """What of the sheet is left out because it is hidden, for people."""
+    above: tuple[str, ...] = ()
+    """The cells right above the names: units, or names of groups of columns."""
     header_row: int | None = None
     """The row in which the names were found; None in formats that have names of their own."""
 
@@ -100,7 +103,9 @@ def of_records(body: pd.DataFrame, part: str = "") -> Sheet:
     return Sheet(nfc(part), header, cells.set_axis(range(2, len(body) + 2)), True)
 
 
-def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: bool) -> Sheet:
+def below_header(
+    part: str, cells: pd.DataFrame, place: int, *, decimal_comma: bool, kept: Collection[str] = ()
+) -> Sheet:
     """The sheet whose names stand in the row at a position; blank rows are left out.
 
     Args:
@@ -108,6 +113,7 @@ def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: b
         cells: of the whole table, index = row as a person counts.
         place: of the row of names.
         decimal_comma: whether 1,5 is a number.
+        kept: names that soc.toml gives as they stand in the row.
 
     Raises:
         SoilError: there is nothing in the table.
@@ -115,14 +121,15 @@ def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: b
     blank = (cells.isna() | (cells == "")).all(axis=1)
     if blank.all():
         raise SoilError("it is empty. Put a table into the file, or take it out of the folder.")
-    names = ["" if name is None or name != name else str(name).strip() for name in cells.iloc[place]]
+    names, above = filled(cells.iloc[place].tolist()), filled(cells.iloc[place - 1].tolist()) if place else []
     body = cells.iloc[place + 1 :][~blank.iloc[place + 1 :]]
-    return Sheet(part, names, body, decimal_comma, header_row=int(cells.index[place]))
+    names = names_in_two_rows(above, names, kept) if above else names
+    return Sheet(part, names, body, decimal_comma, above=tuple(above), header_row=int(cells.index[place]))
 
 
 def _read_text(path: Path, how: SoilTable, limits: SoilLimits, wanted: Wanted | None, tell: Tell | None) -> Sheet:
     from soc_assets.ingest.soil.delimited import decimal_commas, read_records
 
     records = read_records(path, how, limits, wanted, tell)
-    sheet = Sheet("", records.header, records.body, False, header_row=records.header_row)
+    sheet = Sheet("", records.header, records.body, False, above=records.above, header_row=records.header_row)
     return replace(sheet, decimal_comma=decimal_commas(sheet.header, sheet.body, records.separator, how))

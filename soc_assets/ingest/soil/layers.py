@@ -4,9 +4,10 @@ What GDAL may open is decided in `soil.vector_files`. The points stay in the lay
 latitude in `soil.places`.
 """
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -59,13 +60,21 @@ def _read(source: str, name: str, budget: Budget) -> "pd.DataFrame | geopandas.G
     info = pyogrio.read_info(source, layer=name, force_feature_count=True)
     rows, columns = max(int(info["features"]), 0), len(info["fields"])
     budget.box(rows, columns, f"the layer {name!r} has {rows:,} rows and {columns:,} columns")
-    layer = geopandas.read_file(source, layer=name)
+    layer = geopandas.read_file(source, layer=name, **_own_offsets())
     for column in layer.columns:
         cells = layer[column]
         if cells.dtype.kind == "O" and column != getattr(layer, "_geometry_column_name", None):
             lengths = [len(value) for value in cells if isinstance(value, (str, bytes))]
             budget.text(max(lengths, default=0), sum(lengths), f"a cell of the column {column!r}")
     return layer
+
+
+def _own_offsets() -> dict[str, Any]:
+    """Keeps dates in their own time zones where summer and winter differ: in UTC, midnight is of the day before."""
+    import pyogrio
+
+    name = "mixed_offsets_as_utc"
+    return {name: False} if name in inspect.signature(pyogrio.read_dataframe).parameters else {}
 
 
 def sheet_of_layer(layer: "pd.DataFrame | geopandas.GeoDataFrame", part: str) -> Sheet:

@@ -155,7 +155,7 @@ def translated(what: str, cure: str) -> Iterator[None]:
     """Raise as a `SoilError` whatever a library raises inside the block; the caller names the file.
 
     Args:
-        what: `it is no readable XLSX workbook`.
+        what: `it cannot be read as an XLSX workbook`.
         cure: a sentence.
     """
     try:

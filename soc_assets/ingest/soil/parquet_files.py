@@ -31,7 +31,7 @@ def read_parquet(path: Path, limits: SoilLimits, wanted: Callable[[Sequence[str]
     Raises:
         SoilError: the file is damaged, or holds more than the limits allow.
     """
-    with translated("it is no readable Parquet file", _CURE):
+    with translated("it cannot be read as a Parquet file", _CURE):
         with pq.ParquetFile(path) as file:
             schema, geometry = file.schema_arrow, _geometry(file.schema_arrow)
             flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
@@ -42,7 +42,7 @@ def read_parquet(path: Path, limits: SoilLimits, wanted: Callable[[Sequence[str]
         _require_size(path, read, Budget(limits))
     if geometry:
         return _read_layer(path, read)
-    with translated("it is no readable Parquet file", _CURE):
+    with translated("it cannot be read as a Parquet file", _CURE):
         table = pq.read_table(path, columns=columns)
         return of_records(table.to_pandas(ignore_metadata=True, integer_object_nulls=True))
 
@@ -63,7 +63,7 @@ def _read_layer(path: Path, columns: list[str]) -> Sheet:
 
     from soc_assets.ingest.soil.layers import sheet_of_layer
 
-    with translated("it is no readable GeoParquet file", _CURE):
+    with translated("it cannot be read as a GeoParquet file", _CURE):
         how = {"integer_object_nulls": True}
         return sheet_of_layer(geopandas.read_parquet(path, columns=columns, to_pandas_kwargs=how), "")
 

@@ -4,7 +4,7 @@ Files are read in `soil.tables`, their text in `soil.rows`, rows judged in `soil
 folder without a usable row is explained.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,17 @@ from soc_assets.ingest.coverage import describe_grid, describe_points
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.clean import REJECTED_COLUMNS, clean_samples
-from soc_assets.ingest.soil.falling import falling_carbon
+from soc_assets.ingest.soil.falling import falling_carbon, years_apart
 from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.rows import describe, rows_of
 from soc_assets.ingest.soil.tables import read_soil_tables, refusal
 from soc_assets.settings import Soil
 
 CURES = {
-    "no coordinates": "Name the columns of longitude and latitude in [soil.columns] of soc.toml if others hold them.",
+    "no coordinates": "Name the columns of longitude and latitude in [soil.columns] of soc.toml if others hold them; "
+    "where they stand beside the first horizon of a profile alone, fill the cells below, too.",
+    "coordinates of another zone": "Give the rows of each zone a file of their own, and its crs in [[soil.tables]].",
+    "another table below": "Give each table a sheet or file of its own.",
     "coordinates outside the world": "Give the CRS of the file's coordinates by crs in [[soil.tables]] of soc.toml.",
     "coordinates outside the CRS": "Correct crs in [[soil.tables]] of soc.toml.",
     "outside the rasters": "Coordinates must be WGS84 degrees or in the crs of [[soil.tables]], longitude and latitude "
@@ -32,6 +35,7 @@ CURES = {
     "in [[soil.tables]] (seasonal bands need dates); static bands alone need none.",
     "unit not understood": "Write g/kg, %, ‰, mg/g or mg/kg into the column of units, or set unit in [[soil.tables]].",
     "profile covers too little of the depth": "The share that horizons must cover is [soil] min_cover in soc.toml.",
+    "depth not understood": "Write depths as 0-20 (cm), 0-0.2 m or in two columns of limits, or leave the cells empty.",
     "depth not topsoil": 'Another depth is kept with [soil] depth = "0-30", "topsoil" (any that begins at 0) or "any".',
 }
 """What helps against a reason for which rows are rejected."""
@@ -84,13 +88,17 @@ def build_samples(
     rejected = pd.concat([rejected, refused], ignore_index=True) if len(refused) else rejected
     types = {"row": "Int64", **dict.fromkeys(("file", "source", "reason", "detail"), "str")}
     rejected = rejected.reindex(columns=list(REJECTED_COLUMNS)).astype(types)
-    falling = falling_carbon(rows)
-    told = [_with_note(describe(table), falling.get(table.file)) for table in filled if table.file in set(rows["file"])]
+    notes = [falling_carbon(rows), years_apart(rows)]
+    told = [
+        _with_notes(describe(table), [of.get(table.file) for of in notes])
+        for table in filled
+        if table.file in set(rows["file"])
+    ]
     return SoilSamples(samples, rejected, pd.DataFrame(told))
 
 
-def _with_note(described: dict[str, object], note: str | None) -> dict[str, object]:
-    return {**described, "notes": "\n".join(filter(None, (str(described["notes"]), note)))}
+def _with_notes(described: dict[str, object], notes: Sequence[str | None]) -> dict[str, object]:
+    return {**described, "notes": "\n".join(filter(None, (str(described["notes"]), *notes)))}
 
 
 def _rows(tables: list[Table]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -55,4 +55,4 @@ def notes_of(header: list[str], places: dict[str, int]) -> list[str]:
 
 def refusal(path: Path, name: str, reason: str, error: SoilError) -> dict[str, object]:
     """The row among the rejected ones for a table that cannot be used."""
-    return {"file": name, "row": None, "source": nfc(path.stem), "reason": reason, "detail": f"{name}: {error}"}
+    return {"file": name, "row": None, "source": nfc(path.stem), "reason": reason, "detail": nfc(f"{name}: {error}")}

@@ -5,7 +5,6 @@ fetched in `soil.borrowing`. Values stay text: what they mean is decided in `soi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,42 +14,18 @@ from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.borrowing import Table, borrow_coordinates
 from soc_assets.ingest.soil.columns import (
     NEEDED,
-    USUAL_NAMES,
-    find_columns,
     missing_columns,
-    needs_unit,
     require_mapped_names,
 )
-from soc_assets.ingest.soil.depth_columns import is_bare, unit_of_depth
-from soc_assets.ingest.soil.extra import extra_columns, require_extra
+from soc_assets.ingest.soil.extra import require_extra
 from soc_assets.ingest.soil.files import Reading, find_tables, readings_of, require_entries
 from soc_assets.ingest.soil.formats import Sheet, read_sheets
-from soc_assets.ingest.soil.headers import carbon_unit_of, depth_unit_of
 from soc_assets.ingest.soil.limits import translated
-from soc_assets.ingest.soil.percents import first_percent
-from soc_assets.ingest.soil.table_words import hidden_rows, notes_of, refusal, where_it_was_looked
-from soc_assets.ingest.soil.units import GRAMS, CarbonUnit, UnitNotStatedError, find_unit_row, resolve_unit
+from soc_assets.ingest.soil.sheet_tables import Named, make_table
+from soc_assets.ingest.soil.table_words import hidden_rows, refusal, where_it_was_looked
 from soc_assets.ingest.soil.used_columns import used_columns
-from soc_assets.ingest.soil.values import to_numbers
 from soc_assets.names import nfc
 from soc_assets.settings import Soil, SoilLimits
-
-_DEPTHS = ("depth", "depth_upper", "depth_lower")
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A sheet with its name and the settings that hold for it."""
-
-    path: Path
-    name: str
-    sheet: Sheet
-    reading: Reading
-
-    @property
-    def names(self) -> tuple[list[str], bool]:
-        """The column names, and whether they are cut to ten letters."""
-        return self.sheet.header, self.path.suffix.lower() in (".dbf", ".shp")
 
 
 def read_soil_tables(
@@ -99,7 +74,7 @@ def _tell(tell: Callable[[int, int, str], None], before: int, whole: int, name: 
     tell(before + done, whole, name)
 
 
-def _require_names(sheets: list[_Named], soil: Soil) -> None:
+def _require_names(sheets: list[Named], soil: Soil) -> None:
     """Check that the columns that soc.toml names for several files stand in one of them at least."""
     if headers := [item.names for item in sheets if not item.reading.own]:
         require_mapped_names(headers, soil.columns, "[soil.columns]")
@@ -114,7 +89,7 @@ def _require_names(sheets: list[_Named], soil: Soil) -> None:
 
 def _named_sheets(
     path: Path, readings: list[Reading], limits: SoilLimits, tell: Callable[[int], None]
-) -> tuple[list[_Named], list[dict[str, object]]]:
+) -> tuple[list[Named], list[dict[str, object]]]:
     """The sheets of a file that are to be read, and those that no entry names.
 
     The first sheet of a workbook is called like the file, the others `soil.xlsx[2018]`.
@@ -134,7 +109,7 @@ def _named_sheets(
         name = nfc(path.name) if number == 0 else f"{nfc(path.name)}[{sheet.part}]"
         fitting = [item for item in readings if nfc(item.how.sheet or item.how.layer or sheet.part) == sheet.part]
         if fitting:
-            named.append(_Named(path, name, sheet, fitting[0]))
+            named.append(Named(path, name, sheet, fitting[0]))
         else:
             problem = SoilError(
                 f"the entries of [[soil.tables]] for this file name other sheets than {sheet.part!r}. Add an entry for "
@@ -150,10 +125,10 @@ def table_of(path: Path, sheet: Sheet, reading: Reading) -> Table:
     Raises:
         SoilError: the layer holds no points.
     """
-    return _table(_Named(path, path.name, sheet, reading))
+    return make_table(Named(path, path.name, sheet, reading))
 
 
-def _recognised(sheets: list[_Named]) -> tuple[list[Table], list[dict[str, object]]]:
+def _recognised(sheets: list[Named]) -> tuple[list[Table], list[dict[str, object]]]:
     """Tables with all columns that are needed, and the sheets that are none."""
     tables, refused = [], []
     for item in sheets:
@@ -161,7 +136,7 @@ def _recognised(sheets: list[_Named]) -> tuple[list[Table], list[dict[str, objec
             with translated("it cannot be understood", "Save it again as CSV, and look at its first rows."):
                 if item.reading.own:
                     require_mapped_names([item.names], item.reading.how.columns, item.reading.section)
-                tables.append(_table(item))
+                tables.append(make_table(item))
         except SoilError as error:
             refused.append(refusal(item.path, item.name, item.sheet.reason, error))
     tables = borrow_coordinates(tables)
@@ -175,102 +150,3 @@ def _recognised(sheets: list[_Named]) -> tuple[list[Table], list[dict[str, objec
             error = SoilError(f"{missing_columns(table.header, missing, table.reading)}{where_it_was_looked(table)}")
             refused.append(refusal(table.path, table.file, "columns not recognised", error))
     return usable, refused
-
-
-def _table(item: _Named) -> Table:
-    sheet, how = item.sheet, item.reading.how
-    if sheet.problem:
-        raise SoilError(sheet.problem)
-    header, cut = item.names
-    places = find_columns(header, how.columns, cut=cut, same=lambda one, other: _same(sheet, one, other))
-    places, notes = _without_strangers(sheet, places, item)
-    unit_row = find_unit_row(sheet.body, places)
-    in_row = {} if unit_row is None else {f: _text(sheet.body.iloc[[unit_row], p]).iloc[0] for f, p in places.items()}
-    body = sheet.body if unit_row is None else sheet.body.drop(index=sheet.body.index[unit_row])
-    columns = {field: header[place] for field, place in places.items()}
-    try:
-        unit = _unit(item, columns, in_row.get("organic_carbon", ""), body.iloc[:, places.get("organic_carbon", 0)])
-    except UnitNotStatedError:
-        if how.columns.organic_carbon:
-            raise
-        unit = CarbonUnit(None, "")  # so it is no column of carbon, which is said with what else is missing
-        columns.pop("organic_carbon")
-    frame = _as_text(body, places, len(header))
-    extra = extra_columns(header, how.extra or (), places.values(), cut=cut)
-    crs, mapped = how.crs, how.columns.longitude and how.columns.latitude
-    if sheet.points is not None and not mapped:
-        columns |= {"longitude": "the point's x", "latitude": "the point's y"}
-        points = {field: _text(sheet.points[axis]) for field, axis in (("longitude", "x"), ("latitude", "y"))}
-        frame = frame.assign(**{field: text.loc[body.index].to_numpy() for field, text in points.items()})
-        crs = crs or sheet.crs
-    return Table(
-        path=item.path,
-        file=item.name,
-        header=header,
-        columns=columns,
-        frame=frame,
-        decimal_comma={"auto": sheet.decimal_comma, ",": True, ".": False}[how.decimal],
-        crs=crs,
-        reading=item.reading,
-        group=nfc(item.path.stem).lower(),
-        part=sheet.part,
-        header_row=sheet.header_row,
-        hidden_rows=sheet.hidden_rows,
-        left_out=sheet.left_out,
-        unit=unit,
-        depth_units=_depth_units(columns, in_row),
-        extra=pd.DataFrame({name: _text(body.iloc[:, at]).to_numpy() for name, at in extra.items()}, frame.index),
-        notes=(*notes, *notes_of(header, places)),
-    )
-
-
-def _unit(item: _Named, columns: dict[str, str], in_row: str, cells: pd.Series) -> CarbonUnit:
-    name, how = columns.get("organic_carbon"), item.reading.how
-    if name is None:
-        return GRAMS
-    by_user = how.columns.organic_carbon is not None
-    needed = needs_unit(name) and not by_user
-    percent, by_row = first_percent(_text(cells)), "unit" in columns
-    return resolve_unit(how.unit, name, in_row, item.reading.section, needed=needed, by_row=by_row, percent=percent)
-
-
-def _depth_units(columns: dict[str, str], in_row: dict[str, str]) -> dict[str, str]:
-    """The unit that names or the row of units state for the columns of depth."""
-    said = {field: depth_unit_of(in_row.get(field, "")) or unit_of_depth(columns.get(field, "")) for field in _DEPTHS}
-    return {field: unit for field, unit in said.items() if unit}
-
-
-def _without_strangers(sheet: Sheet, places: dict[str, int], item: _Named) -> tuple[dict[str, int], list[str]]:
-    """Leave out `top`, `von`, `unit` and the like where their cells are no depths or units."""
-    mapped, notes = item.reading.how.columns.model_dump(), []
-    for field in ("depth_upper", "depth_lower"):
-        if field not in places or mapped.get(field) or not is_bare(sheet.header[places[field]]):
-            continue
-        text = _text(sheet.body.iloc[:, places[field]])
-        text = text[text != ""]
-        if len(text) and to_numbers(text, True).notna().mean() < 0.5:
-            notes.append(f"the column {sheet.header[places[field]]!r} is not read as a depth: its cells are no numbers")
-            places = {name: place for name, place in places.items() if name != field}
-    if "unit" in places and not mapped.get("unit"):
-        units = _text(sheet.body.iloc[:, places["unit"]])
-        if not any(carbon_unit_of(text) for text in units.unique()):  # soil units, mapping units
-            places = {name: place for name, place in places.items() if name != "unit"}
-    return places, notes
-
-
-def _same(sheet: Sheet, one: int, other: int) -> bool:
-    return bool((_text(sheet.body.iloc[:, one]) == _text(sheet.body.iloc[:, other])).all())
-
-
-def _as_text(body: pd.DataFrame, places: dict[str, int], width: int) -> pd.DataFrame:
-    empty = pd.Series("", body.index, dtype="str")
-    columns = {name: _text(body.iloc[:, places[name]]) if name in places else empty for name in USUAL_NAMES}
-    frame = pd.DataFrame(columns, index=body.index)
-    surplus = body.iloc[:, width:]
-    too_long = (surplus.notna() & (surplus != "")).any(axis=1)
-    frame["malformed"] = empty.mask(too_long, f"more fields than the {width} of the header")
-    return frame.assign(row=body.index).reset_index(drop=True)
-
-
-def _text(cells: pd.Series) -> pd.Series:
-    return cells.astype("str").fillna("").str.strip()

@@ -14,6 +14,7 @@ LONGEST = 10
 """Times as many characters as in a cell may stand in a line."""
 _CHUNK = 1 << 20
 _HEAD = 4096  # bytes in which text holds no NUL
+_HALVES, _ODD = 0.5, 0.05  # parts of the pairs of bytes in UTF-16 with a NUL where one belongs, and where none does
 _BEFORE_TELLING = 20_000_000  # bytes between two reports
 
 
@@ -54,7 +55,7 @@ class Lines:
 
 
 def open_text(path: Path, how: SoilTable) -> TextIO:
-    """A text file in the encoding of the settings, else in UTF-8, UTF-16 with its mark, Windows-1252 or Latin-1.
+    """A text file in the encoding of the settings, else in UTF-8, UTF-16, Windows-1252 or Latin-1.
 
     Raises:
         SoilError: it is in another encoding than the settings say, or no text.
@@ -72,12 +73,20 @@ def open_text(path: Path, how: SoilTable) -> TextIO:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Excel's "Unicode text"
         return path.open(encoding="utf-16", errors="replace", newline="")
     if b"\0" in head:
-        raise SoilError(
-            "it holds NUL bytes: it is no text, or UTF-16 without its mark. Save it as CSV in UTF-8; of UTF-16, give "
-            "encoding = 'utf-16-le' (or 'utf-16-be') in an entry of [[soil.tables]] of soc.toml."
-        )
+        return path.open(encoding=_without_mark(head), errors="replace", newline="")
     found = next((name for name in ("utf-8-sig", "cp1252") if _undecodable(path, name) is None), "latin-1")
     return path.open(encoding=found, newline="")
+
+
+def _without_mark(head: bytes) -> str:
+    """The encoding of text with NUL bytes: letters of ours have one as their second byte in UTF-16, or their first."""
+    first, second = head[::2].count(0), head[1::2].count(0)
+    if max(first, second) < _HALVES * len(head) / 2 or min(first, second) > _ODD * len(head) / 2:
+        raise SoilError(
+            "it holds NUL bytes, so that it is neither text nor UTF-16. Save the table as CSV in UTF-8, or give its "
+            "encoding in an entry of [[soil.tables]] of soc.toml."
+        )
+    return "utf-16-le" if second > first else "utf-16-be"
 
 
 def _undecodable(path: Path, encoding: str) -> Exception | None:

@@ -9,7 +9,7 @@ import pandas as pd
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.columns import find_columns
 from soc_assets.ingest.soil.formats import Sheet, below_header
-from soc_assets.ingest.soil.header_row import LOOKED_AT, header_place
+from soc_assets.ingest.soil.header_row import LOOKED_AT, header_place, mapped_names
 from soc_assets.ingest.soil.workbooks import SheetCells, read_cells
 from soc_assets.names import nfc, nfc_texts
 from soc_assets.settings import SoilLimits, SoilTable
@@ -49,13 +49,14 @@ def _sheet(found: SheetCells, how: SoilTable) -> Sheet:
         return Sheet(part, [], cells.iloc[:0], True, problem=told, reason="hidden", hidden=marks.hidden)
     rows = visible.head(max(LOOKED_AT, how.header_row or 0)).to_numpy(object).tolist()
     place = header_place(rows, how)
-    sheet = below_header(part, visible, place, decimal_comma=True)
+    sheet = below_header(part, visible, place, decimal_comma=True, kept=mapped_names(how))
     kept = _kept_columns(sheet, marks.hidden_columns, how)
     header = [sheet.header[column] for column in kept]
     named = [_name(column, sheet.header) for column in range(len(sheet.header)) if column not in kept]
     below = tuple(row for row in gone if row > place + 1)
     body = sheet.body.iloc[:, kept].set_axis(range(len(kept)), axis=1)
-    sheet = replace(sheet, header=header, body=body, hidden=marks.hidden, hidden_rows=below)
+    above = tuple(sheet.above[column] for column in kept if column < len(sheet.above))
+    sheet = replace(sheet, header=header, above=above, body=body, hidden=marks.hidden, hidden_rows=below)
     return replace(
         sheet,
         left_out="; ".join([*_told("hidden columns", named), *_told("hidden rows", map(str, gone))]),
@@ -71,7 +72,7 @@ def _whole_top(cells: pd.DataFrame, how: SoilTable) -> pd.DataFrame:
 
 def _kept_columns(sheet: Sheet, hidden: set[int], how: SoilTable) -> list[int]:
     """Columns that are not hidden, and hidden ones that soc.toml names."""
-    mapped = {nfc(name) for name in how.columns.model_dump().values() if isinstance(name, str)}
+    mapped = mapped_names(how)
     return [column for column, name in enumerate(sheet.header) if column not in hidden or name in mapped]
 
 

@@ -41,7 +41,7 @@ def read_cells(path: Path, limits: SoilLimits) -> list[SheetCells]:
         SoilError: the workbook is damaged or none, or holds more than the limits allow.
     """
     kind = "XLS" if _is_old_workbook(path) else "XLSX"
-    with translated(f"it is no readable {kind} workbook", "Save it again as XLSX or CSV."):
+    with translated(f"it cannot be read as an {kind} workbook", "Save it again as XLSX or CSV."):
         sheets = _xls_cells(path, Budget(limits)) if kind == "XLS" else _xlsx_cells(path, Budget(limits))
     return sorted(sheets, key=lambda sheet: sheet.marks.hidden)
 
