@@ -37,7 +37,7 @@ def read_parquet(path: Path, limits: SoilLimits, wanted: Callable[[Sequence[str]
             flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
         kept = wanted(flat)
         columns = flat if kept is None else [name for place, name in enumerate(flat) if place in kept]
-        read = list(dict.fromkeys([*columns, *([geometry] if geometry else [])]))
+        read = [*columns, *([geometry] if geometry and geometry not in columns else [])]
         require(limits, "max_columns", len(read))
         _require_size(path, read, Budget(limits))
     if geometry:
@@ -105,16 +105,16 @@ def _lengths(column: pa.Array) -> tuple[int, int]:
     if pa.types.is_dictionary(column.type):
         if not _is_text(column.type.value_type):
             return 0, 0
-        lengths = pc.binary_length(_measurable(column.dictionary)).take(column.indices)
+        lengths = _length_of_each(column.dictionary).take(column.indices)
     else:
-        lengths = pc.binary_length(_measurable(column))
-    longest, whole = pc.max(lengths).as_py(), pc.sum(lengths.cast(pa.int64())).as_py()
+        lengths = _length_of_each(column)
+    longest, whole = (pc.call_function(name, [lengths.cast(pa.int64())]).as_py() for name in ("max", "sum"))
     return longest or 0, whole or 0
 
 
-def _measurable(texts: pa.Array) -> pa.Array:
-    """Text in a type whose lengths Arrow knows."""
-    return texts.cast(pa.large_binary()) if _is_view(texts.type) else texts
+def _length_of_each(texts: pa.Array) -> pa.Array:
+    measurable = texts.cast(pa.large_binary()) if _is_view(texts.type) else texts  # whose lengths Arrow knows
+    return pc.call_function("binary_length", [measurable])
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -67,7 +67,7 @@ def _sheet(found: SheetCells, how: SoilTable) -> Sheet:
 def _whole_top(cells: pd.DataFrame, how: SoilTable) -> pd.DataFrame:
     """The filled rows of a sheet and, among those where the names are looked for, also the blank ones."""
     top = min(max(LOOKED_AT, how.header_row or 0), int(cells.index[-1]))
-    return cells.reindex(cells.index.union(range(1, top + 1)))
+    return cells.reindex(cells.index.union([*range(1, top + 1)]))
 
 
 def _kept_columns(sheet: Sheet, hidden: set[int], how: SoilTable) -> list[int]:

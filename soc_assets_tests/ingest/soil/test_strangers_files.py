@@ -63,10 +63,11 @@ def geopackage(path: Path, *statements: str) -> Path:
     return path
 
 
-def workbook(path: Path, cell: str = "A2", text: object = 1) -> Path:
+def workbook(path: Path, cell: str = "A2", text: str | int = 1) -> Path:
     book = openpyxl.Workbook()
-    book.active.append(["lon", "lat", "OC"])
-    book.active[cell] = text
+    sheet = book.worksheets[0]
+    sheet.append(["lon", "lat", "OC"])
+    sheet[cell] = text
     book.save(path)
     return path
 
@@ -198,6 +199,33 @@ def test_wide_table_keeps_the_columns_that_are_used(tmp_path, build):
     write(tmp_path / "soil/x.csv", f"lon,lat,{names},OC,date", f"11.5,48.5,{names},10,2012-05-01")
     sample = build(extra=["400.5"]).samples.iloc[0]
     assert (sample["organic_carbon"], sample["longitude"], sample["400.5"]) == (10, 11.5, 400.5)
+
+
+def test_wide_table_keeps_what_other_columns_say_of_a_row(tmp_path, build):
+    spectrum, absorbed = (",".join(f"{start + place / 2:.1f}" for place in range(100)) for start in (400, 0))
+    names = f"plot,lat deg,lat min,lon,{spectrum},OC_qual,s,OC,date"
+    rows = [f"a,48,30,11.5,{absorbed},,1,10,2012-05-01", f"b,48,45,11.6,{absorbed},<,1,2,2012-05-02"]
+    write(tmp_path / "soil/x.csv", names, *rows, f"Mean,,,,{absorbed},,1,6,")
+    result = build()
+    assert result.samples["latitude"].tolist() == [48.5]
+    reasons = dict(zip(result.rejected["row"], result.rejected["reason"], strict=True))
+    assert reasons == {3: "below detection limit", 4: "summary row"}
+
+
+def test_names_of_a_wide_table_that_stand_in_it_again_begin_no_other_table(tmp_path, build):
+    spectrum, absorbed = (",".join(f"{start + place / 2:.1f}" for place in range(100)) for start in (400, 0))
+    names = f"lon,lat,OC,date,{spectrum}"
+    rows = [f"11.5,48.{place},10,2012-05-01,{absorbed}" for place in (5, 6)]
+    write(tmp_path / "soil/x.csv", names, rows[0], names, rows[1])
+    result = build()
+    assert sorted(result.samples["latitude"]) == [48.5, 48.6]
+    assert result.rejected["reason"].tolist() == ["no coordinates"]
+
+
+def test_lines_in_quotes_as_a_whole_are_parted_below_the_first_rows_too(tmp_path, build):
+    rows = [f'"11.5,48.5,{carbon},2012-05-01"' for carbon in range(1, 81)]
+    write(tmp_path / "soil/x.csv", f'"{GOOD[0]}"', *rows)
+    assert sorted(build().samples["organic_carbon"]) == [*range(1, 81)]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".parquet", ".gpkg", ".geojson", ".shp", ".dbf"])
