@@ -78,5 +78,5 @@ def csv_safe(frame: "pd.DataFrame") -> "pd.DataFrame":
     safe = frame.rename(columns=cell)
     for at, column in enumerate(frame.dtypes):
         if column.kind not in "biufcmM":
-            safe.isetitem(at, frame.iloc[:, at].map(cell, na_action="ignore"))
+            safe.isetitem(at, frame.iloc[:, at].map(cell, na_action="ignore").array)
     return safe

@@ -71,4 +71,4 @@ class Accepted(nn.Module):
 
 def require(holds: Tensor, words: str) -> None:
     """Raise a RuntimeError, also from an exported graph; asked on the CPU, for on a GPU it would end the process."""
-    torch._assert_async(holds.cpu(), words)
+    torch.ops.aten._assert_async.msg(holds.cpu(), words)
