@@ -13,6 +13,7 @@ from soc_assets.ingest.rasters.catalog import stamp
 from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.rasters.kept import known_contents
 from soc_assets.ingest.soil.files import find_inputs
+from soc_assets.names import nfc
 from soc_assets.project import Project
 
 _NAMED = 5  # files of a kind named in words
@@ -68,7 +69,7 @@ def _rasters(project: Project) -> Arrivals:
 
 def _soil(project: Project) -> Arrivals:
     tables = project.samples("tables")
-    known: dict[str, str] = json.loads(files.read_metadata(tables).get(freshness.FILES, "{}"))
+    known: dict[str, str] = json.loads(files.table_metadata(tables).get(freshness.FILES, "{}"))
     contents = freshness.soil_contents(project)
     return Arrivals(
         new=sorted(contents.keys() - known.keys()),
@@ -83,7 +84,7 @@ def _raster_stamps(project: Project) -> dict[str, str]:
 
 
 def _soil_stamps(project: Project) -> dict[str, tuple[int, ...]]:
-    return {path.name: files.stamp(path) for path in find_inputs(project.soil)}
+    return {nfc(path.name): files.stamp(path) for path in find_inputs(project.soil)}
 
 
 def _listed(names: list[str]) -> str:

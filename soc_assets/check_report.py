@@ -3,6 +3,7 @@
 What is found is decided in `soc_assets.inspection`.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,9 +90,8 @@ def show_findings(findings: Sequence[Finding], console: Console) -> None:
         if finding.cure:
             console.print(f"    cure  {finding.cure}", soft_wrap=True, markup=False)
         if finding.severity != "note" and finding.acceptable:
-            console.print(
-                f'    or    [rasters] accept = ["{finding.check}:{finding.band}"]', soft_wrap=True, markup=False
-            )
+            accepted = json.dumps(f"{finding.check}:{finding.band}", ensure_ascii=False)
+            console.print(f"    or    [rasters] accept = [{accepted}]", soft_wrap=True, markup=False)
     counts = [sum(finding.severity == name for finding in findings) for name in SEVERITIES]
     words = ", ".join(f"{n} {name}{'s' * (n != 1)}" for n, name in zip(counts, SEVERITIES, strict=True))
     console.print(words if findings else "Nothing suspicious was found.")

@@ -1,15 +1,13 @@
 """The `soc` command: assembles the commands of `soc_assets.commands`, in the order of --help.
 
-Exit codes are decided here and in `soc_assets.commands.options`; the work is elsewhere.
+The process begins and ends in `soc_assets.entry`. Exit codes are decided in `soc_assets.commands.options`; the work is
+elsewhere.
 """
-
-import atexit
-import os
-import sys
 
 import click
 
 from soc_assets.commands import assets, database, inputs, points, servers
+from soc_assets.entry import entry as entry  # where installations of before look for it
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,7 +28,7 @@ def main() -> None:
     Settings are in soc.toml; any of them can be overridden by an environment variable, for example
     SOC_EMBEDDING__STAGE=encoder.
 
-    Exit codes: 0 done, 1 failed (the message says what to mend), 2 wrong usage.
+    Exit codes: 0 done, 1 failed (the message says what to mend), 2 wrong usage, 130 ended by Ctrl+C, 143 by SIGTERM.
     """  # noqa: D301 - click wants the sign itself
 
 
@@ -50,14 +48,3 @@ for command in (
     servers.mlflow,
 ):
     main.add_command(command)
-
-
-def entry() -> None:
-    """Run the command and leave at once: after torch.export the interpreter's teardown makes DuckDB report leaks."""
-    try:
-        main()
-    except SystemExit as end:
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))

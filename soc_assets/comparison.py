@@ -9,15 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import duckdb
 import pandas as pd
 
+from soc_assets import files
 from soc_assets.device import resolve_device
 from soc_assets.embedding.inputs import load_inputs
-from soc_assets.errors import TrainingError
+from soc_assets.errors import TableError, TrainingError
 from soc_assets.features.groups import group_columns, group_queries
+from soc_assets.features.opening import reading
 from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.ingest.rasters.kept import read_table
+from soc_assets.invariants import of_folds
 from soc_assets.project import Project
 from soc_assets.regression.design import Design, read_design
 from soc_assets.regression.engine import Done, run_fits
@@ -28,6 +30,7 @@ from soc_assets.sampling.folds import blocks
 from soc_assets.sampling.metres import to_metres
 from soc_assets.sampling.regions import regions_of
 from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets.vouching import wrong
 
 _SCORED = ("year", "source", "region")  # always, and with the samples in any case
 _OWN = (
@@ -102,7 +105,7 @@ def load_design(project: Project) -> Design:
     if inputs is None or not project.database.is_file():
         raise TrainingError(f"{project.database} does not exist. Materialise the asset `features` first.")
     settings, grid = project.settings, grid_of_project(project)
-    with duckdb.connect(project.database, read_only=True) as connection:
+    with reading(project.database) as connection:
         columns = connection.sql("SELECT column_name FROM (DESCRIBE samples)").fetchall()
     strata = strata_of(settings.evaluation, [name for (name,) in columns])
     queries = group_queries(inputs.spec, settings.features, settings.study, strata)
@@ -136,11 +139,15 @@ def load_folds(project: Project) -> pd.DataFrame:
 
     Raises:
         TrainingError: there are none.
+        TableError: they are damaged, or not those of the samples studied now.
     """
     path = project.samples("folds")
     if not path.is_file():
         raise TrainingError(f"{path} does not exist. Materialise the asset `balanced_samples` first.")
-    return pd.read_parquet(path)
+    folds, balanced = files.read_table(path), files.read_table(project.samples("balanced"), ["sample_id", "split"])
+    if wrong := next(of_folds(folds, balanced), ""):
+        raise TableError(f"{path} is not to be believed: {wrong}. {files.cure_of(path)}")
+    return folds
 
 
 def grid_of_project(project: Project) -> Grid:
@@ -149,11 +156,20 @@ def grid_of_project(project: Project) -> Grid:
 
 
 def tuned_recipe(project: Project) -> Recipe | None:
-    """The recipe that `hyperparameters` found, or None."""
-    path = project.results / "hyperparameters.json"
-    if not path.is_file():
+    """The recipe that `hyperparameters` found, or None.
+
+    Raises:
+        TableError: it is missing or damaged, or not that of the table of trials beside it.
+    """
+    path, table = project.results / "hyperparameters.json", project.results / "hyperparameters.parquet"
+    if not path.is_file() and not table.is_file():
         return None
-    return Recipe.model_validate(json.loads(path.read_text(encoding="utf-8"))["recipe"])
+    if said := wrong(table):
+        raise TableError(f"{said}. {files.cure_of(path)}")
+    try:
+        return Recipe.model_validate(json.loads(path.read_text(encoding="utf-8"))["recipe"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TableError(f"{path} cannot be read ({type(error).__name__}). {files.cure_of(path)}") from error
 
 
 def options_of(project: Project) -> Options:

@@ -28,6 +28,11 @@ def of_frame(frame: pd.DataFrame) -> str:
     return hashed.hexdigest()[:LENGTH]
 
 
+def of_bytes(content: bytes) -> str:
+    """Digest of bytes."""
+    return hashlib.sha256(content).hexdigest()[:LENGTH]
+
+
 def of_file(path: Path, length: int = LENGTH) -> str:
     """sha256 of a file's bytes, the first `length` hexadecimal digits (64 for all)."""
     with path.open("rb") as file:

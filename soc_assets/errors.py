@@ -13,6 +13,10 @@ class StorageError(SocError):
     """A folder cannot be written: its disk is full or read-only, or permission is missing."""
 
 
+class TableError(SocError):
+    """A table that this package wrote is missing, damaged, or of another moment than those beside it."""
+
+
 class SettingsError(SocError):
     """soc.toml or a SOC_* variable is wrong."""
 
@@ -39,6 +43,10 @@ class EmbeddingError(SocError):
 
 class FeaturesError(SocError):
     """Features or embeddings cannot be read, exported or imported."""
+
+
+class DatabaseError(SocError):
+    """data/soc.duckdb is damaged; it is derived from the batches and can be built anew."""
 
 
 class TrainingError(SocError):

@@ -22,7 +22,13 @@ def new_figure(width: float = 7.0, height: float = 4.2) -> "Figure":
 
 
 def to_png(figure: "Figure") -> bytes:
-    """The figure as PNG bytes."""
+    """The figure as PNG bytes; $ is a character like any other: what others call things is not a formula."""
+    from matplotlib import rc_context
+    from matplotlib.text import Text
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    with rc_context({"text.parse_math": False}):  # of the ticks, which are made while it is drawn
+        figure.savefig(buffer, format="png")
     return buffer.getvalue()

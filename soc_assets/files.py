@@ -1,10 +1,11 @@
-"""Writing files so that nobody ever sees half of one, and reading small tables back.
+"""Writing files so that nobody ever sees half of one, and reading tables back, never believing that they are whole.
 
 A file is written beside its place under a hidden temporary name and then renamed over it. What a killed process left of
 a file goes when the file is next written. What is written, renamed and removed here in the copy of a folder on object
 storage is so there, too (`soc_assets.remote`). Nothing about the content of files belongs here.
 """
 
+import io
 import json
 import os
 import re
@@ -21,10 +22,23 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soc_assets import remote
-from soc_assets.errors import SocWarning
+from soc_assets import remote, sealed
+from soc_assets.errors import SocWarning, TableError
 from soc_assets.process import here, is_alive
 from soc_assets.storage import new_beside, told_in_words
+
+_DAMAGE = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+)  # a footer without a seal: anything may be wrong
+_ASSETS = {  # name of a file or folder of results -> the asset that writes it, which `soc run` alone does not make
+    **dict.fromkeys(("evaluation.parquet", "out_of_fold.parquet", "verdict.json", "fits"), "evaluation"),
+    "baselines.parquet": "baselines",
+    **dict.fromkeys(("hyperparameters.parquet", "hyperparameters.json"), "hyperparameters"),
+}
 
 
 @contextmanager
@@ -93,6 +107,12 @@ _clock = time.perf_counter
 _looked: dict[Path, tuple[float, float]] = {}  # folder -> when it was last looked through, and the seconds it took
 
 
+def is_being_written(temporary: Path) -> bool:
+    """Whether the process of this machine that a temporary file or folder is of is still there."""
+    found = re.fullmatch(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?", temporary.name)
+    return found is not None and is_alive(int(found[1]))
+
+
 def remove_tree(path: Path) -> None:
     """Remove a file, or a folder with everything in it, if it is there; nothing of it is on object storage."""
     if path.is_dir() and not path.is_symlink():
@@ -154,13 +174,83 @@ def write_json(path: Path, values: Any) -> None:
     write_text(path, json.dumps(values, indent=2, default=str) + "\n")
 
 
-def write_table(path: Path, frame: pd.DataFrame, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a table as Parquet atomically; `metadata` goes into the file's key-value metadata."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    extra = {key.encode(): value.encode() for key, value in (metadata or {}).items()}
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **extra})
+def write_table(path: Path, frame: pd.DataFrame | pa.Table, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a table as Parquet atomically, sealed; `metadata` goes into the file's key-value metadata."""
+    table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        sealed.write(temporary, table, metadata or {})
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """A table that `write_table` wrote, compared with its seal and the checksums of its pages.
+
+    Raises:
+        TableError: it is missing or damaged, or may not be read.
+    """
+    try:
+        content = _bytes_of(path)
+        if not sealed.holds(content):
+            raise ValueError("its bytes are not those that were written")
+        return pd.read_parquet(io.BytesIO(content), columns=columns, page_checksum_verification=True)
+    except FileNotFoundError:
+        raise TableError(f"{path} does not exist. {cure_of(path)}") from None
+    except _DAMAGE as error:
+        raise TableError(f"{path} is damaged. {cure_of(path)}") from error
+
+
+def require_whole(path: Path) -> None:
+    """Refuse a table of ours whose bytes are not those that were written; of one without a seal only the end is read.
+
+    Raises:
+        TableError: they are not.
+    """
+    if not is_whole(path):
+        raise TableError(f"{path} is damaged. {cure_of(path)}")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a table of ours is there and not damaged; of one without a seal only the end is read.
+
+    Raises:
+        TableError: this user may not read it.
+    """
+    try:
+        content = _bytes_of(path)
+        return sealed.holds(content) and pq.read_metadata(io.BytesIO(content)) is not None
+    except (FileNotFoundError, *_DAMAGE):
+        return False
+
+
+def known_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame | None:
+    """As `read_table`; None where it is missing, and with a warning where it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        return read_table(path, columns)
+    except TableError as error:
+        warnings.warn(str(error), SocWarning, stacklevel=2)
+        return None
+
+
+def table_metadata(path: Path) -> dict[str, str]:
+    """As `read_metadata`, of a table that is compared with its seal first: empty where one byte of it has changed."""
+    if path.is_file() and not sealed.holds(_bytes_of(path)):
+        warnings.warn(f"{path} is damaged. {cure_of(path)}", SocWarning, stacklevel=2)
+        return {}
+    return read_metadata(path)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except PermissionError as error:
+        raise TableError(f"{path} cannot be read: this user may not. Change its permissions.") from error
+
+
+def cure_of(path: Path) -> str:
+    """The command that makes one of our files again."""
+    asset = _ASSETS.get(path.name) or _ASSETS.get(path.parent.name)
+    return f"`soc run{f' --to {asset}' if asset else ''}` makes it again."
 
 
 def stamp(path: Path) -> tuple[int, int, int, int]:
@@ -174,13 +264,19 @@ def stamp(path: Path) -> tuple[int, int, int, int]:
 
 def read_metadata(path: Path) -> dict[str, str]:
     """The key-value metadata of a Parquet file, without reading its rows; empty where it is missing or damaged."""
+    return read_footer(path)[1]
+
+
+def read_footer(path: Path) -> tuple[int, dict[str, str]]:
+    """Rows and key-value metadata of a Parquet file as its end tells them; none where it is missing or damaged."""
     if not path.is_file():
-        return {}
+        return 0, {}
     try:
-        stored = pq.read_metadata(path).metadata or {}
-        return {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
+        told = pq.read_metadata(path)
+        stored = told.metadata or {}
+        return told.num_rows, {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
     except PermissionError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError):  # a footer has no checksum: anything may be wrong with it
-        warnings.warn(f"{path} is damaged: it is written anew.", SocWarning, stacklevel=2)
-        return {}
+        warnings.warn(f"{path} is damaged. {cure_of(path)}", SocWarning, stacklevel=3)
+        return 0, {}

@@ -4,15 +4,16 @@ What decides an output's content is listed here per asset, in the order the data
 written but what was read of rasters whose stamps are new.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soc_assets import digest, files, progress
+from soc_assets import digest, files, progress, tracked_database, vouching
 from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
-from soc_assets.errors import CheckpointError, EmbeddingError, SocError
+from soc_assets.errors import CheckpointError, EmbeddingError, SamplingError, SocError, SocWarning, TableError
 from soc_assets.features.database import read_info
 from soc_assets.ingest.rasters import kept
 from soc_assets.ingest.rasters.files import find_rasters
@@ -22,6 +23,8 @@ from soc_assets.project import Project
 from soc_assets.regression import fold
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.region import region_files
+from soc_assets.settings import Soil, SoilLimits
+from soc_assets.wholeness import complete
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
@@ -91,12 +94,18 @@ def soil_inputs(project: Project) -> str:
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return _digest(
         "soil_samples",
-        settings.soil.model_dump(mode="json"),
+        _told(settings.soil),
         settings.rasters.timed,
         settings.rasters.seasonal,
         contents,
         grid,
     )
+
+
+def _told(soil: Soil) -> dict[str, object]:
+    """[soil] without limits that are the usual ones: a file within them reads the same under any."""
+    usual = SoilLimits().model_dump()
+    return {name: value for name, value in soil.model_dump(mode="json").items() if usual.get(name, ...) != value}
 
 
 def soil_contents(project: Project) -> dict[str, str]:
@@ -182,21 +191,13 @@ def _contents(region: Path | None) -> list[str] | None:
 
 def is_tracked(project: Project) -> bool:
     """Whether MLflow can hold anything of the project; asks neither Dagster nor MLflow, which take seconds to load."""
-    return bool(project.settings.tracking.server) or (project.mlruns / "mlflow.db").is_file()
+    return bool(project.settings.tracking.server) or tracked_database.is_there(project.mlruns / "mlflow.db")
 
 
 def is_fresh(path: Path, inputs: str) -> bool:
-    """Whether a Parquet file was made from inputs of this digest."""
-    return files.read_metadata(path).get(INPUTS) == inputs
-
-
-def complete(project: Project, asset: str) -> bool:
-    """Whether every table that an asset writes is there."""
-    tables = {
-        "soil_samples": ("samples", "rejected", "tables"),
-        "balanced_samples": ("balanced", "excluded", "folds", "batches", "splits"),
-    }
-    return all(project.samples(name).is_file() for name in tables.get(asset, ()))
+    """Whether a table was made from inputs of this digest, and it and what was written with it are as they were."""
+    whole = vouching.warn_of(vouching.wrong(path), files.cure_of(path))
+    return whole and files.read_metadata(path).get(INPUTS) == inputs
 
 
 def assess(project: Project, trained: Callable[[str], str] | None = None, to: str = ASSETS[-1]) -> list[Freshness]:
@@ -239,18 +240,21 @@ def assess_results(project: Project, states: list[Freshness] | None = None) -> l
 
 
 def known_embeddings(project: Project) -> EmbeddingInputs | None:
-    """The embeddings' inputs, or None where there are none yet or the checkpoint is not there."""
+    """The embeddings' inputs, or None where there are none yet, a table is damaged or the checkpoint is not there."""
     try:
         return load_inputs(project, create_spec=False)
+    except (TableError, SamplingError) as error:
+        warnings.warn(str(error), SocWarning, stacklevel=2)
+        return None
     except (CheckpointError, EmbeddingError):
         return None
 
 
 def _rest(project: Project, trained: Callable[[str], str] | None) -> list[Freshness]:
-
     embeddings = known_embeddings(project)
-    if embeddings is None:
-        return [Freshness("embeddings", "missing", 0, 0), *(Freshness(name, "missing") for name in ASSETS[4:])]
+    if embeddings is None:  # of an unknown number of batches
+        state = "stale" if next(project.embeddings.glob("[!.]*/batch_*.parquet"), None) else "missing"
+        return [Freshness("embeddings", state, 0, 0), *(Freshness(name, "missing") for name in ASSETS[4:])]
     states = list(embeddings.states().values())
     done = states.count("fresh")
     of_batches = "fresh" if done == len(states) else "missing" if set(states) == {"missing"} else "stale"
@@ -269,7 +273,7 @@ def _table(project: Project, asset: str, path: Path, inputs: Callable[[Project],
     if not path.is_file():
         return Freshness(asset, "missing")
     try:
-        fresh = complete(project, asset) and is_fresh(path, inputs(project))
+        fresh = complete(project, asset) and files.read_metadata(path).get(INPUTS) == inputs(project)
     except SocError:
         fresh = False
     return Freshness(asset, "fresh" if fresh else "stale")

@@ -4,6 +4,7 @@ Which rasters and samples are meant, and which step each sample needs, is decide
 `soc_assets.ingest.check.findings` and its neighbours. Nothing is written but previews and the picture of the coverage.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 
 from soc_assets import files, freshness, run_ahead
 from soc_assets.embedding.steps import groups, slots, step_numbers
-from soc_assets.errors import RasterError, SamplingError, SoilError
+from soc_assets.errors import RasterError, SamplingError, SocWarning, SoilError, StorageError
 from soc_assets.ingest.check.carbon import carbon_findings
 from soc_assets.ingest.check.columns import column_findings
 from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
@@ -25,12 +26,14 @@ from soc_assets.ingest.check.tables import files_not_read, table_findings
 from soc_assets.ingest.check.unmatched import rasters_not_read
 from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
-from soc_assets.ingest.rasters.kept import read_table
+from soc_assets.ingest.rasters.kept import known_catalog
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
+from soc_assets.progress import reading
 from soc_assets.project import Project
 from soc_assets.sampling.findings import location_findings
 from soc_assets.settings import Band, Rasters
+from soc_assets.wholeness import decision
 
 Progress = Callable[[int, int, str], None]
 
@@ -113,9 +116,18 @@ def sample_findings(
         covered = coverage(catalog, samples, needs(project, samples), settings.rasters, size, _previews(project))
         findings += coverage_findings(covered, samples["year"])
         findings += edge_findings(samples, grid, settings.rasters.reference, size)
-        earlier, band = earlier_splits(project), settings.rasters.reference
-        findings += location_findings(samples, settings.study, settings.sampling, grid, project.region, earlier, band)
+        earlier, lost = _earlier_splits(project)
+        arguments = (settings.study, settings.sampling, grid, project.region, earlier, settings.rasters.reference)
+        findings += [*lost, *location_findings(samples, *arguments)]
     return covered, by_severity(accepting(findings, settings.rasters.accept))
+
+
+def _earlier_splits(project: Project) -> tuple[pd.DataFrame | None, list[Finding]]:
+    """The splits that are kept; where they are lost, the error that `soc run` would stop with."""
+    try:
+        return earlier_splits(project), []
+    except SamplingError as error:
+        return None, [Finding("samples", "error", "", "", "", f"{error}".rstrip("."), "", acceptable=False)]
 
 
 def _studied(project: Project, samples: pd.DataFrame) -> pd.DataFrame:
@@ -136,10 +148,26 @@ def _files_not_read(project: Project) -> list[Finding]:
 
 
 def earlier_splits(project: Project) -> pd.DataFrame | None:
-    """The splits that are kept: those made under the same settings, or None."""
-    path = project.samples("splits")
-    same = files.read_metadata(path).get(freshness.SPLIT) == freshness.split_inputs(project)
-    return pd.read_parquet(path) if same else None
+    """The splits that are kept: those made under the same settings, or None.
+
+    Raises:
+        SamplingError: there were some, and they are lost.
+    """
+    wanted, path = freshness.split_inputs(project), decision(project, "splits")
+    if path is None or files.read_metadata(path).get(freshness.SPLIT) != wanted:
+        return None
+    splits = files.read_table(path).drop_duplicates("location_id")
+    table = project.samples("balanced")
+    if files.read_metadata(table).get(freshness.SPLIT, wanted) != wanted:
+        return splits
+    studied = files.known_table(table, ["location_id", "split"])
+    if studied is None or studied["location_id"].isin(splits["location_id"]).all():
+        return splits
+    words = (
+        f"{path} does not have every place of {table.name}: an older copy? They keep the split that they have there."
+    )
+    warnings.warn(words, SocWarning, stacklevel=2)
+    return pd.concat([splits, studied], ignore_index=True).drop_duplicates("location_id")
 
 
 def needs(project: Project, samples: pd.DataFrame) -> Iterator[Need]:
@@ -161,7 +189,7 @@ def _previews(project: Project) -> Previews:
 def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
     """The catalog of the rasters and its bands; where some cannot be used at all, of the others, with findings."""
     rasters = project.settings.rasters
-    previous = read_table(project.catalog, project) if project.catalog.is_file() else None
+    previous = known_catalog(project)
     try:
         return scan_rasters(rasters, project.rasters, previous, progress), rasters.bands, []
     except RasterError as error:
@@ -207,13 +235,19 @@ def _with_bands(project: Project, bands: tuple[Band, ...]) -> Project:
 def _soil(project: Project, catalog: pd.DataFrame) -> SoilSamples:
     rasters = project.settings.rasters
     grid = reference_grid(catalog, rasters)
-    return build_samples(project.soil, project.settings.soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid)
+    need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
+    return build_samples(project.soil, project.settings.soil, **need, tell=reading("soil tables"))
 
 
-def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path:
+def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path | None:
+    """The map of the coverage; None where this user may look, but not write."""
     from soc_assets.ingest.plots import coverage_map
 
     path = project.catalog.with_name("coverage.png")
-    with files.replacing(path) as temporary:
-        temporary.write_bytes(coverage_map(samples, covered.share))
+    try:
+        with files.replacing(path) as temporary:
+            temporary.write_bytes(coverage_map(samples, covered.share))
+    except StorageError as error:
+        warnings.warn(f"The map of the coverage is not drawn. {error}", SocWarning, stacklevel=2)
+        return None
     return path

@@ -12,13 +12,16 @@ import pandas as pd
 
 
 def nfc(text: str) -> str:
-    """A name in NFC."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    r"""A name in NFC; bytes that are not UTF-8, which Python keeps as halves of characters, as letters: \udcff."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def fits(name: str, pattern: str) -> bool:
-    """Whether a name fits a pattern with * and ?, whatever the capitals and the spelling."""
-    return fnmatchcase(nfc(name).lower(), nfc(pattern).lower())
+    """Whether a name is, or fits, a pattern with * and ?, whatever the capitals and the spelling."""
+    own, wanted = nfc(name).lower(), nfc(pattern).lower()
+    return own == wanted or fnmatchcase(own, wanted)
 
 
 def nfc_texts(values: pd.Series) -> pd.Series:

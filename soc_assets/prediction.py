@@ -33,6 +33,9 @@ NUMBERS = ("predicted", "lower", "upper", "dissimilarity", "applicable")
 NAMES = (*NUMBERS, "missing_images", "reason")
 """Columns that a prediction adds; see `predict_values`."""
 _AT_ONCE = 2048
+_STRANGE = (
+    "the model gives no number: the rasters hold infinity or absurd numbers here; is a nodata value not declared?"
+)
 
 Tell = Callable[[int, int, str], None]
 
@@ -60,13 +63,17 @@ class Registered:
     study: Study | None = None
 
 
-def read_points(path: Path, soil: Soil | None = None, layer: str | None = None, **how: str | None) -> pd.DataFrame:
+def read_points(
+    path: Path, soil: Soil | None = None, layer: str | None = None, tell: Tell | None = None, **how: str | None
+) -> pd.DataFrame:
     """A table of points, in any format that soil tables may have; see `soil.points.read_point_table`.
 
     Raises:
         SoilError: the file or a needed column is missing, or a row does not fit its header.
     """
-    return read_point_table(Path(path), soil or Soil(), layer, **how)
+    path = Path(path)
+    size = path.stat().st_size if tell and path.is_file() else 0
+    return read_point_table(path, soil or Soil(), layer, tell and (lambda done: tell(done, size, path.name)), **how)
 
 
 def predict_points(
@@ -143,10 +150,11 @@ def _predict(
     embedded = embedder(samples)
     design = _design(project, registered, samples, spec, to_table(samples, spec, embedded))
     features = raw_features(design, registered.features, np.arange(len(samples)))
-    found = np.asarray(registered.model.predict(features), float)
     missing, images = embedded.missing.sum(axis=1), embedded.missing.shape[1]
+    asked = np.flatnonzero((missing < images) & ~np.isinf(features).any(axis=1))
+    found = _answers(registered.model, features[asked])
     frame = pd.DataFrame(np.nan, index=range(len(samples)), columns=list(NUMBERS))
-    frame.iloc[:, : found.shape[1]] = found
+    frame.iloc[asked, : found.shape[1]] = found
     frame[["lower", "upper"]] = frame[["lower", "upper"]].clip(lower=0)  # graphs of before did not
     frame = frame.round(3).assign(missing_images=missing, reason="")
     applicable = frame["applicable"].map({1.0: "yes", 0.0: "no"}).fillna("unknown")
@@ -160,10 +168,27 @@ def _predict(
     return _without_number(frame.assign(applicable=applicable), missing == images)
 
 
+def _answers(model: Any, features: np.ndarray) -> np.ndarray:
+    """Predictions [n, columns] of rows of features; NaN where the graph refuses the row (see `served`)."""
+    if not len(features):
+        return np.empty((0, 0))
+    try:
+        return np.asarray(model.predict(features), float)
+    except RuntimeError as error:
+        if "Refused: " not in str(error):
+            raise
+    if len(features) == 1:
+        return np.full((1, 1), np.nan)
+    half = len(features) // 2
+    parts = [_answers(model, part) for part in (features[:half], features[half:])]
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate([np.pad(p, ((0, 0), (0, width - p.shape[1])), constant_values=np.nan) for p in parts])
+
+
 def _without_number(frame: pd.DataFrame, nothing: np.ndarray) -> pd.DataFrame:
-    """Leave out what was predicted from no image at all, and what is no number."""
+    """Leave out what was predicted from no image at all, and what is not a number."""
     strange = ~np.isfinite(frame["predicted"].to_numpy(float))
-    reason = frame["reason"].mask(strange, "the model gives no number").mask(nothing, "no image: all are missing here")
+    reason = frame["reason"].mask(strange, _STRANGE).mask(nothing, "no image: all are missing here")
     gone = strange | nothing
     frame = frame.assign(reason=reason, applicable=frame["applicable"].mask(gone))
     frame.loc[gone, ["predicted", "lower", "upper", "dissimilarity"]] = np.nan

@@ -8,8 +8,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-HOST_TAG, MACHINE_TAG, PROCESS_TAG = "soc/host", "soc/machine", "soc/process"
-"""Tags of Dagster runs: the host's name, for people, the machine by `here`, and the process of a `soc run`."""
+HOST_TAG, MACHINE_TAG, PROCESS_TAG, BIRTH_TAG = "soc/host", "soc/machine", "soc/process", "soc/birth"
+"""Tags of Dagster runs: the host's name, for people, the machine by `here`, the process of `soc run`, its `_birth`."""
 
 _CLOCKS_DIFFER = 2.0  # seconds: boot time is told in whole ones
 
@@ -35,11 +35,23 @@ def is_alive(process: int, seen: float | None = None) -> bool:
 def _began(process: int) -> float | None:
     """When a process began, in seconds since 1970; None where the system does not tell."""
     try:
-        after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
+        return float(boot.split()[1]) + _ticks(process) / os.sysconf("SC_CLK_TCK")
     except (OSError, StopIteration):
         return None
-    return float(boot.split()[1]) + int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(process: int) -> int:
+    """When a process began, in the system's ticks since it was booted."""
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
+
+
+def _birth(process: int) -> str | None:
+    """What no other process of this machine has, whoever sets its clock; None where the system does not tell."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text()[:8]}-{_ticks(process)}"
+    except OSError:
+        return None
 
 
 @cache
@@ -54,7 +66,9 @@ def here() -> str:
 
 def marks() -> dict[str, str]:
     """Tags by which `process_of` knows this process again."""
-    return {HOST_TAG: socket.gethostname(), MACHINE_TAG: here(), PROCESS_TAG: str(os.getpid())}
+    own = {HOST_TAG: socket.gethostname(), MACHINE_TAG: here(), PROCESS_TAG: str(os.getpid())}
+    birth = _birth(os.getpid())
+    return {**own, BIRTH_TAG: birth} if birth else own
 
 
 def process_of(tags: Mapping[str, str]) -> int | None:
@@ -63,3 +77,19 @@ def process_of(tags: Mapping[str, str]) -> int | None:
     A host's name does not tell: containers can share one, and each numbers its processes itself.
     """
     return int(tags[PROCESS_TAG]) if tags.get(MACHINE_TAG) == here() and PROCESS_TAG in tags else None
+
+
+def is_gone(tags: Mapping[str, str], seen: float | None = None) -> bool:
+    """Whether the process that left these tags was one of this machine and is no more.
+
+    Args:
+        tags: of `marks`.
+        seen: when it was there, in seconds since 1970, for tags of versions that did not note its birth.
+    """
+    process = process_of(tags)
+    if process is None:
+        return False
+    born, now = tags.get(BIRTH_TAG), _birth(process)
+    if born is None or now is None:
+        return not is_alive(process, seen)
+    return born != now

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from soc_assets import interrupts
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -19,13 +21,31 @@ class Progress:
     words: str = ""
 
 
+_MB = 1_000_000
+_LARGE = 20 * _MB  # bytes that are read in a second or so
+
 _listeners: list[Callable[[Progress], None]] = []
 
 
 def emit(asset: str, done: int, total: int, words: str = "") -> None:
-    """Tell the listeners."""
+    """Tell the listeners; work that was told to end ends here.
+
+    Raises:
+        Interrupted: see `soc_assets.interrupts`.
+    """
+    interrupts.check()
     for listener in _listeners:
         listener(Progress(asset, done, total, words))
+
+
+def reading(asset: str) -> Callable[[int, int, str], None]:
+    """Tells how much of large files is read, in MB; of small ones nothing."""
+
+    def tell(done: int, total: int, name: str) -> None:
+        if total >= _LARGE:
+            emit(asset, done // _MB, total // _MB, f"MB read, {name}")
+
+    return tell
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from pydantic_settings import SettingsError as PydanticSettingsError
 
 from soc_assets.errors import SettingsError
+from soc_assets.ingest.rasters.allowed import allow
 from soc_assets.settings import (
     Automation,
     Band,
@@ -225,6 +226,7 @@ def load_project(config: Path | None = None) -> Project:
     for key in ("data", "mlruns"):
         require_plain(getattr(project, key), f"[paths] {key} in soc.toml")
     require_plain(project.dagster_home.absolute(), "DAGSTER_HOME")
+    allow(project.rasters, settings.rasters, project.root)
     return project
 
 

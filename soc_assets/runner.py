@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soc_assets import devices, files, freshness
+from soc_assets import devices, files, freshness, interrupts, memory, repairs
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
-from soc_assets.process import MACHINE_TAG, here, is_alive, marks, process_of
+from soc_assets.process import MACHINE_TAG, here, is_gone, marks
 from soc_assets.project import CONFIG_VARIABLE, Project
 from soc_assets.storage import told_in_words
 
@@ -65,6 +65,7 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
     Raises:
         StorageError: Dagster's instance cannot be written.
     """
+    repairs.mend(project)
     if to in RESULTS:
         return _run_results(project, to, announce)
     if all(item.fresh for item in assess(project, to)):
@@ -136,6 +137,7 @@ def _execute(
             tags={**(tags or {}), **marks()},
             raise_on_error=False,
         )
+    interrupts.check()  # Dagster has told it as the failure of a step
     blocked = _blocking_findings(result.all_events)
     failed = [event for event in result.all_events if event.is_step_failure]
     words = [f"{event.step_key}: {blocked.get(event.step_key) or _reason(event.step_failure_data)}" for event in failed]
@@ -162,8 +164,7 @@ def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
     under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: here()})
     for record in instance.get_run_records(under_way):
         run = record.dagster_run
-        process = process_of(run.tags)  # None: the daemon launched it, and asks its launcher
-        if process is not None and not is_alive(process, record.start_time):
+        if is_gone(run.tags, record.start_time):  # of others the daemon asks its launcher
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
@@ -175,9 +176,13 @@ def _set_pool_limit(instance: "dg.DagsterInstance", project: Project) -> None:
 
 
 def prepare_instance(project: Project) -> None:
-    """Make the project's instance ready for the daemon: the pool `gpu` gets as many slots as there are devices."""
+    """Make the project's instance ready for the daemon: a slot of the pool `gpu` per device, and the known batches."""
+    from soc_assets.defs.partitions import register
+
     with _instance() as instance:
         _set_pool_limit(instance, project)
+        if (inputs := freshness.known_embeddings(project)) is not None:
+            register(instance, inputs.keys)
 
 
 def _holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:
@@ -195,6 +200,8 @@ def _reason(failure: Any) -> str:
     if error is None:
         return "failed"
     message = error.message.strip()
+    if told := memory.shortage_in(message):
+        return told
     return message.partition(": ")[2] if _is_told(error) else f"{message} (the Dagster UI has the traceback)"
 
 
@@ -207,21 +214,23 @@ def _is_told(error: Any) -> bool:
 def _model_state(project: Project, inputs: str) -> str:
     if not freshness.is_tracked(project):
         return "missing"
-    from soc_assets.defs.resources import tracking_of
+    from soc_assets.defs.results import state_of_model
 
-    return "fresh" if tracking_of(project).find_run(inputs) else "stale"
+    return state_of_model(project, inputs)
 
 
 @contextmanager
 def _instance() -> Iterator["dg.DagsterInstance"]:
-    """The instance of `use_project`; where its files cannot be written that is told in words."""
-    import dagster as dg
+    """The instance of `use_project`; what is damaged is set aside, what cannot be read or written is told."""
     from filelock import FileLock
 
+    from soc_assets.defs import history
+
     home = Path(os.environ["DAGSTER_HOME"])
-    with told_in_words(home, "DAGSTER_HOME"):
+    with told_in_words(home, "DAGSTER_HOME"), history.told_of(home):
         with FileLock(home / ".opening.lock"):  # two first processes at once would make its databases twice, and fail
-            instance = dg.DagsterInstance.get()
+            history.set_damaged_aside(home)
+            instance = history.opened(home)
             instance.get_dynamic_partitions("batch")
         with instance:
             yield instance

@@ -20,7 +20,7 @@ from soc_assets.settings_rasters import (
     channels_of,
 )
 from soc_assets.settings_section import Section, Share
-from soc_assets.settings_soil import Soil, SoilColumns, SoilTable
+from soc_assets.settings_soil import Soil, SoilColumns, SoilLimits, SoilTable
 
 __all__ = [
     "RASTER_CHECKS",
@@ -33,6 +33,7 @@ __all__ = [
     "Section",
     "Soil",
     "SoilColumns",
+    "SoilLimits",
     "SoilTable",
     "channels_of",
 ]

@@ -152,6 +152,17 @@ class Rasters(Section):
     """The bands, in the order of the feature vector."""
     min_valid_fraction: Share = 0.5
     """Least share of valid pixels in a window; below it the image is missing (null)."""
+    drivers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """GDAL drivers by suffix, beside those of docs/security.md: `{ ".ers" = ["ERS"] }`. A file's suffix alone decides
+    which may open it, never its bytes."""
+    vrt_folders: tuple[str, ...] = ()
+    """Folders whose files a VRT may name, beside its own folder and the rasters folder."""
+    max_pixels_without_data: float = Field(default=5e9, gt=0)
+    """Pixels of a raster for which its file can hold no data; a file that declares more is refused."""
+    max_block_mb: int = Field(default=1024, ge=1)
+    """Largest block (tile, strip) of a raster, MB: GDAL decodes no part of one."""
+    max_unpacked_gb: float = Field(default=4.0, gt=0)
+    """Largest file in a zip that is packed more than a hundredfold, GB."""
     accept: tuple[str, ...] = ()
     """Findings of `soc check` that are right as they are: "constant:LAI" or, for one step, "orientation:LST_2012"; of a
     soil table "carbon:lab.csv"."""

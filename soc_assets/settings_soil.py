@@ -94,7 +94,24 @@ class SoilTable(Section):
         return self
 
 
-class Soil(Section):
+class SoilLimits(Section):
+    """How much a table may hold: small files can unpack to sizes that no machine has memory for.
+
+    A file beyond a limit is set aside; the message names the limit, to be raised where the file is honest.
+    """
+
+    max_bytes: int = Field(default=2_000_000_000, ge=1000)
+    """Bytes of a table in memory: of a workbook, of Parquet and of layers once unpacked; of a CSV file, which is read
+    row by row, the text of the columns that are used."""
+    max_cells: int = Field(default=50_000_000, ge=1000)
+    """Rows times columns of the sheets of a workbook, of a Parquet file or of a layer, empty cells between included."""
+    max_columns: int = Field(default=16_384, ge=10)
+    """Columns of a table."""
+    max_text: int = Field(default=1_000_000, ge=1000)
+    """Characters of a cell; a line of a CSV file may have ten times as many."""
+
+
+class Soil(SoilLimits):
     """How soil tables are read."""
 
     columns: SoilColumns = SoilColumns()

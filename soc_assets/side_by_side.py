@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from soc_assets import interrupts
+
 MOST_AT_ONCE = 8
 """Threads at most by default, however many cores there are, so that memory stays small."""
 
@@ -26,5 +28,10 @@ def side_by_side(work: Callable[[T], R], things: Sequence[T], threads: int | Non
         things: what it is called with.
         threads: how many at once; by default as many as the machine has cores, up to `MOST_AT_ONCE`.
     """
+
+    def heeding_signals(thing: T) -> R:
+        interrupts.check()
+        return work(thing)
+
     with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
-        yield from pool.map(work, things)
+        yield from pool.map(heeding_signals, things)

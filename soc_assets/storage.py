@@ -52,10 +52,12 @@ def cannot_write(error: BaseException, path: Path, setting: str = PATHS) -> Stor
         return None
     if any(words in text for words in _NO_SPACE):
         found, cure = "no space is left on its disk", "Free some, or name a folder on a larger disk"
-    elif any(words in text for words in _READ_ONLY) or _read_only(path):
+    elif os.strerror(errno.EROFS) in text or _read_only(path):
         found, cure = "its disk is read-only", "Make it writable, or name a folder on another disk"
     elif any(words in text for words in _FORBIDDEN) or not os.access(_nearest(path), os.W_OK):
         found, cure = "this user may not write there", "Change the permissions, or name another folder"
+    elif any(words in text for words in _READ_ONLY):
+        found, cure = "a file in it cannot be written", "Change its permissions, or name another folder"
     else:
         found, cure = "its disk is full or defective", "Free some space, or name a folder on another disk"
     kept = "What was finished before is kept, and `soc run` goes on from there."

@@ -1,8 +1,8 @@
 """A command that ends with all its processes when it is told to: `python -m soc_assets.supervised COMMAND ...`.
 
 `dagster dev` ends its servers only where Ctrl+C reaches each of them; told by SIGTERM, as service managers and scripts
-do, it would leave them running. Here SIGTERM, SIGHUP and SIGINT all count as Ctrl+C, what does not end then is killed,
-and a second signal kills at once. POSIX only.
+do, it would leave them running. Here SIGTERM, SIGHUP and SIGINT all count as Ctrl+C, what does not end within seconds
+is killed, and a second signal kills at once. POSIX only.
 """
 
 import os
@@ -12,30 +12,38 @@ import sys
 import time
 from collections.abc import Callable
 
-GRACE = 30.0  # seconds for a clean end
-_AFTER = 3.0  # seconds for what the command has left behind
-_POLL = 0.1
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from soc_assets.interrupts import MESSAGE, SIGNALS
+
+GRACE = 3.0  # seconds for a clean end
+_AFTER = 1.0  # seconds for what the command has left behind
+_POLL = 0.05
 
 
 def run(command: list[str], grace: float = GRACE) -> int:
     """Run a command in a process group of its own until it ends or this process is told to; returns the exit code.
+
+    Told to end, it says so, and the code is what a shell shows for the signal (130 for Ctrl+C, 143 for SIGTERM).
 
     Args:
         command: program and arguments.
         grace: seconds between the interrupt and the kill.
     """
     told: list[int] = []
-    for number in _SIGNALS:
-        signal.signal(number, lambda found, _: told.append(found))
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda found, _: told.append(found))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # `soc ui` holds them back until here
     process = subprocess.Popen(command, start_new_session=True)
     _wait(lambda: process.poll() is not None or bool(told))
     if told:
+        print(MESSAGE, file=sys.stderr, flush=True)
         _signal(process.pid, signal.SIGINT)
         _wait(lambda: process.poll() is not None or len(told) > 1, grace)
     _wait(lambda: len(told) > 1 or not _signal(process.pid, 0), _AFTER if process.poll() is not None else 0.0)
     _signal(process.pid, signal.SIGKILL)
     code = process.wait()
+    if told:
+        return 128 + told[0]
     return code if code >= 0 else 128 - code
 
 

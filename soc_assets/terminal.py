@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from soc_assets import progress
+from soc_assets import files, progress
+from soc_assets.as_text import PlainConsole
 from soc_assets.embedding.clean import SpecFolder
-from soc_assets.freshness import ASSETS, Freshness, complete, is_tracked, known_embeddings
+from soc_assets.freshness import ASSETS, Freshness, is_tracked, known_embeddings
 from soc_assets.project import Project
 from soc_assets.regression.kept import Kept
+from soc_assets.wholeness import complete
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
 _CELL = 60  # characters of a cell of a query's result
@@ -35,7 +36,7 @@ def own_console(console: Console) -> Console:
         own = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     except io.UnsupportedOperation:  # no file: replaced by a caller
         return console
-    return Console(file=own, highlight=False, width=None if own.isatty() else console.width)
+    return PlainConsole(file=own, width=None if own.isatty() else console.width)
 
 
 @contextmanager
@@ -87,7 +88,13 @@ def specs_table(found: list[SpecFolder], left: list[Path]) -> Table:
     table = Table("spec", "created", "stage", "pooling", "weights", "batches", "MB", "in use")
     for item in found:
         choices = item.spec.choices
-        facts = (item.spec.digest, item.spec.created[:16], choices["stage"], choices["pooling"], item.spec.weights)
+        facts = (
+            item.spec.digest,
+            item.spec.created[:16],
+            choices["stage"],
+            choices["pooling"],
+            escape(item.spec.weights),
+        )
         table.add_row(*facts, str(item.batches), f"{item.size / 1e6:,.1f}", item.in_use or "[yellow]no[/]")
     for path in left:
         table.add_row(escape(path.name), "", "", "", "", "", "", "[yellow]left behind[/]")
@@ -110,10 +117,10 @@ def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
     if project.catalog.is_file():
         _add_rasters(table, project)
     if complete(project, "soil_samples"):
-        samples, rejected = (len(pd.read_parquet(project.samples(name))) for name in ("samples", "rejected"))
+        samples, rejected = (len(files.read_table(project.samples(name))) for name in ("samples", "rejected"))
         table.add_row("samples", f"{samples} usable, {rejected} rows rejected")
     if complete(project, "balanced_samples"):
-        balanced, excluded = (len(pd.read_parquet(project.samples(name))) for name in ("balanced", "excluded"))
+        balanced, excluded = (len(files.read_table(project.samples(name))) for name in ("balanced", "excluded"))
         table.add_row("study", f"{balanced} samples kept, {excluded} excluded by filters")
     if to in ASSETS[: ASSETS.index("embeddings")]:
         return table
@@ -124,7 +131,7 @@ def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
         table.add_row(
             "embedding spec", f"{inputs.spec.digest} ({inputs.spec.choices['stage']}, {inputs.spec.choices['pooling']})"
         )
-        table.add_row("weights", inputs.spec.weights)
+        table.add_row("weights", escape(inputs.spec.weights))
         table.add_row("features per sample", f"{inputs.spec.n_features:,}")
     asked = to not in ASSETS[:-1]  # MLflow takes seconds to load
     if asked and read_info(project.database) and is_tracked(project):
@@ -135,10 +142,10 @@ def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
 def _add_rasters(table: Table, project: Project) -> None:
     """How many rasters are in the catalog; of those set aside the first with its reason, and where the others are."""
     usable, path = (
-        len(pd.read_parquet(project.catalog, columns=["band"])),
+        len(files.read_table(project.catalog, ["band"])),
         project.catalog.with_name("problems.parquet"),
     )
-    problems = pd.read_parquet(path)["problem"].tolist() if path.is_file() else []
+    problems = files.read_table(path)["problem"].tolist() if path.is_file() else []
     table.add_row("rasters", f"{usable} usable, {len(problems)} set aside")
     if problems:
         others = f" All {len(problems)}: {path}" if len(problems) > 1 else ""
@@ -168,11 +175,11 @@ def show_results(project: Project, console: Console) -> None:
     if path is None:
         return
     table = Table("model", "features", "R2", "95 %", "RMSE", "CCC", "coverage", "failed", title=f"by {scheme}")
-    for row in leaderboard(pd.read_parquet(path), scheme).to_dict("records"):
+    for row in leaderboard(files.read_table(path), scheme).to_dict("records"):
         cover = row.get("coverage", float("nan"))
         table.add_row(
-            f"[dim]{row['model']}[/]" if row["baseline"] else row["model"],
-            row["features"],
+            f"[dim]{escape(row['model'])}[/]" if row["baseline"] else escape(row["model"]),
+            escape(row["features"]),
             f"{row['r2']:.3f}",
             f"{row['r2_low']:.3f} to {row['r2_high']:.3f}",
             f"{row['rmse']:.2f}",
@@ -184,8 +191,8 @@ def show_results(project: Project, console: Console) -> None:
     said, page = results / "verdict.json", results / "evaluation.html"
     if path.stem == "evaluation" and said.is_file():
         for words in json.loads(said.read_text(encoding="utf-8")).values():
-            console.print(words, soft_wrap=True)
-        console.print(f"Report       {page}", soft_wrap=True)
+            console.print(words, soft_wrap=True, markup=False)
+        console.print(f"Report       {page}", soft_wrap=True, markup=False)
 
 
 def where_to_look(project: Project, config: Path | None) -> list[str]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from soc_assets.as_text import csv_safe
 from soc_assets.files import write_text
 from soc_assets.ingest.legacy.tiles import Imported
 from soc_assets.settings import Rasters
@@ -21,7 +22,7 @@ _SHOWN = 20  # rows of each table in the terminal; the CSV has all
 def report(outcome: Imported, source: Path, rasters: Rasters, folder: Path, console: Console) -> None:
     """Write import-tiles.csv into the folder of rasters, and print the tables and what to do next."""
     remarks = remarks_of(outcome, source)
-    write_text(folder / CSV, remarks.to_csv(index=False))
+    write_text(folder / CSV, csv_safe(remarks).to_csv(index=False))
     console.print(_written(outcome, folder))
     if len(remarks):
         console.print(_remarks(remarks))

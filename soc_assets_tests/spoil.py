@@ -1,5 +1,6 @@
 """Spoiling the Parquet file of a batch in ways that its name and digests do not tell."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,3 +59,26 @@ def flip_bytes(path: Path) -> None:
     start = len(content) // 3
     content[start : start + 64] = bytes(byte ^ 0xFF for byte in content[start : start + 64])
     path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size * 2 // 3)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def zero(path: Path) -> None:
+    """What a disk without power may leave: the length is right."""
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def flip(path: Path, share: float = 0.5) -> None:
+    """Flip one bit of the byte that lies at this share of a file."""
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * share)] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {"empty": empty, "cut": cut, "zeroed": zero, "flipped": flip}

@@ -10,6 +10,8 @@ from soc_assets.remote_plan import Kept, Row, Stored, Todo, is_shared, plan
     ("name", "expected"),
     [
         ("samples/samples.parquet", True),
+        ("samples/splits.copy.parquet", True),
+        ("embeddings/spec/spec.copy.json", True),
         ("embeddings/spec/batch_0001_size_256.parquet", True),
         ("features/soc.duckdb.json", True),
         ("soc.duckdb", False),

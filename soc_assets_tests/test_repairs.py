@@ -39,7 +39,16 @@ def test_locations_that_leave_the_study_and_come_back_keep_their_split(built, mo
     pd.testing.assert_series_equal(table(built, "balanced").set_index("sample_id")["split"], before)
 
 
-@pytest.mark.parametrize("name", ["rejected", "samples", "balanced", "excluded", "folds", "splits"])
+def test_deleted_splits_are_put_back_and_not_drawn_anew(built):
+    before = built.project.samples("splits").read_bytes()
+    built.project.samples("splits").unlink()
+    assert "fresh" not in (states(built)["balanced_samples"], states(built)["features"])
+    with pytest.warns(SocWarning, match=r"splits\.parquet is missing, its copy .* is whole: it was put right"):
+        assert built.run("features") == runner.Outcome([], [])
+    assert built.project.samples("splits").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["rejected", "samples", "balanced", "excluded", "folds"])
 def test_deleted_table_is_made_again(built, name):
     before = table(built, name)
     built.project.samples(name).unlink()

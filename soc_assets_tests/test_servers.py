@@ -53,7 +53,7 @@ def test_ui_told_to_end_leaves_no_process(fresh, number):
         started = " ".join(processes_of(fresh).values())
         assert "dagster_webserver" in started and "dagster._daemon" in started
         process.send_signal(number)
-        assert process.wait(90) == 0, log.read_text()
+        assert process.wait(90) == 128 + number, log.read_text()
         assert processes_of(fresh) == {}
     finally:
         for left in processes_of(fresh):

@@ -31,12 +31,23 @@ def test_sql_answers_before_anything_was_made_and_after_each_step(fresh):
     assert soc("run", "--to", "balanced_samples", at=fresh).exit_code == 0
     assert numbers(soc("sql", count, at=fresh))[:2] == [62, 0]
     assert numbers(soc("sql", "SELECT count(*) FROM batches WHERE state = 'missing'", at=fresh)) == [4]
+    assert "The answer is from 0 of 4 batches" in soc("sql", count, at=fresh).stderr
     assert soc("run", "--to", "embeddings", at=fresh).exit_code == 0
     assert numbers(soc("sql", count, at=fresh))[:2] == [62, 60]
     assert states(fresh)["features"] == ["missing"]  # its asset was not materialised
     assert soc("run", "--to", "features", at=fresh).exit_code == 0
     assert states(fresh)["features"] == ["fresh"]
     assert numbers(soc("sql", "SELECT count(*) FROM batches WHERE state = 'fresh'", at=fresh)) == [4]
+
+
+def test_sql_says_in_one_line_that_batches_are_missing(copy):
+    assert soc("sql", "SELECT 1", at=copy).stderr == ""
+    copy.batch_files()["batch_0002"].unlink()
+    told = soc("sql", "SELECT count(DISTINCT batch) FROM embeddings", at=copy)
+    assert told.stderr.splitlines()[-1] == (
+        "The answer is from 3 of 4 batches: `soc run --to features` computes the others."
+    )
+    assert numbers(told) == [3]
 
 
 def inputs_are_known(made):

@@ -5,9 +5,10 @@ import warnings
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import track
 
+from soc_assets import interrupts
+from soc_assets.as_text import PlainConsole, plain
 from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.freshness import ASSETS, RESULTS
@@ -57,13 +58,14 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     Without --verify only the ends of the batches are read, where a cut file shows, but not flipped bits; with it a
     damaged batch is named and set aside, and the next `soc run` computes it again.
     """
-    from soc_assets import freshness, runner, terminal
+    from soc_assets import freshness, repairs, runner, terminal
 
     project = opened(config)
     runner.use_project(project, config)
+    repairs.tell(project)
     if verify:
         _verify(project)
-    with terminal.showing_progress(Console(stderr=True)):
+    with terminal.showing_progress(PlainConsole(stderr=True)):
         states = runner.assess(project)
     optional = [item for item in freshness.assess_results(project, states) if item.state != "missing"]
     try:
@@ -78,14 +80,17 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
 
 def _verify(project: Project) -> None:
     from soc_assets.embedding.write import verify
+    from soc_assets.features.opening import unreadable
     from soc_assets.freshness import known_embeddings
 
+    if project.database.is_file() and (error := unreadable(project.database)):
+        click.secho(str(error), fg="red", err=True)
     inputs = known_embeddings(project)
     if inputs is None:
         return
     for key, found in track(verify(inputs), "verifying", total=len(inputs.keys), console=console, transient=True):
         for fault in found:
-            click.secho(f"{key}: {fault.words}", fg="red" if fault.severity == "error" else "yellow", err=True)
+            click.secho(plain(f"{key}: {fault.words}"), fg="red" if fault.severity == "error" else "yellow", err=True)
 
 
 @click.command()
@@ -148,7 +153,8 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     fits = sum(len(item.paths) for item in others if item.what == "fits")
     words = f"{len(specs)} specs, {fits} fits with their features ({size:,.1f} MB) and {len(left)} leftovers"
     if not yes:
-        click.confirm(f"Remove {words}?", abort=True)
+        with interrupts.asking():
+            click.confirm(f"Remove {words}?", abort=True)
     for item in specs:
         cleaning.remove(item)
     for item in others:

@@ -91,4 +91,4 @@ def import_run_command(config: Path | None, source: Path, keep_tokens: bool) -> 
     console.print(f"{told.samples} samples in {told.batches} batches, {told.missing_images} images missing.")
     if told.repeated or told.rejected:
         console.print(f'{told.repeated} rows repeated a sample; {told.rejected} were rejected: soc sql "FROM rejected"')
-    console.print(f"Embedding spec {told.spec.digest}; weights {told.spec.weights}.", soft_wrap=True)
+    console.print(f"Embedding spec {told.spec.digest}; weights {told.spec.weights}.", soft_wrap=True, markup=False)

@@ -2,18 +2,20 @@
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from soc_assets.errors import SocError, SocWarning
+from soc_assets import interrupts
+from soc_assets.as_text import PlainConsole, plain
+from soc_assets.errors import SocError, SocWarning, StorageError, TableError
 from soc_assets.project import Project, load_project
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+console = PlainConsole(width=None if sys.stdout.isatty() else 140)
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -21,26 +23,44 @@ config_option = click.option(
 )
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *where: Any) -> None:
-    """Warnings in the words of the platform; those of libraries are for developers."""
-    if issubclass(category, SocWarning):
-        click.secho(f"Warning: {message}", fg="yellow", err=True)
+def _showing_warnings() -> Callable[..., None]:
+    """Shows warnings in the words of the platform, each once; those of libraries are for developers."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, SocWarning) and str(message) not in shown:
+            shown.add(str(message))
+            click.secho(plain(f"Warning: {message}"), fg="yellow", err=True)
+
+    return show
 
 
 def explained(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print errors that the user can mend without a traceback, and exit with 1."""
+    """Print errors that the user can mend without a traceback, and exit with 1; end when told to (`interrupts`)."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _showing_warnings()
             try:
-                return command(*args, **kwargs)
+                return interrupts.heeding(lambda: command(*args, **kwargs))
+            except interrupts.Interrupted:
+                interrupts.say()
+                sys.exit(interrupts.exit_code())
             except SocError as error:
-                click.secho(f"Error: {error}", fg="red", err=True)
+                click.secho(plain(f"Error: {error}"), fg="red", err=True)
                 sys.exit(1)
 
     return wrapped
+
+
+@contextmanager
+def _unless_it_cannot_be_written() -> Iterator[None]:
+    """Somebody else's project can be looked at: what does need the database says so itself."""
+    try:
+        yield
+    except StorageError as error:
+        warnings.warn(str(error), SocWarning, stacklevel=2)
 
 
 def named(project: Project) -> Path | None:
@@ -59,13 +79,13 @@ def opened(config: Path | None) -> Project:
 
     project = load_project(config)
     if hosts.is_shared(project):
-        with terminal.showing_progress(Console(stderr=True)):  # standard output is for what is asked
+        with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for what is asked
             hosts.fetch(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
-        with terminal.showing_progress(console):
+        with terminal.showing_progress(console), suppress(TableError), _unless_it_cannot_be_written():
             refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     if hosts.is_shared(project):
-        with terminal.showing_progress(Console(stderr=True)):
+        with terminal.showing_progress(PlainConsole(stderr=True)):
             hosts.follow(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
     return project

@@ -32,9 +32,8 @@ def predict(
     dissimilarity, applicable (yes, no or unknown: whether the model was shown anything like it), missing_images and
     reason (why there is no prediction).
     """
-    import pandas as pd
-
     from soc_assets import files, progress, terminal
+    from soc_assets.as_text import csv_safe
     from soc_assets.defs.registered import load_registered
     from soc_assets.defs.resources import tracking_of
     from soc_assets.ingest.grid import reference_grid
@@ -45,13 +44,14 @@ def predict(
     if target.suffix.lower() != ".csv":
         raise SocError(f"--output {target}: predictions are written as CSV. Name a file that ends in .csv.")
     project = open_project(config)
-    table = read_points(points, project.settings.soil, layer, **how)
+    with terminal.showing_progress(console):
+        table = read_points(points, project.settings.soil, layer, progress.reading("points"), **how)
     registered = load_registered(tracking_of(project), number)
     with terminal.showing_progress(console):
         found = predict_values(project, table, registered, lambda *now: progress.emit("predict", *now))
     with files.replacing(target) as temporary:
-        beside(table, found).to_csv(temporary, index=False)
-    grid = reference_grid(pd.read_parquet(project.catalog), project.settings.rasters)
+        csv_safe(beside(table, found)).to_csv(temporary, index=False)
+    grid = reference_grid(files.read_table(project.catalog), project.settings.rasters)
     for line in [*report(table, found, registered.uri, grid), f"Written: {target}"]:
         console.print(line, soft_wrap=True, markup=False)
     if found["predicted"].isna().all():

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from soc_assets import interrupts
 from soc_assets.commands.options import config_option, explained, named
 from soc_assets.errors import SettingsError
 from soc_assets.project import load_project
@@ -46,6 +47,7 @@ def mlflow(config: Path | None, port: int) -> None:
     """Start the MLflow UI on this machine (loopback only)."""
     from soc_assets.defs.relocated import follow_the_folder
     from soc_assets.defs.resources import tracking_of
+    from soc_assets.tracked_database import require_whole
 
     project = load_project(config)
     if server := project.settings.tracking.server:
@@ -53,6 +55,7 @@ def mlflow(config: Path | None, port: int) -> None:
         return
     _require_free(port)
     project.mlruns.mkdir(parents=True, exist_ok=True)
+    require_whole(project.mlruns / "mlflow.db")
     follow_the_folder(project.mlruns / "mlflow.db")
     stores = [
         "--backend-store-uri",
@@ -84,5 +87,7 @@ def _another() -> int:
 
 def _become(arguments: list[str]) -> NoReturn:
     """Replace this process by one that runs Python with these arguments and ends with all its processes."""
+    interrupts.check()
+    interrupts.hold_back()  # the program heeds them itself, once it can
     supervised = ["-m", "soc_assets.supervised", sys.executable, *arguments]
     os.execv(sys.executable, [sys.executable, *supervised])

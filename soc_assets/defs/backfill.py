@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-import pandas as pd
 
 from soc_assets import digest, freshness
 from soc_assets.defs.partitions import stretches
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.project import Project
+from soc_assets.wholeness import read_ledger
 
 TABLES = ("raster_catalog", "soil_samples", "balanced_samples")
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -51,7 +51,8 @@ def due_batches(project: Project) -> Due:
     """Batches that are missing or stale; needs the tables."""
     inputs = freshness.known_embeddings(project)
     if inputs is None:  # the spec is frozen by the first run, which may measure on the device
-        keys = sorted(pd.read_parquet(project.samples("batches"), columns=["batch"])["batch"].unique())
+        ledger = read_ledger(project)
+        keys = sorted(ledger["batch"].unique()) if ledger is not None else []
         return Due(keys, dict.fromkeys(keys, ""), None)
     states = inputs.states()
     return Due(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
-from soc_assets import freshness
+from soc_assets import files, freshness
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.invariants import of_out_of_fold
 from soc_assets.project import Project
 from soc_assets.regression.bootstrap import Draws, paired_difference
 
@@ -48,6 +49,7 @@ def promote(project: Project, tracking: MlflowTracking, record: RunRecord) -> st
     if better:
         record.artifacts.write(_OUT_OF_FOLD, own.to_csv(index=False))
         client.set_registered_model_alias(record.model_name, ALIAS, record.model_version)
+        tracking.remember()
     return words
 
 
@@ -81,7 +83,9 @@ def _evaluated(project: Project) -> pd.DataFrame | None:
     path, table = project.results / "out_of_fold.parquet", project.results / "evaluation.parquet"
     if not path.is_file() or not freshness.is_fresh(table, freshness.evaluation_inputs(project)):
         return None
-    rows = pd.read_parquet(path)
+    rows = files.read_table(path)
+    if next(of_out_of_fold(rows), ""):
+        return None
     rows = rows[(rows["scheme"] == project.settings.evaluation.primary) & (rows["failed"] == 0)]
     return rows.assign(key=rows["model"] + " on " + rows["features"])
 

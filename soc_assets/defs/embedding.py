@@ -7,7 +7,6 @@ from threading import Lock
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from soc_assets import files, progress
 from soc_assets.defs import checks, tables
@@ -102,7 +101,7 @@ def _write_all(
     context: dg.AssetExecutionContext, project: Project, inputs: EmbeddingInputs, keys: list[str]
 ) -> tuple[list[batches.Written], list[str]]:
     """Bring the batches up to date; a batch that fails is set aside and the rest goes on."""
-    for words in specs.drift(inputs.spec, pd.read_parquet(project.catalog)):
+    for words in specs.drift(inputs.spec, files.read_table(project.catalog)):
         context.log.warning(f"The rasters have drifted from the spec's frozen statistics: {words}; see `soc refit`.")
     done, failed = [], []
     slots, samples = len(inputs.spec.slots), sum(inputs.rows(key) for key in keys)

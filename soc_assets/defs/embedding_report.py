@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets import progress
+from soc_assets import interrupts, progress
 from soc_assets.defs import report
 from soc_assets.embedding.batch import Written
 from soc_assets.embedding.encode import Encoder
@@ -86,7 +86,7 @@ class Pulse:
         self._images -= images_expected - images_embedded
 
     def _run(self) -> None:
-        while not self._ended.wait(self._every):
+        while not self._ended.wait(self._every) and not interrupts.told():
             words = self._words()
             progress.emit("embeddings", self._done, self._batches, words)
             self._say(f"{self._done} of {self._batches} batches done; {words}")

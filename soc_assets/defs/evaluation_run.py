@@ -27,6 +27,7 @@ from soc_assets.regression.plan import Plan
 from soc_assets.regression.units import units_of
 from soc_assets.sampling.area import prediction_area
 from soc_assets.sampling.metres import to_metres
+from soc_assets.vouching import vouch
 
 _REGIONS = "soc.regions"  # key of the sentence about regions in a table's metadata
 
@@ -66,7 +67,10 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
     files.write_json(results / "verdict.json", words)
     run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
     stored = {freshness.INPUTS: inputs, "soc.mlflow_run": run_id, _REGIONS: compared.regions}
-    files.write_table(results / "evaluation.parquet", compared.table, stored)
+    beside = [results / name for name in ("out_of_fold.parquet", "verdict.json", "evaluation.html")]
+    path = results / "evaluation.parquet"
+    vouched = vouch(path, [*beside, *sorted((results / "figures").glob("*.png"))])
+    files.write_table(path, compared.table, {**stored, **vouched})
     tracking = tracking_of(project)
     if record := tracking.find_run(freshness.model_inputs(project)):
         context.log.info(promote(project, tracking, record))
@@ -78,7 +82,7 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
 
     results = project.results
     path = results / "evaluation.parquet"
-    table = pd.read_parquet(path)
+    table = files.read_table(path)
     words = json.loads((results / "verdict.json").read_text(encoding="utf-8"))
     board, stored = leaderboard(table, scheme).round(4), files.read_metadata(path)
     figures = {file.stem: report.picture(file.read_bytes()) for file in sorted((results / "figures").glob("*.png"))}

@@ -3,7 +3,7 @@
 import dagster as dg
 import pandas as pd
 
-from soc_assets import freshness, progress
+from soc_assets import files, freshness, progress
 from soc_assets.defs import checks, report, tables
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
@@ -81,7 +81,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
 def _check(project: Project, inputs: EmbeddingInputs, digest: str) -> list[dg.AssetCheckResult]:
     """Check the database; one that is wrong counts as stale, so that a later run builds it again."""
     batches = {key: path for key in inputs.keys if (path := inputs.path(key)).is_file()}
-    ledger, balanced = (pd.read_parquet(project.samples(name)) for name in ("batches", "balanced"))
+    ledger, balanced = (files.read_table(project.samples(name)) for name in ("batches", "balanced"))
     settings = project.settings
     faults = check_database(
         project.database, inputs.spec, batches, ledger, balanced["sample_id"], settings.features, settings.study

@@ -18,10 +18,12 @@ from soc_assets.ingest.coverage import rasters_without_samples
 from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, catalog_digest, scan_rasters
 from soc_assets.ingest.rasters.gaps import gap_table, missing_steps
-from soc_assets.ingest.rasters.kept import folder_of_rasters, read_table, to_keep
+from soc_assets.ingest.rasters.kept import folder_of_rasters, known_catalog, read_table, to_keep
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.project import Project
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
+from soc_assets.vouching import vouch
+from soc_assets.wholeness import complete, siblings_of
 
 
 @dg.asset(
@@ -60,7 +62,8 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     years = [year for year, _ in study.raster_steps("yearly")]
     gaps = missing_steps(catalog.frame, study)
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
-    files.write_table(loaded.catalog, to_keep(catalog.frame, loaded), stored)
+    vouched = vouch(loaded.catalog, siblings_of(loaded, "raster_catalog"))
+    files.write_table(loaded.catalog, to_keep(catalog.frame, loaded), {**stored, **vouched})
     observe(context.instance, freshness.known_embeddings(loaded))
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
@@ -91,13 +94,13 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     loaded = project.on_cpu()
     inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
     require(loaded.catalog, "raster_catalog")
-    cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "soil_samples")
+    cached = complete(loaded, "soil_samples") and freshness.is_fresh(path, inputs)
     catalog = read_table(loaded.catalog, loaded)
     drift = None if cached else _build(loaded, catalog, inputs)
-    samples, rejected = pd.read_parquet(path), pd.read_parquet(loaded.samples("rejected"))
+    samples, rejected = files.read_table(path), files.read_table(loaded.samples("rejected"))
     for name in rasters_without_samples(catalog, samples):
         context.log.warning(f"No sample lies in the raster {name}: is it of another region?")
-    soil = SoilSamples(samples, rejected, pd.read_parquet(loaded.samples("tables")))
+    soil = SoilSamples(samples, rejected, files.read_table(loaded.samples("tables")))
     _, findings = inspection.sample_findings(loaded, catalog, soil)
     failures = schema_failures(samples, timed=loaded.settings.rasters.timed)
     metadata = {
@@ -107,9 +110,10 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
         "file": dg.MetadataValue.path(str(path)),
         **report.uri(path),
     }
-    content = files.read_metadata(path)[freshness.CONTENT]
+    stored = files.read_metadata(path)
+    content = stored[freshness.CONTENT]
     if errors(findings) or len(failures):
-        files.write_table(path, samples, {freshness.INPUTS: f"errors in {inputs}", freshness.CONTENT: content})
+        files.write_table(path, samples, {**stored, freshness.INPUTS: f"errors in {inputs}"})
     progress.emit("soil_samples", 1, 1, f"{len(samples)} samples, {len(rejected)} rows rejected")
     return dg.MaterializeResult(
         metadata=metadata,
@@ -126,15 +130,14 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
     """Write the samples and the rejected rows; returns how organic carbon moved against the former samples."""
     rasters, path = project.settings.rasters, project.samples("samples")
     grid = reference_grid(catalog, rasters)
-    built = build_samples(
-        project.soil, project.settings.soil, timed=rasters.timed, seasonal=rasters.seasonal, grid=grid
-    )
-    former = pd.read_parquet(path, columns=["organic_carbon"]) if files.read_metadata(path) else None
+    need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
+    built = build_samples(project.soil, project.settings.soil, **need, tell=progress.reading("soil_samples"))
+    former = files.known_table(path, ["organic_carbon"])
     stored = {freshness.INPUTS: inputs, freshness.CONTENT: digest.of_frame(built.samples)}
     files.write_table(project.samples("rejected"), built.rejected)
     contents = json.dumps(freshness.soil_contents(project))
     files.write_table(project.samples("tables"), built.tables, {freshness.FILES: contents})
-    files.write_table(path, built.samples, stored)
+    files.write_table(path, built.samples, {**stored, **vouch(path, siblings_of(project, "soil_samples"))})
     return (
         None
         if former is None or former.empty
@@ -143,7 +146,7 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
 
 
 def _scan(project: Project) -> Catalog:
-    previous = read_table(project.catalog, project) if project.catalog.is_file() else None
+    previous = known_catalog(project)
     return scan_rasters(
         project.settings.rasters,
         project.rasters,

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from soc_assets.process import MACHINE_TAG, PROCESS_TAG, here, is_alive, process_of
+from soc_assets.process import MACHINE_TAG, PROCESS_TAG, here, is_alive, is_gone, process_of
 
 _LOCAL = (None, "localhost", "127.0.0.1", socket.gethostname())
 
@@ -32,7 +32,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """FAILED where the run's process was one of this machine and is no more."""
         found = _process(self._instance, run)
-        if found is None or is_alive(*found):
+        if found is None or is_alive(*found) or (PROCESS_TAG in run.tags and not is_gone(run.tags, found[1])):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, f"its process {found[0]} is no more")
 

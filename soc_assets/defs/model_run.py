@@ -10,20 +10,23 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from soc_assets import comparison, freshness, progress
+from soc_assets import comparison, files, freshness, progress
 from soc_assets.defs.champion import FEATURES_TAG, MODEL_TAG, write_card
 from soc_assets.defs.registered import MISSING_PARAM
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
-from soc_assets.embedding.spec import all_specs
+from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.features.database import read_info
+from soc_assets.features.groups import vector_columns
 from soc_assets.features.missing import missing_images
 from soc_assets.project import Project
 from soc_assets.regression import evaluation_plots, plots
 from soc_assets.regression.data import load_features
+from soc_assets.regression.design import columns_table
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.evaluation import Evaluation, evaluate_fit
 from soc_assets.regression.final import RecipeFit, fit_final, recipe_candidates
+from soc_assets.regression.gaps import Gaps
 from soc_assets.regression.leaderboard import leaderboard
 from soc_assets.regression.model_card import model_card
 from soc_assets.regression.plan import fold_of_samples, merged
@@ -54,7 +57,7 @@ def _documented(
     fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(context, run))
     evaluation = evaluate_fit(fit, table, settings.evaluation.level)
     _log_gaps(project, run, table.sample_id[table.rows("train")])
-    record = run.log_fit(fit, evaluation, _figures(evaluation, note, fit), table.matrix[:2])
+    record = run.log_fit(fit, evaluation, _figures(evaluation, note, fit), table.matrix[:2], _gaps(project))
     hidden = ", ".join(map(str, settings.training.hidden))
     return record, evaluation, {"model": f"the documented MLP ({table.n_features:,} features, {hidden})"}
 
@@ -90,11 +93,22 @@ def _zeros(project: Project) -> tuple[str, ...]:
     return ("embedding", "point") if project.settings.embedding.normalise == "band" else ("embedding",)
 
 
-def _log_gaps(project: Project, run: TrackedRun, trained_on: np.ndarray) -> None:
-    """Keep how many images a training sample lacks at most: where more are missing, the model is not applicable."""
+def _gaps(project: Project) -> Gaps:
+    """Which columns of the view `features` are an image."""
+    settings = project.settings
+    columns = columns_table(vector_columns(_spec(project), settings.features, settings.study))
+    return Gaps.fit(columns, (), _zeros(project))
+
+
+def _spec(project: Project) -> Spec:
     digest = read_info(project.database)["spec"]
     [spec] = [spec for spec in all_specs(project.embeddings) if spec.digest == digest]
-    missing = missing_images(project.database, spec)
+    return spec
+
+
+def _log_gaps(project: Project, run: TrackedRun, trained_on: np.ndarray) -> None:
+    """Keep how many images a training sample lacks at most: where more are missing, the model is not applicable."""
+    missing = missing_images(project.database, _spec(project))
     run.client.log_param(run.run_id, MISSING_PARAM, int(missing[trained_on].max()))
 
 
@@ -124,7 +138,7 @@ def _board(project: Project) -> pd.DataFrame | None:
     path = project.results / "evaluation.parquet"
     if not freshness.is_fresh(path, freshness.evaluation_inputs(project)):
         return None
-    return leaderboard(pd.read_parquet(path), project.settings.evaluation.primary)
+    return leaderboard(files.read_table(path), project.settings.evaluation.primary)
 
 
 def _on_epoch(context: dg.AssetExecutionContext, run: TrackedRun) -> Callable[[EpochReport], None]:

@@ -1,6 +1,10 @@
 """Finding a version of the registered model and loading it: the champion, the newest, or one that is named."""
 
+from pathlib import Path
+
+from soc_assets.defs.artifacts import folder_of
 from soc_assets.defs.champion import ALIAS, FEATURES_TAG
+from soc_assets.defs.model_files import are_whole
 from soc_assets.defs.tracking import MlflowTracking, tracking_uri
 from soc_assets.errors import TrainingError
 from soc_assets.prediction import Registered
@@ -18,7 +22,7 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
         version: its number; None takes the champion, or the newest where none was made champion.
 
     Raises:
-        TrainingError: there is no such version.
+        TrainingError: there is no such version, or its files are damaged.
     """
     client, name = tracking.client(), tracking.registered_model
     versions = {str(found.version): found for found in client.search_model_versions(f"name = '{name}'")}
@@ -30,8 +34,14 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
     uri = f"models:/{name}/{wanted}"
     run = client.get_run(str(versions[wanted].run_id))
     params, tags = run.data.params, run.data.tags
+    folder = folder_of(client.get_model_version_download_uri(name, wanted))
+    if folder and not are_whole(folder, versions[wanted].tags):
+        raise _damaged(uri, folder, "they are not those that were registered")
     with tracking_uri(tracking.uri) as mlflow:
-        model = mlflow.pyfunc.load_model(uri)
+        try:
+            model = mlflow.pyfunc.load_model(uri)
+        except Exception as error:  # of whatever library reads one of the files
+            raise _damaged(uri, folder or tracking.where, f"{type(error).__name__}: {error}".splitlines()[0]) from error
     return Registered(
         model=model,
         uri=uri,
@@ -40,6 +50,13 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
         most_missing=int(params[MISSING_PARAM]) if MISSING_PARAM in params else None,
         vector=Features.model_validate(_section(params, "features", ("missing", "alignment"))),
         study=Study.model_validate(_section(params, "study", ("year_from", "year_to", "time_before", "first_lag"))),
+    )
+
+
+def _damaged(uri: str, where: Path | str, found: str) -> TrainingError:
+    return TrainingError(
+        f"The files of {uri} (MLmodel, data/model.pt2) in {where} cannot be used: {found}. Put the folder back from a "
+        "backup, name another --version, or train again with `soc run`."
     )
 
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from soc_assets import freshness, hosts
+from soc_assets import files, freshness, hosts
 from soc_assets.defs import checks, evaluation_run, model_run, report, tables, tuning_run
 from soc_assets.defs.champion import card_of, promote
 from soc_assets.defs.conditions import after_the_last_batch
@@ -105,7 +104,7 @@ def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     cached = freshness.is_fresh(path, inputs)
     if not cached:
         evaluation_run.run_baselines(context, loaded, inputs)
-    board = leaderboard(pd.read_parquet(path), loaded.settings.evaluation.primary).round(4)
+    board = leaderboard(files.read_table(path), loaded.settings.evaluation.primary).round(4)
     metadata = {"leaderboard": report.table(board), "table": dg.MetadataValue.path(str(path)), "cached": cached}
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
 

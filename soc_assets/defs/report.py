@@ -6,10 +6,12 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
+from soc_assets.as_text import markdown
+
 
 def picture(png: bytes, caption: str = "") -> dg.MarkdownMetadataValue:
     """A PNG that the UI shows in place."""
-    below = f"\n\n{caption}" if caption else ""
+    below = f"\n\n{markdown(caption)}" if caption else ""
     return dg.MetadataValue.md(f"![figure](data:image/png;base64,{base64.b64encode(png).decode()}){below}")
 
 
@@ -21,9 +23,9 @@ def uri(path: Path) -> dict[str, str]:
 def table(frame: pd.DataFrame, rows: int = 200) -> dg.MarkdownMetadataValue:
     """The first rows of a table as Markdown."""
     first = frame.head(rows)
-    head = first.astype(object).where(first.notna(), "").map(str).to_numpy().tolist()
+    head = first.astype(object).where(first.notna(), "").map(lambda value: markdown(str(value))).to_numpy().tolist()
     lines = [
-        " | ".join(map(str, frame.columns)),
+        " | ".join(markdown(str(name)) for name in frame.columns),
         " | ".join("---" for _ in frame.columns),
         *(" | ".join(r) for r in head),
     ]

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from soc_assets import files
+from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
+from soc_assets.invariants import of_predictions
 from soc_assets.project import Project
+from soc_assets.vouching import vouch, warn_of, wrong
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _SCORES = ("test_r2", "test_rmse", "test_mae", "validation_r2")
+_RUN = "soc.mlflow_run"  # key of the run in the metadata of the predictions
 _TEXT, _TIME = pa.string(), pa.timestamp("us")
 _RUNS = pa.schema(
     [
@@ -36,10 +39,23 @@ def write_results(project: Project, tracking: MlflowTracking, record: RunRecord)
     predictions = pd.read_csv(stored, dtype={"sample_id": str, "split": str})
     predictions.insert(0, "model", record.model_uri)
     predictions.insert(0, "run_id", record.run_id)
-    files.write_table(project.data / "results" / "predictions.parquet", predictions)
-    rows = [_row(*run) for run in tracking.all_runs()]
-    with files.replacing(project.data / "results" / "runs.parquet") as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, _RUNS), temporary, compression="zstd")
+    path, runs = project.results / "predictions.parquet", project.results / "runs.parquet"
+    files.write_table(runs, pa.Table.from_pylist([_row(*run) for run in tracking.all_runs()], _RUNS))
+    files.write_table(path, predictions, {_RUN: record.run_id, **vouch(path, [runs])})
+
+
+def state_of_model(project: Project, inputs: str) -> str:
+    """Whether there is a model of these inputs and its predictions are on disk, whole: fresh, else stale."""
+    record, path = tracking_of(project).find_run(inputs), project.results / "predictions.parquet"
+    if record is None or not path.is_file():
+        return "stale"
+    if not warn_of(wrong(path), f"{files.cure_of(path)} The model itself is not trained again."):
+        return "stale"
+    known = files.read_metadata(path).get(_RUN)
+    if known is None:  # of an earlier version
+        rows = files.known_table(path, ["run_id", "sample_id"])
+        known = None if rows is None or next(of_predictions(rows), "") else next(iter(rows["run_id"]), record.run_id)
+    return "fresh" if known == record.run_id else "stale"
 
 
 def _row(run: "Run", model: str | None) -> dict[str, object]:

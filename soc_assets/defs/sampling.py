@@ -1,7 +1,5 @@
 """The asset `balanced_samples`: filter, split, balance, folds and batches, and the partitions of `embeddings`."""
 
-from pathlib import Path
-
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -25,6 +23,7 @@ from soc_assets.sampling.balance import tail_share
 from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.prepare import Prepared, Tell, prepare_samples
+from soc_assets.wholeness import complete, read_ledger, write_sampling
 
 
 @dg.asset(
@@ -54,14 +53,14 @@ def balanced_samples(
     loaded, overrides = overridden(project.on_cpu(), "sampling", config)
     inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
     require(loaded.samples("samples"), "soil_samples")
-    cached = freshness.is_fresh(path, inputs) and freshness.complete(loaded, "balanced_samples")
+    cached = complete(loaded, "balanced_samples") and freshness.is_fresh(path, inputs)
     if not cached:
         _write(_prepare(loaded, _telling(context)), loaded, inputs)
-    frames = {name: pd.read_parquet(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
+    frames = {name: files.read_table(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
     register(context.instance, keys)
     observe(context.instance, freshness.known_embeddings(loaded))
-    samples = frames["balanced"].merge(pd.read_parquet(loaded.samples("samples")), on="sample_id")
+    samples = frames["balanced"].merge(files.read_table(loaded.samples("samples")), on="sample_id")
     metadata = {
         **_sampling_report(samples, frames),
         "cached": cached,
@@ -95,7 +94,7 @@ def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> li
     balanced, folds = project.samples("balanced"), project.samples("folds")
     faults = check_tables(frames["balanced"], frames["folds"], balanced, folds)
     if errors(faults):
-        stored = {**files.read_metadata(balanced), freshness.INPUTS: f"errors in {inputs}"}
+        stored = {**files.table_metadata(balanced), freshness.INPUTS: f"errors in {inputs}"}
         files.write_table(balanced, frames["balanced"], stored)
     return checks.fault_results(faults, CHECKS)
 
@@ -105,38 +104,28 @@ def _prepare(project: Project, tell: Tell) -> Prepared:
     catalog = read_table(project.catalog, project)
     grid, wide = reference_grid(catalog, settings.rasters), "knndm" in (sampling.fold_schemes or ())
     return prepare_samples(
-        pd.read_parquet(project.samples("samples")),
+        files.read_table(project.samples("samples")),
         settings.study,
         sampling,
         grid,
         project.region,
-        ledger=_read(project.samples("batches")),
+        ledger=read_ledger(project),
         previous=earlier_splits(project),
         area=prediction_area(grid, project.region, catalog, settings.rasters) if wide else None,
         tell=tell,
     )
 
 
-def _read(path: Path) -> pd.DataFrame | None:
-    return pd.read_parquet(path) if path.is_file() else None
-
-
 def _write(prepared: Prepared, project: Project, inputs: str) -> None:
-    """Write the tables, `balanced` last: its digest says that all are there."""
-    for name in ("excluded", "folds", "batches"):
-        files.write_table(project.samples(name), getattr(prepared, name))
-    _remember_splits(prepared, project)
+    """Write the tables; what was decided for places that are not studied now stays in `splits`."""
+    known = earlier_splits(project)
+    every = prepared.splits if known is None else pd.concat([prepared.splits, known], ignore_index=True)
+    splits = every.drop_duplicates("location_id", keep="first")  # new first: held out now stays so
+    tables = {name: getattr(prepared, name) for name in ("batches", "excluded", "folds", "balanced")}
     content = digest.of_frame(prepared.balanced)  # not of the folds: another scheme changes no feature and no model
     stored = {freshness.INPUTS: inputs, freshness.CONTENT: content}
-    files.write_table(project.samples("balanced"), prepared.balanced, stored)
-
-
-def _remember_splits(prepared: Prepared, project: Project) -> None:
-    """Add new places to splits.parquet: one that leaves the study and comes back keeps its split."""
-    new, known = prepared.splits, earlier_splits(project)
-    every = new if known is None else pd.concat([new, known], ignore_index=True)  # new first: held out now stays so
     decided = {freshness.SPLIT: freshness.split_inputs(project)}
-    files.write_table(project.samples("splits"), every.drop_duplicates("location_id", keep="first"), decided)
+    write_sampling(project, {**tables, "splits": splits}, stored, decided)
 
 
 def _sampling_report(samples: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, dg.MetadataValue]:

@@ -8,7 +8,8 @@ import dagster as dg
 
 from soc_assets import freshness, hosts
 from soc_assets.defs import backfill
-from soc_assets.defs.resources import ProjectResource, tracking_of
+from soc_assets.defs.resources import ProjectResource
+from soc_assets.defs.results import state_of_model
 from soc_assets.errors import SocError
 from soc_assets.settings import Automation
 
@@ -54,7 +55,7 @@ def build_schedules(automation: Automation) -> list[dg.ScheduleDefinition]:
     def nightly_learn(context: dg.ScheduleEvaluationContext, project: ProjectResource) -> dg.RunRequest | dg.SkipReason:
         loaded = project.load()
         hosts.follow(loaded)
-        found = freshness.assess(loaded, lambda inputs: "fresh" if tracking_of(loaded).find_run(inputs) else "stale")
+        found = freshness.assess(loaded, lambda inputs: state_of_model(loaded, inputs))
         states = {item.asset: item for item in found}
         if not states["embeddings"].fresh:
             return dg.SkipReason("Not every batch is done; features and model follow the last one.")

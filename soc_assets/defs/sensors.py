@@ -9,7 +9,7 @@ from soc_assets import arrivals, digest
 from soc_assets.defs import backfill, jobs
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.errors import SocError
-from soc_assets.process import is_alive, process_of
+from soc_assets.process import is_gone, process_of
 from soc_assets.settings import Automation
 
 
@@ -118,5 +118,5 @@ def _newest(events: dict[str, dg.EventLogEntry | None]) -> str:
 def _at_work(instance: dg.DagsterInstance, events: Iterable[dg.EventLogEntry | None]) -> bool:
     """Whether a `soc run` that made one of these is still alive: it embeds by itself."""
     records = [instance.get_run_record_by_id(event.run_id) for event in events if event]
-    processes = [(process_of(record.dagster_run.tags), record.start_time) for record in records if record]
-    return any(process is not None and is_alive(process, seen) for process, seen in processes)
+    found = [(record.dagster_run.tags, record.start_time) for record in records if record]
+    return any(process_of(tags) is not None and not is_gone(tags, seen) for tags, seen in found)

@@ -6,6 +6,7 @@ Opening and closing runs, and where they are kept, is in `soc_assets.defs.tracki
 import json
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soc_assets.defs.artifacts import Artifacts, folder_of
-from soc_assets.errors import TrainingError
+from soc_assets.defs.model_files import MODEL_TAG, are_whole, digest_of
+from soc_assets.errors import SocWarning, TrainingError
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.evaluation import Evaluation
+from soc_assets.regression.gaps import Gaps
 from soc_assets.regression.training import Fit
 
 if TYPE_CHECKING:
@@ -82,7 +85,12 @@ class TrackedRun:
         self._log_metrics(values, step=report.epoch)
 
     def log_fit(
-        self, fit: "Fit | RecipeFit", evaluation: Evaluation, figures: Mapping[str, bytes], example: np.ndarray
+        self,
+        fit: "Fit | RecipeFit",
+        evaluation: Evaluation,
+        figures: Mapping[str, bytes],
+        example: np.ndarray,
+        gaps: Gaps | None = None,
     ) -> RunRecord:
         """Log final metrics, pictures, predictions and the model, and register the model.
 
@@ -91,6 +99,7 @@ class TrackedRun:
             evaluation: its predictions and scores, logged as `test_r2`, `test_rmse`, ..., `baseline_test_r2`, ...
             figures: PNG bytes by name; `loss_curve` becomes figures/loss_curve.png.
             example: one or more rows of raw features, float32 [k, d]; two are kept as the model's input example.
+            gaps: which columns of the documented MLP are an image; a recipe knows its own.
 
         Raises:
             TrainingError: the model cannot be found after it was logged.
@@ -98,7 +107,7 @@ class TrackedRun:
         self._log_facts(fit)
         self._log_metrics(_final_metrics(fit, evaluation), step=0)
         self._log_files(figures, evaluation)
-        self._log_model(_served(fit, evaluation), example)
+        self._log_model(_served(fit, evaluation, gaps), example)
         record = read_record(self.client, self.run_id, self._registered_model)
         if record is None:
             raise TrainingError(f"MLflow did not keep the model of run {self.run_id}. Look for space on the disk.")
@@ -158,17 +167,19 @@ class TrackedRun:
         tags = {key: value for key, value in client.get_run(self.run_id).data.tags.items() if key in _MODEL_TAGS}
         words = f"on embeddings with weights: {tags['soc.weights']}" if "soc.weights" in tags else None
         made = client.create_model_version(name, source, self.run_id, tags, description=words, model_id=model_id)
+        if folder := folder_of(client.get_model_version_download_uri(name, str(made.version))):
+            client.set_model_version_tag(name, str(made.version), MODEL_TAG, digest_of(folder))
         if model_id:  # the tag links the logged model to its version in the MLflow UI
             link = json.dumps([{"name": name, "version": made.version}])
             client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: link})
 
 
 def read_record(client: "MlflowClient", run_id: str, registered_model: str) -> RunRecord | None:
-    """A run with its newest version of the registered model; None when the version or the model's files are gone."""
+    """A run with its newest version of the registered model; None where none is left whose files are whole."""
     versions = client.search_model_versions(f"name = '{registered_model}' and run_id = '{run_id}'")
     run = client.get_run(run_id)
     for made in sorted(versions, key=lambda found: int(found.version), reverse=True):
-        if _holds_model(client.get_model_version_download_uri(registered_model, str(made.version)), client):
+        if _holds_model(client.get_model_version_download_uri(registered_model, str(made.version)), made.tags, client):
             return RunRecord(
                 run_id=run_id,
                 metrics=dict(run.data.metrics),
@@ -180,20 +191,24 @@ def read_record(client: "MlflowClient", run_id: str, registered_model: str) -> R
     return None
 
 
-def _holds_model(uri: str, client: "MlflowClient") -> bool:
+def _holds_model(uri: str, tags: Mapping[str, str], client: "MlflowClient") -> bool:
     if folder := folder_of(uri):
-        return (folder / "MLmodel").is_file()
+        whole = are_whole(folder, tags)
+        if not whole and folder.is_dir():
+            words = f"Files of the registered model in {folder} are missing or damaged: it counts as missing."
+            warnings.warn(words, SocWarning, stacklevel=3)
+        return whole
     from mlflow.artifacts import list_artifacts
 
     found = list_artifacts(artifact_uri=uri, tracking_uri=client.tracking_uri)
     return "MLmodel" in {PurePosixPath(item.path).name for item in found}
 
 
-def _served(fit: "Fit | RecipeFit", evaluation: Evaluation) -> "nn.Module":
+def _served(fit: "Fit | RecipeFit", evaluation: Evaluation, gaps: Gaps | None) -> "nn.Module":
     """The graph with its interval."""
     from soc_assets.regression.served import WithInterval
 
-    return WithInterval(fit.network, *evaluation.ends) if isinstance(fit, Fit) else fit.served
+    return WithInterval(fit.network, *evaluation.ends, gaps) if isinstance(fit, Fit) else fit.served
 
 
 def _signature(served: "nn.Module", n_features: int) -> "ModelSignature":

@@ -5,13 +5,10 @@ What one run holds is in `soc_assets.defs.tracked_run`; which inputs go into a d
 
 import logging
 import os
-import platform
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +16,13 @@ import dagster as dg
 from pydantic import Field
 
 from soc_assets.defs.relocated import follow_the_folder
+from soc_assets.defs.run_tags import environment_tags
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun, read_record
 from soc_assets.errors import StorageError, TrainingError
 from soc_assets.files import replacing
-from soc_assets.process import here, is_alive, marks, process_of
+from soc_assets.process import here, is_gone
 from soc_assets.storage import told_in_words
+from soc_assets.tracked_database import LOCK, copy_of, is_there, keep_copy, require_whole
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -70,7 +69,7 @@ class MlflowTracking(dg.ConfigurableResource):
     @property
     def exists(self) -> bool:
         """Whether anything can have been tracked yet."""
-        return bool(self.server) or self._database.is_file()
+        return bool(self.server) or is_there(self._database)
 
     @property
     def _database(self) -> Path:
@@ -80,13 +79,23 @@ class MlflowTracking(dg.ConfigurableResource):
         """A client of the database, which is told where its folder is now, or of the server.
 
         Raises:
-            StorageError: the server does not answer, or the database of a folder that was moved cannot be written.
+            StorageError: the server does not answer; the database is lost, or is an older one (see
+                `soc_assets.tracked_database`); or that of a folder that was moved cannot be written.
         """
         if self.server:
             _require_answer(self.server)
         else:
+            require_whole(self._database)
             follow_the_folder(self._database)
+            if self._database.is_file() and not copy_of(self._database).is_file():
+                self.remember(only_if_possible=True)
         return _import_mlflow().MlflowClient(self.uri)
+
+    def remember(self, only_if_possible: bool = False) -> None:
+        """Make the second copy of the folder's database, after something in it has changed for good."""
+        folder = self._database.parent
+        if not self.server and (os.access(folder, os.W_OK) or not only_if_possible):
+            keep_copy(self._database)
 
     @contextmanager
     def run(
@@ -109,17 +118,19 @@ class MlflowTracking(dg.ConfigurableResource):
                 self._make_database()
             client = self.client()
             experiment_id = self._experiment_id(client)
-            _end_orphans(client, experiment_id)
-            every_tag = {**_environment_tags(), **tags, DIGEST_TAG: inputs_digest}
+            _end_orphans(client, experiment_id, self.registered_model)
+            every_tag = {**environment_tags(), **tags, DIGEST_TAG: inputs_digest}
             run_id = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=every_tag).info.run_id
             try:
                 _log_params(client, run_id, _flatten(params))
                 yield TrackedRun(client, run_id, self.registered_model)
             except BaseException as error:
                 client.set_tag(run_id, _ERROR_TAG, f"{type(error).__name__}: {error}"[:1000])
+                _take_back(client, run_id, self.registered_model)
                 mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
                 raise
             mlflow.end_run()
+            self.remember()
 
     def find_run(self, inputs_digest: str) -> RunRecord | None:
         """The newest finished run of these inputs whose registered model and files still exist, or None."""
@@ -157,6 +168,7 @@ class MlflowTracking(dg.ConfigurableResource):
         client.set_tag(record.run_id, _ERROR_TAG, why[:1000])
         client.delete_model_version(record.model_name, record.model_version)
         client.set_terminated(record.run_id, "FAILED")
+        self.remember()
 
     def _make_database(self) -> None:
         """Make the database in one piece.
@@ -167,7 +179,8 @@ class MlflowTracking(dg.ConfigurableResource):
         from mlflow import MlflowClient
 
         self._database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._database.with_name(".mlflow.db.lock")):
+        require_whole(self._database)
+        with FileLock(self._database.with_name(LOCK)):
             if not self._database.is_file():
                 with replacing(self._database) as temporary:
                     MlflowClient(f"sqlite:///{temporary.as_posix()}").search_experiments(max_results=1)
@@ -255,34 +268,17 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _environment_tags() -> dict[str, str]:
-    """What ran: software versions, the git commit of this package if it lies in a checkout, host and process."""
-    tags = {
-        "soc.version": version("soc-assets"),
-        "soc.torch": version("torch"),
-        "soc.python": platform.python_version(),
-        **{name.replace("/", "."): value for name, value in marks().items()},
-    }
-    commit = _git_commit(Path(__file__).parent)
-    return {**tags, "soc.git_commit": commit} if commit else tags
-
-
-def _git_commit(folder: Path) -> str | None:
-    """The commit of the checkout that tracks this file, with `-dirty` when tracked files differ; None without one."""
-    tracked = ["git", "-C", str(folder), "ls-files", "--error-unmatch", Path(__file__).name]
-    describe = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--match="]
-    try:
-        subprocess.run(tracked, check=True, capture_output=True, timeout=10)
-        found = subprocess.run(describe, check=True, capture_output=True, timeout=10, text=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()
-
-
-def _end_orphans(client: "MlflowClient", experiment_id: str) -> None:
+def _end_orphans(client: "MlflowClient", experiment_id: str, registered_model: str) -> None:
     """Mark runs as KILLED whose process on this machine is gone, so that none stays RUNNING for ever."""
     of_this_machine = f"tags.`{_MACHINE_TAG}` = '{here()}' and attributes.status = 'RUNNING'"
     for run in client.search_runs([experiment_id], of_this_machine):
-        process = process_of({name.replace(".", "/"): value for name, value in run.data.tags.items()})
-        if process is not None and not is_alive(process, run.info.start_time / 1000):
+        tags = {name.replace(".", "/"): value for name, value in run.data.tags.items()}
+        if is_gone(tags, run.info.start_time / 1000):
+            _take_back(client, run.info.run_id, registered_model)
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _take_back(client: "MlflowClient", run_id: str, registered_model: str) -> None:
+    """Take the model of a run that did not end well out of the registry: not all that belongs to it was logged."""
+    for made in client.search_model_versions(f"name = '{registered_model}' and run_id = '{run_id}'"):
+        client.delete_model_version(made.name, made.version)

@@ -4,7 +4,6 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
-import pandas as pd
 
 from soc_assets import comparison, files, freshness, progress
 from soc_assets.defs import report
@@ -13,6 +12,7 @@ from soc_assets.regression import evaluation_plots as plots
 from soc_assets.regression.plan import fold_of_samples, merged
 from soc_assets.regression.recipes import NAMED, candidates
 from soc_assets.regression.tuning import tune
+from soc_assets.vouching import vouch
 
 
 def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
@@ -40,9 +40,9 @@ def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str)
     )
     told = {"recipe": found.recipe.model_dump(mode="json"), "r2": found.r2, "importance": found.importance}
     files.write_json(results / "hyperparameters.json", told)
-    files.write_table(
-        results / "hyperparameters.parquet", found.trials.astype({"state": "str"}), {freshness.INPUTS: inputs}
-    )
+    path = results / "hyperparameters.parquet"
+    stored = {freshness.INPUTS: inputs, **vouch(path, [results / "hyperparameters.json"])}
+    files.write_table(path, found.trials.astype({"state": "str"}), stored)
 
 
 def tuning_metadata(project: Project) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def tuning_metadata(project: Project) -> dict[str, Any]:
 
     results = project.results
     told = json.loads((results / "hyperparameters.json").read_text(encoding="utf-8"))
-    trials = pd.read_parquet(results / "hyperparameters.parquet")
+    trials = files.read_table(results / "hyperparameters.parquet")
     metadata: dict[str, Any] = {
         "recipe": told["recipe"],
         "r2_in_the_inner_folds": told["r2"],

@@ -110,9 +110,11 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch
     return Batch(key, samples, rasters, inputs, digest.of_frame(samples[["sample_id", *LABELS]]))
 
 
-def read_facts(path: Path) -> dict[str, str]:
-    """The metadata of a batch's file; empty where it is missing or damaged."""
-    stored = files.read_metadata(path)
+def read_facts(path: Path, rows: int | None = None) -> dict[str, str]:
+    """The metadata of a batch's file; empty where it is missing or damaged, or has not as many rows as are expected."""
+    found, stored = files.read_footer(path)
+    if rows not in (None, found):
+        return {}
     try:
         whole = int(stored["soc.missing_images"]) >= 0 and float(stored["soc.seconds"]) >= 0
     except (KeyError, ValueError):
@@ -128,7 +130,7 @@ def state(batch: Batch, folder: Path, listing: Listing | None = None) -> str:
         folder: of the spec.
         listing: of the folder, where many batches are asked about; None looks now.
     """
-    stored = read_facts(batch.path(folder))
+    stored = read_facts(batch.path(folder), len(batch.samples))
     if not stored:
         return "stale" if (listing or Listing(folder)).files(batch.key) else "missing"
     if stored.get("soc.inputs") != batch.inputs:
@@ -180,9 +182,8 @@ def options_of(spec: Spec) -> dict[str, Any]:
 def write_empty(folder: Path, spec: Spec) -> Path:
     """A file with the schema and no rows, so that views exist before the first batch does."""
     path = folder / "_schema.parquet"
-    if not path.exists():
-        with files.replacing(path) as temporary:
-            pq.write_table(schema_of(spec).empty_table(), temporary)
+    if not files.is_whole(path):
+        files.write_table(path, schema_of(spec).empty_table())
     return path
 
 

@@ -59,8 +59,13 @@ def remove(found: SpecFolder) -> None:
 def leftovers(folder: Path) -> list[Path]:
     """What killed removals and runs left behind: hidden folders, and temporary files untouched for an hour."""
     going = [path for path in folder.glob(f"{_GOING}*") if path.is_dir()]
-    temporary = [path for path in folder.glob("*/.*.tmp") if time.time() - path.stat().st_mtime > _ABANDONED]
+    temporary = [path for path in folder.glob("*/.*.tmp") if _is_abandoned(path)]
     return [*going, *temporary]
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether nobody writes a temporary file any more; a clock that was set forward does not decide that alone."""
+    return time.time() - path.stat().st_mtime > _ABANDONED and not files.is_being_written(path)
 
 
 def remove_leftover(path: Path) -> None:

@@ -14,6 +14,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from soc_assets import interrupts
 from soc_assets.embedding.architecture import PATCH
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.encode import Encoder
@@ -245,4 +246,9 @@ class Embedder:
 
     def _side_by_side(self, work: Callable[[_Raster], None], rasters: list[_Raster]) -> None:
         """Rasters at once on all cores: GDAL and numpy let other threads run."""
-        list(self._threads.map(work, rasters))
+
+        def heeding_signals(raster: _Raster) -> None:
+            interrupts.check()
+            work(raster)
+
+        list(self._threads.map(heeding_signals, rasters))

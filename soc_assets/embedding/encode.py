@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from soc_assets import devices
+from soc_assets import devices, interrupts
 from soc_assets.device import out_of_memory, resolve_device
 from soc_assets.embedding.compiling import Compiled, compile_if_it_pays
 from soc_assets.embedding.layout import Layout
@@ -85,6 +85,7 @@ class Encoder:
         with self._lock:
             under_way: list[Tensor] = []
             for batch in self._batches(scenes, sizes):
+                interrupts.check()
                 sent = self._send(batch)
                 ready.extend(_fetch(under_way))
                 under_way = sent

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from soc_assets import files
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.batch import Batch, describe, state
 from soc_assets.embedding.encode import settle_precision
@@ -13,6 +14,7 @@ from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
 from soc_assets.errors import EmbeddingError
 from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.project import Project
+from soc_assets.wholeness import read_ledger, require_once
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,11 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
 
     Raises:
         EmbeddingError: an earlier asset has not been materialised.
+        TableError: one of its tables is damaged, or not every studied sample is there and in one batch.
+        SamplingError: the ledger of batches and its copy are lost.
     """
     needed = {"raster_catalog": [project.catalog], "soil_samples": [project.samples("samples")]}
-    needed["balanced_samples"] = [project.samples("batches"), project.samples("balanced")]
+    needed["balanced_samples"] = [project.samples("balanced")]
     for path, asset in [(path, asset) for asset, paths in needed.items() for path in paths]:
         if not path.is_file():
             raise EmbeddingError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
@@ -85,12 +89,12 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
         spec = find_spec(project.embeddings, choices)
     if spec is None:
         return None
-    samples = pd.read_parquet(project.samples("batches")).merge(
-        pd.read_parquet(project.samples("samples")), on="sample_id"
-    )
-    balanced = pd.read_parquet(project.samples("balanced"), columns=["sample_id", "location_id"])
-    samples = samples.merge(balanced, on="sample_id", how="left")
-    keys = sorted(pd.read_parquet(project.samples("batches"), columns=["batch"])["batch"].unique())
+    ledger, samples = read_ledger(project), files.read_table(project.samples("samples"))
+    assert ledger is not None
+    balanced = files.read_table(project.samples("balanced"), ["sample_id", "location_id"])
+    require_once(samples, ledger, balanced, project)
+    samples = ledger.merge(samples, on="sample_id").merge(balanced, on="sample_id", how="left")
+    keys = sorted(ledger["batch"].unique())
     rows = {str(key): part.reset_index(drop=True) for key, part in samples.groupby("batch")}
     atlas = Atlas.of_catalog(catalog, spec.bands, spec.choices["reference"], spec.grid)
     return EmbeddingInputs(spec, project.embeddings / spec.digest, atlas, samples, keys, rows)

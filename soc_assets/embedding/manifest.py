@@ -3,16 +3,20 @@
 Both are derived from the Parquet files' metadata each time, and so right however many processes wrote batches.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from soc_assets import files
+from soc_assets import digest, files
+from soc_assets.as_text import markdown
 from soc_assets.embedding.batch import read_facts
 from soc_assets.embedding.parquet import SCHEMA
 from soc_assets.embedding.spec import Spec
+
+_MANIFEST, _DOCUMENTATION = "manifest.json", "documentation.md"
 
 
 def write_manifest(folder: Path, spec: Spec, batches: Sequence[Path]) -> dict[str, Any]:
@@ -32,9 +36,30 @@ def write_manifest(folder: Path, spec: Spec, batches: Sequence[Path]) -> dict[st
         "missing_images": sum(row["missing_images"] for row in rows),
         "batches": rows,
     }
-    files.write_json(folder / "manifest.json", manifest)
-    files.write_text(folder / "documentation.md", _documentation(spec, manifest))
+    text = _documentation(spec, manifest)
+    manifest["documentation"] = digest.of_bytes(text.encode())
+    files.write_text(folder / _DOCUMENTATION, text)
+    files.write_json(folder / _MANIFEST, {**manifest, "checksum": digest.of_values(manifest)})
     return manifest
+
+
+def wrong(folder: Path) -> str | None:
+    """What is wrong with the files in a spec's folder; empty where they only lack what was done since, else None."""
+    path, there = folder / _MANIFEST, {each.name: each.stat().st_size for each in folder.glob("batch_*_size_*.parquet")}
+    if not path.is_file():
+        return "" if there else None
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        whole = told.pop("checksum", None) in (None, digest.of_values(told))
+        listed = {row["file"]: row["bytes"] for row in told["batches"]}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{path} is damaged"
+    if not whole:
+        return f"{path} is damaged"
+    text = folder / _DOCUMENTATION
+    if not text.is_file() or told.get("documentation") not in (None, digest.of_bytes(text.read_bytes())):
+        return f"{text} is {'damaged' if text.is_file() else 'missing'}"
+    return None if listed == there else ""
 
 
 def _describe(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
@@ -69,7 +94,7 @@ def _documentation(spec: Spec, manifest: dict[str, Any]) -> str:
     return f"""# Embeddings {spec.digest}
 
 {manifest["samples"]} samples in {manifest["batches_done"]} of {manifest["batches_total"]} batches;
-{manifest["missing_images"]} images are missing (null). **Weights: {spec.weights}.**
+{manifest["missing_images"]} images are missing (null). **Weights: {markdown(spec.weights)}.**
 
 SpectralGPT `{choices["model"]}`, stage `{choices["stage"]}`, pooling `{choices["pooling"]}`,
 anchor `{choices["anchor"]}`, windows of {choices["image_size"]} pixels squared of the grid of {choices["reference"]}.

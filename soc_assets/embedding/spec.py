@@ -4,17 +4,17 @@ The normalisation statistics are part of it, taken from the raster catalog at th
 must not shift every batch. What drifted since is reported; `refit` freezes a new spec beside the old one.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from soc_assets import digest, files
+from soc_assets import digest
+from soc_assets.embedding import spec_file
 from soc_assets.embedding.architecture import ARCHITECTURES, Architecture, pooled_tokens
 from soc_assets.embedding.steps import Slot, slots
 from soc_assets.errors import CheckpointError, RasterError, SettingsError
@@ -57,7 +57,7 @@ class Spec:
     def digest(self) -> str:
         """The short digest that names the folder."""
         statistics = {name: asdict(value) for name, value in self.statistics.items()}
-        return digest.of_values([self.choices, statistics])[:10]
+        return spec_file.digest_of(self.choices, statistics)
 
     @property
     def architecture(self) -> Architecture:
@@ -124,8 +124,8 @@ class Spec:
         return f"random (seed {source['seed']})" if "seed" in source else f"pretrained (sha256 {source['sha256'][:12]})"
 
     def save(self, folder: Path) -> None:
-        """Write spec.json."""
-        files.write_json(folder / self.digest / "spec.json", {"digest": self.digest, **asdict(self)})
+        """Write spec.json and its second copy."""
+        spec_file.write(folder / self.digest, {"digest": self.digest, **asdict(self)})
 
 
 def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
@@ -207,12 +207,15 @@ def find_spec(folder: Path, choices: Mapping[str, Any]) -> Spec | None:
 
 
 def all_specs(folder: Path) -> list[Spec]:
-    """Every spec in the embeddings folder."""
+    """Every spec in the embeddings folder; one that is damaged is read from its second copy.
+
+    Raises:
+        EmbeddingError: embeddings are there whose spec is lost.
+    """
     specs = []
-    for path in sorted(folder.glob("[!.]*/spec.json")):
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        statistics = {name: Statistics(**value) for name, value in stored["statistics"].items()}
-        specs.append(Spec(stored["choices"], statistics, stored["created"]))
+    for told in spec_file.read_all(folder):
+        statistics = {name: Statistics(**value) for name, value in told["statistics"].items()}
+        specs.append(Spec(told["choices"], statistics, told["created"]))
     return specs
 
 
@@ -229,12 +232,19 @@ def freeze(
     """
     spec = None if refit else find_spec(folder, choices)
     if spec is None:
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        spec = Spec(choices, pooled_statistics(catalog), now)
+        spec = Spec(choices, pooled_statistics(catalog), _newest(folder))
         if choices["precision"] == "auto":
             spec = replace(spec, choices={**choices, "precision": settle(spec)})
         spec.save(folder)
     return spec
+
+
+def _newest(folder: Path) -> str:
+    """The time, or just after the newest spec where the clock was set back since: it is the newest that is used."""
+    now = datetime.now(UTC)
+    for spec in all_specs(folder):
+        now = max(now, datetime.fromisoformat(spec.created) + timedelta(microseconds=1))
+    return now.isoformat(timespec="microseconds")
 
 
 def drift(spec: Spec, catalog: pd.DataFrame) -> list[str]:

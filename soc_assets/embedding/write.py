@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from soc_assets import files
+from soc_assets import files, interrupts
 from soc_assets.embedding import batch as batches
 from soc_assets.embedding.batch import Batch, Written
 from soc_assets.embedding.check import check_batch
@@ -54,6 +54,7 @@ def write_batches(
     listing = Listing(folder)
 
     def bring_up_to_date(key: str) -> Written | Failed:
+        interrupts.check()
         try:
             batch = inputs.batch(key)
             written = batches.write(batch, folder, inputs.spec, embedder, listing)
@@ -76,6 +77,7 @@ def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Fault]]]:
     """
     listing = Listing(inputs.folder)
     for key in inputs.keys:
+        interrupts.check()
         batch, faults = inputs.batch(key), ()
         if batches.state(batch, inputs.folder, listing) in ("fresh", "relabel"):
             with told_in_words(batch.path(inputs.folder)):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from soc_assets import interrupts
 from soc_assets.errors import FeaturesError
 from soc_assets.features import refresh
 from soc_assets.features.images import batch_paths, read_images
@@ -101,6 +102,7 @@ class ImageSource(Source):
         """
         found = 0
         for path in self.paths:
+            interrupts.check()
             for images in read_images(path, self._contents.spec, IDENTITY, self._slots):
                 images.vectors[images.missing] = np.nan
                 found += len(images.vectors)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from soc_assets.as_text import csv_safe
 from soc_assets.embedding.batch import options_of
 from soc_assets.embedding.parquet import geo_metadata
 from soc_assets.exporting.sources import FeatureSource, ImageSource, Source, Stretch
@@ -20,6 +21,8 @@ Tell = Callable[[int], None]
 
 def write_csv(source: Source, path: Path, tell: Tell) -> None:
     """CSV: a row per sample and a column per feature; of embeddings a row per sample, band, lag and token.
+
+    Text that a spreadsheet would compute has an apostrophe before it (`as_text.cell`).
 
     Args:
         source: what is written; missing images are empty cells.
@@ -36,7 +39,7 @@ def write_csv(source: Source, path: Path, tell: Tell) -> None:
 
 
 def _wide(source: FeatureSource, stretch: Stretch) -> pa.Table:
-    table = pa.Table.from_pandas(stretch.samples, preserve_index=False)
+    table = pa.Table.from_pandas(csv_safe(stretch.samples), preserve_index=False)
     columns = [pa.array(column, from_pandas=True) for column in stretch.values.T]
     names = [*table.schema.names, *source.names]
     return pa.table([*table.columns, *columns], names=names)
@@ -51,7 +54,7 @@ def _long(source: Source, stretch: Stretch) -> pa.Table:
     samples["lag"] = pd.array(np.tile(np.repeat(lags, rows), n), "Int32")
     samples["lag"] = samples["lag"].mask(samples["lag"] < 0)
     samples["token"] = np.tile(np.arange(rows), n * slots)
-    table = pa.Table.from_pandas(samples, preserve_index=False)
+    table = pa.Table.from_pandas(csv_safe(samples), preserve_index=False)
     values = stretch.values.reshape(n * each, width)
     columns = [pa.array(column, from_pandas=True) for column in values.T]
     return pa.table([*table.columns, *columns], names=[*table.schema.names, *(str(d) for d in range(width))])

@@ -12,8 +12,9 @@ import duckdb
 import pandas as pd
 
 from soc_assets.embedding.spec import Spec
+from soc_assets.errors import DatabaseError
 from soc_assets.faults import Fault
-from soc_assets.features.database import open_database
+from soc_assets.features.opening import reading
 from soc_assets.features.vector import segments
 from soc_assets.settings import Features, Study
 
@@ -48,11 +49,11 @@ def check_database(
         study: gives the years where steps are aligned by calendar.
     """
     try:
-        with open_database(database) as connection:
+        with reading(database) as connection:
             count = _count(connection, ledger, studied, batches)
             length = sum(part.length for part in segments(spec, features, study))
             vectors = _vectors(connection, length, features.missing)
-    except duckdb.Error as error:
+    except (duckdb.Error, DatabaseError) as error:
         return [Fault("count_equals_embeddings", "error", str(database), f"it cannot be read ({error})", CURE)]
     found = [("count_equals_embeddings", words) for words in count] + [("vectors", words) for words in vectors]
     return [Fault(check, "error", str(database), words, CURE) for check, words in found]

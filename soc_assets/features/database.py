@@ -4,8 +4,8 @@ The file is written beside its place and renamed over it, and is never held open
 in views are absolute, so that it opens from any folder; memory limits are the connection's.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -15,16 +15,16 @@ import pyarrow as pa
 from soc_assets import digest, files
 from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.parquet import geo_metadata, schema_of
+from soc_assets.errors import SocWarning
 from soc_assets.features import neighbours
 from soc_assets.features.components import fill_components
 from soc_assets.features.images import batch_paths
 from soc_assets.features.macros import macro_statements
+from soc_assets.features.opening import COPIED, MEMORY, hush, is_damage, open_database, unreadable
 from soc_assets.features.tables import TABLES, columns_of, literal, quoted, table_sql, write_empty_table, write_schema
 from soc_assets.features.vector import Segment, segments
 from soc_assets.features.views import Columns, Contents, views_of
 
-MEMORY = "3GB"  # of a connection: with what DuckDB does not count, a query stays below 4 GB
-_COPIED = ("neighbour_index", "pca_scores", "pca_variance")  # taken over while the batches are the same
 _INDEX = {
     "position": "from 0; in SQL features[position + 1]",
     "what": "embedding or point",
@@ -89,18 +89,18 @@ def build_database(
         batch_inputs: of each batch, the digests of its inputs and labels now.
         tell: told batches indexed and their number.
     """
-    _write_schemas(contents)
+    write_schemas(contents)
     views = views_of(contents)
     batches = batch_paths(contents.folder)
     former = read_info(database)
     index = index_of(contents, former)
     known = {"spec": contents.spec.digest, "weights": contents.spec.weights, "missing": contents.features.missing}
     known |= {"data": str(contents.data), **index, **info}
-    reusable = database if former.get("index") == index["index"] else None
+    reusable = database if former.get("index") == index["index"] and not unreadable(database) else None
     with files.replacing(database) as temporary:
         temporary.unlink()
         with duckdb.connect(temporary, config={"memory_limit": MEMORY}) as connection:
-            _hush(connection)
+            hush(connection)
             _make_small_tables(connection, contents, batch_inputs or {}, known)
             if reusable:
                 _take_over(connection, reusable)
@@ -115,47 +115,26 @@ def build_database(
                 connection.execute(statement)
 
 
-def open_database(database: Path, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
-    """A read-only connection to the database as it is now; memory_limit is the connection's, not stored in the file.
-
-    The file is attached, not connected to: DuckDB gives a process that already has a path open the same database
-    again, also where the file was replaced since.
-    """
-    connection = duckdb.connect(config={"memory_limit": memory})
-    _hush(connection)
-    try:
-        connection.execute(f"ATTACH {literal(str(database))} AS soc (READ_ONLY)")
-        connection.execute("USE soc")
-    except duckdb.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _hush(connection: duckdb.DuckDBPyConnection) -> None:
-    """No progress bar; a notebook without ipywidgets has none and refuses the setting."""
-    with suppress(duckdb.InvalidInputException):
-        connection.execute("SET enable_progress_bar = false")
-
-
 def read_info(database: Path) -> dict[str, str]:
-    """The key-value pairs of build_info; empty without a database, or with one that is damaged."""
+    """The key-value pairs of build_info; empty without a database, or, with a warning, with one that is damaged."""
     if not database.is_file():
         return {}
     try:
         with open_database(database) as connection:
             return dict(connection.execute("SELECT key, value FROM build_info").fetchall())
-    except (duckdb.IOException, duckdb.CatalogException, duckdb.SerializationException):
-        return {}  # as if it were missing: it is built anew
+    except duckdb.Error as error:  # as if it were missing: it is built anew
+        if is_damage(error, database):
+            warnings.warn(f"{database} is damaged: it is built anew.", SocWarning, stacklevel=2)
+        return {}
 
 
 def read_batch_inputs(database: Path) -> dict[str, tuple[str, str]]:
     """Digests of inputs and labels of each batch, as they were when the database was built."""
-    with open_database(database) as connection:
-        try:
+    try:
+        with open_database(database) as connection:
             rows = connection.execute("SELECT batch, inputs, labels FROM batch_inputs").fetchall()
-        except duckdb.CatalogException:  # built by an older version
-            return {}
+    except duckdb.Error:  # built by an older version, or damaged
+        return {}
     return {batch: (inputs, labels) for batch, inputs, labels in rows}
 
 
@@ -194,7 +173,8 @@ def index_of(contents: Contents, info: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _write_schemas(contents: Contents) -> None:
+def write_schemas(contents: Contents) -> None:
+    """Write the files without rows that the views read first; those that are there and whole stay as they are."""
     for name in TABLES:
         write_schema(contents.data, name, columns_of(contents.data, name))
     schema = schema_of(contents.spec)
@@ -258,7 +238,7 @@ def _make_index(
 
 def _take_over(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
     connection.execute(f"ATTACH {literal(str(database))} AS older (READ_ONLY)")
-    for name in _COPIED:
+    for name in COPIED:
         connection.execute(f"CREATE TABLE {name} AS SELECT * FROM older.{name}")
     connection.execute("DETACH older")
 

@@ -46,6 +46,11 @@ def group_columns(spec: Spec, features: Features, study: Study) -> dict[str, lis
     }
 
 
+def vector_columns(spec: Spec, features: Features, study: Study) -> list[tuple[Any, ...]]:
+    """The meaning of every number of the view `features`: what, band, lag, window."""
+    return [column for part in segments(spec, features, study) for column in _columns_of(part)]
+
+
 def _columns_of(part: Segment) -> list[tuple[Any, ...]]:
     windows = POINT_WINDOWS if part.what == "point" else (0,) * part.length
     return [(part.what, part.step.key(part.band), part.lag, window) for window in windows]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.embedding.spec import Spec
-from soc_assets.features.database import open_database
+from soc_assets.features.opening import reading
 from soc_assets.features.vector import missing_sql
 from soc_assets.settings import Features, Study
 
@@ -13,6 +13,6 @@ from soc_assets.settings import Features, Study
 def missing_images(database: Path, spec: Spec) -> pd.Series:
     """Missing images by sample_id, of every embedded sample."""
     count = missing_sql(spec, Features(), Study())  # by lag: the images that the sample itself reads
-    with open_database(database) as connection:
+    with reading(database) as connection:
         found = connection.sql(f"SELECT sample_id, {count} AS missing FROM embeddings").df()
     return found.set_index("sample_id")["missing"]

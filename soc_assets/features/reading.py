@@ -17,8 +17,8 @@ import pandas as pd
 from soc_assets.embedding.steps import Slot
 from soc_assets.errors import FeaturesError
 from soc_assets.features import refresh
-from soc_assets.features.database import open_database
 from soc_assets.features.images import Images, batch_paths, read_images
+from soc_assets.features.opening import reading
 from soc_assets.features.views import Contents
 from soc_assets.project import Project
 
@@ -203,7 +203,7 @@ class Selection:
 
     def _by_sql(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         wanted = self.columns["position"].to_numpy()
-        with open_database(self.database) as connection:
+        with reading(self.database) as connection:
             query = "SELECT f.sample_id, s.batch, f.features FROM features f JOIN samples s USING (sample_id)"
             for batch in connection.sql(query).to_arrow_reader(256):
                 keys = pd.Index(batch.column(0).to_pandas() + "\n" + batch.column(1).to_pandas())
@@ -224,7 +224,7 @@ def select(project: Project | Path | None, split: str | Sequence[str] | None, ba
     splits = [split] if isinstance(split, str) else list(split or SPLITS)
     if unknown := set(splits) - set(SPLITS):
         raise FeaturesError(f"There is no split {sorted(unknown)[0]!r}: {', '.join(SPLITS)}.")
-    with open_database(project.database) as connection:
+    with reading(project.database) as connection:
         columns = connection.sql("SELECT * FROM feature_index ORDER BY position").df()
         query = """SELECT e.sample_id, e.batch, s.location_id, s.split, s.multiplicity, s.weight,
             e.longitude, e.latitude, e.year, e.season, e.organic_carbon FROM embeddings e

@@ -12,10 +12,12 @@ from soc_assets import digest, files
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
 from soc_assets.errors import CheckpointError
-from soc_assets.features.database import build_database, index_of, read_batch_inputs, read_info
-from soc_assets.features.tables import TABLES, columns_of
+from soc_assets.features.database import build_database, index_of, read_batch_inputs, read_info, write_schemas
+from soc_assets.features.tables import SCHEMAS, TABLES, columns_of
 from soc_assets.features.views import Contents
 from soc_assets.project import Project, is_url
+from soc_assets.vouching import warn_of, wrong
+from soc_assets.wholeness import TABLE_ASSETS, complete
 
 VERSION = 1  # of views, macros and tables: raise it when their SQL changes
 
@@ -117,8 +119,17 @@ def ensure(project: Project, tell: Callable[[int, int], None] = lambda done, tot
 
     Returns:
         Whether it was built.
+
+    Raises:
+        TableError: a table that the database shows is damaged.
     """
+    require_tables(project)
     contents, info = contents_of(project), read_info(project.database)
+    schemas = [contents.data / SCHEMAS / f"{name}.parquet" for name in (*TABLES, "embeddings")]
+    if contents.folder.is_dir():
+        schemas.append(contents.folder / "_schema.parquet")
+    if not all(map(files.is_whole, schemas)):
+        write_schemas(contents)
     index = index_of(contents, info)
     now = identity(contents)
     if _agrees(info, {"data": str(project.data), **index, **now}):
@@ -129,6 +140,23 @@ def ensure(project: Project, tell: Callable[[int, int], None] = lambda done, tot
     batch_inputs = read_batch_inputs(project.database) if info else {}
     build_database(project.database, contents, {"inputs": stored, **now}, batch_inputs, tell)
     return True
+
+
+def require_tables(project: Project) -> None:
+    """Refuse tables that are damaged, because DuckDB compares no checksums; warn of those that are of another moment.
+
+    Raises:
+        TableError: one is damaged.
+    """
+    for table in TABLES.values():
+        path = project.data / table.path
+        if path.is_file():
+            files.require_whole(path)
+    for asset in TABLE_ASSETS:
+        complete(project, asset)
+    for name in ("evaluation", "predictions"):
+        path = project.results / f"{name}.parquet"
+        warn_of(wrong(path), files.cure_of(path))
 
 
 def _agrees(info: Mapping[str, str], with_these: Mapping[str, str]) -> bool:

@@ -271,11 +271,9 @@ def _relation(query: str) -> duckdb.DuckDBPyRelation:
 def write_empty_table(data: Path, name: str, table: pa.Table) -> None:
     """Keep a table without rows among the schemas; one that is there already stays as it is."""
     path, written = data / SCHEMAS / f"{name}.parquet", io.BytesIO()
-    pq.write_table(table, written)
-    if path.is_file() and path.read_bytes() == written.getvalue():
-        return
-    with files.replacing(path) as temporary:
-        temporary.write_bytes(written.getvalue())
+    pq.write_table(table, written)  # Parquet has names of its own for what is in lists
+    if not files.is_whole(path) or not pq.read_schema(path).equals(pq.read_schema(written), check_metadata=True):
+        files.write_table(path, table)
 
 
 def glob_of(path: Path) -> str:

@@ -29,6 +29,7 @@ from soc_assets.importing.old_samples import collect, grid_round
 from soc_assets.project import Project
 from soc_assets.sampling.prepare import Prepared, prepare_samples
 from soc_assets.settings import SEASONS
+from soc_assets.wholeness import write_sampling
 
 _TABLES = ("samples", "rejected", "balanced", "excluded", "folds", "batches")
 
@@ -219,5 +220,5 @@ def _write_tables(project: Project, samples: pd.DataFrame, rejected: pd.DataFram
     kept = samples.drop(columns=["batch", "old_file", "old_row"])
     files.write_table(project.samples("samples"), kept)
     files.write_table(project.samples("rejected"), rejected)
-    for name in ("excluded", "folds", "batches", "balanced"):
-        files.write_table(project.samples(name), getattr(prepared, name))
+    tables = {name: getattr(prepared, name) for name in ("excluded", "folds", "batches", "balanced", "splits")}
+    write_sampling(project, tables, {}, {})

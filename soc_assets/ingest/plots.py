@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from soc_assets.as_text import label
 from soc_assets.figures import ACCENT, new_figure, to_png
 from soc_assets.ingest.rasters.coding import shares_of_class
 from soc_assets.ingest.rasters.io import open_raster, read_decimated
@@ -76,7 +77,7 @@ def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel) -> None:
         interpolation="nearest",
     )
     step = " ".join(str(part) for part in (row["season"], row["year"], row["tile"]) if not pd.isna(part))
-    axes.set_title(f"{row['band']} {step or '(static)'}", fontsize=9)
+    axes.set_title(label(f"{row['band']} {step or '(static)'}"), fontsize=9)
     axes.set_facecolor("#d5d9de")
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(f"{row['valid_share']:.1%} valid", fontsize=7, color="0.4")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import TrainingError
-from soc_assets.features.database import open_database
+from soc_assets.features.opening import reading
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +72,7 @@ def load_features(database: Path) -> FeatureTable:
 
     if not database.is_file():
         raise TrainingError(f"{database} does not exist. Materialise the asset `features` first.")
-    with open_database(database, _MEMORY_LIMIT) as connection:
+    with reading(database, _MEMORY_LIMIT) as connection:
         try:
             identity = connection.sql(f"SELECT {_IDENTITY} FROM features").df()
         except (duckdb.CatalogException, duckdb.BinderException) as error:

@@ -15,7 +15,8 @@ import pandas as pd
 
 from soc_assets import digest, files
 from soc_assets.errors import TrainingError
-from soc_assets.features.database import open_database
+from soc_assets.features.opening import reading
+from soc_assets.vouching import vouch, vouched, wrong
 
 GROUPS = ("embedding", "point", "coordinates")
 _MEMORY_LIMIT = "3GB"
@@ -79,16 +80,24 @@ class Design:
             with files.replacing(folder / f"{group}.npy") as temporary, temporary.open("wb") as file:
                 np.save(file, matrix)
             files.write_table(folder / f"{group}.parquet", self.columns[group])
-        files.write_table(folder / "samples.parquet", self.samples, {"soc.digests": json.dumps(self.digests)})
+        path = folder / "samples.parquet"
+        sealed = vouch(path, [folder / f"{group}.{kind}" for group in self.matrices for kind in ("npy", "parquet")])
+        files.write_table(path, self.samples, {"soc.digests": json.dumps(self.digests), **sealed})
+
+    @staticmethod
+    def is_saved(folder: Path) -> bool:
+        """Whether `save` finished there, and nothing of it has changed since; reads all of it."""
+        path = folder / "samples.parquet"
+        return path.is_file() and not wrong(path) and vouched(path) is not None
 
     @classmethod
     def load(cls, folder: Path) -> "Design":
         """What `save` wrote; the matrices stay on disk until they are read."""
         path = folder / "samples.parquet"
         return cls(
-            samples=pd.read_parquet(path),
+            samples=files.read_table(path),
             matrices={group: np.load(folder / f"{group}.npy", mmap_mode="r") for group in GROUPS},
-            columns={group: pd.read_parquet(folder / f"{group}.parquet") for group in GROUPS},
+            columns={group: files.read_table(folder / f"{group}.parquet") for group in GROUPS},
             digests=json.loads(files.read_metadata(path)["soc.digests"]),
         )
 
@@ -116,7 +125,7 @@ def read_design(database: Path, queries: dict[str, str], columns: dict[str, list
     """
     if not database.is_file():
         raise TrainingError(f"{database} does not exist. Materialise the asset `features` first.")
-    with open_database(database, _MEMORY_LIMIT) as connection:
+    with reading(database, _MEMORY_LIMIT) as connection:
         samples = connection.sql(queries["samples"]).df().sort_values("sample_id", ignore_index=True)
         if samples.empty:
             raise TrainingError(f"{database} has no embedded samples. Materialise `embeddings`, then `features`.")

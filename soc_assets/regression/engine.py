@@ -10,23 +10,26 @@ import multiprocessing.util
 import os
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import groupby
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from soc_assets import files
-from soc_assets.errors import SocError
+from soc_assets import files, interrupts
+from soc_assets.errors import SocError, SocWarning
 from soc_assets.regression.design import Design
 from soc_assets.regression.fold import FoldFit, FoldResult, run_fold
 from soc_assets.regression.kept import note_plan
 from soc_assets.regression.model import Options
 
-_POLL = 1.0  # seconds between looks at the finished files
+_POLL = 0.5  # seconds between looks at the finished files, and for signals
 
 
 @dataclass(frozen=True)
@@ -62,20 +65,22 @@ def run_fits(
     kind = "baselines" if all(fit.baseline for fit in fits) else "evaluation"
     if fits:
         note_plan(folder, kind, digests, _inputs(folder, design).name)
-    due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if not stored(folder, name).is_file()]
+    known = {name: result for name in digests if (result := known_fit(folder, name))}
+    due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if name not in known]
     tell(len(fits) - len(due), len(fits), f"{len(due)} to fit")
-    cached, errors = set(digests) - {name for _, name in due}, {}
+    errors: dict[str, str] = {}
     if due:
         groups = [list(part) for _, part in groupby(due, key=lambda item: (item[0].scheme, item[0].number))]
         count = min(workers or os.cpu_count() or 1, len(groups))
         runner = _here if count == 1 else _in_processes
         finished = len(fits) - len(due)
-        for name, words, error in runner(groups, design, folder, options, count):
-            finished += 1
-            if error:
-                errors[name] = error
-            tell(finished, len(fits), words)
-    return [_read(fit, name, folder, name in cached, errors) for fit, name in zip(fits, digests, strict=True)]
+        with closing(runner(groups, design, folder, options, count)) as reports:
+            for name, words, error in reports:
+                finished += 1
+                if error:
+                    errors[name] = error
+                tell(finished, len(fits), words)
+    return [_read(fit, name, folder, known.get(name), errors) for fit, name in zip(fits, digests, strict=True)]
 
 
 def stored(folder: Path, name: str) -> Path:
@@ -88,38 +93,62 @@ def _inputs(folder: Path, design: Design) -> Path:
     return folder / "inputs" / "-".join(design.digests[group][:6] for group in sorted(design.digests))
 
 
-def read_fit(path: Path) -> FoldResult:
-    """What a fit's file holds."""
-    told = json.loads(files.read_metadata(path)["soc.fit"])
-    return FoldResult(pd.read_parquet(path), pd.DataFrame(told["importance"]), told["facts"])
+def known_fit(folder: Path, name: str) -> FoldResult | None:
+    """What a fit's file holds; None where it is missing, and with a warning where it is damaged or of another fit."""
+    path = stored(folder, name)
+    rows = files.known_table(path)
+    if rows is None:
+        return None
+    metadata = files.read_metadata(path)
+    try:
+        told = json.loads(metadata["soc.fit"])
+        result = FoldResult(rows, pd.DataFrame(told["importance"]), told["facts"])
+    except (KeyError, ValueError):
+        result = None
+    if result is None or metadata.get("soc.digest", name) != name:
+        warnings.warn(f"{path} is not the fit that its name says: it is fitted again.", SocWarning, stacklevel=2)
+        return None
+    return result
+
+
+def store_fit(folder: Path, name: str, result: FoldResult) -> None:
+    """Write the file of a fit."""
+    told = {"importance": result.importance.to_dict("list"), "facts": result.facts}
+    files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(told), "soc.digest": name})
 
 
 Group = list[tuple[FoldFit, str]]
 Report = tuple[str, str, str | None]  # digest, words, error
+Reports = Generator[Report, None, None]
 
 
-def _here(groups: list[Group], design: Design, folder: Path, options: Options, _: int) -> Iterator[Report]:
+def _here(groups: list[Group], design: Design, folder: Path, options: Options, _: int) -> Reports:
     for group in groups:
         for fit, name in group:
+            interrupts.check()
             yield _fit_and_store(fit, name, design, folder, options)
 
 
-def _in_processes(groups: list[Group], design: Design, folder: Path, options: Options, count: int) -> Iterator[Report]:
+def _in_processes(groups: list[Group], design: Design, folder: Path, options: Options, count: int) -> Reports:
+    """Fits by processes that end with this one, or as soon as nobody waits for their reports any more."""
     inputs = _inputs(folder, design)
-    if not (inputs / "samples.parquet").is_file():
+    if not Design.is_saved(inputs):
         design.save(inputs)
     spawn = multiprocessing.get_context("spawn")
-    reports = spawn.SimpleQueue()
-    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_start, initargs=(str(inputs), reports)) as pool:
+    reports, (going_on, stop) = spawn.SimpleQueue(), spawn.Pipe(duplex=False)
+    begin = (str(inputs), reports, going_on)
+    with closing(stop), ProcessPoolExecutor(count, mp_context=spawn, initializer=_start, initargs=begin) as pool:
         waiting: set[Future[None]] = {pool.submit(_work, group, str(folder), options) for group in groups}
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
+                interrupts.check()
                 for future in done:
                     future.result()
                 while not reports.empty():
                     yield reports.get()
         except BaseException:
+            stop.close()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -127,24 +156,24 @@ def _in_processes(groups: list[Group], design: Design, folder: Path, options: Op
 _worker: dict[str, Any] = {}
 
 
-def _start(inputs: str, reports: Any) -> None:
+def _start(inputs: str, reports: Any, going_on: Connection) -> None:
     """In each process once: one thread for every library, and the features mapped into memory."""
+    threading.Thread(target=_end_with, args=(going_on,), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"  # of libraries that are loaded from here on
     import threadpoolctl
     import torch
 
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     # leave at once when all is done, as the `soc` command does: the interpreter's teardown makes DuckDB report leaks
     multiprocessing.util.Finalize(None, os._exit, (0,), exitpriority=-1)
     _worker.update(design=Design.load(Path(inputs)), reports=reports, limits=threadpoolctl.threadpool_limits(1))
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone: a killed run leaves nobody working."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
+def _end_with(going_on: Connection) -> None:
+    """End this process when the other end is closed, by the process that has it or by its death: nobody works on."""
+    with suppress(EOFError):
+        going_on.recv()
+    os._exit(1)
 
 
 def _work(group: Group, folder: str, options: Options) -> None:
@@ -161,13 +190,11 @@ def _fit_and_store(fit: FoldFit, name: str, design: Design, folder: Path, option
     except Exception as error:  # one model that cannot be fitted is a row of the table, not the end of the evaluation
         last = traceback.extract_tb(error.__traceback__)[-1]
         return name, f"{words} failed", f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
-    told = {"importance": result.importance.to_dict("list"), "facts": result.facts}
-    files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(told)})
+    store_fit(folder, name, result)
     return name, f"{words}, {result.facts['seconds']:.1f} s", None
 
 
-def _read(fit: FoldFit, name: str, folder: Path, cached: bool, errors: dict[str, str]) -> Done:
-    path = stored(folder, name)
-    if path.is_file():
-        return Done(fit, name, read_fit(path), cached=cached)
+def _read(fit: FoldFit, name: str, folder: Path, known: FoldResult | None, errors: dict[str, str]) -> Done:
+    if result := known or known_fit(folder, name):
+        return Done(fit, name, result, cached=known is not None)
     return Done(fit, name, None, errors.get(name, "the process that fitted it ended; see the log"))

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from soc_assets import interrupts
 from soc_assets.errors import TrainingError
 
 _FEWEST_STEPS, _SMALLEST_BATCH = 16, 16  # an epoch of few samples has 16 steps, if they hold 16 samples each
@@ -120,6 +121,7 @@ def _fit(
         order = torch.argsort(torch.rand(network.members, n, generator=shuffle), dim=1).to(device)
         total = torch.zeros((), device=device)
         for step in range(steps):
+            interrupts.check()
             rows = order[:, step * batch : (step + 1) * batch]  # [S, b]
             with torch.autocast(device.type, torch.bfloat16, enabled=amp):
                 error = network(rows_x[rows]).float() - rows_y[rows]

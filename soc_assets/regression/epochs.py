@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soc_assets import interrupts
 from soc_assets.errors import SocWarning, TrainingError
 from soc_assets.regression.metrics import r_squared
 from soc_assets.settings import Training
@@ -128,6 +129,7 @@ class Epochs:
         self.network.train()
         total = torch.zeros((), device=order.device)
         for rows in order.split(self.training.batch_size):
+            interrupts.check()
             total += self.step(rows) * len(rows)
         train_loss = total.item() / len(order)
         self._refuse_if_not_finite(train_loss, epoch)

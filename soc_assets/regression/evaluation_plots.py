@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from soc_assets.as_text import label
 from soc_assets.figures import ACCENT, MUTED, new_figure, to_png
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def interval_bars(scores: pd.DataFrame, level: float) -> bytes:
     regions = parts[parts["scope"] == "region"].nlargest(_MOST_REGIONS, "n")["part"]
     parts = parts[(parts["scope"] != "region") | parts["part"].isin(regions)]
     places = {key: place for place, key in enumerate(zip(parts["scope"], parts["part"], strict=True))}
-    labels = [f"{part} g/kg" if scope == "oc_stratum" else part for scope, part in places]
+    labels = [f"{part} g/kg" if scope == "oc_stratum" else label(part) for scope, part in places]
     figure = new_figure(9.6, 1.6 + 0.34 * len(places))
     left, right = figure.subplots(1, 2, sharey=True)
     models = list(scores.groupby(["model", "features"], sort=False))

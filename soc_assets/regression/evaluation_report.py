@@ -17,6 +17,8 @@ from soc_assets.regression.scoring import OutOfFold
 from soc_assets.sampling.knndm import held_out_distances, nearest, nearest_other
 
 _MOST_SHOWN = 3  # models by part
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""What a browser may do for the page: no scripts, nothing from elsewhere."""
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222 }
 .wide { overflow-x: auto }
@@ -98,7 +100,7 @@ def html_report(
         parts += [_picture(figures, f"leaderboard_{scheme}"), _html(leaderboard(table, scheme))]
     if failed := [found for found in models if found.failed]:
         lines = "".join(
-            f"<li>{html.escape(_title(found))}, by {found.scheme}: {found.failed} fold(s): "
+            f"<li>{html.escape(_title(found))}, by {html.escape(found.scheme)}: {found.failed} fold(s): "
             f"{html.escape('; '.join(found.errors))}</li>"
             for found in failed
         )
@@ -108,7 +110,8 @@ def html_report(
     parts += ["<h2>Organic carbon by fold</h2>", _html(target_by_fold(models, design))]
     shown = [name for name in figures if not name.startswith("leaderboard_") and name != "interval_bars"]
     parts += [f"<h2>{name.replace('_', ' ').capitalize()}</h2>{_picture(figures, name)}" for name in shown]
-    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style>'
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    head = f'<meta charset="utf-8">{policy}<title>{html.escape(title)}</title><style>{_STYLE}</style>'
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>\n"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from soc_assets import interrupts
 from soc_assets.regression.design import Design
 from soc_assets.regression.learners import SklearnLearner
 from soc_assets.regression.model import FittedModel
@@ -37,6 +38,7 @@ def group_importance(model: FittedModel, design: Design, rows: np.ndarray, seed:
     before = ((model.predict(reduced).mean - observed) ** 2).sum()
     rng, found = np.random.default_rng(seed), []
     for kind, group, part in _parts(model, design, rows):
+        interrupts.check()
         without = reduced - part
         occluded = ((model.predict(without).mean - observed) ** 2).sum() - before
         permuted = 0.0

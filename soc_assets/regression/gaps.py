@@ -30,6 +30,11 @@ class Gaps:
     most: int = 0
 
     @classmethod
+    def unknown(cls, width: int) -> "Gaps":
+        """Columns [d] of which nothing is known: none is an image."""
+        return cls(np.zeros(width, np.int64), np.full(1, np.inf, np.float32), np.zeros(width, bool))
+
+    @classmethod
     def fit(cls, names: pd.DataFrame, training: Iterable[np.ndarray], zeros: Iterable[str]) -> "Gaps":
         """Learn from training rows.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from soc_assets import interrupts
 from soc_assets.errors import TrainingError
 from soc_assets.regression.standardisation import column_statistics
 from soc_assets.settings_evaluation import Recipe
@@ -85,6 +86,7 @@ def fit_learner(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray
     Raises:
         TrainingError: there is no such kind of model, or it is not fitted on reduced features.
     """
+    interrupts.check()
     fit = kind_of(recipe).fit
     if fit is None:
         raise TrainingError(f"The recipe {recipe.name!r} ({recipe.model}) is not fitted on reduced features.")

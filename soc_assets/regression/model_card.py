@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from soc_assets.as_text import markdown
 from soc_assets.regression.evaluation import Evaluation
 from soc_assets.regression.metrics import Scores
 from soc_assets.sampling.balance import TAIL_THRESHOLD
@@ -39,7 +40,7 @@ def model_card(
         "## What it is",
         "",
     ]
-    lines += [f"- {key}: {value}" for key, value in facts.items()]
+    lines += [f"- {key}: {markdown(str(value))}" for key, value in facts.items()]
     lines += ["", "## Data", "", *_data(predictions), "", "## Scores", "", *_test(evaluation.scores.get("test"))]
     lines += ["", *_board(board, scheme), "", _CHAMPION, "", "## Limits", "", *_limits(training)]
     return "\n".join(lines) + "\n"

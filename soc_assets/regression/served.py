@@ -2,12 +2,14 @@
 
 Everything that a prediction needs lies in buffers: standardisation, components, the members, the way back to g/kg, the
 calibrated interval, and the training samples that dissimilarity is measured from. The graph needs no class of ours.
+Rows that it cannot answer are refused; see `accepted`.
 """
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from soc_assets.regression.accepted import UNANSWERED, Accepted, require
 from soc_assets.regression.applicability import Applicability
 from soc_assets.regression.gaps import Gaps
 from soc_assets.regression.learners import CLIP, MlpLearner
@@ -25,14 +27,25 @@ class WithInterval(nn.Module):
 
     ends: Tensor
 
-    def __init__(self, network: SocMlp, below: float, above: float):
+    def __init__(self, network: SocMlp, below: float, above: float, gaps: Gaps | None = None):
+        """Put the parts together.
+
+        Args:
+            network: fitted.
+            below: what the lower end is below the prediction, g/kg.
+            above: what the upper end is above it, g/kg.
+            gaps: which columns are an image; None tells what is missing by NaN in all columns alone.
+        """
         super().__init__()
         self.network = network
         self.register_buffer("ends", torch.tensor([0.0, -below, above]))
+        mean, scale = (buffer.cpu().numpy() for buffer in (network.feature_mean, network.feature_scale))
+        self.accepted = Accepted(mean, scale, gaps or Gaps.unknown(len(mean)))
 
     def forward(self, features: Tensor) -> Tensor:
         """From raw features [n, d]."""
-        return self.network.within(self.network(features) + self.ends)
+        self.accepted(features)
+        return _answered(self.network.within(self.network(features) + self.ends))
 
 
 class ServedRecipe(nn.Module):
@@ -48,19 +61,15 @@ class ServedRecipe(nn.Module):
     area_mean: Tensor
     area_scale: Tensor
     seen: Tensor
-    image: Tensor
-    image_columns: Tensor
-    zeros_are_gaps: Tensor
 
     def __init__(self, model: FittedModel, area: Applicability, gaps: Gaps):
         super().__init__()
         learner = model.learner
         if not isinstance(learner, MlpLearner) or model.calibration is None:
             raise unservable(model.recipe)
-        self.register_buffer("image", torch.tensor(gaps.image))
-        self.register_buffer("zeros_are_gaps", torch.tensor(gaps.zeros))
-        self._keep("image_columns", gaps.columns)
-        self.most_missing = gaps.most
+        parts = model.reduction.groups
+        mean, scale = (np.concatenate([getattr(part, name) for part in parts]) for name in ("mean", "scale"))
+        self.accepted, self.most_missing = Accepted(mean, scale, gaps), gaps.most
         self.network, self.kind, self.power = learner.network, model.target.kind, model.target.power
         self.groups = [(len(part.columns), part.components is not None) for part in model.reduction.groups]
         for number, part in enumerate(model.reduction.groups):
@@ -86,7 +95,7 @@ class ServedRecipe(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """From the raw columns of the recipe's feature set, in its order, [n, d]."""
-        reduced = self.reduce(features)
+        missing, reduced = self.accepted(features), self.reduce(features)
         z = ((reduced - self.feature_mean) / self.feature_scale).clamp(-CLIP, CLIP)
         members = self.network(z) * self.target_scale + self.target_mean  # [S, n]
         value = members.mean(dim=0)
@@ -97,14 +106,8 @@ class ServedRecipe(nn.Module):
         place = (reduced - self.area_mean) / self.area_scale
         nearest = torch.cdist(place, self.seen, compute_mode="donot_use_mm_for_euclid_dist").amin(dim=1)
         index = nearest / self.mean_distance
-        applicable = (index <= self.threshold) & (self.missing(features) <= self.most_missing)
-        return torch.stack([predicted, lower, upper, index, applicable.to(index.dtype)], dim=1)
-
-    def missing(self, features: Tensor) -> Tensor:
-        """Missing images [n], as `Gaps.count` finds them."""
-        empty = (torch.isnan(features) | ((features == 0) & self.zeros_are_gaps)).to(self.image_columns.dtype)
-        found = empty.new_zeros((features.shape[0], self.image_columns.shape[0])).index_add(1, self.image, empty)
-        return (found == self.image_columns).sum(dim=1)
+        applicable = (index <= self.threshold) & (missing <= self.most_missing)
+        return _answered(torch.stack([predicted, lower, upper, index, applicable.to(index.dtype)], dim=1))
 
     def reduce(self, features: Tensor) -> Tensor:
         """Reduced features [n, k]."""
@@ -130,6 +133,12 @@ class ServedRecipe(nn.Module):
 
     def _kept(self, name: str) -> Tensor:
         return getattr(self, name)
+
+
+def _answered(found: Tensor) -> Tensor:
+    """The same, where predicted, lower and upper are numbers in every row."""
+    require(torch.isfinite(found[:, :3]).all(), UNANSWERED)
+    return found
 
 
 def _residuals(model: FittedModel) -> Smeared:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from soc_assets import interrupts, process
 from soc_assets.errors import SocError, TrainingError
 from soc_assets.regression.design import Design
 from soc_assets.regression.learners import fit_learner
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import optuna
 
 _HIDDEN = {"64": (64,), "64-32": (64, 32), "128-64": (128, 64), "256-128": (256, 128)}
+_PROCESS = "soc.process"  # of a trial: the process that runs it
 _STARTUP = 5  # trials before anything is pruned
 
 
@@ -81,11 +83,12 @@ def tune(
 
     logging.getLogger("optuna").setLevel(logging.WARNING)
     storage.parent.mkdir(parents=True, exist_ok=True)
-    earlier = len(_study(storage, name, options.seed, optuna).trials)
-    study = _study(storage, name, options.seed + earlier, optuna)  # a resumed sampler must not draw the same again
+    study = _study(storage, name, optuna)
+    _end_orphans(study, optuna)
     known, errors = _ended(study), []
 
     def objective(trial: "optuna.Trial") -> float:
+        trial.set_user_attr(_PROCESS, process.marks())
         recipe = _suggest(trial, base, feature_sets)
         try:
             r2 = _score(recipe, design, rows, inner, options, trial, optuna)
@@ -102,7 +105,9 @@ def tune(
         tell(_ended(study) + len(errors), trials, f"trial {trial.number}: {value}; {best}")
 
     tell(known, trials, "trials are there already" if known else "first trial")
-    while _ended(study) + len(errors) < trials:
+    while (number := _ended(study) + len(errors)) < trials:
+        # a seed for each trial: what a search that was interrupted draws next is what it would have drawn
+        study.sampler = optuna.samplers.TPESampler(seed=options.seed + number)
         study.optimize(objective, n_trials=1, callbacks=[told], catch=(SocError,))
     if not _completed(study):
         often, times = Counter(errors).most_common(1)[0] if errors else ("every one was pruned", trials)
@@ -113,15 +118,22 @@ def tune(
     return _result(study, base, optuna)
 
 
-def _study(storage: Path, name: str, seed: int, optuna: Any) -> "optuna.Study":
+def _study(storage: Path, name: str, optuna: Any) -> "optuna.Study":
     return optuna.create_study(
         study_name=name,
         storage=f"sqlite:///{storage.resolve().as_posix()}",
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP),
         load_if_exists=True,
     )
+
+
+def _end_orphans(study: "optuna.Study", optuna: Any) -> None:
+    """Mark trials as failed whose process on this machine is gone, so that none counts as running for ever."""
+    running, failed = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
+    for trial in study.get_trials(states=(running,)):
+        if process.is_gone(trial.user_attrs.get(_PROCESS, {})):
+            study.tell(trial.number, state=failed)
 
 
 def _ended(study: "optuna.Study") -> int:
@@ -164,6 +176,7 @@ def _score(
     observed, value, seen = target.forward(oc), np.empty(len(rows)), np.zeros(len(rows), bool)
     r2 = float("-inf")
     for step, number in enumerate(np.unique(inner)):
+        interrupts.check()
         out = inner == number
         reduction = fit_reduction(design, recipe.features, rows[~out], recipe.pca, options.seed)
         x = reduction.apply(design, rows[~out])

@@ -14,9 +14,11 @@ import shapely
 
 from soc_assets.errors import SamplingError
 from soc_assets.names import nfc
+from soc_assets.vector_guard import offline, problem_of
 
 if TYPE_CHECKING:
     import geopandas
+    import pandas as pd
     import pyproj
 
 _LAYER = "|layer="
@@ -126,39 +128,38 @@ def read_vector(path: Path, setting: str) -> "geopandas.GeoDataFrame":
         SamplingError: no such file or layer, no vector file, or several layers and none named.
     """
     import geopandas
-    import pyogrio
-    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
-    from shapely.errors import ShapelyError
 
-    wrong = (
-        DataLayerError,
-        DataSourceError,
-        FeatureError,
-        FieldError,
-        GeometryError,
-        ShapelyError,
-        ValueError,
-        OSError,
-    )
     file, layer = split_layer(path)
     if not file.exists():
         raise SamplingError(f"The region {file} does not exist; correct {setting} or remove it.")
     try:
-        names = [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
-        layer = next((name for name in names if layer and nfc(name) == nfc(layer)), layer)
-        if layer not in names and (layer or len(names) > 1):
-            asked = f"layer {layer!r} is not in it" if layer else "it has several layers"
-            raise SamplingError(
-                f"The region {file}: {asked}. Layers with geometry: {', '.join(names) or 'none'}. Name one in "
-                f"{setting}: {file.name}{_LAYER}{names[0] if names else 'name'}."
-            )
-        frame = geopandas.read_file(file, layer=layer) if layer else geopandas.read_file(file)
-    except wrong as error:
+        if wrong := problem_of(file):
+            raise SamplingError(f"The region {file} {wrong} ({setting}).")
+        with offline():
+            frame = _read(file, layer, setting)
+    except SamplingError:
+        raise
+    except Exception as error:  # pyogrio's, GDAL's, shapely's, pyproj's, memory: each has errors of its own
         raise SamplingError(
             f"The region {file} cannot be read: {type(error).__name__}: {error}. "
             f"Expected GeoJSON or GeoPackage with polygons ({setting})."
         ) from error
     return frame if isinstance(frame, geopandas.GeoDataFrame) else geopandas.GeoDataFrame(geometry=[])
+
+
+def _read(file: Path, layer: str | None, setting: str) -> "geopandas.GeoDataFrame | pd.DataFrame":
+    import geopandas
+    import pyogrio
+
+    names = [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
+    layer = next((name for name in names if layer and nfc(name) == nfc(layer)), layer)
+    if layer not in names and (layer or len(names) > 1):
+        asked = f"layer {layer!r} is not in it" if layer else "it has several layers"
+        raise SamplingError(
+            f"The region {file}: {asked}. Layers with geometry: {', '.join(names) or 'none'}. Name one in "
+            f"{setting}: {file.name}{_LAYER}{names[0] if names else 'name'}."
+        )
+    return geopandas.read_file(file, layer=layer) if layer else geopandas.read_file(file)
 
 
 def _crs(frame: "geopandas.GeoDataFrame") -> "pyproj.CRS":

@@ -76,8 +76,8 @@ def _tell_of_parted(parted: int, known: int) -> None:
         warnings.warn(
             f"{parted} of {known} locations are places that splits.parquet has in several splits (they count as one "
             "since [study] links visits by id or distance). They are test if one of their places was, else validation: "
-            "nothing that was held out is trained on. Delete splits.parquet in the samples folder to draw a new split "
-            "with the shares of [sampling].",
+            "nothing that was held out is trained on. Another seed in [sampling] of soc.toml draws a new split with "
+            "the shares set there.",
             SocWarning,
             stacklevel=4,
         )
@@ -108,5 +108,5 @@ def _refuse_empty(split: np.ndarray, wanted: tuple[int, int, int]) -> None:
         if count and not (split == name).any():
             raise SamplingError(
                 f"The earlier split, which is kept, leaves no location in {name} after the filters of [study]. "
-                "Delete splits.parquet in the samples folder to draw a new split, or widen the filters."
+                "Another seed in [sampling] of soc.toml draws a new split; or widen the filters."
             )

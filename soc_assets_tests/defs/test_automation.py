@@ -1,15 +1,19 @@
 """Sensors and schedules: what they launch, why they skip, and that failures are not repeated for ever."""
 
 import datetime
+import itertools
 import shutil
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pandas as pd
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from soc_assets.definitions import build_definitions, defs
 from soc_assets.defs import backfill
 from soc_assets.defs.resources import ProjectResource
+from soc_assets.defs.schedules import build_schedules
 from soc_assets.settings import Automation
 from soc_assets_tests.small_project import SmallProject, sheet, write_tiff
 
@@ -188,3 +192,13 @@ def test_jobs_carry_the_limits_that_the_daemon_keeps(fresh):
         policy = built.resolve_asset_graph().get(dg.AssetKey("embeddings")).backfill_policy
     assert policy is not None
     assert policy.max_partitions_per_run == 9
+
+
+@pytest.mark.parametrize(("first", "hours"), [("2026-03-28", [24.5, 23.5]), ("2026-10-24", [25.0, 24.0])])
+def test_nights_on_which_the_clocks_change_have_one_run_each(first, hours):
+    automation = Automation(cron="30 2 * * *", timezone="Europe/Berlin")
+    [schedule, *_] = build_schedules(automation)
+    start = datetime.datetime.fromisoformat(first).replace(tzinfo=ZoneInfo(automation.timezone)).timestamp()
+    ticks = schedule_execution_time_iterator(start, schedule.cron_schedule, schedule.execution_timezone, True)
+    times = [next(ticks).timestamp() for _ in range(3)]
+    assert [(later - time) / 3600 for time, later in itertools.pairwise(times)] == hours

@@ -183,14 +183,21 @@ def test_run_of_a_process_that_is_gone_becomes_killed_when_the_next_one_starts(t
         for name, start, tags in [
             ("gone", now, {"soc.process": str(gone.pid)}),
             ("alive", now, {}),
-            ("number taken over", 1000, {}),
+            ("number taken over", now, {"soc.birth": "00000000-1"}),
+            ("clock set since", 1000, {}),
             ("elsewhere", now, {"soc.process": str(gone.pid), "soc.machine": "00000000"}),
         ]
     }
     with tracking.run("second", "d", {}, {}):
         pass
     found = {name: client.get_run(run_id).info.status for name, run_id in runs.items()}
-    assert found == {"gone": "KILLED", "alive": "RUNNING", "number taken over": "KILLED", "elsewhere": "RUNNING"}
+    assert found == {
+        "gone": "KILLED",
+        "alive": "RUNNING",
+        "number taken over": "KILLED",
+        "elsewhere": "RUNNING",
+        "clock set since": "RUNNING",
+    }
 
 
 def test_tracking_uri_of_the_caller_is_left_alone(tracked):

@@ -1,6 +1,7 @@
 """A batch on disk: columns, values, caching by digest, and what a change of the inputs recomputes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -116,6 +117,16 @@ def test_spec_keeps_its_statistics_when_rasters_come_later_and_reports_the_drift
     refitted = freeze(world.folder / "embeddings", choices_of(world.settings, None), world.catalog, refit=True)
     assert refitted.digest != frozen.digest
     assert find_spec(world.folder / "embeddings", refitted.choices) == refitted
+
+
+def test_refit_is_the_newest_spec_also_where_the_clock_was_set_back(world, monkeypatch):
+    folder, choices = world.folder / "embeddings", choices_of(world.settings, None)
+    ahead = replace(freeze(folder, choices, world.catalog), created="2999-01-01T00:00:00.000000+00:00")
+    ahead.save(folder)
+    world.catalog["mean"] += 1
+    refitted = freeze(folder, choices, world.catalog, refit=True)
+    assert refitted.digest != ahead.digest
+    assert find_spec(folder, choices) == refitted
 
 
 def test_spec_statistics_are_those_of_all_valid_pixels(world):

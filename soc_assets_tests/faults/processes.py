@@ -31,16 +31,19 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([__name__])
 
 
-def soc(made: SmallProject, *arguments: str, preexec_fn: Callable[[], None] | None = None) -> subprocess.Popen[str]:
-    """A `soc` command of a project, started."""
+def soc(
+    made: SmallProject, *arguments: str, preexec_fn: Callable[[], None] | None = None, said: Path | None = None
+) -> subprocess.Popen[str]:
+    """A `soc` command of a project, started; what it prints goes to pipes, or into the file `said`."""
+    output = subprocess.PIPE if said is None else said.open("w")
     command = [sys.executable, "-m", "soc_assets", *arguments, "--config", str(made.config)]
     return subprocess.Popen(
         command,
         cwd=made.root,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         preexec_fn=preexec_fn,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
         text=True,
     )
 

@@ -66,7 +66,7 @@ def test_projected_coordinates_are_told_and_read_with_their_crs(tmp_path):
     assert understood(read(tmp_path, "p.csv", content, crs="EPSG:25832"))["longitude"].item() == pytest.approx(
         11.567053
     )
-    with pytest.raises(SoilError, match=r"p\.csv.*crs = 'EPSG:99' of p\.csv \(--crs EPSG:99\) is no CRS"):
+    with pytest.raises(SoilError, match=r"p\.csv.*crs = 'EPSG:99' of p\.csv \(--crs EPSG:99\) is not a CRS"):
         read(tmp_path, "p.csv", content, crs="EPSG:99")
 
 

@@ -1,16 +1,21 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from soc_assets.errors import SocWarning
 from soc_assets.regression import engine
 from soc_assets.regression.design import Design
 from soc_assets.regression.engine import run_fits, stored
 from soc_assets.regression.evaluation_report import figures_of, html_report, importance_of
+from soc_assets.regression.fold import FoldResult
 from soc_assets.regression.leaderboard import leaderboard, verdict
 from soc_assets.regression.model import Options
 from soc_assets.regression.plan import make_plan, merged
 from soc_assets.regression.scoring import out_of_fold, score_table
 from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets_tests import spoil
 from soc_assets_tests.regression.designs import folds_of, make
 
 SETTINGS = Evaluation(
@@ -162,6 +167,38 @@ def test_design_comes_back_from_disk_as_it_was(found, tmp_path):
     assert again.digests == design.digests
     np.testing.assert_array_equal(again.matrices["point"], design.matrices["point"])
     pd.testing.assert_frame_equal(again.samples, design.samples)
+
+
+@pytest.mark.parametrize("damage", [*spoil.DAMAGES.values(), Path.unlink], ids=[*spoil.DAMAGES, "deleted"])
+def test_design_of_which_a_byte_has_changed_is_not_used(tmp_path, damage):
+    design = make(40)
+    design.save(tmp_path)
+    assert Design.is_saved(tmp_path)
+    for name in ("point.npy", "embedding.parquet", "samples.parquet"):
+        content = (tmp_path / name).read_bytes()
+        damage(tmp_path / name)
+        assert not Design.is_saved(tmp_path), name
+        (tmp_path / name).write_bytes(content)
+
+
+def test_fit_that_is_damaged_or_of_another_name_is_fitted_again(tmp_path):
+    result = FoldResult(
+        pd.DataFrame({"sample_id": ["a", "b"], "predicted": [1.0, 2.0]}), pd.DataFrame(), {"seconds": 1.0}
+    )
+    engine.store_fit(tmp_path, "one", result)
+    path = stored(tmp_path, "one")
+    content, known = path.read_bytes(), engine.known_fit(tmp_path, "one")
+    assert known is not None
+    pd.testing.assert_frame_equal(known.predictions, result.predictions)
+    for damage in spoil.DAMAGES.values():
+        damage(path)
+        with pytest.warns(SocWarning, match=r"one\.parquet is damaged\. `soc run --to evaluation` makes it again"):
+            assert engine.known_fit(tmp_path, "one") is None
+        path.write_bytes(content)
+    stored(tmp_path, "two").write_bytes(content)
+    with pytest.warns(SocWarning, match=r"two\.parquet is not the fit that its name says: it is fitted again"):
+        assert engine.known_fit(tmp_path, "two") is None
+    assert engine.known_fit(tmp_path, "three") is None
 
 
 def test_folds_are_merged_into_parts_of_nearly_equal_size():

@@ -1,7 +1,10 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from soc_assets import process
 from soc_assets.errors import TrainingError
+from soc_assets.interrupts import Interrupted
 from soc_assets.regression import tuning
 from soc_assets.regression.model import Options
 from soc_assets.regression.plan import merged
@@ -82,3 +85,34 @@ def test_search_never_looks_at_rows_that_it_was_not_given(tmp_path):
             tune(design, np.arange(60), inner, base, ("point",), 2, storage, "one", Options()).trials["value"]
         )
     np.testing.assert_array_equal(values[0], values[1])
+
+
+def test_search_that_was_interrupted_goes_on_as_if_it_had_not_been_and_leaves_no_trial_running(tmp_path, monkeypatch):
+    """The process that ran the interrupted trial is gone."""
+    design, rows = make(60), np.arange(60)
+    monkeypatch.setattr(tuning, "_score", lambda recipe, *_: -abs(recipe.dropout - 0.3) - recipe.epochs / 1000)
+
+    def search(trials: int, name: str):
+        base = Recipe(name="m", members=1)
+        found = tune(design, rows, rows % 3, base, ("point",), trials, tmp_path / f"{name}.db", "one", Options())
+        return found.trials[found.trials["state"] != "FAIL"].drop(columns="number").reset_index(drop=True)
+
+    undisturbed = search(14, "calm")
+    search(11, "hit")
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning, "_score", lambda *_: interrupted())
+        patched.setattr(process, "marks", lambda: {**process_marks, process.BIRTH_TAG: "00000000-1"})
+        with pytest.raises(Interrupted):
+            search(14, "hit")
+    pd.testing.assert_frame_equal(search(14, "hit"), undisturbed)
+    states = tune(
+        design, rows, rows % 3, Recipe(name="m"), ("point",), 14, tmp_path / "hit.db", "one", Options()
+    ).trials
+    assert states["state"].value_counts().to_dict() == {"COMPLETE": 14, "FAIL": 1}
+
+
+process_marks = process.marks()
+
+
+def interrupted() -> float:
+    raise Interrupted

@@ -68,5 +68,5 @@ def test_locations_that_have_gone_do_not_unsettle_the_others():
 
 def test_an_earlier_split_that_leaves_nothing_to_train_on_is_an_error_with_a_cure():
     before = pd.DataFrame({"location_id": names(3), "split": ["validation", "test", "test"]})
-    with pytest.raises(SamplingError, match=r"no location in train.*Delete splits\.parquet"):
+    with pytest.raises(SamplingError, match=r"no location in train.*Another seed"):
         split_by_location(names(3), Sampling(), previous=before)

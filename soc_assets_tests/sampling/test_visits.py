@@ -15,6 +15,7 @@ from soc_assets.sampling.locations import locate
 from soc_assets.sampling.metres import metric_crs, to_metres
 from soc_assets.sampling.prepare import prepare_samples
 from soc_assets.sampling.split import split_by_location
+from soc_assets.second_copy import copy_of
 from soc_assets.settings import Sampling, Study
 from soc_assets_tests.small_project import write_project
 
@@ -97,7 +98,7 @@ def test_points_that_an_earlier_split_had_parted_are_never_moved_from_test_into_
     before = prepared(visits, grid, Study(id_metres=0))
     old = before.balanced.merge(visits, on="sample_id")
     assert (old.groupby("own_id")["split"].nunique() > 1).sum() > 20
-    with pytest.warns(SocWarning, match=r"of 60 locations .*in several splits.*Delete splits\.parquet"):
+    with pytest.warns(SocWarning, match=r"of 60 locations .*in several splits.*Another seed"):
         after = prepared(visits, grid, previous=before.splits)
     new = after.balanced.merge(visits, on="sample_id")
     held_out = {"train": 0, "validation": 1, "test": 2}
@@ -161,21 +162,24 @@ def test_revisits_without_ids_are_a_finding_that_its_cure_mends(visits, grid):
 
 
 def test_file_of_splits_remembers_places_and_what_is_held_out_now(visits, grid, tmp_path):
-    from soc_assets.defs.sampling import _remember_splits
+    from soc_assets.defs.sampling import _write
 
     project = write_project(tmp_path).project
     assert earlier_splits(project) is None
     before = prepared(visits, grid, Study(id_metres=0))
-    _remember_splits(before, project)
+    _write(before, project, "inputs")
     with pytest.warns(SocWarning, match="nothing that was held out is trained on"):
         after = prepared(visits[visits["year"] > 2012], grid, previous=earlier_splits(project))
-    _remember_splits(after, project)
+    _write(after, project, "inputs")
     kept = earlier_splits(project)
     assert len(kept) == 180  # also the places of 2012, which have left the study
     both = after.splits.merge(kept, on="location_id")
     assert len(both) == 120
     assert (both["split_x"] == both["split_y"]).all()
     project.samples("splits").unlink()
+    assert kept.equals(earlier_splits(project)), "deleted, it is in the second copy"
+    for path in (copy_of(project.samples("splits")), project.samples("balanced")):
+        path.unlink()
     assert earlier_splits(project) is None
 
 

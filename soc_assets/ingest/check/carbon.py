@@ -14,6 +14,7 @@ _CODES = (0.0, 9.0, 9.9, 9.99, 99.0, 99.9, 99.99, 100.0, 999.0, 999.9, 999.99)
 _FEWEST = 10  # rows from which a table is judged
 _CODE_SHARE, _SHARE = 0.005, 0.02  # of a table's rows from which a code, any other number, stands out
 _TIMES = 5  # how much more often than its neighbours a number occurs that stands for something else
+_TIMES_OF_ZERO = 3  # no soil is without carbon
 _NEIGHBOURS = 10
 _MOST_SPIKES = 3  # more are the habit of a laboratory that rounds
 _GAP, _FAR = 3.0, 20.0  # factors: empty between the rest and what is far off; from the median
@@ -63,9 +64,10 @@ def _stands_out(values: np.ndarray, counts: np.ndarray, place: int) -> bool:
     code = np.isclose(values[place], _CODES).any()
     if share < (_CODE_SHARE if code else _SHARE) or count < (3 if values[place] == 0 else 5):
         return False
+    times = _TIMES if values[place] else _TIMES_OF_ZERO
     near = [*range(max(place - _NEIGHBOURS // 2, 0), place), *range(place + 1, place + 1 + _NEIGHBOURS // 2)]
     beside = counts[[i for i in near if i < len(counts)]]
-    return bool(len(beside) >= _NEIGHBOURS // 2) and bool(count >= _TIMES * max(float(np.quantile(beside, 0.75)), 1))
+    return bool(len(beside) >= _NEIGHBOURS // 2) and bool(count >= times * max(float(np.quantile(beside, 0.75)), 1))
 
 
 def _far_off(file: str, rows: pd.DataFrame, carbon: np.ndarray) -> Iterator[Finding]:

@@ -107,7 +107,12 @@ def coverage_findings(found: Coverage, years: pd.Series) -> list[Finding]:
                 f"{needed - present} of {needed} images ({(needed - present) / needed:.1%}) are missing, "
                 f"{needed - inside} of them because no raster of the step covers the sample"
             )
-            cure = "Add the missing steps or rasters that cover all samples; missing images become null."
+            uncovered = "Add the missing steps or rasters that cover all samples; missing images become null."
+            thin = (
+                "Too few pixels of these windows are valid: lower [rasters] min_valid_fraction, take a smaller "
+                "[embedding] image_size, or use rasters that reach farther; missing images become null."
+            )
+            cure = uncovered if inside < needed else thin
             findings.append(Finding("coverage", severity, str(band), "", "", words, cure))
     return [*findings, *_years_without_rasters(found, years)]
 

@@ -28,6 +28,8 @@ _FEWEST_VALUES = 16  # distinct numbers below which a raster is one of classes, 
 _TAIL = 0.0005  # share left out on each side when the range of the rest is measured
 _OFTEN = 0.002  # share of pixels from which an unknown number counts as frequent
 _INFLATED = 1.25  # times the standard deviation without it: a number of few pixels counts like a frequent one
+_VOID = 0.4  # widths of the others, by which zero lies apart from them where it is no value of theirs
+_FEWEST_VOIDS = 20
 _KELVIN = (200.0, 350.0)
 _TEMPERATURE_NAME = re.compile(
     r"lst|(?<![a-z])(ts|t2m|tas|tmax|tmin|tmean|tavg|bt)(?![a-z])|temp|kelvin|_k(?![a-z])", re.IGNORECASE
@@ -197,13 +199,19 @@ def _of_absolute_zero(seen: _Seen, preview: Preview) -> tuple[Severity, str] | N
 def _of_zero(seen: _Seen, preview: Preview) -> tuple[Severity, str] | None:
     """Zero is a fill value beyond doubt in temperatures; elsewhere it may well be measured."""
     if seen.distance <= 1 or seen.count < 5:
-        return None
+        return _of_voids(seen)
     scales = _temperatures(seen, preview, 0.0) if preview.offset == 0 else set()
     celsius = abs(preview.offset + ZERO_CELSIUS) < 1 and _temperatures(seen, preview, -ZERO_CELSIUS)
     if celsius or scales & {*TEMPERATURES[:2]} or (scales and seen.warm):
         return "error", "0 K among temperatures"
     often = seen.share >= _OFTEN or seen.inflation >= _INFLATED
-    return ("warning", "") if seen.distance > 1.5 and often else None
+    return ("warning", "") if seen.distance > 1.5 and often else _of_voids(seen)
+
+
+def _of_voids(seen: _Seen) -> tuple[Severity, str] | None:
+    """Zeros below a landscape that reaches nowhere near zero: voids of a terrain model, pixels outside a mask."""
+    frequent = seen.share >= _OFTEN and seen.count >= _FEWEST_VOIDS
+    return ("warning", "") if frequent and seen.distance > _VOID else None
 
 
 def _temperatures(seen: _Seen, preview: Preview, zero: float) -> set[float]:

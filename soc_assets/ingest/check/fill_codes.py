@@ -14,7 +14,7 @@ _CODES = (
     *(2147483647, -2147483648, 4294967295, 1e20, -1e20, 1e30, -1e30, 9.969209968386869e36),
     *(3.4028234663852886e38, -3.4028234663852886e38, -3.4e38, 3.4e38),
 )
-HUGE = 1e19  # no quantity of a landscape is that large
+HUGE = 1e18  # no quantity of a landscape is that large
 ZERO_CELSIUS = 273.15
 TEMPERATURES = (1.0, 0.02, 0.1, 0.01)  # scales of temperatures, MODIS' first, which files often lack as a tag
 _BELOW_DEGREES = 0.16  # by which 0 K in degrees Celsius may be rounded: -273, -273.1, -273.2

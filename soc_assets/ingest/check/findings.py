@@ -12,6 +12,7 @@ import pandas as pd
 
 from soc_assets.ingest.check.pixels import Preview
 from soc_assets.ingest.grid import reference_grid
+from soc_assets.ingest.rasters.catalog import HELD_TWICE
 from soc_assets.settings import Rasters, Study
 
 Severity = Literal["error", "warning", "note"]
@@ -142,12 +143,5 @@ def _as_one(members: list[Finding]) -> Finding:
 
 
 def _set_aside(band: str, path: str, problem: str) -> Finding:
-    return Finding(
-        "files",
-        "warning",
-        band,
-        "",
-        path,
-        f"the raster is set aside. {problem.rstrip('.')}",
-        "Its step is missing until then.",
-    )
+    cure = "Take out the one that is not meant." if HELD_TWICE in problem else "Its step is missing until then."
+    return Finding("files", "warning", band, "", path, f"the raster is set aside. {problem.rstrip('.')}", cure)

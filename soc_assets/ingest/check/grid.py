@@ -20,6 +20,7 @@ METRES_PER_DEGREE = 111_320.0
 """Along a meridian."""
 _COVERED = 0.9  # part of a tile that another may cover before it is worth a warning
 _SHIFT = 0.5  # share of its extent up to which a step beside the others is an oversight, not another region
+_BESIDE = 5.0  # pixels up to which that holds where half of the steps lie in another place
 _TOUCH = 0.01  # pixels by which the places of two steps may differ
 _Row = Mapping[Any, Any]
 
@@ -129,16 +130,22 @@ def _shifted(rows: Sequence[_Row]) -> list[Finding]:
     for band in dict.fromkeys(row["band"] for row in rows if row["band"] not in tiled):
         members = [row for row in rows if row["band"] == band]
         places = [(row["crs"], row["height"], row["width"], *row["transform"]) for row in members]
-        usual, count = Counter(places).most_common(1)[0]
-        home = Grid.of_row(members[places.index(usual)])
+        counted = Counter(places)
+        usual, count = counted.most_common(1)[0]
+        first = members[places.index(usual)]
+        home, most = Grid.of_row(first), 2 * count > len(places)
         for row, place in zip(members, places, strict=True):
-            if 2 * count <= len(places) or place[:3] != usual[:3]:
+            if not (most or len(counted) == 2) or place[:3] != usual[:3]:
                 continue
             away = ~home.transform * Grid.of_row(row).transform
             same_pixels = np.allclose([away.a, away.b, away.d, away.e], [1, 0, 0, 1], rtol=0, atol=1e-6)
-            near = abs(away.f) < _SHIFT * home.height and abs(away.c) < _SHIFT * home.width
+            furthest = (_SHIFT * home.height, _SHIFT * home.width) if most else (_BESIDE, _BESIDE)
+            near = abs(away.f) < furthest[0] and abs(away.c) < furthest[1]
             if same_pixels and near and max(abs(away.f), abs(away.c)) > _TOUCH:
-                found = f"it is as large as most steps but lies {away.f:g} rows and {away.c:g} columns beside them"
+                which = ("most steps", "them") if most else (f"the step {step_of_row(first)}", "it")
+                found = (
+                    f"it is as large as {which[0]} but lies {away.f:g} rows and {away.c:g} columns beside {which[1]}"
+                )
                 cure = "Compare it with another step in QGIS: if a lake lies elsewhere, mend its georeferencing."
                 findings.append(about(row, "grid", "warning", found, cure))
     return findings

@@ -11,9 +11,17 @@ import pandas as pd
 
 from soc_assets.ingest.check.findings import Finding, Severity
 from soc_assets.ingest.soil.samples import CURES
+from soc_assets.names import nfc
 
 _MANY = 0.1  # share of rejected rows from which a table is worth a warning
-_EXPECTED = ("duplicate", "depth not topsoil", "outside the rasters", "joined to its profile", "hidden row")
+_EXPECTED = (
+    "duplicate",
+    "depth not topsoil",
+    "outside the rasters",
+    "joined to its profile",
+    "hidden row",
+    "summary row",
+)
 """Reasons that whole campaigns come with: horizons below the first, a continent's points, a table in two formats."""
 _CHOSEN = ("sheet not asked for", "hidden")
 _MORE_CURES = {
@@ -136,14 +144,14 @@ def _not_read(folder: Path, used: set[Path]) -> Iterator[tuple[str, Path]]:
         if path.name.startswith((".", "~$", "Thumbs.db")) or path.resolve() in used:
             continue
         if path.is_file() or path.suffix.lower() == ".gdb":
-            yield path.name, path
+            yield nfc(path.name), path
         elif path.is_dir():
             for seen, inside in enumerate(path.rglob("*")):
                 if seen >= _MOST_SEEN:
                     break
                 hidden = any(part.startswith((".", "~$", "__")) for part in inside.relative_to(folder).parts)
                 if inside.is_file() and not hidden:
-                    yield inside.relative_to(folder).as_posix(), inside
+                    yield nfc(inside.relative_to(folder).as_posix()), inside
 
 
 def _files(names: Sequence[str]) -> str:

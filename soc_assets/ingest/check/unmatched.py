@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from soc_assets.as_text import plain
 from soc_assets.errors import RasterError
 from soc_assets.ingest.check.findings import Finding, Severity
 from soc_assets.ingest.rasters.folder import open_folder
@@ -17,7 +18,7 @@ _ENDINGS = (
     *(".tif", ".tiff", ".vrt", ".img", ".jp2", ".nc", ".hdf", ".h5"),
     *(".asc", ".grd", ".bil", ".flt", ".zip", ".gz"),
 )
-_WHOLE = (".tif", ".tiff")
+_WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?=\D|$|\d{4}(?!\d))")  # 2012, 20120701
 _MOST_NAMED = 5
 
@@ -39,8 +40,8 @@ def rasters_not_read(
     for name in sorted(place.names()) if place.exists() else []:
         path = PurePosixPath(name)
         hidden = any(part.startswith((".", "~")) for part in path.parts)
-        if path.suffix.lower() in _ENDINGS and not hidden and place.location(name) not in used:
-            left.setdefault(_lacking(path, catalog, rasters), []).append(name)
+        if path.suffix.lower() in _ENDINGS and not hidden and plain(place.location(name)) not in used:
+            left.setdefault(_lacking(path, catalog, rasters), []).append(plain(name))
     return [_finding(band, names, rasters) for band, names in left.items()]
 
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from soc_assets.ingest.check.findings import Finding, about, step_of_row
 from soc_assets.ingest.check.pixels import Preview
+from soc_assets.ingest.check.units import CELSIUS, scaled, two_units
 
 _FACTORS = (10.0, 100.0, 1000.0, 10_000.0, 50.0, 0.1, 0.01, 0.001, 0.0001, 0.02)  # scales left out or applied twice
-_CELSIUS = 273.15
 _FEWEST_FOR_SCALE = 3  # steps from which a factor between one and the others is told
 _FEWEST_FOR_SHIFT = 5  # steps from which their spread is known well enough
 _SPREADS = 6.0
+_MOST_LISTED = 6  # steps named in one line
 _CURES = {
     True: "Replace the file or take it out of the folder; a missing step is treated as missing.",
     False: "It tells nothing about the samples: replace it, or take the band out of [rasters] bands.",
@@ -64,14 +65,40 @@ def outliers(rows: Sequence[_Row], previews: Sequence[Preview]) -> list[Finding]
     for members in _by_band_and_season(rows):
         means = np.array([_mean(previews[i]) for i in members])
         spreads = np.array([_std(previews[i]) for i in members])
+        alone = []
         for place, i in enumerate(members):
             others = [k for k in range(len(members)) if k != place and np.isfinite(means[k])]
             if len(others) < _FEWEST_FOR_SCALE - 1 or not np.isfinite(means[place]):
                 continue
             if words := _unlike(means[place], spreads[place], means[others], spreads[others]):
                 found, cure = words
-                findings.append(about(rows[i], "outliers", "warning", found, cure))
+                alone.append(about(rows[i], "outliers", "warning", found, cure))
+        findings += alone or _in_two_units([rows[i] for i in members], means, spreads)
     return findings
+
+
+def _in_two_units(rows: Sequence[_Row], means: np.ndarray, spreads: np.ndarray) -> list[Finding]:
+    """Findings about the steps of a band and season that are in another unit than the rest."""
+    found = two_units(means, spreads)
+    if found is None:
+        return []
+    steps = [step_of_row(rows[i]) for i in found.others]
+    usual = [float(np.median(of[found.others])) for of in (means, spreads)]
+    rest = f"{usual[0]:.5g} and {usual[1]:.4g} of {_listed(steps)}"
+    return [
+        about(
+            rows[i],
+            "outliers",
+            "warning",
+            f"mean {means[i]:.5g} and standard deviation {spreads[i]:.4g} against {rest}: {found.words}",
+            f"Find out which of them are in the unit that is meant. Where it is the others, {found.cure}",
+        )
+        for i in found.members
+    ]
+
+
+def _listed(steps: Sequence[str]) -> str:
+    return ", ".join(steps[:_MOST_LISTED]) + (" and others" if len(steps) > _MOST_LISTED else "")
 
 
 def _unlike(mean: float, std: float, means: np.ndarray, stds: np.ndarray) -> tuple[str, str] | None:
@@ -85,7 +112,7 @@ def _unlike(mean: float, std: float, means: np.ndarray, stds: np.ndarray) -> tup
     for factor in _FACTORS if middle and usual else ():
         if abs(mean / middle / factor - 1) < 0.25 and abs(std / usual / factor - 1) < 0.5:
             return f"{numbers}: about {factor:g} times as large", _cure_of_factor(factor)
-    for shift, words in ((_CELSIUS, "Kelvin"), (-_CELSIUS, "degrees Celsius"), (_CELSIUS * 50, "Kelvin (times 50)")):
+    for shift, words in ((CELSIUS, "Kelvin"), (-CELSIUS, "degrees Celsius"), (CELSIUS * 50, "Kelvin (times 50)")):
         if abs(mean - middle - shift) < max(0.05 * abs(shift), 2 * usual) and usual < abs(shift) / 10:
             return f"{numbers}: as if in {words}", "Convert the file to the unit of the other steps."
     if len(means) < _FEWEST_FOR_SHIFT - 1:
@@ -99,10 +126,8 @@ def _unlike(mean: float, std: float, means: np.ndarray, stds: np.ndarray) -> tup
 
 
 def _cure_of_factor(factor: float) -> str:
-    return (
-        f"Divide the file by {factor:g}, or multiply its scale tag by {1 / factor:g}, in Python: with "
-        f'rasterio.open(FILE, "r+") as file: file.scales = [{1 / factor:g} * scale for scale in file.scales]'
-    )
+    cure = scaled(factor)
+    return cure[0].upper() + cure[1:]
 
 
 def _by_band(rows: Sequence[_Row]) -> Iterator[list[int]]:

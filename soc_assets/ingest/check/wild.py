@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
+from soc_assets import interrupts
 from soc_assets.ingest.check.findings import Finding, about
 from soc_assets.ingest.check.pixels import Preview
 from soc_assets.ingest.rasters.io import open_raster, read_values
@@ -118,6 +119,7 @@ def _exactly(row: _Row, channel: Channel, masked: Sequence[float], middle: _Midd
     with open_raster(row["path"]) as dataset:
         step = max(_CHUNK // dataset.width, 1)
         for top in range(0, dataset.height, step):
+            interrupts.check()
             window = Window.from_slices((top, min(top + step, dataset.height)), (0, dataset.width))
             fills = (*channel.fill_values, *masked)
             values = read_values(dataset, window, fills, int(row["layer"]), channel.valid_range)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from soc_assets import interrupts
 from soc_assets.errors import RasterError
 from soc_assets.ingest.legacy.grid import Tile, common_grid, place
 from soc_assets.ingest.legacy.names import SetAside, TileStep, find_tiles
@@ -116,6 +117,7 @@ def target_of(step: TileStep, rasters: Rasters) -> str:
 def _import_step(step: TileStep, path: Path, tolerance: float, outcome: Imported) -> ImportedRaster:
     tiles = []
     for file in step.tiles:
+        interrupts.check()
         try:
             tiles.append(read_header(file))
         except RasterError as error:

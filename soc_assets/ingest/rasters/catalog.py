@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from soc_assets import digest
-from soc_assets.errors import RasterError
+from soc_assets.errors import RasterError, StorageError
 from soc_assets.ingest.rasters import folder as raster_folder
 from soc_assets.ingest.rasters.facts import beside, how_read, read_facts, reading_of
 from soc_assets.ingest.rasters.files import RasterFile, find_rasters
@@ -37,8 +37,10 @@ COLUMNS = (
 """Columns of the catalog. `path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step
 that the file is, `stamp` what a change is noticed by, `reading` how the settings had the stored numbers read when the
 statistics were computed."""
+_WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")  # need not be opened to know their files
+HELD_TWICE = "holds the same step as"
+"""What the problem of a file says whose step another file holds, so that no step is missing."""
 _SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
-
 _Row = dict[str, Any]
 
 
@@ -109,8 +111,8 @@ def scan_rasters(
     rows, twice = _one_per_step(rows, rasters, digests)
     _require_every_band(rasters, rows, problems)
     set_aside = pd.DataFrame(problems + twice, columns=list(_SET_ASIDE), dtype="str")
-    told = set_aside[["band", "path", "problem"]]
-    return Catalog(_as_frame(rows, rasters), told, set_aside, read=len(files) - reused, reused=reused)
+    counts = {"read": len(files) - reused, "reused": reused}
+    return Catalog(_as_frame(rows, rasters), set_aside[["band", "path", "problem"]], set_aside, **counts)
 
 
 def catalog_digest(frame: pd.DataFrame) -> str:
@@ -134,7 +136,7 @@ def _one_per_step(rows: list[_Row], rasters: Rasters, digests: "_Digests") -> tu
         if used is row or row["band"] in tiled:
             kept.append(row)
         else:
-            words = f"The raster {row['path']} holds the same step as {used['path']}, which is used. "
+            words = f"The raster {row['path']} {HELD_TWICE} {used['path']}, which is used. "
             words += "If both are parts of it, put {tile} into the pattern."
             problems.append(_problem(row["band"], row["path"], words, digests))
     return kept, problems
@@ -169,8 +171,8 @@ def stamp(path: Path | str) -> dict[str, Any]:
         Bytes of all (`size`), the newest time of change (`mtime_ns`), and a digest of all that is known (`stamp`): a
         file on this machine that took the place of another of equal size and time has another inode or ctime.
     """
-    used = {*_files(str(path)), *beside(str(path))}
-    stamps = {file: raster_folder.stamp_of(file) for file in sorted(used) if raster_folder.exists(file)}
+    used = sorted({*_files(str(path)), *beside(str(path))})
+    stamps = {file: raster_folder.stamp_of(file) for file in used if raster_folder.exists(file)}
     names = [PurePosixPath(file).name for file in stamps]
     return {
         "size": sum(size for size, *_ in stamps.values()),
@@ -181,21 +183,17 @@ def stamp(path: Path | str) -> dict[str, Any]:
 
 def _files(path: str) -> list[str]:
     """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
-    if not _is_tiff(path):
+    if not path.lower().endswith(_WHOLE):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
             return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
-    mask = path + ".msk"
-    return [path, mask] if raster_folder.exists(mask) else [path]
-
-
-def _is_tiff(path: str) -> bool:
-    return path.lower().endswith((".tif", ".tiff"))
+    known = (".msk",) if path.lower().endswith(_WHOLE[:2]) else (".aux.xml", ".msk", ".ovr")
+    return [path, *(path + end for end in known if raster_folder.exists(path + end))]
 
 
 def content_digest(path: str) -> str:
     """Digest of the bytes of a raster and of what it takes values from, as the catalog holds it."""
     digests = [raster_folder.digest_of(file) for file in _files(path)]
-    if _is_tiff(path) and beside(path):
+    if path.lower().endswith(_WHOLE[:2]) and beside(path):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
             digests.append(digest.of_values(how_read(dataset, path)))
     return digests[0] if len(digests) == 1 else digest.of_values(digests)
@@ -205,8 +203,14 @@ def readable_digest(path: str) -> str:
     """`content_digest`, or empty text where the file cannot be read."""
     try:
         return content_digest(path)
-    except RasterError:
+    except (RasterError, OSError, MemoryError):  # whoever opens the file is told why
         return ""
+
+
+def _readable_stamp(path: str) -> str:
+    with contextlib.suppress(RasterError, OSError, MemoryError):
+        return stamp(path)["stamp"]
+    return ""
 
 
 class _Digests:
@@ -227,7 +231,7 @@ class _Digests:
             own = self._locks.setdefault(path, Lock())
         with own:
             if path not in self._found:
-                mark = stamp(path)["stamp"]  # first: a file that changes meanwhile is read again next time
+                mark = _readable_stamp(path)  # first: a file that changes meanwhile is read again next time
                 self._found[path] = mark, readable_digest(path)
             return self._found[path]
 
@@ -238,8 +242,11 @@ def _look(
     """`_rows_of` a file, or why it cannot be used."""
     try:
         return _rows_of(file, known, digests)
-    except RasterError as error:
-        return error
+    except StorageError:
+        raise
+    except Exception as error:  # of whatever library: the file is set aside, and the others are read
+        words = f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy it again."
+        return error if isinstance(error, RasterError) else RasterError(words)
 
 
 def _rows_of(
@@ -250,7 +257,7 @@ def _rows_of(
         raise RasterError(file.problem)
     now, rows, unread = stamp(file.path), [], True
     for channel in channels_of(file.band):
-        reading = reading_of(channel, file.steps_in_file)
+        reading = reading_of(channel, file.steps_in_file, file.path)
         before = [row for row in known.get((file.path, channel.name), []) if row["reading"] == reading]
         if not before or any(row["stamp"] != now["stamp"] for row in before):
             unread = False

@@ -1,4 +1,4 @@
-"""Whether the numbers of a raster are codes of classes: a colour table, names of categories, or an attribute table."""
+"""Whether the numbers of a raster are codes of classes: a colour table, names, an attribute table, or flags."""
 
 import re
 import tempfile
@@ -10,6 +10,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from soc_assets.ingest.rasters import folder as raster_folder
+from soc_assets.ingest.rasters.cf import has_flags
 
 _TABLE = ".vat.dbf"  # ArcGIS, beside `landcover.tif` as landcover.tif.vat.dbf or landcover.vat.dbf
 _NAMES = re.compile(r"<Type>2</Type>|<Usage>2</Usage>")  # GDAL's attribute table: a column of text, or of names
@@ -33,7 +34,7 @@ def is_classes(dataset: DatasetReader, path: str, index: int) -> bool:
     """
     if np.dtype(dataset.dtypes[index - 1]).kind not in "iu":
         return False
-    if dataset.colorinterp[index - 1] == ColorInterp.palette:
+    if dataset.colorinterp[index - 1] == ColorInterp.palette or has_flags(dataset, index):
         return True
     with tempfile.TemporaryDirectory() as folder:  # rasterio tells categories and tables only through a copy as VRT
         copy = Path(folder) / "copy.vrt"

@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rasterio.io import DatasetReader
-from rasterio.vrt import WarpedVRT
 
 from soc_assets.errors import RasterError
-
-Dataset = DatasetReader | WarpedVRT
+from soc_assets.ingest.rasters.cf import Dataset, missing_values
 
 
 @dataclass(frozen=True)
@@ -22,7 +19,8 @@ class Coding:
 
     Attributes:
         dtype: of the stored numbers.
-        absent: stored numbers that mean "no data": the nodata tag and the fill values, as far as the type holds them.
+        absent: stored numbers that mean "no data": the nodata tag, `missing_value` of NetCDF and the fill values,
+            as far as the type holds them.
         scale: factor of the file's tags.
         offset: added after scaling.
         valid_range: lowest and highest stored number that is a value, or None.
@@ -55,7 +53,8 @@ class Coding:
                 f"amplitude or phase: rio convert DERIVED_SUBDATASET:AMPLITUDE:{file} amplitude.tif"
             )
         dtype = np.dtype(name)
-        absent = _storable([*fill_values, *([] if nodata is None else [nodata])], dtype)
+        tagged = [*([] if nodata is None else [nodata]), *missing_values(dataset, band)]
+        absent = _storable([*fill_values, *tagged], dtype)
         return cls(dtype, absent, dataset.scales[band - 1], dataset.offsets[band - 1], valid_range)
 
     def scaled(self, raw: np.ndarray, dtype: type[np.floating]) -> np.ndarray:

@@ -23,8 +23,10 @@ from soc_assets.ingest.rasters.statistics import Statistics, of_raster
 from soc_assets.settings import Channel
 
 _RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read anew
+_NETCDF_RULES = 1  # likewise, of what it reads in NetCDF files alone: `missing_value`, flags, uneven axes
 _DECIDING = {"fill_values", "valid_range", "layer", "layers", "value", "variable"}  # settings
-_SIDECARS = (".aux.xml", ".tfw", ".tifw", ".wld")
+_WORLD_FILES = (".tfw", ".tifw", ".wld")
+_SIDECARS = (".aux.xml", *_WORLD_FILES, *(suffix.upper() for suffix in _WORLD_FILES))  # GDAL reads those, too
 
 
 def beside(path: str) -> list[str]:
@@ -42,15 +44,17 @@ def how_read(dataset: DatasetReader, path: str) -> list[Any]:
     return [*place, *(list(map(str, values)) for values in tags), *([classes] if classes else [])]
 
 
-def reading_of(channel: Channel, in_file: bool) -> str:
+def reading_of(channel: Channel, in_file: bool, path: str = "") -> str:
     """How the settings have the stored numbers read, as text: what was made by another reading is computed anew.
 
     Args:
         channel: the band, or one class of it.
         in_file: whether the bands of a file are the steps.
+        path: of the file.
     """
     kept = channel.model_dump(mode="json", include=_DECIDING)
     kept |= {"rules": _RULES} | ({"steps": "in file"} if in_file else {})
+    kept |= {"netcdf": _NETCDF_RULES} if path.lower().endswith(".nc") else {}
     return json.dumps({name: value for name, value in kept.items() if value not in (None, [])}, sort_keys=True)
 
 

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from soc_assets.as_text import is_unicode, plain
 from soc_assets.errors import RasterError
+from soc_assets.ingest.rasters.allowed import allow
 from soc_assets.ingest.rasters.dates import DATE, middle, step_of_date, to_date
 from soc_assets.ingest.rasters.folder import RasterFolder, open_folder
 from soc_assets.names import nfc, visible
@@ -59,6 +61,7 @@ def find_rasters(rasters: Rasters, folder: Path | str) -> list[RasterFile]:
         RasterError: the folder is missing or holds no raster, or a band has no file; names folder, pattern and cure.
     """
     place = open_folder(folder)
+    allow(folder, rasters)
     if not place.exists():
         raise RasterError(
             f"The folder of rasters {place.where} does not exist. Create it, or set [paths] rasters in soc.toml; "
@@ -124,6 +127,9 @@ def _file(band: Band, path: str, name: str, match: re.Match[str], in_file: bool)
             year, season = step_of_date(middle(to_date(parts["start"]), to_date(parts["end"])), band.kind)
     except ValueError as error:
         problem = f"The name of the raster {path} holds no date that exists: {error}. Rename the file."
+    if not is_unicode(name):
+        name, path, parts["tile"] = plain(name), plain(path), None
+        problem = f"The name of the raster {path} is not UTF-8, so that GDAL cannot open it. Rename the file."
     return RasterFile(band, year, season, path, name, parts.get("tile"), in_file, problem)
 
 

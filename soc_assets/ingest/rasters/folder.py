@@ -6,21 +6,26 @@ bytes are here too. Which names belong to which band is in `rasters.files`, open
 
 import hashlib
 import os
-import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 from soc_assets import digest, files, object_storage
 from soc_assets.errors import RasterError
+from soc_assets.ingest.rasters import zips
+from soc_assets.ingest.rasters.allowed import allowed
+from soc_assets.ingest.rasters.zips import explained
 from soc_assets.object_storage import file_system
 
 _GDAL_PREFIXES = {"s3": "/vsis3/", "gs": "/vsigs/", "gcs": "/vsigs/", "az": "/vsiaz/", "abfs": "/vsiaz/"}
 _SCHEMES = {"/vsis3/": "s3", "/vsigs/": "gs", "/vsiaz/": "az"}
-_ZIP = "/vsizip/"
+_ZIP = zips.PREFIX
+_NO_CODE = {"GDAL_VRT_ENABLE_PYTHON": "NO"}
+OFFLINE = {**_NO_CODE, "CPL_VSIL_CURL_ALLOWED_FILENAME": "-", "GDAL_HTTP_PROXY": "127.0.0.1:1"}
+"""What keeps GDAL off the network: no name is allowed, and whatever asks all the same meets a closed door."""
 
 
 class RasterFolder(Protocol):
@@ -52,7 +57,7 @@ def open_folder(place: Path | str) -> RasterFolder:
     """
     text = str(place)
     if text.startswith(_ZIP):
-        archive, inside = _split_zip(text)
+        archive, inside = zips.split(text)
         return ZippedRasters(Path(archive), f"{inside}/" if inside else "")
     for prefix, scheme in _SCHEMES.items():
         if text.startswith(prefix):
@@ -118,12 +123,12 @@ class ZippedRasters:
     def names(self, pattern: str = "**/*") -> Iterator[str]:
         """All files."""
         for name in self._index:
-            if name.startswith(self.inside) and not name.endswith("/"):
+            if name.startswith(self.inside) and not name.endswith("/") and ".." not in name.split("/"):
                 yield name.removeprefix(self.inside)
 
     @cached_property
     def _index(self) -> list[str]:
-        return _zip_index(self.archive)
+        return zips.index(self.archive)
 
     def location(self, name: str) -> str:
         """`/vsizip/{/path/rasters.zip}/name`."""
@@ -153,7 +158,7 @@ class StoredRasters:
     @cached_property
     def _listing(self) -> list[str]:
         """Asked for once, past what fsspec remembers; `stamp_of` then takes sizes and times from it."""
-        with _explained(self.where):
+        with explained(self.where):
             system = file_system(self.scheme)
             system.invalidate_cache()
             return [str(name).removeprefix(self.root).strip("/") for name in system.find(self.root)]
@@ -173,19 +178,19 @@ def exists(location: str) -> bool:
     if is_local(location):
         return Path(location).is_file()
     if location.startswith(_ZIP):
-        archive, name = _split_zip(location)
-        return name in _zip_names(Path(archive))
+        archive, name = zips.split(location)
+        return name in zips.names(Path(archive))
     scheme, key = _split_stored(location)
-    with _explained(location):
+    with explained(location):
         return bool(file_system(scheme).exists(key))
 
 
 def stamp_of(location: str) -> tuple[int, ...]:
     """Size in bytes and time of change in ns, on this machine also ctime and inode; of a file in a zip, the zip's."""
     if not location.startswith("/vsi") or location.startswith(_ZIP):
-        return files.stamp(Path(location if is_local(location) else _split_zip(location)[0]))
+        return files.stamp(Path(location if is_local(location) else zips.split(location)[0]))
     scheme, key = _split_stored(location)
-    with _explained(location):
+    with explained(location):
         return object_storage.stamp_of(file_system(scheme).info(key))
 
 
@@ -197,7 +202,8 @@ def digest_of(location: str) -> str:
         except OSError as error:
             words = f"The raster {location} cannot be read ({error.strerror}). Mend its permissions, or copy it again."
             raise RasterError(words) from error
-    with _opened(location) as file:
+    zips.require_moderate(location, allowed(location).unpacked_gb)
+    with opened(location) as file:
         hashed = hashlib.sha256()
         while block := file.read(2**22):
             hashed.update(block)
@@ -206,21 +212,19 @@ def digest_of(location: str) -> str:
 
 def first_bytes(location: str, count: int = 2**16) -> bytes:
     """The beginning of a file."""
-    if is_local(location):
-        with Path(location).open("rb") as file:
-            return file.read(count)
-    with _opened(location) as file:
+    with opened(location) as file:
         return file.read(count)
 
 
 def gdal_options(location: str) -> dict[str, Any]:
-    """What GDAL must be told to open a location: the endpoint of AWS_ENDPOINT_URL, and to forget what it has read.
+    """What GDAL must be told to open a location: for one on this machine to stay off the network.
 
-    Without the last a raster that changes would be read in parts from before and from after.
+    On storage it is the endpoint of AWS_ENDPOINT_URL, and to forget what it has read: else a raster that changes would
+    be read in parts from before and from after.
     """
     if is_local(location) or location.startswith(_ZIP):
-        return {}
-    options: dict[str, Any] = {"CPL_VSIL_CURL_NON_CACHED": "/vsis3/:/vsigs/:/vsiaz/"}
+        return OFFLINE
+    options: dict[str, Any] = {**_NO_CODE, "CPL_VSIL_CURL_NON_CACHED": "/vsis3/:/vsigs/:/vsiaz/"}
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if location.startswith("/vsis3/") and endpoint:
         scheme, _, host = endpoint.rstrip("/").rpartition("://")
@@ -229,12 +233,28 @@ def gdal_options(location: str) -> dict[str, Any]:
     return options
 
 
+def names_in(folder: str) -> list[str]:
+    """Names of the files in a folder of a zip or of object storage, without the folder's."""
+    with explained(folder):
+        if folder.startswith(_ZIP):
+            archive, inside = zips.split(f"{folder}/")
+            start = f"{inside}/" if inside else ""
+            names = [name for name in zips.names(Path(archive)) if name.startswith(start)]
+            return [name.removeprefix(start) for name in names if "/" not in name.removeprefix(start)]
+        scheme, key = _split_stored(folder)
+        return [str(name).rpartition("/")[2] for name in file_system(scheme).ls(key, detail=False)]
+
+
 @contextmanager
-def _opened(location: str) -> Iterator[IO[bytes]]:
-    with _explained(location):
-        if location.startswith(_ZIP):
-            archive, name = _split_zip(location)
-            with _zip_file(Path(archive)).open(name) as file:
+def opened(location: str) -> Iterator[IO[bytes]]:
+    """A file, for reading its bytes."""
+    with explained(location):
+        if is_local(location):
+            with Path(location).open("rb") as file:
+                yield file
+        elif location.startswith(_ZIP):
+            archive, name = zips.split(location)
+            with zips.archive_at(Path(archive)).open(name) as file:
                 yield file
         else:
             scheme, key = _split_stored(location)
@@ -242,49 +262,6 @@ def _opened(location: str) -> Iterator[IO[bytes]]:
                 yield file
 
 
-def _zip_index(archive: Path) -> list[str]:
-    return sorted(_zip_names(archive))
-
-
-def _zip_names(archive: Path) -> Collection[str]:
-    return _zip_file(archive).NameToInfo.keys()
-
-
-def _zip_file(archive: Path) -> zipfile.ZipFile:
-    """The archive as it is now: its index is read once, however many files in it are asked for."""
-    with _explained(str(archive)):
-        found = archive.stat()
-        return _opened_zip(archive, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-@lru_cache(maxsize=2)
-def _opened_zip(archive: Path, *stamp: int) -> zipfile.ZipFile:
-    return zipfile.ZipFile(archive)
-
-
-def _split_zip(location: str) -> tuple[str, str]:
-    """The archive and the name in it, of `/vsizip/a.zip/name` or `/vsizip/{a.zip}/name`."""
-    rest = location.removeprefix(_ZIP)
-    if rest.startswith("{") and "}" in rest:
-        archive, _, name = rest[1:].partition("}")
-        return archive, name.strip("/")
-    path = PurePosixPath(rest)
-    for parent in (path, *path.parents):
-        if parent.suffix.lower() == ".zip":
-            return str(parent), path.relative_to(parent).as_posix().removeprefix(".")
-    raise RasterError(f"{location} names no zip file. Expected for example {_ZIP}/home/me/rasters.zip/folder.")
-
-
 def _split_stored(location: str) -> tuple[str, str]:
     prefix = next(prefix for prefix in _SCHEMES if location.startswith(prefix))
     return _SCHEMES[prefix], location.removeprefix(prefix)
-
-
-@contextmanager
-def _explained(where: str) -> Iterator[None]:
-    """Turn what storage and zip files raise into an error that names the place and the cure."""
-    with object_storage.explained(where, RasterError):
-        try:
-            yield
-        except zipfile.BadZipFile as error:
-            raise RasterError(f"{where} is no zip file or damaged ({error}): copy or download it again.") from error

@@ -17,12 +17,16 @@ import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
+from rasterio.session import DummySession
 from rasterio.windows import Window
 
-from soc_assets.errors import RasterError
+from soc_assets.errors import RasterError, SocError
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.rasters import folder as raster_folder
+from soc_assets.ingest.rasters.allowed import drivers_of
 from soc_assets.ingest.rasters.coding import Coding, Dataset
+from soc_assets.ingest.rasters.guard import require_no_other, require_own_variable, require_safe
+from soc_assets.ingest.rasters.limits import require_bounded
 from soc_assets.ingest.rasters.places import require_georeferencing
 from soc_assets.ingest.rasters.variables import chosen
 
@@ -92,22 +96,43 @@ def open_placed(location: Path | str, place: Grid, variable: str | None = None) 
 def _opened(name: str, variable: str | None, **options: Any) -> Iterator[DatasetReader]:
     if raster_folder.is_local(name) and not Path(name).is_file():
         raise RasterError(f"The raster {name} does not exist. Put it back, or materialise raster_catalog again.")
-    environment = raster_folder.gdal_options(name)
-    with rasterio.Env(**environment) if environment else nullcontext():
+    with _explained(name):
+        require_safe(name)
+    with rasterio.Env.from_defaults(
+        DummySession() if raster_folder.is_local(name) else None, **raster_folder.gdal_options(name)
+    ):
         with _explained(name):
-            dataset = rasterio.open(name, **options)
+            dataset = _by_its_suffix(name, name, options)
         with dataset:
-            if dataset.count == 1 and variable is None and not dataset.subdatasets:  # as nearly all
-                yield dataset
-                return
-            other = chosen(dataset, name, variable)
+            with _explained(name):
+                require_no_other(dataset, name)
+                other = None
+                if dataset.count != 1 or variable is not None or dataset.subdatasets:  # nearly none
+                    other = chosen(dataset, name, variable)
+                if other is None:
+                    require_bounded(dataset, name)
             if other is None:
                 yield dataset
                 return
         with _explained(name):
-            dataset = rasterio.open(other, **options)
+            require_own_variable(name, other)
+            dataset = _by_its_suffix(name, other, options)
         with dataset:
+            with _explained(name):
+                require_bounded(dataset, name)
             yield dataset
+
+
+def _by_its_suffix(name: str, opened: str, options: dict[str, Any]) -> DatasetReader:
+    """Open a file, or a variable in it, by the drivers that its suffix allows."""
+    drivers = drivers_of(name)
+    for number, driver in enumerate(drivers, start=1):
+        try:
+            return rasterio.open(opened, driver=driver, **options)
+        except (RasterioError, ValueError):
+            if number == len(drivers):
+                raise
+    raise RasterError(f"The raster {name} has no driver.")
 
 
 def read_values(
@@ -202,10 +227,12 @@ def read_decimated(
 
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
-    """Turn rasterio's errors into one that names the file."""
+    """Turn whatever a library raises into an error that names the file."""
     try:
         yield
-    except RasterioError as error:
+    except SocError:
+        raise
+    except Exception as error:  # rasterio's, GDAL's, zipfile's, XML's, memory: each has errors of its own
         cause = error.__cause__ or error
         cure = "It is truncated, damaged or no raster: copy or download it again."
         if name.startswith("/vsi"):

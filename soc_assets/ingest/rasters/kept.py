@@ -7,6 +7,7 @@ In memory every path is what GDAL opens. A catalog of an older version, with abs
 here too is what of each file was read: its stamp and the digest of its content.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from soc_assets import files
-from soc_assets.errors import StorageError
+from soc_assets.errors import SocWarning, StorageError, TableError
 from soc_assets.ingest.rasters.catalog import readable_digest, stamp
 from soc_assets.ingest.rasters.folder import is_local
 from soc_assets.project import Project
@@ -35,12 +36,30 @@ def read_table(path: Path, project: Project, columns: list[str] | None = None) -
         path: the Parquet file.
         project: its folder, and its folder of rasters.
         columns: those wanted, `path` among them; None reads all.
+
+    Raises:
+        TableError: it is missing or damaged.
     """
-    frame, former = pd.read_parquet(path, columns=columns), files.read_metadata(path).get(_FOLDER)
+    frame, former = files.read_table(path, columns), files.read_metadata(path).get(_FOLDER)
     names = [absolute(name, project.root) for name in frame["path"]]
     if former is not None and isinstance(project.rasters, Path):
         names = [_moved(name, project.root / former, project.rasters) for name in names]
     return frame.assign(path=pd.Series(names, dtype="str"))
+
+
+def known_catalog(project: Project) -> pd.DataFrame | None:
+    """The catalog, or None where it is missing, and with a warning where it is damaged: every raster is read again."""
+    return _known(project.catalog, project)
+
+
+def _known(path: Path, project: Project, columns: list[str] | None = None) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    try:
+        return read_table(path, project, columns)
+    except TableError as error:
+        warnings.warn(str(error), SocWarning, stacklevel=3)
+        return None
 
 
 def to_keep(frame: pd.DataFrame, project: Project) -> pd.DataFrame:
@@ -125,14 +144,15 @@ def contents_now(
 
 
 def _tables(catalog: Path, project: Project) -> list[pd.DataFrame]:
-    paths = [path for path in (catalog, catalog.with_name("problems.parquet")) if files.read_metadata(path)]
+    paths = [path for path in (catalog, catalog.with_name("problems.parquet")) if files.is_whole(path)]
     told = [path for path in paths if set(_CONTENT) <= set(pq.read_schema(path).names)]  # not of an older version
-    return [read_table(path, project, _CONTENT) for path in told]
+    return [table for path in told if (table := _known(path, project, _CONTENT)) is not None]
 
 
 def _known_stamps(catalog: Path, noted: Path, project: Project) -> Stamps:
     found: Stamps = {}
-    for table in [*_tables(catalog, project), *([read_table(noted, project)] if files.read_metadata(noted) else [])]:
+    stamps = _known(noted, project)
+    for table in [*_tables(catalog, project), *([] if stamps is None else [stamps])]:
         for location, mark, content in zip(table["path"], table["stamp"], table["digest"], strict=True):
             found.setdefault(location, {})[mark] = content
     return found

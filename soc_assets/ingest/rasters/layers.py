@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
+from soc_assets.ingest.rasters.cf import dates, require_even_axes
 from soc_assets.ingest.rasters.classes import is_classes
 from soc_assets.ingest.rasters.dates import step_of_text
 from soc_assets.ingest.rasters.files import RasterFile
 from soc_assets.ingest.rasters.io import alpha_band
 from soc_assets.ingest.rasters.places import opened_as, require_datum, require_no_wrapping
+
+_MOST_CALLED = 60  # descriptions of bands in a message
 
 
 @dataclass(frozen=True)
@@ -72,16 +75,18 @@ def require_usable(dataset: DatasetReader, file: RasterFile, index: int) -> None
         and is_classes(dataset, file.path, index)
     ):
         raise RasterError(
-            f"The raster {file.path} is a class raster (it has a colour table, names of categories or an attribute "
-            f"table with names), and means of its codes say nothing. In the band {file.band.name} of soc.toml give "
+            f"The raster {file.path} is a class raster (it has a colour table, names of categories, an attribute table "
+            "with names or flags with meanings), and means of its codes say nothing. In the band "
+            f"{file.band.name} of soc.toml give "
             '`classes = [1, 2, 5]` (a band for each), or `resampling = "mode"` to take the codes as numbers on purpose.'
         )
+    require_even_axes(dataset, file.path)
     require_datum(dataset, file.path)
     require_no_wrapping(dataset, file.path)
 
 
 def _steps(dataset: DatasetReader, file: RasterFile, usable: list[int]) -> list[Layer]:
-    band, called = file.band, file.band.layers or tuple(dataset.descriptions[n - 1] or "" for n in usable)
+    band, called = file.band, file.band.layers or descriptions(dataset, usable)
     where = "`layers` of soc.toml" if band.layers else "the descriptions in the file"
     cure = (
         f"Give the band {band.name} in soc.toml its steps in the order of the file, for example layers = "
@@ -123,5 +128,13 @@ def _require_no_step(dataset: DatasetReader, file: RasterFile, alpha: int) -> No
         )
 
 
+def descriptions(dataset: DatasetReader, usable: list[int]) -> tuple[str, ...]:
+    """What bands of a file are called in it; where they are not, their days by the time axis of a NetCDF file."""
+    own = [dataset.descriptions[n - 1] or "" for n in usable]
+    days = [] if any(own) else dates(dataset)
+    return tuple(days[n - 1] for n in usable) if days else tuple(own)
+
+
 def _called(dataset: DatasetReader, usable: list[int]) -> str:
-    return ", ".join(repr(dataset.descriptions[n - 1] or "") for n in usable)
+    more = f" and {len(usable) - _MOST_CALLED} more" if len(usable) > _MOST_CALLED else ""
+    return ", ".join(map(repr, descriptions(dataset, usable[:_MOST_CALLED]))) + more

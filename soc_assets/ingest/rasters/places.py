@@ -11,6 +11,7 @@ from rasterio.crs import CRS
 from soc_assets.errors import RasterError
 from soc_assets.ingest.datum import ellipsoid_without_datum
 from soc_assets.ingest.grid import WGS84, Grid, crs_of_text, move
+from soc_assets.ingest.rasters.cf import axes_in_degrees
 from soc_assets.ingest.rasters.coding import Dataset
 
 _ALONG = 33  # points along each edge at which a raster's place on Earth is looked at
@@ -32,14 +33,7 @@ def crs_of(dataset: Dataset) -> CRS:
 
 
 def _in_degrees(dataset: Dataset) -> bool:
-    if dataset.driver != "netCDF":
-        return False
-    units = {value.lower() for name, value in dataset.tags().items() if name.endswith("#units")}
-    north, east = (
-        {f"degrees_{way}", f"degree_{way}", f"degrees{way}", f"degree{way}", f"degrees_{way[0]}", f"degree_{way[0]}"}
-        for way in ("north", "east")
-    )
-    return bool(units & north and units & east)
+    return len(axes_in_degrees(dataset)) == 2
 
 
 @lru_cache(maxsize=256)
@@ -111,6 +105,8 @@ def require_no_wrapping(dataset: Dataset, name: str) -> None:
             + (
                 '; longitudes above 180 are brought below by rio edit-info --transform "[width, 0, left - 360, 0, '
                 '-height, top]" region.tif'
+                "; cut a region on both sides of Greenwich out in two parts, bring the western one below, and put "
+                "{tile} into the pattern"
                 if "longitudes run" in trouble
                 else ""
             )

@@ -15,6 +15,7 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import RasterBlockError
 from rasterio.windows import Window
 
+from soc_assets import interrupts
 from soc_assets.ingest.rasters.coding import Coding, Dataset
 from soc_assets.ingest.rasters.io import read_stored
 
@@ -165,5 +166,6 @@ def _chunks(dataset: Dataset, chunk: int, band: int) -> Iterator[Window]:
     rows = max(chunk // (columns * block_height), 1) * block_height
     for top in range(0, dataset.height, rows):
         for left in range(0, dataset.width, columns):
+            interrupts.check()
             bottom, right = min(top + rows, dataset.height), min(left + columns, dataset.width)
             yield Window.from_slices((top, bottom), (left, right))

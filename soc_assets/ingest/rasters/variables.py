@@ -6,6 +6,7 @@ from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
 
+_NO_VALUES = re.compile(r"(?i)lat|lon|latitude|longitude|x|y|time|.*_(bnds|bounds)|crs|spatial_ref|lambert.*|.*_pole")
 _PAGE = re.compile(r"GTIFF_DIR:(\d+):")
 
 
@@ -33,8 +34,13 @@ def chosen(dataset: DatasetReader, name: str, variable: str | None) -> str | Non
     asked = "soc.toml does not say which to read" if variable is None else f"`variable` of soc.toml asks for {variable}"
     raise RasterError(
         f"The raster {name} holds {len(held)} {what} ({', '.join(held) or 'none is a raster'}), and {asked}. Name one "
-        f'in the entry of the band in [[rasters.bands]]: variable = "{next(iter(held), "name")}"'
+        f'in the entry of the band in [[rasters.bands]]: variable = "{_likely([*held])}"'
     )
+
+
+def _likely(names: list[str]) -> str:
+    """The first that is neither an axis, nor bounds of one, nor a CRS; the first at all where all sound so."""
+    return next((name for name in names if not _NO_VALUES.fullmatch(name)), names[0] if names else "name")
 
 
 def called(subdataset: str) -> str:

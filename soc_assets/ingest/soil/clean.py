@@ -13,6 +13,7 @@ from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.same_place import near_pairs, on_sphere, places, plain_id, smallest_linked
 from soc_assets.ingest.soil.extra import PREFIX, typed
 from soc_assets.ingest.soil.horizons import JOINED, TOO_LITTLE, join_profiles
+from soc_assets.ingest.soil.odd_rows import SECOND_TABLE, SUMMARY
 from soc_assets.ingest.soil.places import COORDINATE_DIGITS as COORDINATE_DIGITS
 from soc_assets.ingest.soil.places import suggest_crs
 from soc_assets.ingest.soil.values import is_missing
@@ -29,6 +30,10 @@ REJECTED_COLUMNS = ("file", "row", "source", "reason", "detail")
 """Columns of the rejected rows; `detail` is the offending value as the file has it."""
 
 _CARBON_DIGITS = 6  # decimal places of g/kg to which duplicates agree: 1.72 % and 17.2 g/kg are the same
+_DAY = r"\d{4}-\d\d-\d\d 00:00:00"
+_OF_CARBON = "a spreadsheet makes one of 1.5 (the first of May); take the number from the original table"
+_OF_A_DEPTH = "a spreadsheet makes one of 10-20 (20 October); take the depth from the original table"
+_METRES = 3.0  # cm: a table whose horizons all end above is one in metres
 _NEAR = 0.001  # degrees: a row of another format of the same table may be written this coarsely
 _LOOKED_AT = 200  # rows of a file from which its CRS is guessed
 
@@ -62,6 +67,7 @@ def clean_samples(
     rows, keys = rows.loc[positions].reset_index(drop=True), keys.loc[positions].reset_index(drop=True)
     rows["sample_id"], rows["own_id"] = _sample_ids(keys), rows["id"]
     faults = [
+        *((reason, rows["odd"] == reason, rows["odd_detail"]) for reason in (SUMMARY, SECOND_TABLE)),
         ("fields do not match the header", rows["malformed"] != "", rows["malformed"]),
         _in_another_format(rows),
         *_faults_of_place(rows, grid),
@@ -73,7 +79,8 @@ def clean_samples(
     rows["organic_carbon"], rows["horizons"] = joined["carbon"], joined["horizons"]
     faults = [
         *((reason, joined["reason"] == reason, joined["detail"]) for reason in (TOO_LITTLE, JOINED)),
-        ("depth not topsoil", ~rows["fits_depth"] & ~joined["taken"], rows["depth_text"]),
+        ("depth not understood", rows["strange_depth"], _with_dates_told(rows["depth_text"], _OF_A_DEPTH)),
+        ("depth not topsoil", ~rows["fits_depth"] & ~joined["taken"], _depths_told(rows)),
     ]
     verdict = _first_fault(faults, rows, verdict)
     verdict = _first_fault([_duplicate(rows, verdict["reason"] == "")], rows, verdict)
@@ -136,6 +143,7 @@ def _faults_of_place(rows: pd.DataFrame, grid: Grid) -> list[_Fault]:
     cured = rows["place_text"] + ": " + rows["file"].map(advice).astype("str")
     return [
         ("no coordinates", absent, rows["place_text"]),
+        ("coordinates of another zone", rows["zone_text"] != "", rows["place_text"] + rows["zone_text"]),
         ("coordinates outside the world", beyond & rows["in_degrees"], cured),
         ("coordinates outside the CRS", beyond, cured),
         ("outside the rasters", off_grid, longitude.astype("str").str.cat(latitude.astype("str"), sep=", ")),
@@ -148,9 +156,22 @@ def _faults_of_carbon(rows: pd.DataFrame) -> list[_Fault]:
         ("organic carbon missing", is_missing(written), written),
         ("unit not understood", ~rows["unit_known"], rows["unit_text"]),
         ("below detection limit", rows["below"] & carbon.isna(), written),
-        ("organic carbon not a number", carbon.isna() | carbon.abs().eq(np.inf), written),
+        ("organic carbon not a number", carbon.isna() | carbon.abs().eq(np.inf), _with_dates_told(written, _OF_CARBON)),
         ("organic carbon negative", carbon < 0, written),
     ]
+
+
+def _depths_told(rows: pd.DataFrame) -> pd.Series:
+    """The depths as the file has them [n], with the cure where all of a file's seem to be in metres."""
+    deepest = rows["bottom"].groupby(rows["file"]).transform("max")
+    metres = (deepest <= _METRES) & (rows["bottom"] % 1 > 0)
+    told = " cm: in m? Then write the unit behind the names of the columns, as in 'bottom (m)'"
+    return rows["depth_text"].mask(metres, rows["depth_text"] + told)
+
+
+def _with_dates_told(text: pd.Series, instead: str) -> pd.Series:
+    """Texts [n] as the file has them; of dates also what a spreadsheet has probably made them of."""
+    return text.mask(text.str.fullmatch(_DAY).astype(bool), text.str[:10] + f", a date: {instead}")
 
 
 def _duplicate(rows: pd.DataFrame, usable: pd.Series) -> _Fault:

@@ -28,10 +28,11 @@ USUAL_NAMES = {
     "east_west": (
         *("gps_ew", "th_ew", "ew", "e_w", "east_west", "lon_ew", "long_ew", "longitude_ew", "lon_dir", "long_dir"),
         *("lon_direction", "longitude_direction", "lon_hemisphere", "longitude_hemisphere", "long_hemisphere"),
+        *("longdir", "londir"),
     ),
     "north_south": (
         *("gps_ns", "th_ns", "ns", "n_s", "north_south", "lat_ns", "latitude_ns", "lat_dir", "latitude_direction"),
-        *("lat_direction", "lat_hemisphere", "latitude_hemisphere"),
+        *("lat_direction", "lat_hemisphere", "latitude_hemisphere", "latdir"),
     ),
 }
 """What each column is called, most specific first, in lower case with _ for everything but letters and digits."""

@@ -3,6 +3,7 @@
 Depths are in cm, measured downwards from the surface of the soil.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,12 +11,13 @@ import pandas as pd
 
 from soc_assets.ingest.soil.values import is_missing, to_numbers
 
-_NUMBER = r"\d+(?:[.,]\d+)?"
-_UNIT = r"cm|mm|dm|m|in|inch|ft"
+_NUMBER = r"(?:\d+(?:[.,]\d+)?|[.,]\d+)"
+_UNIT = r"\(?(?:cm|mm|dm|m|in|inch|ft)\)?"
 _RANGE = (
     rf"^(?P<upper>{_NUMBER})\s*(?P<first>{_UNIT})?\s*"
-    rf"(?:(?:-|–|—|−|to|bis|\.\.)\s*(?P<lower>{_NUMBER})\s*(?P<unit>{_UNIT})?)?\.?$"
+    rf"(?:(?:-|–|—|−|_|/|à|to|bis|\.\.)\s*(?P<lower>{_NUMBER})\s*(?P<unit>{_UNIT})?)?\.?$"
 )
+_IN_NAME = re.compile(r"(?<![\d.])(\d{1,3})\s*(?:-|–|—|_|to|bis)\s*(\d{1,3})\s*_?cm(?![a-z])", re.IGNORECASE)
 _CM = {"cm": 1.0, "m": 100.0, "dm": 10.0, "mm": 0.1, "in": 2.54, "inch": 2.54, "ft": 30.48}
 CLOSE = 0.05
 """cm to which two depths are one: 0.3 m kept in single precision is 30 cm."""
@@ -73,16 +75,28 @@ def fits_depth(limits: pd.DataFrame, wanted: str) -> pd.Series:
     return (text == "") | (_near(top, first) & (bottom.isna() | _near(bottom, last)))
 
 
+def not_understood(limits: pd.DataFrame, wanted: str) -> pd.Series:
+    """Whether the depth [n] is a text without a number that is understood, and one is wanted."""
+    return (limits["text"] != "") & limits["top"].isna() & (wanted != "any")
+
+
 def wanted_limits(wanted: str) -> tuple[float, float]:
     """Upper and lower limit of a setting such as `0-20`, cm."""
     top, bottom = (float(part) for part in wanted.split("-"))
     return top, bottom
 
 
+def limits_in(name: str) -> tuple[float, float] | None:
+    """Upper and lower limit, cm, that the name of a file or of a group of columns says: `soil_20-30cm`."""
+    found = _IN_NAME.search(name)
+    return (float(found[1]), float(found[2])) if found else None
+
+
 def _limits(text: pd.Series, unit: str) -> pd.DataFrame:
     if (text == "").all():
         return pd.DataFrame({"top": np.nan, "bottom": np.nan}, text.index)
     parts = text.str.lower().str.extract(_RANGE)
+    parts[["first", "unit"]] = parts[["first", "unit"]].apply(lambda unit: unit.str.strip("()"))
     common = parts["unit"].fillna(parts["first"]).fillna(unit)
     factors = {"top": parts["first"].fillna(common), "bottom": common}
     numbers = {"top": parts["upper"], "bottom": parts["lower"]}

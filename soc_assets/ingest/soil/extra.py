@@ -60,7 +60,7 @@ def extra_columns(
     for pattern in asked:
         if any(sign in pattern for sign in "*?["):
             lower = exact(pattern).casefold()
-            hits = [p for p, name in enumerate(header) if name and fnmatchcase(exact(name).casefold(), lower)]
+            hits = [p for p, name in enumerate(header) if name and _fits(exact(name).casefold(), lower)]
             hits = [place for place in hits if place not in left_out]
         else:
             hits = positions_of(header, pattern, cut=cut)
@@ -123,3 +123,8 @@ def _usual(header: Sequence[str]) -> dict[str, int | None]:
 
 def _free(name: str) -> str:
     return f"{name}_" if name.casefold() in _RESERVED else name
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a name is a pattern, in which brackets stand for themselves then, or fits it."""
+    return name == pattern or fnmatchcase(name, pattern)

@@ -1,20 +1,27 @@
 """Reading files of every format into sheets: a header and a body, nothing interpreted.
 
-Text belongs to `soil.delimited`, the cells of workbooks to `soil.workbooks`, layers with geometry to `soil.layers`; the
-row of names is found in `soil.header_row`, which column is what is decided in `soil.columns`.
+Text belongs to `soil.delimited`, the cells of workbooks to `soil.workbooks`, Parquet to `soil.parquet_files`, layers
+with geometry to `soil.layers`; the row of names is found in `soil.header_row`, which column is what is decided in
+`soil.columns`. Whatever a library raises about a file becomes a `SoilError` here.
 """
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.cells import plain_cells
+from soc_assets.ingest.soil.header_row import filled, names_in_two_rows
+from soc_assets.ingest.soil.limits import translated
 from soc_assets.names import nfc
-from soc_assets.settings import SoilTable
+from soc_assets.settings import SoilLimits, SoilTable
+
+Wanted = Callable[[Sequence[str], SoilTable], Collection[int]]
+"""Positions of the columns that are used of a header."""
+Tell = Callable[[int], None]
+"""Told how many bytes of a file are read."""
 
 
 @dataclass(frozen=True)
@@ -42,38 +49,51 @@ class Sheet:
     """Rows below the header that are left out because the workbook hides them."""
     left_out: str = ""
     """What of the sheet is left out because it is hidden, for people."""
+    above: tuple[str, ...] = ()
+    """The cells right above the names: units, or names of groups of columns."""
     header_row: int | None = None
     """The row in which the names were found; None in formats that have names of their own."""
 
 
-def read_sheets(path: Path, how: SoilTable, *others: SoilTable) -> list[Sheet]:
+def read_sheets(
+    path: Path,
+    how: SoilTable,
+    *others: SoilTable,
+    limits: SoilLimits | None = None,
+    wanted: Wanted | None = None,
+    tell: Tell | None = None,
+) -> list[Sheet]:
     """Every filled sheet or layer of a file; hidden sheets come last.
 
     Args:
         path: the file.
         how: how it is read, or its first sheet.
         others: further entries of soc.toml for the file, which name their sheet or layer.
+        limits: how much it may hold.
+        wanted: which columns of a text or Parquet file are kept, the others being null; None keeps all.
+        tell: told how many bytes of a text file are read.
 
     Raises:
-        SoilError: the file is empty, damaged, or of a format that is not read.
+        SoilError: the file is empty, damaged, of a format that is not read, or holds more than the limits allow.
     """
-    match path.suffix.lower():
-        case ".csv" | ".tsv":
-            return [_read_text(path, how)]
-        case ".xlsx" | ".xlsm" | ".xls":
-            from soc_assets.ingest.soil.workbook_sheets import read_workbook
+    limits, suffix = limits or SoilLimits(), path.suffix.lower()
+    with translated(f"it cannot be read as {suffix[1:]}", "Write it again, or save the table as CSV."):
+        match suffix:
+            case ".csv" | ".tsv":
+                return [_read_text(path, how, limits, wanted, tell)]
+            case ".xlsx" | ".xlsm" | ".xls":
+                from soc_assets.ingest.soil.workbook_sheets import read_workbook
 
-            return read_workbook(path, (how, *others))
-        case ".parquet":
-            from soc_assets.ingest.soil.layers import is_geoparquet, read_geoparquet
+                return read_workbook(path, (how, *others), limits)
+            case ".parquet":
+                from soc_assets.ingest.soil.parquet_files import read_parquet
 
-            return [read_geoparquet(path) if is_geoparquet(path) else _read_parquet(path)]
-        case ".gpkg" | ".geojson" | ".shp" | ".dbf":
-            from soc_assets.ingest.soil.layers import read_layers
+                return [read_parquet(path, limits, lambda header: wanted(header, how) if wanted else None)]
+            case ".gpkg" | ".geojson" | ".shp" | ".dbf":
+                from soc_assets.ingest.soil.layers import read_layers
 
-            return read_layers(path)
-        case other:
-            raise SoilError(f"{other} files are not read. Save the table as CSV, XLSX, Parquet or GeoPackage.")
+                return read_layers(path, limits)
+    raise SoilError(f"{suffix} files are not read. Save the table as CSV, XLSX, Parquet or GeoPackage.")
 
 
 def of_records(body: pd.DataFrame, part: str = "") -> Sheet:
@@ -83,7 +103,9 @@ def of_records(body: pd.DataFrame, part: str = "") -> Sheet:
     return Sheet(nfc(part), header, cells.set_axis(range(2, len(body) + 2)), True)
 
 
-def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: bool) -> Sheet:
+def below_header(
+    part: str, cells: pd.DataFrame, place: int, *, decimal_comma: bool, kept: Collection[str] = ()
+) -> Sheet:
     """The sheet whose names stand in the row at a position; blank rows are left out.
 
     Args:
@@ -91,6 +113,7 @@ def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: b
         cells: of the whole table, index = row as a person counts.
         place: of the row of names.
         decimal_comma: whether 1,5 is a number.
+        kept: names that soc.toml gives as they stand in the row.
 
     Raises:
         SoilError: there is nothing in the table.
@@ -98,27 +121,15 @@ def below_header(part: str, cells: pd.DataFrame, place: int, *, decimal_comma: b
     blank = (cells.isna() | (cells == "")).all(axis=1)
     if blank.all():
         raise SoilError("it is empty. Put a table into the file, or take it out of the folder.")
-    names = ["" if name is None or name != name else str(name).strip() for name in cells.iloc[place]]
+    names, above = filled(cells.iloc[place].tolist()), filled(cells.iloc[place - 1].tolist()) if place else []
     body = cells.iloc[place + 1 :][~blank.iloc[place + 1 :]]
-    return Sheet(part, names, body, decimal_comma, header_row=int(cells.index[place]))
+    names = names_in_two_rows(above, names, kept) if above else names
+    return Sheet(part, names, body, decimal_comma, above=tuple(above), header_row=int(cells.index[place]))
 
 
-def _read_text(path: Path, how: SoilTable) -> Sheet:
+def _read_text(path: Path, how: SoilTable, limits: SoilLimits, wanted: Wanted | None, tell: Tell | None) -> Sheet:
     from soc_assets.ingest.soil.delimited import decimal_commas, read_records
 
-    cells, place, separator = read_records(path, how)
-    sheet = below_header("", cells, place, decimal_comma=separator != ",")
-    own = cells.iloc[place].notna().sum()  # of the line of names itself: shorter than a row with too many fields
-    commas = decimal_commas(sheet.header[:own], sheet.body, separator, how)
-    return replace(sheet, header=sheet.header[:own], decimal_comma=commas)
-
-
-def _read_parquet(path: Path) -> Sheet:
-    try:
-        schema = pq.read_schema(path)
-        header = [field.name for field in schema if not pa.types.is_nested(field.type)]
-        table = pq.read_table(path, columns=header)
-        body = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-    except (pa.ArrowException, OSError) as error:
-        raise SoilError(f"it is no readable Parquet file ({error}). Write it again.") from error
-    return of_records(body)
+    records = read_records(path, how, limits, wanted, tell)
+    sheet = Sheet("", records.header, records.body, False, above=records.above, header_row=records.header_row)
+    return replace(sheet, decimal_comma=decimal_commas(sheet.header, sheet.body, records.separator, how))

@@ -1,16 +1,19 @@
 """Which row of a table holds the names of its columns: titles, comments and blank rows may stand above it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.columns import NEEDED, find_columns
+from soc_assets.ingest.soil.headers import is_unit
+from soc_assets.names import nfc
 from soc_assets.settings import SoilColumns, SoilTable
 
 LOOKED_AT = 50
 """Rows at the top of a table among which its names are looked for."""
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
 _MEASURED = 3  # numbers in a row of measurements, at least: place and carbon
+_NAMES_ABOVE = 2  # different names in a row, so that it is no title
 _COMMENT = ("#", "//", "%", "!")
 
 
@@ -35,10 +38,11 @@ def header_place(rows: Sequence[Sequence[object]], how: SoilTable) -> int:
             )
         return how.header_row - 1
     looked_at = _above_data([filled(row) for row in rows[:LOOKED_AT]])
-    found = [recognised(names, how.columns) for names in looked_at]
-    whole = next((place for place, fields in enumerate(found) if fields >= set(NEEDED)), None)
-    if whole is not None:
-        return whole
+    found = []
+    for names in looked_at:  # one by one: to recognise thousands of names takes a while
+        found.append(recognised(names, how.columns))
+        if found[-1] >= set(NEEDED):
+            return len(found) - 1
     most = max((len(fields) for fields in found), default=0)
     return next(place for place, fields in enumerate(found) if len(fields) == most) if most > 1 else _fullest(looked_at)
 
@@ -55,6 +59,30 @@ def filled(row: Sequence[object]) -> list[str]:
     """A row's cells as text, "" where there is nothing; numbers are no names."""
     return [
         cell.strip() if isinstance(cell, str) else "" if cell is None or cell != cell else str(cell) for cell in row
+    ]
+
+
+def mapped_names(how: SoilTable) -> set[str]:
+    """The names of columns that soc.toml gives for a table."""
+    return {nfc(name) for name in how.columns.model_dump().values() if isinstance(name, str)}
+
+
+def names_in_two_rows(above: Sequence[str], names: Sequence[str], kept: Collection[str]) -> list[str]:
+    """The names where some stand in the row above: `Corg` over `%`, or `Profil` over an empty cell.
+
+    Args:
+        above: cells of the row above; a title, which is one text alone, names nothing.
+        names: cells of the row of names.
+        kept: names that stay as they are.
+    """
+    if len({*above} - {""}) < _NAMES_ABOVE:
+        return list(names)
+    pairs = zip([*above, *[""] * (len(names) - len(above))], names, strict=False)
+    return [
+        name
+        if name in kept or not over or is_unit(over) or (name and not is_unit(name)) or over == name
+        else f"{over} {name}".strip()
+        for over, name in pairs
     ]
 
 

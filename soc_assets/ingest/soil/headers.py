@@ -6,12 +6,15 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 CARBON_UNITS = {
     r"g(c|oc|soc|corg)?kg1?|mg(c|oc|soc)?g1?|‰|promille?|permill?e?|gc?1000g1?": "g/kg",
-    r"(mass?e?|gew|gewichts?|m|wt|w|weight)?(%|percent|pct|perc|prozent)(c|oc|soc|wt|w|mass?e?|gew|m)?": "%",
+    r"(mass?e?|ma|gew|gewichts?|m|wt|w|weight)?(%|percent|pct|perc|prozent|proz)(c|oc|soc|wt|w|ww|mass?e?|gew|m)?": "%",
     r"g(c|oc|soc)?100g1?|dagkg1?|cgg1?": "%",
     r"mg(c|oc|soc)?kg1?|ppm|μgg1?|ugg1?": "mg/kg",
+    r"dg(c|oc|soc)?kg1?": "dg/kg",
+    r"kg(c|oc|soc)?kg1?|g(c|oc|soc)?g1?": "kg/kg",
 }
 """Spellings of units of organic carbon, joined without signs: g C kg-1 is `gckg1`."""
 _NO_CONTENT = {
@@ -72,6 +75,7 @@ def is_unit(text: str) -> bool:
     )
 
 
+@lru_cache(maxsize=1 << 16)
 def without_unit(name: str, kind: str) -> tuple[str, str | None]:
     """The words of a name without its unit, and the unit.
 
@@ -80,15 +84,27 @@ def without_unit(name: str, kind: str) -> tuple[str, str | None]:
         kind: `carbon`, `depth` or `degrees`: which units are looked for.
     """
     unit_of = {"carbon": carbon_unit_of, "depth": depth_unit_of, "degrees": _degrees_of}[kind]
+    if kind == "degrees" and side_of(name):
+        return _joined(tokens(name)[:-1]), "°"
+    if kind == "degrees" and (joined := re.fullmatch(r"([^\W_]{3,})degrees", exact(name).lower())):
+        return joined[1], "°"
     found = words(name) if kind == "depth" else tokens(name)
     for length in range(min(_MOST_TOKENS, len(found) - 1), 0, -1):
         if unit := unit_of(found[-length:]):
             return _joined(found[:-length]), unit
     if kind == "carbon":
         for length in (2, 1):
+            if length == 2 and found[1:2] == ["c"]:  # `% C org` is C org in per cent, not `% C`
+                continue
             if len(found) > length and (unit := carbon_unit_of(found[:length])):
                 return _joined(found[length:]), unit
     return "_".join(found), None
+
+
+def side_of(name: str) -> str:
+    """The side that a name of coordinates gives in brackets or behind a °, `Longitude (°W)`: e, w, n, s, or ""."""
+    found = re.search(r"(?:[(\[]\s*°?|°)\s*([EWNS])\s*[)\]]?$", exact(name), re.IGNORECASE)
+    return found[1].lower() if found else ""
 
 
 def _degrees_of(found: Sequence[str]) -> str | None:

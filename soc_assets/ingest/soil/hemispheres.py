@@ -9,12 +9,19 @@ from dataclasses import dataclass
 import pandas as pd
 
 from soc_assets.errors import SoilError
+from soc_assets.ingest.soil.headers import side_of
 from soc_assets.ingest.soil.values import is_missing, to_numbers
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _DEGREES = (
     rf"^(?P<before>[^\W\d_]*)\s*(?P<sign>[+-]?)\s*(?P<degrees>{_NUMBER})\s*[°º˚]?\s*"
-    rf"(?:(?P<minutes>{_NUMBER})\s*['′’]\s*)?(?:(?P<seconds>{_NUMBER})\s*(?:[\"″”]|''|′′)\s*)?(?P<after>[^\W\d_]*)\.?$"
+    rf"(?:(?P<minutes>{_NUMBER})\s*['′’´]\s*)?(?:(?P<seconds>{_NUMBER})\s*(?:[\"″”]|''|′′|´´|’’)\s*)?"
+    r"(?P<after>[^\W\d_]*)\.?$"
+)
+_PARTED = (  # 11 34 08.04, 11:34:08 E, 11d34m8sE
+    r"^(?P<before>[^\W\d_]*)\s*(?P<sign>[+-]?)\s*(?P<degrees>\d{1,3})(?:\s*[:d]\s*|\s+)"
+    r"(?P<minutes>\d{1,2}(?:[.,]\d+)?)(?:(?:\s*[:m]\s*|\s+)(?P<seconds>\d{1,2}(?:[.,]\d+)?)|m)?\s*s?\s*"
+    r"(?P<after>[^\W\d_]*)\.?$"
 )
 _SIGNS = {
     "longitude": {
@@ -42,8 +49,9 @@ class Axis:
 def read_axis(frame: pd.DataFrame, columns: Mapping[str, str], axis: str, comma: bool, *, degrees: bool) -> Axis:
     """A table's longitudes or latitudes.
 
-    Letters in the values count, then the column of sides (`soil.columns`, east_west or north_south). That column is not
-    looked at where it belongs to another pair of coordinates (GPS_EW beside TH_LONG), or says nothing.
+    Letters in the values count, then a W or S in the column's own name, `Longitude (°W)`, then the column of sides
+    (`soil.columns`, east_west or north_south). That column is not looked at where it belongs to another pair of
+    coordinates (GPS_EW beside TH_LONG), or says nothing.
 
     Args:
         frame: the table's text.
@@ -63,6 +71,8 @@ def read_axis(frame: pd.DataFrame, columns: Mapping[str, str], axis: str, comma:
     if written.any():
         numbers = numbers.where(~written, _written(text[written], axis).reindex(text.index))
     side = _SIDES[axis]
+    if side_of(columns.get(axis, "")) in ("w", "s"):  # `Longitude (°W)`
+        return Axis((-numbers.abs()).where(~written, numbers), text)
     name = columns.get(side)
     if name is None or not _of_one_pair(name, columns.get(axis, "")):
         return Axis(numbers, text)
@@ -86,7 +96,8 @@ def _of_one_pair(side: str, axis: str) -> bool:
 
 def _written(text: pd.Series, axis: str) -> pd.Series:
     """Numbers [n] of degrees with letters, minutes or seconds; NaN where they are none."""
-    parts = text.str.replace("−", "-", regex=False).str.extract(_DEGREES)
+    plain = text.str.replace("−", "-", regex=False)
+    parts = plain.str.extract(_DEGREES).fillna(plain.str.lower().str.extract(_PARTED))
     degrees, minutes, seconds = (to_numbers(parts[name].fillna(""), True) for name in ("degrees", "minutes", "seconds"))
     whole = degrees + minutes.fillna(0) / 60 + seconds.fillna(0) / 3600
     whole = whole.mask((minutes >= 60) | (seconds >= 60))

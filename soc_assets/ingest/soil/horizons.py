@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 JOINED = "joined to its profile"
 """Reason of the rows that are part of another row's sample."""
 TOO_LITTLE = "profile covers too little of the depth"
+_METRES = 3.0  # cm: horizons that all end above may be given in metres
 _BY_HORIZONS = 0.5  # share of a table's profiles with several horizons, from which one alone is a horizon, too
 
 
@@ -116,6 +117,8 @@ def _means(parts: pd.DataFrame, soil: "Soil") -> dict[Hashable, float]:
 
 
 def _words(parts: pd.DataFrame, share: float, needed: float) -> str:
+    metres = ": in m? Then write the unit behind the names of the columns, as in 'bottom (m)'"
+    seems = parts["bottom"].max() <= _METRES and (parts["bottom"] % 1 > 0).any()
     depths = ", ".join(f"{top:g}-{bottom:g}" for top, bottom in parts[["top", "bottom"]].to_numpy())
     wanted = f"{parts['above'].iloc[0]:g}-{parts['below'].iloc[0]:g}"
-    return f"{depths}: {share:.0%} of {wanted} cm, [soil] min_cover = {needed:g}"
+    return f"{depths}: {share:.0%} of {wanted} cm, [soil] min_cover = {needed:g}{metres if seems else ''}"

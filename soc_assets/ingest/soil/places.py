@@ -55,8 +55,8 @@ def parse_crs(crs: str, where: str) -> "pyproj.CRS":
         return pyproj.CRS.from_user_input(crs)
     except CRSError as error:
         raise SoilError(
-            f"crs = {crs!r} of {where} is no CRS ({error}). Expected a code such as EPSG:31468 (Gauss-Krüger zone 4), "
-            "EPSG:25832 (UTM zone 32) or EPSG:4326 (degrees)."
+            f"crs = {crs!r} of {where} is not a CRS ({error}). Expected a code such as EPSG:31468 (Gauss-Krüger zone "
+            "4), EPSG:25832 (UTM zone 32) or EPSG:4326 (degrees)."
         ) from None
 
 

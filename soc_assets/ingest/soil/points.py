@@ -4,7 +4,7 @@ The columns of the file stay as they are; what was understood stands beside them
 Whether points lie on the rasters and need dates is decided where the model is known, in `soc_assets.prediction`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,16 @@ import pandas as pd
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.columns import USUAL_NAMES, find_columns
+from soc_assets.ingest.soil.degree_columns import part_of
 from soc_assets.ingest.soil.files import READ, Reading, readings_of
 from soc_assets.ingest.soil.formats import Sheet, read_sheets
+from soc_assets.ingest.soil.limits import translated
+from soc_assets.ingest.soil.odd_rows import SECOND_TABLE, SUMMARY
 from soc_assets.ingest.soil.rows import rows_of
 from soc_assets.ingest.soil.tables import table_of
 from soc_assets.ingest.soil.values import is_missing
-from soc_assets.settings import Soil, SoilColumns, SoilTable
+from soc_assets.ingest.soil.zones import zone_column
+from soc_assets.settings import Soil, SoilColumns, SoilLimits, SoilTable
 
 OWN = "_soc_assets."
 """What the names of our columns begin with, beside those of the file."""
@@ -30,13 +34,16 @@ Fault = tuple[str, pd.Series, pd.Series | str]
 """Why rows have no prediction: the reason, the rows that have it, and what was found."""
 
 
-def read_point_table(path: Path, soil: Soil, layer: str | None = None, **how: str | None) -> pd.DataFrame:
+def read_point_table(
+    path: Path, soil: Soil, layer: str | None = None, tell: Callable[[int], None] | None = None, **how: str | None
+) -> pd.DataFrame:
     """A table of points in any format of `soil.files.READ`.
 
     Args:
         path: the file.
         soil: [soil] of the settings: an entry of [[soil.tables]] that fits the file's name holds for it, too.
         layer: the sheet of a workbook or layer of a GeoPackage.
+        tell: told how many bytes of a text file are read.
         how: fields of `SoilTable` that go before the settings: crs, separator, decimal, encoding, date_format.
 
     Returns:
@@ -49,12 +56,13 @@ def read_point_table(path: Path, soil: Soil, layer: str | None = None, **how: st
     if not path.is_file():
         raise SoilError(f"{path} does not exist. Name a table of points ({', '.join(READ)}).")
     try:
-        sheet, reading = _chosen(path, _readings(path, soil, how), layer)
-        table = table_of(
-            path, replace(sheet, header=_sought(sheet.header, reading.how.columns, cut=_is_cut(path))), reading
-        )
-        _require_whole_rows(table)
-        rows = rows_of(table)
+        with translated("it cannot be understood", "Save it again as CSV, and look at its cells."):
+            sheet, reading = _chosen(path, _readings(path, soil, how), layer, soil, tell)
+            table = table_of(
+                path, replace(sheet, header=_sought(sheet.header, reading.how.columns, cut=_is_cut(path))), reading
+            )
+            _require_whole_rows(table)
+            rows = rows_of(table)
     except SoilError as error:
         raise SoilError(f"{path}: {error}") from error
     rows["undated"] = _undated(rows)
@@ -95,9 +103,11 @@ def _readings(path: Path, soil: Soil, how: dict[str, str | None]) -> list[Readin
     ]
 
 
-def _chosen(path: Path, readings: list[Reading], layer: str | None) -> tuple[Sheet, Reading]:
+def _chosen(
+    path: Path, readings: list[Reading], layer: str | None, limits: SoilLimits, tell: Callable[[int], None] | None
+) -> tuple[Sheet, Reading]:
     """The one sheet with places, and how it is read."""
-    sheets = read_sheets(path, *(reading.how for reading in readings))
+    sheets = read_sheets(path, *(reading.how for reading in readings), limits=limits, tell=tell)
     parts = [sheet.part for sheet in sheets if sheet.part]
     if layer and layer not in parts:
         had = f"it has {', '.join(parts)}" if parts else "it is one table"
@@ -146,27 +156,35 @@ def _no_places(sheet: Sheet) -> SoilError:
 
 def _sought(header: Sequence[str], columns: SoilColumns, *, cut: bool = False) -> list[str]:
     """The header with the names of place and date alone: carbon and depth of a point decide nothing."""
-    return [name if set(_SOUGHT) & find_columns([name], columns, cut=cut).keys() else "" for name in header]
+    return [
+        name
+        if part_of(name)
+        or zone_column([name], []) is not None
+        or set(_SOUGHT) & find_columns([name], columns, cut=cut).keys()
+        else ""
+        for name in header
+    ]
 
 
 def _require_whole_rows(table: Table) -> None:
-    wrong = table.frame[table.frame["malformed"] != ""]
+    wrong = table.frame[(table.frame["malformed"] != "") & (table.frame["odd"] == "")]
     if len(wrong):
         first = wrong.iloc[0]
+        quoted = "Give it as many fields as the header (a field that holds the separator stands in quotation marks)."
         raise SoilError(
-            f"row {first['row']}: {first['malformed']}. Give it as many fields as the header (a field that holds the "
-            "separator stands in quotation marks)."
+            f"row {first['row']}: {first['malformed']}. {'' if 'as all rows' in first['malformed'] else quoted}"
         )
 
 
 def _faults(table: Table, rows: pd.DataFrame) -> list[Fault]:
     """Why rows have no place."""
-    faults: list[Fault] = []
+    faults: list[Fault] = [(reason, rows["odd"] == reason, rows["odd_detail"]) for reason in (SECOND_TABLE, SUMMARY)]
     for field, axis in (("longitude", "x"), ("latitude", "y")):
         text, name = table.frame[field], table.columns[field]
         faults.append(("no coordinates", is_missing(text), f"{name} is empty"))
         faults.append(("no coordinates", rows[axis].isna(), name + " '" + text + "' is not a number"))
     places = table.frame["longitude"].str.cat(table.frame["latitude"], sep=", ")
+    faults.append(("coordinates of another zone", rows["zone_text"] != "", places + rows["zone_text"]))
     world = "coordinates outside the world" if table.crs is None else "coordinates outside the CRS"
     return [*faults, ("no coordinates", (rows["x"] == 0) & (rows["y"] == 0), places), (world, rows["beyond"], places)]
 
@@ -174,9 +192,8 @@ def _faults(table: Table, rows: pd.DataFrame) -> list[Fault]:
 def _undated(rows: pd.DataFrame) -> pd.Series:
     """Why rows [n] have no year, "" where they have one; whether one is needed depends on the model."""
     written = rows["date_text"]
-    told = ("'" + written + "' is neither a date nor a year").mask(
-        is_missing(written), "there is neither date nor year"
-    )
+    quoted = ("'" + written + "' is neither a date nor a year").mask(written.str.contains(": ", regex=False), written)
+    told = quoted.mask(is_missing(written), "there is neither date nor year")
     return told.where(rows["year"].isna(), "")
 
 

@@ -8,17 +8,21 @@ import pandas as pd
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.borrowing import Table, plain_ids
 from soc_assets.ingest.soil.date_order import Order, order_of_dates
-from soc_assets.ingest.soil.depth import depth_limits, fits_depth
+from soc_assets.ingest.soil.depth import depth_limits, fits_depth, not_understood
 from soc_assets.ingest.soil.extra import PREFIX
 from soc_assets.ingest.soil.files import campaign_of
 from soc_assets.ingest.soil.hemispheres import read_axis
 from soc_assets.ingest.soil.percents import settle_percents
 from soc_assets.ingest.soil.places import in_degrees, to_wgs84, units
+from soc_assets.ingest.soil.thousands import clear_thousands
 from soc_assets.ingest.soil.units import G_PER_KG, units_of_rows
 from soc_assets.ingest.soil.values import below_detection, is_missing, to_dates, to_numbers, to_seasons
+from soc_assets.ingest.soil.zones import zones_of
 from soc_assets.names import nfc
 
 _DAY_NUMBER = r"[2-5]\d{4}(?:\.\d+)?"  # 1954 to 2064, counted from the end of 1899
+_INSTANT = r"\d{12,13}"
+_EARLY = r"(?:^1[5-8]\d\d(?:[-./].*)?$|[-./ ]1[5-8]\d\d$)"
 _DIGITS = 9  # decimal places of g/kg: 1.13 % is 11.3 g/kg, not 11.299999999999999
 
 
@@ -39,12 +43,14 @@ def rows_of(table: Table) -> pd.DataFrame:
     table = settle_percents(table)
     text, how = table.frame, table.reading.how
     rows = pd.DataFrame({"file": table.file, "row": text["row"], "malformed": text["malformed"]}, text.index)
+    rows["odd"], rows["odd_detail"] = text["odd"], text["odd_detail"]
     rows["source"] = _sources(table)
     rows["id"] = plain_ids(text["id"])
     rows["group"], rows["rank"] = table.group, table.rank
     depths = depth_limits(text["depth"], text["depth_upper"], text["depth_lower"], table.depth_units)
     rows["wanted"] = how.depth or "any"
     rows["fits_depth"] = fits_depth(depths, how.depth or "any")
+    rows["strange_depth"] = not_understood(depths, how.depth or "any")
     depths = depths.rename(columns={"text": "depth_text"})
     extra = table.extra.add_prefix(PREFIX)
     return pd.concat([rows, depths, _places(table), _carbon(table), _dates(table), extra], axis=1)
@@ -97,12 +103,14 @@ def _places(table: Table) -> pd.DataFrame:
             **{"beyond": beyond, "in_degrees": table.crs is None},
             "place_key": units(x, y, table.crs),
             "place_text": east.text.str.cat(north.text, sep=", "),
+            "zone_text": zones_of(table.frame, table.columns, table.crs, where),
         }
     )
 
 
 def _carbon(table: Table) -> pd.DataFrame:
-    text, how = table.frame["organic_carbon"], table.reading.how
+    how = table.reading.how
+    text = clear_thousands(table.frame["organic_carbon"], table.frame["row"], table.unit.unit, how.decimal)
     carbon = to_numbers(text, table.decimal_comma)
     below, limit = below_detection(text, table.decimal_comma)
     if how.below_detection == "half_limit":
@@ -125,12 +133,14 @@ def _dates(table: Table) -> pd.DataFrame:
         dates, year = to_dates(text["survey_date"], how.date_format, _order_of_dates(table))
     except ValueError as error:
         raise SoilError(
-            f"date_format = {how.date_format!r} of {table.reading.section} in soc.toml is no format ({error}). "
-            "Expected for example %d.%m.%Y."
+            f"date_format = {how.date_format!r} of {table.reading.section} in soc.toml is not a format of dates "
+            f"({error}). Expected for example %d.%m.%Y."
         ) from error
     season, season_year = to_seasons(dates)
+    told_year = pd.Series(pd.NA, text.index, dtype="Int32")
     for order in ("day", "month"):  # of a column of years that holds dates; either gives the same year
-        year = year.fillna(to_dates(text["year"], order=order)[1])
+        told_year = told_year.fillna(to_dates(text["year"], order=order)[1])
+    year = year.fillna(told_year)
     given = how.year or (None if _dated(table) else campaign_of(table.path.stem, table.part))
     return pd.DataFrame(
         {
@@ -138,21 +148,41 @@ def _dates(table: Table) -> pd.DataFrame:
             "year": year if given is None else year.fillna(given),
             "season": season,
             "season_year": season_year,
-            "date_text": _told_dates(text["survey_date"], dates).mask(is_missing(text["survey_date"]), text["year"]),
+            "date_text": _told_dates(text["survey_date"], dates.notna()).mask(
+                is_missing(text["survey_date"]), _told_dates(text["year"], year.notna())
+            ),
+            "told_year": told_year,
         }
     )
 
 
-def _told_dates(text: pd.Series, dates: pd.Series) -> pd.Series:
-    """The dates as the file has them [n]; of a workbook's number of a day also the day, and the cure."""
-    numbers = text.where(dates.isna() & text.str.fullmatch(_DAY_NUMBER).astype(bool)).astype("float64")
-    if numbers.isna().all():
-        return text
-    days = (pd.Timestamp(1899, 12, 30) + pd.to_timedelta(numbers, unit="D")).dt.strftime("%Y-%m-%d").astype("str")
-    told = (
-        text + ": the number of a day in Excel (" + days + "); give the column the format of a date, and save it again"
+def _told_dates(text: pd.Series, known: pd.Series) -> pd.Series:
+    """The dates or years as the file has them [n]; of those that say it in another way also the day, and the cure.
+
+    Args:
+        text: as the file has it.
+        known: whether the text was understood.
+    """
+    days, instants = (text.where(~known & text.str.fullmatch(form).astype(bool)) for form in (_DAY_NUMBER, _INSTANT))
+    start = pd.Timestamp(1899, 12, 30), pd.Timestamp(1970, 1, 1)
+    dates = start[0] + pd.to_timedelta(days.astype("float64"), unit="D")
+    told = text.mask(
+        days.notna(),
+        text
+        + ": the number of a day in Excel ("
+        + _day(dates)
+        + "); give the column the format of a date, and save it",
     )
-    return told.where(numbers.notna(), text)
+    moments = start[1] + pd.to_timedelta(instants.astype("float64"), unit="ms")
+    told = told.mask(
+        instants.notna(), text + ": milliseconds since 1970 (" + _day(moments) + "); write the dates as 2015-07-06"
+    )
+    early = ~known & text.str.contains(_EARLY, regex=True)
+    return told.mask(early, text + ": before 1900; dates and years are read from 1900 on")
+
+
+def _day(dates: pd.Series) -> pd.Series:
+    return dates.dt.strftime("%Y-%m-%d").astype("str")
 
 
 def _order_of_dates(table: Table) -> Order:

@@ -4,6 +4,7 @@ Files are read in `soil.tables`, their text in `soil.rows`, rows judged in `soil
 folder without a usable row is explained.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from soc_assets.ingest.coverage import describe_grid, describe_points
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.clean import REJECTED_COLUMNS, clean_samples
-from soc_assets.ingest.soil.falling import falling_carbon
+from soc_assets.ingest.soil.falling import falling_carbon, years_apart
+from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.rows import describe, rows_of
 from soc_assets.ingest.soil.tables import read_soil_tables, refusal
 from soc_assets.settings import Soil
 
 CURES = {
-    "no coordinates": "Name the columns of longitude and latitude in [soil.columns] of soc.toml if others hold them.",
+    "no coordinates": "Name the columns of longitude and latitude in [soil.columns] of soc.toml if others hold them; "
+    "where they stand beside the first horizon of a profile alone, fill the cells below, too.",
+    "coordinates of another zone": "Give the rows of each zone a file of their own, and its crs in [[soil.tables]].",
+    "another table below": "Give each table a sheet or file of its own.",
     "coordinates outside the world": "Give the CRS of the file's coordinates by crs in [[soil.tables]] of soc.toml.",
     "coordinates outside the CRS": "Correct crs in [[soil.tables]] of soc.toml.",
     "outside the rasters": "Coordinates must be WGS84 degrees or in the crs of [[soil.tables]], longitude and latitude "
@@ -30,9 +35,13 @@ CURES = {
     "in [[soil.tables]] (seasonal bands need dates); static bands alone need none.",
     "unit not understood": "Write g/kg, %, ‰, mg/g or mg/kg into the column of units, or set unit in [[soil.tables]].",
     "profile covers too little of the depth": "The share that horizons must cover is [soil] min_cover in soc.toml.",
+    "depth not understood": "Write depths as 0-20 (cm), 0-0.2 m or in two columns of limits, or leave the cells empty.",
     "depth not topsoil": 'Another depth is kept with [soil] depth = "0-30", "topsoil" (any that begins at 0) or "any".',
 }
 """What helps against a reason for which rows are rejected."""
+
+
+Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,9 @@ class SoilSamples:
     """How each table was read: the keys of `soil.rows.describe`."""
 
 
-def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid) -> SoilSamples:
+def build_samples(
+    folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid, tell: Tell = lambda done, total, words: None
+) -> SoilSamples:
     """Read and clean all soil tables of a folder.
 
     Args:
@@ -56,11 +67,12 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
         timed: whether any band has time, so that samples need a date or a year.
         seasonal: whether any band is seasonal, so that samples need a date.
         grid: the reference grid, on which samples must lie.
+        tell: told how many bytes of the files are read, of how many, and the file.
 
     Raises:
         SoilError: the folder is missing or holds no usable table, or no row is usable; counts the reasons.
     """
-    tables, refused = read_soil_tables(folder, soil)
+    tables, refused = read_soil_tables(folder, soil, tell)
     filled = [table for table in tables if len(table.frame)]
     if not filled:
         hidden = sum(len(table.hidden_rows) for table in tables)
@@ -76,13 +88,17 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
     rejected = pd.concat([rejected, refused], ignore_index=True) if len(refused) else rejected
     types = {"row": "Int64", **dict.fromkeys(("file", "source", "reason", "detail"), "str")}
     rejected = rejected.reindex(columns=list(REJECTED_COLUMNS)).astype(types)
-    falling = falling_carbon(rows)
-    told = [_with_note(describe(table), falling.get(table.file)) for table in filled if table.file in set(rows["file"])]
+    notes = [falling_carbon(rows), years_apart(rows)]
+    told = [
+        _with_notes(describe(table), [of.get(table.file) for of in notes])
+        for table in filled
+        if table.file in set(rows["file"])
+    ]
     return SoilSamples(samples, rejected, pd.DataFrame(told))
 
 
-def _with_note(described: dict[str, object], note: str | None) -> dict[str, object]:
-    return {**described, "notes": "\n".join(filter(None, (str(described["notes"]), note)))}
+def _with_notes(described: dict[str, object], notes: Sequence[str | None]) -> dict[str, object]:
+    return {**described, "notes": "\n".join(filter(None, (str(described["notes"]), *notes)))}
 
 
 def _rows(tables: list[Table]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -90,7 +106,8 @@ def _rows(tables: list[Table]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows, refused = [], []
     for table in tables:
         try:
-            rows.append(rows_of(table))
+            with translated("its values cannot be understood", "Save it again as CSV, and look at its cells."):
+                rows.append(rows_of(table))
         except SoilError as error:
             refused.append(refusal(table.path, table.file, "values not understood", error))
     joined = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()

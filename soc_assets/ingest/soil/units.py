@@ -15,8 +15,10 @@ VAN_BEMMELEN = 1.724
 """Organic matter / organic carbon: organic matter is taken to hold 58 % carbon."""
 
 G_PER_KG = {
-    **{"g/kg": 1.0, "%": 10.0, "mg/kg": 0.001},
+    **{"g/kg": 1.0, "%": 10.0, "mg/kg": 0.001, "dg/kg": 0.1, "kg/kg": 1000.0},
     **{"organic_matter_g/kg": 1 / VAN_BEMMELEN, "organic_matter_%": 10 / VAN_BEMMELEN},
+    **{"organic_matter_mg/kg": 0.001 / VAN_BEMMELEN, "organic_matter_kg/kg": 1000 / VAN_BEMMELEN},
+    "organic_matter_dg/kg": 0.1 / VAN_BEMMELEN,
 }
 """Organic carbon in g/kg of one of the unit."""
 
@@ -83,7 +85,7 @@ def resolve_unit(
     }
     if in_row and carbon_unit_of(in_row) is None and in_row != "-":
         raise SoilError(
-            f"the row of units under {column!r} says {in_row!r}, which is no unit of organic carbon that is known. "
+            f"the row of units under {column!r} says {in_row!r}, which is not a known unit of organic carbon. "
             "Expected g/kg, %, ‰, mg/g or mg/kg. Correct it in the file, or take that row out and set unit in an entry "
             "of [[soil.tables]] in soc.toml."
         )

@@ -7,24 +7,48 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.ingest.soil.date_order import Order
+from soc_assets.ingest.soil.months import named_dates, named_years
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_MISSING = ("", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none")
-_BELOW = r"(?:[<≤]\s*(?P<limit>.*)|lod|bdl)"
-_COMPACT = r"^((?:19|20)\d\d)(\d\d)(\d\d)$"
+_MISSING = (
+    *(
+        "",
+        "-",
+        "--",
+        "---",
+        "–",
+        "—",
+        ".",
+        "..",
+        "...",
+        "?",
+        "na",
+        "n/a",
+        "#n/a",
+        "#nv",
+        "n.a.",
+        "n. a.",
+        "nan",
+        "null",
+    ),
+    *("\\n", "none", "missing", "no data", "nodata", "fehlt"),
+    *("k.a.", "k. a.", "n.b.", "n. b."),  # keine Angabe, nicht bestimmt
+)
+_BELOW = r"(?:[<≤]\s*(?P<limit>.*)|lod|bdl|b\.?d\.?l\.?|n\.\s?n\.|n\.\s?d\.|u\.\s?n\.\s?g\.)"
+"""`n.n.` is "nicht nachweisbar", `u.N.G.` "unter der Nachweisgrenze", `n.d.` "not detected"."""
+_COMPACT = r"^((?:19|20)\d\d)(\d\d)(\d\d)(?:T\d.*)?$"
 _PLACES = r"^(\d+)[.,]0+$"  # 20150706.0: a whole number that was stored as a float
-_YEAR_FIRST = r"^(?P<year>(?:19|20)\d\d)(?P<sign>[-./])(?P<month>\d\d?)(?P=sign)(?P<day>\d\d?)(?:[T ].*)?$"
+_YEAR_FIRST = (
+    r"^(?P<year>(?:19|20)\d\d)(?P<sign>[-./])(?P<month>\d\d?)(?P=sign)(?P<day>\d\d?)(?:[T ].*|Z|[+-]\d\d:?\d\d)?$"
+)
 _DAY_FIRST = r"^(?P<day>\d\d?)(?P<sign>[-./])(?P<month>\d\d?)(?P=sign)(?P<year>(?:19|20)?\d\d)(?:[T ].*)?$"
 _MONTH_FIRST = r"^(?P<month>\d\d?)(?P<sign>[-/])(?P<day>\d\d?)(?P=sign)(?P<year>(?:19|20)?\d\d)(?:[T ].*)?$"
 _SHORT_YEAR_FIRST = r"^(?P<year>\d\d)(?P<sign>[-/])(?P<month>\d\d)(?P=sign)(?P<day>\d\d)(?:[T ].*)?$"
-_NAMED_MONTH = r"^(?P<day>\d\d?)[-. ]*(?P<month>[^\W\d_]{3})[^\W\d_]*[-. ]*(?P<year>(?:19|20)?\d\d)$"
 _BARE_YEAR = r"^((?:19|20)\d\d)$"
+_MONTH_OF_YEAR = (r"^(?P<year>(?:19|20)\d\d)[-./](?P<month>\d\d)$", r"^(?P<month>\d\d?)[-./](?P<year>(?:19|20)\d\d)$")
 _THOUSANDS = r"[+-]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})"  # 1.234,5 and 4.468.000: points that part thousands
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH_NUMBERS = {
-    **{name: str(number) for number, name in enumerate(_MONTHS, start=1)},
-    **{"mär": "3", "mrz": "3", "mae": "3", "mai": "5", "okt": "10", "dez": "12"},
-}
+_COMMAS = r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d*|(?:,\d{3}){2,})"  # 1,234.5 and 4,468,000, whatever the decimal sign
+_GAPS = r"[+-]?\d{1,3}(?:[ '’\u00a0\u2009\u202f]\d{3})+(?:[.,]\d*)?"  # 4 468 000,5 and 2'683'000
 _MONTH_DIRECTIVES = ("%m", "%b", "%B", "%j", "%c", "%x", "%D", "%F", "%U", "%W", "%V")
 _LAST_SHORT_YEAR = 49  # two digits: 00 to 49 are 2000 to 2049, 50 to 99 are 1950 to 1999
 _SEASONS = ["", "winter", "winter", *3 * ["spring"], *3 * ["summer"], *3 * ["autumn"], "winter"]  # by month
@@ -41,11 +65,15 @@ def to_numbers(text: pd.Series, decimal_comma: pd.Series | bool) -> pd.Series:
     Args:
         text: stripped text.
         decimal_comma: whether 1,5 means 1.5 (and 1.234,5 and 4.468.000 part thousands by points); in a file separated
-            by commas it may as well be a thousand. A single point is a decimal sign in either case.
+            by commas it may as well be a thousand. A single point is a decimal sign in either case, and blanks and
+            apostrophes (4 468 000, 2'683'000) and the commas of 1,234.5 and 4,468,000 part thousands.
     """
     grouped = decimal_comma & text.str.fullmatch(_THOUSANDS).astype(bool)
     plain = text.mask(grouped, text.str.replace(".", "", regex=False)) if grouped.any() else text
     plain = plain.str.replace("−", "-", regex=False)  # the sign of typesetters
+    for pattern, signs in ((_COMMAS, ","), (_GAPS, r"[^\d.,+-]")):
+        if (parted := plain.str.fullmatch(pattern).astype(bool)).any():
+            plain = plain.mask(parted, plain.str.replace(signs, "", regex=True))
     points = plain.mask(decimal_comma & ~plain.str.contains(".", regex=False), plain.str.replace(",", ".", regex=False))
     valid = points.str.fullmatch(_NUMBER).astype(bool)
     return pd.Series(np.where(valid, points, "nan").astype(float), text.index)
@@ -70,8 +98,8 @@ def to_dates(text: pd.Series, date_format: str | None = None, order: Order = "da
     """Dates and years of text.
 
     Read are ISO (2018-07-06, 20180706, with or without a time of day), day first (06-07-18, 06.07.2018, 6/7/2018) and
-    named months (06JUL2018, 6. Juli 2018); a bare year (2018) gives the year alone. 7/6/2018 is the seventh of June
-    unless the order of the column says otherwise.
+    named months (06JUL2018, 6. Juli 2018, July 6, 2018); a year (2018) and a month (2018-07, Juli 2018) give the year
+    alone. 7/6/2018 is the seventh of June unless the order of the column says otherwise.
 
     Args:
         text: stripped text [n].
@@ -87,12 +115,23 @@ def to_dates(text: pd.Series, date_format: str | None = None, order: Order = "da
     text = text.str.replace(_PLACES, r"\1", regex=True)
     if date_format is None:
         dates = _usual_dates(text, order)
-        bare = text.str.extract(_BARE_YEAR, expand=False).astype("Float64").astype("Int32")
+        bare = text.str.extract(_BARE_YEAR, expand=False).astype("Float64")
+        bare = bare.fillna(_years_of_months(text)).fillna(named_years(text)).astype("Int32")
     else:
         read = pd.to_datetime(text, format=date_format, errors="coerce").astype("datetime64[us]")
         dates = read if any(sign in date_format for sign in _MONTH_DIRECTIVES) else read.mask(read.notna())
         bare = read.dt.year.astype("Int32")
     return dates, dates.dt.year.astype("Int32").fillna(bare)
+
+
+def _years_of_months(text: pd.Series) -> pd.Series:
+    """The year [n] (Float64) of 2015-07 and 07.2015; of none where one of the column is no month, as in 2015/16."""
+    years = pd.Series(pd.NA, text.index, dtype="Float64")
+    for pattern in _MONTH_OF_YEAR:
+        parts = text.str.extract(pattern).astype("Float64")
+        if parts["month"].dropna().between(1, 12).all():
+            years = years.fillna(parts["year"])
+    return years
 
 
 def _usual_dates(text: pd.Series, order: Order) -> pd.Series:
@@ -102,8 +141,7 @@ def _usual_dates(text: pd.Series, order: Order) -> pd.Series:
 
 def _parsed_dates(text: pd.Series, order: Order) -> pd.Series:
     dashed = text.str.replace(_COMPACT, r"\1-\2-\3", regex=True)
-    named = dashed.str.extract(_NAMED_MONTH)
-    named["month"] = named["month"].str.lower().map(_MONTH_NUMBERS)
+    named = named_dates(dashed)
     parts = dashed.str.extract(_YEAR_FIRST)
     if order != "day":
         parts = parts.fillna(dashed.str.extract(_MONTH_FIRST if order == "month" else _SHORT_YEAR_FIRST))

@@ -4,28 +4,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.columns import find_columns
 from soc_assets.ingest.soil.formats import Sheet, below_header
-from soc_assets.ingest.soil.header_row import LOOKED_AT, header_place
+from soc_assets.ingest.soil.header_row import LOOKED_AT, header_place, mapped_names
 from soc_assets.ingest.soil.workbooks import SheetCells, read_cells
 from soc_assets.names import nfc, nfc_texts
-from soc_assets.settings import SoilTable
+from soc_assets.settings import SoilLimits, SoilTable
 
 _NAMED = 8  # rows or cells, at most, that are named one by one
 
 
-def read_workbook(path: Path, entries: Sequence[SoilTable]) -> list[Sheet]:
+def read_workbook(path: Path, entries: Sequence[SoilTable], limits: SoilLimits) -> list[Sheet]:
     """Every filled sheet of a workbook, hidden ones last.
 
     Args:
         path: the workbook.
         entries: how its sheets are read; the first that names a sheet, or none, holds for it.
+        limits: how much it may hold.
 
     Raises:
-        SoilError: the workbook is damaged or empty, or a `header_row` is none.
+        SoilError: the workbook is damaged or empty or holds too much, or a `header_row` is none.
     """
-    found = [cells for cells in read_cells(path) if not cells.cells.empty]
+    found = [cells for cells in read_cells(path, limits) if not cells.cells.empty]
     if not found:
         raise SoilError("every sheet is empty. Put a table into the file, or take it out of the folder.")
     return [_sheet(cells, _entry(nfc(cells.name), entries)) for cells in found]
@@ -38,32 +41,38 @@ def _entry(part: str, entries: Sequence[SoilTable]) -> SoilTable:
 def _sheet(found: SheetCells, how: SoilTable) -> Sheet:
     marks, part = found.marks, nfc(found.name)
     cells = found.cells.apply(nfc_texts).set_axis(found.cells.index + 1)
-    filled = cells.notna().any(axis=1)
-    gone = [row + 1 for row in sorted(marks.hidden_rows) if row < len(cells) and filled.iloc[row]]
-    visible = cells.copy()
+    gone = [row + 1 for row in sorted(marks.hidden_rows.intersection(found.cells.index))]
+    visible, hidden = _whole_top(cells, how), {*gone}
     visible.loc[gone] = None
     if visible.isna().all(axis=None):
         told = "all of its rows are hidden in the workbook. Show them if they hold samples."
         return Sheet(part, [], cells.iloc[:0], True, problem=told, reason="hidden", hidden=marks.hidden)
     rows = visible.head(max(LOOKED_AT, how.header_row or 0)).to_numpy(object).tolist()
     place = header_place(rows, how)
-    sheet = below_header(part, visible, place, decimal_comma=True)
+    sheet = below_header(part, visible, place, decimal_comma=True, kept=mapped_names(how))
     kept = _kept_columns(sheet, marks.hidden_columns, how)
     header = [sheet.header[column] for column in kept]
     named = [_name(column, sheet.header) for column in range(len(sheet.header)) if column not in kept]
     below = tuple(row for row in gone if row > place + 1)
     body = sheet.body.iloc[:, kept].set_axis(range(len(kept)), axis=1)
-    sheet = replace(sheet, header=header, body=body, hidden=marks.hidden, hidden_rows=below)
+    above = tuple(sheet.above[column] for column in kept if column < len(sheet.above))
+    sheet = replace(sheet, header=header, above=above, body=body, hidden=marks.hidden, hidden_rows=below)
     return replace(
         sheet,
         left_out="; ".join([*_told("hidden columns", named), *_told("hidden rows", map(str, gone))]),
-        **_problem(sheet, kept, [(row, column) for row, column in marks.uncalculated if row + 1 not in gone], how),
+        **_problem(sheet, kept, [(row, column) for row, column in marks.uncalculated if row + 1 not in hidden], how),
     )
+
+
+def _whole_top(cells: pd.DataFrame, how: SoilTable) -> pd.DataFrame:
+    """The filled rows of a sheet and, among those where the names are looked for, also the blank ones."""
+    top = min(max(LOOKED_AT, how.header_row or 0), int(cells.index[-1]))
+    return cells.reindex(cells.index.union([*range(1, top + 1)]))
 
 
 def _kept_columns(sheet: Sheet, hidden: set[int], how: SoilTable) -> list[int]:
     """Columns that are not hidden, and hidden ones that soc.toml names."""
-    mapped = {nfc(name) for name in how.columns.model_dump().values() if isinstance(name, str)}
+    mapped = mapped_names(how)
     return [column for column, name in enumerate(sheet.header) if column not in hidden or name in mapped]
 
 

@@ -131,6 +131,19 @@ def test_zero_that_may_be_measured_is_no_error(tmp_path):
     assert found(tmp_path, X, check="fill_values") == []
 
 
+@pytest.mark.parametrize(("low", "severities"), [(450, ["warning"]), (100, [])])
+def test_voids_of_a_terrain_model_are_a_warning_and_lakes_at_sea_level_nothing(tmp_path, low, severities):
+    static(tmp_path, "X", with_corner(landscape(low=low, high=1200), 0).astype("int16"))
+    assert [finding.severity for finding in found(tmp_path, X, check="fill_values")] == severities
+
+
+def test_the_least_integer_of_64_bits_is_an_error(tmp_path):
+    values = landscape(low=250, high=600).astype("int64")
+    values[:9, :9] = np.iinfo("int64").min
+    static(tmp_path, "X", values)
+    assert brief(found(tmp_path, X, check="fill_values")) == [("error", "X", "")]
+
+
 def test_one_pixel_of_a_code_is_a_warning(tmp_path):
     values = landscape(low=10, high=2500)
     values[5, 7] = -9999

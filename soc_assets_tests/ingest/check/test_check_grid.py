@@ -82,6 +82,27 @@ def test_a_step_that_lies_beside_the_others_is_a_warning(tmp_path, pixels, sever
     assert all(finding.step == "2012" and f"{pixels:g} columns beside" in finding.found for finding in findings)
 
 
+@pytest.mark.parametrize(("pixels", "severities"), [(1, ["warning"]), (0.5, ["warning"]), (0.001, []), (30, [])])
+@pytest.mark.parametrize("numbers", [(2010, 2011), (2010, 2011, 2012, 2013)])
+def test_half_of_the_steps_beside_the_others_are_a_warning_each(tmp_path, pixels, severities, numbers):
+    static(tmp_path, "Elevation", landscape(size=3 * SIZE), transform=from_origin(6e5, 5.4e6, 100, 100), **UTM)
+    later = numbers[len(numbers) // 2 :]
+    for number in numbers:
+        west = 6e5 + 100 * pixels * (number in later)
+        yearly(tmp_path, "LAI", number, landscape(number), transform=from_origin(west, 5.4e6, 100, 100), **UTM)
+    findings = found(tmp_path, Band(name="LAI"), check="grid")
+    assert [finding.severity for finding in findings] == severities * len(later)
+    assert all(f"the step 2010 but lies 0 rows and {pixels:g} columns beside it" in f.found for f in findings)
+
+
+def test_a_second_file_of_a_step_is_told_without_saying_that_the_step_is_missing(tmp_path):
+    for name in ("LAI_2010_v1", "LAI_2010_v2"):
+        write_raster(tmp_path / f"yearly/LAI/{name}.tif", landscape())
+    [finding] = found(tmp_path, Band(name="LAI", pattern="yearly/LAI/LAI_{year}_*.tif"), check="files")
+    assert "LAI_2010_v1.tif, which is used" in finding.found
+    assert finding.cure == "Take out the one that is not meant."
+
+
 def test_tiles_of_a_band_may_lie_beside_each_other(tmp_path):
     static(tmp_path, "Elevation", landscape(size=3 * SIZE), transform=from_origin(6e5, 5.4e6, 100, 100), **UTM)
     for number, west in enumerate((6e5, 6e5 + 3000, 6e5 + 6000)):

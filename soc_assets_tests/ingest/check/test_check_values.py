@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import rasterio
 
+from soc_assets.ingest.check.units import two_units
 from soc_assets.settings import Band
 from soc_assets_tests.ingest.check.checking import SIZE, brief, found, static, year, yearly
 
@@ -57,6 +59,49 @@ def test_celsius_among_kelvin_is_told(tmp_path):
     write_years(tmp_path, lambda values: values - 273.15, low=275, high=305)
     [finding] = found(tmp_path, LAI, check="outliers")
     assert "degrees Celsius" in finding.found
+
+
+@pytest.mark.parametrize("celsius", [(2013, 2014, 2015), (2010, 2011, 2012), (2014, 2015)])
+def test_half_of_the_steps_in_another_unit_of_temperature_are_told_with_a_cure_that_works(tmp_path, celsius):
+    for number in YEARS:
+        values = year(number, low=275, high=305)
+        yearly(tmp_path, "LST", number, values - np.float32(273.15) if number in celsius else values)
+    lst = Band(name="LST")
+    findings = found(tmp_path, lst, check="outliers")
+    told = {finding.step for finding in findings}
+    assert told in ({str(number) for number in celsius}, {str(number) for number in YEARS} - {*map(str, celsius)})
+    for finding in findings:
+        assert "degrees Celsius" in finding.found and "Kelvin" in finding.found
+        cure = finding.cure.rpartition("in Python: ")[2].replace("FILE", repr(finding.path))
+        exec(cure, {"rasterio": rasterio})
+    assert found(tmp_path, lst, check="outliers") == []
+
+
+@pytest.mark.parametrize(("factor", "since"), [(1e-4, 2013), (0.02, 2014), (10, 2012)])
+def test_a_scale_that_changes_in_between_is_told_with_a_cure_that_works(tmp_path, factor, since):
+    for number in YEARS:
+        yearly(tmp_path, "LAI", number, (year(number) * (factor if number >= since else 1)).astype("float32"))
+    findings = found(tmp_path, LAI, check="outliers")
+    assert len(findings) in (YEARS.stop - since, since - YEARS.start)
+    for finding in findings:
+        cure = finding.cure.rpartition("in Python: ")[2].replace("FILE", repr(finding.path))
+        exec(cure, {"rasterio": rasterio})
+    assert found(tmp_path, LAI, check="outliers") == []
+
+
+def test_two_steps_in_two_units_are_told_and_two_unlike_years_are_not(tmp_path):
+    yearly(tmp_path, "LAI", 2010, year(2010))
+    yearly(tmp_path, "LAI", 2011, year(2011) / np.float32(100))
+    assert brief(found(tmp_path, LAI, check="outliers")) == [("warning", "LAI", "2011")]
+    for factor in (0.4, 3, 6):
+        yearly(tmp_path, "LAI", 2011, (year(2011) * factor).astype("float32"))
+        assert found(tmp_path, LAI, check="outliers") == []
+
+
+def test_kelvin_times_50_beside_degrees_celsius_is_told():
+    told = two_units(np.array([14_250.0, 14_300.0, 11.9, 12.8]), np.array([350.0, 340.0, 7.0, 6.9]))
+    assert told is not None
+    assert (told.members, told.words) == ([2, 3], "as if in degrees Celsius, where the others are in Kelvin times 50")
 
 
 def test_a_shifted_and_a_widened_step_are_warnings(tmp_path):

@@ -13,7 +13,7 @@ from rasterio.rio.main import main_group
 from rasterio.transform import Affine, from_origin
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.rasters.catalog import scan_rasters, stamp
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.embedding.rasters import write_layers
 from soc_assets_tests.ingest.conftest import write_raster
@@ -80,6 +80,19 @@ def test_no_georeferencing(tmp_path, monkeypatch):
     assert scanned(tmp_path)["bounds"].item() == pytest.approx([11, 47, 14, 49])
 
 
+@pytest.mark.parametrize("suffix", ["tfw", "TFW", "wld"])
+def test_a_world_file_without_a_crs_and_its_change_is_noticed(tmp_path, monkeypatch, suffix):
+    with rasterio.open(tmp_path / "A.tif", "w", driver="GTiff", count=1, dtype="float32", height=20, width=30) as out:
+        out.write(VALUES, 1)
+    world = tmp_path / f"A.{suffix}"
+    world.write_text("0.1\n0\n0\n-0.1\n11.05\n48.95\n")
+    follow(refusal(tmp_path).replace("EPSG:n", "EPSG:4326"), tmp_path, monkeypatch)
+    row, before = scanned(tmp_path), stamp(tmp_path / "A.tif")["stamp"]
+    assert row["bounds"].item() == pytest.approx([11, 47, 14, 49])
+    world.write_text("0.1\n0\n0\n-0.1\n12.05\n48.95\n")
+    assert stamp(tmp_path / "A.tif")["stamp"] != before
+
+
 def test_longitudes_from_0_to_360(tmp_path, monkeypatch):
     write_raster(tmp_path / "A.tif", VALUES, transform=from_origin(0, 80, 12, 8))
     message = refusal(tmp_path).replace("left bottom right top", "240 0 300 48")
@@ -88,6 +101,19 @@ def test_longitudes_from_0_to_360(tmp_path, monkeypatch):
     row = scanned(tmp_path, "region.tif")
     assert row["bounds"].item() == pytest.approx([-120, 0, -60, 48])
     assert row["mean"].item() == pytest.approx(VALUES[4:10, 20:25].mean(), rel=1e-5)
+
+
+def test_a_region_on_both_sides_of_greenwich_is_cut_out_in_two_parts(tmp_path, monkeypatch):
+    write_raster(tmp_path / "A.tif", VALUES, transform=from_origin(0, 80, 12, 8))
+    message = refusal(tmp_path)
+    assert "put {tile} into the pattern" in message
+    for bounds, place, name in (("324 0 360 48", "[12, 0, -36, 0, -8, 48]", "west"), ("0 0 36 48", "", "east")):
+        command = message.replace("left bottom right top", bounds).replace("region.tif", f"part_{name}.tif")
+        command = command.replace("[width, 0, left - 360, 0, -height, top]", place)
+        follow(command if place else command.partition(";")[0], tmp_path, monkeypatch)
+    rows = scanned(tmp_path, "part_{tile}.tif")
+    assert rows["bounds"].tolist() == [pytest.approx([0, 0, 36, 48]), pytest.approx([-36, 0, 0, 48])]
+    assert rows["mean"].tolist() == pytest.approx([VALUES[4:10, :3].mean(), VALUES[4:10, 27:].mean()], rel=1e-5)
 
 
 def test_several_bands(tmp_path, monkeypatch):

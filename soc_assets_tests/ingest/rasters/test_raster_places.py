@@ -19,6 +19,8 @@ from soc_assets.project import load_project
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests import storage_server
 from soc_assets_tests.embedding.rasters import ELEVATION, at, numbered, scanned, window, write_reference
+from soc_assets_tests.ingest.rasters.test_raster_drivers import vrt, wms
+from soc_assets_tests.listening import listening
 from soc_assets_tests.small_world import write_raster
 
 LAI = Band(name="LAI")
@@ -186,3 +188,24 @@ def test_bytes_of_a_zip_member_have_the_digest_of_the_file(folder, tmp_path):
     archive = zipped(folder, tmp_path / "r.zip")
     place = open_folder(archive)
     assert digest_of(place.location("static/Elevation.tif")) == digest_of(str(folder / "static/Elevation.tif"))
+
+
+def test_objects_of_a_bucket_are_held_to_the_same_rules(bucket, tmp_path):
+    with listening(tmp_path) as listener:
+        written = {
+            "LAI_2016.vrt": vrt("LAI_2020.tif", 1).replace('"40"', '"64"').replace('"30"', '"64"'),
+            "LAI_2017.vrt": vrt(f"/vsicurl/{listener.url}/a.tif"),
+            "LAI_2018.vrt": vrt("/etc/passwd"),
+            "LAI_2019.tif": wms(listener.url),
+        }
+        for name, text in written.items():
+            bucket.put_object(Bucket="soil", Key=f"my/yearly/LAI/{name}", Body=text.encode())
+        lai = Band(name="LAI", pattern="yearly/{band}/{band}_{year}.*")
+        found = scan_rasters(Rasters(bands=(ELEVATION, lai)), "s3://soil/my")
+        assert found.frame["year"].dropna().tolist() == [2016, 2020]
+        assert {path.rpartition("/")[2] for path in found.problems["path"]} == {*written} - {"LAI_2016.vrt"}
+        bucket.put_object(Bucket="soil", Key="my/yearly/LAI/LAI_2020.tif.OVR", Body=wms(listener.url).encode())
+        pattern = Band(name="LAI", pattern="yearly/{band}/{band}_2020.tif", layers=("2020",))
+        with pytest.raises(RasterError, match=r"LAI_2020\.tif\.OVR"):
+            scan_rasters(Rasters(bands=(ELEVATION, pattern)), "s3://soil/my")
+        assert listener.requests == []

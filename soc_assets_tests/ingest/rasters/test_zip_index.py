@@ -2,7 +2,7 @@
 
 import zipfile
 
-from soc_assets.ingest.rasters import folder
+from soc_assets.ingest.rasters import folder, zips
 
 
 def test_the_index_is_read_once_until_the_zip_changes(tmp_path, monkeypatch):
@@ -19,7 +19,7 @@ def test_the_index_is_read_once_until_the_zip_changes(tmp_path, monkeypatch):
                 zipped.writestr(name, name)
 
     pack("a.tif")
-    monkeypatch.setattr(folder.zipfile, "ZipFile", Counted)
+    monkeypatch.setattr(zips.zipfile, "ZipFile", Counted)
     place = folder.open_folder(archive)
     where = [place.location(name) for name in ("a.tif", "b.tif")]
     assert [folder.exists(location) for location in where * 20] == [True, False] * 20

@@ -91,8 +91,8 @@ def test_only_unusable_files_are_an_error_that_names_each(tmp_path, build):
     for part in (
         "a.csv: no column for",
         "Found: x, y, z",
-        "b.xlsx: it is no",
-        "c.parquet: it is no",
+        "b.xlsx: it cannot be read",
+        "c.parquet: it cannot be read",
         "d.csv: it is empty",
     ):
         assert part in str(error.value)

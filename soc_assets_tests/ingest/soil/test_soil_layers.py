@@ -105,7 +105,7 @@ def test_old_workbook_name_on_a_new_workbook_is_read(folder, build):
 def test_damaged_old_workbook_is_set_aside(folder, build):
     write(folder / "good.csv", "lon,lat,OC,year", "11.5,48.5,10,2012")
     (folder / "a.xls").write_bytes(b"<html>no workbook</html>")
-    assert "no readable XLS workbook" in build().rejected["detail"].item()
+    assert "cannot be read as an XLS workbook" in build().rejected["detail"].item()
 
 
 def test_names_that_a_shapefile_cuts_off_are_recognised(folder, build):

@@ -248,7 +248,9 @@ def test_depths_are_kept_as_told_and_the_others_rejected_with_what_was_found(tmp
     write(tmp_path / "soil/a.csv", "lon,lat,OC,year,Depth", *lines)
     result = build(depth=depth)
     assert sorted(result.samples["organic_carbon"] - 1) == kept
-    assert set(result.rejected["reason"]) <= {"depth not topsoil"}
+    reasons_told = dict(zip(result.rejected["detail"], result.rejected["reason"], strict=True))
+    assert reasons_told.pop("Oberboden", "depth not understood") == "depth not understood"
+    assert {*reasons_told.values()} <= {"depth not topsoil"}
     assert result.rejected["detail"].to_list() == [text for n, text in enumerate(DEPTHS) if n not in kept]
 
 

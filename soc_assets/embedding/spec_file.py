@@ -1,0 +1,104 @@
+"""spec.json on disk: with a checksum and a second copy, because the frozen statistics cannot be derived again.
+
+Where both are lost the ends of the batches still tell the spec. Here a spec is plain values; what they mean is in
+`soc_assets.embedding.spec`.
+"""
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from soc_assets import digest, files, second_copy
+from soc_assets.errors import EmbeddingError, SocWarning
+from soc_assets.second_copy import Repair
+
+NAME = "spec.json"
+Told = dict[str, Any]
+"""digest, choices, statistics (mean and std by band) and created."""
+
+
+def digest_of(choices: Mapping[str, Any], statistics: Mapping[str, Mapping[str, float]]) -> str:
+    """The short digest that names the folder of a spec."""
+    return digest.of_values([choices, statistics])[:10]
+
+
+def write(folder: Path, told: Told) -> None:
+    """Write spec.json and its second copy."""
+    whole = {**told, "checksum": _checksum(told)}
+    second_copy.write(folder / NAME, lambda path: files.write_json(path, whole))
+
+
+def read_all(folder: Path) -> Iterator[Told]:
+    """Every spec in the embeddings folder.
+
+    Raises:
+        EmbeddingError: embeddings are there whose spec is lost.
+    """
+    for place in _places(folder):
+        chosen = second_copy.choose(place / NAME, is_whole)
+        told = _read(chosen) if chosen else _of_batches(place)
+        if told is not None:
+            yield told
+        elif any(place.glob("batch_*")):
+            raise EmbeddingError(
+                f"{place / NAME} and its copy are damaged, so that nobody can say how the embeddings beside them were "
+                f"made, nor make more of the same. Put {NAME} back from a backup; or remove the folder {place}: "
+                "`soc run` then freezes the statistics of today's rasters and embeds every batch again."
+            )
+        else:
+            warnings.warn(f"{place / NAME} is damaged, and no embeddings are beside it: remove {place}.", SocWarning, 2)
+
+
+def repairs(folder: Path) -> Iterator[Repair]:
+    """What can be put right about the specs in the embeddings folder."""
+    for place in _places(folder):
+        path = place / NAME
+        if second_copy.choose(path, is_whole) is not None:
+            yield from second_copy.repairs(path, is_whole)
+        elif told := _of_batches(place):
+            words = f"{path} and its copy are lost; the batches beside it tell the spec"
+            yield Repair(words, lambda place=place, told=told: write(place, told))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a spec.json is what was written."""
+    return _read(path) is not None
+
+
+def _places(folder: Path) -> list[Path]:
+    names = (NAME, second_copy.copy_of(Path(NAME)).name)
+    found = {path.parent for name in names for path in folder.glob(f"[!.]*/{name}")}
+    others = {place for place in folder.glob("[!.]*") if place.is_dir()} - found  # both may have been deleted
+    return sorted(found | {place for place in others if _of_batches(place)})
+
+
+def _read(path: Path) -> Told | None:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        named = digest_of(told["choices"], told["statistics"])
+        agrees = told["digest"] == named == path.parent.name and isinstance(told["created"], str)
+        whole = agrees and told.get("checksum", "") in ("", _checksum(told))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return told if whole else None
+
+
+def _checksum(told: Told) -> str:
+    return digest.of_values({key: value for key, value in told.items() if key != "checksum"})
+
+
+def _of_batches(place: Path) -> Told | None:
+    """The spec as the end of a batch tells it; when it was frozen is not there: the batch is younger."""
+    for path in place.glob("batch_*_size_*.parquet"):
+        try:
+            told = json.loads(files.read_metadata(path)["soc.spec_json"])
+            named = digest_of(told["choices"], told["statistics"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if named == place.name:
+            created = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="microseconds")
+            return {"digest": named, "choices": told["choices"], "statistics": told["statistics"], "created": created}
+    return None

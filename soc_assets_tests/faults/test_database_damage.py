@@ -1,0 +1,72 @@
+"""A damaged soc.duckdb: built anew, or named with a cure that works."""
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from soc_assets.errors import DatabaseError
+from soc_assets.features.database import read_info
+from soc_assets.features.opening import reading, unreadable
+from soc_assets.regression.data import load_features
+from soc_assets_tests.command_line import soc
+from soc_assets_tests.small_project import SmallProject
+
+pytestmark = pytest.mark.filterwarnings("always::soc_assets.errors.SocWarning")
+QUERY = "SELECT bit_xor(hash(n)) FROM neighbour_index n"
+
+
+@pytest.fixture
+def own(finished: SmallProject, tmp_path: Path) -> SmallProject:
+    made = SmallProject(tmp_path / "project")
+    shutil.copytree(finished.root, made.root, ignore=shutil.ignore_patterns(".dagster", "mlruns"))
+    assert soc("sql", QUERY, at=made).exit_code == 0  # moved: built once
+    return made
+
+
+def spoil(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    path.write_bytes({"empty": b"", "cut": content[: len(content) // 2], "zeroed": bytes(len(content))}[how])
+
+
+def spoil_a_block(database: Path) -> None:
+    """Flip a byte in the block of a table that is read late."""
+    with duckdb.connect(database, read_only=True) as connection:
+        [(block,)] = connection.execute(
+            "SELECT max(block_id) FROM pragma_storage_info('neighbour_index') WHERE block_id >= 0"
+        ).fetchall()
+    with database.open("r+b") as file:
+        file.seek(3 * 4096 + block * 262_144 + 1000)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 0xFF]))
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "zeroed"])
+def test_query_builds_a_damaged_database_anew_and_says_so(own, how):
+    before = soc("sql", QUERY, at=own).stdout
+    spoil(own.project.database, how)
+    after = soc("sql", QUERY, at=own)
+    assert (after.exit_code, after.stdout) == (0, before)
+    assert "soc.duckdb is damaged" in after.stderr
+    assert read_info(own.project.database)
+
+
+def test_damaged_block_is_found_named_and_built_anew(own):
+    database, before = own.project.database, soc("sql", QUERY, at=own).stdout
+    spoil_a_block(database)
+    assert read_info(database)
+    assert isinstance(unreadable(database), DatabaseError)
+    with pytest.raises(DatabaseError, match=r"soc\.duckdb is damaged .*Delete it"), reading(database) as connection:
+        connection.execute(QUERY).fetchall()
+    after = soc("sql", QUERY, at=own)
+    assert (after.exit_code, after.stdout) == (0, before)
+    assert unreadable(database) is None
+
+
+def test_training_names_a_database_that_is_none(own):
+    spoil(own.project.database, "zeroed")
+    with pytest.raises(DatabaseError, match=r"soc\.duckdb is damaged"):
+        load_features(own.project.database)

@@ -1,0 +1,289 @@
+"""Tables that were deleted, damaged, edited or put back from another moment: never believed, and put right."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from soc_assets import comparison, files, freshness, inspection, repairs, second_copy, vouching, wholeness
+from soc_assets.defs import results, sampling
+from soc_assets.embedding import manifest
+from soc_assets.embedding.inputs import load_inputs
+from soc_assets.errors import SamplingError, SocWarning, TableError
+from soc_assets.features import refresh
+from soc_assets.project import Project
+from soc_assets_tests import spoil
+from soc_assets_tests.small_project import SmallProject
+
+ASSETS = {
+    "raster_catalog": ("rasters", "problems", "gaps"),
+    "soil_samples": ("samples", "rejected", "tables"),
+    "balanced_samples": ("balanced", "excluded", "folds", "batches", "splits"),
+}
+
+
+@pytest.fixture
+def made(finished: SmallProject, tmp_path: Path) -> SmallProject:
+    """A finished project of one's own, without its models."""
+    shutil.copytree(finished.root, tmp_path / "own", ignore=shutil.ignore_patterns("mlruns", ".dagster"))
+    return SmallProject(tmp_path / "own")
+
+
+def deleted(path: Path) -> None:
+    path.unlink()
+
+
+def older(path: Path) -> None:
+    """A sound table of another moment: with a row less or more."""
+    frame = files.read_table(path)
+    other = frame.iloc[:-1] if len(frame) else pd.DataFrame([dict.fromkeys(frame)]).astype(frame.dtypes)
+    files.write_table(path, other, files.table_metadata(path))
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {**spoil.DAMAGES, "deleted": deleted, "older": older}
+
+
+def as_before(project: Project) -> None:
+    """The tables of balanced_samples as an earlier version wrote them: neither seals nor copies, nobody vouches."""
+    for name in ASSETS["balanced_samples"]:
+        path = project.samples(name)
+        kept = {
+            key: value for key, value in files.read_metadata(path).items() if key not in ("soc.seal", "soc.siblings")
+        }
+        pq.write_table(pq.read_table(path).replace_schema_metadata(kept), path, compression="zstd")
+        second_copy.copy_of(path).unlink(missing_ok=True)
+
+
+def prepare_again(project: Project) -> None:
+    """What the asset balanced_samples writes."""
+    sampling._write(sampling._prepare(project, lambda *_: None), project, freshness.sampling_inputs(project))
+
+
+def mend(project: Project) -> list[str]:
+    """Put right what can be; returns what was said."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", SocWarning)
+        repairs.mend(project)
+    return [str(item.message) for item in told]
+
+
+def test_every_table_that_is_not_as_it_was_written_makes_its_asset_stale(made):
+    project, believed = made.project, []
+    for asset, names in ASSETS.items():
+        assert wholeness.complete(project, asset)
+        for path in (
+            project.samples(name) if asset != "raster_catalog" else project.catalog.with_stem(name) for name in names
+        ):
+            content = path.read_bytes()
+            for word, damage in DAMAGES.items():
+                damage(path)
+                if word == "older" and path == wholeness.last_of(project, asset):
+                    path.write_bytes(content)  # it says itself what it was made from
+                    continue
+                with warnings.catch_warnings(record=True) as told:
+                    warnings.simplefilter("always", SocWarning)
+                    if wholeness.complete(project, asset) or (
+                        word != "deleted" and path.name not in str(told[0].message)
+                    ):
+                        believed.append((path.name, word))
+                path.write_bytes(content)
+    assert believed == []
+
+
+@pytest.mark.parametrize("name", ["batches", "splits"])
+def test_damaged_decision_is_put_back_from_its_copy(made, name):
+    project = made.project
+    path = project.samples(name)
+    content = path.read_bytes()
+    for word, damage in DAMAGES.items():
+        damage(path)
+        [said] = mend(project)
+        expected = {"deleted": "is missing", "older": "is an older or edited one"}.get(word, "is damaged")
+        assert f"{path} {expected}, its copy {name}.copy.parquet is whole: it was put right." in said
+        assert path.read_bytes() == content
+        damage(second_copy.copy_of(path))
+        mend(project)
+        assert second_copy.copy_of(path).read_bytes() == content or word == "older", word
+        second_copy.copy_of(path).write_bytes(content)
+    assert wholeness.complete(project, "balanced_samples")
+
+
+def test_ledger_is_read_from_its_copy_until_it_is_put_back(made):
+    path = made.project.samples("batches")
+    ledger = wholeness.read_ledger(made.project)
+    assert ledger is not None
+    twice = pd.concat([ledger, ledger.iloc[:5]])
+    for other in (ledger.iloc[:-12], twice):
+        files.write_table(path, other)
+        found = wholeness.read_ledger(made.project)
+        assert found is not None and found.equals(ledger)
+        inputs = load_inputs(made.project, create_spec=False)
+        assert inputs is not None and [inputs.rows(key) for key in inputs.keys] == [16, 16, 16, 12]
+
+
+@pytest.mark.parametrize("name", ["batches", "splits"])
+def test_lost_decision_is_an_error_and_its_cure_works(made, name):
+    project, path = made.project, made.project.samples(name)
+    spoil.flip(path)
+    spoil.cut(second_copy.copy_of(path))
+    with pytest.raises(SamplingError, match=f"{name}.parquet and its copy .* are lost") as told:
+        prepare_again(project)
+    found = inspection._earlier_splits(project)[1]
+    assert [item.severity for item in found] == (["error"] if name == "splits" else [])
+    said = f"delete {name}.parquet and {name}.copy.parquet and balanced.parquet in {path.parent}"
+    assert said in str(told.value)
+    assert mend(project) == [], "nothing is put back from what is damaged"
+    for each in (path, second_copy.copy_of(path), project.samples("balanced")):
+        each.unlink()
+    prepare_again(project)
+    assert wholeness.complete(project, "balanced_samples")
+
+
+def test_other_settings_of_the_split_still_draw_a_new_one(made, monkeypatch):
+    before = made.table("splits")
+    monkeypatch.setenv("SOC_SAMPLING__SEED", "7")
+    assert inspection.earlier_splits(made.project) is None
+    prepare_again(made.project)
+    assert not made.table("splits").equals(before)
+    assert mend(made.project) == []
+
+
+def test_tables_of_an_earlier_version_are_believed_while_they_agree(made):
+    project = made.project
+    as_before(project)
+    inputs = freshness.sampling_inputs(project)
+    assert wholeness.complete(project, "balanced_samples") and freshness.is_fresh(project.samples("balanced"), inputs)
+    assert mend(project) == []
+    assert second_copy.copy_of(project.samples("splits")).is_file()
+    ledger = made.table("batches")
+    ledger.iloc[:-12].to_parquet(project.samples("batches"), index=False)
+    second_copy.copy_of(project.samples("batches")).unlink()
+    with pytest.warns(SocWarning, match=r"12 studied samples are in no batch .* `soc run` makes it again"):
+        assert not wholeness.complete(project, "balanced_samples")
+    with pytest.raises(TableError, match=r"12 studied samples are in no batch .*`soc run` makes it again"):
+        load_inputs(project, create_spec=False)
+    folds = project.samples("folds").read_bytes()
+    prepare_again(project)
+    pd.testing.assert_frame_equal(made.table("batches"), ledger)
+    assert project.samples("folds").read_bytes() == folds, "an evaluation knows them by their bytes"
+
+
+def test_places_that_an_older_copy_of_the_splits_lacks_keep_the_split_of_their_samples(made):
+    project = made.project
+    as_before(project)
+    before = made.table("balanced").set_index("sample_id")["split"]
+    path, splits = project.samples("splits"), pq.read_table(project.samples("splits"))
+    pq.write_table(splits.slice(0, 20), path)
+    with pytest.warns(SocWarning, match="does not have every place of balanced.parquet"):
+        prepare_again(project)
+    pd.testing.assert_series_equal(made.table("balanced").set_index("sample_id")["split"], before)
+    assert len(made.table("splits")) == splits.num_rows
+
+
+def test_ledger_with_repeated_rows_and_no_copy_counts_each_sample_once(made):
+    project = made.project
+    as_before(project)
+    ledger = made.table("batches")
+    pd.concat([ledger, ledger.iloc[:5].assign(batch="batch_0009")]).to_parquet(project.samples("batches"), index=False)
+    with pytest.warns(SocWarning, match="5 samples of the batches stand in it twice"):
+        assert not wholeness.complete(project, "balanced_samples")
+    with pytest.warns(SocWarning, match="has 5 rows again .* the first one counts"):
+        prepare_again(project)
+    pd.testing.assert_frame_equal(made.table("batches"), ledger)
+
+
+def test_manifest_that_is_damaged_older_or_gone_is_written_from_the_batches(made):
+    project = made.project
+    folder = next(project.embeddings.glob("*"))
+    path, text = folder / "manifest.json", folder / "documentation.md"
+    content, words = path.read_bytes(), text.read_bytes()
+    assert manifest.wrong(folder) is None
+    older_one = {key: value for key, value in json.loads(content).items() if key != "checksum"}
+    older_one["batches"] = older_one["batches"][:3]
+    damages = {**spoil.DAMAGES, "deleted": deleted, "older": lambda file: file.write_text(json.dumps(older_one))}
+    for file, word in [(path, word) for word in damages] + [(text, word) for word in ("flipped", "empty", "deleted")]:
+        damages[word](file)
+        assert manifest.wrong(folder) is not None, word
+        said = mend(project)
+        assert [f"{file} is " in line for line in said] == (
+            [] if file == path and word in ("deleted", "older") else [True]
+        )
+        assert (path.read_bytes(), text.read_bytes()) == (content, words)
+
+
+def test_predictions_that_are_damaged_or_of_another_run_are_stale(tmp_path, monkeypatch, made):
+    path, runs = made.project.results / "predictions.parquet", made.project.results / "runs.parquet"
+    run = files.read_metadata(path)["soc.mlflow_run"]
+    record = SimpleNamespace(run_id=run)
+    monkeypatch.setattr(results, "tracking_of", lambda _: SimpleNamespace(find_run=lambda _: record))
+    assert results.state_of_model(made.project, "") == "fresh"
+    content = {each: each.read_bytes() for each in (path, runs)}
+    for each in content:
+        for word, damage in DAMAGES.items():
+            damage(each)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SocWarning)
+                if (each, word) != (path, "older"):
+                    assert results.state_of_model(made.project, "") == "stale", (each.name, word)
+            each.write_bytes(content[each])
+    record.run_id = "another"
+    assert results.state_of_model(made.project, "") == "stale"
+    files.read_table(path).to_parquet(path)
+    assert results.state_of_model(made.project, "") == "stale"
+    record.run_id = run
+    assert results.state_of_model(made.project, "") == "fresh", "of an earlier version"
+
+
+def test_recipe_that_the_trials_do_not_vouch_for_is_refused(made):
+    folder = made.project.results
+    assert comparison.tuned_recipe(made.project) is None
+    told, table = folder / "hyperparameters.json", folder / "hyperparameters.parquet"
+    files.write_json(told, {"recipe": {"name": "mlp", "hidden": [8]}})
+    files.write_table(table, pd.DataFrame({"value": [0.5]}), vouching.vouch(table, [told]))
+    content = told.read_bytes()
+    for damage in (deleted, *spoil.DAMAGES.values(), lambda path: path.write_bytes(content.replace(b"8", b"9"))):
+        recipe = comparison.tuned_recipe(made.project)
+        assert recipe is not None and recipe.hidden == (8,)
+        damage(told)
+        with pytest.raises(TableError, match=r"hyperparameters\.json .*`soc run --to hyperparameters` makes it again"):
+            comparison.tuned_recipe(made.project)
+        told.write_bytes(content)
+
+
+def test_queries_refuse_damaged_tables_and_tell_of_those_of_another_moment(made):
+    refresh.require_tables(made.project)
+    older(made.project.samples("folds"))
+    with pytest.warns(SocWarning, match=r"folds.parquet is not the file that balanced.parquet was written with"):
+        refresh.require_tables(made.project)
+    for path in (made.project.samples("folds"), made.project.results / "predictions.parquet"):
+        spoil.flip(path)
+        with pytest.raises(TableError, match=rf"{path.name} is damaged\. `soc run` makes it again"):
+            refresh.require_tables(made.project)
+        path.unlink()
+
+
+def test_damaged_batch_with_too_few_rows_is_stale(made):
+    inputs = load_inputs(made.project, create_spec=False)
+    assert inputs is not None
+    path = inputs.path("batch_0002")
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, 10), path)
+    assert inputs.states() == {
+        "batch_0001": "fresh",
+        "batch_0002": "stale",
+        "batch_0003": "fresh",
+        "batch_0004": "fresh",
+    }
+
+
+def test_state_that_nobody_vouches_for_is_told_by_the_status_alone(made):
+    spoil.flip(made.project.samples("splits"))
+    with pytest.warns(SocWarning, match=r"splits\.parquet is damaged, its copy .* is whole: `soc run` puts it right"):
+        repairs.tell(made.project)
+    assert vouching.wrong(made.project.samples("balanced")).endswith("splits.parquet is damaged")
