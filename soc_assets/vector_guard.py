@@ -47,10 +47,12 @@ def problem_of(path: Path) -> str | None:
         OSError: it cannot be read.
     """
     suffix = path.suffix.lower()
+    if path.is_dir() and suffix != ".gdb":
+        return "cannot be read: it is a folder. Name a file in it"
     if suffix not in SUFFIXES:
         return f"has the suffix {suffix!r}; {', '.join(SUFFIXES)} are read. Save it as one of them (QGIS: Export)"
     if path.is_dir():
-        return None if suffix == ".gdb" else "is a folder"
+        return None
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if suffix in _MAGIC and not head.startswith(_MAGIC[suffix]):
@@ -96,12 +98,12 @@ def _of_json(path: Path) -> str | None:
     except RecursionError:
         return "is nested too deeply. Save it again"
     except ValueError as error:
-        return f"is no JSON ({error}). Save it again as GeoJSON"
+        return f"cannot be read as JSON ({error}). Save it again as GeoJSON"
     if fetched:
         return f"has a CRS of the type {fetched[0]!r}, which would be fetched. Give it a name (QGIS: Assign Projection)"
     kind = whole.get("type") if isinstance(whole, dict) else None
     if kind not in _TYPES and not (isinstance(whole, dict) and "geometryType" in whole):
-        return f"is no GeoJSON (its type is {kind!r}). Save it again as GeoJSON"
+        return f"cannot be read as GeoJSON (its type is {kind!r}). Save it again"
     return None
 
 

@@ -16,6 +16,7 @@ from yaml import YAMLError
 
 from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.sqlite_files import fault_of, header_fault, set_aside
+from soc_assets.storage import cannot_write
 
 _LOST = {  # what each file holds
     "history/runs.db": "the list of runs",
@@ -71,6 +72,8 @@ def told_of(home: Path) -> Iterator[None]:
     except SocError:
         raise
     except (DatabaseError, DeserializationError, UnicodeDecodeError) as error:
+        if cannot_write(error, home):
+            raise  # a disk that is full or read-only says nothing of what it holds
         raise StorageError(
             f"Dagster's history in {home / 'history'} cannot be read ({str(error).splitlines()[0]}). No number "
             "depends on it: rename that folder, and Dagster begins a new one. If several commands run at once, try "

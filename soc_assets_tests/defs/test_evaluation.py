@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from soc_assets import freshness
+from soc_assets import files, freshness, vouching
 from soc_assets.cli import main
 from soc_assets.defs.champion import promote
 from soc_assets.defs.resources import tracking_of
@@ -130,10 +130,10 @@ def test_champion_moves_only_beyond_the_interval(evaluated, monkeypatch):
         for name in client.get_registered_model(record.model_name).aliases:
             client.delete_registered_model_alias(record.model_name, name)
         noise = before["observed"].mean() + rng.normal(0, 30, len(before))
-        before.assign(predicted=before["predicted"].where(~own, noise)).to_parquet(path)
+        _publish(path, before.assign(predicted=before["predicted"].where(~own, noise)))
         assert promote(project, tracking, record).startswith("Did not become champion")
         truth = before["observed"] + rng.normal(0, 0.01, len(before))
-        before.assign(predicted=before["predicted"].where(~own, truth)).to_parquet(path)
+        _publish(path, before.assign(predicted=before["predicted"].where(~own, truth)))
         assert promote(project, tracking, record).startswith("Became champion")
         assert client.get_model_version_by_alias(record.model_name, "champion").version == int(record.model_version)
         other = tracking.find_run(freshness.model_inputs(_documented(project)))
@@ -141,8 +141,17 @@ def test_champion_moves_only_beyond_the_interval(evaluated, monkeypatch):
         assert "against the champion (version 2)" in promote(_documented(project), tracking, other)
         assert client.get_model_version_by_alias(record.model_name, "champion").version == int(record.model_version)
     finally:
-        before.to_parquet(path)
+        _publish(path, before)
         client.delete_registered_model_alias(record.model_name, "champion")
+
+
+def _publish(path: Path, frame: pd.DataFrame) -> None:
+    """Write out-of-fold predictions as an evaluation does: evaluation.parquet, written last, vouches for them."""
+    table = path.with_name("evaluation.parquet")
+    beside = [table.parent / name for name in vouching.vouched(table) or ()]
+    files.write_table(path, frame, files.read_metadata(path))
+    vouched = vouching.vouch(table, beside)
+    files.write_table(table, files.read_table(table), {**files.read_metadata(table), **vouched})
 
 
 def _documented(project):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from soc_assets import files, freshness, runner
+from soc_assets import files, freshness, runner, vouching, wholeness
 from soc_assets.definitions import defs
 from soc_assets.defs.resources import tracking_of
 from soc_assets.features import refresh
@@ -121,8 +121,12 @@ def balanced(made: SmallProject) -> pd.DataFrame:
 
 
 def spoil_table(made: SmallProject, name: str, frame: pd.DataFrame) -> None:
-    path = made.project.samples(name)
+    """Write a table of the samples as a fault of the code would: balanced.parquet, written last, vouches for it."""
+    path, last = made.project.samples(name), made.project.samples("balanced")
     files.write_table(path, frame, files.read_metadata(path))
+    if path != last:
+        vouched = vouching.vouch(last, wholeness.siblings_of(made.project, "balanced_samples"))
+        files.write_table(last, balanced(made), {**files.read_metadata(last), **vouched})
 
 
 def leak_into_test(made: SmallProject) -> None:
