@@ -120,6 +120,7 @@ def test_wrong_sql_is_told_by_duckdb_and_exits_with_1(finished, query):
     assert message.startswith("Error: DuckDB: ")
 
 
+@pytest.mark.filterwarnings("default::soc_assets.errors.SocWarning")
 def test_damaged_database_is_built_anew_and_its_asset_is_not_called_fresh(
     finished, tmp_path, monkeypatch, empty_instance
 ):
