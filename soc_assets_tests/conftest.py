@@ -1,6 +1,8 @@
 """Shared by all tests: nothing leaks in from the environment, and one finished project to look at."""
 
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,12 @@ import dagster as dg
 import pytest
 
 from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
+
+# Where tests run in the background signals are ignored, and so they would be by every command that a test starts.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(_number, _handler)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 @pytest.fixture(autouse=True)
