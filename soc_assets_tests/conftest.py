@@ -12,7 +12,7 @@ import pytest
 from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
 
 # Where tests run in the background signals are ignored, and so they would be by every command that a test starts.
-for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(_number, _handler)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
