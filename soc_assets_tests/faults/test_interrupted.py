@@ -18,7 +18,7 @@ SECONDS = 5.0
 SETTINGS = """
 [evaluation]
 schemes = ["location"]
-models = ["ridge", "forest"]
+models = ["ridge", "random_forest"]
 feature_sets = ["point"]
 candidates = []
 draws = 100
