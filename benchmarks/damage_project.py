@@ -10,24 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
+from soc_assets_tests.small_project import QUICK_EVALUATION, SmallProject, clean_environment, write_project
 
-SETTINGS = """
-[evaluation]
-schemes = ["location"]
-models = ["ridge"]
-feature_sets = ["point"]
-draws = 100
-workers = 1
-trials = 2
-
-[[evaluation.candidates]]
-name = "few"
-hidden = [8]
-epochs = 2
-members = 2
-features = "point:1"
-"""
 POINTS = "points.csv"
 _VARYING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{10,}|(?<=compute_logs/)[a-z]{8}|\d+")
 
@@ -80,7 +64,7 @@ def make(folder: Path) -> Kept:
     shutil.rmtree(folder, ignore_errors=True)
     with clean_environment():
         made = write_project(kept.project)
-        made.config.write_text(made.config.read_text() + SETTINGS)
+        made.config.write_text(made.config.read_text() + QUICK_EVALUATION)
         table = kept.project / "data/soil/b.csv"
         rows = table.read_text().splitlines(keepends=True)
         _write_points(kept.project, rows)

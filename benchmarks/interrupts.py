@@ -33,7 +33,7 @@ _MARK = "BENCHMARK_MARK"
 EVALUATION = """
 [evaluation]
 schemes = ["location", "block"]
-models = ["ridge", "forest"]
+models = ["ridge", "random_forest"]
 feature_sets = ["point", "point:1"]
 draws = 200
 workers = 2

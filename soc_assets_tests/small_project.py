@@ -56,6 +56,22 @@ epochs = 2
 learning_rate = 1e-3
 device = "cpu"
 """
+QUICK_EVALUATION = """
+[evaluation]
+schemes = ["location"]
+models = ["ridge"]
+feature_sets = ["point"]
+draws = 100
+workers = 1
+trials = 2
+
+[[evaluation.candidates]]
+name = "few"
+hidden = [8]
+epochs = 2
+members = 2
+features = "point:1"
+"""
 
 
 @contextmanager

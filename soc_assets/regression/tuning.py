@@ -110,12 +110,16 @@ def tune(
         study.sampler = optuna.samplers.TPESampler(seed=options.seed + number)
         study.optimize(objective, n_trials=1, callbacks=[told], catch=(SocError,))
     if not _completed(study):
-        often, times = Counter(errors).most_common(1)[0] if errors else ("every one was pruned", trials)
-        raise TrainingError(
-            f"None of the {trials} trials of the search for a recipe could be fitted. {times} of them: {often} "
-            f"Mend that and run again: failed trials are repeated. The study is {name} in {storage}."
-        )
+        raise TrainingError(f"{_none_fitted(trials, errors)} The study is {name} in {storage}.")
     return _result(study, base, optuna)
+
+
+def _none_fitted(trials: int, errors: list[str]) -> str:
+    often, times = Counter(errors).most_common(1)[0] if errors else ("every one was pruned", trials)
+    return (
+        f"None of the {trials} trials of the search for a recipe could be fitted. {times} of them: {often} "
+        "Mend that and run again: failed trials are repeated."
+    )
 
 
 def _study(storage: Path, name: str, optuna: Any) -> "optuna.Study":

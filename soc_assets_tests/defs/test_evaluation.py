@@ -20,24 +20,9 @@ from soc_assets.cli import main
 from soc_assets.defs.champion import promote
 from soc_assets.defs.resources import tracking_of
 from soc_assets_tests.ports import free_port
-from soc_assets_tests.small_project import SmallProject, clean_environment, copy_of
+from soc_assets_tests.small_project import QUICK_EVALUATION, SmallProject, clean_environment, copy_of
 
-SETTINGS = """
-[evaluation]
-schemes = ["location"]
-models = ["ridge"]
-feature_sets = ["point"]
-draws = 100
-workers = 1
-trials = 2
-
-[[evaluation.candidates]]
-name = "few"
-hidden = [8]
-epochs = 2
-members = 2
-features = "point:1"
-
+SETTINGS = f"""{QUICK_EVALUATION}
 [[evaluation.candidates]]
 name = "more"
 hidden = [8]

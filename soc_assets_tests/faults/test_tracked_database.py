@@ -134,9 +134,13 @@ def test_new_runs_and_runs_removed_with_their_files_are_no_contradiction(databas
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("DELETE FROM runs WHERE run_uuid = 'first'")
     require_whole(database)
+    assert set(runs(database)) == {RUN, "third"}, "neither refused nor put back"
 
 
 def test_a_process_looks_once_at_a_database(database, monkeypatch):
+    looked: list[Path] = []
+    monkeypatch.setattr(tracked_database, "fault_of", lambda path, *_: looked.append(path) or "")
     require_whole(database)
-    monkeypatch.setattr(tracked_database, "fault_of", None)
+    once = len(looked)
     require_whole(database)
+    assert once and len(looked) == once

@@ -34,12 +34,10 @@ COLUMNS = (
     *("dtype", "nodata", "bounds", "valid_share", "mean", "std", "min", "max", "valid_count", "digest", "size"),
     *("mtime_ns", "stamp", "reading"),
 )
-"""Columns of the catalog. `path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step
-that the file is, `stamp` what a change is noticed by, `reading` how the settings had the stored numbers read when the
-statistics were computed."""
+"""`path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step that the file is, `stamp`
+what a change is noticed by, `reading` how the stored numbers were read when the statistics were computed."""
 _WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")  # need not be opened to know their files
-HELD_TWICE = "holds the same step as"
-"""What the problem of a file says whose step another file holds, so that no step is missing."""
+HELD_TWICE = "holds the same step as"  # the problem of a file whose step another file holds: no step is missing
 _SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
 _Row = dict[str, Any]
 

@@ -23,6 +23,7 @@ class _Section:
 
     @property
     def plain(self) -> bool:
+        """Whether a cell shows the number as it is stored."""
         return self.factor == 1 and not self.percent and not self.below
 
 

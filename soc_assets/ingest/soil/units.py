@@ -78,6 +78,33 @@ def resolve_unit(
         SoilError: a unit is none of a content, two of them contradict, or none is stated where one is needed.
     """
     matter = is_matter(column)
+    units = _units_of_file(told, column, in_row, section, percent)
+    if told and matter and not told.startswith("organic_matter"):
+        raise SoilError(
+            f"the column {column!r} holds organic matter, but {section} of soc.toml says unit = {told!r}, which is of "
+            f"carbon. Set unit = 'organic_matter_{told}' (organic matter is divided by {VAN_BEMMELEN}), or rename the "
+            "column if it does hold carbon."
+        )
+    if told:
+        return CarbonUnit(told, section, told.startswith("organic_matter"))
+    for where, unit in units.items():
+        by = BY_CELLS if where.startswith("row ") else where
+        return CarbonUnit(f"organic_matter_{unit}" if matter else unit, by, matter)
+    if by_row:
+        return CarbonUnit(None if needed or matter else "g/kg", "the column of units", matter)
+    if needed or matter:
+        choice = "'organic_matter_%' or 'organic_matter_g/kg'" if matter else "'g/kg' or '%'"
+        raise UnitNotStatedError(
+            f"no unit is stated for the column {column!r}: it may be in g/kg or in per cent. Set unit = {choice} in an "
+            "entry of [[soil.tables]] in soc.toml."
+        )
+    return GRAMS
+
+
+def _units_of_file(
+    told: str | None, column: str, in_row: str, section: str, percent: tuple[int, str] | None
+) -> dict[str, str]:
+    """What the file itself says of the unit, by where it says so; it must agree with itself and with soc.toml."""
     said = {
         f"the name of the column {column!r}": without_unit(column, "carbon")[1],
         f"the row of units under {column!r}": carbon_unit_of(in_row) if in_row else None,
@@ -99,26 +126,7 @@ def resolve_unit(
             )
     if len({*units.values()}) > 1:
         raise SoilError(f"{' and '.join(f'{where} says {unit}' for where, unit in units.items())}. Correct the file.")
-    if told and matter and not told.startswith("organic_matter"):
-        raise SoilError(
-            f"the column {column!r} holds organic matter, but {section} of soc.toml says unit = {told!r}, which is of "
-            f"carbon. Set unit = 'organic_matter_{told}' (organic matter is divided by {VAN_BEMMELEN}), or rename the "
-            "column if it does hold carbon."
-        )
-    if told:
-        return CarbonUnit(told, section, told.startswith("organic_matter"))
-    for where, unit in units.items():
-        by = BY_CELLS if where.startswith("row ") else where
-        return CarbonUnit(f"organic_matter_{unit}" if matter else unit, by, matter)
-    if by_row:
-        return CarbonUnit(None if needed or matter else "g/kg", "the column of units", matter)
-    if needed or matter:
-        choice = "'organic_matter_%' or 'organic_matter_g/kg'" if matter else "'g/kg' or '%'"
-        raise UnitNotStatedError(
-            f"no unit is stated for the column {column!r}: it may be in g/kg or in per cent. Set unit = {choice} in an "
-            "entry of [[soil.tables]] in soc.toml."
-        )
-    return GRAMS
+    return units
 
 
 def require_content(unit: str, where: str) -> None:
