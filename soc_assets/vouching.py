@@ -14,6 +14,7 @@ from soc_assets.errors import SocWarning
 
 SIBLINGS = "soc.siblings"  # key in the metadata of the table written last
 _MISSING = " is missing"
+_OTHERS = "an older copy, an edited one, or of a run that did not finish"
 _ALL = 64  # digits of a SHA-256
 
 
@@ -59,6 +60,5 @@ def _first_wrong(folder: Path, siblings: Mapping[str, str], by: str) -> str:
             return f"{path}{_MISSING}"
         if digest.of_file(path, _ALL) != known:
             damaged = path.suffix == ".parquet" and not files.is_whole(path)
-            other = f"is not the file that {by} was written with: an older copy, or an edited one"
-            return f"{path} {'is damaged' if damaged else other}"
+            return f"{path} is damaged" if damaged else f"{path} is not the file that {by} was written with: {_OTHERS}"
     return ""

@@ -142,8 +142,8 @@ class DagsterDev:
         if status != "COMPLETED_SUCCESS":
             raise RuntimeError(f"The backfill ended as {status}")
 
-    def wait(self, what: Callable[[], bool], seconds: int = 300) -> None:
-        """Until something is so; the log is shown where it never comes."""
+    def wait(self, what: Callable[[], bool], seconds: int = 900) -> None:
+        """Until something is so; the log is shown where it never comes (a loaded machine takes minutes for a run)."""
         end = time.monotonic() + seconds
         while not what():
             assert time.monotonic() < end, f"{self.runs()}\n{self.log.read_text()[-4000:]}"
