@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soc_assets import files
 from soc_assets.embedding.batch import Batch, state, write
 from soc_assets.embedding.listing import Listing
+from soc_assets.storage import files
 
 SIZES = (500, 1000, 2000, 4000)
 _FACTS = {"soc.inputs": "i", "soc.labels": "l", "soc.device": "cpu", "soc.weights_sha256": "w", "soc.version": "0"}

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soc_assets import files
 from soc_assets.embedding.batch import Batch, write, write_empty
 from soc_assets.embedding.embed import Embedded
 from soc_assets.embedding.encode import Encoder, load_encoder
@@ -18,6 +17,7 @@ from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.spec import Spec, Statistics, choices_of
 from soc_assets.embedding.steps import keys_of, step_numbers
 from soc_assets.project import Project, Settings
+from soc_assets.storage import files
 
 SIZE = 256  # of a batch
 PATCH = 64  # pixels of a patch

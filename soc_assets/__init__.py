@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from soc_assets import surroundings
+from soc_assets.runtime import surroundings
 
 __version__ = version("soc-assets")
 surroundings.ignore_other_programs()

@@ -8,13 +8,14 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from soc_assets import digest, files, freshness
+from soc_assets import freshness
 from soc_assets.ingest.rasters.catalog import stamp
 from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.rasters.kept import known_contents
 from soc_assets.ingest.soil.files import find_inputs
-from soc_assets.names import nfc
 from soc_assets.project import Project
+from soc_assets.storage import digest, files
+from soc_assets.storage.names import nfc
 
 _NAMED = 5  # files of a kind named in words
 

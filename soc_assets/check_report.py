@@ -13,10 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from soc_assets.ingest.check.coverage import shares_by_year
-from soc_assets.ingest.check.findings import SEVERITIES, Finding, merged
 from soc_assets.ingest.check.grid import ground_size, orientation_of
 from soc_assets.ingest.grid import Grid, crs_of_text
 from soc_assets.inspection import Inspection
+from soc_assets.reporting.findings import SEVERITIES, Finding, merged
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _YEARS_ACROSS = 14

@@ -11,8 +11,6 @@ from functools import partial
 
 import pandas as pd
 
-from soc_assets import files
-from soc_assets.device import resolve_device
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TableError, TrainingError
 from soc_assets.features.groups import group_columns, group_queries
@@ -26,11 +24,13 @@ from soc_assets.regression.engine import Done, run_fits
 from soc_assets.regression.model import Options
 from soc_assets.regression.plan import Plan, make_plan
 from soc_assets.regression.scoring import OutOfFold, out_of_fold, score_table
+from soc_assets.runtime.device import resolve_device
 from soc_assets.sampling.folds import blocks
 from soc_assets.sampling.metres import to_metres
 from soc_assets.sampling.regions import regions_of
-from soc_assets.settings_evaluation import Evaluation, Recipe
-from soc_assets.vouching import wrong
+from soc_assets.settings.evaluation import Evaluation, Recipe
+from soc_assets.storage import files
+from soc_assets.storage.vouching import wrong
 
 _SCORED = ("year", "source", "region")  # always, and with the samples in any case
 _OWN = (

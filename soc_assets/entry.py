@@ -3,7 +3,7 @@
 import os
 from typing import NoReturn
 
-from soc_assets import interrupts, memory
+from soc_assets.runtime import interrupts, memory
 
 
 def entry() -> None:

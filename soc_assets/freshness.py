@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soc_assets import digest, files, progress, tracked_database, vouching
 from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.errors import CheckpointError, EmbeddingError, SamplingError, SocError, SocWarning, TableError
@@ -18,12 +17,14 @@ from soc_assets.features.database import read_info
 from soc_assets.ingest.rasters import kept
 from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.soil.files import find_inputs
-from soc_assets.names import nfc
 from soc_assets.project import Project
 from soc_assets.regression import fold
+from soc_assets.runtime import progress
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.region import region_files
 from soc_assets.settings import Soil, SoilLimits
+from soc_assets.storage import digest, files, tracked_database, vouching
+from soc_assets.storage.names import nfc
 from soc_assets.wholeness import complete
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")

@@ -1,16 +1,17 @@
 """A project on several hosts: opened with what the others wrote, and a database of one's own built from it.
 
-Where folders are on this machine nothing of it does anything. Copying is in `soc_assets.remote`.
+Where folders are on this machine nothing of it does anything. Copying is in `soc_assets.storage.mirror`.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
-from soc_assets import freshness, progress
+from soc_assets import freshness
 from soc_assets.errors import CheckpointError
 from soc_assets.features import refresh
 from soc_assets.project import Project, is_url, load_project
-from soc_assets.remote import Remote
+from soc_assets.runtime import progress
+from soc_assets.storage.mirror import Remote
 
 
 def open_project(config: Path | None = None) -> Project:

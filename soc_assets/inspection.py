@@ -1,7 +1,7 @@
 """What `soc check` and the asset checks look at: the project's rasters and samples, before anything is computed.
 
 Which rasters and samples are meant, and which step each sample needs, is decided here; the findings themselves are in
-`soc_assets.ingest.check.findings` and its neighbours. Nothing is written but previews and the picture of the coverage.
+`soc_assets.reporting.findings` and its neighbours. Nothing is written but previews and the picture of the coverage.
 """
 
 import warnings
@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soc_assets import files, freshness, run_ahead
+from soc_assets import freshness, run_ahead
 from soc_assets.embedding.steps import groups, slots, step_numbers
 from soc_assets.errors import RasterError, SamplingError, SocWarning, SoilError, StorageError
 from soc_assets.ingest.check.carbon import carbon_findings
 from soc_assets.ingest.check.columns import column_findings
 from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
-from soc_assets.ingest.check.findings import Finding, accepting, by_severity, inspect_rasters
 from soc_assets.ingest.check.pixels import Previews
 from soc_assets.ingest.check.places import place_findings
 from soc_assets.ingest.check.sample_schema import schema_findings
@@ -29,10 +28,12 @@ from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
 from soc_assets.ingest.rasters.kept import known_catalog
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
-from soc_assets.progress import reading
 from soc_assets.project import Project
+from soc_assets.reporting.findings import Finding, accepting, by_severity, inspect_rasters
+from soc_assets.runtime.progress import reading
 from soc_assets.sampling.findings import location_findings
 from soc_assets.settings import Band, Rasters
+from soc_assets.storage import files
 from soc_assets.wholeness import decision
 
 Progress = Callable[[int, int, str], None]

@@ -1,7 +1,7 @@
 """The project: its settings, loaded and checked, and the absolute path of every file of the contract.
 
 How SOC_* variables override soc.toml and how mistakes are told to people belongs here; what the settings mean is in
-`soc_assets.settings`, reading the file in `soc_assets.toml_file`.
+`soc_assets.settings`, reading the file in `soc_assets.settings.toml_file`.
 """
 
 import difflib
@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from pydantic_settings import SettingsError as PydanticSettingsError
 
 from soc_assets.errors import SettingsError
-from soc_assets.ingest.rasters.allowed import allow
+from soc_assets.runtime.surroundings import require_plain
 from soc_assets.settings import (
     Automation,
     Band,
@@ -33,9 +33,9 @@ from soc_assets.settings import (
     Tracking,
     Training,
 )
-from soc_assets.settings_evaluation import Evaluation, Recipe
-from soc_assets.surroundings import require_plain
-from soc_assets.toml_file import CONFIG_VARIABLE, find_config, read_toml
+from soc_assets.settings.evaluation import Evaluation, Recipe
+from soc_assets.settings.toml_file import CONFIG_VARIABLE, find_config, read_toml
+from soc_assets.storage.raster_drivers import allow
 
 EXECUTOR_VARIABLE = "SOC_EXECUTOR"  # short for SOC_EXECUTION__EXECUTOR
 _OWN = (CONFIG_VARIABLE, EXECUTOR_VARIABLE)

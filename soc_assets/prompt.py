@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from soc_assets import interrupts, progress, terminal
-from soc_assets.as_text import PlainConsole
+from soc_assets import terminal
 from soc_assets.errors import DatabaseError, SocError, SocWarning
 from soc_assets.features import refresh
 from soc_assets.features.listing import list_database
 from soc_assets.features.opening import damaged, is_damage, open_database
 from soc_assets.project import Project
+from soc_assets.reporting.as_text import PlainConsole
+from soc_assets.runtime import interrupts, progress
 
 _BATCHES_THERE = "SELECT count(*) FILTER (WHERE state <> 'missing'), count(*) FROM batches"
 

@@ -15,7 +15,7 @@ from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.errors import SocWarning, StorageError
 from soc_assets.features.images import batch_paths
 from soc_assets.project import Project
-from soc_assets.second_copy import Repair
+from soc_assets.storage.second_copy import Repair
 
 
 def mend(project: Project) -> None:

@@ -11,9 +11,9 @@ import pandas as pd
 
 from soc_assets.embedding.spec import choices_of
 from soc_assets.errors import SocError, SocWarning
-from soc_assets.ingest.check.findings import Finding
 from soc_assets.ingest.grid import Grid
 from soc_assets.project import Project
+from soc_assets.reporting.findings import Finding
 from soc_assets.sampling.filters import apply_filters
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.prepare import prepare_samples

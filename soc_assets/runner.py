@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soc_assets import devices, files, freshness, interrupts, memory, repairs
+from soc_assets import freshness, repairs
 from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
-from soc_assets.process import MACHINE_TAG, here, is_gone, marks
 from soc_assets.project import CONFIG_VARIABLE, Project
-from soc_assets.storage import told_in_words
+from soc_assets.runtime import gpus, interrupts, memory
+from soc_assets.runtime.process import MACHINE_TAG, here, is_gone, marks
+from soc_assets.storage import files
+from soc_assets.storage.write_errors import told_in_words
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -129,7 +131,7 @@ def _execute(
 
     from soc_assets.definitions import defs
 
-    with devices.shared():
+    with gpus.shared():
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(name) for name in selection],

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from soc_assets.interrupts import MESSAGE, SIGNALS
+from soc_assets.runtime.interrupts import MESSAGE, SIGNALS
 
 GRACE = 3.0  # seconds for a clean end
 _AFTER = 1.0  # seconds for what the command has left behind

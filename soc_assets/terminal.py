@@ -18,12 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from soc_assets import files, progress
-from soc_assets.as_text import PlainConsole
 from soc_assets.embedding.clean import SpecFolder
 from soc_assets.freshness import ASSETS, Freshness, is_tracked, known_embeddings
 from soc_assets.project import Project
 from soc_assets.regression.kept import Kept
+from soc_assets.reporting.as_text import PlainConsole
+from soc_assets.runtime import progress
+from soc_assets.storage import files
 from soc_assets.wholeness import complete
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from soc_assets.as_text import csv_safe
-from soc_assets.files import write_text
 from soc_assets.ingest.legacy.tiles import Imported
+from soc_assets.reporting.as_text import csv_safe
 from soc_assets.settings import Rasters
+from soc_assets.storage.files import write_text
 
 CSV = "import-tiles.csv"
 _SHOWN = 20  # rows of each table in the terminal; the CSV has all

@@ -1,8 +1,8 @@
 """Whether the tables of an asset are all there, undamaged and of one moment, and the two that cannot be made again.
 
-Tables of one asset are written together, and the last one vouches for the others (`soc_assets.vouching`). Those of an
+Tables of one asset are written together, and the last one vouches for the others (`soc_assets.storage.vouching`). Those of an
 earlier version are read, and must keep what `soc_assets.invariants` says. The ledger of batches and the splits are
-decisions, not results: each has a second copy (`soc_assets.second_copy`), and the loss of both is an error.
+decisions, not results: each has a second copy (`soc_assets.storage.second_copy`), and the loss of both is an error.
 """
 
 import warnings
@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from soc_assets import files, invariants, second_copy, vouching
+from soc_assets import invariants
 from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.project import Project
-from soc_assets.second_copy import Repair
+from soc_assets.storage import files, second_copy, vouching
+from soc_assets.storage.second_copy import Repair
 
 TABLE_ASSETS = ("raster_catalog", "soil_samples", "balanced_samples")
 DECISIONS = {"batches": "sample_id", "splits": "location_id"}

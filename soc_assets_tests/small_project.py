@@ -21,19 +21,13 @@ import pandas as pd
 import rasterio
 from rasterio.transform import Affine, from_origin
 
-from soc_assets import files, runner
+from soc_assets import runner
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.freshness import model_inputs
 from soc_assets.project import Project, load_project
-from soc_assets_tests.small_world import (
-    ORIGIN,
-    PIXEL,
-    UTM,
-    coordinates_of_pixels,
-    reference_grid,
-    reference_transform,
-)
+from soc_assets.storage import files
+from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, coordinates_of_pixels, reference_grid, reference_transform
 
 SIZE = 64
 WINDOW = 16
@@ -202,7 +196,7 @@ def damaged(path: Path) -> Iterator[None]:
     with rasterio.open(path) as dataset:
         first = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
     path.write_bytes(content[:first] + b"\xff" * (len(content) - first))
-    with mock.patch("soc_assets.files.stamp", lambda file: before if file == path else known(file)):
+    with mock.patch("soc_assets.storage.files.stamp", lambda file: before if file == path else known(file)):
         yield
     path.write_bytes(content)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.embedding.batch import PARQUET_OPTIONS
-from soc_assets.files import read_metadata
+from soc_assets.storage.files import read_metadata
 
 
 def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:

@@ -13,12 +13,13 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
-from soc_assets import files, hosts, runner
+from soc_assets import hosts, runner
 from soc_assets.cli import main
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import SettingsError, SocWarning
 from soc_assets.features import load_features
 from soc_assets.project import Project, load_project
+from soc_assets.storage import files
 from soc_assets_tests import storage_server
 from soc_assets_tests.small_project import (
     SETTINGS,
@@ -29,7 +30,7 @@ from soc_assets_tests.small_project import (
     write_soil,
     write_tiff,
 )
-from soc_assets_tests.test_remote import NOWHERE
+from soc_assets_tests.storage.test_mirror import NOWHERE
 
 pytestmark = pytest.mark.slow
 PATHS = """

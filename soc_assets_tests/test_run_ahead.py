@@ -8,7 +8,7 @@ import pytest
 from soc_assets.project import Project, Settings
 from soc_assets.run_ahead import embedding_refusals, sampling_refusals, studied_samples
 from soc_assets.settings import Band, Embedding, Rasters, Sampling, Study
-from soc_assets.settings_evaluation import Evaluation
+from soc_assets.settings.evaluation import Evaluation
 from soc_assets_tests.small_world import reference_grid, samples_at
 
 GRID = reference_grid(64)

@@ -9,10 +9,11 @@ import dagster as dg
 import pytest
 import torch
 
-from soc_assets import devices, freshness, runner
+from soc_assets import freshness, runner
 from soc_assets.definitions import defs
 from soc_assets.defs.partitions import stretches
-from soc_assets.process import MACHINE_TAG, PROCESS_TAG, marks
+from soc_assets.runtime import gpus
+from soc_assets.runtime.process import MACHINE_TAG, PROCESS_TAG, marks
 from soc_assets_tests.small_project import SmallProject, write_project
 
 
@@ -152,7 +153,7 @@ def test_model_is_not_asked_for_where_features_are_the_last_wanted(finished, mon
 def test_no_step_of_a_run_asks_for_devices_while_they_are_hidden(fresh, monkeypatch):
     """CUDA looks once in a process, and all steps of `soc run` share one: a GPU hidden then stays hidden."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # a pretended GPU
-    monkeypatch.setattr(devices, "_mine", [])
+    monkeypatch.setattr(gpus, "_mine", [])
     seen = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(seen.append(os.environ["CUDA_VISIBLE_DEVICES"])))
     fresh.set('image_size = 16\ndevice = "cpu"', 'image_size = 16\nstage = "encoder"')

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 from rich.progress import track
 
-from soc_assets import interrupts
-from soc_assets.as_text import PlainConsole, plain
 from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.freshness import ASSETS, RESULTS
 from soc_assets.project import Project
+from soc_assets.reporting.as_text import PlainConsole, plain
+from soc_assets.runtime import interrupts
 
 
 @click.command()

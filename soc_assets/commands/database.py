@@ -54,8 +54,9 @@ def export_command(
 
     docs/files.md says how each format is laid out and read.
     """  # noqa: D301 - click wants the sign itself
-    from soc_assets import progress, terminal
+    from soc_assets import terminal
     from soc_assets.exporting.export import export
+    from soc_assets.runtime import progress
 
     project = opened(config)
     path = (out or project.data / "export" / f"{stage}.{kind}").expanduser().resolve()
@@ -80,9 +81,10 @@ def import_run_command(config: Path | None, source: Path, keep_tokens: bool) -> 
     SOURCE is run_<timestamp> with its batch_*_size_*.parquet, or the folder that holds it. The year of a sample is the
     newest year of which it has an image. Afterwards every view, `soc sql`, `soc export` and load_features have it.
     """
-    from soc_assets import progress, terminal
+    from soc_assets import terminal
     from soc_assets.features import refresh
     from soc_assets.importing.old_run import import_run
+    from soc_assets.runtime import progress
 
     project = opened(config)
     with terminal.showing_progress(console):

@@ -60,8 +60,9 @@ def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: 
     The rasters go to [paths] rasters of soc.toml, where the patterns of [rasters] look for them. What finds no place is
     told with its reason, and listed in import-tiles.csv there.
     """
-    from soc_assets import progress, terminal
+    from soc_assets import terminal
     from soc_assets.ingest.legacy import tiles as legacy_tiles
+    from soc_assets.runtime import progress
     from soc_assets.tiles_report import report
 
     project = load_project(config)
@@ -88,7 +89,8 @@ def check(config: Path | None) -> None:
     steps unlike the others, and what of the soil tables is rejected, not looked at or looks mistaken. Exit code 1 where
     a run would give wrong numbers or nothing; docs/check.md says what is looked for.
     """
-    from soc_assets import check_report, inspection, progress, terminal
+    from soc_assets import check_report, inspection, terminal
+    from soc_assets.runtime import progress
 
     project = opened(config)
     with terminal.showing_progress(console):

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from soc_assets import interrupts
-from soc_assets.as_text import PlainConsole, plain
 from soc_assets.errors import SocError, SocWarning, StorageError, TableError
 from soc_assets.project import Project, load_project
+from soc_assets.reporting.as_text import PlainConsole, plain
+from soc_assets.runtime import interrupts
 
 console = PlainConsole(width=None if sys.stdout.isatty() else 140)
 config_option = click.option(
@@ -74,8 +74,9 @@ def opened(config: Path | None) -> Project:
 
     What other hosts wrote is fetched first, and the database follows theirs.
     """
-    from soc_assets import hosts, progress, terminal
+    from soc_assets import hosts, terminal
     from soc_assets.features import refresh
+    from soc_assets.runtime import progress
 
     project = load_project(config)
     if hosts.is_shared(project):

@@ -32,13 +32,15 @@ def predict(
     dissimilarity, applicable (yes, no or unknown: whether the model was shown anything like it), missing_images and
     reason (why there is no prediction).
     """
-    from soc_assets import files, progress, terminal
-    from soc_assets.as_text import csv_safe
+    from soc_assets import terminal
     from soc_assets.defs.registered import load_registered
     from soc_assets.defs.resources import tracking_of
     from soc_assets.ingest.grid import reference_grid
     from soc_assets.prediction import beside, predict_values, read_points
     from soc_assets.prediction_report import report
+    from soc_assets.reporting.as_text import csv_safe
+    from soc_assets.runtime import progress
+    from soc_assets.storage import files
 
     target = output or points.with_name(f"{points.stem}_predicted.csv")
     if target.suffix.lower() != ".csv":

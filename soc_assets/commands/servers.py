@@ -9,10 +9,10 @@ from typing import NoReturn
 
 import click
 
-from soc_assets import interrupts
 from soc_assets.commands.options import config_option, explained, named
 from soc_assets.errors import SettingsError
 from soc_assets.project import load_project
+from soc_assets.runtime import interrupts
 
 _PORT = click.IntRange(1, 65535)
 
@@ -47,7 +47,7 @@ def mlflow(config: Path | None, port: int) -> None:
     """Start the MLflow UI on this machine (loopback only)."""
     from soc_assets.defs.relocated import follow_the_folder
     from soc_assets.defs.resources import tracking_of
-    from soc_assets.tracked_database import require_whole
+    from soc_assets.storage.tracked_database import require_whole
 
     project = load_project(config)
     if server := project.settings.tracking.server:

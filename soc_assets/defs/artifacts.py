@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from soc_assets import files
+from soc_assets.storage import files
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from soc_assets import digest, freshness
+from soc_assets import freshness
 from soc_assets.defs.partitions import stretches
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.project import Project
+from soc_assets.storage import digest
 from soc_assets.wholeness import read_ledger
 
 TABLES = ("raster_catalog", "soil_samples", "balanced_samples")

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from soc_assets import digest
 from soc_assets.defs.partitions import BATCH, register
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.batch import Batch, state
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.listing import Listing
 from soc_assets.freshness import known_embeddings
+from soc_assets.storage import digest
 
 KEY = dg.AssetKey("batch_inputs")
 _VERSION = "dagster/data_version"

@@ -11,13 +11,13 @@ import pandas as pd
 
 from soc_assets.defs import report
 from soc_assets.embedding import check as embedding
-from soc_assets.faults import Fault
-from soc_assets.faults import errors as errors_of
 from soc_assets.features import check as features
 from soc_assets.ingest.check import sample_schema
-from soc_assets.ingest.check.findings import Finding, errors, in_words, merged
 from soc_assets.ingest.check.sample_drift import Drift
 from soc_assets.regression import check as regression
+from soc_assets.reporting.faults import Fault
+from soc_assets.reporting.faults import errors as errors_of
+from soc_assets.reporting.findings import Finding, errors, in_words, merged
 from soc_assets.sampling import check as sampling
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 

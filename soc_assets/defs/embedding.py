@@ -8,7 +8,6 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets import files, progress
 from soc_assets.defs import checks, tables
 from soc_assets.defs.backfill import words_of
 from soc_assets.defs.batch_inputs import KEY, observe_before_embedding
@@ -26,8 +25,10 @@ from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.plots import BatchMaps
 from soc_assets.embedding.write import Failed, write_batches
 from soc_assets.errors import SocError
-from soc_assets.faults import errors
 from soc_assets.project import Project
+from soc_assets.reporting.faults import errors
+from soc_assets.runtime import progress
+from soc_assets.storage import files
 
 
 @dg.asset(

@@ -7,12 +7,12 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets import interrupts, progress
 from soc_assets.defs import report
 from soc_assets.embedding.batch import Written
 from soc_assets.embedding.encode import Encoder
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.plots import BatchMaps
+from soc_assets.runtime import interrupts, progress
 
 EVERY = 15.0  # seconds between two lines of the log
 

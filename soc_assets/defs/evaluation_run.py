@@ -11,7 +11,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from soc_assets import files, freshness, progress
+from soc_assets import freshness
 from soc_assets.comparison import Compared, compare, grid_of_project
 from soc_assets.defs import report
 from soc_assets.defs.champion import promote
@@ -25,9 +25,11 @@ from soc_assets.regression.interval_scores import best_with_intervals
 from soc_assets.regression.leaderboard import Verdict, leaderboard, verdict
 from soc_assets.regression.plan import Plan
 from soc_assets.regression.units import units_of
+from soc_assets.runtime import progress
 from soc_assets.sampling.area import prediction_area
 from soc_assets.sampling.metres import to_metres
-from soc_assets.vouching import vouch
+from soc_assets.storage import files
+from soc_assets.storage.vouching import vouch
 
 _REGIONS = "soc.regions"  # key of the sentence about regions in a table's metadata
 

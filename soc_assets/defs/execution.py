@@ -11,8 +11,8 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets import devices
 from soc_assets.errors import SettingsError, SocError
+from soc_assets.runtime import gpus
 from soc_assets.settings import Execution
 
 POOL = "gpu"
@@ -53,7 +53,7 @@ def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[st
 def on_device(context: dg.AssetExecutionContext) -> Iterator[str]:
     """A device for the step, named as CUDA_VISIBLE_DEVICES has it, or `cpu`; what the user must mend is not retried."""
     try:
-        with devices.lent(context.log.info) as name:
+        with gpus.lent(context.log.info) as name:
             yield name
     except SocError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
@@ -71,7 +71,7 @@ def gpu_executor(execution: Execution) -> dg.ExecutorDefinition:
 
 def set_pool_limit(instance: dg.DagsterInstance, execution: Execution) -> int:
     """Let as many steps of all runs at once hold a device as there are; returns the number."""
-    limit = execution.devices or 1 if execution.executor != "local" else devices.slots(execution.devices)
+    limit = execution.devices or 1 if execution.executor != "local" else gpus.slots(execution.devices)
     storage = instance.event_log_storage
     if storage.supports_global_concurrency_limits:
         known = {info.name: info.limit for info in storage.get_pool_limits()}

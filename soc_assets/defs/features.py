@@ -3,20 +3,22 @@
 import dagster as dg
 import pandas as pd
 
-from soc_assets import files, freshness, progress
+from soc_assets import freshness
 from soc_assets.defs import checks, report, tables
 from soc_assets.defs.conditions import after_the_last_batch
 from soc_assets.defs.embedding import embeddings
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
-from soc_assets.faults import errors
 from soc_assets.features import refresh
 from soc_assets.features.check import CHECKS, check_database
 from soc_assets.features.database import read_info, summary
 from soc_assets.features.plots import vector_layout
 from soc_assets.features.vector import segments
 from soc_assets.project import Project
+from soc_assets.reporting.faults import errors
+from soc_assets.runtime import progress
+from soc_assets.storage import files
 
 
 @dg.asset(

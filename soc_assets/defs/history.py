@@ -15,8 +15,8 @@ from sqlalchemy.exc import DatabaseError
 from yaml import YAMLError
 
 from soc_assets.errors import SocError, SocWarning, StorageError
-from soc_assets.sqlite_files import fault_of, header_fault, set_aside
-from soc_assets.storage import cannot_write
+from soc_assets.storage.sqlite_files import fault_of, header_fault, set_aside
+from soc_assets.storage.write_errors import cannot_write
 
 _LOST = {  # what each file holds
     "history/runs.db": "the list of runs",

@@ -5,13 +5,12 @@ import json
 import dagster as dg
 import pandas as pd
 
-from soc_assets import digest, files, freshness, inspection, progress
+from soc_assets import freshness, inspection
 from soc_assets.defs import checks, report, tables
 from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
-from soc_assets.ingest.check.findings import errors
 from soc_assets.ingest.check.sample_drift import Drift, carbon_drift
 from soc_assets.ingest.check.sample_schema import schema_failures
 from soc_assets.ingest.coverage import rasters_without_samples
@@ -21,8 +20,11 @@ from soc_assets.ingest.rasters.gaps import gap_table, missing_steps
 from soc_assets.ingest.rasters.kept import folder_of_rasters, known_catalog, read_table, to_keep
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.project import Project
+from soc_assets.reporting.findings import errors
+from soc_assets.runtime import progress
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
-from soc_assets.vouching import vouch
+from soc_assets.storage import digest, files
+from soc_assets.storage.vouching import vouch
 from soc_assets.wholeness import complete, siblings_of
 
 

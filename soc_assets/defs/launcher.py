@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from soc_assets.process import MACHINE_TAG, PROCESS_TAG, here, is_alive, is_gone, process_of
+from soc_assets.runtime.process import MACHINE_TAG, PROCESS_TAG, here, is_alive, is_gone, process_of
 
 _LOCAL = (None, "localhost", "127.0.0.1", socket.gethostname())
 

@@ -10,7 +10,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from soc_assets import comparison, files, freshness, progress
+from soc_assets import comparison, freshness
 from soc_assets.defs.champion import FEATURES_TAG, MODEL_TAG, write_card
 from soc_assets.defs.registered import MISSING_PARAM
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
@@ -32,6 +32,8 @@ from soc_assets.regression.model_card import model_card
 from soc_assets.regression.plan import fold_of_samples, merged
 from soc_assets.regression.recipes import CHOSEN, DOCUMENTED
 from soc_assets.regression.training import Fit, fit_mlp
+from soc_assets.runtime import progress
+from soc_assets.storage import files
 
 
 def train(context: dg.AssetExecutionContext, project: Project, tracking: MlflowTracking, inputs: str) -> RunRecord:

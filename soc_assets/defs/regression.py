@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets import files, freshness, hosts
+from soc_assets import freshness, hosts
 from soc_assets.defs import checks, evaluation_run, model_run, report, tables, tuning_run
 from soc_assets.defs.champion import card_of, promote
 from soc_assets.defs.conditions import after_the_last_batch
@@ -21,11 +21,12 @@ from soc_assets.defs.results import write_results
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
-from soc_assets.faults import Fault, errors
 from soc_assets.features.database import read_info
 from soc_assets.project import Project
 from soc_assets.regression.check import CHECKS, check_run, compared
 from soc_assets.regression.leaderboard import leaderboard
+from soc_assets.reporting.faults import Fault, errors
+from soc_assets.storage import files
 
 SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2", "rmse", "mae", "n")]
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from soc_assets.defs.artifacts import folder_of
-from soc_assets.storage import told_in_words
+from soc_assets.storage.write_errors import told_in_words
 
 _PLACES = (  # of MLflow 2 and 3; a version may lack some
     ("experiments", "artifact_location"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from soc_assets.as_text import markdown
+from soc_assets.reporting.as_text import markdown
 
 
 def picture(png: bytes, caption: str = "") -> dg.MarkdownMetadataValue:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from soc_assets import devices
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.errors import SocError, SocWarning
 from soc_assets.hosts import open_project
 from soc_assets.project import Project, Settings, load_project
+from soc_assets.runtime import gpus
 
 
 class ProjectResource(dg.ConfigurableResource):
@@ -26,7 +26,7 @@ class ProjectResource(dg.ConfigurableResource):
 
     def on_cpu(self) -> Project:
         """The project, for a step that needs no device and is to see none."""
-        devices.hide()
+        gpus.hide()
         return self.load()
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
-from soc_assets import files
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.invariants import of_predictions
 from soc_assets.project import Project
-from soc_assets.vouching import vouch, warn_of, wrong
+from soc_assets.storage import files
+from soc_assets.storage.vouching import vouch, warn_of, wrong
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -5,7 +5,7 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from soc_assets.process import marks
+from soc_assets.runtime.process import marks
 
 
 def environment_tags() -> dict[str, str]:

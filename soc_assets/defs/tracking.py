@@ -19,10 +19,10 @@ from soc_assets.defs.relocated import follow_the_folder
 from soc_assets.defs.run_tags import environment_tags
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun, read_record
 from soc_assets.errors import StorageError, TrainingError
-from soc_assets.files import replacing
-from soc_assets.process import here, is_gone
-from soc_assets.storage import told_in_words
-from soc_assets.tracked_database import LOCK, copy_of, is_there, keep_copy, require_whole
+from soc_assets.runtime.process import here, is_gone
+from soc_assets.storage.files import replacing
+from soc_assets.storage.tracked_database import LOCK, copy_of, is_there, keep_copy, require_whole
+from soc_assets.storage.write_errors import told_in_words
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -80,7 +80,7 @@ class MlflowTracking(dg.ConfigurableResource):
 
         Raises:
             StorageError: the server does not answer; the database is lost, or is an older one (see
-                `soc_assets.tracked_database`); or that of a folder that was moved cannot be written.
+                `soc_assets.storage.tracked_database`); or that of a folder that was moved cannot be written.
         """
         if self.server:
             _require_answer(self.server)

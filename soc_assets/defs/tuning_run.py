@@ -5,14 +5,16 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from soc_assets import comparison, files, freshness, progress
+from soc_assets import comparison, freshness
 from soc_assets.defs import report
 from soc_assets.project import Project
 from soc_assets.regression import evaluation_plots as plots
 from soc_assets.regression.plan import fold_of_samples, merged
 from soc_assets.regression.recipes import NAMED, candidates
 from soc_assets.regression.tuning import tune
-from soc_assets.vouching import vouch
+from soc_assets.runtime import progress
+from soc_assets.storage import files
+from soc_assets.storage.vouching import vouch
 
 
 def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:

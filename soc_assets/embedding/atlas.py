@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from soc_assets import digest
 from soc_assets.embedding.mosaic import Sheet, Tile
 from soc_assets.embedding.steps import Step
 from soc_assets.embedding.tiles import Source
 from soc_assets.ingest.grid import Grid, box_on, grid_of
 from soc_assets.settings import Channel, ReferenceGrid
+from soc_assets.storage import digest
 
 _KERNEL = 2  # pixels of a tile across whose edge resampling can carry a value into the next tile
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soc_assets import __version__, digest, files
+from soc_assets import __version__
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import Encoder
@@ -26,7 +26,8 @@ from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import Step, groups, step_numbers
 from soc_assets.embedding.windows import corners
-from soc_assets.faults import Fault
+from soc_assets.reporting.faults import Fault
+from soc_assets.storage import digest, files
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
 _TOKENS = "list.element.list.element"

@@ -19,7 +19,7 @@ from soc_assets.embedding.parquet import schema_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import Slot, keys_of, step_numbers
 from soc_assets.errors import EmbeddingError
-from soc_assets.faults import Fault
+from soc_assets.reporting.faults import Fault
 
 CHECKS = ("finite", "complete", "spec", "rank", "constant_columns")
 _AT_ONCE = 32 * 2**20  # bytes of vectors read at a time

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from soc_assets import files
 from soc_assets.embedding.spec import Spec, all_specs
+from soc_assets.storage import files
 
 _ABANDONED = 3600  # seconds after which nobody is writing a temporary file any more
 _GOING = ".removing-"  # prefix of a folder that is being removed, which no reader looks into

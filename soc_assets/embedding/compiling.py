@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from soc_assets.device import out_of_memory
+from soc_assets.runtime.device import out_of_memory
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,7 +14,6 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from soc_assets import interrupts
 from soc_assets.embedding.architecture import PATCH
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.encode import Encoder
@@ -24,6 +23,7 @@ from soc_assets.embedding.mosaic import Sheet
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.steps import groups, keys_of, step_numbers
 from soc_assets.embedding.windows import corners
+from soc_assets.runtime import interrupts
 
 
 @dataclass(frozen=True)

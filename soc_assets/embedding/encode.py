@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from soc_assets import devices, interrupts
-from soc_assets.device import out_of_memory, resolve_device
 from soc_assets.embedding.compiling import Compiled, compile_if_it_pays
 from soc_assets.embedding.layout import Layout
 from soc_assets.embedding.precision import Precision, faster_precision, images_that_fit, precision_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import CheckpointError, EmbeddingError
+from soc_assets.runtime import gpus, interrupts
+from soc_assets.runtime.device import out_of_memory, resolve_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -207,7 +207,7 @@ def settle_precision(spec: Spec, checkpoint: Path | None, device: str) -> str:
     """
     if spec.linear:
         return "float32"
-    with devices.lent():
+    with gpus.lent():
         found = str(resolve_device(device))
         if not found.startswith("cuda"):
             return "float32"

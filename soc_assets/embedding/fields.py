@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from soc_assets.embedding.architecture import PATCH, anchor_index
-from soc_assets.embedding.cache import Cache
 from soc_assets.embedding.mosaic import Sheet, read_source
 from soc_assets.embedding.tiles import TILE, Source, grouped_by_tile
 from soc_assets.ingest.grid import Grid
+from soc_assets.runtime.cache import Cache
 
 POINT_WINDOWS = (1, 3, 9, 25)  # edges of the squares round a sample whose means are its point values, pixels
 _HALF = max(POINT_WINDOWS) // 2

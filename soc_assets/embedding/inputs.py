@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from soc_assets import files
 from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.batch import Batch, describe, state
 from soc_assets.embedding.encode import settle_precision
@@ -14,6 +13,7 @@ from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
 from soc_assets.errors import EmbeddingError
 from soc_assets.ingest.rasters.kept import read_table
 from soc_assets.project import Project
+from soc_assets.storage import files
 from soc_assets.wholeness import read_ledger, require_once
 
 

@@ -12,16 +12,8 @@ import numpy as np
 
 from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.variety import (
-    ENCODER_LEAST,
-    ENOUGH,
-    LINE,
-    SCATTERED,
-    Slot,
-    effective_rank,
-    stride,
-)
-from soc_assets.faults import Fault
+from soc_assets.embedding.variety import ENCODER_LEAST, ENOUGH, LINE, SCATTERED, Slot, effective_rank, stride
+from soc_assets.reporting.faults import Fault
 
 _DIFFERENT = 0.05  # standard deviations of a band by which 25 x 25 means must differ before vectors must, in float32
 _DIFFERENT_ROUNDED = 0.5  # ... and where the numbers are rounded to 8 or 11 bits

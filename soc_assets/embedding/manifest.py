@@ -10,11 +10,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from soc_assets import digest, files
-from soc_assets.as_text import markdown
 from soc_assets.embedding.batch import read_facts
 from soc_assets.embedding.parquet import SCHEMA
 from soc_assets.embedding.spec import Spec
+from soc_assets.reporting.as_text import markdown
+from soc_assets.storage import digest, files
 
 _MANIFEST, _DOCUMENTATION = "manifest.json", "documentation.md"
 

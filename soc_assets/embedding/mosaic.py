@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
-from soc_assets import digest
 from soc_assets.embedding.tiles import REACH, Source, reaches, read_part
 from soc_assets.ingest.grid import Box, Grid, box_on, union
 from soc_assets.ingest.rasters.io import open_placed, open_raster
+from soc_assets.storage import digest
 
 _PARTS = 400  # of a pixel, each wider than the offset that counts as none
 _MOST = 2**18  # windows times tiles that are looked at in one go

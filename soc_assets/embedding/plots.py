@@ -8,7 +8,7 @@ import io
 import numpy as np
 import pandas as pd
 
-from soc_assets.figures import ACCENT, MUTED
+from soc_assets.reporting.figures import ACCENT, MUTED
 
 _EDGE = 240  # pixels along the longer side
 _MARGIN = 6

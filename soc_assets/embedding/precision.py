@@ -8,8 +8,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from soc_assets import digest
 from soc_assets.embedding.spec import Spec
+from soc_assets.storage import digest
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soc_assets import digest
 from soc_assets.embedding import spec_file
 from soc_assets.embedding.architecture import ARCHITECTURES, Architecture, pooled_tokens
 from soc_assets.embedding.steps import Slot, slots
 from soc_assets.errors import CheckpointError, RasterError, SettingsError
 from soc_assets.project import Settings
 from soc_assets.settings import Channel, ReferenceGrid
+from soc_assets.storage import digest
 
 VERSION = 4  # of the code that makes the numbers: raise it when they change
 DRIFT = 0.1  # standard deviations by which a band's mean may wander before it is reported

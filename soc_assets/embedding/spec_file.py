@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from soc_assets import digest, files, second_copy
 from soc_assets.errors import EmbeddingError, SocWarning
-from soc_assets.second_copy import Repair
+from soc_assets.storage import digest, files, second_copy
+from soc_assets.storage.second_copy import Repair
 
 NAME = "spec.json"
 Told = dict[str, Any]

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from soc_assets import files, interrupts
 from soc_assets.embedding import batch as batches
 from soc_assets.embedding.batch import Batch, Written
 from soc_assets.embedding.check import check_batch
@@ -21,8 +20,10 @@ from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.listing import SET_ASIDE, Listing
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import RasterError
-from soc_assets.faults import Fault, errors
-from soc_assets.storage import told_in_words
+from soc_assets.reporting.faults import Fault, errors
+from soc_assets.runtime import interrupts
+from soc_assets.storage import files
+from soc_assets.storage.write_errors import told_in_words
 
 _MOST_AT_ONCE = 4  # batches under way, for memory's sake
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from soc_assets import files
 from soc_assets.errors import FeaturesError
 from soc_assets.exporting.arrays import write_npz, write_zarr
 from soc_assets.exporting.sources import FeatureSource, ImageSource, source_of
 from soc_assets.exporting.tables import write_csv, write_feature_parquet, write_image_parquet
 from soc_assets.project import Project
+from soc_assets.storage import files
 
 
 def export(

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from soc_assets.as_text import csv_safe
 from soc_assets.embedding.batch import options_of
 from soc_assets.embedding.parquet import geo_metadata
 from soc_assets.exporting.sources import FeatureSource, ImageSource, Source, Stretch
 from soc_assets.features import refresh
 from soc_assets.project import Project
+from soc_assets.reporting.as_text import csv_safe
 
 Tell = Callable[[int], None]
 

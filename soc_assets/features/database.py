@@ -12,7 +12,6 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from soc_assets import digest, files
 from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.parquet import geo_metadata, schema_of
 from soc_assets.errors import SocWarning
@@ -24,6 +23,7 @@ from soc_assets.features.opening import COPIED, MEMORY, hush, is_damage, open_da
 from soc_assets.features.tables import TABLES, columns_of, literal, quoted, table_sql, write_empty_table, write_schema
 from soc_assets.features.vector import Segment, segments
 from soc_assets.features.views import Columns, Contents, views_of
+from soc_assets.storage import digest, files
 
 _INDEX = {
     "position": "from 0; in SQL features[position + 1]",

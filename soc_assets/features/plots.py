@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from soc_assets.features.vector import Segment
-from soc_assets.figures import new_figure, to_png
+from soc_assets.reporting.figures import new_figure, to_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

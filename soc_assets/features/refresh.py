@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from soc_assets import digest, files
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
 from soc_assets.errors import CheckpointError
@@ -16,7 +15,8 @@ from soc_assets.features.database import build_database, index_of, read_batch_in
 from soc_assets.features.tables import SCHEMAS, TABLES, columns_of
 from soc_assets.features.views import Contents
 from soc_assets.project import Project, is_url
-from soc_assets.vouching import warn_of, wrong
+from soc_assets.storage import digest, files
+from soc_assets.storage.vouching import warn_of, wrong
 from soc_assets.wholeness import TABLE_ASSETS, complete
 
 VERSION = 1  # of views, macros and tables: raise it when their SQL changes

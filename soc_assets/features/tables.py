@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soc_assets import files
+from soc_assets.storage import files
 
 SCHEMAS = ".schemas"  # folder of the files without rows, in the data folder
 

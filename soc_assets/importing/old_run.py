@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from soc_assets import __version__, digest, files
+from soc_assets import __version__
 from soc_assets.embedding.architecture import ARCHITECTURES
 from soc_assets.embedding.batch import options_of, write_empty
 from soc_assets.embedding.embed import Embedded
@@ -29,6 +29,7 @@ from soc_assets.importing.old_samples import collect, grid_round
 from soc_assets.project import Project
 from soc_assets.sampling.prepare import Prepared, prepare_samples
 from soc_assets.settings import SEASONS
+from soc_assets.storage import digest, files
 from soc_assets.wholeness import write_sampling
 
 _TABLES = ("samples", "rejected", "balanced", "excluded", "folds", "batches")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from rasterio.transform import from_origin
 
-from soc_assets import digest
 from soc_assets.ingest.grid import WGS84, Grid
+from soc_assets.storage import digest
 
 _PIXEL = 0.0025  # degrees, about 250 m: spatial blocks of folds count in pixels
 _BATCH = "batch_{:04d}"

@@ -1,6 +1,6 @@
 """Pictures of what was ingested: a thumbnail of each band, the histogram of organic carbon, the map of the samples.
 
-Shared looks are in `soc_assets.figures`.
+Shared looks are in `soc_assets.reporting.figures`.
 """
 
 import math
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from soc_assets.as_text import label
-from soc_assets.figures import ACCENT, new_figure, to_png
 from soc_assets.ingest.rasters.coding import shares_of_class
 from soc_assets.ingest.rasters.io import open_raster, read_decimated
 from soc_assets.ingest.rasters.places import crs_of
 from soc_assets.ingest.soil.clean import COORDINATE_DIGITS
+from soc_assets.reporting.as_text import label
+from soc_assets.reporting.figures import ACCENT, new_figure, to_png
 from soc_assets.settings import Channel, Rasters
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from math import isfinite
 
-from soc_assets.faults import Fault
 from soc_assets.regression.data import SPLITS
+from soc_assets.reporting.faults import Fault
 
 CHECKS = ("metrics_sane", "better_than_mean")
 DIVERGED = 10.0  # times the training loss of the first epoch

@@ -9,7 +9,7 @@ from soc_assets.regression.design import Design
 from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.model import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
 from soc_assets.regression.target import Target
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.settings.evaluation import Recipe
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soc_assets import digest, files
 from soc_assets.errors import TrainingError
 from soc_assets.features.opening import reading
-from soc_assets.vouching import vouch, vouched, wrong
+from soc_assets.storage import digest, files
+from soc_assets.storage.vouching import vouch, vouched, wrong
 
 GROUPS = ("embedding", "point", "coordinates")
 _MEMORY_LIMIT = "3GB"

@@ -14,7 +14,7 @@ from soc_assets.regression.learners import Predicted
 from soc_assets.regression.training import fit_mlp
 from soc_assets.sampling.balance import balance
 from soc_assets.settings import Sampling, Training
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.settings.evaluation import Recipe
 
 if TYPE_CHECKING:
     from soc_assets.regression.network import SocMlp

@@ -22,12 +22,13 @@ from typing import Any
 
 import pandas as pd
 
-from soc_assets import files, interrupts
 from soc_assets.errors import SocError, SocWarning
 from soc_assets.regression.design import Design
 from soc_assets.regression.fold import FoldFit, FoldResult, run_fold
 from soc_assets.regression.kept import note_plan
 from soc_assets.regression.model import Options
+from soc_assets.runtime import interrupts
+from soc_assets.storage import files
 
 _POLL = 0.5  # seconds between looks at the finished files, and for signals
 

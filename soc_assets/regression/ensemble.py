@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from soc_assets import interrupts
 from soc_assets.errors import TrainingError
+from soc_assets.runtime import interrupts
 
 _FEWEST_STEPS, _SMALLEST_BATCH = 16, 16  # an epoch of few samples has 16 steps, if they hold 16 samples each
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soc_assets import interrupts
 from soc_assets.errors import SocWarning, TrainingError
 from soc_assets.regression.metrics import r_squared
+from soc_assets.runtime import interrupts
 from soc_assets.settings import Training
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from soc_assets.as_text import label
-from soc_assets.figures import ACCENT, MUTED, new_figure, to_png
+from soc_assets.reporting.as_text import label
+from soc_assets.reporting.figures import ACCENT, MUTED, new_figure, to_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from soc_assets import interrupts
 from soc_assets.regression.design import Design
 from soc_assets.regression.learners import SklearnLearner
 from soc_assets.regression.model import FittedModel
+from soc_assets.runtime import interrupts
 
 _REPEATS = 3
 _BACKGROUND = 200  # rows that partial dependence averages over

@@ -22,8 +22,8 @@ from soc_assets.regression.gaps import Gaps
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.model import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
 from soc_assets.regression.recipes import CHOSEN, NAMED, candidates, require_servable
-from soc_assets.settings_evaluation import Evaluation as EvaluationSettings
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.settings.evaluation import Evaluation as EvaluationSettings
+from soc_assets.settings.evaluation import Recipe
 
 if TYPE_CHECKING:
     from soc_assets.regression.served import ServedRecipe

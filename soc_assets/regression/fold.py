@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soc_assets import digest
 from soc_assets.regression.applicability import Applicability
 from soc_assets.regression.choice import choose
 from soc_assets.regression.design import Design
 from soc_assets.regression.explain import column_importance, group_importance
 from soc_assets.regression.model import FittedModel, Options, fit_recipe
 from soc_assets.regression.recipes import is_baseline
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.settings.evaluation import Recipe
+from soc_assets.storage import digest
 
 VERSION = 2  # of the code behind a fit: raise it when the numbers change
 _FIELDS = {  # of a recipe at this version; one that came later counts only where it is not at its default

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from soc_assets import files
+from soc_assets.storage import files
 
 _PLANS = "plans.json"  # in the folder of results: what each kind of plan uses
 _GOING = ".removing-"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from soc_assets import interrupts
 from soc_assets.errors import TrainingError
 from soc_assets.regression.standardisation import column_statistics
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.runtime import interrupts
+from soc_assets.settings.evaluation import Recipe
 
 if TYPE_CHECKING:
     from soc_assets.regression.ensemble import EnsembleMlp

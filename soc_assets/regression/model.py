@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from soc_assets import digest
-from soc_assets.embedding.cache import Cache
 from soc_assets.regression.conformal import Calibration
 from soc_assets.regression.design import Design
 from soc_assets.regression.documented import DocumentedLearner, fit_documented
 from soc_assets.regression.learners import Learner, Predicted, SklearnLearner, fit_learner
 from soc_assets.regression.reduction import Reduction, fit_reduction
 from soc_assets.regression.target import Target
+from soc_assets.runtime.cache import Cache
 from soc_assets.sampling.balance import balance
 from soc_assets.settings import Sampling, Training
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.settings.evaluation import Recipe
+from soc_assets.storage import digest
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soc_assets.as_text import markdown
 from soc_assets.regression.evaluation import Evaluation
 from soc_assets.regression.metrics import Scores
+from soc_assets.reporting.as_text import markdown
 from soc_assets.sampling.balance import TAIL_THRESHOLD
 
 _CHAMPION = (

@@ -14,7 +14,7 @@ from soc_assets.regression.design import Design
 from soc_assets.regression.fold import FoldFit
 from soc_assets.regression.recipes import CHOSEN, DOCUMENTED, candidates, compared, is_baseline
 from soc_assets.sampling.training_part import training_rows
-from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets.settings.evaluation import Evaluation, Recipe
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soc_assets.figures import MUTED, SPLIT_COLOURS, new_figure, to_png
 from soc_assets.regression.epochs import EpochReport
 from soc_assets.regression.metrics import Scores
+from soc_assets.reporting.figures import MUTED, SPLIT_COLOURS, new_figure, to_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

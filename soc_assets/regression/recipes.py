@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from soc_assets.errors import SettingsError, TrainingError
 from soc_assets.regression.learners import kind_of
-from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets.settings.evaluation import Evaluation, Recipe
 
 NAMED = {
     "ridge": Recipe(name="ridge", model="ridge", weight_decay=1e-2, intervals=False),

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from soc_assets.embedding.cache import Cache
 from soc_assets.regression.design import Design
 from soc_assets.regression.standardisation import column_statistics
+from soc_assets.runtime.cache import Cache
 
 _MOST = 256  # components computed where a share of variance is asked for
 _CHUNK = 512

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soc_assets.device import out_of_memory, resolve_device
 from soc_assets.errors import TrainingError
 from soc_assets.regression.data import FeatureTable
 from soc_assets.regression.epochs import EpochReport, Epochs, Part
 from soc_assets.regression.standardisation import column_statistics
+from soc_assets.runtime.device import out_of_memory, resolve_device
 from soc_assets.settings import Training
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from soc_assets import interrupts, process
 from soc_assets.errors import SocError, TrainingError
 from soc_assets.regression.design import Design
 from soc_assets.regression.learners import fit_learner
@@ -23,7 +22,8 @@ from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.model import Options
 from soc_assets.regression.reduction import fit_reduction
 from soc_assets.regression.target import Target
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.runtime import interrupts, process
+from soc_assets.settings.evaluation import Recipe
 
 if TYPE_CHECKING:
     import optuna

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from soc_assets.faults import Fault
+from soc_assets.reporting.faults import Fault
 
 GROUPED = ("location", "block", "knndm")  # schemes whose folds keep locations whole; the others drop them in training
 CHECKS = ("no_location_in_two_splits", "tables")

@@ -19,7 +19,7 @@ from soc_assets.ingest.grid import Grid
 from soc_assets.sampling.knndm import match_distances
 from soc_assets.sampling.metres import to_metres
 from soc_assets.settings import FOLD_SCHEMES, Sampling
-from soc_assets.settings_evaluation import Evaluation
+from soc_assets.settings.evaluation import Evaluation
 
 
 def with_schemes(sampling: Sampling, evaluation: Evaluation) -> Sampling:

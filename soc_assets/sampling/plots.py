@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from soc_assets.figures import ACCENT, MUTED, SPLIT_COLOURS, new_figure, to_png
+from soc_assets.reporting.figures import ACCENT, MUTED, SPLIT_COLOURS, new_figure, to_png
 from soc_assets.sampling.balance import TAIL_THRESHOLD, tail_share
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import shapely
 
 from soc_assets.errors import SamplingError
-from soc_assets.names import nfc
+from soc_assets.storage.names import nfc
 from soc_assets.vector_guard import offline, problem_of
 
 if TYPE_CHECKING:

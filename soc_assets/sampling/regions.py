@@ -12,8 +12,8 @@ import pandas as pd
 import shapely
 
 from soc_assets.errors import SamplingError
-from soc_assets.names import nfc
 from soc_assets.sampling.region import border, check_degrees, coordinates, polygons_of, read_vector, split_layer
+from soc_assets.storage.names import nfc
 
 if TYPE_CHECKING:
     import pyproj

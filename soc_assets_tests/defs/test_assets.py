@@ -4,8 +4,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from soc_assets import files
 from soc_assets.definitions import defs
+from soc_assets.storage import files
 from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, write_project
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

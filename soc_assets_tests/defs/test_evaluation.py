@@ -15,10 +15,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from soc_assets import files, freshness, vouching
+from soc_assets import freshness
 from soc_assets.cli import main
 from soc_assets.defs.champion import promote
 from soc_assets.defs.resources import tracking_of
+from soc_assets.storage import files, vouching
 from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import QUICK_EVALUATION, SmallProject, clean_environment, copy_of
 

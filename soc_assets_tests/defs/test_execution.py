@@ -3,11 +3,11 @@
 import dagster as dg
 import pytest
 
-from soc_assets import devices
 from soc_assets.definitions import build_definitions, defs
 from soc_assets.defs.execution import gpu_executor, passed_on, set_pool_limit
 from soc_assets.errors import SettingsError
 from soc_assets.project import load_project
+from soc_assets.runtime import gpus
 from soc_assets.settings import Execution
 from soc_assets_tests.small_project import SmallProject
 
@@ -125,7 +125,7 @@ def test_pod_of_a_step_has_gpu_limit_image_and_environment(monkeypatch):
 
 def test_pool_has_as_many_slots_as_devices_and_one_on_a_cpu(fresh: SmallProject, monkeypatch):
     fresh.use()
-    monkeypatch.setattr(devices, "names", lambda *_: ["0", "1", "2"])
+    monkeypatch.setattr(gpus, "names", lambda *_: ["0", "1", "2"])
     with dg.DagsterInstance.get() as instance:
 
         def slots() -> int:
@@ -134,7 +134,7 @@ def test_pool_has_as_many_slots_as_devices_and_one_on_a_cpu(fresh: SmallProject,
         assert (set_pool_limit(instance, Execution()), slots()) == (3, 3)
         assert (set_pool_limit(instance, Execution(devices=2)), slots()) == (2, 2)
         assert (set_pool_limit(instance, Execution(executor="ray", devices=16)), slots()) == (16, 16)
-        monkeypatch.setattr(devices, "names", lambda *_: [])
+        monkeypatch.setattr(gpus, "names", lambda *_: [])
         assert (set_pool_limit(instance, Execution()), slots()) == (1, 1)
 
 

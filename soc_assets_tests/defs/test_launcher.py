@@ -9,7 +9,7 @@ import pytest
 
 from soc_assets.definitions import defs
 from soc_assets.defs.launcher import WatchedRunLauncher
-from soc_assets.process import MACHINE_TAG, PROCESS_TAG, marks
+from soc_assets.runtime.process import MACHINE_TAG, PROCESS_TAG, marks
 
 
 @pytest.fixture

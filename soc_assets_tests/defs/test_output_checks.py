@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from soc_assets import files, freshness, runner, vouching, wholeness
+from soc_assets import freshness, runner, wholeness
 from soc_assets.definitions import defs
 from soc_assets.defs.resources import tracking_of
 from soc_assets.features import refresh
+from soc_assets.storage import files, vouching
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject
 

@@ -24,7 +24,7 @@ from soc_assets.regression.model import Options
 from soc_assets.regression.plan import merged
 from soc_assets.regression.training import fit_mlp
 from soc_assets.settings import Training
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.settings.evaluation import Recipe
 from soc_assets_tests.regression.designs import make
 from soc_assets_tests.regression.tables import make_table, write_database
 

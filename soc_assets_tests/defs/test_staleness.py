@@ -6,10 +6,10 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
-from soc_assets import files
 from soc_assets.definitions import defs
 from soc_assets.freshness import known_embeddings
 from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.storage import files
 from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, sheet, write_project, write_tiff
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

@@ -15,11 +15,11 @@ import pytest
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.errors import TrainingError
-from soc_assets.process import marks
 from soc_assets.regression.data import FeatureTable, load_features
 from soc_assets.regression.evaluation import Evaluation, evaluate_fit
 from soc_assets.regression.plots import loss_curve
 from soc_assets.regression.training import Fit, fit_mlp
+from soc_assets.runtime.process import marks
 from soc_assets.settings import Training
 from soc_assets_tests.regression.tables import make_table, write_database
 

@@ -13,8 +13,8 @@ from rasterio.transform import from_origin
 from soc_assets.embedding.batch import describe, state
 from soc_assets.embedding.spec import choices_of, drift, find_spec, freeze
 from soc_assets.errors import SocWarning
-from soc_assets.files import read_metadata
 from soc_assets.settings import Band
+from soc_assets.storage.files import read_metadata
 from soc_assets_tests.embedding.world import World
 from soc_assets_tests.small_world import ORIGIN, PIXEL, write_raster
 

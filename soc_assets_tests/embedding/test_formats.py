@@ -15,14 +15,7 @@ from rasterio.warp import transform as transform_coordinates
 from soc_assets.embedding.steps import Step
 from soc_assets.ingest.rasters.catalog import scan_rasters
 from soc_assets.settings import Band, Rasters
-from soc_assets_tests.embedding.rasters import (
-    at,
-    numbered,
-    scanned,
-    window,
-    write_layers,
-    write_reference,
-)
+from soc_assets_tests.embedding.rasters import at, numbered, scanned, window, write_layers, write_reference
 from soc_assets_tests.small_world import ORIGIN, UTM, write_raster
 
 LAI = Band(name="LAI", pattern="{band}_{year}.tif")

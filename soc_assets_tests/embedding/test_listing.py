@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.growth_batches import CASES
-from soc_assets import files
 from soc_assets.embedding.batch import Batch, state
 from soc_assets.embedding.listing import Listing
+from soc_assets.storage import files
 
 
 def test_a_listing_knows_the_files_of_each_batch_and_those_set_aside(tmp_path):

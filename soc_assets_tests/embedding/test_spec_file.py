@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets import second_copy
 from soc_assets.embedding import spec_file
 from soc_assets.embedding.spec import Spec, Statistics, all_specs
 from soc_assets.errors import EmbeddingError, SocWarning
+from soc_assets.storage import second_copy
 from soc_assets_tests import spoil
 
 SPEC = Spec({"model": "base", "version": 4}, {"LAI": Statistics(1.25, 0.1)}, "2024-05-01T00:00:00.000001+00:00")

@@ -11,13 +11,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets import comparison, files, freshness, inspection, repairs, second_copy, vouching, wholeness
+from soc_assets import comparison, freshness, inspection, repairs, wholeness
 from soc_assets.defs import results, sampling
 from soc_assets.embedding import manifest
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.features import refresh
 from soc_assets.project import Project
+from soc_assets.storage import files, second_copy, vouching
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject
 

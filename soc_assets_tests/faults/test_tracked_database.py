@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from soc_assets import tracked_database
 from soc_assets.errors import SocWarning, StorageError
-from soc_assets.tracked_database import copy_of, is_there, keep_copy, require_whole
+from soc_assets.storage import tracked_database
+from soc_assets.storage.tracked_database import copy_of, is_there, keep_copy, require_whole
 
 RUN = "0123456789abcdef0123456789abcdef"
 

@@ -6,12 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets import files
 from soc_assets.features.database import build_database, open_database
 from soc_assets.features.listing import list_database
 from soc_assets.features.tables import TABLES
 from soc_assets.features.views import Contents
 from soc_assets.settings import Features
+from soc_assets.storage import files
 from soc_assets_tests.features.test_database import STUDY, Built
 
 VIEWS = {

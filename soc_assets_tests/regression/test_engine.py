@@ -14,7 +14,7 @@ from soc_assets.regression.leaderboard import leaderboard, verdict
 from soc_assets.regression.model import Options
 from soc_assets.regression.plan import make_plan, merged
 from soc_assets.regression.scoring import out_of_fold, score_table
-from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets_tests import spoil
 from soc_assets_tests.regression.designs import folds_of, make
 

@@ -11,7 +11,7 @@ from soc_assets.regression.evaluation_report import html_report
 from soc_assets.regression.interval_scores import best_with_intervals, block_coverage, interval_scores
 from soc_assets.regression.leaderboard import verdict
 from soc_assets.regression.scoring import OutOfFold, score_table
-from soc_assets.settings_evaluation import Evaluation
+from soc_assets.settings.evaluation import Evaluation
 from soc_assets_tests.regression.designs import make
 
 

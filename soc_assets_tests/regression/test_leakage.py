@@ -11,7 +11,7 @@ from soc_assets.regression.model import Options, fit_recipe
 from soc_assets.regression.plan import make_plan, merged
 from soc_assets.sampling.balance import balance
 from soc_assets.settings import Sampling
-from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets_tests.regression.designs import folds_of, make
 
 SMALL = {"hidden": (8,), "epochs": 3, "members": 2, "batch_size": 32, "pca": 5}

@@ -14,7 +14,7 @@ from soc_assets.regression.model import Options
 from soc_assets.regression.plan import make_plan
 from soc_assets.regression.recipes import is_baseline
 from soc_assets.regression.scoring import OutOfFold, score_table
-from soc_assets.settings_evaluation import Evaluation, ModelKind, Recipe
+from soc_assets.settings.evaluation import Evaluation, ModelKind, Recipe
 from soc_assets_tests.regression.designs import folds_of, make
 
 

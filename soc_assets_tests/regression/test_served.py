@@ -12,7 +12,7 @@ from soc_assets.regression.model import Options, fit_recipe
 from soc_assets.regression.network import SocMlp
 from soc_assets.regression.plan import merged
 from soc_assets.regression.served import ServedRecipe, WithInterval
-from soc_assets.settings_evaluation import Evaluation, Recipe
+from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets_tests.regression.designs import make
 
 TINY = {"hidden": (8, 4), "epochs": 5, "members": 2, "batch_size": 32, "pca": 5}

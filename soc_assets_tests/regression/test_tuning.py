@@ -2,14 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soc_assets import process
 from soc_assets.errors import TrainingError
-from soc_assets.interrupts import Interrupted
 from soc_assets.regression import tuning
 from soc_assets.regression.model import Options
 from soc_assets.regression.plan import merged
 from soc_assets.regression.tuning import tune
-from soc_assets.settings_evaluation import Recipe
+from soc_assets.runtime import process
+from soc_assets.runtime.interrupts import Interrupted
+from soc_assets.settings.evaluation import Recipe
 from soc_assets_tests.regression.designs import make
 
 

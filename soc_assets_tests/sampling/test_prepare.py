@@ -6,7 +6,7 @@ from soc_assets.errors import SamplingError
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.prepare import prepare_samples
 from soc_assets.settings import Sampling, Study
-from soc_assets.settings_evaluation import Evaluation
+from soc_assets.settings.evaluation import Evaluation
 
 
 def prepare(samples, grid, study=None, sampling=None, **more):

@@ -15,8 +15,8 @@ from soc_assets.sampling.locations import locate
 from soc_assets.sampling.metres import metric_crs, to_metres
 from soc_assets.sampling.prepare import prepare_samples
 from soc_assets.sampling.split import split_by_location
-from soc_assets.second_copy import copy_of
 from soc_assets.settings import Sampling, Study
+from soc_assets.storage.second_copy import copy_of
 from soc_assets_tests.small_project import write_project
 
 METRE = 1 / 111_195  # degrees of latitude

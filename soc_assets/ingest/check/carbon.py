@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from soc_assets.ingest.check.findings import Finding
+from soc_assets.reporting.findings import Finding
 
 _CODES = (0.0, 9.0, 9.9, 9.99, 99.0, 99.9, 99.99, 100.0, 999.0, 999.9, 999.99)
 _FEWEST = 10  # rows from which a table is judged

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from soc_assets.ingest.check.findings import Finding
+from soc_assets.reporting.findings import Finding
 
 _CURES = {
     "of another year": "If the dates are of another day (of the laboratory), rename their column in the file: then the "

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from rasterio.transform import Affine
 
-from soc_assets.ingest.check.findings import Finding
 from soc_assets.ingest.check.pixels import Preview
 from soc_assets.ingest.grid import Grid, reference_grid
+from soc_assets.reporting.findings import Finding
 from soc_assets.settings import Rasters
 
 _LOW = 0.5  # share of images below which a band is worth a warning

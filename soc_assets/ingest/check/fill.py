@@ -20,8 +20,8 @@ from soc_assets.ingest.check.fill_codes import (
     known_codes,
     scaled_codes,
 )
-from soc_assets.ingest.check.findings import Finding, Severity, about
 from soc_assets.ingest.check.pixels import Preview
+from soc_assets.reporting.findings import Finding, Severity, about
 from soc_assets.settings import Channel, Rasters
 
 _FEWEST_VALUES = 16  # distinct numbers below which a raster is one of classes, where gaps mean nothing

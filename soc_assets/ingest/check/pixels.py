@@ -14,10 +14,10 @@ import numpy as np
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
-from soc_assets import digest, files
 from soc_assets.ingest.rasters.coding import shares_of_class
 from soc_assets.ingest.rasters.io import open_raster, read_decimated
 from soc_assets.settings import Channel, Rasters
+from soc_assets.storage import digest, files
 
 _LONGEST = 256  # pixels of a preview's longer edge
 _STORED = ("values", "scale", "offset", "integer")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from soc_assets.ingest.check.findings import Finding
+from soc_assets.reporting.findings import Finding
 from soc_assets.settings import SEASONS
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from soc_assets.ingest.check.findings import Finding, Severity
 from soc_assets.ingest.soil.samples import CURES
-from soc_assets.names import nfc
+from soc_assets.reporting.findings import Finding, Severity
+from soc_assets.storage.names import nfc
 
 _MANY = 0.1  # share of rejected rows from which a table is worth a warning
 _EXPECTED = (

@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from soc_assets.as_text import plain
 from soc_assets.errors import RasterError
-from soc_assets.ingest.check.findings import Finding, Severity
-from soc_assets.ingest.rasters.folder import open_folder
 from soc_assets.ingest.rasters.io import open_raster
+from soc_assets.reporting.as_text import plain
+from soc_assets.reporting.findings import Finding, Severity
 from soc_assets.settings import Rasters
+from soc_assets.storage.raster_folder import open_folder
 
 _ENDINGS = (
     *(".tif", ".tiff", ".vrt", ".img", ".jp2", ".nc", ".hdf", ".h5"),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from soc_assets.ingest.check.findings import Finding, about, step_of_row
 from soc_assets.ingest.check.pixels import Preview
 from soc_assets.ingest.check.units import CELSIUS, scaled, two_units
+from soc_assets.reporting.findings import Finding, about, step_of_row
 
 _FACTORS = (10.0, 100.0, 1000.0, 10_000.0, 50.0, 0.1, 0.01, 0.001, 0.0001, 0.02)  # scales left out or applied twice
 _FEWEST_FOR_SCALE = 3  # steps from which a factor between one and the others is told

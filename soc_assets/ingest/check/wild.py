@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
-from soc_assets import interrupts
-from soc_assets.ingest.check.findings import Finding, about
 from soc_assets.ingest.check.pixels import Preview
 from soc_assets.ingest.rasters.io import open_raster, read_values
 from soc_assets.ingest.rasters.statistics import Statistics
+from soc_assets.reporting.findings import Finding, about
+from soc_assets.runtime import interrupts
 from soc_assets.settings import Channel, Rasters
 
 _TAIL = 0.5  # per cent of the pixels on either side that are not counted among the rest

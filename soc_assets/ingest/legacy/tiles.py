@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from soc_assets import interrupts
 from soc_assets.errors import RasterError
 from soc_assets.ingest.legacy.grid import Tile, common_grid, place
 from soc_assets.ingest.legacy.names import SetAside, TileStep, find_tiles
 from soc_assets.ingest.legacy.write import Mosaic, PlacedTile, read_header, write_mosaic
+from soc_assets.runtime import interrupts
 from soc_assets.settings import Band, Rasters
 
 TOLERANCE = 0.01  # pixels

@@ -15,9 +15,9 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
-from soc_assets.files import replacing
 from soc_assets.ingest.legacy.grid import PixelGrid, Tile
 from soc_assets.ingest.legacy.names import TileFile
+from soc_assets.storage.files import replacing
 
 _BLOCK = 1024  # pixels along the edge of what is put together at once; a multiple of the file's own blocks
 _NUMBERS = "biuf"  # kinds of dtypes that are real numbers

@@ -9,8 +9,8 @@ import rasterio.shutil
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
-from soc_assets.ingest.rasters import folder as raster_folder
 from soc_assets.ingest.rasters.cf import has_flags
+from soc_assets.storage import raster_folder
 
 _TABLE = ".vat.dbf"  # ArcGIS, beside `landcover.tif` as landcover.tif.vat.dbf or landcover.vat.dbf
 _NAMES = re.compile(r"<Type>2</Type>|<Usage>2</Usage>")  # GDAL's attribute table: a column of text, or of names

@@ -7,7 +7,7 @@ import re
 from datetime import date, timedelta
 from typing import TypeVar
 
-from soc_assets.settings_rasters import SEASONS
+from soc_assets.settings.rasters import SEASONS
 
 T = TypeVar("T", int, str)
 

@@ -13,7 +13,6 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters import folder as raster_folder
 from soc_assets.ingest.rasters.classes import attribute_tables, is_classes
 from soc_assets.ingest.rasters.files import RasterFile
 from soc_assets.ingest.rasters.io import open_raster
@@ -21,6 +20,7 @@ from soc_assets.ingest.rasters.layers import Layer, layers_of, require_usable
 from soc_assets.ingest.rasters.places import crs_of
 from soc_assets.ingest.rasters.statistics import Statistics, of_raster
 from soc_assets.settings import Channel
+from soc_assets.storage import raster_folder
 
 _RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read anew
 _NETCDF_RULES = 1  # likewise, of what it reads in NetCDF files alone: `missing_value`, flags, uneven axes

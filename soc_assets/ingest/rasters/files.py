@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from soc_assets.as_text import is_unicode, plain
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters.allowed import allow
 from soc_assets.ingest.rasters.dates import DATE, middle, step_of_date, to_date
-from soc_assets.ingest.rasters.folder import RasterFolder, open_folder
-from soc_assets.names import nfc, visible
+from soc_assets.reporting.as_text import is_unicode, plain
 from soc_assets.settings import SEASONS, Band, Rasters
+from soc_assets.storage.names import nfc, visible
+from soc_assets.storage.raster_drivers import allow
+from soc_assets.storage.raster_folder import RasterFolder, open_folder
 
 _FIELDS = re.compile(r"(\{band\}|\{year\}|\{season\}|\{date\}|\{start\}|\{end\}|\{tile\}|\*)")
 _SUFFIXES = {".tif", ".tiff", ".vrt", ".img", ".jp2", ".nc", ".hdf", ".asc", ".grd"}

@@ -13,11 +13,10 @@ from pathlib import Path, PurePosixPath
 from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters import folder as raster_folder
-from soc_assets.ingest.rasters import zips
-from soc_assets.ingest.rasters.allowed import allowed, drivers_of, suffix_of
 from soc_assets.ingest.rasters.hdf_links import names_elsewhere
 from soc_assets.ingest.rasters.vrt import sources_of
+from soc_assets.storage import raster_folder, zips
+from soc_assets.storage.raster_drivers import allowed, drivers_of, suffix_of
 
 _BESIDE = (".ovr", ".msk", ".aux", ".rrd")
 _HEAD = 2**16

@@ -22,13 +22,13 @@ from rasterio.windows import Window
 
 from soc_assets.errors import RasterError, SocError
 from soc_assets.ingest.grid import Grid
-from soc_assets.ingest.rasters import folder as raster_folder
-from soc_assets.ingest.rasters.allowed import drivers_of
 from soc_assets.ingest.rasters.coding import Coding, Dataset
 from soc_assets.ingest.rasters.guard import require_no_other, require_own_variable, require_safe
 from soc_assets.ingest.rasters.limits import require_bounded
 from soc_assets.ingest.rasters.places import require_georeferencing
 from soc_assets.ingest.rasters.variables import chosen
+from soc_assets.storage import raster_folder
+from soc_assets.storage.raster_drivers import drivers_of
 
 # open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
 warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -15,12 +15,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from soc_assets import files
 from soc_assets.errors import SocWarning, StorageError, TableError
 from soc_assets.ingest.rasters.catalog import readable_digest, stamp
-from soc_assets.ingest.rasters.folder import is_local
 from soc_assets.project import Project
-from soc_assets.side_by_side import side_by_side
+from soc_assets.runtime.threads import side_by_side
+from soc_assets.storage import files
+from soc_assets.storage.raster_folder import is_local
 
 _ZIP = "/vsizip/{"
 _FOLDER = "soc.rasters"  # key of the folder of rasters in the metadata

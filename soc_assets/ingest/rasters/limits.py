@@ -7,8 +7,8 @@ from rasterio.enums import Interleaving
 from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters import folder as raster_folder
-from soc_assets.ingest.rasters.allowed import allowed
+from soc_assets.storage import raster_folder
+from soc_assets.storage.raster_drivers import allowed
 
 _PIXELS_A_BYTE = 1000  # what the best packing of one value makes of a byte
 

@@ -15,9 +15,9 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import RasterBlockError
 from rasterio.windows import Window
 
-from soc_assets import interrupts
 from soc_assets.ingest.rasters.coding import Coding, Dataset
 from soc_assets.ingest.rasters.io import read_stored
+from soc_assets.runtime import interrupts
 
 _CHUNK = 2**18  # pixels read at once
 _PIECE = 2**16  # pixels summed up at once: 512 kB of float64, which stay in the processor's cache

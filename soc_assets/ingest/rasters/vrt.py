@@ -14,8 +14,8 @@ from pathlib import Path
 from xml.parsers import expat
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters import folder as raster_folder
-from soc_assets.ingest.rasters.allowed import Allowed
+from soc_assets.storage import raster_folder
+from soc_assets.storage.raster_drivers import Allowed
 
 _LARGEST = 2**27  # bytes: a quarter of a million sources
 _DEEPEST = 24

@@ -13,7 +13,7 @@ from soc_assets.ingest.soil.files import READ, Reading, campaign_of
 from soc_assets.ingest.soil.hemispheres import read_axis
 from soc_assets.ingest.soil.places import in_degrees
 from soc_assets.ingest.soil.units import GRAMS, CarbonUnit
-from soc_assets.names import fits
+from soc_assets.storage.names import fits
 
 _ENOUGH = 0.9
 """Share of a table's ids that another table of its campaign must know, so that they are the same points."""

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from soc_assets.names import nfc_texts
+from soc_assets.storage.names import nfc_texts
 
 _EXACT = 2**53  # beyond it a float cannot say which whole number it is
 

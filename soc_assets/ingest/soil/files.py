@@ -10,8 +10,8 @@ from pathlib import Path
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.places import parse_crs
-from soc_assets.names import fits, nfc
 from soc_assets.settings import Soil, SoilTable
+from soc_assets.storage.names import fits, nfc
 
 READ = (".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".parquet", ".gpkg", ".geojson", ".shp", ".dbf")
 """Endings of the files read; of one table in several formats the row in the format that stands first is kept."""

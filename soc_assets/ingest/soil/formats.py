@@ -15,8 +15,8 @@ from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.cells import plain_cells
 from soc_assets.ingest.soil.header_row import filled, names_in_two_rows
 from soc_assets.ingest.soil.limits import translated
-from soc_assets.names import nfc
 from soc_assets.settings import SoilLimits, SoilTable
+from soc_assets.storage.names import nfc
 
 Wanted = Callable[[Sequence[str], SoilTable], Collection[int]]
 """Positions of the columns that are used of a header."""

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.columns import NEEDED, find_columns
 from soc_assets.ingest.soil.headers import is_unit
-from soc_assets.names import nfc
 from soc_assets.settings import SoilColumns, SoilTable
+from soc_assets.storage.names import nfc
 
 LOOKED_AT = 50
 """Rows at the top of a table among which its names are looked for."""

@@ -16,8 +16,8 @@ from soc_assets.ingest.soil.formats import Sheet, of_records
 from soc_assets.ingest.soil.geopackage import require_counted, view_problem, views_of
 from soc_assets.ingest.soil.limits import Budget, require_parts, translated
 from soc_assets.ingest.soil.vector_files import source_of
-from soc_assets.names import nfc
 from soc_assets.settings import SoilLimits
+from soc_assets.storage.names import nfc
 
 if TYPE_CHECKING:
     import geopandas

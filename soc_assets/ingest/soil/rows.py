@@ -18,7 +18,7 @@ from soc_assets.ingest.soil.thousands import clear_thousands
 from soc_assets.ingest.soil.units import G_PER_KG, units_of_rows
 from soc_assets.ingest.soil.values import below_detection, is_missing, to_dates, to_numbers, to_seasons
 from soc_assets.ingest.soil.zones import zones_of
-from soc_assets.names import nfc
+from soc_assets.storage.names import nfc
 
 _DAY_NUMBER = r"[2-5]\d{4}(?:\.\d+)?"  # 1954 to 2064, counted from the end of 1899
 _INSTANT = r"\d{12,13}"

@@ -25,7 +25,7 @@ from soc_assets.ingest.soil.table_words import notes_of
 from soc_assets.ingest.soil.units import GRAMS, CarbonUnit, UnitNotStatedError, find_unit_row, resolve_unit
 from soc_assets.ingest.soil.values import to_numbers
 from soc_assets.ingest.soil.zones import zone_column
-from soc_assets.names import nfc
+from soc_assets.storage.names import nfc
 
 _MIDNIGHT_ELSEWHERE = r".*[T ]2[1-3]:00(?::00(?:\.0+)?)?(?:Z|\+00:?00)"
 _DEPTHS = ("depth", "depth_upper", "depth_lower")

@@ -12,11 +12,7 @@ import pandas as pd
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.borrowing import Table, borrow_coordinates
-from soc_assets.ingest.soil.columns import (
-    NEEDED,
-    missing_columns,
-    require_mapped_names,
-)
+from soc_assets.ingest.soil.columns import NEEDED, missing_columns, require_mapped_names
 from soc_assets.ingest.soil.extra import require_extra
 from soc_assets.ingest.soil.files import Reading, find_tables, readings_of, require_entries
 from soc_assets.ingest.soil.formats import Sheet, read_sheets
@@ -24,8 +20,8 @@ from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.sheet_tables import Named, make_table
 from soc_assets.ingest.soil.table_words import hidden_rows, refusal, where_it_was_looked
 from soc_assets.ingest.soil.used_columns import used_columns
-from soc_assets.names import nfc
 from soc_assets.settings import Soil, SoilLimits
+from soc_assets.storage.names import nfc
 
 
 def read_soil_tables(

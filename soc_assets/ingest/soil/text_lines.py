@@ -7,8 +7,8 @@ from typing import TextIO
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.limits import beyond
-from soc_assets.names import nfc
 from soc_assets.settings import SoilLimits, SoilTable
+from soc_assets.storage.names import nfc
 
 LONGEST = 10
 """Times as many characters as in a cell may stand in a line."""

@@ -11,8 +11,8 @@ from soc_assets.ingest.soil.columns import find_columns
 from soc_assets.ingest.soil.formats import Sheet, below_header
 from soc_assets.ingest.soil.header_row import LOOKED_AT, header_place, mapped_names
 from soc_assets.ingest.soil.workbooks import SheetCells, read_cells
-from soc_assets.names import nfc, nfc_texts
 from soc_assets.settings import SoilLimits, SoilTable
+from soc_assets.storage.names import nfc, nfc_texts
 
 _NAMED = 8  # rows or cells, at most, that are named one by one
 

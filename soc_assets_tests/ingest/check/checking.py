@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from soc_assets.ingest.check.findings import Finding, inspect_rasters
 from soc_assets.ingest.check.pixels import Previews
 from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.reporting.findings import Finding, inspect_rasters
 from soc_assets.settings import Band, Rasters, Study
 from soc_assets_tests.ingest.conftest import write_raster
 

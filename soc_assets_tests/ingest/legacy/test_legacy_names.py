@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from soc_assets.errors import RasterError
-from soc_assets.files import write_text
 from soc_assets.ingest.legacy.names import find_tiles, parse_tile
 from soc_assets.settings import Band, Rasters
+from soc_assets.storage.files import write_text
 from soc_assets_tests.ingest.legacy.legacy_world import imported, reasons, write_tile
 
 

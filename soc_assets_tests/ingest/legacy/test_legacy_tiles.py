@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from soc_assets.files import write_text
+from soc_assets.storage.files import write_text
 from soc_assets.tiles_report import remarks_of
 from soc_assets_tests.ingest.legacy.legacy_world import (
     assert_every_pixel_is_in_its_place,

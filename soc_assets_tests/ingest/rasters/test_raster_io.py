@@ -8,13 +8,7 @@ from rasterio.env import get_gdal_config
 from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters.io import (
-    open_placed,
-    open_raster,
-    read_decimated,
-    read_values,
-    small_block_cache,
-)
+from soc_assets.ingest.rasters.io import open_placed, open_raster, read_decimated, read_values, small_block_cache
 from soc_assets.ingest.rasters.places import grid_of_dataset
 from soc_assets_tests.ingest.conftest import truncate, write_raster
 

@@ -14,9 +14,9 @@ from numpy.testing import assert_array_equal
 from soc_assets.embedding.steps import Step
 from soc_assets.errors import RasterError, SettingsError
 from soc_assets.ingest.rasters.catalog import scan_rasters
-from soc_assets.ingest.rasters.folder import digest_of, open_folder, stamp_of
 from soc_assets.project import load_project
 from soc_assets.settings import Band, Rasters
+from soc_assets.storage.raster_folder import digest_of, open_folder, stamp_of
 from soc_assets_tests import storage_server
 from soc_assets_tests.embedding.rasters import ELEVATION, at, numbered, scanned, window, write_reference
 from soc_assets_tests.ingest.rasters.test_raster_drivers import vrt, wms

@@ -1,0 +1,37 @@
+"""The same work on many things in several threads, with the results in the order of the things.
+
+For work that waits for files, or runs in libraries that let other threads run meanwhile (GDAL, numpy, hashlib).
+"""
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from soc_assets.runtime import interrupts
+
+MOST_AT_ONCE = 8
+"""Threads at most by default, however many cores there are, so that memory stays small."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def side_by_side(work: Callable[[T], R], things: Sequence[T], threads: int | None = None) -> Generator[R, None, None]:
+    """The result of each thing in order, as soon as it and those before it are there.
+
+    An error of `work` is raised in its turn. When the generator is closed, what has not begun is left out, and what has
+    begun is waited for.
+
+    Args:
+        work: called in another thread.
+        things: what it is called with.
+        threads: how many at once; by default as many as the machine has cores, up to `MOST_AT_ONCE`.
+    """
+
+    def heeding_signals(thing: T) -> R:
+        interrupts.check()
+        return work(thing)
+
+    with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
+        yield from pool.map(heeding_signals, things)

@@ -1,0 +1,103 @@
+"""Settings of the evaluation: recipes (what is fitted, on which features), and which of them are compared how.
+
+A recipe is everything that decides a model but its data. The named recipes are in `soc_assets.regression.recipes`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from soc_assets.settings.base import Section, Share
+
+FeatureSet = Annotated[
+    str, StringConstraints(pattern=r"^(embedding|coordinates|point(:\d+)*)(\+(embedding|coordinates|point(:\d+)*))*$")
+]
+ModelKind = Literal["mean", "ridge", "random_forest", "extra_trees", "gradient_boosting", "mlp", "documented"]
+Scheme = Literal["random", "location", "block", "knndm", "leave_source_out", "leave_year_out"]
+
+
+class Recipe(Section):
+    """What is fitted, on which features, to which target."""
+
+    name: str
+    """Name in tables."""
+    model: ModelKind = "mlp"
+    """The learner; `documented` is the MLP of [training] with its early stopping."""
+    features: FeatureSet = "point"
+    """Feature groups joined by +: embedding, coordinates, point (all windows) or point:1:9 (of 1 and 9 pixels)."""
+    target: Literal["none", "log1p", "box-cox"] = "log1p"
+    """Transform of organic carbon, fitted on training samples."""
+    back: Literal["smearing", "plain"] = "smearing"
+    """Back to g/kg by smearing over residuals (a mean), or by the plain inverse (a median)."""
+    pca: float = Field(default=60.0, ge=0)
+    """Principal components of the embedding: how many, or (below 1) the variance kept; 0 keeps every column."""
+    balance: bool = False
+    """Balance each training part as [sampling] says."""
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128, 64)
+    """MLP: widths of the hidden layers."""
+    activation: Literal["gelu", "relu"] = "gelu"
+    """MLP: after each hidden layer."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """MLP: after each hidden layer."""
+    learning_rate: float = Field(default=3e-3, gt=0)
+    """MLP: largest learning rate of the one-cycle schedule."""
+    weight_decay: float = Field(default=1.0, ge=0)
+    """MLP: AdamW's; ridge: the penalty per sample."""
+    epochs: int = Field(default=60, ge=1)
+    """MLP: all of them are trained; the schedule ends at a learning rate of nearly 0."""
+    batch_size: int = Field(default=256, ge=1)
+    """MLP: samples per step, fewer where an epoch would have less than 16 steps."""
+    members: int = Field(default=5, ge=1)
+    """MLP: networks of different seeds whose predictions are averaged."""
+    trees: int = Field(default=200, ge=1)
+    """Forests: trees; gradient boosting: most iterations."""
+    min_leaf: int = Field(default=3, ge=1)
+    """Forests: fewest samples of a leaf."""
+    max_features: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Forests: share of the features that a split looks at."""
+    intervals: bool = True
+    """Fit also on the inner folds, for calibrated prediction intervals and for smearing by held-out residuals."""
+
+
+class Evaluation(Section):
+    """The comparison of models on identical folds, and its report."""
+
+    schemes: tuple[Scheme, ...] = Field(default=("location", "block"), min_length=1)
+    """Cross-validation schemes; those that [sampling] could not cut are left out."""
+    primary: Scheme = "block"
+    """The scheme that decides what is best and what becomes champion."""
+    models: tuple[str, ...] = ("ridge", "random_forest", "gradient_boosting", "mlp")
+    """Named recipes, each on every feature set. `mean`, `coordinates` and the recipes below come always."""
+    feature_sets: tuple[FeatureSet, ...] = Field(default=("point", "embedding", "point+embedding"), min_length=1)
+    """Feature sets that the models are compared on."""
+    documented: bool = True
+    """Whether the documented MLP is compared too, on the features of [features], under the primary scheme."""
+    chosen: bool = True
+    """Whether the recipe chosen inside each training part among the candidates is compared too, under the primary
+    scheme."""
+    recipes: tuple[Recipe, ...] = ()
+    """Recipes of one's own, compared on their own features."""
+    candidates: tuple[Recipe, ...] = ()
+    """Recipes to choose from; empty takes those of `soc_assets.regression.recipes`."""
+    inner_folds: int = Field(default=3, ge=2)
+    """Parts that the other folds are merged into, inside the training part: for choosing, smearing and calibration."""
+    buffer: float = Field(default=0.0, ge=0)
+    """Training samples nearer than this to a test sample are dropped, metres; under `block` only."""
+    level: Share = 0.9
+    """Share of samples that prediction intervals should cover."""
+    draws: int = Field(default=1000, ge=100)
+    """Bootstrap draws of locations for the 95 % intervals of scores."""
+    regions: str | None = None
+    """A file of polygons in any CRS (GeoJSON, `file.gpkg` or `file.gpkg|layer=name`) for each of which there are
+    scores. None takes the quarters of the compass, parted at the medians of the samples' coordinates."""
+    region_column: str = "name"
+    """The column of that file that names each polygon; polygons of one name are one region."""
+    strata: tuple[str, ...] = ("land_cover", "land_use", "soil_type", "laboratory", "method")
+    """Columns of the samples for whose parts there are scores: further columns of the soil tables (`extra` in [soil]);
+    numbers are cut into quarters. Those named here by default are left out where no soil table has them."""
+    trials: int = Field(default=30, ge=1)
+    """Trials of the search of `hyperparameters`."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that fit; 0 takes as many as there are processors."""
+    seed: int = 42
+    """Seed of everything fitted here."""

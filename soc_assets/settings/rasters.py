@@ -1,0 +1,255 @@
+"""Settings of the rasters: the bands, where their files lie, how they are read, and the reference grid.
+
+Only what soc.toml says and whether it fits together; nothing here looks at a file. The rules in words: docs/rasters.md.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from soc_assets.settings.base import Name, Section, Share
+
+SEASONS = ("winter", "spring", "summer", "autumn")
+RASTER_CHECKS = ("fill_values", "wild_pixels", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
+"""Kinds of findings about rasters (docs/check.md says what each looks at)."""
+SAMPLE_CHECKS = ("samples", "columns", "carbon", "places", "coverage", "edges", "locations")
+"""Kinds of findings about samples, by themselves and on rasters."""
+_OF_TABLES = ("samples", "columns", "carbon", "places")  # their findings name a soil table, not a band
+PATTERN_FIELDS = ("band", "year", "season", "date", "start", "end", "tile")
+
+ClassCode = Annotated[int, Field(ge=-(2**24), le=2**24)]  # what float32 holds exactly
+
+
+_IN_FILE = re.compile(r'(?i:netcdf|hdf5|hdf4|hdf4_sds|hdf4_eos:\w+):"?(?P<file>[^":]+)"?:/*(?P<variable>[^:]+)')
+_RANGE = re.compile(r"\s*(\d{4})\s*(?:-|\u2013|to|bis|:)\s*(\d{4})\s*")
+
+
+def _years(entry: Any) -> list[Any]:
+    """An entry of `layers`: a year as text, all years of a range."""
+    if isinstance(entry, int) and not isinstance(entry, bool):
+        return [str(entry)]
+    if not isinstance(entry, str) or not (ends := _RANGE.fullmatch(entry)):
+        return [entry]
+    first, last = int(ends[1]), int(ends[2])
+    if last < first:
+        raise ValueError(f"layers = [{entry!r}] ends before it starts: write {last}-{first}")
+    return [str(year) for year in range(first, last + 1)]
+
+
+class Band(Section):
+    """One raster variable."""
+
+    name: Name
+    """The word used in columns, keys and features."""
+    kind: Literal["static", "yearly", "seasonal"] = "yearly"
+    """static: one raster; yearly: one a year; seasonal: one a season."""
+    pattern: str | None = None
+    """Path below the rasters folder with {band}, {year}, {season}, {date}, {start} and {end}, {tile}; None takes the
+    pattern of the kind. Without {year} (or {season}) the bands of each file are the steps, see `layers`."""
+    resampling: Literal["nearest", "bilinear", "average", "mode"] = "bilinear"
+    """How its pixels are brought to the reference grid where the grids differ."""
+    fill_values: tuple[float, ...] = ()
+    """Stored numbers that mean "no data" beside the file's own nodata tag (MODIS: 65535, 32761)."""
+    valid_range: tuple[float, float] | None = None
+    """Lowest and highest stored number (before scale and offset, both inclusive) that is a value."""
+    variable: str | None = None
+    """Which variable of a NetCDF or HDF file that holds several (`tas`), or page of a TIFF (`2`); a pattern
+    `netcdf:climate_{year}.nc:tas` says the same."""
+    layer: int | None = Field(default=None, ge=1)
+    """Which band of a file that holds several, from 1."""
+    layers: tuple[str, ...] = ()
+    """What the bands of a file hold, in order, for a band with time: `2007`, `2007_winter`, or `winter` where the
+    pattern has {year}; years may be numbers, and `2000-2016` stands for each of them. Empty takes the descriptions of
+    the bands in the file."""
+    classes: tuple[ClassCode, ...] = ()
+    """Codes of a class raster, each of which becomes a band of its own (`LandCover_1`): 1 where the pixel is of the
+    class, else 0; resampled with bilinear or average the share of the class."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, given: Any) -> Any:
+        """Years as numbers and as a range, and the variable in a pattern, written out."""
+        if not isinstance(given, dict):
+            return given
+        layers, pattern = given.get("layers"), given.get("pattern")
+        if isinstance(layers, str | int):
+            given = {**given, "layers": [layers]}
+        if isinstance(given.get("layers"), list | tuple):
+            given = {**given, "layers": [text for entry in given["layers"] for text in _years(entry)]}
+        if isinstance(pattern, str) and (parts := _IN_FILE.fullmatch(pattern)):
+            if given.get("variable") not in (None, parts["variable"]):
+                raise ValueError(f"the pattern {pattern} names {parts['variable']}, and variable {given['variable']}")
+            given = {**given, "pattern": parts["file"], "variable": parts["variable"]}
+        if isinstance(given.get("variable"), int) and not isinstance(given["variable"], bool):
+            given = {**given, "variable": str(given["variable"])}
+        return given
+
+    @model_validator(mode="after")
+    def _one_way_to_read(self) -> Self:
+        if self.valid_range and not self.valid_range[0] <= self.valid_range[1]:
+            raise ValueError(f"valid_range of the band {self.name} must be [low, high], found {list(self.valid_range)}")
+        if self.layers and self.kind == "static":
+            raise ValueError(
+                f"the static band {self.name} has no steps: give it `layer`, a number, instead of `layers`"
+            )
+        if self.layers and self.layer:
+            raise ValueError(f"the band {self.name} has both layer and layers: keep one")
+        for name, values in (("layers", self.layers), ("classes", self.classes)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} of the band {self.name} names one twice: {list(values)}")
+        return self
+
+
+class Channel(Band):
+    """A band as the numbers see it: a `Band`, or one class of a band with `classes`."""
+
+    of: str = ""
+    """The band that it comes from, whose name stands in the pattern."""
+    value: int | None = None
+    """The class, or None."""
+
+
+class ReferenceGrid(Section):
+    """A reference grid of one's own instead of the reference band's."""
+
+    crs: str
+    """Coordinate reference system: `EPSG:25832`, WKT or a PROJ string."""
+    resolution: float = Field(gt=0)
+    """Edge of a pixel, units of the CRS (metres, degrees)."""
+    bounds: tuple[float, float, float, float] | None = None
+    """Left, bottom, right, top in the CRS; None: those of the reference band, out to multiples of the resolution."""
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.bounds and not (self.bounds[0] < self.bounds[2] and self.bounds[1] < self.bounds[3]):
+            raise ValueError(f"bounds must be [left, bottom, right, top], found {list(self.bounds)}")
+        return self
+
+
+class Rasters(Section):
+    """The bands and where their files lie."""
+
+    reference: Name = "Elevation"
+    """The static band whose grid is the reference grid, and whose embedding is the column elevation_embedding."""
+    grid: ReferenceGrid | None = None
+    """A reference grid of one's own; None takes the grid of the reference band."""
+    static_pattern: str = "static/{band}.tif"
+    """Files of static bands."""
+    yearly_pattern: str = "yearly/{band}/{band}_{year}.tif"
+    """Files of yearly bands; a date or the middle of a period ({start}, {end}) decides by its year."""
+    seasonal_pattern: str = "seasonal/{band}/{band}_{year}_{season}.tif"
+    """Files of seasonal bands; seasons are winter, spring, summer, autumn; a winter has the year of its January."""
+    bands: tuple[Band, ...] = (
+        Band(name="Elevation", kind="static"),
+        Band(name="LAI"),
+        Band(name="LST"),
+        Band(name="MODIS_NPP"),
+        Band(name="SoilEvaporation"),
+        Band(name="TotalEvapotranspiration"),
+    )
+    """The bands, in the order of the feature vector."""
+    min_valid_fraction: Share = 0.5
+    """Least share of valid pixels in a window; below it the image is missing (null)."""
+    drivers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """GDAL drivers by suffix, beside those of docs/security.md: `{ ".ers" = ["ERS"] }`. A file's suffix alone decides
+    which may open it, never its bytes."""
+    vrt_folders: tuple[str, ...] = ()
+    """Folders whose files a VRT may name, beside its own folder and the rasters folder."""
+    max_pixels_without_data: float = Field(default=5e9, gt=0)
+    """Pixels of a raster for which its file can hold no data; a file that declares more is refused."""
+    max_block_mb: int = Field(default=1024, ge=1)
+    """Largest block (tile, strip) of a raster, MB: GDAL decodes no part of one."""
+    max_unpacked_gb: float = Field(default=4.0, gt=0)
+    """Largest file in a zip that is packed more than a hundredfold, GB."""
+    accept: tuple[str, ...] = ()
+    """Findings of `soc check` that are right as they are: "constant:LAI" or, for one step, "orientation:LST_2012"; of a
+    soil table "carbon:lab.csv"."""
+
+    @model_validator(mode="after")
+    def _bands_fit_together(self) -> Self:
+        names = [channel.name for channel in self.channels]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"bands named twice: {', '.join(twice)}")
+        reference = next((band for band in self.bands if (band.name, band.kind) == (self.reference, "static")), None)
+        if reference is None:
+            raise ValueError(f"reference = {self.reference!r} is not among the static bands")
+        if reference.classes:
+            raise ValueError(f"the reference band {self.reference} cannot have classes: take a continuous band")
+        for band in self.bands:
+            self._check_pattern(band)
+        return self
+
+    @model_validator(mode="after")
+    def _accepted_findings_exist(self) -> Self:
+        names = [band.name for band in (*self.bands, *self.channels)]
+        for entry in self.accept:
+            check, _, place = entry.partition(":")
+            if check not in (*RASTER_CHECKS, *SAMPLE_CHECKS):
+                kinds = ", ".join((*RASTER_CHECKS, *SAMPLE_CHECKS))
+                raise ValueError(
+                    f"accept = [{entry!r}]: expected kind:band, kind:band_step or kind:file (of a soil table) "
+                    f"with one of {kinds}"
+                )
+            if check in _OF_TABLES and place:
+                continue
+            if not any(place == name or place.startswith(name + "_") for name in names):
+                raise ValueError(f"accept = [{entry!r}]: {place!r} is no band and no step of one")
+        return self
+
+    def _check_pattern(self, band: Band) -> None:
+        pattern = self.pattern_of(band)
+        fields = set(re.findall(r"\{(\w*)\}", pattern))
+        if unknown := sorted(fields - set(PATTERN_FIELDS)):
+            known = ", ".join(f"{{{name}}}" for name in PATTERN_FIELDS)
+            raise ValueError(f"the pattern {pattern} of the band {band.name} has {{{unknown[0]}}}; known are {known}")
+        if len(fields & {"start", "end"}) == 1:
+            raise ValueError(f"the pattern {pattern} of the band {band.name} needs both {{start}} and {{end}}")
+        if band.kind == "static" and (timed := sorted(fields & {"year", "season", "date", "start", "end"})):
+            raise ValueError(f"the pattern {pattern} of the static band {band.name} has {{{timed[0]}}}: it has no time")
+        if self.steps_in_file(band) and band.layer:
+            raise ValueError(
+                f"the band {band.name} has layer = {band.layer}, but its pattern {pattern} does not say which step a "
+                "file holds: put {year} into the pattern, or give `layers`"
+            )
+        if not self.steps_in_file(band) and band.layers:
+            raise ValueError(
+                f"the band {band.name} has layers, but its pattern {pattern} already says which step a file holds"
+            )
+
+    def steps_in_file(self, band: Band) -> bool:
+        """Whether the bands of a file are steps, because the pattern does not say which step the file holds."""
+        pattern = self.pattern_of(band)
+        if band.kind == "static" or "{date}" in pattern or "{start}" in pattern:
+            return False
+        return any(f"{{{name}}}" not in pattern for name in ("year", "season")[: 1 + (band.kind == "seasonal")])
+
+    def pattern_of(self, band: Band) -> str:
+        """The band's own pattern, or that of its kind."""
+        by_kind = {"static": self.static_pattern, "yearly": self.yearly_pattern, "seasonal": self.seasonal_pattern}
+        return band.pattern or by_kind[band.kind]
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The bands as everything after the files sees them: a band with classes is one per class."""
+        return tuple(channel for band in self.bands for channel in channels_of(band))
+
+    @property
+    def seasonal(self) -> bool:
+        """Whether any band is seasonal: then steps count seasons (a yearly band still counts years)."""
+        return any(band.kind == "seasonal" for band in self.bands)
+
+    @property
+    def timed(self) -> bool:
+        """Whether any band has time, so that samples need a date."""
+        return any(band.kind != "static" for band in self.bands)
+
+
+def channels_of(band: Band) -> Iterator[Channel]:
+    """The band itself, or one channel per class."""
+    values = band.model_dump()
+    if not band.classes:
+        yield Channel.model_validate({**values, "of": band.name})
+    for code in band.classes:
+        yield Channel.model_validate({**values, "name": f"{band.name}_{code}", "of": band.name, "value": code})

@@ -1,0 +1,282 @@
+"""Writing files so that nobody ever sees half of one, and reading tables back, never believing that they are whole.
+
+A file is written beside its place under a hidden temporary name and then renamed over it. What a killed process left of
+a file goes when the file is next written. What is written, renamed and removed here in the copy of a folder on object
+storage is so there, too (`soc_assets.storage.mirror`). Nothing about the content of files belongs here.
+"""
+
+import io
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from soc_assets.errors import SocWarning, TableError
+from soc_assets.runtime.process import here, is_alive
+from soc_assets.storage import mirror, sealed
+from soc_assets.storage.write_errors import new_beside, told_in_words
+
+_DAMAGE = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+)  # a footer without a seal: anything may be wrong
+_ASSETS = {  # name of a file or folder of results -> the asset that writes it, which `soc run` alone does not make
+    **dict.fromkeys(("evaluation.parquet", "out_of_fold.parquet", "verdict.json", "fits"), "evaluation"),
+    "baselines.parquet": "baselines",
+    **dict.fromkeys(("hyperparameters.parquet", "hyperparameters.json"), "hyperparameters"),
+}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
+
+    A new file has the permissions that the umask leaves, one that takes another's place has its permissions.
+
+    Raises:
+        StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
+    """
+    with told_in_words(path), _temporary(path) as temporary:
+        yield temporary
+        if path.is_file():
+            shutil.copymode(path, temporary)
+        temporary.replace(path)
+        mirror.send(path)
+
+
+def rename(path: Path, to: Path) -> None:
+    """Give a file another name, or a folder that is to be removed."""
+    with mirror.removing(path):
+        path.replace(to)
+    mirror.send(to)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    with mirror.removing(path):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
+    name = new_beside(path, f"{here()}-{os.getpid()}-")
+    try:
+        yield name
+    finally:
+        for left in (name, f"{name}.wal"):  # the latter is DuckDB's
+            Path(left).unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes of this machine that are no more left half-written beside `path`.
+
+    Looking through a folder of thousands of files at each of thousands of writes would take most of the time: it is
+    left out until 20 times as long has passed as the last look took.
+    """
+    folder, now = path.parent.absolute(), _clock()
+    looked, took = _looked.get(folder, (0.0, 0.0))
+    if now < looked + _SELDOM * took:
+        return
+    mark = re.compile(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?")
+    with os.scandir(folder) as entries:
+        left = [(entry.path, found[1]) for entry in entries if (found := mark.fullmatch(entry.name))]
+    for temporary, process in left:
+        if not is_alive(int(process)):
+            remove_tree(Path(temporary))
+    _looked[folder] = (after := _clock()), after - now
+
+
+_SELDOM = 20.0
+_clock = time.perf_counter
+_looked: dict[Path, tuple[float, float]] = {}  # folder -> when it was last looked through, and the seconds it took
+
+
+def is_being_written(temporary: Path) -> bool:
+    """Whether the process of this machine that a temporary file or folder is of is still there."""
+    found = re.fullmatch(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?", temporary.name)
+    return found is not None and is_alive(int(found[1]))
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file, or a folder with everything in it, if it is there; nothing of it is on object storage."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it takes its place, on failure what was there stays.
+
+    Each call has a name of its own. What was there is renamed first and removed last; if the new one cannot take its
+    place it is put back.
+
+    Raises:
+        StorageError: the disk is full or read-only, or permission is missing.
+    """
+    with told_in_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        _put_back(path)
+        own = f".{path.name}.{here()}-{os.getpid()}-{secrets.token_hex(4)}"
+        temporary, former = path.with_name(f"{own}.tmp"), path.with_name(f"{own}.former")
+        temporary.mkdir()
+        try:
+            yield temporary
+            if os.path.lexists(path):
+                path.replace(former)
+            try:
+                temporary.replace(path)
+            except OSError:
+                if os.path.lexists(former):
+                    former.replace(path)
+                raise
+            remove_tree(former)
+        finally:
+            remove_tree(temporary)
+
+
+def _put_back(path: Path) -> None:
+    """What a killed process had renamed to make room for a folder: put back where the new one never came."""
+    mark = re.compile(rf"\.{re.escape(path.name)}\.{here()}-(\d+)-.*\.former")
+    with os.scandir(path.parent) as entries:
+        left = [(Path(entry.path), found[1]) for entry in entries if (found := mark.fullmatch(entry.name))]
+    for former, process in left:
+        if not is_alive(int(process)):
+            remove_tree(former) if os.path.lexists(path) else former.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write indented JSON atomically."""
+    write_text(path, json.dumps(values, indent=2, default=str) + "\n")
+
+
+def write_table(path: Path, frame: pd.DataFrame | pa.Table, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a table as Parquet atomically, sealed; `metadata` goes into the file's key-value metadata."""
+    table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
+    with replacing(path) as temporary:
+        sealed.write(temporary, table, metadata or {})
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """A table that `write_table` wrote, compared with its seal and the checksums of its pages.
+
+    Raises:
+        TableError: it is missing or damaged, or may not be read.
+    """
+    try:
+        content = _bytes_of(path)
+        if not sealed.holds(content):
+            raise ValueError("its bytes are not those that were written")
+        return pd.read_parquet(io.BytesIO(content), columns=columns, page_checksum_verification=True)
+    except FileNotFoundError:
+        raise TableError(f"{path} does not exist. {cure_of(path)}") from None
+    except _DAMAGE as error:
+        raise TableError(f"{path} is damaged. {cure_of(path)}") from error
+
+
+def require_whole(path: Path) -> None:
+    """Refuse a table of ours whose bytes are not those that were written; of one without a seal only the end is read.
+
+    Raises:
+        TableError: they are not.
+    """
+    if not is_whole(path):
+        raise TableError(f"{path} is damaged. {cure_of(path)}")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a table of ours is there and not damaged; of one without a seal only the end is read.
+
+    Raises:
+        TableError: this user may not read it.
+    """
+    try:
+        content = _bytes_of(path)
+        return sealed.holds(content) and pq.read_metadata(io.BytesIO(content)) is not None
+    except (FileNotFoundError, *_DAMAGE):
+        return False
+
+
+def known_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame | None:
+    """As `read_table`; None where it is missing, and with a warning where it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        return read_table(path, columns)
+    except TableError as error:
+        warnings.warn(str(error), SocWarning, stacklevel=2)
+        return None
+
+
+def table_metadata(path: Path) -> dict[str, str]:
+    """As `read_metadata`, of a table that is compared with its seal first: empty where one byte of it has changed."""
+    if path.is_file() and not sealed.holds(_bytes_of(path)):
+        warnings.warn(f"{path} is damaged. {cure_of(path)}", SocWarning, stacklevel=2)
+        return {}
+    return read_metadata(path)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except PermissionError as error:
+        raise TableError(f"{path} cannot be read: this user may not. Change its permissions.") from error
+
+
+def cure_of(path: Path) -> str:
+    """The command that makes one of our files again."""
+    asset = _ASSETS.get(path.name) or _ASSETS.get(path.parent.name)
+    return f"`soc run{f' --to {asset}' if asset else ''}` makes it again."
+
+
+def stamp(path: Path) -> tuple[int, int, int, int]:
+    """Bytes, time of change in ns, ctime in ns and inode of a file: what differs where another took its place.
+
+    Size and time alone do not: of files that `rsync -t` or unzip put there both may be equal.
+    """
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The key-value metadata of a Parquet file, without reading its rows; empty where it is missing or damaged."""
+    return read_footer(path)[1]
+
+
+def read_footer(path: Path) -> tuple[int, dict[str, str]]:
+    """Rows and key-value metadata of a Parquet file as its end tells them; none where it is missing or damaged."""
+    if not path.is_file():
+        return 0, {}
+    try:
+        told = pq.read_metadata(path)
+        stored = told.metadata or {}
+        return told.num_rows, {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
+    except PermissionError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError):  # a footer has no checksum: anything may be wrong with it
+        warnings.warn(f"{path} is damaged. {cure_of(path)}", SocWarning, stacklevel=3)
+        return 0, {}

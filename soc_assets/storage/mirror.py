@@ -1,0 +1,284 @@
+"""The data folder on object storage: a local copy of it, from which everything reads, kept equal to what is stored.
+
+`fetch` brings over what other hosts wrote; `send` is called when a file of ours was put in its place, `removing` round
+its removal. A copy knows where it belongs (`.remote/` in it), so that whoever writes a file in it, in whatever process,
+need not.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from soc_assets.errors import SettingsError, StorageError
+from soc_assets.runtime.process import here
+from soc_assets.storage.mirror_index import Index, Row
+from soc_assets.storage.mirror_plan import SHARED, Kept, Stored, Todo, is_plain, is_shared, plan, same_bytes
+from soc_assets.storage.objects import BUCKETS, explained, file_system
+from soc_assets.storage.write_errors import cannot_write, new_beside, told_in_words
+
+_HOME, _AT_ONCE, _ATTEMPTS = ".remote", 8, 3
+_SETTING = "[paths] data_copy in soc.toml"
+_KEPT = "The file itself is kept in {0}; `soc run` sends it when storage answers again."
+
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A folder on object storage and its copy on this host.
+
+    Attributes:
+        url: for example `s3://bucket/prefix`.
+        copy: the folder of the copy.
+        folders: what of it is shared; None for all of it, which is then only read.
+        only: the one file wanted of a folder that is only read.
+    """
+
+    url: str
+    copy: Path
+    folders: tuple[str, ...] | None = SHARED
+    only: str = ""
+
+    @property
+    def _scheme(self) -> str:
+        return self.url.partition("://")[0]
+
+    @cached_property
+    def _system(self) -> Any:
+        with explained(self.url, StorageError):
+            return file_system(self._scheme)
+
+    @cached_property
+    def _root(self) -> str:
+        return str(self._system._strip_protocol(self.url)).rstrip("/")
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index(self.copy / _HOME / "index.sqlite")
+
+    def fetch(self, tell: Tell = lambda done, total: None) -> int:
+        """Make the copy equal to what is stored; files that were written here and not yet sent are sent.
+
+        Args:
+            tell: told files transferred and their number.
+
+        Returns:
+            Files fetched, sent and removed.
+
+        Raises:
+            StorageError: storage cannot be reached, or the copy cannot be written.
+            SettingsError: the copy belongs to another URL.
+        """
+        with told_in_words(self.copy / _HOME, _SETTING):
+            self._claim()
+            known, local = self._index.rows(), self._local()  # before the listing: what is not in it was removed
+            todo = plan(known, local, self._listing(), sends=self.folders is not None)
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                for done, _ in enumerate(pool.map(lambda each: self._do(each, known, local), todo), 1):
+                    tell(done, len(todo))
+            for folder in {(self.copy / each.name).parent for each in todo if each.what == "remove here"}:
+                with suppress(OSError):  # not empty
+                    folder.rmdir()
+        return len(todo)
+
+    def send(self, path: Path) -> None:
+        """Store a file that is in its place.
+
+        Raises:
+            StorageError: it cannot be stored; it stays, and the next `fetch` sends it.
+        """
+        name = path.relative_to(self.copy).as_posix()
+        if self.folders is not None and is_shared(name):
+            self._put(name)
+
+    @contextmanager
+    def removing(self, path: Path) -> Iterator[None]:
+        """Round the removal or renaming of a file or folder of the copy: what is shared of it is removed there too.
+
+        Raises:
+            StorageError: it cannot be removed there; the next `fetch` does that.
+        """
+        own = path.relative_to(self.copy).as_posix()
+        names = [name for name in self._index.rows() if name == own or name.startswith(f"{own}/")]
+        self._index.mark_removed(names)
+        yield
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self._remove, names))
+
+    def _claim(self) -> None:
+        """Note in the copy where it belongs."""
+        mark = self.copy / _HOME / "url"
+        if not mark.is_file():
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            with self._beside(mark) as temporary:
+                temporary.write_text(f"{self.url}\n")
+                temporary.replace(mark)
+        elif (found := mark.read_text().strip()) != self.url:
+            raise SettingsError(
+                f"{self.copy} is the copy of {found}, and [paths] in soc.toml says {self.url}. Name another folder in "
+                "data_copy, or remove this one: whatever was sent is stored."
+            )
+
+    def _listing(self) -> dict[str, Stored]:
+        """What is stored, asked anew."""
+        with explained(self.url, StorageError):
+            self._system.invalidate_cache()
+            parts = (self.only,) if self.folders is None else self.folders
+            below = [f"{self._root}/{name}".rstrip("/") for name in parts]
+            with ThreadPoolExecutor(len(below)) as pool:
+                listed = [found for each in pool.map(self._find, below) for found in each.values()]
+            if not listed and self._scheme in BUCKETS:  # a missing bucket is empty, too
+                self._system.info(self._root.split("/")[0])
+        named = {str(info["name"]).removeprefix(self._root).lstrip("/"): info for info in listed}
+        return {name: Stored.of(info) for name, info in named.items() if self._is_ours(name)}
+
+    def _find(self, folder: str) -> dict[str, dict[str, Any]]:
+        try:
+            return self._system.find(folder, detail=True)
+        except FileNotFoundError:  # what an empty prefix is to some
+            return {}
+
+    def _local(self) -> dict[str, Kept]:
+        found = {}
+        for folder in [self.copy] if self.folders is None else [self.copy / name for name in self.folders]:
+            for path in folder.rglob("*"):
+                name = path.relative_to(self.copy).as_posix()
+                if self._is_ours(name) and (kept := Kept.of(path)):
+                    found[name] = kept
+        return found
+
+    def _is_ours(self, name: str) -> bool:
+        return is_shared(name) if self.folders is not None else is_plain(name) and self.only in ("", name)
+
+    def _do(self, todo: Todo, known: dict[str, Row], local: dict[str, Kept]) -> None:
+        row, kept = known.get(todo.name), local.get(todo.name)
+        if todo.what == "get" and todo.stored:
+            self._get(todo.name, todo.stored, row, kept)
+        elif todo.what == "put":
+            self._put(todo.name)
+        elif todo.what == "remove there":
+            self._remove(todo.name)
+        elif todo.what == "remove here":
+            with self._index.replacing(todo.name, row) as change:
+                path = self.copy / todo.name
+                if change and Kept.of(path) == kept:
+                    path.unlink(missing_ok=True)
+                    change.forget()
+        elif todo.what == "adopt" and todo.stored and kept:
+            self._index.note(todo.name, Row(kept, todo.stored.version))
+        elif todo.what == "forget":
+            self._index.forget(todo.name)
+
+    def _get(self, name: str, stored: Stored, row: Row | None, kept: Kept | None) -> None:
+        """Bring a file over, unless this host writes or removes it at the same time."""
+        path = self.copy / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._beside(path) as temporary:
+            try:
+                stored = self._download(name, temporary, stored)
+            except StorageError as error:
+                if isinstance(error.__cause__, FileNotFoundError):  # removed since it was listed
+                    return
+                raise (error.__cause__ and cannot_write(error.__cause__, temporary, _SETTING)) or error from error
+            os.utime(temporary, ns=(stored.changed_ns, stored.changed_ns))
+            arrived = Kept.of(temporary)
+            with self._index.replacing(name, row) as change:
+                if change and arrived and Kept.of(path) == kept:
+                    temporary.replace(path)
+                    change.note(Row(arrived, stored.version))
+
+    def _download(self, name: str, target: Path, stored: Stored) -> Stored:
+        """One version of an object, whole; returns which. It may be written over while it is read."""
+        for _ in range(_ATTEMPTS):
+            with explained(f"{self.url}/{name}", StorageError):
+                self._system.get_file(f"{self._root}/{name}", str(target))
+            if same_bytes(target, stored):
+                return stored
+            before, stored = stored, self._stored(name)
+            if stored == before and target.stat().st_size == stored.size:  # its ETag only looks like an MD5
+                return stored
+        raise StorageError(f"{self.url}/{name} changes while it is read: another host writes it. `soc run` once more.")
+
+    def _put(self, name: str) -> None:
+        path = self.copy / name
+        kept = Kept.of(path)
+        if kept is None:  # replaced or removed since, by whoever sends that
+            return
+        with explained(f"{self.url}/{name}", StorageError, "written", _KEPT.format(path)):
+            self._store(path, f"{self._root}/{name}")
+        stored = self._stored(name)
+        ours = stored.size == kept.size and same_bytes(path, stored)
+        self._index.note(name, Row(kept, stored.version if ours else ""))  # another host's is fetched next time
+
+    def _store(self, path: Path, key: str) -> None:
+        """Put a file so that nobody ever sees half of it."""
+        if self._scheme in BUCKETS:
+            self._system.put_file(str(path), key)
+            return
+        folder, _, name = key.rpartition("/")
+        temporary = f"{folder}/.{name}.{here()}-{os.getpid()}.tmp"
+        self._system.makedirs(folder, exist_ok=True)
+        self._system.put_file(str(path), temporary)
+        self._system.mv(temporary, key)
+
+    def _stored(self, name: str) -> Stored:
+        with explained(f"{self.url}/{name}", StorageError):
+            self._system.invalidate_cache()
+            return Stored.of(self._system.info(f"{self._root}/{name}"))
+
+    def _remove(self, name: str) -> None:
+        try:
+            with explained(f"{self.url}/{name}", StorageError, "removed", "The next `soc run` removes it."):
+                self._system.rm_file(f"{self._root}/{name}")
+        except StorageError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+        self._index.forget(name)
+
+    @contextmanager
+    def _beside(self, path: Path) -> Iterator[Path]:
+        """A hidden temporary file of this process, removed at the end unless it was renamed."""
+        name = new_beside(path, f"{os.getpid()}-")
+        try:
+            yield name
+        finally:
+            name.unlink(missing_ok=True)
+
+
+def remote_of(path: Path) -> Remote | None:
+    """What the copy that holds a file or folder is a copy of; None in a folder that is no copy."""
+    for folder in (path, *path.parents):
+        mark = folder / _HOME / "url"
+        if mark.is_file():
+            return Remote(mark.read_text().strip(), folder)
+    return None
+
+
+def send(path: Path) -> None:
+    """Store a file that was put in its place, where it is in the copy of a folder on object storage.
+
+    Raises:
+        StorageError: it cannot be stored; it stays, and the next `fetch` sends it.
+    """
+    if remote := remote_of(path):
+        remote.send(path)
+
+
+@contextmanager
+def removing(path: Path) -> Iterator[None]:
+    """Round the removal or renaming of a file or folder: it is removed on object storage too, where it is shared.
+
+    Raises:
+        StorageError: it cannot be removed there; the next `fetch` does that.
+    """
+    remote = remote_of(path)
+    if remote is None:
+        yield
+        return
+    with remote.removing(path):
+        yield

@@ -1,0 +1,86 @@
+"""A second copy of what cannot be derived again: the ledger of batches, the splits, and the specs.
+
+It lies beside the file (`splits.parquet`, `splits.copy.parquet`) with the same bytes; on object storage it is an object
+of its own. Of the two that one is read which is whole and, where it is known which one belongs there, is that one.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from soc_assets.storage import digest, files
+
+_ALL = 64  # digits of a SHA-256
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Something that can be put right without computing anything.
+
+    Attributes:
+        words: what is wrong; empty where nobody need know.
+        act: puts it right.
+        urgent: whether nothing works without it, so that a folder that cannot be written is an error.
+    """
+
+    words: str
+    act: Callable[[], None]
+    urgent: bool = True
+
+
+Judge = Callable[[Path], bool]
+"""Whether a file, which is there, is whole."""
+
+
+def copy_of(path: Path) -> Path:
+    """Where the second copy of a file is."""
+    return path.with_name(f"{path.stem}.copy{path.suffix}")
+
+
+def write(path: Path, content: Callable[[Path], None]) -> None:
+    """Write a file and its second copy, which comes first: whoever looks in between believes what was there before.
+
+    Args:
+        path: of the file.
+        content: writes it to a path.
+    """
+    content(copy_of(path))
+    _put(copy_of(path), path)
+
+
+def choose(path: Path, is_whole: Judge, known: str | None = None) -> Path | None:
+    """The file to be believed: itself, its copy, or None where neither is whole.
+
+    Args:
+        path: of the first.
+        is_whole: whether one of them is.
+        known: SHA-256 of the one that belongs there, where that is known; the copy is taken only if it is that one or
+            the first is not whole.
+    """
+    whole = list(_whole(path, is_whole))
+    right = [each for each in whole if known and digest.of_file(each, _ALL) == known]
+    return next(iter(right or whole), None)
+
+
+def repairs(path: Path, is_whole: Judge, known: str | None = None) -> Iterator[Repair]:
+    """Putting a file back from its copy where that is to be believed, or making a copy that is missing or damaged."""
+    chosen, copy = choose(path, is_whole, known), copy_of(path)
+    if chosen == copy:
+        ailing = "is an older or edited one" if path.is_file() and is_whole(path) else "is damaged"
+        words = f"{path} {ailing if path.is_file() else 'is missing'}, its copy {copy.name} is whole"
+        yield Repair(words, partial(_put, copy, path))
+    elif chosen is not None and not (copy.is_file() and is_whole(copy)):
+        yield Repair(f"{copy} is damaged" if copy.is_file() else "", partial(_put, path, copy), urgent=False)
+
+
+def _whole(path: Path, is_whole: Judge) -> Iterator[Path]:
+    for each in (path, copy_of(path)):
+        if each.is_file() and is_whole(each):
+            yield each
+
+
+def _put(source: Path, target: Path) -> None:
+    with files.replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
