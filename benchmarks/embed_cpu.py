@@ -34,10 +34,10 @@ from soc_assets.embedding.batch import PARQUET_OPTIONS, Written
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
-from soc_assets.embedding.steps import step_numbers, step_of
 from soc_assets.embedding.windows import corners
 from soc_assets.embedding.write import write_batches
 from soc_assets.project import Project, load_project
+from soc_assets.rasters.steps import step_numbers, step_of
 
 MARGIN = 96  # pixels: windows reach beyond the grid
 

@@ -22,12 +22,12 @@ import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from soc_assets.embedding.mosaic import Sheet, Tile
-from soc_assets.embedding.tiles import Source
+from soc_assets.geo.grid import Grid, box_on
 from soc_assets.ingest.check import grid as grid_check
-from soc_assets.ingest.grid import Grid, box_on
 from soc_assets.ingest.rasters.catalog import scan_rasters, stamp
 from soc_assets.ingest.rasters.files import find_rasters
+from soc_assets.rasters.mosaic import Sheet, Tile
+from soc_assets.rasters.tiles import Source
 from soc_assets.settings import Band, Rasters
 
 Case = Callable[[int], Callable[[], object]]

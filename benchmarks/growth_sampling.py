@@ -16,7 +16,7 @@ import pandas as pd
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 from soc_assets.regression.bootstrap import Draws, intervals
 from soc_assets.sampling.knndm import match_distances
 from soc_assets.sampling.locations import locate

@@ -35,10 +35,10 @@ from rasterio.windows import Window
 from benchmarks.embed_cpu import MARGIN, catalogued, draw, prepare, warped
 from soc_assets.embedding.fields import Fields
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
-from soc_assets.embedding.mosaic import Sheet
-from soc_assets.embedding.steps import groups, step_numbers
 from soc_assets.embedding.windows import corners
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
+from soc_assets.rasters.mosaic import Sheet
+from soc_assets.rasters.steps import groups, step_numbers
 
 SIZE = 96
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from soc_assets import freshness
 from soc_assets.ingest.rasters.catalog import stamp
 from soc_assets.ingest.rasters.files import find_rasters
-from soc_assets.ingest.rasters.kept import known_contents
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import known_contents
 from soc_assets.storage import digest, files
 from soc_assets.storage.names import nfc
 

@@ -15,10 +15,12 @@ from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TableError, TrainingError
 from soc_assets.features.groups import group_columns, group_queries
 from soc_assets.features.opening import reading
-from soc_assets.ingest.grid import Grid, reference_grid
-from soc_assets.ingest.rasters.kept import read_table
-from soc_assets.invariants import of_folds
+from soc_assets.geo.grid import Grid, reference_grid
+from soc_assets.geo.named_polygons import regions_of
+from soc_assets.geo.projection import to_metres
+from soc_assets.integrity.invariants import of_folds
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.design import Design, read_design
 from soc_assets.regression.engine import Done, run_fits
 from soc_assets.regression.model import Options
@@ -26,8 +28,6 @@ from soc_assets.regression.plan import Plan, make_plan
 from soc_assets.regression.scoring import OutOfFold, out_of_fold, score_table
 from soc_assets.runtime.device import resolve_device
 from soc_assets.sampling.folds import blocks
-from soc_assets.sampling.metres import to_metres
-from soc_assets.sampling.regions import regions_of
 from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.storage import files
 from soc_assets.storage.vouching import wrong

@@ -14,18 +14,18 @@ from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.errors import CheckpointError, EmbeddingError, SamplingError, SocError, SocWarning, TableError
 from soc_assets.features.database import read_info
-from soc_assets.ingest.rasters import kept
+from soc_assets.geo.polygons import region_files
 from soc_assets.ingest.rasters.files import find_rasters
 from soc_assets.ingest.soil.files import find_inputs
+from soc_assets.integrity.tables import complete
 from soc_assets.project import Project
+from soc_assets.rasters import catalog
 from soc_assets.regression import fold
 from soc_assets.runtime import progress
 from soc_assets.sampling.folds import with_schemes
-from soc_assets.sampling.region import region_files
 from soc_assets.settings import Soil, SoilLimits
 from soc_assets.storage import digest, files, tracked_database, vouching
 from soc_assets.storage.names import nfc
-from soc_assets.wholeness import complete
 
 ASSETS: tuple[str, ...] = ("raster_catalog", "soil_samples", "balanced_samples", "embeddings", "features", "mlp_model")
 VERSIONS = {  # of the code behind each asset: raise one when its output changes, and what is on disk becomes stale
@@ -73,14 +73,14 @@ def catalog_inputs(project: Project, contents: Mapping[str, str] | None = None) 
         contents: digest of each raster by its path; None takes `raster_contents`.
     """
     contents = raster_contents(project) if contents is None else contents
-    placed = sorted((kept.name_of(path, project), content) for path, content in contents.items())
+    placed = sorted((catalog.name_of(path, project), content) for path, content in contents.items())
     return _digest("raster_catalog", project.settings.rasters.model_dump(mode="json"), placed)
 
 
 def raster_contents(project: Project) -> dict[str, str]:
     """Digest of each raster's bytes by its path; only those are read whose stamps differ from all known of them."""
     found = find_rasters(project.settings.rasters, project.rasters)
-    return kept.contents_now(
+    return catalog.contents_now(
         [file.path for file in found],
         project.catalog,
         project,

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from soc_assets import freshness, run_ahead
-from soc_assets.embedding.steps import groups, slots, step_numbers
 from soc_assets.errors import RasterError, SamplingError, SocWarning, SoilError, StorageError
+from soc_assets.geo.grid import reference_grid
 from soc_assets.ingest.check.carbon import carbon_findings
 from soc_assets.ingest.check.columns import column_findings
 from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
@@ -23,18 +23,18 @@ from soc_assets.ingest.check.places import place_findings
 from soc_assets.ingest.check.sample_schema import schema_findings
 from soc_assets.ingest.check.tables import files_not_read, table_findings
 from soc_assets.ingest.check.unmatched import rasters_not_read
-from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
-from soc_assets.ingest.rasters.kept import known_catalog
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
+from soc_assets.integrity.tables import decision
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import known_catalog
+from soc_assets.rasters.steps import groups, slots, step_numbers
 from soc_assets.reporting.findings import Finding, accepting, by_severity, inspect_rasters
 from soc_assets.runtime.progress import reading
 from soc_assets.sampling.findings import location_findings
 from soc_assets.settings import Band, Rasters
 from soc_assets.storage import files
-from soc_assets.wholeness import decision
 
 Progress = Callable[[int, int, str], None]
 

@@ -13,20 +13,20 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import load_encoder
 from soc_assets.embedding.parquet import to_table
 from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.errors import SocError, TrainingError
 from soc_assets.features.groups import group_columns, group_queries
-from soc_assets.ingest.grid import Grid, grid_of
-from soc_assets.ingest.rasters.kept import read_table
+from soc_assets.geo.grid import Grid, grid_of
+from soc_assets.geo.projection import to_metres
 from soc_assets.ingest.soil.points import Fault, first_fault, free_names, of_the_file, read_point_table, understood
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import read_table
+from soc_assets.rasters.index import Atlas
 from soc_assets.regression.design import Design, columns_table, make_design
 from soc_assets.regression.final import raw_features
-from soc_assets.sampling.metres import to_metres
 from soc_assets.settings import Features, Soil, Study
 
 NUMBERS = ("predicted", "lower", "upper", "dissimilarity", "applicable")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 from soc_assets.ingest.soil.places import likely_crs
 from soc_assets.ingest.soil.points import understood
 from soc_assets.prediction import renamed

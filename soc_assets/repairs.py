@@ -9,11 +9,12 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from soc_assets import freshness, wholeness
+from soc_assets import freshness
 from soc_assets.embedding import manifest, spec_file
 from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.errors import SocWarning, StorageError
 from soc_assets.features.images import batch_paths
+from soc_assets.integrity import tables
 from soc_assets.project import Project
 from soc_assets.storage.second_copy import Repair
 
@@ -42,7 +43,7 @@ def tell(project: Project) -> None:
 
 
 def _found(project: Project) -> Iterator[Repair]:
-    yield from wholeness.repairs(project)
+    yield from tables.repairs(project)
     yield from spec_file.repairs(project.embeddings)
     for spec in all_specs(project.embeddings):
         wrong = manifest.wrong(project.embeddings / spec.digest)

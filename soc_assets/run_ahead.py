@@ -11,7 +11,7 @@ import pandas as pd
 
 from soc_assets.embedding.spec import choices_of
 from soc_assets.errors import SocError, SocWarning
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 from soc_assets.project import Project
 from soc_assets.reporting.findings import Finding
 from soc_assets.sampling.filters import apply_filters

@@ -20,12 +20,12 @@ from rich.table import Table
 
 from soc_assets.embedding.clean import SpecFolder
 from soc_assets.freshness import ASSETS, Freshness, is_tracked, known_embeddings
+from soc_assets.integrity.tables import complete
 from soc_assets.project import Project
 from soc_assets.regression.kept import Kept
 from soc_assets.reporting.as_text import PlainConsole
 from soc_assets.runtime import progress
 from soc_assets.storage import files
-from soc_assets.wholeness import complete
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
 _CELL = 60  # characters of a cell of a query's result

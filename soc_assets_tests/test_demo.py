@@ -10,7 +10,7 @@ from rasterio.warp import Resampling, reproject
 from soc_assets.demo import DemoReport, write_demo
 from soc_assets.demo.landscape import YEARS, Landscape
 from soc_assets.errors import SocError
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 from soc_assets.settings import Rasters, Study
 
 WINDOW = 96

@@ -89,7 +89,7 @@ def test_touched_raster_is_read_once_and_stays_fresh(fresh):
     fresh.run("raster_catalog")
     os.utime(fresh.raster("LAI", 2012))
     assert states(fresh.project)["raster_catalog"] == "fresh"
-    with mock.patch("soc_assets.ingest.rasters.kept.readable_digest", side_effect=AssertionError("it was noted")):
+    with mock.patch("soc_assets.rasters.catalog.readable_digest", side_effect=AssertionError("it was noted")):
         assert states(fresh.project)["raster_catalog"] == "fresh"
 
 

@@ -13,7 +13,7 @@ from soc_assets.commands.options import opened
 from soc_assets.defs.registered import load_registered
 from soc_assets.defs.relocated import follow_the_folder
 from soc_assets.defs.resources import tracking_of
-from soc_assets.ingest.rasters.kept import absolute, read_table, relative
+from soc_assets.rasters.catalog import absolute, read_table, relative
 from soc_assets_tests.small_project import SmallProject
 
 

@@ -103,7 +103,7 @@ def refit(config: Path | None) -> None:
     """
     from soc_assets.embedding.inputs import settled
     from soc_assets.embedding.spec import choices_of, freeze
-    from soc_assets.ingest.rasters.kept import read_table
+    from soc_assets.rasters.catalog import read_table
 
     project = opened(config)
     if not project.catalog.is_file():

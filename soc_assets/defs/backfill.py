@@ -11,9 +11,9 @@ import dagster as dg
 from soc_assets import freshness
 from soc_assets.defs.partitions import stretches
 from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.integrity.tables import read_ledger
 from soc_assets.project import Project
 from soc_assets.storage import digest
-from soc_assets.wholeness import read_ledger
 
 TABLES = ("raster_catalog", "soil_samples", "balanced_samples")
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"

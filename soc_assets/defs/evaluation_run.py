@@ -18,8 +18,9 @@ from soc_assets.defs.champion import promote
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_evaluation import log_evaluation
 from soc_assets.features.database import read_info
-from soc_assets.ingest.rasters.kept import read_table
+from soc_assets.geo.projection import to_metres
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.evaluation_report import figures_of, html_report
 from soc_assets.regression.interval_scores import best_with_intervals
 from soc_assets.regression.leaderboard import Verdict, leaderboard, verdict
@@ -27,7 +28,6 @@ from soc_assets.regression.plan import Plan
 from soc_assets.regression.units import units_of
 from soc_assets.runtime import progress
 from soc_assets.sampling.area import prediction_area
-from soc_assets.sampling.metres import to_metres
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
 

@@ -10,22 +10,22 @@ from soc_assets.defs import checks, report, tables
 from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
+from soc_assets.geo.grid import Grid, reference_grid
 from soc_assets.ingest import plots
 from soc_assets.ingest.check.sample_drift import Drift, carbon_drift
 from soc_assets.ingest.check.sample_schema import schema_failures
 from soc_assets.ingest.coverage import rasters_without_samples
-from soc_assets.ingest.grid import Grid, reference_grid
 from soc_assets.ingest.rasters.catalog import Catalog, catalog_digest, scan_rasters
 from soc_assets.ingest.rasters.gaps import gap_table, missing_steps
-from soc_assets.ingest.rasters.kept import folder_of_rasters, known_catalog, read_table, to_keep
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
+from soc_assets.integrity.tables import complete, siblings_of
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import folder_of_rasters, known_catalog, read_table, to_keep
 from soc_assets.reporting.findings import errors
 from soc_assets.runtime import progress
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 from soc_assets.storage import digest, files
 from soc_assets.storage.vouching import vouch
-from soc_assets.wholeness import complete, siblings_of
 
 
 @dg.asset(

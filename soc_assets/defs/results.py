@@ -10,7 +10,7 @@ import pyarrow as pa
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
-from soc_assets.invariants import of_predictions
+from soc_assets.integrity.invariants import of_predictions
 from soc_assets.project import Project
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch, warn_of, wrong

@@ -11,10 +11,11 @@ from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
-from soc_assets.ingest.grid import reference_grid
-from soc_assets.ingest.rasters.kept import read_table
+from soc_assets.geo.grid import reference_grid
 from soc_assets.inspection import earlier_splits
+from soc_assets.integrity.tables import complete, read_ledger, write_sampling
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.metrics import target_summary
 from soc_assets.reporting.faults import errors
 from soc_assets.runtime import progress
@@ -25,7 +26,6 @@ from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.prepare import Prepared, Tell, prepare_samples
 from soc_assets.storage import digest, files
-from soc_assets.wholeness import complete, read_ledger, write_sampling
 
 
 @dg.asset(

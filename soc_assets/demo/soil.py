@@ -13,7 +13,7 @@ from rasterio.warp import transform
 
 from soc_assets.demo.landscape import EAST, MARGIN, NORTH, PLACE_NOISE, SOUTH, VISIT_NOISE, WEST, Landscape
 from soc_assets.demo.rasters import REFERENCE_CRS, in_lakes
-from soc_assets.ingest.grid import WGS84
+from soc_assets.geo.grid import WGS84
 
 LUCAS_FILE, COMBINED_FILE = "LUCAS_demo.csv", "LfU_LfL_demo.xlsx"
 _CAMPAIGNS = (2012, 2015, 2018, 2022)

@@ -18,14 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets import __version__
-from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import Encoder
 from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of, to_table
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.steps import Step, groups, step_numbers
 from soc_assets.embedding.windows import corners
+from soc_assets.rasters.index import Atlas
+from soc_assets.rasters.steps import Step, groups, step_numbers
 from soc_assets.reporting.faults import Fault
 from soc_assets.storage import digest, files
 

@@ -17,8 +17,8 @@ from soc_assets.embedding.batch import Batch
 from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.parquet import schema_of
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.steps import Slot, keys_of, step_numbers
 from soc_assets.errors import EmbeddingError
+from soc_assets.rasters.steps import Slot, keys_of, step_numbers
 from soc_assets.reporting.faults import Fault
 
 CHECKS = ("finite", "complete", "spec", "rank", "constant_columns")

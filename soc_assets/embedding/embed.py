@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.embedding.architecture import PATCH
-from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.encode import Encoder
 from soc_assets.embedding.fields import POINT_WINDOWS, Fields, Look
 from soc_assets.embedding.layout import Layout
-from soc_assets.embedding.mosaic import Sheet
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.steps import groups, keys_of, step_numbers
 from soc_assets.embedding.windows import corners
+from soc_assets.rasters.index import Atlas
+from soc_assets.rasters.mosaic import Sheet
+from soc_assets.rasters.steps import groups, keys_of, step_numbers
 from soc_assets.runtime import interrupts
 
 

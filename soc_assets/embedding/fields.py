@@ -12,9 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from soc_assets.embedding.architecture import PATCH, anchor_index
-from soc_assets.embedding.mosaic import Sheet, read_source
-from soc_assets.embedding.tiles import TILE, Source, grouped_by_tile
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
+from soc_assets.rasters.mosaic import Sheet, read_source
+from soc_assets.rasters.tiles import TILE, Source, grouped_by_tile
 from soc_assets.runtime.cache import Cache
 
 POINT_WINDOWS = (1, 3, 9, 25)  # edges of the squares round a sample whose means are its point values, pixels

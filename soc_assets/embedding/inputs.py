@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.batch import Batch, describe, state
 from soc_assets.embedding.encode import settle_precision
 from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
 from soc_assets.errors import EmbeddingError
-from soc_assets.ingest.rasters.kept import read_table
+from soc_assets.integrity.tables import read_ledger, require_once
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import read_table
+from soc_assets.rasters.index import Atlas
 from soc_assets.storage import files
-from soc_assets.wholeness import read_ledger, require_once
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.steps import Slot
+from soc_assets.rasters.steps import Slot
 
 
 class Layout:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.embedding.architecture import anchor_index
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 
 
 def corners(samples: pd.DataFrame, grid: Grid, image_size: int, anchor: str) -> tuple[np.ndarray, np.ndarray]:

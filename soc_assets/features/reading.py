@@ -14,13 +14,13 @@ from typing import Any, Literal, overload
 import numpy as np
 import pandas as pd
 
-from soc_assets.embedding.steps import Slot
 from soc_assets.errors import FeaturesError
 from soc_assets.features import refresh
 from soc_assets.features.images import Images, batch_paths, read_images
 from soc_assets.features.opening import reading
 from soc_assets.features.views import Contents
 from soc_assets.project import Project
+from soc_assets.rasters.steps import Slot
 
 SPLITS = ("train", "validation", "test")
 _MOST_AT_ONCE = 4  # files read at once: each holds up to 128 MB of vectors, and a copy or two

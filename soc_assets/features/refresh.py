@@ -14,10 +14,10 @@ from soc_assets.errors import CheckpointError
 from soc_assets.features.database import build_database, index_of, read_batch_inputs, read_info, write_schemas
 from soc_assets.features.tables import SCHEMAS, TABLES, columns_of
 from soc_assets.features.views import Contents
+from soc_assets.integrity.tables import TABLE_ASSETS, complete
 from soc_assets.project import Project, is_url
 from soc_assets.storage import digest, files
 from soc_assets.storage.vouching import warn_of, wrong
-from soc_assets.wholeness import TABLE_ASSETS, complete
 
 VERSION = 1  # of views, macros and tables: raise it when their SQL changes
 

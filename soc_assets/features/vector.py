@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.steps import Slot, Step
+from soc_assets.rasters.steps import Slot, Step
 from soc_assets.settings import SEASONS, Features, Study
 
 _STATIC = Step()

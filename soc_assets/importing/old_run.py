@@ -22,15 +22,15 @@ from soc_assets.embedding.embed import Embedded
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.parquet import LABELS, geo_metadata, schema_of, to_table
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.steps import keys_of, step_numbers
 from soc_assets.errors import FeaturesError
 from soc_assets.importing.old_files import KEY, OldRows, image_of, old_batches, read_old
 from soc_assets.importing.old_samples import collect, grid_round
+from soc_assets.integrity.tables import write_sampling
 from soc_assets.project import Project
+from soc_assets.rasters.steps import keys_of, step_numbers
 from soc_assets.sampling.prepare import Prepared, prepare_samples
 from soc_assets.settings import SEASONS
 from soc_assets.storage import digest, files
-from soc_assets.wholeness import write_sampling
 
 _TABLES = ("samples", "rejected", "balanced", "excluded", "folds", "batches")
 

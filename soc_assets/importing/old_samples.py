@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from rasterio.transform import from_origin
 
-from soc_assets.ingest.grid import WGS84, Grid
+from soc_assets.geo.grid import WGS84, Grid
 from soc_assets.storage import digest
 
 _PIXEL = 0.0025  # degrees, about 250 m: spatial blocks of folds count in pixels

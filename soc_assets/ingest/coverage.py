@@ -5,7 +5,7 @@ Pixel arithmetic is in `grid`; rejecting samples is in `soil.clean`.
 
 import pandas as pd
 
-from soc_assets.ingest.grid import WGS84, Grid
+from soc_assets.geo.grid import WGS84, Grid
 
 
 def rasters_without_samples(catalog: pd.DataFrame, samples: pd.DataFrame) -> list[str]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from soc_assets.ingest.rasters.coding import shares_of_class
-from soc_assets.ingest.rasters.io import open_raster, read_decimated
-from soc_assets.ingest.rasters.places import crs_of
 from soc_assets.ingest.soil.clean import COORDINATE_DIGITS
+from soc_assets.rasters.coding import shares_of_class
+from soc_assets.rasters.georeferencing import crs_of
+from soc_assets.rasters.reading import open_raster, read_decimated
 from soc_assets.reporting.as_text import label
 from soc_assets.reporting.figures import ACCENT, new_figure, to_png
 from soc_assets.settings import Channel, Rasters

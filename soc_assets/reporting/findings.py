@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from soc_assets.geo.grid import reference_grid
 from soc_assets.ingest.check.pixels import Preview
-from soc_assets.ingest.grid import reference_grid
 from soc_assets.ingest.rasters.catalog import HELD_TWICE
 from soc_assets.settings import Rasters, Study
 

@@ -9,7 +9,7 @@ batches. The curve is Hilbert, "Über die stetige Abbildung einer Linie auf ein 
 import numpy as np
 import pandas as pd
 
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 
 _BITS = 24  # of the Hilbert curve: 16 million pixels along each axis
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soc_assets.sampling.region import read_region
+from soc_assets.geo.polygons import read_region
 from soc_assets.settings import Study
 
 TIME_RANGE = "time range"

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import SamplingError, SocWarning
-from soc_assets.ingest.grid import Grid
-from soc_assets.ingest.same_place import on_sphere, plain_id
+from soc_assets.geo.grid import Grid
+from soc_assets.geo.places import on_sphere, plain_id
 from soc_assets.reporting.findings import Finding
 from soc_assets.sampling.filters import apply_filters
 from soc_assets.sampling.locations import locate

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import SocWarning
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
+from soc_assets.geo.projection import to_metres
 from soc_assets.sampling.knndm import match_distances
-from soc_assets.sampling.metres import to_metres
 from soc_assets.settings import FOLD_SCHEMES, Sampling
 from soc_assets.settings.evaluation import Evaluation
 

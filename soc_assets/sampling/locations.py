@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from soc_assets.ingest.grid import WGS84, Grid, move
-from soc_assets.ingest.same_place import near_pairs, on_sphere, places, plain_id, points_of, smallest_linked
+from soc_assets.geo.grid import WGS84, Grid, move
+from soc_assets.geo.places import near_pairs, on_sphere, places, plain_id, points_of, smallest_linked
 from soc_assets.settings import Study
 
 _PIXEL_ZERO = 2**31  # the grid's "far outside" becomes 0

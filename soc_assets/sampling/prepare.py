@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import SamplingError, SocWarning
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 from soc_assets.sampling.balance import balance
 from soc_assets.sampling.batches import extend_ledger
 from soc_assets.sampling.filters import apply_filters

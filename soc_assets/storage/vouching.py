@@ -1,7 +1,7 @@
 """Files written together vouch for each other: the one written last knows the SHA-256 of the others.
 
 So a file that was deleted, damaged, edited or put back from another moment is noticed, whatever of it still reads.
-Which files are written together is in `soc_assets.wholeness`.
+Which files are written together is in `soc_assets.integrity.tables`.
 """
 
 import json

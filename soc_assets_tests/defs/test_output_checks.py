@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from soc_assets import freshness, runner, wholeness
+from soc_assets import freshness, runner
 from soc_assets.definitions import defs
 from soc_assets.defs.resources import tracking_of
 from soc_assets.features import refresh
+from soc_assets.integrity import tables
 from soc_assets.storage import files, vouching
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject
@@ -126,7 +127,7 @@ def spoil_table(made: SmallProject, name: str, frame: pd.DataFrame) -> None:
     path, last = made.project.samples(name), made.project.samples("balanced")
     files.write_table(path, frame, files.read_metadata(path))
     if path != last:
-        vouched = vouching.vouch(last, wholeness.siblings_of(made.project, "balanced_samples"))
+        vouched = vouching.vouch(last, tables.siblings_of(made.project, "balanced_samples"))
         files.write_table(last, balanced(made), {**files.read_metadata(last), **vouched})
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import rasterio
 from rasterio.transform import Affine, from_origin
 
-from soc_assets.embedding.atlas import Atlas
-from soc_assets.embedding.steps import Step
 from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
+from soc_assets.rasters.index import Atlas
+from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, write_raster
 

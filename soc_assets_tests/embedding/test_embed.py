@@ -10,8 +10,8 @@ from soc_assets.embedding import precision
 from soc_assets.embedding.encode import load_encoder, settle_precision
 from soc_assets.embedding.network import to_patches
 from soc_assets.embedding.spec import choices_of, find_spec, freeze
-from soc_assets.embedding.steps import Step
 from soc_assets.embedding.windows import corners
+from soc_assets.rasters.steps import Step
 from soc_assets_tests.embedding.world import World, window_of
 from soc_assets_tests.small_world import ORIGIN, write_raster
 

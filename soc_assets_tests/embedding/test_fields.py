@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rasterio.transform import from_origin
 
 from soc_assets.embedding.fields import Fields, running_sum
-from soc_assets.embedding.tiles import Source
+from soc_assets.rasters.tiles import Source
 from soc_assets.runtime.cache import Cache
 from soc_assets_tests.embedding.world import window_of
 from soc_assets_tests.small_world import ORIGIN, PIXEL, reference_grid, write_raster

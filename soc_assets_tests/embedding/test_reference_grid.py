@@ -7,10 +7,10 @@ from rasterio.transform import Affine, from_origin
 
 from soc_assets.embedding.architecture import anchor_index
 from soc_assets.embedding.spec import choices_of
-from soc_assets.embedding.steps import Step
 from soc_assets.embedding.windows import corners
 from soc_assets.errors import SettingsError
-from soc_assets.ingest.grid import WGS84, Grid
+from soc_assets.geo.grid import WGS84, Grid
+from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, ReferenceGrid
 from soc_assets_tests.embedding.rasters import at, numbered, scanned, window, write_reference
 from soc_assets_tests.embedding.world import World

@@ -8,9 +8,9 @@ from rasterio.warp import transform as transform_coordinates
 
 from soc_assets.embedding.architecture import anchor_index
 from soc_assets.embedding.fields import Fields
-from soc_assets.embedding.tiles import Source
 from soc_assets.embedding.windows import corners
-from soc_assets.ingest.grid import WGS84
+from soc_assets.geo.grid import WGS84
+from soc_assets.rasters.tiles import Source
 from soc_assets_tests.embedding.world import window_of
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, reference_grid, samples_at, write_raster
 

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 from rasterio.transform import from_origin
 
-from soc_assets.embedding.atlas import Atlas
 from soc_assets.embedding.batch import describe, write
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encode import load_encoder
-from soc_assets.embedding.mosaic import read_source
 from soc_assets.embedding.spec import choices_of, freeze
+from soc_assets.rasters.index import Atlas
+from soc_assets.rasters.mosaic import read_source
 from soc_assets.settings import Band, Embedding
 from soc_assets_tests.small_world import ORIGIN, catalog_of, samples_at, write_raster, write_world
 

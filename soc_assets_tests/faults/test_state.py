@@ -11,12 +11,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets import comparison, freshness, inspection, repairs, wholeness
+from soc_assets import comparison, freshness, inspection, repairs
 from soc_assets.defs import results, sampling
 from soc_assets.embedding import manifest
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.features import refresh
+from soc_assets.integrity import tables
 from soc_assets.project import Project
 from soc_assets.storage import files, second_copy, vouching
 from soc_assets_tests import spoil
@@ -77,21 +78,19 @@ def mend(project: Project) -> list[str]:
 def test_every_table_that_is_not_as_it_was_written_makes_its_asset_stale(made):
     project, believed = made.project, []
     for asset, names in ASSETS.items():
-        assert wholeness.complete(project, asset)
+        assert tables.complete(project, asset)
         for path in (
             project.samples(name) if asset != "raster_catalog" else project.catalog.with_stem(name) for name in names
         ):
             content = path.read_bytes()
             for word, damage in DAMAGES.items():
                 damage(path)
-                if word == "older" and path == wholeness.last_of(project, asset):
+                if word == "older" and path == tables.last_of(project, asset):
                     path.write_bytes(content)  # it says itself what it was made from
                     continue
                 with warnings.catch_warnings(record=True) as told:
                     warnings.simplefilter("always", SocWarning)
-                    if wholeness.complete(project, asset) or (
-                        word != "deleted" and path.name not in str(told[0].message)
-                    ):
+                    if tables.complete(project, asset) or (word != "deleted" and path.name not in str(told[0].message)):
                         believed.append((path.name, word))
                 path.write_bytes(content)
     assert believed == []
@@ -112,17 +111,17 @@ def test_damaged_decision_is_put_back_from_its_copy(made, name):
         mend(project)
         assert second_copy.copy_of(path).read_bytes() == content or word == "older", word
         second_copy.copy_of(path).write_bytes(content)
-    assert wholeness.complete(project, "balanced_samples")
+    assert tables.complete(project, "balanced_samples")
 
 
 def test_ledger_is_read_from_its_copy_until_it_is_put_back(made):
     path = made.project.samples("batches")
-    ledger = wholeness.read_ledger(made.project)
+    ledger = tables.read_ledger(made.project)
     assert ledger is not None
     twice = pd.concat([ledger, ledger.iloc[:5]])
     for other in (ledger.iloc[:-12], twice):
         files.write_table(path, other)
-        found = wholeness.read_ledger(made.project)
+        found = tables.read_ledger(made.project)
         assert found is not None and found.equals(ledger)
         inputs = load_inputs(made.project, create_spec=False)
         assert inputs is not None and [inputs.rows(key) for key in inputs.keys] == [16, 16, 16, 12]
@@ -143,7 +142,7 @@ def test_lost_decision_is_an_error_and_its_cure_works(made, name):
     for each in (path, second_copy.copy_of(path), project.samples("balanced")):
         each.unlink()
     prepare_again(project)
-    assert wholeness.complete(project, "balanced_samples")
+    assert tables.complete(project, "balanced_samples")
 
 
 def test_other_settings_of_the_split_still_draw_a_new_one(made, monkeypatch):
@@ -159,14 +158,14 @@ def test_tables_of_an_earlier_version_are_believed_while_they_agree(made):
     project = made.project
     as_before(project)
     inputs = freshness.sampling_inputs(project)
-    assert wholeness.complete(project, "balanced_samples") and freshness.is_fresh(project.samples("balanced"), inputs)
+    assert tables.complete(project, "balanced_samples") and freshness.is_fresh(project.samples("balanced"), inputs)
     assert mend(project) == []
     assert second_copy.copy_of(project.samples("splits")).is_file()
     ledger = made.table("batches")
     ledger.iloc[:-12].to_parquet(project.samples("batches"), index=False)
     second_copy.copy_of(project.samples("batches")).unlink()
     with pytest.warns(SocWarning, match=r"12 studied samples are in no batch .* `soc run` makes it again"):
-        assert not wholeness.complete(project, "balanced_samples")
+        assert not tables.complete(project, "balanced_samples")
     with pytest.raises(TableError, match=r"12 studied samples are in no batch .*`soc run` makes it again"):
         load_inputs(project, create_spec=False)
     folds = project.samples("folds").read_bytes()
@@ -193,7 +192,7 @@ def test_ledger_with_repeated_rows_and_no_copy_counts_each_sample_once(made):
     ledger = made.table("batches")
     pd.concat([ledger, ledger.iloc[:5].assign(batch="batch_0009")]).to_parquet(project.samples("batches"), index=False)
     with pytest.warns(SocWarning, match="5 samples of the batches stand in it twice"):
-        assert not wholeness.complete(project, "balanced_samples")
+        assert not tables.complete(project, "balanced_samples")
     with pytest.warns(SocWarning, match="has 5 rows again .* the first one counts"):
         prepare_again(project)
     pd.testing.assert_frame_equal(made.table("batches"), ledger)

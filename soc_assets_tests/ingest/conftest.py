@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from soc_assets.ingest.grid import WGS84, Grid
+from soc_assets.geo.grid import WGS84, Grid
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.settings import Band, Rasters, Soil
 

@@ -9,9 +9,9 @@ import openpyxl
 import pytest
 import shapely
 
+from soc_assets.geo.named_polygons import regions_of
+from soc_assets.geo.polygons import read_vector
 from soc_assets.ingest.rasters.files import find_rasters
-from soc_assets.sampling.region import read_vector
-from soc_assets.sampling.regions import regions_of
 from soc_assets.settings import Band, Rasters, SoilColumns, SoilTable
 from soc_assets.storage.names import visible
 from soc_assets_tests.ingest.conftest import write_raster

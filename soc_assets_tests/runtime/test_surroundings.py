@@ -50,7 +50,7 @@ def test_without_data_of_its_own_rasterio_keeps_what_the_environment_says(tmp_pa
 
 
 def test_package_is_imported_and_knows_its_systems_whatever_proj_lib_says(tmp_path):
-    code = "import soc_assets.ingest.grid as g; from rasterio.crs import CRS; print(CRS.from_epsg(25832).to_epsg())"
+    code = "import soc_assets.geo.grid as g; from rasterio.crs import CRS; print(CRS.from_epsg(25832).to_epsg())"
     environment = {**os.environ, "PROJ_LIB": str(tmp_path), "PROJ_DATA": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "25832\n"), done.stderr

@@ -6,7 +6,7 @@ import pytest
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from soc_assets.errors import SamplingError
+from soc_assets.geo.polygons import read_region
 from soc_assets.sampling.filters import ABOVE_MAX_OC, OUTSIDE_REGION, TIME_RANGE, apply_filters
-from soc_assets.sampling.region import read_region
 from soc_assets.settings import Study
 
 SQUARE = {"type": "Polygon", "coordinates": [[[11, 48], [12, 48], [12, 49], [11, 49], [11, 48]]]}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from soc_assets.embedding.steps import slots
 from soc_assets.errors import SettingsError
 from soc_assets.project import Project, Settings, load_project
+from soc_assets.rasters.steps import slots
 from soc_assets.settings import (
     SEASONS,
     Band,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from rasterio.transform import array_bounds
 
-from soc_assets.ingest.grid import Box, Grid, box_on
+from soc_assets.geo.grid import Box, Grid, box_on
 from soc_assets.reporting.findings import Finding, Severity, about, step_of_row
 from soc_assets.settings import Study
 

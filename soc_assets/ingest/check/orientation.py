@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from soc_assets.geo.grid import move
 from soc_assets.ingest.check.pixels import Preview
-from soc_assets.ingest.grid import move
 from soc_assets.reporting.findings import Finding, Severity, about
 
 _EDGE = 64  # points along each edge of the common grid

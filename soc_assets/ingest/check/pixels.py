@@ -14,8 +14,8 @@ import numpy as np
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
-from soc_assets.ingest.rasters.coding import shares_of_class
-from soc_assets.ingest.rasters.io import open_raster, read_decimated
+from soc_assets.rasters.coding import shares_of_class
+from soc_assets.rasters.reading import open_raster, read_decimated
 from soc_assets.settings import Channel, Rasters
 from soc_assets.storage import digest, files
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from soc_assets.geo.grid import Grid
+from soc_assets.geo.places import places
 from soc_assets.ingest.check.grid import METRES_PER_DEGREE, ground_size
-from soc_assets.ingest.grid import Grid
-from soc_assets.ingest.same_place import places
 from soc_assets.reporting.findings import Finding
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import numpy as np
 from rasterio.windows import Window
 
 from soc_assets.ingest.check.pixels import Preview
-from soc_assets.ingest.rasters.io import open_raster, read_values
 from soc_assets.ingest.rasters.statistics import Statistics
+from soc_assets.rasters.reading import open_raster, read_values
 from soc_assets.reporting.findings import Finding, about
 from soc_assets.runtime import interrupts
 from soc_assets.settings import Channel, Rasters

@@ -16,7 +16,7 @@ import pandas as pd
 from soc_assets.errors import RasterError, StorageError
 from soc_assets.ingest.rasters.facts import beside, how_read, read_facts, reading_of
 from soc_assets.ingest.rasters.files import RasterFile, find_rasters
-from soc_assets.ingest.rasters.io import open_raster, small_block_cache
+from soc_assets.rasters.reading import open_raster, small_block_cache
 from soc_assets.runtime.threads import side_by_side
 from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
 from soc_assets.storage import digest, raster_folder

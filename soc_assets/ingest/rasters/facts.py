@@ -13,12 +13,12 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters.classes import attribute_tables, is_classes
 from soc_assets.ingest.rasters.files import RasterFile
-from soc_assets.ingest.rasters.io import open_raster
 from soc_assets.ingest.rasters.layers import Layer, layers_of, require_usable
-from soc_assets.ingest.rasters.places import crs_of
 from soc_assets.ingest.rasters.statistics import Statistics, of_raster
+from soc_assets.rasters.classes import attribute_tables, is_classes
+from soc_assets.rasters.georeferencing import crs_of
+from soc_assets.rasters.reading import open_raster
 from soc_assets.settings import Channel
 from soc_assets.storage import raster_folder
 

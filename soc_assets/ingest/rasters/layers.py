@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters.cf import dates, require_even_axes
-from soc_assets.ingest.rasters.classes import is_classes
 from soc_assets.ingest.rasters.dates import step_of_text
 from soc_assets.ingest.rasters.files import RasterFile
-from soc_assets.ingest.rasters.io import alpha_band
-from soc_assets.ingest.rasters.places import opened_as, require_datum, require_no_wrapping
+from soc_assets.rasters.cf import dates, require_even_axes
+from soc_assets.rasters.classes import is_classes
+from soc_assets.rasters.georeferencing import opened_as, require_datum, require_no_wrapping
+from soc_assets.rasters.reading import alpha_band
 
 _MOST_CALLED = 60  # descriptions of bands in a message
 

@@ -15,8 +15,8 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import RasterBlockError
 from rasterio.windows import Window
 
-from soc_assets.ingest.rasters.coding import Coding, Dataset
-from soc_assets.ingest.rasters.io import read_stored
+from soc_assets.rasters.coding import Coding, Dataset
+from soc_assets.rasters.reading import read_stored
 from soc_assets.runtime import interrupts
 
 _CHUNK = 2**18  # pixels read at once

@@ -9,8 +9,8 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from soc_assets.ingest.grid import Grid
-from soc_assets.ingest.same_place import near_pairs, on_sphere, places, plain_id, smallest_linked
+from soc_assets.geo.grid import Grid
+from soc_assets.geo.places import near_pairs, on_sphere, places, plain_id, smallest_linked
 from soc_assets.ingest.soil.extra import PREFIX, typed
 from soc_assets.ingest.soil.horizons import JOINED, TOO_LITTLE, join_profiles
 from soc_assets.ingest.soil.odd_rows import SECOND_TABLE, SUMMARY

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 
 if TYPE_CHECKING:
     import pyproj

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.errors import SoilError
+from soc_assets.geo.grid import Grid
 from soc_assets.ingest.coverage import describe_grid, describe_points
-from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.clean import REJECTED_COLUMNS, clean_samples
 from soc_assets.ingest.soil.falling import falling_carbon, years_apart

@@ -4,8 +4,8 @@ import pytest
 from rasterio.crs import CRS
 from rasterio.transform import Affine, from_origin
 
+from soc_assets.geo.grid import Grid
 from soc_assets.ingest.check.grid import ground_size, orientation_of
-from soc_assets.ingest.grid import Grid
 from soc_assets.settings import Band, Study
 from soc_assets_tests.ingest.check.checking import SIZE, brief, found, landscape, static, yearly
 from soc_assets_tests.ingest.conftest import write_raster

@@ -3,8 +3,8 @@
 import numpy as np
 from rasterio.transform import Affine
 
+from soc_assets.geo.grid import WGS84, Grid
 from soc_assets.ingest.check.grid import grids, orientation_of
-from soc_assets.ingest.grid import WGS84, Grid
 
 
 def row(name: str, top: float, left: float, size: int = 10) -> dict:

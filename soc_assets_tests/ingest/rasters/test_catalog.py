@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.grid import Grid
+from soc_assets.geo.grid import Grid
 from soc_assets.ingest.rasters.catalog import COLUMNS, catalog_digest, scan_rasters
 from soc_assets.ingest.rasters.gaps import gap_table
-from soc_assets.ingest.rasters.io import open_raster
 from soc_assets.ingest.rasters.statistics import of_raster
+from soc_assets.rasters.reading import open_raster
 from soc_assets.settings import Band, Rasters
 from soc_assets.storage import files
 from soc_assets.storage.digest import of_file

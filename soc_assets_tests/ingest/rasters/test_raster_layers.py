@@ -6,10 +6,10 @@ import rasterio
 from rasterio.control import GroundControlPoint
 from rasterio.transform import Affine, from_origin
 
-from soc_assets.embedding.steps import Step
 from soc_assets.errors import RasterError
 from soc_assets.ingest.rasters.catalog import scan_rasters
-from soc_assets.ingest.rasters.io import open_raster
+from soc_assets.rasters.reading import open_raster
+from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
 from soc_assets.storage import raster_folder
 from soc_assets_tests.embedding.rasters import ELEVATION, scanned, window, write_layers, write_reference

@@ -6,7 +6,7 @@ import pytest
 from rasterio.transform import from_origin
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.grid import WGS84, Grid
+from soc_assets.geo.grid import WGS84, Grid
 from soc_assets.ingest.soil.date_order import order_of_dates
 from soc_assets.ingest.soil.files import campaign_of
 from soc_assets.settings import SoilTable

@@ -1,0 +1,1 @@
+"""Grids, coordinate reference systems, places and polygons."""

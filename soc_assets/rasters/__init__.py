@@ -1,0 +1,1 @@
+"""Pixels of a band and step on the reference grid: reading, decoding, mosaics, resampling."""
