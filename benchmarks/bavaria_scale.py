@@ -33,7 +33,7 @@ from rasterio.warp import transform, transform_bounds
 from soc_assets.demo.rasters import REFERENCE_CRS, STORAGE, Storage
 from soc_assets.demo.soil import write_combined, write_lucas
 from soc_assets.geo.grid import WGS84, Grid
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.ingest.soil.samples import build_samples
 from soc_assets.settings import Band, Rasters, Soil
 

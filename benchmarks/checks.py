@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from soc_assets.embedding import batch as batches
-from soc_assets.embedding import judge
+from soc_assets.embedding import quality
 from soc_assets.embedding.check import check_batch
 from soc_assets.embedding.embed import Embedder
-from soc_assets.embedding.encode import load_encoder
+from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.embedding.plots import BatchMaps
 from soc_assets.embedding.spec import Spec, choices_of
@@ -41,7 +41,7 @@ def plain_windows() -> None:
         ("planes", values + slopes[0] * rows + slopes[1] * columns),
     ):
         [vectors] = encoder.stream([np.ascontiguousarray(images[:, None])])
-        print(name, round(judge.effective_rank(vectors.reshape(24, -1)), 2))
+        print(name, round(quality.effective_rank(vectors.reshape(24, -1)), 2))
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
     encoder = load_encoder(spec, project.checkpoint, settings.drop_path, settings.device)
     embedder, maps = Embedder(spec, inputs.atlas, encoder, settings.cache_mb), BatchMaps(inputs.samples)
     ranks: list[float] = []
-    judge.effective_rank = _noting(judge.effective_rank, ranks)
+    quality.effective_rank = _noting(quality.effective_rank, ranks)
     times: dict[str, list[float]] = {"write": [], "check": [], "map": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / spec.digest

@@ -32,7 +32,7 @@ from soc_assets import runner
 from soc_assets.demo import write_demo
 from soc_assets.embedding.batch import PARQUET_OPTIONS, Written
 from soc_assets.embedding.embed import Embedder
-from soc_assets.embedding.encode import load_encoder
+from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.windows import corners
 from soc_assets.embedding.write import write_batches

@@ -30,7 +30,7 @@ def load_network():
         assert spec is not None and spec.loader is not None
         sys.modules[full] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-    return sys.modules["soc_assets.embedding.architecture"], sys.modules["soc_assets.embedding.network"]
+    return sys.modules["soc_assets.embedding.encoder.architecture"], sys.modules["soc_assets.embedding.encoder.network"]
 
 
 def flops_per_image(architecture, tokens: int) -> float:

@@ -17,7 +17,7 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from soc_assets.geo.grid import Grid
-from soc_assets.regression.bootstrap import Draws, intervals
+from soc_assets.regression.evaluation.bootstrap import Draws, intervals
 from soc_assets.sampling.knndm import match_distances
 from soc_assets.sampling.locations import locate
 from soc_assets.sampling.prepare import prepare_samples

@@ -97,7 +97,7 @@ def soc(variables: dict[str, str], *arguments: str) -> float:
 def floor(root: Path) -> float:
     """Seconds to write the same batches in this process, without Dagster."""
     from soc_assets.embedding.embed import Embedder
-    from soc_assets.embedding.encode import load_encoder
+    from soc_assets.embedding.encoder.encoder import load_encoder
     from soc_assets.embedding.inputs import load_inputs
     from soc_assets.embedding.write import write_batches
     from soc_assets.project import load_project

@@ -22,9 +22,9 @@ from benchmarks.bavaria_scale import own_peak_mb
 from benchmarks.sql_data import write_embeddings
 from soc_assets.embedding.spec import all_specs
 from soc_assets.features import refresh
-from soc_assets.features.database import open_database
 from soc_assets.features.images import batch_paths
 from soc_assets.features.reading import load_features
+from soc_assets.features.sql.database import open_database
 from soc_assets.project import Project, Settings
 
 QUERIES = {

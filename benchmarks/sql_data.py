@@ -12,7 +12,7 @@ import pandas as pd
 
 from soc_assets.embedding.batch import Batch, write, write_empty
 from soc_assets.embedding.embed import Embedded
-from soc_assets.embedding.encode import Encoder, load_encoder
+from soc_assets.embedding.encoder.encoder import Encoder, load_encoder
 from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.spec import Spec, Statistics, choices_of
 from soc_assets.project import Project, Settings

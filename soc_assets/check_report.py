@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from soc_assets.geo.grid import Grid, crs_of_text
-from soc_assets.ingest.check.coverage import shares_by_year
-from soc_assets.ingest.check.grid import ground_size, orientation_of
+from soc_assets.ingest.quality.coverage import shares_by_year
+from soc_assets.ingest.quality.georeferencing import ground_size, orientation_of
 from soc_assets.inspection import Inspection
 from soc_assets.reporting.findings import SEVERITIES, Finding, merged
 

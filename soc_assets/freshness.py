@@ -13,14 +13,14 @@ from typing import Any
 from soc_assets.embedding import spec
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.errors import CheckpointError, EmbeddingError, SamplingError, SocError, SocWarning, TableError
-from soc_assets.features.database import read_info
+from soc_assets.features.sql.database import read_info
 from soc_assets.geo.polygons import region_files
-from soc_assets.ingest.rasters.files import find_rasters
+from soc_assets.ingest.catalog.find import find_rasters
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.integrity.tables import complete
 from soc_assets.project import Project
 from soc_assets.rasters import catalog
-from soc_assets.regression import fold
+from soc_assets.regression.evaluation import fold
 from soc_assets.runtime import progress
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.settings import Soil, SoilLimits

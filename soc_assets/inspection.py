@@ -15,15 +15,15 @@ import pandas as pd
 from soc_assets import freshness, run_ahead
 from soc_assets.errors import RasterError, SamplingError, SocWarning, SoilError, StorageError
 from soc_assets.geo.grid import reference_grid
-from soc_assets.ingest.check.carbon import carbon_findings
-from soc_assets.ingest.check.columns import column_findings
-from soc_assets.ingest.check.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
-from soc_assets.ingest.check.pixels import Previews
-from soc_assets.ingest.check.places import place_findings
-from soc_assets.ingest.check.sample_schema import schema_findings
-from soc_assets.ingest.check.tables import files_not_read, table_findings
-from soc_assets.ingest.check.unmatched import rasters_not_read
-from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
+from soc_assets.ingest.catalog.scan import Catalog, scan_rasters
+from soc_assets.ingest.quality.carbon import carbon_findings
+from soc_assets.ingest.quality.columns import column_findings
+from soc_assets.ingest.quality.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
+from soc_assets.ingest.quality.places import place_findings
+from soc_assets.ingest.quality.previews import Previews
+from soc_assets.ingest.quality.sample_schema import schema_findings
+from soc_assets.ingest.quality.tables import files_not_read, table_findings
+from soc_assets.ingest.quality.unmatched import rasters_not_read
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.integrity.tables import decision

@@ -6,7 +6,7 @@ import pandas as pd
 from soc_assets.geo.grid import Grid
 from soc_assets.ingest.soil.places import likely_crs
 from soc_assets.ingest.soil.points import understood
-from soc_assets.prediction import renamed
+from soc_assets.mapping.points import renamed
 
 _LOOKED_AT = 200  # rows from which the CRS is guessed
 _OFF = ("outside the rasters", "coordinates outside the world", "coordinates outside the CRS")

@@ -12,8 +12,8 @@ from rich.table import Table
 from soc_assets import terminal
 from soc_assets.errors import DatabaseError, SocError, SocWarning
 from soc_assets.features import refresh
-from soc_assets.features.listing import list_database
-from soc_assets.features.opening import damaged, is_damage, open_database
+from soc_assets.features.sql.listing import list_database
+from soc_assets.features.sql.opening import damaged, is_damage, open_database
 from soc_assets.project import Project
 from soc_assets.reporting.as_text import PlainConsole
 from soc_assets.runtime import interrupts, progress

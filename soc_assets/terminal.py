@@ -22,7 +22,7 @@ from soc_assets.embedding.clean import SpecFolder
 from soc_assets.freshness import ASSETS, Freshness, is_tracked, known_embeddings
 from soc_assets.integrity.tables import complete
 from soc_assets.project import Project
-from soc_assets.regression.kept import Kept
+from soc_assets.regression.evaluation.kept import Kept
 from soc_assets.reporting.as_text import PlainConsole
 from soc_assets.runtime import progress
 from soc_assets.storage import files
@@ -112,7 +112,7 @@ def kept_table(found: list[Kept]) -> Table:
 
 def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
     """What there is now, from the files and from MLflow, up to the asset `to`."""
-    from soc_assets.features.database import read_info
+    from soc_assets.features.sql.database import read_info
 
     table = Table(show_header=False, title="soc_assets")
     if project.catalog.is_file():
@@ -169,7 +169,7 @@ def _add_scores(table: Table, project: Project) -> None:
 
 def show_results(project: Project, console: Console) -> None:
     """The leaderboard of the evaluation, or of the baselines alone, under the primary scheme, and the verdict."""
-    from soc_assets.regression.leaderboard import leaderboard
+    from soc_assets.regression.evaluation.leaderboard import leaderboard
 
     results, scheme = project.results, project.settings.evaluation.primary
     path = next((p for p in (results / f"{name}.parquet" for name in ("evaluation", "baselines")) if p.is_file()), None)

@@ -1,6 +1,6 @@
 """What `soc import-tiles` says when it is done: what was written, what was not, what to add to soc.toml.
 
-The import itself is in `soc_assets.ingest.legacy.tiles`.
+The import itself is in `soc_assets.legacy.import_tiles`.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from soc_assets.ingest.legacy.tiles import Imported
+from soc_assets.legacy.import_tiles import Imported
 from soc_assets.reporting.as_text import csv_safe
 from soc_assets.settings import Rasters
 from soc_assets.storage.files import write_text

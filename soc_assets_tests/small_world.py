@@ -8,7 +8,7 @@ import rasterio
 from rasterio.transform import Affine, from_origin
 
 from soc_assets.geo.grid import WGS84, Grid
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.project import Project, Settings
 from soc_assets.settings import Band, Embedding, Rasters, Study
 

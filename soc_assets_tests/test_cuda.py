@@ -7,8 +7,8 @@ import torch
 from numpy.testing import assert_allclose
 from sklearn.metrics import r2_score
 
-from soc_assets.embedding.encode import Encoder, load_encoder
-from soc_assets.regression.ensemble import EnsembleMlp, Schedule, fit_ensemble
+from soc_assets.embedding.encoder.encoder import Encoder, load_encoder
+from soc_assets.regression.models.ensemble import EnsembleMlp, Schedule, fit_ensemble
 from soc_assets_tests.embedding.world import World
 from soc_assets_tests.small_project import write_project
 

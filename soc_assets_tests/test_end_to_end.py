@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
 
 from soc_assets.defs.resources import tracking_of
-from soc_assets.embedding.architecture import ARCHITECTURES
-from soc_assets.embedding.weights import load_weights
+from soc_assets.embedding.encoder.architecture import ARCHITECTURES
+from soc_assets.embedding.encoder.weights import load_weights
 from soc_assets_tests.small_project import (
     BATCHES,
     N_FEATURES,

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from numpy.testing import assert_allclose, assert_array_equal
 
 from soc_assets.cli import main
-from soc_assets.embedding.architecture import ARCHITECTURES
-from soc_assets.embedding.encode import Encoder
-from soc_assets.embedding.weights import load_weights
+from soc_assets.embedding.encoder.architecture import ARCHITECTURES
+from soc_assets.embedding.encoder.encoder import Encoder
+from soc_assets.embedding.encoder.weights import load_weights
 from soc_assets_tests.small_project import (
     SmallProject,
     clean_environment,

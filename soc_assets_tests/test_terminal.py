@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from soc_assets import terminal
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.storage import files
 from soc_assets_tests.small_project import SmallProject, write_rasters
 

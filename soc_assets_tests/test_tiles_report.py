@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets_tests.command_line import refused, soc
 from soc_assets_tests.small_project import SmallProject
 

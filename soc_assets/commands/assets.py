@@ -80,7 +80,7 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
 
 def _verify(project: Project) -> None:
     from soc_assets.embedding.write import verify
-    from soc_assets.features.opening import unreadable
+    from soc_assets.features.sql.opening import unreadable
     from soc_assets.freshness import known_embeddings
 
     if project.database.is_file() and (error := unreadable(project.database)):
@@ -128,9 +128,9 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     """
     from soc_assets import terminal
     from soc_assets.embedding import clean as cleaning
-    from soc_assets.features.database import read_info
+    from soc_assets.features.sql.database import read_info
     from soc_assets.freshness import known_embeddings
-    from soc_assets.regression import kept
+    from soc_assets.regression.evaluation import kept
 
     project = opened(config)
     current = known_embeddings(project)

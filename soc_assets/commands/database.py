@@ -83,7 +83,7 @@ def import_run_command(config: Path | None, source: Path, keep_tokens: bool) -> 
     """
     from soc_assets import terminal
     from soc_assets.features import refresh
-    from soc_assets.importing.old_run import import_run
+    from soc_assets.legacy.import_run import import_run
     from soc_assets.runtime import progress
 
     project = opened(config)

@@ -61,7 +61,7 @@ def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: 
     told with its reason, and listed in import-tiles.csv there.
     """
     from soc_assets import terminal
-    from soc_assets.ingest.legacy import tiles as legacy_tiles
+    from soc_assets.legacy import import_tiles as legacy_tiles
     from soc_assets.runtime import progress
     from soc_assets.tiles_report import report
 

@@ -36,7 +36,7 @@ def predict(
     from soc_assets.defs.registered import load_registered
     from soc_assets.defs.resources import tracking_of
     from soc_assets.geo.grid import reference_grid
-    from soc_assets.prediction import beside, predict_values, read_points
+    from soc_assets.mapping.points import beside, predict_values, read_points
     from soc_assets.prediction_report import report
     from soc_assets.reporting.as_text import csv_safe
     from soc_assets.runtime import progress

@@ -16,7 +16,7 @@ from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.integrity.invariants import of_out_of_fold
 from soc_assets.project import Project
-from soc_assets.regression.bootstrap import Draws, paired_difference
+from soc_assets.regression.evaluation.bootstrap import Draws, paired_difference
 from soc_assets.storage import files
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pandas as pd
 from soc_assets.defs import report
 from soc_assets.embedding import check as embedding
 from soc_assets.features import check as features
-from soc_assets.ingest.check import sample_schema
-from soc_assets.ingest.check.sample_drift import Drift
+from soc_assets.ingest.quality import sample_schema
+from soc_assets.ingest.quality.sample_drift import Drift
 from soc_assets.regression import check as regression
 from soc_assets.reporting.faults import Fault
 from soc_assets.reporting.faults import errors as errors_of

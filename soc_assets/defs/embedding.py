@@ -19,7 +19,7 @@ from soc_assets.embedding import batch as batches
 from soc_assets.embedding import spec as specs
 from soc_assets.embedding.check import CHECKS
 from soc_assets.embedding.embed import Embedder
-from soc_assets.embedding.encode import Encoder, load_encoder
+from soc_assets.embedding.encoder.encoder import Encoder, load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.plots import BatchMaps

@@ -9,7 +9,7 @@ import dagster as dg
 
 from soc_assets.defs import report
 from soc_assets.embedding.batch import Written
-from soc_assets.embedding.encode import Encoder
+from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.plots import BatchMaps
 from soc_assets.runtime import interrupts, progress

@@ -1,6 +1,6 @@
 """What the assets `baselines` and `evaluation` do: compare, write tables and the report, track it in MLflow.
 
-The assets themselves are in `soc_assets.defs.regression`, the comparing in `soc_assets.comparison`.
+The assets themselves are in `soc_assets.defs.regression`, the comparing in `soc_assets.regression.evaluation.compare`.
 """
 
 from datetime import UTC, datetime
@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 
 from soc_assets import freshness
-from soc_assets.comparison import Compared, compare, grid_of_project
 from soc_assets.defs import report
 from soc_assets.defs.champion import promote
 from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.tracked_evaluation import log_evaluation
-from soc_assets.features.database import read_info
+from soc_assets.features.sql.database import read_info
 from soc_assets.geo.projection import to_metres
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
-from soc_assets.regression.evaluation_report import figures_of, html_report
-from soc_assets.regression.interval_scores import best_with_intervals
-from soc_assets.regression.leaderboard import Verdict, leaderboard, verdict
-from soc_assets.regression.plan import Plan
+from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
+from soc_assets.regression.evaluation.interval_scores import best_with_intervals
+from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, verdict
+from soc_assets.regression.evaluation.plan import Plan
+from soc_assets.regression.report.page import figures_of, html_report
 from soc_assets.regression.units import units_of
 from soc_assets.runtime import progress
 from soc_assets.sampling.area import prediction_area

@@ -12,9 +12,9 @@ from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.features import refresh
 from soc_assets.features.check import CHECKS, check_database
-from soc_assets.features.database import read_info, summary
 from soc_assets.features.plots import vector_layout
-from soc_assets.features.vector import segments
+from soc_assets.features.sql.database import read_info, summary
+from soc_assets.features.sql.vector import segments
 from soc_assets.project import Project
 from soc_assets.reporting.faults import errors
 from soc_assets.runtime import progress

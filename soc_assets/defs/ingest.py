@@ -12,11 +12,11 @@ from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.geo.grid import Grid, reference_grid
 from soc_assets.ingest import plots
-from soc_assets.ingest.check.sample_drift import Drift, carbon_drift
-from soc_assets.ingest.check.sample_schema import schema_failures
-from soc_assets.ingest.coverage import rasters_without_samples
-from soc_assets.ingest.rasters.catalog import Catalog, catalog_digest, scan_rasters
-from soc_assets.ingest.rasters.gaps import gap_table, missing_steps
+from soc_assets.ingest.catalog.gaps import gap_table, missing_steps
+from soc_assets.ingest.catalog.scan import Catalog, catalog_digest, scan_rasters
+from soc_assets.ingest.extent import rasters_without_samples
+from soc_assets.ingest.quality.sample_drift import Drift, carbon_drift
+from soc_assets.ingest.quality.sample_schema import schema_failures
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.integrity.tables import complete, siblings_of
 from soc_assets.project import Project

@@ -10,28 +10,29 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from soc_assets import comparison, freshness
+from soc_assets import freshness
 from soc_assets.defs.champion import FEATURES_TAG, MODEL_TAG, write_card
 from soc_assets.defs.registered import MISSING_PARAM
 from soc_assets.defs.tracked_run import RunRecord, TrackedRun
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.embedding.spec import Spec, all_specs
-from soc_assets.features.database import read_info
-from soc_assets.features.groups import vector_columns
 from soc_assets.features.missing import missing_images
+from soc_assets.features.sql.database import read_info
+from soc_assets.features.sql.groups import vector_columns
 from soc_assets.project import Project
-from soc_assets.regression import evaluation_plots, plots
-from soc_assets.regression.data import load_features
-from soc_assets.regression.design import columns_table
-from soc_assets.regression.epochs import EpochReport
-from soc_assets.regression.evaluation import Evaluation, evaluate_fit
+from soc_assets.regression.design.data import load_features
+from soc_assets.regression.design.design import columns_table
+from soc_assets.regression.design.gaps import Gaps
+from soc_assets.regression.evaluation import compare
+from soc_assets.regression.evaluation.leaderboard import leaderboard
+from soc_assets.regression.evaluation.plan import fold_of_samples, merged
+from soc_assets.regression.evaluation.splits import Evaluation, evaluate_fit
 from soc_assets.regression.final import RecipeFit, fit_final, recipe_candidates
-from soc_assets.regression.gaps import Gaps
-from soc_assets.regression.leaderboard import leaderboard
-from soc_assets.regression.model_card import model_card
-from soc_assets.regression.plan import fold_of_samples, merged
-from soc_assets.regression.recipes import CHOSEN, DOCUMENTED
-from soc_assets.regression.training import Fit, fit_mlp
+from soc_assets.regression.models.epochs import EpochReport
+from soc_assets.regression.models.recipes import CHOSEN, DOCUMENTED
+from soc_assets.regression.models.training import Fit, fit_mlp
+from soc_assets.regression.report import evaluation_plots, fit_plots
+from soc_assets.regression.report.model_card import model_card
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 
@@ -67,9 +68,9 @@ def _documented(
 def _recipe(
     context: dg.AssetExecutionContext, project: Project, run: TrackedRun, note: str
 ) -> tuple[RunRecord, Evaluation, dict[str, Any]]:
-    settings, design = project.settings.evaluation, comparison.load_design(project)
-    recipes = recipe_candidates(project.settings.training.recipe, settings, comparison.tuned_recipe(project))
-    fold = fold_of_samples(comparison.load_folds(project), settings.primary, design)
+    settings, design = project.settings.evaluation, compare.load_design(project)
+    recipes = recipe_candidates(project.settings.training.recipe, settings, compare.tuned_recipe(project))
+    fold = fold_of_samples(compare.load_folds(project), settings.primary, design)
     steps: list[str] = []
 
     def tell(words: str) -> None:
@@ -77,7 +78,7 @@ def _recipe(
         context.log.info(words)
         progress.emit("mlp_model", len(steps), len(recipes) + 1, words)
 
-    options = comparison.options_of(project)
+    options = compare.options_of(project)
     inner = settings.inner_folds
     fit = fit_final(recipes, design, fold, lambda folds: merged(folds, inner), options, tell, _zeros(project))
     _log_gaps(project, run, design.samples["sample_id"].to_numpy()[fold >= 0])
@@ -121,7 +122,7 @@ def _identity(project: Project) -> dict[str, str]:
         return {MODEL_TAG: DOCUMENTED.name, FEATURES_TAG: features}
     if recipe == "chosen":
         return {MODEL_TAG: CHOSEN, FEATURES_TAG: "chosen"}
-    [found] = recipe_candidates(recipe, project.settings.evaluation, comparison.tuned_recipe(project))
+    [found] = recipe_candidates(recipe, project.settings.evaluation, compare.tuned_recipe(project))
     return {MODEL_TAG: found.name, FEATURES_TAG: found.features}
 
 
@@ -158,12 +159,12 @@ def _figures(evaluation: Evaluation, note: str, fit: Fit | RecipeFit) -> dict[st
     observed, predicted, split = (every[name].to_numpy() for name in ("observed", "predicted", "split"))
     residual = (test["predicted"] - test["observed"]).to_numpy()
     figures = {
-        "observed_predicted": plots.observed_predicted(observed, predicted, split, evaluation.scores, note),
-        "residual_map": plots.residual_map(test["longitude"].to_numpy(), test["latitude"].to_numpy(), residual),
-        "target_distribution": plots.target_distribution(observed, split),
+        "observed_predicted": fit_plots.observed_predicted(observed, predicted, split, evaluation.scores, note),
+        "residual_map": fit_plots.residual_map(test["longitude"].to_numpy(), test["latitude"].to_numpy(), residual),
+        "target_distribution": fit_plots.target_distribution(observed, split),
     }
     if isinstance(fit, Fit):
-        return {"loss_curve": plots.loss_curve(fit.history, fit.best_epoch), **figures}
+        return {"loss_curve": fit_plots.loss_curve(fit.history, fit.best_epoch), **figures}
     for kind in fit.importance["kind"].unique():
         of_sample = fit.importance.assign(
             **{c: fit.importance[c] / max(len(test), 1) for c in ("permuted", "occluded")}

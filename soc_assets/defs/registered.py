@@ -7,7 +7,7 @@ from soc_assets.defs.champion import ALIAS, FEATURES_TAG
 from soc_assets.defs.model_files import are_whole
 from soc_assets.defs.tracking import MlflowTracking, tracking_uri
 from soc_assets.errors import TrainingError
-from soc_assets.prediction import Registered
+from soc_assets.mapping.points import Registered
 from soc_assets.settings import Features, Study
 
 MISSING_PARAM = "fit.missing_images"

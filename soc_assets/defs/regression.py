@@ -21,10 +21,10 @@ from soc_assets.defs.results import write_results
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
-from soc_assets.features.database import read_info
+from soc_assets.features.sql.database import read_info
 from soc_assets.project import Project
 from soc_assets.regression.check import CHECKS, check_run, compared
-from soc_assets.regression.leaderboard import leaderboard
+from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.reporting.faults import Fault, errors
 from soc_assets.storage import files
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from soc_assets import arrivals
 from soc_assets.defs import backfill, jobs
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.errors import SocError
+from soc_assets.ingest import arrivals
 from soc_assets.runtime.process import is_gone, process_of
 from soc_assets.settings import Automation
 from soc_assets.storage import digest

@@ -7,12 +7,12 @@ import time
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from soc_assets.comparison import Compared
 from soc_assets.defs.tracking import MlflowTracking
-from soc_assets.features.database import read_info
+from soc_assets.features.sql.database import read_info
 from soc_assets.project import Project
-from soc_assets.regression.engine import Done
-from soc_assets.regression.leaderboard import leaderboard
+from soc_assets.regression.evaluation.compare import Compared
+from soc_assets.regression.evaluation.engine import Done
+from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.metrics import scores
 
 if TYPE_CHECKING:

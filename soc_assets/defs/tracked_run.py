@@ -19,10 +19,10 @@ import numpy as np
 from soc_assets.defs.artifacts import Artifacts, folder_of
 from soc_assets.defs.model_files import MODEL_TAG, are_whole, digest_of
 from soc_assets.errors import SocWarning, TrainingError
-from soc_assets.regression.epochs import EpochReport
-from soc_assets.regression.evaluation import Evaluation
-from soc_assets.regression.gaps import Gaps
-from soc_assets.regression.training import Fit
+from soc_assets.regression.design.gaps import Gaps
+from soc_assets.regression.evaluation.splits import Evaluation
+from soc_assets.regression.models.epochs import EpochReport
+from soc_assets.regression.models.training import Fit
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -206,7 +206,7 @@ def _holds_model(uri: str, tags: Mapping[str, str], client: "MlflowClient") -> b
 
 def _served(fit: "Fit | RecipeFit", evaluation: Evaluation, gaps: Gaps | None) -> "nn.Module":
     """The graph with its interval."""
-    from soc_assets.regression.served import WithInterval
+    from soc_assets.regression.models.served import WithInterval
 
     return WithInterval(fit.network, *evaluation.ends, gaps) if isinstance(fit, Fit) else fit.served
 
@@ -216,7 +216,7 @@ def _signature(served: "nn.Module", n_features: int) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    from soc_assets.regression.served import APPLICABLE, INTERVAL, WithInterval
+    from soc_assets.regression.models.served import APPLICABLE, INTERVAL, WithInterval
 
     number, width = np.dtype(np.float32), len(INTERVAL if isinstance(served, WithInterval) else APPLICABLE)
     return ModelSignature(

@@ -5,13 +5,14 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from soc_assets import comparison, freshness
+from soc_assets import freshness
 from soc_assets.defs import report
 from soc_assets.project import Project
-from soc_assets.regression import evaluation_plots as plots
-from soc_assets.regression.plan import fold_of_samples, merged
-from soc_assets.regression.recipes import NAMED, candidates
-from soc_assets.regression.tuning import tune
+from soc_assets.regression.evaluation import compare
+from soc_assets.regression.evaluation.plan import fold_of_samples, merged
+from soc_assets.regression.evaluation.tuning import tune
+from soc_assets.regression.models.recipes import NAMED, candidates
+from soc_assets.regression.report import evaluation_plots as plots
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
@@ -19,8 +20,8 @@ from soc_assets.storage.vouching import vouch
 
 def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
     """Run the trials that are missing, and write hyperparameters.json and hyperparameters.parquet (last)."""
-    settings, design, results = project.settings.evaluation, comparison.load_design(project), project.results
-    fold = fold_of_samples(comparison.load_folds(project), settings.primary, design)
+    settings, design, results = project.settings.evaluation, compare.load_design(project), project.results
+    fold = fold_of_samples(compare.load_folds(project), settings.primary, design)
     rows = np.flatnonzero(fold >= 0)
     sets = tuple(dict.fromkeys(recipe.features for recipe in candidates(settings)))
 
@@ -37,7 +38,7 @@ def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str)
         settings.trials,
         results / "hyperparameters.db",
         inputs,
-        comparison.options_of(project),
+        compare.options_of(project),
         tell,
     )
     told = {"recipe": found.recipe.model_dump(mode="json"), "r2": found.r2, "importance": found.importance}

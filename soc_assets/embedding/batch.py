@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from soc_assets import __version__
 from soc_assets.embedding.embed import Embedder
-from soc_assets.embedding.encode import Encoder
+from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of, to_table
 from soc_assets.embedding.spec import Spec

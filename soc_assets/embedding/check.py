@@ -1,7 +1,7 @@
 """What is looked at in the file of a batch before anything is made of it: spec, rows, keys, shapes, numbers.
 
 The file is read once, some rows at a time, however large it is, also where the batch was not computed but found fresh:
-a disk or a stray program may have spoilt it since. The numbers are judged in `soc_assets.embedding.judge`.
+a disk or a stray program may have spoilt it since. The numbers are judged in `soc_assets.embedding.quality`.
 """
 
 import json
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soc_assets.embedding import judge
+from soc_assets.embedding import quality
 from soc_assets.embedding.batch import Batch
 from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.parquet import schema_of
@@ -68,7 +68,7 @@ def _wrong_spec(stored: dict[str, str], folder: Path, spec: Spec) -> Iterator[st
         yield f"the spec in it differs from {folder / 'spec.json'} ({', '.join(differing) or 'digest'})"
 
 
-def _read(file: pq.ParquetFile, batch: Batch, spec: Spec, stored: dict[str, str]) -> judge.Variety:
+def _read(file: pq.ParquetFile, batch: Batch, spec: Spec, stored: dict[str, str]) -> quality.Variety:
     """Compare rows, keys and shapes with what they must be; the numbers are collected for judging.
 
     Raises:
@@ -78,7 +78,7 @@ def _read(file: pq.ParquetFile, batch: Batch, spec: Spec, stored: dict[str, str]
     n = len(batch.samples)
     _require(file.metadata.num_rows == n, f"it has {file.metadata.num_rows} rows, and the batch {n} samples")
     keys = _keys_of_maps(batch, spec)
-    variety = judge.Variety(spec, n)
+    variety = quality.Variety(spec, n)
     at_once, first, missing = max(1, _AT_ONCE // (4 * spec.n_features)), 0, 0
     for chunk in file.iter_batches(at_once):
         rows = slice(first, first + chunk.num_rows)

@@ -14,8 +14,8 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from soc_assets.embedding.architecture import PATCH
-from soc_assets.embedding.encode import Encoder
+from soc_assets.embedding.encoder.architecture import PATCH
+from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.fields import POINT_WINDOWS, Fields, Look
 from soc_assets.embedding.layout import Layout
 from soc_assets.embedding.spec import Spec

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from soc_assets.embedding.architecture import PATCH, anchor_index
+from soc_assets.embedding.encoder.architecture import PATCH, anchor_index
 from soc_assets.geo.grid import Grid
 from soc_assets.rasters.mosaic import Sheet, read_source
 from soc_assets.rasters.tiles import TILE, Source, grouped_by_tile

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.embedding.batch import Batch, describe, state
-from soc_assets.embedding.encode import settle_precision
+from soc_assets.embedding.encoder.encoder import settle_precision
 from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
 from soc_assets.errors import EmbeddingError

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.embedding import spec_file
-from soc_assets.embedding.architecture import ARCHITECTURES, Architecture, pooled_tokens
+from soc_assets.embedding.encoder.architecture import ARCHITECTURES, Architecture, pooled_tokens
 from soc_assets.errors import CheckpointError, RasterError, SettingsError
 from soc_assets.project import Settings
 from soc_assets.rasters.steps import Slot, slots

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from soc_assets.embedding.architecture import anchor_index
+from soc_assets.embedding.encoder.architecture import anchor_index
 from soc_assets.geo.grid import Grid
 
 

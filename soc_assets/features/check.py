@@ -13,8 +13,8 @@ import pandas as pd
 
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import DatabaseError
-from soc_assets.features.opening import reading
-from soc_assets.features.vector import segments
+from soc_assets.features.sql.opening import reading
+from soc_assets.features.sql.vector import segments
 from soc_assets.reporting.faults import Fault
 from soc_assets.settings import Features, Study
 

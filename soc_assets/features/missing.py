@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.embedding.spec import Spec
-from soc_assets.features.opening import reading
-from soc_assets.features.vector import missing_sql
+from soc_assets.features.sql.opening import reading
+from soc_assets.features.sql.vector import missing_sql
 from soc_assets.settings import Features, Study
 
 

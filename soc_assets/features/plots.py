@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from soc_assets.features.vector import Segment
+from soc_assets.features.sql.vector import Segment
 from soc_assets.reporting.figures import new_figure, to_png
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import pandas as pd
 from soc_assets.errors import FeaturesError
 from soc_assets.features import refresh
 from soc_assets.features.images import Images, batch_paths, read_images
-from soc_assets.features.opening import reading
-from soc_assets.features.views import Contents
+from soc_assets.features.sql.opening import reading
+from soc_assets.features.sql.views import Contents
 from soc_assets.project import Project
 from soc_assets.rasters.steps import Slot
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
 from soc_assets.errors import CheckpointError
-from soc_assets.features.database import build_database, index_of, read_batch_inputs, read_info, write_schemas
-from soc_assets.features.tables import SCHEMAS, TABLES, columns_of
-from soc_assets.features.views import Contents
+from soc_assets.features.sql.database import build_database, index_of, read_batch_inputs, read_info, write_schemas
+from soc_assets.features.sql.tables import SCHEMAS, TABLES, columns_of
+from soc_assets.features.sql.views import Contents
 from soc_assets.integrity.tables import TABLE_ASSETS, complete
 from soc_assets.project import Project, is_url
 from soc_assets.storage import digest, files

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from soc_assets.errors import SocWarning, StorageError, TableError
-from soc_assets.ingest.rasters.catalog import readable_digest, stamp
+from soc_assets.ingest.catalog.scan import readable_digest, stamp
 from soc_assets.project import Project
 from soc_assets.runtime.threads import side_by_side
 from soc_assets.storage import files

@@ -12,21 +12,21 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import SettingsError
-from soc_assets.regression.choice import choose
-from soc_assets.regression.data import SPLITS
-from soc_assets.regression.design import Design
-from soc_assets.regression.evaluation import Evaluation
-from soc_assets.regression.explain import group_importance, partial_dependence
-from soc_assets.regression.fold import applicability_of
-from soc_assets.regression.gaps import Gaps
+from soc_assets.regression.design.data import SPLITS
+from soc_assets.regression.design.design import Design
+from soc_assets.regression.design.gaps import Gaps
+from soc_assets.regression.evaluation.choice import choose
+from soc_assets.regression.evaluation.fold import applicability_of
+from soc_assets.regression.evaluation.splits import Evaluation
 from soc_assets.regression.metrics import scores
-from soc_assets.regression.model import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
-from soc_assets.regression.recipes import CHOSEN, NAMED, candidates, require_servable
+from soc_assets.regression.models.explain import group_importance, partial_dependence
+from soc_assets.regression.models.fitted import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
+from soc_assets.regression.models.recipes import CHOSEN, NAMED, candidates, require_servable
 from soc_assets.settings.evaluation import Evaluation as EvaluationSettings
 from soc_assets.settings.evaluation import Recipe
 
 if TYPE_CHECKING:
-    from soc_assets.regression.served import ServedRecipe
+    from soc_assets.regression.models.served import ServedRecipe
 
 _AT_ONCE = 1024  # rows of raw features
 
@@ -99,7 +99,7 @@ def fit_final(
     Raises:
         TrainingError: a recipe cannot be served; told before anything is fitted.
     """
-    from soc_assets.regression.served import ServedRecipe
+    from soc_assets.regression.models.served import ServedRecipe
 
     start = time.perf_counter()
     rows = np.flatnonzero(fold >= 0)

@@ -3,7 +3,7 @@
 R2 is the coefficient of determination (1 - residual over total sum of squares), never a squared correlation, which
 would forgive a bias; that one is kept beside it under its own name. RPIQ is the interquartile range of the observations
 over the RMSE (Bellon-Maurel et al. 2010), CCC the concordance correlation coefficient (Lin, Biometrics 1989).
-Confidence intervals are in `soc_assets.regression.bootstrap`.
+Confidence intervals are in `soc_assets.regression.evaluation.bootstrap`.
 """
 
 from dataclasses import dataclass

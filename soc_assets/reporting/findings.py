@@ -11,8 +11,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from soc_assets.geo.grid import reference_grid
-from soc_assets.ingest.check.pixels import Preview
-from soc_assets.ingest.rasters.catalog import HELD_TWICE
+from soc_assets.ingest.catalog.scan import HELD_TWICE
+from soc_assets.ingest.quality.previews import Preview
 from soc_assets.settings import Rasters, Study
 
 Severity = Literal["error", "warning", "note"]
@@ -75,7 +75,7 @@ def inspect_rasters(
     Raises:
         RasterError: a raster has become unreadable since it was catalogued.
     """
-    from soc_assets.ingest.check import fill, grid, orientation, values, wild
+    from soc_assets.ingest.quality import fill, georeferencing, orientation, values, wild
 
     rows: list[dict[Any, Any]] = catalog.to_dict("records")
     previews = [preview(row) for row in rows]
@@ -88,8 +88,8 @@ def inspect_rasters(
         *values.copies(rows),
         *values.outliers(rows, cleaned),
         *wild.wild_pixels(rows, cleaned, rasters),
-        *grid.grids(rows, rasters.reference, reference_grid(catalog, rasters)),
-        *grid.gaps(rows, study),
+        *georeferencing.grids(rows, rasters.reference, reference_grid(catalog, rasters)),
+        *georeferencing.gaps(rows, study),
     ]
     return by_severity(accepting(findings, rasters.accept))
 

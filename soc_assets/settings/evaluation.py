@@ -1,6 +1,6 @@
 """Settings of the evaluation: recipes (what is fitted, on which features), and which of them are compared how.
 
-A recipe is everything that decides a model but its data. The named recipes are in `soc_assets.regression.recipes`.
+A recipe is everything that decides a model but its data. The named recipes are in `soc_assets.regression.models.recipes`.
 """
 
 from typing import Annotated, Literal
@@ -78,7 +78,7 @@ class Evaluation(Section):
     recipes: tuple[Recipe, ...] = ()
     """Recipes of one's own, compared on their own features."""
     candidates: tuple[Recipe, ...] = ()
-    """Recipes to choose from; empty takes those of `soc_assets.regression.recipes`."""
+    """Recipes to choose from; empty takes those of `soc_assets.regression.models.recipes`."""
     inner_folds: int = Field(default=3, ge=2)
     """Parts that the other folds are merged into, inside the training part: for choosing, smearing and calibration."""
     buffer: float = Field(default=0.0, ge=0)

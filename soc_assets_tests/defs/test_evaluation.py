@@ -151,7 +151,7 @@ def test_served_model_answers_with_prediction_and_interval(evaluated):
     project = evaluated.project
     record = tracking_of(project).find_run(freshness.model_inputs(project))
     assert record is not None
-    from soc_assets.comparison import load_design
+    from soc_assets.regression.evaluation.compare import load_design
     from soc_assets.regression.final import raw_features
 
     design = load_design(project)

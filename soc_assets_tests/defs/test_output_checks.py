@@ -104,7 +104,7 @@ def test_spoilt_batch_is_named_set_aside_and_computed_again(
 
 
 def test_embeddings_that_are_computed_wrong_fail_again_and_say_what_to_mend(made, monkeypatch):
-    from soc_assets.embedding.encode import Encoder
+    from soc_assets.embedding.encoder.encoder import Encoder
 
     patches = Encoder.patches
     monkeypatch.setattr(Encoder, "patches", lambda self, pooled: patches(self, pooled * 0))

@@ -7,9 +7,9 @@ import pytest
 import shapely
 
 from soc_assets import freshness
-from soc_assets.comparison import load_design
 from soc_assets.defs.evaluation_run import evaluation_metadata
 from soc_assets.geo.named_polygons import quarters
+from soc_assets.regression.evaluation.compare import load_design
 from soc_assets_tests.small_project import SIZE, SmallProject, clean_environment, copy_of
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
 

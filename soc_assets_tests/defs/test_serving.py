@@ -15,14 +15,14 @@ from mlflow.pyfunc import scoring_server
 from starlette.testclient import TestClient
 
 from soc_assets.defs.tracking import MlflowTracking
-from soc_assets.prediction import _answers
-from soc_assets.regression.data import load_features
-from soc_assets.regression.evaluation import evaluate_fit
+from soc_assets.mapping.points import _answers
+from soc_assets.regression.design.data import load_features
+from soc_assets.regression.design.gaps import Gaps
+from soc_assets.regression.evaluation.plan import merged
+from soc_assets.regression.evaluation.splits import evaluate_fit
 from soc_assets.regression.final import fit_final
-from soc_assets.regression.gaps import Gaps
-from soc_assets.regression.model import Options
-from soc_assets.regression.plan import merged
-from soc_assets.regression.training import fit_mlp
+from soc_assets.regression.models.fitted import Options
+from soc_assets.regression.models.training import fit_mlp
 from soc_assets.settings import Training
 from soc_assets.settings.evaluation import Recipe
 from soc_assets_tests.regression.designs import make

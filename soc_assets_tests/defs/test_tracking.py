@@ -15,10 +15,10 @@ import pytest
 from soc_assets.defs.tracked_run import RunRecord
 from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.errors import TrainingError
-from soc_assets.regression.data import FeatureTable, load_features
-from soc_assets.regression.evaluation import Evaluation, evaluate_fit
-from soc_assets.regression.plots import loss_curve
-from soc_assets.regression.training import Fit, fit_mlp
+from soc_assets.regression.design.data import FeatureTable, load_features
+from soc_assets.regression.evaluation.splits import Evaluation, evaluate_fit
+from soc_assets.regression.models.training import Fit, fit_mlp
+from soc_assets.regression.report.fit_plots import loss_curve
 from soc_assets.runtime.process import marks
 from soc_assets.settings import Training
 from soc_assets_tests.regression.tables import make_table, write_database
@@ -212,7 +212,7 @@ def test_two_processes_that_start_and_log_at_once_both_keep_every_epoch(tmp_path
     log = """
 import sys
 from soc_assets.defs.tracking import MlflowTracking
-from soc_assets.regression.epochs import EpochReport
+from soc_assets.regression.models.epochs import EpochReport
 with MlflowTracking(folder=sys.argv[1]).run(sys.argv[2], sys.argv[2], {"a": 1}, {}) as run:
     for epoch in range(1, 31):
         run.log_epoch(EpochReport(epoch, 30, 1.0, 1.0, 1.0, 0.5, 1e-3, 0.1))

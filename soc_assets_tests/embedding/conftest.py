@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from soc_assets.embedding import architecture
+from soc_assets.embedding.encoder import architecture
 from soc_assets_tests.embedding.world import World
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import rasterio
 from rasterio.transform import Affine, from_origin
 
-from soc_assets.ingest.rasters.catalog import Catalog, scan_rasters
+from soc_assets.ingest.catalog.scan import Catalog, scan_rasters
 from soc_assets.rasters.index import Atlas
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters

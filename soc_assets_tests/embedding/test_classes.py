@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from soc_assets.embedding.spec import choices_of
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.embedding.rasters import ELEVATION, at, scanned, window, write_layers, write_reference

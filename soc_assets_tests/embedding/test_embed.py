@@ -6,9 +6,9 @@ import torch
 from numpy.testing import assert_allclose
 from rasterio.transform import from_origin
 
-from soc_assets.embedding import precision
-from soc_assets.embedding.encode import load_encoder, settle_precision
-from soc_assets.embedding.network import to_patches
+from soc_assets.embedding.encoder import precision
+from soc_assets.embedding.encoder.encoder import load_encoder, settle_precision
+from soc_assets.embedding.encoder.network import to_patches
 from soc_assets.embedding.spec import choices_of, find_spec, freeze
 from soc_assets.embedding.windows import corners
 from soc_assets.rasters.steps import Step

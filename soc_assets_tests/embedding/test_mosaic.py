@@ -7,7 +7,7 @@ from rasterio.transform import from_origin
 
 from soc_assets.embedding.batch import describe
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters.catalog import catalog_digest
+from soc_assets.ingest.catalog.scan import catalog_digest
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.embedding.rasters import at, numbered, scanned, window, write_reference

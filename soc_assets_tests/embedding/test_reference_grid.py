@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from rasterio.transform import Affine, from_origin
 
-from soc_assets.embedding.architecture import anchor_index
+from soc_assets.embedding.encoder.architecture import anchor_index
 from soc_assets.embedding.spec import choices_of
 from soc_assets.embedding.windows import corners
 from soc_assets.errors import SettingsError

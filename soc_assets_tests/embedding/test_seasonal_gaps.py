@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from soc_assets.embedding.encode import load_encoder
+from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.settings import SEASONS, Band
 from soc_assets_tests.embedding.world import World
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, reference_transform, samples_at, write_raster

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rasterio.transform import Affine, from_origin
 from rasterio.warp import transform as transform_coordinates
 
-from soc_assets.embedding.architecture import anchor_index
+from soc_assets.embedding.encoder.architecture import anchor_index
 from soc_assets.embedding.fields import Fields
 from soc_assets.embedding.windows import corners
 from soc_assets.geo.grid import WGS84

@@ -16,9 +16,9 @@ import numpy as np
 import torch  # here, so that the fork server imports it once
 
 from soc_assets.embedding import batch
-from soc_assets.embedding.architecture import ARCHITECTURES
 from soc_assets.embedding.embed import Embedder
-from soc_assets.embedding.encode import load_encoder
+from soc_assets.embedding.encoder.architecture import ARCHITECTURES
+from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.write import Failed, write_batches
 from soc_assets.project import load_project

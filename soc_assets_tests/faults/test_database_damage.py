@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from soc_assets.errors import DatabaseError
-from soc_assets.features.database import read_info
-from soc_assets.features.opening import reading, unreadable
-from soc_assets.regression.data import load_features
+from soc_assets.features.sql.database import read_info
+from soc_assets.features.sql.opening import reading, unreadable
+from soc_assets.regression.design.data import load_features
 from soc_assets_tests.command_line import soc
 from soc_assets_tests.small_project import SmallProject
 

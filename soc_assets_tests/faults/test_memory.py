@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from soc_assets.embedding.encode import Encoder, load_encoder
+from soc_assets.embedding.encoder.encoder import Encoder, load_encoder
 from soc_assets.errors import EmbeddingError
 from soc_assets_tests.embedding.conftest import small_base  # noqa: F401 - a fixture
 from soc_assets_tests.embedding.world import World

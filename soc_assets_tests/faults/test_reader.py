@@ -5,7 +5,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from soc_assets import runner
-from soc_assets.features.database import open_database, read_info
+from soc_assets.features.sql.database import open_database, read_info
 
 _SPAWN = multiprocessing.get_context("spawn")
 

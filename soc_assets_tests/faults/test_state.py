@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets import comparison, freshness, inspection, repairs
+from soc_assets import freshness, inspection, repairs
 from soc_assets.defs import results, sampling
 from soc_assets.embedding import manifest
 from soc_assets.embedding.inputs import load_inputs
@@ -19,6 +19,7 @@ from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.features import refresh
 from soc_assets.integrity import tables
 from soc_assets.project import Project
+from soc_assets.regression.evaluation import compare
 from soc_assets.storage import files, second_copy, vouching
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject
@@ -242,17 +243,17 @@ def test_predictions_that_are_damaged_or_of_another_run_are_stale(tmp_path, monk
 
 def test_recipe_that_the_trials_do_not_vouch_for_is_refused(made):
     folder = made.project.results
-    assert comparison.tuned_recipe(made.project) is None
+    assert compare.tuned_recipe(made.project) is None
     told, table = folder / "hyperparameters.json", folder / "hyperparameters.parquet"
     files.write_json(told, {"recipe": {"name": "mlp", "hidden": [8]}})
     files.write_table(table, pd.DataFrame({"value": [0.5]}), vouching.vouch(table, [told]))
     content = told.read_bytes()
     for damage in (deleted, *spoil.DAMAGES.values(), lambda path: path.write_bytes(content.replace(b"8", b"9"))):
-        recipe = comparison.tuned_recipe(made.project)
+        recipe = compare.tuned_recipe(made.project)
         assert recipe is not None and recipe.hidden == (8,)
         damage(told)
         with pytest.raises(TableError, match=r"hyperparameters\.json .*`soc run --to hyperparameters` makes it again"):
-            comparison.tuned_recipe(made.project)
+            compare.tuned_recipe(made.project)
         told.write_bytes(content)
 
 

@@ -12,7 +12,7 @@ from soc_assets.errors import FeaturesError
 from soc_assets.exporting.export import export
 from soc_assets.features import FeatureDataset, load_features, reading
 from soc_assets.features.dataset import FileOrder
-from soc_assets_tests.features.test_database import Built
+from soc_assets_tests.features.sql.test_database import Built
 from soc_assets_tests.small_world import project_of
 
 

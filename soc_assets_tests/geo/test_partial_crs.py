@@ -7,7 +7,7 @@ from rasterio.transform import from_origin
 
 from soc_assets.errors import SettingsError
 from soc_assets.geo.grid import WGS84, Grid, move, reference_grid
-from soc_assets.ingest.coverage import describe_grid
+from soc_assets.ingest.extent import describe_grid
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters, ReferenceGrid
 from soc_assets_tests.embedding.rasters import scanned

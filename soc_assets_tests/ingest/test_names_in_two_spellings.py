@@ -11,7 +11,7 @@ import shapely
 
 from soc_assets.geo.named_polygons import regions_of
 from soc_assets.geo.polygons import read_vector
-from soc_assets.ingest.rasters.files import find_rasters
+from soc_assets.ingest.catalog.find import find_rasters
 from soc_assets.settings import Band, Rasters, SoilColumns, SoilTable
 from soc_assets.storage.names import visible
 from soc_assets_tests.ingest.conftest import write_raster

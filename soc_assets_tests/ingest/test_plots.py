@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.ingest.plots import oc_histogram, sample_map, thumbnails
-from soc_assets.ingest.rasters.catalog import scan_rasters
 
 
 def colours(png: bytes, folder: Path) -> int:

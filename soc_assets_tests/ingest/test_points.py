@@ -4,7 +4,7 @@ import pytest
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.points import of_the_file, read_point_table, understood
-from soc_assets.prediction import read_points
+from soc_assets.mapping.points import read_points
 from soc_assets.settings import Soil
 
 UTM_POINT = geopandas.points_from_xy([691000.0], [5334000.0])  # 11.567053 E, 48.130570 N

@@ -12,7 +12,7 @@ import rasterio.shutil
 from rasterio.vrt import WarpedVRT
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.rasters.reading import open_raster, read_decimated
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.ingest.conftest import write_raster

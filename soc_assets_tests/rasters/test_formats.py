@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rasterio.transform import Affine
 from rasterio.warp import transform as transform_coordinates
 
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.embedding.rasters import at, numbered, scanned, window, write_layers, write_reference

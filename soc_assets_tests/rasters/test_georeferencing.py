@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from soc_assets.errors import RasterError, SettingsError
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.project import load_project
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
@@ -160,7 +160,7 @@ def test_unknown_kind_of_url_is_refused():
 
 def test_local_folders_do_not_import_fsspec(folder):
     code = (
-        "import sys; from soc_assets.ingest.rasters.catalog import scan_rasters; from soc_assets.settings import *; "
+        "import sys; from soc_assets.ingest.catalog.scan import scan_rasters; from soc_assets.settings import *; "
         f"scan_rasters(Rasters(bands=(Band(name='Elevation', kind='static'),)), {str(folder)!r}); "
         "assert 'fsspec' not in sys.modules"
     )

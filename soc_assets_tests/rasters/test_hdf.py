@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.rasters.hdf_links import names_elsewhere
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.ingest.conftest import write_raster

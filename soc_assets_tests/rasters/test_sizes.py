@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 from scipy.io import netcdf_file
 
-from soc_assets.ingest.rasters.catalog import scan_rasters
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.rasters.reading import open_raster, read_values
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.ingest.conftest import write_raster

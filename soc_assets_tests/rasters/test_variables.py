@@ -6,7 +6,7 @@ import rasterio.shutil
 from scipy.io import netcdf_file
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.check.values import copies
+from soc_assets.ingest.quality.values import copies
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band
 from soc_assets_tests.embedding.rasters import ELEVATION, scanned, window

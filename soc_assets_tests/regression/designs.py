@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from soc_assets.regression.design import Design, columns_table, make_design
+from soc_assets.regression.design.design import Design, columns_table, make_design
 
 POINT = [("point", "Elevation", None, 1), ("point", "Elevation", None, 9)]
 POINT += [("point", "LAI", lag, window) for lag in (0, 1) for window in (1, 9)]

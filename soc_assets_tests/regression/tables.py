@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from soc_assets.regression.data import FeatureTable
+from soc_assets.regression.design.data import FeatureTable
 
 D = 12
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import ExtraTreesRegressor
 
-from soc_assets.regression.fold import FoldFit, run_fold
+from soc_assets.regression.evaluation.fold import FoldFit, run_fold
+from soc_assets.regression.evaluation.plan import make_plan, merged
 from soc_assets.regression.metrics import r_squared
-from soc_assets.regression.model import Options, fit_recipe
-from soc_assets.regression.plan import make_plan, merged
+from soc_assets.regression.models.fitted import Options, fit_recipe
 from soc_assets.sampling.balance import balance
 from soc_assets.settings import Sampling
 from soc_assets.settings.evaluation import Evaluation, Recipe

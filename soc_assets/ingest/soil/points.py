@@ -1,7 +1,7 @@
 """Points to predict at: read by the reader of soil tables, each row with its place and date, or why it has none.
 
 The columns of the file stay as they are; what was understood stands beside them under names that begin with `OWN`.
-Whether points lie on the rasters and need dates is decided where the model is known, in `soc_assets.prediction`.
+Whether points lie on the rasters and need dates is decided where the model is known, in `soc_assets.mapping.points`.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,15 +11,15 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.columns import USUAL_NAMES, find_columns
 from soc_assets.ingest.soil.degree_columns import part_of
 from soc_assets.ingest.soil.files import READ, Reading, readings_of
 from soc_assets.ingest.soil.formats import Sheet, read_sheets
+from soc_assets.ingest.soil.join_coordinates import Table
 from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.odd_rows import SECOND_TABLE, SUMMARY
+from soc_assets.ingest.soil.read import table_of
 from soc_assets.ingest.soil.rows import rows_of
-from soc_assets.ingest.soil.tables import table_of
 from soc_assets.ingest.soil.values import is_missing
 from soc_assets.ingest.soil.zones import zone_column
 from soc_assets.settings import Soil, SoilColumns, SoilLimits, SoilTable

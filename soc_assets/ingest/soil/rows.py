@@ -6,12 +6,12 @@ Which rows are usable is decided in `soil.clean`; the text stands beside the val
 import pandas as pd
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.borrowing import Table, plain_ids
 from soc_assets.ingest.soil.date_order import Order, order_of_dates
 from soc_assets.ingest.soil.depth import depth_limits, fits_depth, not_understood
 from soc_assets.ingest.soil.extra import PREFIX
 from soc_assets.ingest.soil.files import campaign_of
 from soc_assets.ingest.soil.hemispheres import read_axis
+from soc_assets.ingest.soil.join_coordinates import Table, plain_ids
 from soc_assets.ingest.soil.percents import settle_percents
 from soc_assets.ingest.soil.places import in_degrees, to_wgs84, units
 from soc_assets.ingest.soil.thousands import clear_thousands

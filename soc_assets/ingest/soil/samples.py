@@ -12,13 +12,13 @@ import pandas as pd
 
 from soc_assets.errors import SoilError
 from soc_assets.geo.grid import Grid
-from soc_assets.ingest.coverage import describe_grid, describe_points
-from soc_assets.ingest.soil.borrowing import Table
+from soc_assets.ingest.extent import describe_grid, describe_points
 from soc_assets.ingest.soil.clean import REJECTED_COLUMNS, clean_samples
 from soc_assets.ingest.soil.falling import falling_carbon, years_apart
+from soc_assets.ingest.soil.join_coordinates import Table
 from soc_assets.ingest.soil.limits import translated
+from soc_assets.ingest.soil.read import read_soil_tables, refusal
 from soc_assets.ingest.soil.rows import describe, rows_of
-from soc_assets.ingest.soil.tables import read_soil_tables, refusal
 from soc_assets.settings import Soil
 
 CURES = {

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.columns import USUAL_NAMES, find_columns, needs_unit
 from soc_assets.ingest.soil.degree_columns import minute_columns, with_minutes
 from soc_assets.ingest.soil.depth import limits_in, wanted_limits
@@ -18,6 +17,7 @@ from soc_assets.ingest.soil.extra import extra_columns
 from soc_assets.ingest.soil.files import Reading
 from soc_assets.ingest.soil.formats import Sheet
 from soc_assets.ingest.soil.headers import carbon_unit_of, depth_unit_of
+from soc_assets.ingest.soil.join_coordinates import Table
 from soc_assets.ingest.soil.odd_rows import odd_rows
 from soc_assets.ingest.soil.percents import first_percent
 from soc_assets.ingest.soil.qualifiers import qualifier_of, with_signs

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.columns import is_total_carbon
 from soc_assets.ingest.soil.depth_columns import like_depths
+from soc_assets.ingest.soil.join_coordinates import Table
 from soc_assets.storage.names import nfc
 
 _DEPTHS = ("depth", "depth_upper", "depth_lower")

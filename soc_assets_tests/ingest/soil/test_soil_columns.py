@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.check.columns import column_findings
+from soc_assets.ingest.quality.columns import column_findings
 from soc_assets.ingest.soil.columns import find_columns
 from soc_assets.settings import SoilColumns, SoilTable
 from soc_assets_tests.ingest.soil.soil_world import reasons, write

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.check.carbon import carbon_findings
-from soc_assets.ingest.check.columns import column_findings
+from soc_assets.ingest.quality.carbon import carbon_findings
+from soc_assets.ingest.quality.columns import column_findings
 from soc_assets.ingest.soil.degree_columns import minute_columns
 from soc_assets.ingest.soil.depth import depth_limits
 from soc_assets.ingest.soil.headers import without_unit

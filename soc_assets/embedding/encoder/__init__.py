@@ -1,0 +1,1 @@
+"""The SpectralGPT encoder: architecture, weights, precision and running it."""

@@ -1,0 +1,210 @@
+"""The views of the database: their SQL, and a comment for each of them and each of their columns.
+
+Views read files when they are asked, by patterns: a batch that is added, rewritten or of another size shows at once.
+How vectors are put together is in `vector`, tables that are built once are in `neighbours` and `components`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from soc_assets.embedding.parquet import SCHEMA
+from soc_assets.embedding.spec import Spec
+from soc_assets.features.sql.tables import (
+    BAND,
+    CARBON,
+    LATITUDE,
+    LONGITUDE,
+    SAMPLE_ID,
+    SCHEMAS,
+    SPLIT,
+    TABLES,
+    columns_of,
+    glob_of,
+    literal,
+    table_sql,
+)
+from soc_assets.features.sql.vector import images_sql, keys_sql, missing_sql, vector_sql
+from soc_assets.settings import Features, Study
+
+Columns = dict[str, str]  # name -> comment
+
+
+@dataclass(frozen=True)
+class View:
+    """A view: its query, what a row is, and its columns with their comments, in order."""
+
+    sql: str
+    comment: str
+    columns: Columns
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a database shows.
+
+    Attributes:
+        data: the data folder.
+        spec: whose embeddings; not yet frozen where nothing was embedded.
+        features: how the vector is put together.
+        study: gives the years when steps are aligned by calendar.
+    """
+
+    data: Path
+    spec: Spec
+    features: Features
+    study: Study
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the spec's batches."""
+        return self.data / "embeddings" / self.spec.digest
+
+
+def views_of(contents: Contents) -> dict[str, View]:
+    """Every view, in an order in which each needs only those before it."""
+    simple = ("folds", "rejected", "excluded", "rasters", "gaps", "evaluation", "out_of_fold", "runs")
+    return {
+        "samples": _samples(contents),
+        **{name: _plain(contents, name) for name in simple},
+        "predictions": _predictions(contents),
+        "embeddings": _embeddings(contents),
+        "batches": _batches(contents),
+        "features": _features(contents),
+        "embedding_long": _embedding_long(contents),
+    }
+
+
+def _plain(contents: Contents, name: str) -> View:
+    columns = columns_of(contents.data, name)
+    comments = {column: comment for column, (_, comment) in columns.items()}
+    return View(table_sql(contents.data, name, columns), TABLES[name].comment, comments)
+
+
+def _named(*names: str, **others: str) -> Columns:
+    """Comments of columns that several views have, and of further ones."""
+    known = {"sample_id": SAMPLE_ID, "longitude": LONGITUDE, "latitude": LATITUDE, "organic_carbon": CARBON}
+    known |= {"split": SPLIT, "band": BAND}
+    known |= {column: value for table in TABLES.values() for column, value in table.columns.items()} | known
+    return {name: known[name][1] for name in names} | others
+
+
+def _samples(contents: Contents) -> View:
+    sources = {name: columns_of(contents.data, name) for name in ("soil_samples", "balanced", "ledger")}
+    soil, balanced, ledger = (table_sql(contents.data, name, columns) for name, columns in sources.items())
+    added = [column for column in sources["balanced"] if column not in sources["soil_samples"]]
+    sql = f"""SELECT s.*, {", ".join(f'b."{name}"' for name in added)}, l.batch
+        FROM ({soil}) s LEFT JOIN ({balanced}) b ON b.sample_id = s.sample_id
+        LEFT JOIN ({ledger}) l ON l.sample_id = s.sample_id"""
+    comments = {name: comment for columns in sources.values() for name, (_, comment) in columns.items()}
+    return View(sql, "usable soil samples with split, multiplicity in training and batch", comments)
+
+
+def _predictions(contents: Contents) -> View:
+    columns = columns_of(contents.data, "model_predictions")
+    sql = f"SELECT *, predicted - observed AS residual FROM ({table_sql(contents.data, 'model_predictions', columns)})"
+    comments = {column: comment for column, (_, comment) in columns.items()}
+    return View(sql, TABLES["model_predictions"].comment, {**comments, "residual": "predicted - observed, g/kg"})
+
+
+def batch_files(contents: Contents, function: str = "read_parquet") -> str:
+    """A table function over the file without rows and all batches of the spec, as they are when it is asked."""
+    schema = contents.data / SCHEMAS / "embeddings.parquet"
+    batches = f"{glob_of(contents.folder)}/batch_*_size_*.parquet"
+    return f"{function}([{literal(glob_of(schema))}, {literal(batches)}], allow_empty = true)"
+
+
+def _embeddings(contents: Contents) -> View:
+    listed = ", ".join(SCHEMA.names)
+    comments = {field.name: (field.metadata or {}).get(b"comment", b"").decode() for field in SCHEMA}
+    comments |= _named("sample_id", "location_id", "source", "batch", bbox="GeoParquet covering of the point")
+    return View(
+        f"SELECT {listed} FROM {batch_files(contents)}",
+        "one row per embedded sample: the columns of the batches' Parquet files",
+        {name: comments[name] for name in SCHEMA.names},
+    )
+
+
+def _batches(contents: Contents) -> View:
+    columns = {
+        "batch": "key of the batch, the partition of the asset `embeddings`",
+        "state": "missing, stale or fresh: its file against the inputs as they were when the database was built",
+        "samples": "samples that the ledger has in it",
+        "rows": "rows of its file",
+        "spec": "digest of the embedding spec",
+        "digest": "of the inputs that its file was made from",
+        "weights": "random or pretrained weights",
+        "missing_images": "images without a raster, or with too few valid pixels",
+        "file": "its Parquet file",
+        "bytes": "size of the file",
+        "when": "time of the file's last change",
+    }
+    ledger = table_sql(contents.data, "ledger", columns_of(contents.data, "ledger"))
+    pattern = f"{glob_of(contents.folder)}/[b_][as][tc][ch]*.parquet"  # batch_* and _schema.parquet: never empty
+    key = "regexp_extract(filename, 'batch_[0-9]+')"
+    facts = "map_from_entries(list((key::VARCHAR, decode(value))) FILTER (key::VARCHAR LIKE 'soc.%'))"
+    stored = f"""SELECT file_name AS filename, {facts} AS facts
+        FROM parquet_kv_metadata({literal(pattern)}) GROUP BY file_name"""
+    if not (contents.folder / "_schema.parquet").is_file():
+        stored = "SELECT NULL::VARCHAR AS filename, NULL::MAP(VARCHAR, VARCHAR) AS facts WHERE false"
+    sql = f"""WITH stored AS ({stored}),
+        counted AS (SELECT filename, count(*) AS rows FROM {batch_files(contents)} GROUP BY filename),
+        there AS (
+            SELECT {key} AS batch, filename, size, last_modified, coalesce(rows, 0) AS rows, facts
+            FROM {batch_files(contents, "read_blob")}
+            LEFT JOIN counted USING (filename) LEFT JOIN stored USING (filename)
+            WHERE filename LIKE '%/batch_%'),
+        wanted AS (SELECT batch, count(*) AS samples FROM ({ledger}) GROUP BY batch)
+        SELECT coalesce(w.batch, t.batch) AS batch,
+            CASE WHEN t.filename IS NULL THEN 'missing'
+                WHEN t.facts['soc.inputs'] IS NOT DISTINCT FROM i.inputs
+                    AND t.facts['soc.labels'] IS NOT DISTINCT FROM i.labels THEN 'fresh'
+                ELSE 'stale' END AS state,
+            coalesce(w.samples, 0) AS samples, t.rows, t.facts['soc.spec'] AS spec, t.facts['soc.inputs'] AS digest,
+            t.facts['soc.weights'] AS weights, t.facts['soc.missing_images']::INTEGER AS missing_images,
+            t.filename AS file, t.size AS bytes, t.last_modified AS "when"
+        FROM wanted w FULL JOIN there t ON t.batch = w.batch
+        LEFT JOIN batch_inputs i ON i.batch = coalesce(w.batch, t.batch)"""
+    return View(sql, "batches of the ledger, and the files of the embedding spec", columns)
+
+
+def _features(contents: Contents) -> View:
+    spec, features, study = contents.spec, contents.features, contents.study
+    balanced = table_sql(contents.data, "balanced", TABLES["balanced"].columns)
+    ledger = table_sql(contents.data, "ledger", TABLES["ledger"].columns)
+    studied = f"(SELECT b.*, l.batch FROM ({balanced}) b JOIN ({ledger}) l USING (sample_id))"
+    # a subquery, not a join: DuckDB hands the vectors on as they are, where a join would pick them row by row
+    sql = f"""SELECT sample_id, studied.location_id, studied.split, studied.multiplicity, studied.weight, longitude,
+            latitude, year, organic_carbon, missing_images, features
+        FROM (SELECT e.sample_id, e.longitude, e.latitude, e.year, e.organic_carbon,
+                {missing_sql(spec, features, study)} AS missing_images, {vector_sql(spec, features, study)} AS features,
+                (SELECT b FROM {studied} b WHERE b.sample_id = e.sample_id AND b.batch = e.batch) AS studied
+            FROM embeddings e)
+        WHERE studied IS NOT NULL"""
+    columns = _named("sample_id", "location_id", "split", "multiplicity", "weight", "longitude", "latitude")
+    columns |= {"year": "of sampling", "organic_carbon": CARBON[1]}
+    columns |= {"missing_images": "images that are missing", "features": _words_of_vector(contents)}
+    return View(sql, "the flattened feature vector of each studied sample that is embedded, with its split", columns)
+
+
+def _words_of_vector(contents: Contents) -> str:
+    words = {"zero": "zeros", "nearest_lag": "the nearest lag of the band", "null": "nulls"}[contents.features.missing]
+    return f"the vector; feature_index says what stands where; missing images are {words}"
+
+
+def _embedding_long(contents: Contents) -> View:
+    rows, width = contents.spec.shape
+    lag_aligned = Features(include=("embedding",))
+    images, keys = images_sql(contents.spec, lag_aligned, contents.study), keys_sql(contents.spec)
+    sql = f"""SELECT e.sample_id, s.band, nullif(substr(e.keys[s.slot + 1], length(s.band) + 2), '') AS step, s.lag,
+            t.token::INTEGER AS token, e.images[s.slot + 1][t.token + 1]::FLOAT[{width}] AS vector
+        FROM (SELECT sample_id, {images} AS images, {keys} AS keys FROM embeddings) e
+        CROSS JOIN slots s CROSS JOIN range({rows}) t(token)"""
+    columns = {
+        "sample_id": SAMPLE_ID[1],
+        "band": BAND[1],
+        "step": "the calendar step that the lag means for this sample: 2012, or 2012_winter; null for static bands",
+        "lag": "steps before sampling, 0 is the step of sampling; null for static bands",
+        "token": "row of the embedding, 0 where tokens are pooled",
+        "vector": "the embedding, null where the image is missing",
+    }
+    return View(sql, "one row per sample, band and step (and token, where they are not pooled)", columns)

@@ -1,1 +1,0 @@
-"""Embeddings that other programs wrote, brought into the platform's files."""

@@ -1,0 +1,1 @@
+"""The raster catalog: which files there are, their bands, steps and georeferencing."""

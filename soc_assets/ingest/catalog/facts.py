@@ -1,0 +1,131 @@
+"""What one raster file tells about itself: its grid, its statistics, and the steps that its bands hold.
+
+Which files are looked at, and when, is in `catalog`.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from rasterio.crs import CRS
+from rasterio.io import DatasetReader
+
+from soc_assets.errors import RasterError
+from soc_assets.ingest.catalog.find import RasterFile
+from soc_assets.ingest.catalog.layers import Layer, layers_of, require_usable
+from soc_assets.ingest.catalog.statistics import Statistics, of_raster
+from soc_assets.rasters.classes import attribute_tables, is_classes
+from soc_assets.rasters.georeferencing import crs_of
+from soc_assets.rasters.reading import open_raster
+from soc_assets.settings import Channel
+from soc_assets.storage import raster_folder
+
+_RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read anew
+_NETCDF_RULES = 1  # likewise, of what it reads in NetCDF files alone: `missing_value`, flags, uneven axes
+_DECIDING = {"fill_values", "valid_range", "layer", "layers", "value", "variable"}  # settings
+_WORLD_FILES = (".tfw", ".tifw", ".wld")
+_SIDECARS = (".aux.xml", *_WORLD_FILES, *(suffix.upper() for suffix in _WORLD_FILES))  # GDAL reads those, too
+
+
+def beside(path: str) -> list[str]:
+    """Files beside a raster that say what it does not say itself: place, CRS, nodata, scale, names of classes."""
+    stem = path.rpartition(".")[0]
+    names = [f"{path if suffix == '.aux.xml' else stem}{suffix}" for suffix in _SIDECARS]
+    return [*(name for name in names if raster_folder.exists(name)), *attribute_tables(path)]
+
+
+def how_read(dataset: DatasetReader, path: str) -> list[Any]:
+    """What decides how a file's bytes are read, wherever it is written; not statistics that programs leave there."""
+    tags = (dataset.nodatavals, dataset.scales, dataset.offsets, dataset.descriptions)
+    classes = [n for n in range(1, dataset.count + 1) if is_classes(dataset, path, n)]
+    place = [crs_of(dataset).to_wkt(), tuple(dataset.transform)]
+    return [*place, *(list(map(str, values)) for values in tags), *([classes] if classes else [])]
+
+
+def reading_of(channel: Channel, in_file: bool, path: str = "") -> str:
+    """How the settings have the stored numbers read, as text: what was made by another reading is computed anew.
+
+    Args:
+        channel: the band, or one class of it.
+        in_file: whether the bands of a file are the steps.
+        path: of the file.
+    """
+    kept = channel.model_dump(mode="json", include=_DECIDING)
+    kept |= {"rules": _RULES} | ({"steps": "in file"} if in_file else {})
+    kept |= {"netcdf": _NETCDF_RULES} if path.lower().endswith(".nc") else {}
+    return json.dumps({name: value for name, value in kept.items() if value not in (None, [])}, sort_keys=True)
+
+
+def variable_of(row: Mapping[Any, Any]) -> str | None:
+    """Which variable or page of its file a row of the catalog is about; None where the file is one raster."""
+    return json.loads(row["reading"]).get("variable") if isinstance(row.get("reading"), str) else None
+
+
+def read_facts(file: RasterFile, channel: Channel, content: str, reading: str) -> list[dict[str, Any]]:
+    """What the catalog keeps of a file's content, as one band (or class) sees it: a row per step in the file.
+
+    Args:
+        file: where it is.
+        channel: the band, or one class of it.
+        content: digest of the file's bytes.
+        reading: from `reading_of`.
+
+    Raises:
+        RasterError: the file cannot be used; names it, the reason and the cure.
+    """
+    rows = []
+    with open_raster(file.path, channel.variable) as dataset:
+        for layer in layers_of(dataset, file):
+            require_usable(dataset, file, layer.index)
+            rows.append({**_facts(dataset, file, channel, layer), "digest": content, "reading": reading})
+    return rows
+
+
+def _facts(dataset: DatasetReader, file: RasterFile, channel: Channel, layer: Layer) -> dict[str, Any]:
+    statistics = of_raster(
+        dataset, channel.fill_values, band=layer.index, valid_range=channel.valid_range, value=channel.value
+    )
+    if not statistics.count:
+        beyond = f", valid range {list(channel.valid_range)}" if channel.valid_range else ""
+        raise RasterError(
+            f"The raster {file.path} has no valid pixel (nodata tag {dataset.nodatavals[layer.index - 1]}, fill values "
+            f"{list(channel.fill_values)}{beyond}). "
+            "Replace the file, or mend its nodata tag or the band's fill_values or valid_range in soc.toml."
+        )
+    step = {"year": layer.year, "season": layer.season, "layer": layer.index}
+    return {**step, **_grid(dataset, layer.index), **_values(statistics, dataset)}
+
+
+def _grid(dataset: DatasetReader, layer: int) -> dict[str, Any]:
+    nodata = dataset.nodatavals[layer - 1]
+    return {
+        "crs": _crs_words(crs_of(dataset).to_wkt()),
+        "transform": [float(value) for value in dataset.transform[:6]],
+        "shape": [dataset.height, dataset.width],
+        "height": dataset.height,
+        "width": dataset.width,
+        "dtype": dataset.dtypes[layer - 1],
+        "nodata": math.nan if nodata is None else float(nodata),
+        "bounds": [float(value) for value in dataset.bounds],
+    }
+
+
+@cache
+def _crs_words(wkt: str) -> str:
+    """`EPSG:n` where that is the same, else the WKT: the code is the most similar one, and might move the raster."""
+    crs = CRS.from_wkt(wkt)
+    code = crs.to_epsg()  # a search that takes 50 ms
+    return f"EPSG:{code}" if code and CRS.from_epsg(code) == crs else wkt
+
+
+def _values(statistics: Statistics, dataset: DatasetReader) -> dict[str, Any]:
+    return {
+        "valid_share": statistics.count / (dataset.height * dataset.width),
+        "mean": statistics.mean,
+        "std": statistics.std,
+        "min": statistics.low,
+        "max": statistics.high,
+        "valid_count": statistics.count,
+    }

@@ -1,0 +1,299 @@
+"""The raster catalog: one row per usable raster, with its grid, its statistics and its digest.
+
+When a raster must be read again, and what becomes of one that cannot be used, belongs here. Finding the files is in
+`rasters.files`, what a file tells about itself in `rasters.facts`; writing the catalog is left to the asset.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import Any
+
+import pandas as pd
+
+from soc_assets.errors import RasterError, StorageError
+from soc_assets.ingest.catalog.facts import beside, how_read, read_facts, reading_of
+from soc_assets.ingest.catalog.find import RasterFile, find_rasters
+from soc_assets.rasters.reading import open_raster, small_block_cache
+from soc_assets.runtime.threads import side_by_side
+from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
+from soc_assets.storage import digest, raster_folder
+
+_TYPES = {
+    **dict.fromkeys(("band", "kind", "season", "path", "tile", "crs", "dtype", "digest", "stamp", "reading"), "str"),
+    **dict.fromkeys(("transform", "shape", "bounds"), "object"),
+    **dict.fromkeys(("nodata", "valid_share", "mean", "std", "min", "max"), "float64"),
+    **dict.fromkeys(("layer", "height", "width", "valid_count", "size", "mtime_ns"), "int64"),
+    "year": "Int32",
+}
+COLUMNS = (
+    *("band", "kind", "year", "season", "path", "tile", "layer", "crs", "transform", "shape", "height", "width"),
+    *("dtype", "nodata", "bounds", "valid_share", "mean", "std", "min", "max", "valid_count", "digest", "size"),
+    *("mtime_ns", "stamp", "reading"),
+)
+"""`path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step that the file is, `stamp`
+what a change is noticed by, `reading` how the stored numbers were read when the statistics were computed."""
+_WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")  # need not be opened to know their files
+HELD_TWICE = "holds the same step as"  # the problem of a file whose step another file holds: no step is missing
+_SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
+_Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a scan found."""
+
+    frame: pd.DataFrame
+    """One row per usable raster: per file and, where a file holds several steps, per step (`COLUMNS`); by band in the
+    order of the settings, then year, season and path. A class raster has rows for each class."""
+    problems: pd.DataFrame
+    """Rasters set aside: band, path, problem."""
+    set_aside: pd.DataFrame
+    """The same, with the stamp and the digest of each file."""
+    read: int
+    """Files whose bytes were read in this scan, those set aside included."""
+    reused: int
+    """Files taken over from the previous catalog without opening them."""
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """Digest of each file, those set aside included, by its path; empty text where it could not be read."""
+        both = pd.concat([self.set_aside[["path", "digest"]], self.frame[["path", "digest"]]])
+        return dict(zip(both["path"], both["digest"], strict=True))
+
+
+def scan_rasters(
+    rasters: Rasters,
+    folder: Path | str,
+    previous: pd.DataFrame | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    threads: int | None = None,
+) -> Catalog:
+    """Catalog the rasters of every band; only new and changed files are read.
+
+    A raster that cannot be used is set aside with its problem, and the scan goes on. Files are read side by side; the
+    result does not depend on how many at once.
+
+    Args:
+        rasters: bands and where their files lie.
+        folder: what the patterns start from: a path, a zip file, a `/vsi...` path or a URL.
+        previous: the catalog of the last scan; files of the same stamp and reading are not opened.
+        progress: called in this thread after each file, in order, with files done, files in all, and the file's path
+            below `folder`.
+        threads: files read at once; by default as many as the machine has cores, up to 8.
+
+    Raises:
+        RasterError: the folder is missing or holds no raster, or a band, the reference band first, has no usable one.
+    """
+    files = find_rasters(rasters, folder)
+    files.sort(key=lambda file: file.band.name != rasters.reference)  # stable: an unusable reference stops at once
+    known = {} if previous is None else _by_path(previous)
+    digests = _Digests()
+    rows, problems, reused = [], [], 0
+    looks = side_by_side(lambda file: _look(file, known, digests), files, threads)
+    with small_block_cache(), contextlib.closing(looks) as outcomes:
+        for done, (file, outcome) in enumerate(zip(files, outcomes, strict=True), start=1):
+            if not isinstance(outcome, RasterError):
+                found, unread = outcome
+                rows.extend(found)
+                reused += unread
+            elif file.band.name == rasters.reference:
+                raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
+            else:
+                problems.append(_problem(file.band.name, file.path, str(outcome), digests))
+            if progress:
+                progress(done, len(files), file.name)
+    rows, twice = _one_per_step(rows, rasters, digests)
+    _require_every_band(rasters, rows, problems)
+    set_aside = pd.DataFrame(problems + twice, columns=list(_SET_ASIDE), dtype="str")
+    counts = {"read": len(files) - reused, "reused": reused}
+    return Catalog(_as_frame(rows, rasters), set_aside[["band", "path", "problem"]], set_aside, **counts)
+
+
+def catalog_digest(frame: pd.DataFrame) -> str:
+    """Digest of everything in the catalog that decides numbers: not of paths and file times, but of tiles' order."""
+    step = ["band", "kind", "year", "season"]
+    deciding = frame[[*step, "layer", "digest", "reading"]].astype("str").fillna("")
+    deciding["order"] = deciding.groupby(step).cumcount().astype("str")
+    return digest.of_values(sorted(deciding.to_numpy().tolist()))
+
+
+def _one_per_step(rows: list[_Row], rasters: Rasters, digests: "_Digests") -> tuple[list[_Row], list[dict[str, str]]]:
+    """The first row of each step, and a problem for each further file (LAI_2007_winter.tif, LAI_2007_Winter.tif).
+
+    Where the pattern has {tile} all files of a step belong together.
+    """
+    tiled = {channel.name for channel in rasters.channels if "{tile}" in rasters.pattern_of(channel)}
+    first: dict[tuple[str, int | None, str | None], _Row] = {}
+    kept, problems = [], []
+    for row in rows:
+        used = first.setdefault((row["band"], row["year"], row["season"]), row)
+        if used is row or row["band"] in tiled:
+            kept.append(row)
+        else:
+            words = f"The raster {row['path']} {HELD_TWICE} {used['path']}, which is used. "
+            words += "If both are parts of it, put {tile} into the pattern."
+            problems.append(_problem(row["band"], row["path"], words, digests))
+    return kept, problems
+
+
+def _problem(band: str, path: str, problem: str, digests: "_Digests") -> dict[str, str]:
+    mark, content = digests.marked(path)
+    return {"band": band, "path": path, "problem": problem, "stamp": mark, "digest": content}
+
+
+def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
+    """Rows of the last catalog by path and band, as plain values; none where it lacks a column."""
+    previous = previous if "stamp" in previous.columns else previous.assign(stamp="")  # of an older version
+    if not set(COLUMNS) <= set(previous.columns):
+        return {}
+    lists = [name for name, kind in _TYPES.items() if kind == "object"]
+    plain = previous[list(COLUMNS)].astype({"year": object, "season": object, "tile": object})
+    known: dict[tuple[str, str], list[_Row]] = {}
+    rows: list[_Row] = plain.to_dict("records")  # type: ignore[reportCallIssue, reportAssignmentType] - as documented
+    for row in rows:
+        missing = {name: None for name in ("year", "season", "tile") if pd.isna(row[name])}
+        known.setdefault((row["path"], row["band"]), []).append(
+            {**row, **missing, **{name: list(row[name]) for name in lists}}
+        )
+    return known
+
+
+def stamp(path: Path | str) -> dict[str, Any]:
+    """What a change is noticed by without reading: the files that a raster is made of, as the folder lists each.
+
+    Returns:
+        Bytes of all (`size`), the newest time of change (`mtime_ns`), and a digest of all that is known (`stamp`): a
+        file on this machine that took the place of another of equal size and time has another inode or ctime.
+    """
+    used = sorted({*_files(str(path)), *beside(str(path))})
+    stamps = {file: raster_folder.stamp_of(file) for file in used if raster_folder.exists(file)}
+    names = [PurePosixPath(file).name for file in stamps]
+    return {
+        "size": sum(size for size, *_ in stamps.values()),
+        "mtime_ns": max((time for _, time, *_ in stamps.values()), default=0),
+        "stamp": digest.of_values([*zip(names, stamps.values(), strict=True)]),
+    }
+
+
+def _files(path: str) -> list[str]:
+    """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
+    if not path.lower().endswith(_WHOLE):
+        with contextlib.suppress(RasterError), open_raster(path) as dataset:
+            return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
+    known = (".msk",) if path.lower().endswith(_WHOLE[:2]) else (".aux.xml", ".msk", ".ovr")
+    return [path, *(path + end for end in known if raster_folder.exists(path + end))]
+
+
+def content_digest(path: str) -> str:
+    """Digest of the bytes of a raster and of what it takes values from, as the catalog holds it."""
+    digests = [raster_folder.digest_of(file) for file in _files(path)]
+    if path.lower().endswith(_WHOLE[:2]) and beside(path):
+        with contextlib.suppress(RasterError), open_raster(path) as dataset:
+            digests.append(digest.of_values(how_read(dataset, path)))
+    return digests[0] if len(digests) == 1 else digest.of_values(digests)
+
+
+def readable_digest(path: str) -> str:
+    """`content_digest`, or empty text where the file cannot be read."""
+    try:
+        return content_digest(path)
+    except (RasterError, OSError, MemoryError):  # whoever opens the file is told why
+        return ""
+
+
+def _readable_stamp(path: str) -> str:
+    with contextlib.suppress(RasterError, OSError, MemoryError):
+        return stamp(path)["stamp"]
+    return ""
+
+
+class _Digests:
+    """Digests of files, each worked out once in a scan, however many bands and threads ask for it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._locks: dict[str, Lock] = {}
+        self._found: dict[str, tuple[str, str]] = {}
+
+    def of(self, path: str) -> str:
+        """The digest of a file and of what it takes values from."""
+        return self.marked(path)[1] or content_digest(path)  # says why it cannot be read
+
+    def marked(self, path: str) -> tuple[str, str]:
+        """The file's stamp, and its digest then; empty text where it could not be read."""
+        with self._lock:
+            own = self._locks.setdefault(path, Lock())
+        with own:
+            if path not in self._found:
+                mark = _readable_stamp(path)  # first: a file that changes meanwhile is read again next time
+                self._found[path] = mark, readable_digest(path)
+            return self._found[path]
+
+
+def _look(
+    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: "_Digests"
+) -> tuple[list[_Row], bool] | RasterError:
+    """`_rows_of` a file, or why it cannot be used."""
+    try:
+        return _rows_of(file, known, digests)
+    except StorageError:
+        raise
+    except Exception as error:  # of whatever library: the file is set aside, and the others are read
+        words = f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy it again."
+        return error if isinstance(error, RasterError) else RasterError(words)
+
+
+def _rows_of(
+    file: RasterFile, known: dict[tuple[str, str], list[_Row]], digests: "_Digests"
+) -> tuple[list[_Row], bool]:
+    """Rows of a file, and whether all are those of the last catalog."""
+    if file.problem:
+        raise RasterError(file.problem)
+    now, rows, unread = stamp(file.path), [], True
+    for channel in channels_of(file.band):
+        reading = reading_of(channel, file.steps_in_file, file.path)
+        before = [row for row in known.get((file.path, channel.name), []) if row["reading"] == reading]
+        if not before or any(row["stamp"] != now["stamp"] for row in before):
+            unread = False
+            content = digests.of(file.path)
+            if channel.variable:
+                content = digest.of_values([content, channel.variable])
+            if not before or any(row["digest"] != content for row in before):
+                before = read_facts(file, channel, content, reading)
+        rows += [row | now | _identity(file, channel, row) for row in before]
+    return rows, unread
+
+
+def _identity(file: RasterFile, channel: Channel, row: _Row) -> _Row:
+    return {
+        "band": channel.name,
+        "kind": channel.kind,
+        "year": file.year if file.year is not None else row["year"],
+        "season": file.season or row["season"],
+        "path": file.path,
+        "tile": file.tile,
+    }
+
+
+def _require_every_band(rasters: Rasters, rows: list[_Row], problems: list[dict[str, str]]) -> None:
+    usable = {row["band"] for row in rows}
+    if empty := [band for band in rasters.bands if next(channels_of(band)).name not in usable]:
+        lines = [
+            f"No raster of the band {band.name} (pattern {rasters.pattern_of(band)}) can be used. The first problem: "
+            + next(item["problem"] for item in problems if item["band"] == band.name)
+            for band in empty
+        ]
+        raise RasterError("\n".join([*lines, "Mend the files, or take the band out of [[rasters.bands]] in soc.toml."]))
+
+
+def _as_frame(rows: list[_Row], rasters: Rasters) -> pd.DataFrame:
+    """Rows as a typed table, in order whatever order they were read in."""
+    order = {channel.name: number for number, channel in enumerate(rasters.channels)}
+    seasons = {None: -1, **{season: number for number, season in enumerate(SEASONS)}}
+    ordered: list[_Row] = sorted(
+        rows, key=lambda row: (order[row["band"]], row["year"] or 0, seasons[row["season"]], row["path"])
+    )
+    return pd.DataFrame(ordered, columns=list(COLUMNS)).astype(_TYPES)

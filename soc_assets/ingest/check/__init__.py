@@ -1,1 +1,0 @@
-"""Findings about rasters and samples before anything is computed, each with its cure."""

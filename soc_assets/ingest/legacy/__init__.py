@@ -1,1 +1,0 @@
-"""The original project's `.npy` tiles, turned into GeoTIFFs."""

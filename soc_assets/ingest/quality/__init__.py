@@ -1,0 +1,1 @@
+"""What `soc check` and the asset checks of rasters and samples look for."""

@@ -1,0 +1,1 @@
+"""Tiles, samples and runs of the original project, imported."""

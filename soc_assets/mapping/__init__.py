@@ -1,0 +1,1 @@
+"""Predictions at places."""

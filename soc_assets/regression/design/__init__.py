@@ -1,0 +1,1 @@
+"""The design matrix: features, reduction, standardisation and the transform of the target."""

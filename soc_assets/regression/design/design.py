@@ -1,0 +1,162 @@
+"""Feature groups beside the samples: embedding, point values and coordinates, and choosing columns of them by name.
+
+A feature set is words joined by +: `embedding`, `coordinates`, `point` or `point:1:9` (squares of 1 and 9 pixels). The
+matrices are read from soc.duckdb once, with the setting `missing` of [features], and kept as .npy files, so that the
+processes of an evaluation share them without a copy each.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from soc_assets.errors import TrainingError
+from soc_assets.features.sql.opening import reading
+from soc_assets.storage import digest, files
+from soc_assets.storage.vouching import vouch, vouched, wrong
+
+GROUPS = ("embedding", "point", "coordinates")
+_MEMORY_LIMIT = "3GB"
+_BATCH_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Design:
+    """Samples and their features.
+
+    Attributes:
+        samples: [n] rows by sample_id: sample_id, location_id, split, longitude, latitude, year, source,
+            organic_carbon (g/kg), multiplicity, weight; x and y (metres); the columns of [evaluation] strata;
+            block and, in an evaluation, region.
+        matrices: per group float32 [n, d].
+        columns: per group a table of d rows: what, band, lag, window (pixels; 0 where it means nothing).
+        digests: of each group's content.
+    """
+
+    samples: pd.DataFrame
+    matrices: dict[str, np.ndarray]
+    columns: dict[str, pd.DataFrame]
+    digests: dict[str, str]
+
+    def positions(self, features: str) -> dict[str, np.ndarray]:
+        """Columns of each group that a feature set names, in the set's order.
+
+        Raises:
+            TrainingError: a window of point values does not exist.
+        """
+        chosen: dict[str, np.ndarray] = {}
+        for word in features.split("+"):
+            group, *windows = word.split(":")
+            columns = self.columns[group]
+            kept = np.arange(len(columns))
+            if windows:
+                known = sorted(set(columns["window"]))
+                if unknown := [window for window in windows if int(window) not in known]:
+                    raise TrainingError(f"The feature set {features!r} asks for windows {unknown}; there are {known}.")
+                kept = kept[columns["window"].isin([int(window) for window in windows]).to_numpy()]
+            chosen[group] = kept
+        return chosen
+
+    def names(self, features: str) -> pd.DataFrame:
+        """What each column of a feature set means, in order."""
+        return pd.concat(
+            [self.columns[group].iloc[kept] for group, kept in self.positions(features).items()], ignore_index=True
+        )
+
+    def content(self, features: str) -> str:
+        """Digest of the columns of a feature set."""
+        chosen = self.positions(features)
+        return digest.of_values(
+            [[group, self.digests[group], len(kept)] for group, kept in chosen.items()] + [features]
+        )
+
+    def save(self, folder: Path) -> None:
+        """Keep everything in a folder named by its content; `Design.load` maps it into memory."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for group, matrix in self.matrices.items():
+            with files.replacing(folder / f"{group}.npy") as temporary, temporary.open("wb") as file:
+                np.save(file, matrix)
+            files.write_table(folder / f"{group}.parquet", self.columns[group])
+        path = folder / "samples.parquet"
+        sealed = vouch(path, [folder / f"{group}.{kind}" for group in self.matrices for kind in ("npy", "parquet")])
+        files.write_table(path, self.samples, {"soc.digests": json.dumps(self.digests), **sealed})
+
+    @staticmethod
+    def is_saved(folder: Path) -> bool:
+        """Whether `save` finished there, and nothing of it has changed since; reads all of it."""
+        path = folder / "samples.parquet"
+        return path.is_file() and not wrong(path) and vouched(path) is not None
+
+    @classmethod
+    def load(cls, folder: Path) -> "Design":
+        """What `save` wrote; the matrices stay on disk until they are read."""
+        path = folder / "samples.parquet"
+        return cls(
+            samples=files.read_table(path),
+            matrices={group: np.load(folder / f"{group}.npy", mmap_mode="r") for group in GROUPS},
+            columns={group: files.read_table(folder / f"{group}.parquet") for group in GROUPS},
+            digests=json.loads(files.read_metadata(path)["soc.digests"]),
+        )
+
+
+def make_design(samples: pd.DataFrame, matrices: dict[str, np.ndarray], columns: dict[str, pd.DataFrame]) -> Design:
+    """A design with its digests; coordinates (x and y of the samples, km) are added as a group."""
+    places = samples[["x", "y"]].to_numpy(np.float32) / 1000
+    every = {**matrices, "coordinates": places}
+    named = {**columns, "coordinates": columns_table([("coordinates", name, None, 0) for name in ("x", "y")])}
+    digests = {group: _digest(matrix) for group, matrix in every.items()}
+    return Design(samples.reset_index(drop=True), every, named, digests)
+
+
+def read_design(database: Path, queries: dict[str, str], columns: dict[str, list[tuple[Any, ...]]], x_y: Any) -> Design:
+    """Read every group from the database.
+
+    Args:
+        database: soc.duckdb.
+        queries: per group a query that gives sample_id and a list of numbers; see `soc_assets.features.sql.groups`.
+        columns: per group the meaning of each number: what, band, lag, window.
+        x_y: a function from longitude and latitude [n] to metres.
+
+    Raises:
+        TrainingError: the database is missing, or has no studied and embedded samples.
+    """
+    if not database.is_file():
+        raise TrainingError(f"{database} does not exist. Materialise the asset `features` first.")
+    with reading(database, _MEMORY_LIMIT) as connection:
+        samples = connection.sql(queries["samples"]).df().sort_values("sample_id", ignore_index=True)
+        if samples.empty:
+            raise TrainingError(f"{database} has no embedded samples. Materialise `embeddings`, then `features`.")
+        index = pd.Index(samples["sample_id"])
+        matrices = {name: _read(connection, queries[name], index, len(columns[name]), database) for name in columns}
+    x, y = x_y(samples["longitude"].to_numpy(), samples["latitude"].to_numpy())
+    return make_design(samples.assign(x=x, y=y), matrices, {name: columns_table(of) for name, of in columns.items()})
+
+
+def _read(connection: Any, query: str, samples: pd.Index, width: int, database: Path) -> np.ndarray:
+    matrix = np.full((len(samples), width), np.nan, np.float32)
+    filled = np.zeros(len(samples), bool)
+    for batch in connection.sql(query).to_arrow_reader(_BATCH_ROWS):
+        rows = samples.get_indexer(batch.column(0).to_pandas())
+        values = batch.column(1).flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, width)
+        matrix[rows[rows >= 0]], filled[rows[rows >= 0]] = values[rows >= 0], True
+    if not filled.all():  # such a sample would look as if all its images were missing
+        raise TrainingError(
+            f"{filled.sum()} of {len(samples)} samples have features in {database}: the batches changed while they "
+            "were read, or since it was built. Wait for the run that writes them (`soc status`), then try again."
+        )
+    return matrix
+
+
+def columns_table(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """The meaning of columns as a table: what, band, lag, window."""
+    frame = pd.DataFrame(rows, columns=["what", "band", "lag", "window"])
+    return frame.astype({"what": "str", "band": "str", "lag": "Int32", "window": "int32"})
+
+
+def _digest(matrix: np.ndarray) -> str:
+    import hashlib
+
+    return hashlib.sha256(np.ascontiguousarray(matrix).data).hexdigest()[: digest.LENGTH]

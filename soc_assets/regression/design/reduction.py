@@ -1,0 +1,125 @@
+"""From raw columns to what a model is fitted on: standardised, gaps at the mean, wide groups as principal components.
+
+Everything is fitted on the training rows it is given. Components come from a randomised decomposition (Halko,
+Martinsson and Tropp, SIAM Review 2011) of the standardised columns; all of a group share one scale afterwards, so that
+the many last ones do not count as much as the first.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from soc_assets.regression.design.design import Design
+from soc_assets.regression.design.standardisation import column_statistics
+from soc_assets.runtime.cache import Cache
+
+_MOST = 256  # components computed where a share of variance is asked for
+_CHUNK = 512
+_ITERATIONS: Any = 3  # of the power method; scikit-learn's stub takes its default for the type
+_RECENT_BYTES = 256 * 2**20  # of reductions kept by each process: the models of a fold share theirs
+
+
+@dataclass(frozen=True)
+class GroupReduction:
+    """One group: which columns, their mean and scale, and the components [d, k] with their common scale, or None."""
+
+    group: str
+    columns: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    components: np.ndarray | None
+    component_scale: float = 1.0
+    explained: float = 1.0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.mean.nbytes + self.scale.nbytes + (0 if self.components is None else self.components.nbytes)
+
+    @property
+    def width(self) -> int:
+        """Columns that come out."""
+        return len(self.columns) if self.components is None else self.components.shape[1]
+
+    def apply(self, matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Reduced features float32 [m, width] of some rows [m] of the group's matrix."""
+        parts = [self.transform(self._take(matrix, rows[i : i + _CHUNK])) for i in range(0, len(rows), _CHUNK)]
+        return np.concatenate(parts) if parts else np.empty((0, self.width), np.float32)
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Reduced features of the group's chosen raw columns [m, d]."""
+        z = np.nan_to_num((values - self.mean) / self.scale, nan=0.0).astype(np.float32)
+        return z if self.components is None else (z @ self.components) / np.float32(self.component_scale)
+
+    def _take(self, matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        taken = matrix[rows]
+        return taken if len(self.columns) == matrix.shape[1] else taken[:, self.columns]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """All groups of a feature set; `apply` stands for the features of any rows of a design."""
+
+    groups: tuple[GroupReduction, ...]
+
+    def apply(self, design: Design, rows: np.ndarray) -> np.ndarray:
+        """Reduced features float32 [m, k]."""
+        return np.concatenate([part.apply(design.matrices[part.group], rows) for part in self.groups], axis=1)
+
+    @property
+    def width(self) -> int:
+        """Columns that come out, k."""
+        return sum(part.width for part in self.groups)
+
+
+def fit_reduction(design: Design, features: str, rows: np.ndarray, pca: float, seed: int) -> Reduction:
+    """Fit on training rows.
+
+    Args:
+        design: samples and features.
+        features: the feature set.
+        rows: of the training part, and of nothing else.
+        pca: components of the embedding, or (below 1) the share of variance they keep; 0 keeps every column.
+        seed: of the randomised decomposition.
+    """
+    of_rows = hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()
+    parts = []
+    for group, columns in design.positions(features).items():
+        key = (design.digests[group], columns.tobytes(), of_rows, pca, seed)
+        parts.append(_RECENT.get(key, lambda g=group, c=columns: _fit_group(design, g, c, rows, pca, seed)))
+    return Reduction(tuple(parts))
+
+
+_RECENT: Cache[GroupReduction] = Cache(_RECENT_BYTES)
+
+
+def _fit_group(
+    design: Design, group: str, columns: np.ndarray, rows: np.ndarray, pca: float, seed: int
+) -> GroupReduction:
+    matrix = design.matrices[group]
+    values = matrix[rows] if len(columns) == matrix.shape[1] else matrix[rows][:, columns]
+    mean, scale = (v.astype(np.float32) for v in column_statistics(values, np.arange(len(values))))
+    wanted = _MOST if 0 < pca < 1 else int(pca)
+    if group != "embedding" or not pca or min(values.shape) <= wanted:
+        return GroupReduction(group, columns, mean, scale, None)
+    values -= mean
+    values /= scale
+    np.nan_to_num(values, copy=False, nan=0.0)
+    components, variance, total = _decompose(values, wanted, seed)
+    share = np.cumsum(variance) / total
+    kept = int(np.searchsorted(share, pca) + 1) if pca < 1 else wanted
+    kept = min(kept, len(variance), max(1, int((variance > 1e-10 * total).sum())))
+    scale_of_all = float(np.sqrt(variance[:kept].mean()))
+    explained = float(share[kept - 1])
+    return GroupReduction(group, columns, mean, scale, components[:kept].T.copy(), scale_of_all or 1.0, explained)
+
+
+def _decompose(values: np.ndarray, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Components [k, d], their variances [k] and the variance of all columns, of centred values [n, d]."""
+    from sklearn.utils.extmath import randomized_svd
+
+    _, singular, components = randomized_svd(values, wanted, n_iter=_ITERATIONS, random_state=seed)
+    total = float(np.einsum("ij,ij->", values, values, dtype=np.float64)) / len(values)
+    return components.astype(np.float32), singular.astype(float) ** 2 / len(values), max(total, 1e-30)

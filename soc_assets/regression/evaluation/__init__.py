@@ -1,0 +1,1 @@
+"""Comparing models on identical folds: plan, fits, scores and bootstrap intervals."""

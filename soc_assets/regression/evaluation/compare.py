@@ -1,0 +1,184 @@
+"""The evaluation of a project: its features and folds, the fits that are planned, and the tables made of them.
+
+Puts the regression stage to work on the files of a project; the assets and the command line call this. What is fitted
+and how is in `soc_assets.regression`.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from soc_assets.embedding.inputs import load_inputs
+from soc_assets.errors import TableError, TrainingError
+from soc_assets.features.sql.groups import group_columns, group_queries
+from soc_assets.features.sql.opening import reading
+from soc_assets.geo.grid import Grid, reference_grid
+from soc_assets.geo.named_polygons import regions_of
+from soc_assets.geo.projection import to_metres
+from soc_assets.integrity.invariants import of_folds
+from soc_assets.project import Project
+from soc_assets.rasters.catalog import read_table
+from soc_assets.regression.design.design import Design, read_design
+from soc_assets.regression.evaluation.engine import Done, run_fits
+from soc_assets.regression.evaluation.plan import Plan, make_plan
+from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold, score_table
+from soc_assets.regression.models.fitted import Options
+from soc_assets.runtime.device import resolve_device
+from soc_assets.sampling.folds import blocks
+from soc_assets.settings.evaluation import Evaluation, Recipe
+from soc_assets.storage import files
+from soc_assets.storage.vouching import wrong
+
+_SCORED = ("year", "source", "region")  # always, and with the samples in any case
+_OWN = (
+    "sample_id",
+    "location_id",
+    "longitude",
+    "latitude",
+    "organic_carbon",
+    "multiplicity",
+    "weight",
+    "split",
+)
+
+Tell = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Everything an evaluation found.
+
+    Attributes:
+        design: samples and features.
+        plan: the fits.
+        done: the same fits with their results.
+        models: out-of-fold predictions by scheme and model.
+        table: the long table of scores.
+        regions: a sentence that says how the regions of the table were made.
+    """
+
+    design: Design
+    plan: Plan
+    done: list[Done]
+    models: list[OutOfFold]
+    table: pd.DataFrame
+    regions: str
+
+
+def compare(project: Project, tell: Tell, announce: Callable[[Plan], None], only_baselines: bool = False) -> Compared:
+    """Run the evaluation, or its baselines alone; fits that are there already are not repeated.
+
+    Args:
+        project: settings and paths.
+        tell: told how many fits are done, of how many, and the last one.
+        announce: shown the plan before anything is fitted.
+        only_baselines: leave out everything that is no baseline.
+
+    Raises:
+        TrainingError: features or folds are missing.
+        SamplingError: the file of regions cannot be used.
+    """
+    settings = project.settings.evaluation
+    design, folds = load_design(project), load_folds(project)
+    regions = regions_of(design.samples, project.regions, settings.region_column)
+    design.samples["region"] = regions.names
+    plan = make_plan(design, folds, settings, "+".join(project.settings.features.include), only_baselines)
+    announce(plan)
+    done = run_fits(plan.fits, design, project.results, options_of(project), settings.workers, tell)
+    models = out_of_fold(done)
+    table = score_table(
+        models, design, settings.draws, settings.seed, project.settings.study.max_oc, columns=settings.strata
+    )
+    return Compared(design, plan, done, models, table, regions.words)
+
+
+def load_design(project: Project) -> Design:
+    """Samples and every group of features, from soc.duckdb.
+
+    Raises:
+        TrainingError: the database is missing or empty.
+    """
+    inputs = load_inputs(project, create_spec=False)
+    if inputs is None or not project.database.is_file():
+        raise TrainingError(f"{project.database} does not exist. Materialise the asset `features` first.")
+    settings, grid = project.settings, grid_of_project(project)
+    with reading(project.database) as connection:
+        columns = connection.sql("SELECT column_name FROM (DESCRIBE samples)").fetchall()
+    strata = strata_of(settings.evaluation, [name for (name,) in columns])
+    queries = group_queries(inputs.spec, settings.features, settings.study, strata)
+    named = group_columns(inputs.spec, settings.features, settings.study)
+    design = read_design(project.database, queries, named, partial(to_metres, grid=grid))
+    design.samples["block"] = blocks(design.samples, settings.sampling, grid)
+    return design
+
+
+def strata_of(settings: Evaluation, columns: Sequence[str]) -> list[str]:
+    """The columns of `[evaluation] strata` that the samples have.
+
+    Raises:
+        TrainingError: one that is no default is not there, or every sample has a value of its own by its nature.
+    """
+    usual = Evaluation.model_fields["strata"].default
+    missing = [name for name in settings.strata if name not in columns and name not in usual]
+    if missing or (set(settings.strata) & {*_OWN}):
+        wrong = [*missing, *(name for name in settings.strata if name in _OWN)]
+        had = ", ".join(name for name in columns if name not in (*_OWN, *_SCORED))
+        raise TrainingError(
+            f"[evaluation] strata names {', '.join(map(repr, wrong))}, for which there can be no scores. The samples "
+            f"have {had or 'no further columns'}. Correct the name, or keep the column of the soil tables by [soil] "
+            'extra = ["..."] in soc.toml.'
+        )
+    return [name for name in settings.strata if name in columns and name not in _SCORED]
+
+
+def load_folds(project: Project) -> pd.DataFrame:
+    """Scheme, sample_id, fold.
+
+    Raises:
+        TrainingError: there are none.
+        TableError: they are damaged, or not those of the samples studied now.
+    """
+    path = project.samples("folds")
+    if not path.is_file():
+        raise TrainingError(f"{path} does not exist. Materialise the asset `balanced_samples` first.")
+    folds, balanced = files.read_table(path), files.read_table(project.samples("balanced"), ["sample_id", "split"])
+    if wrong := next(of_folds(folds, balanced), ""):
+        raise TableError(f"{path} is not to be believed: {wrong}. {files.cure_of(path)}")
+    return folds
+
+
+def grid_of_project(project: Project) -> Grid:
+    """The reference grid."""
+    return reference_grid(read_table(project.catalog, project), project.settings.rasters)
+
+
+def tuned_recipe(project: Project) -> Recipe | None:
+    """The recipe that `hyperparameters` found, or None.
+
+    Raises:
+        TableError: it is missing or damaged, or not that of the table of trials beside it.
+    """
+    path, table = project.results / "hyperparameters.json", project.results / "hyperparameters.parquet"
+    if not path.is_file() and not table.is_file():
+        return None
+    if said := wrong(table):
+        raise TableError(f"{said}. {files.cure_of(path)}")
+    try:
+        return Recipe.model_validate(json.loads(path.read_text(encoding="utf-8"))["recipe"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TableError(f"{path} cannot be read ({type(error).__name__}). {files.cure_of(path)}") from error
+
+
+def options_of(project: Project) -> Options:
+    """What every fit needs of the settings."""
+    settings = project.settings
+    return Options(
+        seed=settings.evaluation.seed,
+        level=settings.evaluation.level,
+        device=str(resolve_device(settings.training.device)),
+        sampling=settings.sampling,
+        training=settings.training,
+    )

@@ -1,0 +1,166 @@
+"""One fit of an evaluation: a model on the training part of one fold, and what it says of the test part.
+
+The training part decides everything; of the test part only features are looked at, and its organic carbon only beside
+finished predictions. Which fits there are is in `soc_assets.regression.evaluation.plan`, running them in `engine`.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from soc_assets.regression.design.design import Design
+from soc_assets.regression.evaluation.choice import choose
+from soc_assets.regression.models.applicability import Applicability
+from soc_assets.regression.models.explain import column_importance, group_importance
+from soc_assets.regression.models.fitted import FittedModel, Options, fit_recipe
+from soc_assets.regression.models.recipes import is_baseline
+from soc_assets.settings.evaluation import Recipe
+from soc_assets.storage import digest
+
+VERSION = 2  # of the code behind a fit: raise it when the numbers change
+_FIELDS = {  # of a recipe at this version; one that came later counts only where it is not at its default
+    *("model", "features", "target", "back", "pca", "balance", "hidden", "activation", "dropout", "learning_rate"),
+    *("weight_decay", "epochs", "batch_size", "members", "trees", "min_leaf", "max_features", "intervals"),
+}
+
+
+@dataclass(frozen=True)
+class FoldFit:
+    """A model in one fold.
+
+    Attributes:
+        scheme: of the folds.
+        number: of the fold held out.
+        model: name in the tables.
+        recipes: the one to fit, or the candidates to choose from.
+        train: rows of the training part.
+        inner: inner fold of each of them.
+        test: rows of the test part.
+        explain: whether importance by group is measured on the test part.
+    """
+
+    scheme: str
+    number: int
+    model: str
+    recipes: tuple[Recipe, ...]
+    train: np.ndarray
+    inner: np.ndarray
+    test: np.ndarray
+    explain: bool = False
+
+    @property
+    def features(self) -> str:
+        """The feature set, or `chosen`."""
+        return self.recipes[0].features if len(self.recipes) == 1 else "chosen"
+
+    @property
+    def baseline(self) -> bool:
+        """Whether it is one that the MLP has to beat: anything that is no network."""
+        return all(is_baseline(recipe) for recipe in self.recipes)
+
+    def digest(self, design: Design, options: Options) -> str:
+        """Digest of everything that decides the result."""
+        every = np.concatenate([self.train, self.test])
+        samples = design.samples.loc[every, ["sample_id", "organic_carbon"]]
+        recipes = [_decisive(recipe) for recipe in self.recipes]
+        used = {"seed": options.seed, "level": options.level}
+        if any(recipe.balance for recipe in self.recipes):
+            used["sampling"] = options.sampling.model_dump(include=_BALANCING)
+        if any(recipe.model == "documented" for recipe in self.recipes):
+            used["training"] = options.training.model_dump(exclude={"device", "recipe"})
+        return digest.of_values(
+            [
+                VERSION,
+                recipes,
+                [design.content(recipe.features) for recipe in self.recipes],
+                digest.of_frame(samples),
+                [len(self.train), self.inner.tolist(), self.explain],
+                used,
+            ]
+        )
+
+
+def _decisive(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides its fit: a later field at its default must not spoil the fits that are there."""
+    later = recipe.model_dump(exclude={"name", *_FIELDS}, exclude_defaults=True)
+    return recipe.model_dump(include=_FIELDS) | later
+
+
+_BALANCING = {"balance", "bins", "n_bins", "min_ratio", "min_per_bin", "max_multiplicity", "seed"}
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What a fit says of its test part.
+
+    Attributes:
+        predictions: sample_id, observed, predicted, plain, lower, upper (g/kg), target, transformed and scale
+            (observed, predicted and stated deviation in the transformed target), dissimilarity and inside (of the area
+            of applicability).
+        importance: see `explain.group_importance`; empty where it was not asked for.
+        facts: recipe fitted, candidates' scores, sizes, seconds.
+    """
+
+    predictions: pd.DataFrame
+    importance: pd.DataFrame
+    facts: dict[str, Any]
+
+
+def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
+    """Fit and predict."""
+    start = time.perf_counter()
+    scores: dict[str, float] = {}
+    [*others, first] = fit.recipes
+    if others:
+        chosen = choose(fit.recipes, design, fit.train, fit.inner, options)
+        model, scores = chosen.model, chosen.scores
+    else:
+        model = fit_recipe(first, design, fit.train, fit.inner, options)
+    x = model.reduce(design, fit.test)
+    found, samples = model.predict(x), design.samples.loc[fit.test]
+    predictions = pd.DataFrame(
+        {
+            "sample_id": samples["sample_id"].to_numpy(),
+            "observed": samples["organic_carbon"].to_numpy(float),
+            "predicted": found.mean,
+            "plain": found.plain,
+            "lower": found.lower,
+            "upper": found.upper,
+            "target": model.target.forward(samples["organic_carbon"].to_numpy(float)),
+            "transformed": found.transformed,
+            "scale": found.scale,
+            **_applicability(model, design, fit, x, options.seed),
+        }
+    )
+    importance = group_importance(model, design, fit.test, options.seed) if fit.explain else pd.DataFrame()
+    facts = {
+        "recipe": model.recipe.model_dump(mode="json"),
+        "scores": scores,
+        "train": len(fit.train),
+        "test": len(fit.test),
+        "inputs": model.reduction.width,
+        "power": model.target.power,
+        "calibration": asdict(model.calibration) if model.calibration else None,
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    return FoldResult(predictions, importance, facts)
+
+
+def _applicability(model: FittedModel, design: Design, fit: FoldFit, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Dissimilarity of the test part, where the model says intervals; NaN elsewhere."""
+    if model.calibration is None or model.recipe.model == "documented":
+        return {"dissimilarity": np.full(len(x), np.nan), "inside": np.ones(len(x), bool)}
+    area = applicability_of(model, design, fit.train, fit.inner, seed)
+    index = area.index(x)
+    return {"dissimilarity": index, "inside": index <= area.threshold}
+
+
+def applicability_of(
+    model: FittedModel, design: Design, rows: np.ndarray, inner: np.ndarray, seed: int
+) -> Applicability:
+    """The area of applicability in the model's own reduced features, weighted by their importance."""
+    reduced = model.reduce(design, rows)
+    return Applicability.fit(reduced, column_importance(model, reduced, seed), inner, seed)

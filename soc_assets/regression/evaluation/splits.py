@@ -1,0 +1,76 @@
+"""Predictions of a fitted network and their scores, computed once, after training.
+
+The scores themselves are in `soc_assets.regression.metrics`; pictures of them in `soc_assets.regression.report.fit_plots`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from soc_assets.regression.design.data import SPLITS, FeatureTable
+from soc_assets.regression.metrics import Scores, scores
+from soc_assets.regression.models.conformal import Calibration
+from soc_assets.regression.models.learners import Predicted
+from soc_assets.regression.models.training import Fit
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a fit predicts, and how well.
+
+    `predictions` has a row per sample (sample_id, split, longitude, latitude, observed, predicted, lower, upper;
+    organic carbon in g/kg). `scores` and `baseline` are keyed by split; the baseline predicts the mean of the training
+    split for everything, so its R2 is near zero by construction and a model below it has learnt nothing. `ends` is how
+    far an interval of fixed width reaches below and above, g/kg: calibrated on the validation split (NaN without one),
+    which has also chosen the epoch, so it is a little narrow.
+    """
+
+    predictions: pd.DataFrame
+    scores: dict[str, Scores]
+    baseline: dict[str, Scores]
+    ends: tuple[float, float] = (float("nan"), float("nan"))
+
+    def of(self, split: str) -> pd.DataFrame:
+        """The predictions of one split."""
+        return self.predictions.loc[self.predictions["split"] == split, :]
+
+
+def evaluate_fit(fit: Fit, table: FeatureTable, level: float = 0.9) -> Evaluation:
+    """Predict every sample once with the fitted network and score each split.
+
+    Args:
+        fit: a finished fit; nothing of it is changed.
+        table: the features it was fitted on.
+        level: share of samples that the interval should cover.
+    """
+    predictions = pd.DataFrame(
+        {
+            "sample_id": table.sample_id,
+            "split": table.split,
+            "longitude": table.longitude,
+            "latitude": table.latitude,
+            "observed": table.organic_carbon,
+            "predicted": fit.network.predict(table.matrix),
+        }
+    )
+    train_mean = table.organic_carbon[table.rows("train")].mean()
+    observed = {split: table.organic_carbon[table.rows(split)] for split in SPLITS}
+    predicted = {split: predictions["predicted"].to_numpy()[table.rows(split)] for split in SPLITS}
+    ends = _ends(observed["validation"], predicted["validation"], level)
+    most = float(fit.network.target_most)  # of its predictions, and so of their interval
+    lower, upper = predictions["predicted"] - ends[0], predictions["predicted"] + ends[1]
+    return Evaluation(
+        predictions=predictions.assign(lower=lower.clip(0, most), upper=upper.clip(0, most)),
+        scores={split: scores(oc, predicted[split]) for split, oc in observed.items()},
+        baseline={split: scores(oc, np.full(len(oc), train_mean)) for split, oc in observed.items()},
+        ends=ends,
+    )
+
+
+def _ends(observed: np.ndarray, predicted: np.ndarray, level: float) -> tuple[float, float]:
+    """How far the interval reaches below and above, by the validation split."""
+    if not len(observed):
+        return float("nan"), float("nan")
+    found = Calibration.fit(observed, Predicted(predicted, np.zeros(len(predicted))), level)
+    return found.below * found.residual, found.above * found.residual

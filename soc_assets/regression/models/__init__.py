@@ -1,0 +1,1 @@
+"""Recipes, learners, prediction intervals and the area of applicability; the served graph."""

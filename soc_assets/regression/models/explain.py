@@ -1,0 +1,124 @@
+"""What a fitted model looks at: importance by group of features, occlusion of bands, partial dependence.
+
+A group's part of the reduced features is linear in its columns, components included, so that permuting or removing a
+band needs no new reduction. Permutation importance after Breiman (Machine Learning 2001), by group; partial dependence
+after Friedman (Annals of Statistics 2001).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from soc_assets.regression.design.design import Design
+from soc_assets.regression.models.fitted import FittedModel
+from soc_assets.regression.models.learners import SklearnLearner
+from soc_assets.runtime import interrupts
+
+_REPEATS = 3
+_BACKGROUND = 200  # rows that partial dependence averages over
+_STEPS = 15
+
+
+def group_importance(model: FittedModel, design: Design, rows: np.ndarray, seed: int) -> pd.DataFrame:
+    """How much worse the predictions of some rows become without the information of each group of features.
+
+    Args:
+        model: a fitted model.
+        design: samples and features.
+        rows: [m], best of a test part.
+        seed: of the permutations.
+
+    Returns:
+        kind (what, band, lag, dynamics, window), group, permuted and occluded: the increase of the squared error
+        (g/kg squared) summed over the rows when the group is shuffled among them, and when it is put to its mean.
+    """
+    observed = design.samples["organic_carbon"].to_numpy(float)[rows]
+    reduced = model.reduce(design, rows)
+    before = ((model.predict(reduced).mean - observed) ** 2).sum()
+    rng, found = np.random.default_rng(seed), []
+    for kind, group, part in _parts(model, design, rows):
+        interrupts.check()
+        without = reduced - part
+        occluded = ((model.predict(without).mean - observed) ** 2).sum() - before
+        permuted = 0.0
+        for _ in range(_REPEATS):
+            shuffled = model.predict(without + part[rng.permutation(len(rows))]).mean
+            permuted += (((shuffled - observed) ** 2).sum() - before) / _REPEATS
+        found.append((kind, group, float(permuted), float(occluded)))
+    return pd.DataFrame(found, columns=["kind", "group", "permuted", "occluded"])
+
+
+def column_importance(model: FittedModel, reduced: np.ndarray, seed: int) -> np.ndarray:
+    """Importance [k] of each reduced feature: a forest's own, else the mean squared change when it is permuted."""
+    if isinstance(model.learner, SklearnLearner) and hasattr(model.learner.estimator, "feature_importances_"):
+        return np.asarray(model.learner.estimator.feature_importances_)
+    rng = np.random.default_rng(seed)
+    some = reduced[rng.permutation(len(reduced))[: 2 * _BACKGROUND]]
+    before, changed = model.learner.predict(some).value, some.copy()
+    importance = np.zeros(some.shape[1])
+    for column in range(some.shape[1]):
+        changed[:, column] = some[rng.permutation(len(some)), column]
+        importance[column] = ((model.learner.predict(changed).value - before) ** 2).mean()
+        changed[:, column] = some[:, column]
+    return importance
+
+
+def partial_dependence(model: FittedModel, design: Design, rows: np.ndarray, seed: int) -> pd.DataFrame:
+    """Mean prediction when one band's point values take given values, all windows together.
+
+    Returns:
+        band, lag, value (in standard deviations of the training samples), predicted (g/kg).
+    """
+    rows = rows[np.random.default_rng(seed).permutation(len(rows))[:_BACKGROUND]]
+    reduced, found = model.reduce(design, rows), []
+    names = design.names(model.recipe.features)
+    if "point" not in set(names["what"]) or not len(rows):
+        return pd.DataFrame(found, columns=["band", "lag", "value", "predicted"])
+    start = {part.group: offset for part, offset in zip(model.reduction.groups, _offsets(model), strict=True)}["point"]
+    points = names[names["what"] == "point"].reset_index(drop=True)
+    for _, columns in points.groupby(["band", "lag"], dropna=False, sort=False):
+        band, lag = columns["band"].iloc[0], columns["lag"].iloc[0]
+        place, changed = start + columns.index.to_numpy(), reduced.copy()
+        low, high = np.quantile(reduced[:, place[0]], [0.02, 0.98])
+        for value in np.linspace(low, high, _STEPS):
+            changed[:, place] = value
+            found.append((band, lag, float(value), float(model.predict(changed).mean.mean())))
+    return pd.DataFrame(found, columns=["band", "lag", "value", "predicted"])
+
+
+def _parts(model: FittedModel, design: Design, rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Kind, group, and what the group adds to the reduced features [m, k] of the rows."""
+    names = design.names(model.recipe.features)
+    names = names.assign(
+        dynamics=np.where(names["lag"].isna(), "static", "dynamic"), lag=names["lag"].astype("string").fillna("static")
+    )
+    for kind in ("what", "band", "lag", "dynamics", "window"):
+        groups = names.groupby(kind, sort=False).groups
+        if len(groups) > 1:
+            for group, members in groups.items():
+                chosen = np.isin(np.arange(len(names)), members.to_numpy())
+                yield kind, str(group), _contribution(model, design, rows, chosen)
+
+
+def _contribution(model: FittedModel, design: Design, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Reduced features [m, k] of the chosen columns alone (a mask over the feature set), the others at their mean."""
+    parts, start = [], 0
+    for part in model.reduction.groups:
+        mine = np.flatnonzero(chosen[start : start + len(part.columns)])
+        start += len(part.columns)
+        matrix = design.matrices[part.group]
+        z = (matrix[np.ix_(rows, part.columns[mine])] - part.mean[mine]) / part.scale[mine]
+        z = np.nan_to_num(z, nan=0.0).astype(np.float32)
+        whole = np.zeros((len(rows), part.width), np.float32)
+        if part.components is None:
+            whole[:, mine] = z
+        else:
+            whole[:] = (z @ part.components[mine]) / np.float32(part.component_scale)
+        parts.append(whole)
+    return np.concatenate(parts, axis=1)
+
+
+def _offsets(model: FittedModel) -> list[int]:
+    widths = [part.width for part in model.reduction.groups]
+    return [sum(widths[:number]) for number in range(len(widths))]

@@ -1,0 +1,172 @@
+"""A recipe fitted on training rows: reduced features, a learner, the way back to g/kg, and calibrated intervals.
+
+Everything is fitted on the rows given; the inner folds among them give the held-out residuals that smearing and
+calibration need. What is fitted in which fold is in `soc_assets.regression.evaluation.fold`, choosing among recipes in `choice`.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from soc_assets.regression.design.design import Design
+from soc_assets.regression.design.reduction import Reduction, fit_reduction
+from soc_assets.regression.design.target import Target
+from soc_assets.regression.models.conformal import Calibration
+from soc_assets.regression.models.documented import DocumentedLearner, fit_documented
+from soc_assets.regression.models.learners import Learner, Predicted, SklearnLearner, fit_learner
+from soc_assets.runtime.cache import Cache
+from soc_assets.sampling.balance import balance
+from soc_assets.settings import Sampling, Training
+from soc_assets.settings.evaluation import Recipe
+from soc_assets.storage import digest
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a fit needs beside recipe and rows."""
+
+    seed: int = 42
+    level: float = 0.9
+    device: str = "cpu"
+    sampling: Sampling = field(default_factory=Sampling)
+    training: Training = field(default_factory=Training)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predictions [n]: the transformed target with its scale, and in g/kg the mean, the plain inverse, the interval."""
+
+    transformed: np.ndarray
+    scale: np.ndarray
+    mean: np.ndarray
+    plain: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What models of the inner folds say of the rows [n] that they have not seen, in the transformed target."""
+
+    predicted: Predicted
+    observed: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return 3 * self.observed.nbytes
+
+    @property
+    def residuals(self) -> np.ndarray:
+        """Observed - predicted [n]."""
+        return self.observed - self.predicted.value
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A fitted recipe; smearing averages over `residuals`: of held-out rows, or out of bag, or of fitted ones."""
+
+    recipe: Recipe
+    reduction: Reduction
+    target: Target
+    learner: Learner | DocumentedLearner
+    residuals: np.ndarray | None
+    calibration: Calibration | None
+
+    def reduce(self, design: Design, rows: np.ndarray) -> np.ndarray:
+        """Features of some rows as the learner takes them."""
+        return self.reduction.apply(design, rows)
+
+    def predict(self, reduced: np.ndarray) -> Prediction:
+        """Predict from reduced features [m, k]."""
+        return self.back(self.learner.predict(reduced))
+
+    def back(self, found: Predicted) -> Prediction:
+        """From the transformed target to g/kg, with the interval."""
+        unknown = np.full(len(found.value), np.nan)
+        lower, upper = self.calibration.interval(found) if self.calibration else (unknown, unknown)
+        residuals = self.residuals if self.recipe.back == "smearing" else None
+        ends = [np.where(np.isnan(end), end, self.target.inverse(end)) for end in (lower, upper)]
+        mean = self.target.mean(found.value, residuals)
+        scale = self.calibration.scale(found) if self.calibration else unknown
+        return Prediction(found.value, scale, mean, self.target.inverse(found.value), *ends)
+
+
+_RECENT: Cache[HeldOut] = Cache(16 * 2**20)
+
+
+def fit_recipe(
+    recipe: Recipe,
+    design: Design,
+    rows: np.ndarray,
+    inner: np.ndarray,
+    options: Options,
+    held_out: HeldOut | None = None,
+    reduction: Reduction | None = None,
+) -> FittedModel:
+    """Fit a recipe.
+
+    Args:
+        recipe: what to fit.
+        design: samples and features.
+        rows: [n] of the training part; nothing of any other row is looked at.
+        inner: [n] inner fold of each row.
+        options: seed, level, device.
+        held_out: from `predict_held_out`, if it is there already.
+        reduction: fitted on the same rows with the same features, if it is there already.
+    """
+    oc = design.samples["organic_carbon"].to_numpy(float)[rows]
+    target = Target.fit(recipe.target, oc)
+    reduction = reduction or fit_reduction(design, recipe.features, rows, recipe.pca, options.seed)
+    x = reduction.apply(design, rows)
+    if recipe.model == "documented":
+        learner, (predicted, observed) = fit_documented(recipe, x, oc, inner, options.training, options.sampling)
+        calibration = Calibration.fit(observed, predicted, options.level) if len(observed) else None
+        return FittedModel(recipe, reduction, target, learner, None, calibration)
+    if held_out is None and recipe.intervals and len(np.unique(inner)) > 1:
+        held_out = predict_held_out(recipe, design, rows, inner, options)
+    learner = _fit(recipe, x, target.forward(oc), oc, options)
+    if held_out is not None:
+        calibration = Calibration.fit(held_out.observed, held_out.predicted, options.level)
+        return FittedModel(recipe, reduction, target, learner, held_out.residuals, calibration)
+    fitted = learner.fitted if isinstance(learner, SklearnLearner) else None
+    residuals = target.forward(oc) - (learner.predict(x).value if fitted is None or recipe.balance else fitted)
+    return FittedModel(recipe, reduction, target, learner, residuals, None)
+
+
+def predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options) -> HeldOut:
+    """Predict each inner fold from the others; the transform of the target is that of all rows, to have one scale.
+
+    The last ones are kept: the choice among recipes asks for what was found for the single recipes.
+    """
+    key = _key(recipe, design, rows, inner, options)
+    return _RECENT.get(key, lambda: _predict_held_out(recipe, design, rows, inner, options))
+
+
+def _key(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options) -> str:
+    samples = design.samples.loc[rows, ["sample_id", "organic_carbon"]]
+    decisive = [recipe.model_dump(exclude={"name", "intervals"}), design.content(recipe.features), inner.tolist()]
+    used = [options.seed, options.sampling.model_dump() if recipe.balance else None]
+    return digest.of_values([decisive, digest.of_frame(samples), used])
+
+
+def _predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options) -> HeldOut:
+    oc = design.samples["organic_carbon"].to_numpy(float)[rows]
+    observed = Target.fit(recipe.target, oc).forward(oc)
+    value, spread = np.empty(len(rows)), np.empty(len(rows))
+    for number in np.unique(inner):
+        out = inner == number
+        reduction = fit_reduction(design, recipe.features, rows[~out], recipe.pca, options.seed)
+        learner = _fit(recipe, reduction.apply(design, rows[~out]), observed[~out], oc[~out], options)
+        found = learner.predict(reduction.apply(design, rows[out]))
+        value[out], spread[out] = found.value, found.spread
+    return HeldOut(Predicted(value, spread), observed)
+
+
+def _fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, oc: np.ndarray, options: Options) -> Learner:
+    """Fit the learner, balanced by these rows' own organic carbon where the recipe says so."""
+    weight = np.ones(len(x))
+    if recipe.balance:
+        found = balance(oc, options.sampling, options.seed)
+        weight = (found.multiplicity * found.weight).astype(float)
+    return fit_learner(recipe, x, y, weight, options.seed, options.device)

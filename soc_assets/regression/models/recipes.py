@@ -1,0 +1,91 @@
+"""The named recipes: baselines, the MLP as the field would do it, and the candidates to choose from.
+
+A recipe says what is fitted; fitting is in `soc_assets.regression.models.fitted`.
+"""
+
+from collections.abc import Sequence
+
+from soc_assets.errors import SettingsError, TrainingError
+from soc_assets.regression.models.learners import kind_of
+from soc_assets.settings.evaluation import Evaluation, Recipe
+
+NAMED = {
+    "ridge": Recipe(name="ridge", model="ridge", weight_decay=1e-2, intervals=False),
+    "random_forest": Recipe(name="random_forest", model="random_forest", max_features=0.33, intervals=False),
+    "extra_trees": Recipe(name="extra_trees", model="extra_trees", max_features=0.33, intervals=False),
+    "gradient_boosting": Recipe(name="gradient_boosting", model="gradient_boosting", min_leaf=20, intervals=False),
+    "mlp": Recipe(name="mlp"),
+}
+MEAN = Recipe(name="mean", model="mean", features="coordinates", target="none", intervals=False)
+COORDINATES = Recipe(name="coordinates", model="random_forest", features="coordinates", intervals=False)
+DOCUMENTED = Recipe(name="mlp_documented", model="documented", features="embedding", target="none", pca=0, balance=True)
+CHOSEN = "mlp_chosen"
+
+
+def is_baseline(recipe: Recipe) -> bool:
+    """Whether it is one that the MLP has to beat: anything that is no network."""
+    return not kind_of(recipe).network
+
+
+def require_servable(recipes: Sequence[Recipe], inner_folds: int) -> None:
+    """Refuse, before anything is fitted, recipes that no served model can be made of.
+
+    Raises:
+        TrainingError: one is no MLP or has no intervals, or there are too few inner folds to calibrate them.
+    """
+    for recipe in recipes:
+        if recipe.model != "mlp" or not recipe.intervals:
+            raise unservable(recipe)
+    if inner_folds < 2:
+        raise TrainingError(
+            f"The samples that may be trained on are in {inner_folds} fold, and an interval needs two to be "
+            "calibrated. Choose another scheme as `primary` in [evaluation] of soc.toml, or a smaller `block_size` in "
+            "[sampling]."
+        )
+
+
+def unservable(recipe: Recipe) -> TrainingError:
+    """The error for a recipe that is no MLP with intervals."""
+    lacks = f"is of the kind {recipe.model!r}" if recipe.model != "mlp" else "has intervals = false"
+    return TrainingError(
+        f"The recipe {recipe.name!r} {lacks}; only an MLP with intervals is registered. Name such a one as `recipe` in "
+        "[training] of soc.toml, and take others out of [[evaluation.candidates]] where one of them is to be chosen."
+    )
+
+
+def candidates(evaluation: Evaluation) -> tuple[Recipe, ...]:
+    """The recipes that the choice inside each training part is made from."""
+    if evaluation.candidates:
+        return evaluation.candidates
+    mlp, weak = NAMED["mlp"], {"weight_decay": 0.1}
+    sets = [(features, {}) for features in evaluation.feature_sets]
+    others = [("point:1:3:9", {}), ("point", weak)]
+    every = {(features, *options): (features, options) for features, options in [*sets, *others]}
+    return tuple(
+        mlp.model_copy(
+            update={"name": f"mlp {features}{' weak decay' if options else ''}", "features": features, **options}
+        )
+        for features, options in every.values()
+    )
+
+
+def compared(evaluation: Evaluation, documented_features: str) -> list[Recipe]:
+    """Every recipe that is compared, in order; the choice itself is not one.
+
+    Args:
+        evaluation: the settings.
+        documented_features: the feature set of [features], for the documented MLP.
+
+    Raises:
+        SettingsError: a model is not a named recipe.
+    """
+    for name in evaluation.models:
+        if name not in NAMED:
+            raise SettingsError(
+                f"models in [evaluation] of soc.toml names {name!r}; known are {', '.join(NAMED)}. Recipes of your own "
+                "go to [[evaluation.recipes]]."
+            )
+    sets = evaluation.feature_sets
+    named = [NAMED[name].model_copy(update={"features": features}) for name in evaluation.models for features in sets]
+    documented = [DOCUMENTED.model_copy(update={"features": documented_features})] if evaluation.documented else []
+    return [MEAN, COORDINATES, *named, *documented, *evaluation.recipes]

@@ -1,0 +1,1 @@
+"""The evaluation's report and plots, and the model card."""
