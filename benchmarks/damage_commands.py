@@ -46,7 +46,15 @@ class Answer:
 
 def preload() -> None:
     """Import what the commands need, once: they run in forks of this process."""
-    for name in ("dagster", "mlflow", "mlflow.pytorch", "torch", "sklearn", "soc_assets.definitions", "soc_assets.cli"):
+    for name in (
+        "dagster",
+        "mlflow",
+        "mlflow.pytorch",
+        "torch",
+        "sklearn",
+        "soc_assets.definitions",
+        "soc_assets.cli.main",
+    ):
         importlib.import_module(name)
     for name in list(os.environ):
         if name.upper().startswith(("SOC_", "DAGSTER_", "MLFLOW_")):
@@ -138,7 +146,7 @@ def call(kept: Kept, command: str, name: str, seconds: float) -> Answer:
 
 
 def _soc(arguments: list[str]) -> int:
-    from soc_assets.cli import main
+    from soc_assets.cli.main import main
 
     try:
         main.main(arguments, prog_name="soc")

@@ -28,7 +28,7 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from soc_assets import runner
+from soc_assets.cli import runner
 from soc_assets.demo import write_demo
 from soc_assets.embedding.batch import PARQUET_OPTIONS, Written
 from soc_assets.embedding.embed import Embedder

@@ -4,7 +4,8 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets.defs import batch_inputs, embedding, features, ingest, jobs, regression, sampling, schedules, sensors
+from soc_assets.defs.assets import batch_inputs, embedding, features, ingest, regression, sampling
+from soc_assets.defs.automation import jobs, schedules, sensors
 from soc_assets.defs.execution import gpu_executor
 from soc_assets.defs.resources import ProjectResource, settings_at_load
 from soc_assets.settings import Automation, Execution

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from soc_assets.cli import main
+from soc_assets.cli.main import main
 from soc_assets_tests.small_project import SmallProject
 
 

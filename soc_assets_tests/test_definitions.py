@@ -10,10 +10,10 @@ import dagster as dg
 import pytest
 
 import soc_assets
+from soc_assets.cli.runner import JOB_OF
 from soc_assets.definitions import build_definitions, defs
 from soc_assets.defs.resources import ProjectResource
-from soc_assets.freshness import ASSETS, RESULTS
-from soc_assets.runner import JOB_OF
+from soc_assets.pipeline.freshness import ASSETS, RESULTS
 
 PACKAGE = Path(soc_assets.__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -49,7 +49,7 @@ def specs() -> dict[str, dg.AssetSpec]:
     return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
 
-@pytest.mark.parametrize("module", ["soc_assets.definitions", "soc_assets.cli", "soc_assets.runner"])
+@pytest.mark.parametrize("module", ["soc_assets.definitions", "soc_assets.cli.main", "soc_assets.cli.runner"])
 def test_loading_imports_nothing_heavy_and_opens_no_file_of_the_project(module, tmp_path):
     code = f"import sys, json, {module}; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -58,7 +58,7 @@ def test_loading_imports_nothing_heavy_and_opens_no_file_of_the_project(module, 
 
 
 def test_command_line_does_not_wait_for_dagster(tmp_path):
-    code = "import sys, soc_assets.cli, soc_assets.runner; print('dagster' in sys.modules)"
+    code = "import sys, soc_assets.cli.main, soc_assets.cli.runner; print('dagster' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -9,7 +9,7 @@ import click
 import duckdb
 import pytest
 
-from soc_assets.cli import main
+from soc_assets.cli.main import main
 from soc_assets.project import load_project
 from soc_assets_tests.small_project import SmallProject
 

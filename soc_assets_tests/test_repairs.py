@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from soc_assets import runner
+from soc_assets.cli import runner
 from soc_assets.definitions import defs
 from soc_assets.errors import SocWarning
 from soc_assets_tests.small_project import SmallProject, clean_environment, write_project

@@ -11,7 +11,7 @@ import safetensors.torch
 from click.testing import CliRunner
 from numpy.testing import assert_allclose, assert_array_equal
 
-from soc_assets.cli import main
+from soc_assets.cli.main import main
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES
 from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.encoder.weights import load_weights

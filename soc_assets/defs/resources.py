@@ -5,11 +5,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from soc_assets.defs.tracking import MlflowTracking
 from soc_assets.errors import SocError, SocWarning
-from soc_assets.hosts import open_project
+from soc_assets.pipeline.hosts import open_project
 from soc_assets.project import Project, Settings, load_project
 from soc_assets.runtime import gpus
+from soc_assets.tracking.store import MlflowTracking
 
 
 class ProjectResource(dg.ConfigurableResource):

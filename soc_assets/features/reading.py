@@ -215,7 +215,7 @@ class Selection:
 
 def select(project: Project | Path | None, split: str | Sequence[str] | None, bands: Sequence[str] | None) -> Selection:
     """Rows and columns of the view `features`; see `load_features`."""
-    from soc_assets.hosts import follow, open_project
+    from soc_assets.pipeline.hosts import follow, open_project
 
     project = project if isinstance(project, Project) else open_project(project)
     follow(project)

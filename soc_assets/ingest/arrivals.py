@@ -1,17 +1,17 @@
 """New, changed and removed input files since the catalog and the samples were made, for whoever watches the folders.
 
 A change is noticed by a file's stamp (size, times and inode), and believed when the content's digest differs too.
-Whether a table is up to date in every respect (settings, code) is `soc_assets.freshness`.
+Whether a table is up to date in every respect (settings, code) is `soc_assets.pipeline.freshness`.
 """
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from soc_assets import freshness
 from soc_assets.ingest.catalog.find import find_rasters
 from soc_assets.ingest.catalog.scan import stamp
 from soc_assets.ingest.soil.files import find_inputs
+from soc_assets.pipeline import freshness
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import known_contents
 from soc_assets.storage import digest, files

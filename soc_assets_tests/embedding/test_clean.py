@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from soc_assets.cli import main
+from soc_assets.cli.main import main
 from soc_assets.embedding.clean import leftovers, remove, spec_folders
 from soc_assets.embedding.spec import all_specs
 from soc_assets_tests.small_project import SmallProject

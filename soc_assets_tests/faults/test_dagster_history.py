@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from soc_assets import runner
+from soc_assets.cli import runner
 from soc_assets.errors import SocWarning, StorageError
 from soc_assets_tests.command_line import states
 from soc_assets_tests.small_project import SmallProject

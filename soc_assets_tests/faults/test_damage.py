@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from soc_assets import runner
-from soc_assets.cli import main
+from soc_assets.cli import runner
+from soc_assets.cli.main import main
 from soc_assets.embedding.batch import state
 from soc_assets.embedding.check import check_batch
 from soc_assets.errors import EmbeddingError, SocWarning

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets import runner
+from soc_assets.cli import runner
 from soc_assets_tests.faults import disks, processes
 from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, write_project
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets import runner
+from soc_assets.cli import runner
 from soc_assets_tests.faults import processes
 from soc_assets_tests.small_project import BATCHES, SmallProject
 

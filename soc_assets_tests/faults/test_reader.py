@@ -4,7 +4,7 @@ import multiprocessing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from soc_assets import runner
+from soc_assets.cli import runner
 from soc_assets.features.sql.database import open_database, read_info
 
 _SPAWN = multiprocessing.get_context("spawn")

@@ -11,16 +11,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets import freshness, inspection, repairs
-from soc_assets.defs import results, sampling
+from soc_assets.defs.assets import sampling
 from soc_assets.embedding import manifest
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.features import refresh
 from soc_assets.integrity import tables
+from soc_assets.pipeline import freshness, inspection, repairs
 from soc_assets.project import Project
 from soc_assets.regression.evaluation import compare
 from soc_assets.storage import files, second_copy, vouching
+from soc_assets.tracking import results
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject
 

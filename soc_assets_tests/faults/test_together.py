@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from soc_assets import runner
+from soc_assets.cli import runner
 from soc_assets.defs.resources import tracking_of
 from soc_assets_tests.faults import processes
 from soc_assets_tests.small_project import BATCHES, SmallProject, write_project

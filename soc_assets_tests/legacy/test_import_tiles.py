@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import rasterio
 
+from soc_assets.cli.tiles_report import remarks_of
 from soc_assets.storage.files import write_text
-from soc_assets.tiles_report import remarks_of
 from soc_assets_tests.legacy.legacy_world import (
     assert_every_pixel_is_in_its_place,
     imported,

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from soc_assets.cli import main
-from soc_assets.defs import registered as registry
+from soc_assets.cli.main import main
+from soc_assets.cli.prediction_report import report
 from soc_assets.embedding.spec import all_specs, choices_of, freeze
 from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.mapping.points import Registered, faults_of, predict_points, predict_values, read_points
-from soc_assets.prediction_report import report
 from soc_assets.storage import files
+from soc_assets.tracking import registered as registry
 from soc_assets_tests.small_project import SIZE, SmallProject, clean_environment, write_project
 from soc_assets_tests.small_world import coordinates_of_pixels, reference_grid
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from rich.table import Table
 
-from soc_assets.defs import report
+from soc_assets.defs.ui import report
 from soc_assets.reporting.as_text import PlainConsole, csv_safe, is_formula, label, markdown, plain
 from soc_assets.reporting.figures import new_figure, to_png
 from soc_assets.storage.names import fits, nfc

@@ -11,12 +11,12 @@ import pytest
 
 from soc_assets.runtime import interrupts
 from soc_assets.runtime.interrupts import MESSAGE
+from soc_assets_tests.cli.test_supervised import running
 from soc_assets_tests.dagster_dev import REPOSITORY
-from soc_assets_tests.test_supervised import running
 
 BEGIN = "import os, subprocess, sys, time\nfrom soc_assets import interrupts\ninterrupts.listen()\n"
 COMMAND = f"""{BEGIN}
-from soc_assets.commands.options import explained
+from soc_assets.cli.options import explained
 @explained
 def command():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stderr=subprocess.DEVNULL)

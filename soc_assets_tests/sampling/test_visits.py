@@ -10,7 +10,7 @@ from soc_assets.errors import SocWarning
 from soc_assets.geo.grid import Grid
 from soc_assets.geo.places import on_sphere
 from soc_assets.geo.projection import metric_crs, to_metres
-from soc_assets.inspection import earlier_splits
+from soc_assets.pipeline.inspection import earlier_splits
 from soc_assets.sampling.findings import location_findings
 from soc_assets.sampling.locations import locate
 from soc_assets.sampling.prepare import prepare_samples
@@ -162,7 +162,7 @@ def test_revisits_without_ids_are_a_finding_that_its_cure_mends(visits, grid):
 
 
 def test_file_of_splits_remembers_places_and_what_is_held_out_now(visits, grid, tmp_path):
-    from soc_assets.defs.sampling import _write
+    from soc_assets.defs.assets.sampling import _write
 
     project = write_project(tmp_path).project
     assert earlier_splits(project) is None

@@ -10,7 +10,7 @@ import pytest
 
 from soc_assets.embedding.clean import remove_leftover
 from soc_assets.errors import CheckpointError, SettingsError, StorageError
-from soc_assets.hosts import open_project
+from soc_assets.pipeline.hosts import open_project
 from soc_assets.storage import files
 from soc_assets.storage.mirror import Remote, remote_of
 from soc_assets_tests import storage_server

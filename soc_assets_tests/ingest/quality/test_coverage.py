@@ -10,7 +10,7 @@ from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.ingest.quality.coverage import shares_by_year
 from soc_assets.ingest.soil.clean import REJECTED_COLUMNS
 from soc_assets.ingest.soil.samples import SoilSamples
-from soc_assets.inspection import needs, sample_findings
+from soc_assets.pipeline.inspection import needs, sample_findings
 from soc_assets.project import Project, Settings
 from soc_assets.settings import Band, Embedding, Rasters, Study
 from soc_assets_tests.small_world import (
@@ -154,7 +154,7 @@ def test_previews_are_read_once_and_damaged_ones_again(project):
 
 
 def test_previews_of_rasters_that_are_gone_are_forgotten(project):
-    from soc_assets.inspection import raster_findings
+    from soc_assets.pipeline.inspection import raster_findings
 
     folder = project.catalog.parent / "previews"
     raster_findings(project, scan_rasters(project.settings.rasters, project.rasters))

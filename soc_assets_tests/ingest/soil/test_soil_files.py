@@ -1,7 +1,7 @@
 import pytest
 
-from soc_assets import freshness
 from soc_assets.ingest.soil.files import campaign_of, find_inputs, find_tables
+from soc_assets.pipeline import freshness
 from soc_assets.project import Project, Settings, load_project
 from soc_assets_tests.ingest.soil.soil_world import layer, write
 

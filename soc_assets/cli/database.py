@@ -1,0 +1,96 @@
+"""Commands about what came out: sql, export, import-run."""
+
+from pathlib import Path
+
+import click
+
+from soc_assets.cli.options import config_option, console, explained, opened
+
+
+@click.command()
+@config_option
+@click.argument("query", required=False)
+@click.option("--rows", default=40, show_default=True, help="Most rows shown.")
+@explained
+def sql(config: Path | None, query: str | None, rows: int) -> None:
+    """Ask the database a question in SQL; without QUERY, a prompt.
+
+    The database is built where it is missing, and its views again where settings or batches changed.
+
+    \b
+      soc sql ".views"                          views, tables and macros, with every column explained
+      soc sql "SELECT split, count(*) FROM features GROUP BY split"
+      soc sql "SELECT * FROM similar('SAMPLE', 5)"
+    """  # noqa: D301 - click wants the sign itself
+    from soc_assets.cli import prompt
+
+    prompt.answer(opened(config), query, rows, console)
+
+
+@click.command("export")
+@config_option
+@click.option("--stage", type=click.Choice(["features", "embeddings"]), default="features", show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "parquet", "npz", "zarr"]),
+    default="parquet",
+    show_default=True,
+    help="zarr needs `pip install 'soc-assets[zarr]'`.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Default: data/export/STAGE.FORMAT.")
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Only this split of the features.")
+@click.option("--bands", help="Only these bands, for example LAI,LST.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@explained
+def export_command(
+    config: Path | None, stage: str, kind: str, out: Path | None, split: str | None, bands: str | None, overwrite: bool
+) -> None:
+    """Write features or embeddings for other tools, a batch at a time.
+
+    \b
+    features     one row per studied sample that is embedded, with the flattened vector
+    embeddings   every embedded sample: its images by band and lag; as Parquet the columns of the batches, in one file
+
+    docs/files.md says how each format is laid out and read.
+    """  # noqa: D301 - click wants the sign itself
+    from soc_assets.cli import terminal
+    from soc_assets.exporting.export import export
+    from soc_assets.runtime import progress
+
+    project = opened(config)
+    path = (out or project.data / "export" / f"{stage}.{kind}").expanduser().resolve()
+    chosen = [band.strip() for band in bands.split(",")] if bands else None
+
+    def tell(done: int, total: int) -> None:
+        progress.emit("export", done, total, "samples")
+
+    with terminal.showing_progress(console):
+        written = export(project, stage, kind, path, split, chosen, overwrite, tell)
+    console.print(f"{written} samples in {path}", soft_wrap=True, markup=False)
+
+
+@click.command("import-run")
+@config_option
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--keep-tokens", is_flag=True, help="Keep all tokens of images that were not pooled, not their mean.")
+@explained
+def import_run_command(config: Path | None, source: Path, keep_tokens: bool) -> None:
+    """Import embeddings that the original script wrote, into a project that has no samples yet.
+
+    SOURCE is run_<timestamp> with its batch_*_size_*.parquet, or the folder that holds it. The year of a sample is the
+    newest year of which it has an image. Afterwards every view, `soc sql`, `soc export` and load_features have it.
+    """
+    from soc_assets.cli import terminal
+    from soc_assets.features import refresh
+    from soc_assets.legacy.import_run import import_run
+    from soc_assets.runtime import progress
+
+    project = opened(config)
+    with terminal.showing_progress(console):
+        told = import_run(project, source, keep_tokens, lambda *now: progress.emit("import-run", *now))
+        refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    console.print(f"{told.samples} samples in {told.batches} batches, {told.missing_images} images missing.")
+    if told.repeated or told.rejected:
+        console.print(f'{told.repeated} rows repeated a sample; {told.rejected} were rejected: soc sql "FROM rejected"')
+    console.print(f"Embedding spec {told.spec.digest}; weights {told.spec.weights}.", soft_wrap=True, markup=False)

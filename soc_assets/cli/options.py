@@ -1,0 +1,93 @@
+"""What every command shares: the console, the option --config, and errors told without a traceback."""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from soc_assets.errors import SocError, SocWarning, StorageError, TableError
+from soc_assets.project import Project, load_project
+from soc_assets.reporting.as_text import PlainConsole, plain
+from soc_assets.runtime import interrupts
+
+console = PlainConsole(width=None if sys.stdout.isatty() else 140)
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The soc.toml to use. Default: $SOC_CONFIG, or the nearest soc.toml from the current folder upwards.",
+)
+
+
+def _showing_warnings() -> Callable[..., None]:
+    """Shows warnings in the words of the platform, each once; those of libraries are for developers."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, SocWarning) and str(message) not in shown:
+            shown.add(str(message))
+            click.secho(plain(f"Warning: {message}"), fg="yellow", err=True)
+
+    return show
+
+
+def explained(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Print errors that the user can mend without a traceback, and exit with 1; end when told to (`interrupts`)."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.showwarning = _showing_warnings()
+            try:
+                return interrupts.heeding(lambda: command(*args, **kwargs))
+            except interrupts.Interrupted:
+                interrupts.say()
+                sys.exit(interrupts.exit_code())
+            except SocError as error:
+                click.secho(plain(f"Error: {error}"), fg="red", err=True)
+                sys.exit(1)
+
+    return wrapped
+
+
+@contextmanager
+def _unless_it_cannot_be_written() -> Iterator[None]:
+    """Somebody else's project can be looked at: what does need the database says so itself."""
+    try:
+        yield
+    except StorageError as error:
+        warnings.warn(str(error), SocWarning, stacklevel=2)
+
+
+def named(project: Project) -> Path | None:
+    """The project's soc.toml, where there is one."""
+    path = project.root / "soc.toml"
+    return path if path.is_file() else None
+
+
+def opened(config: Path | None) -> Project:
+    """The project; its database, whose paths are absolute, is built anew where the folder was moved.
+
+    What other hosts wrote is fetched first, and the database follows theirs.
+    """
+    from soc_assets.cli import terminal
+    from soc_assets.features import refresh
+    from soc_assets.pipeline import hosts
+    from soc_assets.runtime import progress
+
+    project = load_project(config)
+    if hosts.is_shared(project):
+        with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for what is asked
+            hosts.fetch(project)
+    if refresh.moved(project):
+        console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
+        with terminal.showing_progress(console), suppress(TableError), _unless_it_cannot_be_written():
+            refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    if hosts.is_shared(project):
+        with terminal.showing_progress(PlainConsole(stderr=True)):
+            hosts.follow(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    return project

@@ -1,0 +1,93 @@
+"""Commands that start a server on this machine: ui, mlflow."""
+
+import errno
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from soc_assets.cli.options import config_option, explained, named
+from soc_assets.errors import SettingsError
+from soc_assets.project import load_project
+from soc_assets.runtime import interrupts
+
+_PORT = click.IntRange(1, 65535)
+
+
+@click.command()
+@config_option
+@click.option("--port", type=_PORT, default=3000, show_default=True)
+@explained
+def ui(config: Path | None, port: int) -> None:
+    """Start the Dagster UI and daemon on this machine (loopback only), on the instance that `soc run` uses.
+
+    Ctrl+C or SIGTERM ends them and the runs that they have under way.
+    """
+    from soc_assets.cli import runner
+
+    project = load_project(config)
+    _require_free(port)
+    runner.use_project(project, config or named(project))
+    runner.prepare_instance(project)
+    workspace = Path(__file__).parents[2] / "workspace.yaml"
+    code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
+    command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]
+    os.chdir(project.dagster_home if named(project) else project.root)
+    _become(command)
+
+
+@click.command()
+@config_option
+@click.option("--port", type=_PORT, default=5000, show_default=True)
+@explained
+def mlflow(config: Path | None, port: int) -> None:
+    """Start the MLflow UI on this machine (loopback only)."""
+    from soc_assets.defs.resources import tracking_of
+    from soc_assets.storage.tracked_database import require_whole
+    from soc_assets.tracking.relocated import follow_the_folder
+
+    project = load_project(config)
+    if server := project.settings.tracking.server:
+        click.echo(f"MLflow is at {server} ([tracking] server in soc.toml).")
+        return
+    _require_free(port)
+    project.mlruns.mkdir(parents=True, exist_ok=True)
+    require_whole(project.mlruns / "mlflow.db")
+    follow_the_folder(project.mlruns / "mlflow.db")
+    stores = [
+        "--backend-store-uri",
+        tracking_of(project).uri,
+        "--default-artifact-root",
+        str(project.mlruns / "artifacts"),
+    ]
+    command = ["-m", "mlflow", "server", *stores, "--host", "127.0.0.1", "--port", str(port)]
+    _become(command)
+
+
+def _require_free(port: int) -> None:
+    """Look before anything is started: the daemon would go on without its page, and MLflow end as if all were well."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has just ended does not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            found = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+            raise SettingsError(f"Port {port} of this machine {found}. Choose another: --port {_another()}") from error
+
+
+def _another() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _become(arguments: list[str]) -> NoReturn:
+    """Replace this process by one that runs Python with these arguments and ends with all its processes."""
+    interrupts.check()
+    interrupts.hold_back()  # the program heeds them itself, once it can
+    supervised = ["-m", "soc_assets.cli.supervised", sys.executable, *arguments]
+    os.execv(sys.executable, [sys.executable, *supervised])

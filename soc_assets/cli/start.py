@@ -1,0 +1,46 @@
+"""Where the `soc` command begins and ends: signals are heeded before it loads anything, and its end cannot hang."""
+
+import os
+from typing import NoReturn
+
+from soc_assets.runtime import interrupts, memory
+
+
+def entry() -> None:
+    """Run the command and leave at once: after torch.export the interpreter's teardown makes DuckDB report leaks."""
+    interrupts.listen()
+    if refused := memory.refusal():
+        _fail(refused)
+    try:
+        from soc_assets.cli.main import main
+
+        main()
+    except SystemExit as end:
+        _end(end.code if isinstance(end.code, int) else int(end.code is not None))
+    except Exception as error:
+        told = memory.shortage(error)
+        if told is None:
+            raise
+        _fail(told)
+
+
+def _fail(words: str) -> NoReturn:
+    os.write(2, f"Error: {words}\n".encode())
+    interrupts.leave(1)
+
+
+def _end(code: int) -> None:
+    """Let libraries tidy up, for a few seconds at most: all is written, and some wait for threads of theirs."""
+    import atexit
+    import sys
+    import threading
+
+    late = threading.Timer(interrupts.GRACE, interrupts.leave, (code,))
+    late.daemon = True
+    sys.stdout.flush()
+    sys.stderr.flush()
+    late.start()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    interrupts.leave(code)

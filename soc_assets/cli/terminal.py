@@ -1,0 +1,249 @@
+"""What `soc` shows in the terminal: progress bars, the table at the end, states, query results."""
+
+import io
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from soc_assets.embedding.clean import SpecFolder
+from soc_assets.integrity.tables import complete
+from soc_assets.pipeline.freshness import ASSETS, Freshness, is_tracked, known_embeddings
+from soc_assets.project import Project
+from soc_assets.regression.evaluation.kept import Kept
+from soc_assets.reporting.as_text import PlainConsole
+from soc_assets.runtime import progress
+from soc_assets.storage import files
+
+_COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
+_CELL = 60  # characters of a cell of a query's result
+
+
+def own_console(console: Console) -> Console:
+    """A console on a copy of standard output: while a step runs, Dagster captures the original for its log."""
+    try:
+        own = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    except io.UnsupportedOperation:  # no file: replaced by a caller
+        return console
+    return PlainConsole(file=own, width=None if own.isatty() else console.width)
+
+
+@contextmanager
+def showing_progress(console: Console) -> Iterator[None]:
+    """Bars in a terminal; elsewhere a line now and then."""
+    if not console.is_terminal:
+        with progress.listening(_Lines(console)):
+            yield
+        return
+    columns = (TextColumn("{task.description:18}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, TextColumn("{task.fields[words]}"), console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def draw(now: progress.Progress) -> None:
+            if now.asset not in tasks:
+                tasks[now.asset] = bars.add_task(now.asset, total=now.total, words="")
+            bars.update(tasks[now.asset], completed=now.done, total=now.total, words=escape(now.words))
+
+        with progress.listening(draw):
+            yield
+
+
+class _Lines:
+    """A line per asset at most every two seconds, and always the first and the last."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: dict[str, float] = {}
+
+    def __call__(self, now: progress.Progress) -> None:
+        due = time.monotonic() - self._last.get(now.asset, -10) > 2
+        if due or now.done == now.total:
+            self._last[now.asset] = time.monotonic()
+            self._console.print(f"{now.asset}: {now.done} of {now.total}  {escape(now.words)}", soft_wrap=True)
+
+
+def states_table(states: list[Freshness], failed: set[str]) -> Table:
+    """One row per asset."""
+    table = Table("asset", "state", "batches")
+    for item in states:
+        state = "failed" if item.asset in failed and not item.fresh else item.state
+        batches = f"{item.done} of {item.total}" if item.asset == "embeddings" else ""
+        table.add_row(item.asset, f"[{_COLOURS[state]}]{state}[/]", batches)
+    return table
+
+
+def specs_table(found: list[SpecFolder], left: list[Path]) -> Table:
+    """One row per embedding spec, and one per leftover."""
+    table = Table("spec", "created", "stage", "pooling", "weights", "batches", "MB", "in use")
+    for item in found:
+        choices = item.spec.choices
+        facts = (
+            item.spec.digest,
+            item.spec.created[:16],
+            choices["stage"],
+            choices["pooling"],
+            escape(item.spec.weights),
+        )
+        table.add_row(*facts, str(item.batches), f"{item.size / 1e6:,.1f}", item.in_use or "[yellow]no[/]")
+    for path in left:
+        table.add_row(escape(path.name), "", "", "", "", "", "", "[yellow]left behind[/]")
+    return table
+
+
+def kept_table(found: list[Kept]) -> Table:
+    """What evaluations keep: fits, and features of fits, each in use or not."""
+    table = Table("in data/results", "number", "MB", "in use")
+    for item in found:
+        table.add_row(item.what, str(len(item.paths)), f"{item.size / 1e6:,.1f}", item.in_use or "[yellow]no[/]")
+    return table
+
+
+def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
+    """What there is now, from the files and from MLflow, up to the asset `to`."""
+    from soc_assets.features.sql.database import read_info
+
+    table = Table(show_header=False, title="soc_assets")
+    if project.catalog.is_file():
+        _add_rasters(table, project)
+    if complete(project, "soil_samples"):
+        samples, rejected = (len(files.read_table(project.samples(name))) for name in ("samples", "rejected"))
+        table.add_row("samples", f"{samples} usable, {rejected} rows rejected")
+    if complete(project, "balanced_samples"):
+        balanced, excluded = (len(files.read_table(project.samples(name))) for name in ("balanced", "excluded"))
+        table.add_row("study", f"{balanced} samples kept, {excluded} excluded by filters")
+    if to in ASSETS[: ASSETS.index("embeddings")]:
+        return table
+    inputs = known_embeddings(project)
+    if inputs is not None:
+        states = list(inputs.states().values())
+        table.add_row("batches", f"{states.count('fresh')} of {len(states)} done")
+        table.add_row(
+            "embedding spec", f"{inputs.spec.digest} ({inputs.spec.choices['stage']}, {inputs.spec.choices['pooling']})"
+        )
+        table.add_row("weights", escape(inputs.spec.weights))
+        table.add_row("features per sample", f"{inputs.spec.n_features:,}")
+    asked = to not in ASSETS[:-1]  # MLflow takes seconds to load
+    if asked and read_info(project.database) and is_tracked(project):
+        _add_scores(table, project)
+    return table
+
+
+def _add_rasters(table: Table, project: Project) -> None:
+    """How many rasters are in the catalog; of those set aside the first with its reason, and where the others are."""
+    usable, path = (
+        len(files.read_table(project.catalog, ["band"])),
+        project.catalog.with_name("problems.parquet"),
+    )
+    problems = files.read_table(path)["problem"].tolist() if path.is_file() else []
+    table.add_row("rasters", f"{usable} usable, {len(problems)} set aside")
+    if problems:
+        others = f" All {len(problems)}: {path}" if len(problems) > 1 else ""
+        table.add_row("set aside", escape(f"{problems[0]}{others}"))
+
+
+def _add_scores(table: Table, project: Project) -> None:
+    from soc_assets.defs.resources import tracking_of
+    from soc_assets.pipeline.freshness import model_inputs
+
+    record = tracking_of(project).find_run(model_inputs(project))
+    if record is None:
+        return
+    for split in ("test", "validation"):
+        found = {name: record.metrics.get(f"{split}_{name}", float("nan")) for name in ("r2", "rmse", "mae")}
+        words = f"R2 {found['r2']:.3f}   RMSE {found['rmse']:.2f} g/kg   MAE {found['mae']:.2f} g/kg"
+        table.add_row(split, words)
+    table.add_row("model", record.model_uri)
+
+
+def show_results(project: Project, console: Console) -> None:
+    """The leaderboard of the evaluation, or of the baselines alone, under the primary scheme, and the verdict."""
+    from soc_assets.regression.evaluation.leaderboard import leaderboard
+
+    results, scheme = project.results, project.settings.evaluation.primary
+    path = next((p for p in (results / f"{name}.parquet" for name in ("evaluation", "baselines")) if p.is_file()), None)
+    if path is None:
+        return
+    table = Table("model", "features", "R2", "95 %", "RMSE", "CCC", "coverage", "failed", title=f"by {scheme}")
+    for row in leaderboard(files.read_table(path), scheme).to_dict("records"):
+        cover = row.get("coverage", float("nan"))
+        table.add_row(
+            f"[dim]{escape(row['model'])}[/]" if row["baseline"] else escape(row["model"]),
+            escape(row["features"]),
+            f"{row['r2']:.3f}",
+            f"{row['r2_low']:.3f} to {row['r2_high']:.3f}",
+            f"{row['rmse']:.2f}",
+            f"{row['ccc']:.3f}",
+            f"{cover:.3f}" if cover == cover else "",
+            str(row["failed"] or ""),
+        )
+    console.print(table)
+    said, page = results / "verdict.json", results / "evaluation.html"
+    if path.stem == "evaluation" and said.is_file():
+        for words in json.loads(said.read_text(encoding="utf-8")).values():
+            console.print(words, soft_wrap=True, markup=False)
+        console.print(f"Report       {page}", soft_wrap=True, markup=False)
+
+
+def where_to_look(project: Project, config: Path | None) -> list[str]:
+    """Three lines: the Dagster UI, MLflow, and a query; with the settings file that was named."""
+    option = f" --config {config}" if config else ""
+    soc = _command()
+    query = "SELECT split, count(*) n, avg(organic_carbon) mean_oc FROM features GROUP BY split"
+    return [
+        f"Dagster UI   {soc} ui{option}  (http://127.0.0.1:3000)",
+        f"MLflow UI    {soc} mlflow{option}  (http://127.0.0.1:5000/#/experiments/1/runs)",
+        f'SQL          {soc} sql{option} "{query}"',
+    ]
+
+
+def _command() -> str:
+    """`soc` as it can be typed: by its name, or its place beside this Python, from this folder where it is below it."""
+    own = Path(sys.executable).parent / "soc"
+    found = shutil.which("soc")
+    if found and Path(found).resolve() == own.resolve():
+        return "soc"
+    if not own.is_file():
+        return f"{sys.executable} -m soc_assets"
+    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
+
+
+def query_table(connection: duckdb.DuckDBPyConnection, query: str, rows: int, width: int) -> tuple[Table, int]:
+    """Run a query.
+
+    Returns:
+        The first rows as a table (a column per row, where the columns would not fit into `width` characters), and how
+        many rows there were; rows + 1 stands for more.
+    """
+    result = connection.execute(query)
+    names = [escape(str(column[0])) for column in result.description or []]
+    fetched = result.fetchmany(rows + 1)
+    cells = [[escape(_cell(value)) for value in row] for row in fetched[:rows]]
+    needed = sum(max(map(len, column)) + 3 for column in zip(names, *cells, strict=True))
+    if needed <= width or not cells:
+        table = Table(*names)
+        for row in cells:
+            table.add_row(*row)
+    else:
+        table = Table("", *[str(n) for n in range(1, len(cells) + 1)], show_lines=False)
+        for name, column in zip(names, zip(*cells, strict=True), strict=True):
+            table.add_row(name, *column)
+    return table, len(fetched)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    text = str(value[:8])[:-1] + ", ...]" if isinstance(value, list) and len(value) > 8 else str(value)
+    return text if len(text) <= _CELL else text[: _CELL - 3] + "..."

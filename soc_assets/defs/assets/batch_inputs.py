@@ -1,0 +1,97 @@
+"""`batch_inputs`: what each batch is made from, observed, so that Dagster marks a batch stale only for its own inputs.
+
+A new raster catalog or new balanced samples would otherwise mark every batch. An observation carries the digest of one
+batch's inputs and labels as its data version; what Dagster need not learn is not reported.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from soc_assets.defs.partitions import BATCH, register
+from soc_assets.defs.resources import ProjectResource
+from soc_assets.embedding.batch import Batch, state
+from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.embedding.listing import Listing
+from soc_assets.pipeline.freshness import known_embeddings
+from soc_assets.storage import digest
+
+KEY = dg.AssetKey("batch_inputs")
+_VERSION = "dagster/data_version"
+_SPEC = dg.AssetSpec(
+    KEY,
+    deps=["raster_catalog", "balanced_samples"],
+    partitions_def=BATCH,
+    group_name="embedding",
+    kinds={"geotiff", "parquet"},
+    owners=["team:soil-carbon"],
+    description="""What each batch is made from: its samples, the rasters that their windows read, and the spec.
+
+Nothing is computed here. *Observe* works out a digest for every batch; where it differs from the one that a batch was
+embedded with, the batch shows as stale, and only then. `raster_catalog`, `balanced_samples` and `embeddings` observe on
+their own. `soc status` reads the files themselves and is always right.""",
+)
+
+
+@dg.multi_observable_source_asset(specs=[_SPEC], name="batch_inputs")
+def batch_inputs(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.ObserveResult:
+    """Observe every batch; registers batches that the instance does not know."""
+    inputs = known_embeddings(project.load())
+    if inputs is None:
+        return dg.ObserveResult(metadata={"batches": 0, "note": "No batch was ever embedded with these settings."})
+    register(context.instance, inputs.keys)
+    changed = observe(context.instance, inputs)
+    states = list(inputs.states().values())
+    context.log.info(f"{len(inputs.keys)} batches, {len(changed)} with inputs unlike those seen last")
+    counts = {state: states.count(state) for state in ("fresh", "relabel", "stale", "missing")}
+    return dg.ObserveResult(metadata={"batches": len(states), "changed": len(changed), **counts})
+
+
+def observe(
+    instance: dg.DagsterInstance, inputs: EmbeddingInputs | None, keys: Sequence[str] | None = None
+) -> list[str]:
+    """Report the batches (by default all) whose inputs Dagster should learn of; returns their keys.
+
+    Those are batches seen before whose digest has changed, and batches never seen that Dagster takes for materialised
+    while their file is not fresh. A batch that is computed for the first time costs no event.
+    """
+    if inputs is None:
+        return []
+    seen = _seen(instance)
+    materialised = instance.get_materialized_partitions(dg.AssetKey("embeddings"))
+    changed, listing = [], Listing(inputs.folder)
+    for key in (key for key in (inputs.keys if keys is None else keys) if key in seen or key in materialised):
+        batch = inputs.batch(key)
+        before = seen.get(key)
+        if data_version(batch) != before if before else state(batch, inputs.folder, listing) != "fresh":
+            _report(instance, batch)
+            changed.append(key)
+    return changed
+
+
+def observe_before_embedding(context: dg.AssetExecutionContext, inputs: EmbeddingInputs) -> None:
+    """Report the inputs of this run's batches, and have the run's own record say that it used these."""
+    changed = observe(context.instance, inputs, context.partition_keys)
+    if not _seen(context.instance):  # without any observation Dagster has no point in time to compare later ones with
+        _report(context.instance, inputs.batch(context.partition_keys[0]))
+        changed.append(context.partition_keys[0])
+    if changed:
+        context.get_step_execution_context().wipe_input_asset_version_info(KEY)
+
+
+def _seen(instance: dg.DagsterInstance) -> dict[str, str]:
+    """The data version of each batch's inputs that was reported last."""
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        KEY, dg.DagsterEventType.ASSET_OBSERVATION, [_VERSION], asset_partitions=None
+    )
+    return {key: values[_VERSION] for key, values in tags.items() if _VERSION in values}
+
+
+def _report(instance: dg.DagsterInstance, batch: Batch) -> None:
+    tags = {_VERSION: data_version(batch)}
+    instance.report_runless_asset_event(dg.AssetObservation(KEY, partition=batch.key, tags=tags))
+
+
+def data_version(batch: Batch) -> str:
+    """Digest of everything that a batch's file is made from, its labels included."""
+    return digest.of_values([batch.inputs, batch.labels])

@@ -1,0 +1,172 @@
+"""The asset `embeddings`: one partition per batch of samples, one Parquet file each, cached by digest."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import dagster as dg
+
+from soc_assets.defs.assets.batch_inputs import KEY, observe_before_embedding
+from soc_assets.defs.automation.backfill import words_of
+from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
+from soc_assets.defs.partitions import BATCH
+from soc_assets.defs.resources import ProjectResource
+from soc_assets.defs.ui import checks, tables
+from soc_assets.defs.ui.embedding_report import Pulse, facts, in_words, tell_faults
+from soc_assets.embedding import batch as batches
+from soc_assets.embedding import spec as specs
+from soc_assets.embedding.check import CHECKS
+from soc_assets.embedding.embed import Embedder
+from soc_assets.embedding.encoder.encoder import Encoder, load_encoder
+from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.manifest import write_manifest
+from soc_assets.embedding.plots import BatchMaps
+from soc_assets.embedding.write import Failed, write_batches
+from soc_assets.errors import SocError
+from soc_assets.project import Project
+from soc_assets.reporting.faults import errors
+from soc_assets.runtime import progress
+from soc_assets.storage import files
+
+
+@dg.asset(
+    deps=[KEY],
+    partitions_def=BATCH,
+    group_name="embedding",
+    kinds={"pytorch", "parquet"},
+    code_version=str(specs.VERSION),
+    owners=tables.OWNERS,
+    metadata=tables.about("embeddings"),
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
+    check_specs=checks.EMBEDDING_SPECS,
+)
+def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> Iterator[Any]:
+    """SpectralGPT embeddings of the windows round the samples of a batch; one partition is one batch.
+
+    - **Reads** the samples of the batch and, for each, the window of every band and time step round it.
+    - **Writes** one Parquet file per batch in `data/embeddings/<spec>/`: a row per sample, a vector per band and step,
+      null where a raster is missing. QGIS, GeoPandas and DuckDB open it; `documentation.md` beside it explains the
+      columns.
+    - **Decided by** [embedding], [rasters] and [study] in soc.toml. Together they are the *spec*, which names the
+      folder; another spec gets another folder.
+
+    A batch whose inputs have not changed is not computed again (`cached`). Pick batches; a run without any is an error.
+    Without a checkpoint the weights are random, and `weights` says so.
+    """
+    if not context.has_partition_key and not context.has_partition_key_range:
+        words = "embeddings needs batches: choose partitions (all of them is fine) and materialise again."
+        raise dg.Failure(words, allow_retries=False)
+    loaded = project.load()
+    with on_device(context) as device:
+        inputs = load_inputs(loaded)
+        assert inputs is not None
+        observe_before_embedding(context, inputs)
+        done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
+    manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
+    faults = [fault for written in done for fault in written.faults]
+    results = checks.fault_results(faults, CHECKS, checks.saying(words_of(context.partition_keys), CHECKS))
+    failed += [fault.words for fault in errors(faults)]
+    sound = [written for written in done if not errors(written.faults)]
+    maps = BatchMaps(inputs.samples)
+    of_all = {"device_lent": device, **_facts_of_all(inputs, manifest)}
+    told = {written.key: {**facts(written, inputs, maps), **of_all} for written in sound}
+    if failed:  # the step fails, but what is done is done: record it
+        yield from (dg.AssetMaterialization("embeddings", partition=key, metadata=told[key]) for key in told)
+        yield from checks.evaluations(results, "embeddings")
+        keys = len(context.partition_keys)
+        words = f"{keys - len(sound)} of {keys} batches failed."
+        raise dg.Failure("\n".join([words, *failed]), allow_retries=False)
+    for key, metadata in told.items():  # facts of the whole run stand there too, so that those of the batch come first
+        context.add_asset_metadata(metadata, asset_key="embeddings", partition_key=key)
+    yield dg.MaterializeResult(check_results=results)
+
+
+def _facts_of_all(inputs: EmbeddingInputs, manifest: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "weights": inputs.spec.weights,
+        "spec": inputs.spec.digest,
+        "features_per_sample": inputs.spec.n_features,
+        "batches_done": f"{manifest['batches_done']} of {manifest['batches_total']}",
+        "folder": dg.MetadataValue.path(str(inputs.folder)),
+        "documentation": dg.MetadataValue.path(str(inputs.folder / "documentation.md")),
+        **_weights_metadata(inputs.folder),
+        **tables.lineage("embeddings"),
+    }
+
+
+def _write_all(
+    context: dg.AssetExecutionContext, project: Project, inputs: EmbeddingInputs, keys: list[str]
+) -> tuple[list[batches.Written], list[str]]:
+    """Bring the batches up to date; a batch that fails is set aside and the rest goes on."""
+    for words in specs.drift(inputs.spec, files.read_table(project.catalog)):
+        context.log.warning(f"The rasters have drifted from the spec's frozen statistics: {words}; see `soc refit`.")
+    done, failed = [], []
+    slots, samples = len(inputs.spec.slots), sum(inputs.rows(key) for key in keys)
+    with Pulse(context.log.info, len(keys), samples * slots) as pulse:
+        embedder = _embedder_once(context, project, inputs, keys, pulse)
+        try:
+            for number, result in enumerate(write_batches(inputs, keys, inputs.folder, embedder), start=1):
+                if isinstance(result, Failed):
+                    failed.append(f"{result.key}: {result.error}")
+                    context.log.error(failed[-1])
+                    continue
+                done.append(result)
+                pulse.finished(result.samples * slots, result.images)
+                progress.emit("embeddings", number, len(keys), in_words(result))
+                context.log.info(f"{number} of {len(keys)}: {in_words(result)}")
+                tell_faults(context, result)
+        except SocError as error:  # of the checkpoint or the device: the same for every batch
+            failed.append(str(error))
+    return done, failed
+
+
+def _embedder_once(
+    context: dg.AssetExecutionContext, project: Project, inputs: EmbeddingInputs, keys: list[str], pulse: Pulse
+) -> Callable[[], Embedder]:
+    """Loads the weights at the first call, from whichever thread, and keeps them for the run."""
+    lock, settings = Lock(), project.settings.embedding
+    loaded: list[Embedder] = []
+
+    def load() -> Embedder:
+        with lock:
+            if not loaded:
+                encoder = load_encoder(
+                    inputs.spec,
+                    project.checkpoint,
+                    settings.drop_path,
+                    settings.device,
+                    settings.images_at_once,
+                    images_expected=sum(inputs.rows(key) for key in keys) * len(inputs.spec.slots),
+                    compiling=settings.compile,
+                )
+                _tell_weights(context, encoder, inputs)
+                pulse.encoder = encoder
+                loaded.append(Embedder(inputs.spec, inputs.atlas, encoder, settings.cache_mb))
+            return loaded[0]
+
+    return load
+
+
+def _tell_weights(context: dg.AssetExecutionContext, encoder: Encoder, inputs: EmbeddingInputs) -> None:
+    """Log what was loaded, and write weights.json: every key loaded, ignored and interpolated."""
+    weights = encoder.weights
+    files.write_json(
+        inputs.folder / "weights.json",
+        {"label": weights.label, "sha256": weights.sha256, "precision": str(encoder.precision), **weights.report},
+    )
+    counts = ", ".join(f"{len(keys)} keys {what}" for what, keys in weights.report.items())
+    context.log.info(f"weights: {weights.label} ({counts}), on {encoder.device} in {encoder.precision}")
+
+
+def _weights_metadata(folder: Path) -> dict[str, Any]:
+    path = folder / "weights.json"
+    if not path.is_file():
+        return {}
+    told = json.loads(path.read_text())
+    counts = {what: len(told[what]) for what in ("loaded", "ignored", "interpolated")}
+    keys = {"weights_keys": counts} if counts["loaded"] else {}  # random weights have none
+    return {**keys, "precision": told["precision"], "weights_report": dg.MetadataValue.path(str(path))}

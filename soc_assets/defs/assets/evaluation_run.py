@@ -1,0 +1,192 @@
+"""What the assets `baselines` and `evaluation` do: compare, write tables and the report, track it in MLflow.
+
+The assets themselves are in `soc_assets.defs.assets.regression`, the comparing in `soc_assets.regression.evaluation.compare`.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from soc_assets.defs.resources import tracking_of
+from soc_assets.defs.ui import report
+from soc_assets.features.sql.database import read_info
+from soc_assets.geo.projection import to_metres
+from soc_assets.pipeline import freshness
+from soc_assets.project import Project
+from soc_assets.rasters.catalog import read_table
+from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
+from soc_assets.regression.evaluation.interval_scores import best_with_intervals
+from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, verdict
+from soc_assets.regression.evaluation.plan import Plan
+from soc_assets.regression.report.page import figures_of, html_report
+from soc_assets.regression.units import units_of
+from soc_assets.runtime import progress
+from soc_assets.sampling.area import prediction_area
+from soc_assets.storage import files
+from soc_assets.storage.vouching import vouch
+from soc_assets.tracking.champion import promote
+from soc_assets.tracking.evaluation import log_evaluation
+
+_REGIONS = "soc.regions"  # key of the sentence about regions in a table's metadata
+
+
+def run_baselines(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
+    """Fit the baselines and write baselines.parquet."""
+    compared = _compare(context, project, "baselines", only_baselines=True)
+    stored = {freshness.INPUTS: inputs, _REGIONS: compared.regions}
+    files.write_table(project.results / "baselines.parquet", compared.table, stored)
+
+
+def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
+    """Fit everything, write figures, predictions, the report and evaluation.parquet (last), and track it."""
+    compared = _compare(context, project, "evaluation")
+    settings, results = project.settings.evaluation, project.results
+    verdicts = _verdicts(compared, project)
+    figures = figures_of(
+        compared.design,
+        compared.models,
+        compared.done,
+        compared.table,
+        verdicts,
+        settings.primary,
+        _area(project),
+        settings.level,
+    )
+    for old in (results / "figures").glob("*.png"):
+        files.remove(old)
+    for name, png in figures.items():
+        _write_bytes(results / "figures" / f"{name}.png", png)
+    page = html_report(
+        "Evaluation", _notes(project, compared), compared.table, verdicts, compared.models, compared.design, figures
+    )
+    files.write_text(results / "evaluation.html", page)
+    files.write_table(results / "out_of_fold.parquet", _predictions(compared))
+    words = {scheme: found.words for scheme, found in verdicts.items()}
+    files.write_json(results / "verdict.json", words)
+    run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
+    stored = {freshness.INPUTS: inputs, "soc.mlflow_run": run_id, _REGIONS: compared.regions}
+    beside = [results / name for name in ("out_of_fold.parquet", "verdict.json", "evaluation.html")]
+    path = results / "evaluation.parquet"
+    vouched = vouch(path, [*beside, *sorted((results / "figures").glob("*.png"))])
+    files.write_table(path, compared.table, {**stored, **vouched})
+    tracking = tracking_of(project)
+    if record := tracking.find_run(freshness.model_inputs(project)):
+        context.log.info(promote(project, tracking, record))
+
+
+def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
+    """What the UI shows of the evaluation on disk."""
+    import json
+
+    results = project.results
+    path = results / "evaluation.parquet"
+    table = files.read_table(path)
+    words = json.loads((results / "verdict.json").read_text(encoding="utf-8"))
+    board, stored = leaderboard(table, scheme).round(4), files.read_metadata(path)
+    figures = {file.stem: report.picture(file.read_bytes()) for file in sorted((results / "figures").glob("*.png"))}
+    return {
+        **{f"verdict_{name}": dg.MetadataValue.text(said) for name, said in words.items()},
+        "leaderboard": report.table(board),
+        "intervals": report.table(best_with_intervals(table, scheme, 3).round(4)),
+        "regions": stored.get(_REGIONS, ""),
+        **{name: value for name, value in board_metrics(board).items() if value is not None},
+        **figures,
+        "weights": read_info(project.database).get("weights", ""),
+        "report": dg.MetadataValue.path(str(results / "evaluation.html")),
+        "table": dg.MetadataValue.path(str(path)),
+        "mlflow_run": stored.get("soc.mlflow_run", ""),
+    }
+
+
+def board_metrics(board: pd.DataFrame) -> dict[str, float | None]:
+    """R2 of the best model and of the best baseline, for the UI's plots over time."""
+    best = {}
+    for name, flag in (("best_r2", False), ("best_baseline_r2", True)):
+        values = board.loc[board["baseline"] == flag, "r2"].dropna()
+        best[name] = float(values.iloc[0]) if len(values) else None
+    return best
+
+
+def _compare(context: dg.AssetExecutionContext, project: Project, asset: str, only_baselines: bool = False) -> Compared:
+    def announce(plan: Plan) -> None:
+        table = plan.table()
+        context.log.info(f"{len(plan.fits)} fits, finished ones are kept:\n{table.to_string(index=False)}")
+        progress.emit(asset, 0, len(plan.fits), f"{len(table)} models and feature sets, {len(plan.fits)} fits")
+
+    def tell(done: int, total: int, words: str) -> None:
+        context.log.info(f"fit {done} of {total}: {words}")
+        progress.emit(asset, done, total, words)
+
+    compared = compare(project, tell, announce, only_baselines)
+    context.log.info(compared.regions)
+    for item in compared.done:
+        if item.error:
+            context.log.error(
+                f"{item.fit.model} on {item.fit.features}, {item.fit.scheme} fold {item.fit.number}: {item.error}"
+            )
+    return compared
+
+
+def _verdicts(compared: Compared, project: Project) -> dict[str, Verdict]:
+    """By scheme, the primary one first."""
+    settings = project.settings.evaluation
+    schemes = sorted(compared.plan.folds, key=lambda scheme: scheme != settings.primary)
+    arguments = (compared.design, settings.draws, settings.seed)
+    return {scheme: verdict(compared.models, compared.table, scheme, *arguments) for scheme in schemes}
+
+
+def _predictions(compared: Compared) -> pd.DataFrame:
+    """Out-of-fold predictions of every model: scheme, model, features, fold, unit and the columns of the fits."""
+    known = compared.design.samples.set_index("sample_id")
+    parts = [
+        found.rows.assign(
+            unit=units_of(found.scheme, known.loc[found.rows["sample_id"]])[0],
+            scheme=found.scheme,
+            model=found.model,
+            features=found.features,
+            failed=found.failed,
+            baseline=found.baseline,
+        )
+        for found in compared.models
+        if not found.rows.empty
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _area(project: Project) -> np.ndarray:
+    grid, catalog = grid_of_project(project), read_table(project.catalog, project)
+    places = prediction_area(grid, project.region, catalog, project.settings.rasters)
+    return np.column_stack(to_metres(places[:, 0], places[:, 1], grid))
+
+
+def _notes(project: Project, compared: Compared) -> list[str]:
+    info, samples = read_info(project.database), compared.design.samples
+    seconds = sum(found.seconds for found in compared.models)
+    return [
+        f"{len(samples):,} samples at {samples['location_id'].nunique():,} locations; embeddings with weights: "
+        f"{info['weights']}.",
+        f"{len(compared.done)} fits, {seconds / 60:.0f} minutes of work. R2 is the coefficient of determination of the "
+        "pooled out-of-fold predictions in g/kg; squared_pearson is a squared correlation and forgives bias. "
+        f"Intervals: 95 %, bootstrap of {_drawn(compared)}. The test split, where there is one, is not in these "
+        "numbers.",
+        compared.regions,
+        f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
+    ]
+
+
+def _drawn(compared: Compared) -> str:
+    """What the bootstrap draws under each scheme: `blocks (block), locations (location)`."""
+    known, words = compared.design.samples.set_index("sample_id"), {}
+    for found in compared.models:
+        if not found.rows.empty and not found.failed:
+            words.setdefault(found.scheme, units_of(found.scheme, known.loc[found.rows["sample_id"]])[1])
+    return ", ".join(f"{units} ({scheme})" for scheme, units in words.items()) or "locations"
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    with files.replacing(path) as temporary:
+        temporary.write_bytes(content)

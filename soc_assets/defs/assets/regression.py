@@ -1,0 +1,205 @@
+"""The assets `mlp_model`, `baselines`, `evaluation` and `hyperparameters`.
+
+`mlp_model` trains and registers with every run; the others compare models on identical folds and are made when asked
+for (`soc run --to evaluation`). What they do is in `model_run`, `evaluation_run` and `tuning_run`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from soc_assets.defs.assets import evaluation_run, model_run, tuning_run
+from soc_assets.defs.assets.features import features
+from soc_assets.defs.automation.conditions import after_the_last_batch
+from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
+from soc_assets.defs.overrides import TrainingConfig, overridden
+from soc_assets.defs.resources import ProjectResource, tracking_of
+from soc_assets.defs.ui import checks, report, tables
+from soc_assets.embedding.inputs import load_inputs
+from soc_assets.errors import TrainingError
+from soc_assets.features.sql.database import read_info
+from soc_assets.pipeline import freshness, hosts
+from soc_assets.project import Project
+from soc_assets.regression.check import CHECKS, check_run, compared
+from soc_assets.regression.evaluation.leaderboard import leaderboard
+from soc_assets.reporting.faults import Fault, errors
+from soc_assets.storage import files
+from soc_assets.tracking.champion import card_of, promote
+from soc_assets.tracking.results import write_results
+from soc_assets.tracking.run import RunRecord
+
+SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2", "rmse", "mae", "n")]
+
+
+@dg.asset(
+    deps=[features],
+    group_name="regression",
+    kinds={"pytorch", "mlflow"},
+    code_version=freshness.VERSIONS["mlp_model"],
+    owners=tables.OWNERS,
+    check_specs=checks.MODEL_SPECS,
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
+    automation_condition=after_the_last_batch(),
+)
+def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig) -> Iterator[Any]:
+    """PyTorch MLP from features to organic carbon (g/kg) with an interval, tracked and registered in MLflow.
+
+    - **Reads** the view `features`; with another [training] recipe than `documented` all feature groups and the folds.
+    - **Writes** a run in MLflow (`mlruns/mlflow.db`, or the server of [tracking]) with its parameters, metrics,
+      pictures, predictions and model card, and a version of the registered model `soc_mlp`; the alias `champion` moves
+      where it is better beyond doubt.
+    - **Decided by** [training] in soc.toml (layers, dropout, learning rate, early stopping) and by the balancing chosen
+      in [sampling]. The Launchpad overrides [training] for one run, which MLflow records like any other.
+
+    Standardisation is fitted on the training split, early stopping looks at the validation split (a recipe is refitted
+    on both), and the test split is predicted once, at the end. R2 is the coefficient of determination: at 0 a model is
+    no better than the mean.
+    """
+    with on_device(context):
+        loaded, overrides = overridden(project.load(), "training", config)
+        _require_fresh_features(loaded)
+        tracking = tracking_of(loaded)
+        inputs = freshness.model_inputs(loaded)
+        record = tracking.find_run(inputs)
+        cached = record is not None
+        record = record or model_run.train(context, loaded, tracking, inputs)
+    weights = read_info(loaded.database)["weights"]
+    faults = _faults(record, weights)
+    said = f"On the test split the RMSE is {compared(record.metrics)} (embeddings with weights: {weights})."
+    results = checks.fault_results(faults, CHECKS, {"better_than_mean": said})
+    if grave := errors(faults):  # to train again would end the same
+        tracking.reject(record, "; ".join(fault.found for fault in grave))
+        yield from checks.evaluations(results, "mlp_model")
+        raise dg.Failure("\n".join(fault.words for fault in grave), allow_retries=False)
+    write_results(loaded, tracking, record)
+    decision = promote(loaded, tracking, record)
+    context.log.info(f"{'cached' if cached else 'trained'}: {record.model_uri}, {_scores(record)}. {decision}")
+    yield dg.MaterializeResult(
+        metadata={**_facts(loaded, record), "cached": cached, "overrides": overrides, "champion": decision},
+        data_version=dg.DataVersion(inputs),
+        check_results=results,
+    )
+
+
+@dg.asset(
+    deps=[features],
+    group_name="regression",
+    kinds={"sklearn", "parquet"},
+    op_tags=tags_of_step(on_device=False),
+    code_version=freshness.VERSIONS["baselines"],
+    owners=tables.OWNERS,
+)
+def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """Mean, coordinates, ridge, forest and boosting on the folds that every other model is compared on.
+
+    - **Reads** soc.duckdb and the folds of `balanced_samples`.
+    - **Writes** `data/results/baselines.parquet`, a long table of scores with 95 % intervals, and `fits/`: every fit is
+      kept by the digest of its inputs and never fitted again, here or in `evaluation`.
+    - **Decided by** [evaluation] in soc.toml.
+    """
+    loaded = project.on_cpu()
+    _require_fresh_features(loaded)
+    inputs, path = freshness.evaluation_inputs(loaded, "baselines"), loaded.results / "baselines.parquet"
+    cached = freshness.is_fresh(path, inputs)
+    if not cached:
+        evaluation_run.run_baselines(context, loaded, inputs)
+    board = leaderboard(files.read_table(path), loaded.settings.evaluation.primary).round(4)
+    metadata = {"leaderboard": report.table(board), "table": dg.MetadataValue.path(str(path)), "cached": cached}
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+
+
+@dg.asset(
+    deps=[features, baselines],
+    group_name="regression",
+    kinds={"pytorch", "sklearn", "mlflow"},
+    code_version=freshness.VERSIONS["evaluation"],
+    owners=tables.OWNERS,
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
+)
+def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """Schemes x models x feature sets on identical folds: scores with intervals, prediction intervals, a report.
+
+    - **Reads** soc.duckdb and the folds of `balanced_samples`.
+    - **Writes** `evaluation.parquet` in `data/results` (a long table, also a view in soc.duckdb), `out_of_fold.parquet`
+      and the report `evaluation.html`; one MLflow run with a child for every fit.
+    - **Decided by** [evaluation] in soc.toml, and the file of its `regions`, by which nothing is fitted again.
+
+    Says plainly when a baseline wins, and moves the alias `champion` where a registered model is better beyond doubt.
+    """
+    loaded = project.load()
+    _require_fresh_features(loaded)
+    inputs, path = freshness.evaluation_inputs(loaded), loaded.results / "evaluation.parquet"
+    cached = freshness.is_fresh(path, inputs)
+    if not cached:
+        with on_device(context):
+            evaluation_run.run_evaluation(context, loaded, inputs)
+    metadata = evaluation_run.evaluation_metadata(loaded, loaded.settings.evaluation.primary)
+    return dg.MaterializeResult(metadata={**metadata, "cached": cached}, data_version=dg.DataVersion(inputs))
+
+
+@dg.asset(
+    deps=[features],
+    group_name="regression",
+    kinds={"pytorch", "optuna"},
+    code_version=freshness.VERSIONS["hyperparameters"],
+    owners=tables.OWNERS,
+    pool=POOL,
+    op_tags=tags_of_step(on_device=True),
+    retry_policy=AFTER_A_CRASH,
+)
+def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """The search for an MLP recipe by Optuna, inside the training data: TPE, pruned, in a study that resumes.
+
+    - **Reads** soc.duckdb and the folds of `balanced_samples`.
+    - **Writes** the best recipe to `data/results/hyperparameters.json`; `[training] recipe = "tuned"` trains it.
+    - **Decided by** [evaluation] trials and candidates in soc.toml.
+
+    The R2 that it shows is flattered by the choice among trials; `evaluation` measures without that.
+    """
+    loaded = project.load()
+    _require_fresh_features(loaded)
+    inputs, path = freshness.evaluation_inputs(loaded, "hyperparameters"), loaded.results / "hyperparameters.parquet"
+    cached = freshness.is_fresh(path, inputs)
+    if not cached:
+        with on_device(context):
+            tuning_run.run_tuning(context, loaded, inputs)
+    metadata = {**tuning_run.tuning_metadata(loaded), "cached": cached}
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+
+
+def _faults(record: RunRecord, weights: str) -> list[Fault]:
+    where = f"{record.model_uri} (MLflow run {record.run_id})"
+    return check_run(where, record.metrics, int(record.params.get("fit.best_epoch", 1)), weights)
+
+
+def _scores(record: RunRecord) -> dict[str, float]:
+    return {name: round(record.metrics[name], 4) for name in SCORES if name in record.metrics}
+
+
+def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
+    info = read_info(project.database)
+    return {
+        **_scores(record),
+        **{name: report.picture(png) for name, png in record.figures.items()},
+        "training": project.settings.training.model_dump(mode="json"),
+        "weights": info["weights"],
+        "spec": info["spec"],
+        "model": record.model_uri,
+        **card_of(record),
+        "mlflow_run": record.run_id,
+        "mlflow": tracking_of(project).link,
+        "dagster/uri": record.artifacts.uri,
+    }
+
+
+def _require_fresh_features(project: Project) -> None:
+    """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
+    hosts.follow(project)
+    embeddings = load_inputs(project, create_spec=False)
+    if embeddings is None or freshness.built_here(project) != freshness.features_inputs(project, embeddings):
+        raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")

@@ -1,0 +1,40 @@
+"""Automation conditions: `features` and `mlp_model` follow when the last batch is done, not after each."""
+
+from typing import Any
+
+import dagster as dg
+
+from soc_assets.errors import SocError
+from soc_assets.pipeline import freshness
+from soc_assets.pipeline.hosts import open_project
+
+
+class BatchesDone(dg.AutomationCondition):
+    """True when every batch is fresh by its digest; the daemon asks only when something else would be due."""
+
+    @property
+    def name(self) -> str:
+        """Shown in the UI."""
+        return "every batch is fresh"
+
+    def evaluate(self, context: Any) -> dg.AutomationResult:
+        """Read the digests of the batches' files."""
+        nothing = context.get_empty_subset()
+        asked = not context.candidate_subset.is_empty and _every_batch_is_fresh()
+        return dg.AutomationResult(context, true_subset=context.candidate_subset if asked else nothing)
+
+
+def after_the_last_batch() -> dg.AutomationCondition:
+    """Something upstream was updated since the last time, nothing upstream is under way, and every batch is fresh."""
+    condition = dg.AutomationCondition
+    updated = (condition.newly_missing() | condition.any_deps_updated()).since_last_handled()
+    quiet = ~condition.any_deps_in_progress() & ~condition.in_progress()
+    return (updated & quiet & BatchesDone()).with_label("something changed, and every batch is done")
+
+
+def _every_batch_is_fresh() -> bool:
+    try:
+        inputs = freshness.known_embeddings(open_project())
+    except SocError:
+        return False
+    return inputs is not None and bool(inputs.keys) and set(inputs.states().values()) == {"fresh"}

@@ -1,0 +1,84 @@
+"""Schedules, nightly by default: one per job, each asking for what is due of its own stage and skipping otherwise.
+
+`nightly_prepare` looks at the files, and `embed_after_prepare` follows it; `nightly_backfill` finds the batches that an
+earlier run left missing or stale, `nightly_learn` features and model.
+"""
+
+import dagster as dg
+
+from soc_assets.defs.automation import backfill
+from soc_assets.defs.resources import ProjectResource
+from soc_assets.errors import SocError
+from soc_assets.pipeline import freshness, hosts
+from soc_assets.settings import Automation
+from soc_assets.tracking.results import state_of_model
+
+
+def build_schedules(automation: Automation) -> list[dg.ScheduleDefinition]:
+    """The three schedules."""
+    running = dg.DefaultScheduleStatus.RUNNING if automation.active else dg.DefaultScheduleStatus.STOPPED
+
+    @dg.schedule(
+        job_name="prepare",
+        cron_schedule=automation.cron,
+        execution_timezone=automation.timezone,
+        default_status=running,
+        description="Catalogs rasters and reads soil files where something has changed.",
+    )
+    def nightly_prepare(
+        context: dg.ScheduleEvaluationContext, project: ProjectResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        if backfill.tables_are_fresh(project.load()):
+            return dg.SkipReason("Catalog, samples and batches are fresh.")
+        return dg.RunRequest(tags={backfill.REASON: "nightly"})
+
+    @dg.schedule(
+        job_name="embed",
+        cron_schedule=automation.cron,
+        execution_timezone=automation.timezone,
+        default_status=running,
+        description="Backfills missing and stale batches: a run for each contiguous stretch of at most "
+        f"{automation.batches_per_run} batches.",
+    )
+    def nightly_backfill(
+        context: dg.ScheduleEvaluationContext, project: ProjectResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        return _backfill(context, project, automation.batches_per_run)
+
+    @dg.schedule(
+        job_name="learn",
+        cron_schedule=automation.cron,
+        execution_timezone=automation.timezone,
+        default_status=running,
+        description="Builds features and trains the model where they are stale and every batch is done.",
+    )
+    def nightly_learn(context: dg.ScheduleEvaluationContext, project: ProjectResource) -> dg.RunRequest | dg.SkipReason:
+        loaded = project.load()
+        hosts.follow(loaded)
+        found = freshness.assess(loaded, lambda inputs: state_of_model(loaded, inputs))
+        states = {item.asset: item for item in found}
+        if not states["embeddings"].fresh:
+            return dg.SkipReason("Not every batch is done; features and model follow the last one.")
+        if all(item.fresh for item in states.values()):
+            return dg.SkipReason("Everything is fresh.")
+        return dg.RunRequest(tags={backfill.REASON: "nightly"})
+
+    return [nightly_prepare, nightly_backfill, nightly_learn]
+
+
+def _backfill(
+    context: dg.ScheduleEvaluationContext, project: ProjectResource, longest: int
+) -> list[dg.RunRequest] | dg.SkipReason:
+    loaded = project.load()
+    if not backfill.tables_are_fresh(loaded):
+        return dg.SkipReason(
+            "Catalog, samples or batches are stale: `nightly_prepare` comes first, the batches follow it."
+        )
+    try:
+        due = backfill.due_batches(loaded)
+    except SocError as error:
+        return dg.SkipReason(str(error))
+    under_way = backfill.under_way(context.instance, due.keys)
+    tick = context.scheduled_execution_time.isoformat()
+    requests = list(backfill.embed_requests(due, under_way, longest, "nightly", run_key=tick))
+    return requests or dg.SkipReason(f"All {len(due.keys)} batches are fresh or under way.")

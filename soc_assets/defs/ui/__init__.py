@@ -1,0 +1,1 @@
+"""What the Dagster UI shows: tables, plots and the results of asset checks."""

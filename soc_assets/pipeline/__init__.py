@@ -1,0 +1,1 @@
+"""The assets in order, and whether each is up to date."""

@@ -1,0 +1,254 @@
+"""What `soc check` and the asset checks look at: the project's rasters and samples, before anything is computed.
+
+Which rasters and samples are meant, and which step each sample needs, is decided here; the findings themselves are in
+`soc_assets.reporting.findings` and its neighbours. Nothing is written but previews and the picture of the coverage.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from soc_assets.errors import RasterError, SamplingError, SocWarning, SoilError, StorageError
+from soc_assets.geo.grid import reference_grid
+from soc_assets.ingest.catalog.scan import Catalog, scan_rasters
+from soc_assets.ingest.quality.carbon import carbon_findings
+from soc_assets.ingest.quality.columns import column_findings
+from soc_assets.ingest.quality.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
+from soc_assets.ingest.quality.places import place_findings
+from soc_assets.ingest.quality.previews import Previews
+from soc_assets.ingest.quality.sample_schema import schema_findings
+from soc_assets.ingest.quality.tables import files_not_read, table_findings
+from soc_assets.ingest.quality.unmatched import rasters_not_read
+from soc_assets.ingest.soil.files import find_inputs
+from soc_assets.ingest.soil.samples import SoilSamples, build_samples
+from soc_assets.integrity.tables import decision
+from soc_assets.pipeline import freshness, run_ahead
+from soc_assets.project import Project
+from soc_assets.rasters.catalog import known_catalog
+from soc_assets.rasters.steps import groups, slots, step_numbers
+from soc_assets.reporting.findings import Finding, accepting, by_severity, inspect_rasters
+from soc_assets.runtime.progress import reading
+from soc_assets.sampling.findings import location_findings
+from soc_assets.settings import Band, Rasters
+from soc_assets.storage import files
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The report of `soc check`."""
+
+    catalog: pd.DataFrame | None
+    """The usable rasters; None where there are none."""
+    samples: pd.DataFrame | None
+    """The samples that the study's filters keep; None where they cannot be read."""
+    coverage: Coverage | None
+    findings: list[Finding]
+    """Gravest first."""
+    map: Path | None
+    """The picture of the coverage."""
+
+
+def inspect(project: Project, progress: Progress | None = None) -> Inspection:
+    """Look at the rasters and samples as they are now; problems of either are findings, not exceptions."""
+    catalog, bands, findings = _usable(project, progress)
+    findings += run_ahead.embedding_refusals(project)
+    if catalog is None:
+        return Inspection(None, None, None, by_severity(findings), None)
+    usable = _with_bands(project, bands)
+    findings = [*findings, *raster_findings(usable, catalog, whole=len(bands) == len(project.settings.rasters.bands))]
+    try:
+        soil = _soil(project, catalog.frame)
+    except SoilError as error:
+        cure = "Put the soil tables right, or set [paths] soil in soc.toml."
+        said = f"{error}".rstrip(".")
+        unreadable = Finding("samples", "error", "", "", "", said, cure, acceptable=False)
+        return Inspection(catalog.frame, None, None, by_severity([*findings, unreadable]), None)
+    schema = schema_findings(soil.samples, timed=project.settings.rasters.timed)
+    covered, about_samples = sample_findings(usable, catalog.frame, soil)
+    samples = run_ahead.studied_samples(project, soil.samples) if covered else soil.samples
+    path = _draw(project, samples, covered) if covered else None
+    return Inspection(catalog.frame, samples, covered, by_severity([*findings, *schema, *about_samples]), path)
+
+
+def raster_findings(project: Project, catalog: Catalog, *, whole: bool = True) -> list[Finding]:
+    """All findings about the rasters of a catalog; with `whole` about files of no band, too."""
+    rasters = project.settings.rasters
+    previews = _previews(project)
+    findings = inspect_rasters(catalog.frame, catalog.problems, rasters, project.settings.study, previews)
+    previews.forget_others(catalog.frame.to_dict("records"))
+    if not whole:
+        return findings
+    unread = rasters_not_read(project.rasters, catalog.frame, catalog.problems, rasters)
+    return by_severity([*findings, *accepting(unread, rasters.accept)])
+
+
+def sample_findings(
+    project: Project, catalog: pd.DataFrame, soil: SoilSamples
+) -> tuple[Coverage | None, list[Finding]]:
+    """Coverage of the samples of the study by the rasters, and all findings about the samples but the schema's.
+
+    Args:
+        project: the settings.
+        catalog: the raster catalog.
+        soil: usable samples, rejected rows and how the tables were read, before the study's filters.
+
+    Returns:
+        None as coverage where the study has no sample: then one of the findings is an error.
+    """
+    settings, grid = project.settings, reference_grid(catalog, project.settings.rasters)
+    findings = [
+        *run_ahead.sampling_refusals(project, soil.samples, grid),
+        *table_findings(soil.rejected, soil.tables),
+        *_files_not_read(project),
+        *column_findings(soil.tables, settings.rasters.reference),
+        *carbon_findings(soil.samples, soil.tables),
+        *place_findings(soil.samples, soil.tables, grid),
+    ]
+    covered = None
+    samples = _studied(project, soil.samples)
+    if len(samples):
+        size = settings.embedding.image_size
+        covered = coverage(catalog, samples, needs(project, samples), settings.rasters, size, _previews(project))
+        findings += coverage_findings(covered, samples["year"])
+        findings += edge_findings(samples, grid, settings.rasters.reference, size)
+        earlier, lost = _earlier_splits(project)
+        arguments = (settings.study, settings.sampling, grid, project.region, earlier, settings.rasters.reference)
+        findings += [*lost, *location_findings(samples, *arguments)]
+    return covered, by_severity(accepting(findings, settings.rasters.accept))
+
+
+def _earlier_splits(project: Project) -> tuple[pd.DataFrame | None, list[Finding]]:
+    """The splits that are kept; where they are lost, the error that `soc run` would stop with."""
+    try:
+        return earlier_splits(project), []
+    except SamplingError as error:
+        return None, [Finding("samples", "error", "", "", "", f"{error}".rstrip("."), "", acceptable=False)]
+
+
+def _studied(project: Project, samples: pd.DataFrame) -> pd.DataFrame:
+    """The samples that the filters keep; none where the region cannot be read, which `run_ahead` has told."""
+    try:
+        return run_ahead.studied_samples(project, samples)
+    except SamplingError:
+        return samples.head(0)
+
+
+def _files_not_read(project: Project) -> list[Finding]:
+    """What lies in the folder of soil tables and is not looked at; nothing is told of a folder that is gone."""
+    try:
+        used = find_inputs(project.soil)
+    except SoilError:
+        return []
+    return files_not_read(project.soil, used)
+
+
+def earlier_splits(project: Project) -> pd.DataFrame | None:
+    """The splits that are kept: those made under the same settings, or None.
+
+    Raises:
+        SamplingError: there were some, and they are lost.
+    """
+    wanted, path = freshness.split_inputs(project), decision(project, "splits")
+    if path is None or files.read_metadata(path).get(freshness.SPLIT) != wanted:
+        return None
+    splits = files.read_table(path).drop_duplicates("location_id")
+    table = project.samples("balanced")
+    if files.read_metadata(table).get(freshness.SPLIT, wanted) != wanted:
+        return splits
+    studied = files.known_table(table, ["location_id", "split"])
+    if studied is None or studied["location_id"].isin(splits["location_id"]).all():
+        return splits
+    words = (
+        f"{path} does not have every place of {table.name}: an older copy? They keep the split that they have there."
+    )
+    warnings.warn(words, SocWarning, stacklevel=2)
+    return pd.concat([splits, studied], ignore_index=True).drop_duplicates("location_id")
+
+
+def needs(project: Project, samples: pd.DataFrame) -> Iterator[Need]:
+    """The steps that the embedding of these samples will read."""
+    rasters, study = project.settings.rasters, project.settings.study
+    merged: dict[tuple[str, int | None, str | None], list[Need]] = {}
+    for slot in slots(rasters.channels, rasters.reference, study.time_before, study.first_lag):
+        for step, members in groups(step_numbers(slot, samples), slot.kind):
+            need = Need(slot.name, step.year, step.season, members)
+            merged.setdefault((slot.name, step.year, step.season), []).append(need)
+    for (band, year, season), parts in merged.items():
+        yield Need(band, year, season, np.concatenate([part.members for part in parts]))
+
+
+def _previews(project: Project) -> Previews:
+    return Previews(project.catalog.parent / "previews", project.settings.rasters)
+
+
+def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
+    """The catalog of the rasters and its bands; where some cannot be used at all, of the others, with findings."""
+    rasters = project.settings.rasters
+    previous = known_catalog(project)
+    try:
+        return scan_rasters(rasters, project.rasters, previous, progress), rasters.bands, []
+    except RasterError as error:
+        first = error
+    base = next(band for band in rasters.bands if band.name == rasters.reference)
+    usable, findings = [], []
+    for band in rasters.bands:
+        bands = tuple({item.name: item for item in (base, band)}.values())
+        try:
+            scanned = scan_rasters(_of_bands(rasters, bands), project.rasters, previous, progress)
+            previous = _known(previous, scanned.frame)
+            usable.append(band)
+        except RasterError as error:
+            if band is base:
+                return None, (), [_unusable(band, first)]
+            findings.append(_unusable(band, error))
+    bands = tuple(usable)
+    return scan_rasters(_of_bands(rasters, bands), project.rasters, previous), bands, findings
+
+
+def _unusable(band: Band, error: RasterError) -> Finding:
+    said = " ".join(f"{error}".split()).rstrip(".")
+    return Finding("files", "error", band.name, "", "", said, "", acceptable=False)
+
+
+def _known(previous: pd.DataFrame | None, scanned: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a scan, and those of earlier ones of other bands: each raster once."""
+    if previous is None:
+        return scanned
+    return pd.concat([previous[~previous["band"].isin(scanned["band"])], scanned], ignore_index=True)
+
+
+def _of_bands(rasters: Rasters, bands: tuple[Band, ...]) -> Rasters:
+    return rasters.model_copy(update={"bands": bands})
+
+
+def _with_bands(project: Project, bands: tuple[Band, ...]) -> Project:
+    """The project as if it had only these bands."""
+    rasters = _of_bands(project.settings.rasters, bands)
+    return Project(project.root, project.settings.model_copy(update={"rasters": rasters}))
+
+
+def _soil(project: Project, catalog: pd.DataFrame) -> SoilSamples:
+    rasters = project.settings.rasters
+    grid = reference_grid(catalog, rasters)
+    need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
+    return build_samples(project.soil, project.settings.soil, **need, tell=reading("soil tables"))
+
+
+def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path | None:
+    """The map of the coverage; None where this user may look, but not write."""
+    from soc_assets.ingest.plots import coverage_map
+
+    path = project.catalog.with_name("coverage.png")
+    try:
+        with files.replacing(path) as temporary:
+            temporary.write_bytes(coverage_map(samples, covered.share))
+    except StorageError as error:
+        warnings.warn(f"The map of the coverage is not drawn. {error}", SocWarning, stacklevel=2)
+        return None
+    return path

@@ -1,0 +1,58 @@
+"""What can be put right on disk without computing anything: second copies put back, manifests written from the batches.
+
+`soc run` does it before it asks what is stale, `soc status` says what it would do.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from soc_assets.embedding import manifest, spec_file
+from soc_assets.embedding.spec import Spec, all_specs
+from soc_assets.errors import SocWarning, StorageError
+from soc_assets.features.images import batch_paths
+from soc_assets.integrity import tables
+from soc_assets.pipeline import freshness
+from soc_assets.project import Project
+from soc_assets.storage.second_copy import Repair
+
+
+def mend(project: Project) -> None:
+    """Put right what can be; a warning says of each thing what was wrong.
+
+    Raises:
+        StorageError: what nothing works without cannot be written.
+    """
+    for repair in _found(project):
+        if repair.urgent:
+            repair.act()
+        else:
+            with suppress(StorageError):  # a project that may only be read
+                repair.act()
+        if repair.words:
+            warnings.warn(f"{repair.words}: it was put right.", SocWarning, stacklevel=2)
+
+
+def tell(project: Project) -> None:
+    """Warn of what `mend` would put right."""
+    for repair in _found(project):
+        if repair.words:
+            warnings.warn(f"{repair.words}: `soc run` puts it right.", SocWarning, stacklevel=2)
+
+
+def _found(project: Project) -> Iterator[Repair]:
+    yield from tables.repairs(project)
+    yield from spec_file.repairs(project.embeddings)
+    for spec in all_specs(project.embeddings):
+        wrong = manifest.wrong(project.embeddings / spec.digest)
+        if wrong is not None:
+            yield Repair(wrong, partial(_write_manifest, project, spec), urgent=False)
+
+
+def _write_manifest(project: Project, spec: Spec) -> None:
+    folder, embeddings = project.embeddings / spec.digest, freshness.known_embeddings(project)
+    current = embeddings is not None and embeddings.spec.digest == spec.digest
+    paths: list[Path] = [embeddings.path(key) for key in embeddings.keys] if current and embeddings else []
+    manifest.write_manifest(folder, spec, paths or batch_paths(folder))

@@ -1,0 +1,245 @@
+"""The evaluation from `soc run` to MLflow, the champion, serving and predicting, on one small project."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from soc_assets.cli.main import main
+from soc_assets.defs.resources import tracking_of
+from soc_assets.pipeline import freshness
+from soc_assets.storage import files, vouching
+from soc_assets.tracking.champion import promote
+from soc_assets_tests.ports import free_port
+from soc_assets_tests.small_project import QUICK_EVALUATION, SmallProject, clean_environment, copy_of
+
+SETTINGS = f"""{QUICK_EVALUATION}
+[[evaluation.candidates]]
+name = "more"
+hidden = [8]
+epochs = 40
+members = 2
+features = "point:1:3"
+"""
+
+
+@pytest.fixture(scope="module")
+def evaluated(finished, tmp_path_factory) -> SmallProject:
+    """A project after `soc run --to evaluation` and a recipe trained after it."""
+    made = copy_of(finished, tmp_path_factory.mktemp("evaluated") / "project", SETTINGS)
+    with clean_environment():
+        first = made.run("evaluation")
+        assert first.failures == []
+        assert first.launched[-1] == "evaluate"
+        assert made.run().failures == []  # the documented MLP
+        made.set("[training]", '[training]\nrecipe = "chosen"')
+        assert made.run().failures == []
+    return made
+
+
+def client_of(made: SmallProject) -> mlflow.MlflowClient:
+    return tracking_of(made.project).client()
+
+
+def test_second_run_evaluates_nothing(evaluated):
+    assert evaluated.run("evaluation").launched == []
+    states = {item.asset: item.state for item in freshness.assess_results(evaluated.project)}
+    assert states == {"baselines": "fresh", "evaluation": "fresh", "hyperparameters": "missing"}
+
+
+def test_tables_report_and_views_are_there(evaluated):
+    results = evaluated.project.results
+    table = pd.read_parquet(results / "evaluation.parquet")
+    assert set(table["model"]) == {"mean", "coordinates", "ridge", "mlp_documented", "mlp_chosen"}
+    assert set(table["scheme"]) == {"block", "location"}
+    page = (results / "evaluation.html").read_text()
+    assert "weights: random" in page
+    assert "https://" not in page
+    with duckdb.connect(evaluated.project.database, read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM evaluation").fetchall() == [(len(table),)]
+        tested = "SELECT count(*) FROM out_of_fold JOIN samples USING (sample_id) WHERE split = 'test'"
+        assert connection.execute(tested).fetchall() == [(0,)]
+
+
+def test_mlflow_has_a_parent_with_a_child_for_every_fit(evaluated):
+    client = client_of(evaluated)
+    experiment = client.get_experiment_by_name("soc").experiment_id
+    [parent] = client.search_runs([experiment], "tags.`soc.kind` = 'evaluation'")
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'", max_results=500)
+    fits = len(list((evaluated.project.results / "fits").glob("*.parquet")))
+    assert len(children) == fits == int(parent.data.params["fits"])
+    ridge = "tags.`soc.model` = 'ridge' and tags.`soc.scheme` = 'block'"
+    assert len(client.search_runs([experiment], ridge)) == 5
+    assert {item.dataset.name for item in parent.inputs.dataset_inputs} == {"embedding", "point", "coordinates"}
+    assert parent.data.tags["soc.verdict.block"]
+    assert "block.ridge.point.r2" in parent.data.metrics
+
+
+def test_recipe_is_registered_with_card_and_decision(evaluated):
+    project, client = evaluated.project, client_of(evaluated)
+    record = tracking_of(project).find_run(freshness.model_inputs(project))
+    assert record is not None
+    assert record.params["fit.recipe"] in ("few", "more")
+    card = (record.artifacts.folder / "model_card.md").read_text()
+    for words in (
+        "Test split, predicted once",
+        "By block folds",
+        "Peat",
+        "Extrapolation",
+        "weights of the embedding: random",
+    ):
+        assert words in card
+    decision = client.get_model_version(record.model_name, record.model_version).tags["soc.champion_decision"]
+    assert "became champion" in decision.lower() or "become champion" in decision
+    assert {"importance_band", "partial_dependence", "observed_predicted"} <= set(record.figures)
+
+
+def test_champion_moves_only_beyond_the_interval(evaluated, monkeypatch):
+    """Out-of-fold predictions decide: noise does not win, the truth does, and nothing beats the truth."""
+    project, tracking, client = evaluated.project, tracking_of(evaluated.project), client_of(evaluated)
+    path = project.results / "out_of_fold.parquet"
+    before, record = pd.read_parquet(path), tracking.find_run(freshness.model_inputs(project))
+    assert record is not None
+    own = (before["model"] == "mlp_chosen").to_numpy()
+    rng = np.random.default_rng(0)
+    try:
+        for name in client.get_registered_model(record.model_name).aliases:
+            client.delete_registered_model_alias(record.model_name, name)
+        noise = before["observed"].mean() + rng.normal(0, 30, len(before))
+        _publish(path, before.assign(predicted=before["predicted"].where(~own, noise)))
+        assert promote(project, tracking, record).startswith("Did not become champion")
+        truth = before["observed"] + rng.normal(0, 0.01, len(before))
+        _publish(path, before.assign(predicted=before["predicted"].where(~own, truth)))
+        assert promote(project, tracking, record).startswith("Became champion")
+        assert client.get_model_version_by_alias(record.model_name, "champion").version == int(record.model_version)
+        other = tracking.find_run(freshness.model_inputs(_documented(project)))
+        assert other is not None
+        assert "against the champion (version 2)" in promote(_documented(project), tracking, other)
+        assert client.get_model_version_by_alias(record.model_name, "champion").version == int(record.model_version)
+    finally:
+        _publish(path, before)
+        client.delete_registered_model_alias(record.model_name, "champion")
+
+
+def _publish(path: Path, frame: pd.DataFrame) -> None:
+    """Write out-of-fold predictions as an evaluation does: evaluation.parquet, written last, vouches for them."""
+    table = path.with_name("evaluation.parquet")
+    beside = [table.parent / name for name in vouching.vouched(table) or ()]
+    files.write_table(path, frame, files.read_metadata(path))
+    vouched = vouching.vouch(table, beside)
+    files.write_table(table, files.read_table(table), {**files.read_metadata(table), **vouched})
+
+
+def _documented(project):
+    from dataclasses import replace
+
+    training = project.settings.training.model_copy(update={"recipe": "documented"})
+    return replace(project, settings=project.settings.model_copy(update={"training": training}))
+
+
+def test_served_model_answers_with_prediction_and_interval(evaluated):
+    project = evaluated.project
+    record = tracking_of(project).find_run(freshness.model_inputs(project))
+    assert record is not None
+    from soc_assets.regression.evaluation.compare import load_design
+    from soc_assets.regression.final import raw_features
+
+    design = load_design(project)
+    rows = np.flatnonzero(design.samples["split"] == "test")[:3]  # stored predictions of others are of inner folds
+    x = raw_features(design, record.params["fit.features"], rows)
+    with serving(project, record.model_uri) as port:
+        answer = ask(port, x)
+    stored = pd.read_csv(record.artifacts.folder / "tables" / "predictions.csv").iloc[rows]
+    np.testing.assert_allclose(answer[:, :3], stored[["predicted", "lower", "upper"]], rtol=1e-3, atol=1e-3)
+    assert (answer[:, 1] <= answer[:, 2]).all()
+
+
+@contextmanager
+def serving(project, uri: str):
+    """`mlflow models serve` on a free port."""
+    port = free_port()
+    options = ["--env-manager", "local", "-h", "127.0.0.1", "-p", str(port), "-w", "1"]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, *options]
+    tracking = {"MLFLOW_TRACKING_URI": tracking_of(project).uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    import os
+
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    process = subprocess.Popen(
+        command, env={**os.environ, **tracking, "PATH": path}, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        wait_for(port, process)
+        yield port
+    finally:
+        import signal
+
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate()
+
+
+def wait_for(port: int, process: subprocess.Popen) -> None:
+    for _ in range(600):
+        assert process.poll() is None, (process.stderr.read() if process.stderr else b"").decode()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("the server did not start")
+
+
+def ask(port: int, x: np.ndarray) -> np.ndarray:
+    body = json.dumps({"inputs": x.tolist()}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return np.array(json.load(answer)["predictions"])
+
+
+def test_points_are_predicted_as_the_samples_at_the_same_places(evaluated, tmp_path):
+    project = evaluated.project
+    record = tracking_of(project).find_run(freshness.model_inputs(project))
+    assert record is not None
+    balanced = evaluated.table("balanced")
+    tested = balanced.loc[balanced["split"] == "test", ["sample_id"]]
+    samples = evaluated.table("samples").merge(tested, on="sample_id").head(5)
+    table = samples[["sample_id", "longitude", "latitude", "survey_date"]].rename(columns={"sample_id": "name"})
+    far = pd.DataFrame({"name": ["far"], "longitude": [30.0], "latitude": [10.0], "survey_date": ["2013-07-01"]})
+    pd.concat([table.astype(str), far.astype(str)]).to_csv(tmp_path / "points.csv", index=False)
+    done = CliRunner().invoke(
+        main,
+        ["predict", str(tmp_path / "points.csv"), "--config", str(evaluated.config), "--version", record.model_version],
+    )
+    assert done.exit_code == 0, done.output
+    found = pd.read_csv(tmp_path / "points_predicted.csv")
+    stored = pd.read_csv(record.artifacts.folder / "tables" / "predictions.csv").set_index("sample_id")
+    expected = stored.loc[samples["sample_id"], ["predicted", "lower", "upper"]]
+    np.testing.assert_allclose(found.loc[:4, ["predicted", "lower", "upper"]], expected, rtol=2e-3, atol=2e-2)
+    assert found["name"].tolist() == [*samples["sample_id"], "far"]
+    assert set(found.loc[:4, "applicable"]) <= {"yes", "no"}
+    assert np.isnan(found["predicted"].iloc[5])
+
+
+def test_points_without_coordinates_are_told(evaluated, tmp_path):
+    (tmp_path / "points.csv").write_text("x,y\n1,2\n")
+    done = CliRunner().invoke(main, ["predict", str(tmp_path / "points.csv"), "--config", str(evaluated.config)])
+    assert done.exit_code == 1
+    assert "no column for longitude and latitude; found x, y" in done.output
+
+
+def test_search_of_hyperparameters_makes_a_recipe_that_can_be_trained(evaluated):
+    assert evaluated.run("hyperparameters").launched == ["tune"]
+    told = json.loads((evaluated.project.results / "hyperparameters.json").read_text())
+    assert told["recipe"]["name"] == "tuned"
+    assert len(pd.read_parquet(evaluated.project.results / "hyperparameters.parquet")) == 2
+    assert evaluated.run("hyperparameters").launched == []
