@@ -1,4 +1,4 @@
-"""The `soc` command: assembles the commands of `soc_assets.commands`, in the order of --help.
+"""The `soc` command: assembles the commands of `soc_assets.cli`, in the order of --help.
 
 The process begins and ends in `soc_assets.cli.start`. Exit codes are decided in `soc_assets.cli.options`; the work is
 elsewhere.
@@ -7,7 +7,6 @@ elsewhere.
 import click
 
 from soc_assets.cli import assets, database, inputs, points, servers
-from soc_assets.cli.start import entry as entry  # where installations of before look for it
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import soc_assets
 from soc_assets.errors import SocError
 from soc_assets.pipeline import freshness, repairs
 from soc_assets.pipeline.freshness import ASSETS, RESULTS, Freshness
@@ -47,7 +48,7 @@ def use_project(project: Project, config: Path | None) -> None:
     home = project.dagster_home
     os.environ["DAGSTER_HOME"] = str(home.resolve())
     if not (home / "dagster.yaml").exists():
-        shipped = Path(__file__).parents[1] / "dagster.yaml"
+        shipped = Path(soc_assets.__file__).parents[1] / "dagster.yaml"
         files.write_text(home / "dagster.yaml", shipped.read_text(encoding="utf-8") if shipped.is_file() else "")
 
 

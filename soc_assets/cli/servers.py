@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+import soc_assets
 from soc_assets.cli.options import config_option, explained, named
 from soc_assets.errors import SettingsError
 from soc_assets.project import load_project
@@ -32,7 +33,7 @@ def ui(config: Path | None, port: int) -> None:
     _require_free(port)
     runner.use_project(project, config or named(project))
     runner.prepare_instance(project)
-    workspace = Path(__file__).parents[2] / "workspace.yaml"
+    workspace = Path(soc_assets.__file__).parents[1] / "workspace.yaml"
     code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
     command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]
     os.chdir(project.dagster_home if named(project) else project.root)

@@ -1,7 +1,7 @@
 """What `soc run` is certain to refuse after the ingest stage: told beforehand, by the code that would refuse it.
 
 Called by `soc check` and by the asset `soil_samples`. What is here stops a run whatever soc.toml accepts; what may
-merely be wrong is a finding of `soc_assets.ingest.check`.
+merely be wrong is a finding of `soc_assets.ingest.quality`.
 """
 
 import warnings

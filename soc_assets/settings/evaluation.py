@@ -1,6 +1,6 @@
 """Settings of the evaluation: recipes (what is fitted, on which features), and which of them are compared how.
 
-A recipe is everything that decides a model but its data. The named recipes are in `soc_assets.regression.models.recipes`.
+A recipe is everything that decides a model but its data. The named ones are in `soc_assets.regression.models.recipes`.
 """
 
 from typing import Annotated, Literal

@@ -26,7 +26,10 @@ time.sleep(600)
 def start(folder: Path, first: str = "", grace: float = 30.0) -> tuple[subprocess.Popen, list[int]]:
     """A supervised script with a child that ignores the interrupt, once both run; and their numbers."""
     script = DEAF.format(first=first)
-    code = f"import sys; from soc_assets.cli.supervised import run; sys.exit(run([sys.executable, '-c', {script!r}], {grace}))"
+    code = (
+        "import sys; from soc_assets.cli.supervised import run; "
+        f"sys.exit(run([sys.executable, '-c', {script!r}], {grace}))"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=folder, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}
     )

@@ -22,7 +22,7 @@ from soc_assets.settings import (
     Training,
 )
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def load(folder: Path, text: str) -> Project:

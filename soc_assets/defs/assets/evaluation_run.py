@@ -1,6 +1,7 @@
 """What the assets `baselines` and `evaluation` do: compare, write tables and the report, track it in MLflow.
 
-The assets themselves are in `soc_assets.defs.assets.regression`, the comparing in `soc_assets.regression.evaluation.compare`.
+The assets themselves are in `soc_assets.defs.assets.regression`, the comparison in
+`soc_assets.regression.evaluation.compare`.
 """
 
 from datetime import UTC, datetime

@@ -1,7 +1,7 @@
 """Asset checks: their specs, and findings and faults turned into Dagster's results.
 
-What is looked for is in `soc_assets.ingest.check` and in the modules `check` of the other stages. A check with an error
-blocks what comes after, a check with warnings does not.
+What is looked for is in `soc_assets.ingest.quality` and in the modules `check` of the other stages. A check with an
+error blocks what comes after, a check with warnings does not.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,7 @@
 """Statistics of columns, fitted on given rows of a matrix that may be large and may hold NaN.
 
-Which rows (the training split) is decided in `soc_assets.regression.models.training`; applying them is part of the network.
+Which rows (the training split) is decided in `soc_assets.regression.models.training`; applying them is part of the
+network.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Predictions of a fitted network and their scores, computed once, after training.
 
-The scores themselves are in `soc_assets.regression.metrics`; pictures of them in `soc_assets.regression.report.fit_plots`.
+The scores themselves are in `soc_assets.regression.metrics`, plots of them in `soc_assets.regression.report.fit_plots`.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """A recipe fitted on training rows: reduced features, a learner, the way back to g/kg, and calibrated intervals.
 
 Everything is fitted on the rows given; the inner folds among them give the held-out residuals that smearing and
-calibration need. What is fitted in which fold is in `soc_assets.regression.evaluation.fold`, choosing among recipes in `choice`.
+calibration need. What is fitted in which fold is in `soc_assets.regression.evaluation.fold`, choosing among recipes
+in `choice` beside it.
 """
 
 from dataclasses import dataclass, field

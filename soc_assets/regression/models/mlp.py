@@ -1,8 +1,8 @@
 """The MLP: a torch module that takes raw features and returns organic carbon in g/kg.
 
 Standardisation and imputation are part of the module, so that the saved model can be fed straight from the features
-view. How it is fitted is in `soc_assets.regression.models.training`. The documented architecture is 19,968 -> 512 -> 256 -> 1
-with ReLU and dropout 0.3 after each hidden layer.
+view. How it is fitted is in `soc_assets.regression.models.training`. The documented architecture is
+19,968 -> 512 -> 256 -> 1 with ReLU and dropout 0.3 after each hidden layer.
 """
 
 from collections.abc import Sequence
