@@ -1,8 +1,9 @@
 """Whether the tables of an asset are all there, undamaged and of one moment, and the two that cannot be made again.
 
-Tables of one asset are written together, and the last one vouches for the others (`soc_assets.storage.vouching`). Those of an
-earlier version are read, and must keep what `soc_assets.integrity.invariants` says. The ledger of batches and the splits are
-decisions, not results: each has a second copy (`soc_assets.storage.second_copy`), and the loss of both is an error.
+Tables of one asset are written together, and the last one vouches for the others (`soc_assets.storage.vouching`). Those
+of an earlier version are read, and must keep what `soc_assets.integrity.invariants` says. The ledger of batches and the
+splits are decisions, not results: each has a second copy (`soc_assets.storage.second_copy`), and the loss of both is an
+error.
 """
 
 import warnings

@@ -20,6 +20,7 @@ from soc_assets.ingest.quality.columns import column_findings
 from soc_assets.ingest.quality.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
 from soc_assets.ingest.quality.places import place_findings
 from soc_assets.ingest.quality.previews import Previews
+from soc_assets.ingest.quality.rasters import inspect_rasters
 from soc_assets.ingest.quality.sample_schema import schema_findings
 from soc_assets.ingest.quality.tables import files_not_read, table_findings
 from soc_assets.ingest.quality.unmatched import rasters_not_read
@@ -30,7 +31,7 @@ from soc_assets.pipeline import freshness, run_ahead
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import known_catalog
 from soc_assets.rasters.steps import groups, slots, step_numbers
-from soc_assets.reporting.findings import Finding, accepting, by_severity, inspect_rasters
+from soc_assets.reporting.findings import Finding, accepting, by_severity
 from soc_assets.runtime.progress import reading
 from soc_assets.sampling.findings import location_findings
 from soc_assets.settings import Band, Rasters

@@ -1,19 +1,14 @@
-"""Findings about rasters before anything is computed from them: what is suspicious, how grave it is, and its cure.
+"""Findings: what is suspicious in what goes in, how grave it is, and its cure; which of them a user accepts.
 
-What a finding is, which are accepted, and the collection of all findings about rasters belong here. Each kind of
-suspicion is in a module of its own beside this one, what concerns samples in `check.coverage`.
+What each check looks for is in `soc_assets.ingest.quality` and `soc_assets.sampling.findings`. What is wrong with an
+output is a `soc_assets.reporting.faults.Fault`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
-
-from soc_assets.geo.grid import reference_grid
-from soc_assets.ingest.catalog.scan import HELD_TWICE
-from soc_assets.ingest.quality.previews import Preview
-from soc_assets.settings import Rasters, Study
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -58,40 +53,6 @@ def step_of_row(row: Mapping[Any, Any]) -> str:
 def about(row: Mapping[Any, Any], check: str, severity: Severity, found: str, cure: str) -> Finding:
     """A finding about the raster of a catalog row."""
     return Finding(check, severity, str(row["band"]), step_of_row(row), str(row["path"]), found, cure)
-
-
-def inspect_rasters(
-    catalog: pd.DataFrame, problems: pd.DataFrame, rasters: Rasters, study: Study, preview: Callable[[Any], Preview]
-) -> list[Finding]:
-    """All findings about the rasters of a catalog, gravest first.
-
-    Args:
-        catalog: the raster catalog, one row per usable raster.
-        problems: rasters set aside by the scan (band, path, problem).
-        rasters: the bands, their fill values and the findings accepted.
-        study: the years studied and how far back they reach.
-        preview: gives the preview of a catalog row.
-
-    Raises:
-        RasterError: a raster has become unreadable since it was catalogued.
-    """
-    from soc_assets.ingest.quality import fill, georeferencing, orientation, values, wild
-
-    rows: list[dict[Any, Any]] = catalog.to_dict("records")
-    previews = [preview(row) for row in rows]
-    fills, cleaned = fill.unmasked_fills(rows, previews, rasters)
-    findings = [
-        *(_set_aside(band, path, problem) for band, path, problem in problems.to_numpy().tolist()),
-        *fills,
-        *orientation.upside_down(rows, cleaned, rasters.reference),
-        *values.constant(rows),
-        *values.copies(rows),
-        *values.outliers(rows, cleaned),
-        *wild.wild_pixels(rows, cleaned, rasters),
-        *georeferencing.grids(rows, rasters.reference, reference_grid(catalog, rasters)),
-        *georeferencing.gaps(rows, study),
-    ]
-    return by_severity(accepting(findings, rasters.accept))
 
 
 def accepting(findings: Iterable[Finding], accept: Sequence[str]) -> list[Finding]:
@@ -140,8 +101,3 @@ def _as_one(members: list[Finding]) -> Finding:
         f" and {len(steps) - _MOST_STEPS} more" if len(steps) > _MOST_STEPS else ""
     )
     return replace(first, step=shown, found=f"{first.found}; likewise in {len(members) - 1} more")
-
-
-def _set_aside(band: str, path: str, problem: str) -> Finding:
-    cure = "Take out the one that is not meant." if HELD_TWICE in problem else "Its step is missing until then."
-    return Finding("files", "warning", band, "", path, f"the raster is set aside. {problem.rstrip('.')}", cure)

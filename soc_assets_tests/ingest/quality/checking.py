@@ -6,7 +6,8 @@ import numpy as np
 
 from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.ingest.quality.previews import Previews
-from soc_assets.reporting.findings import Finding, inspect_rasters
+from soc_assets.ingest.quality.rasters import inspect_rasters
+from soc_assets.reporting.findings import Finding
 from soc_assets.settings import Band, Rasters, Study
 from soc_assets_tests.ingest.conftest import write_raster
 
