@@ -24,8 +24,9 @@ from rasterio.transform import from_origin
 
 from soc_assets.geo.grid import Grid, box_on
 from soc_assets.ingest.catalog.find import find_rasters
-from soc_assets.ingest.catalog.scan import scan_rasters, stamp
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.ingest.quality import georeferencing as grid_check
+from soc_assets.rasters.identity import stamp
 from soc_assets.rasters.mosaic import Sheet, Tile
 from soc_assets.rasters.tiles import Source
 from soc_assets.settings import Band, Rasters

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from soc_assets.ingest.catalog.find import find_rasters
-from soc_assets.ingest.catalog.scan import stamp
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.pipeline import freshness
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import known_contents
+from soc_assets.rasters.identity import stamp
 from soc_assets.storage import digest, files
 from soc_assets.storage.names import nfc
 

@@ -7,17 +7,19 @@ In memory every path is what GDAL opens. A catalog of an older version, with abs
 here too is what of each file was read: its stamp and the digest of its content.
 """
 
+import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 
 from soc_assets.errors import SocWarning, StorageError, TableError
-from soc_assets.ingest.catalog.scan import readable_digest, stamp
 from soc_assets.project import Project
+from soc_assets.rasters.identity import readable_digest, stamp
 from soc_assets.runtime.threads import side_by_side
 from soc_assets.storage import files
 from soc_assets.storage.raster_folder import is_local
@@ -163,3 +165,8 @@ def _note(path: Path, stamps: Mapping[str, str], digests: Mapping[str, str], pro
     frame = pd.DataFrame(rows, columns=_CONTENT, dtype="str")
     with suppress(StorageError):  # a project that may only be read is compared anew each time
         files.write_table(path, to_keep(frame, project), folder_of_rasters(project))
+
+
+def variable_of(row: Mapping[Any, Any]) -> str | None:
+    """Which variable or page of its file a row of the catalog is about; None where the file is one raster."""
+    return json.loads(row["reading"]).get("variable") if isinstance(row.get("reading"), str) else None

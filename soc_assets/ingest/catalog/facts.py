@@ -5,7 +5,6 @@ Which files are looked at, and when, is in `catalog`.
 
 import json
 import math
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -16,32 +15,13 @@ from soc_assets.errors import RasterError
 from soc_assets.ingest.catalog.find import RasterFile
 from soc_assets.ingest.catalog.layers import Layer, layers_of, require_usable
 from soc_assets.ingest.catalog.statistics import Statistics, of_raster
-from soc_assets.rasters.classes import attribute_tables, is_classes
 from soc_assets.rasters.georeferencing import crs_of
 from soc_assets.rasters.reading import open_raster
 from soc_assets.settings import Channel
-from soc_assets.storage import raster_folder
 
 _RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read anew
 _NETCDF_RULES = 1  # likewise, of what it reads in NetCDF files alone: `missing_value`, flags, uneven axes
 _DECIDING = {"fill_values", "valid_range", "layer", "layers", "value", "variable"}  # settings
-_WORLD_FILES = (".tfw", ".tifw", ".wld")
-_SIDECARS = (".aux.xml", *_WORLD_FILES, *(suffix.upper() for suffix in _WORLD_FILES))  # GDAL reads those, too
-
-
-def beside(path: str) -> list[str]:
-    """Files beside a raster that say what it does not say itself: place, CRS, nodata, scale, names of classes."""
-    stem = path.rpartition(".")[0]
-    names = [f"{path if suffix == '.aux.xml' else stem}{suffix}" for suffix in _SIDECARS]
-    return [*(name for name in names if raster_folder.exists(name)), *attribute_tables(path)]
-
-
-def how_read(dataset: DatasetReader, path: str) -> list[Any]:
-    """What decides how a file's bytes are read, wherever it is written; not statistics that programs leave there."""
-    tags = (dataset.nodatavals, dataset.scales, dataset.offsets, dataset.descriptions)
-    classes = [n for n in range(1, dataset.count + 1) if is_classes(dataset, path, n)]
-    place = [crs_of(dataset).to_wkt(), tuple(dataset.transform)]
-    return [*place, *(list(map(str, values)) for values in tags), *([classes] if classes else [])]
 
 
 def reading_of(channel: Channel, in_file: bool, path: str = "") -> str:
@@ -56,11 +36,6 @@ def reading_of(channel: Channel, in_file: bool, path: str = "") -> str:
     kept |= {"rules": _RULES} | ({"steps": "in file"} if in_file else {})
     kept |= {"netcdf": _NETCDF_RULES} if path.lower().endswith(".nc") else {}
     return json.dumps({name: value for name, value in kept.items() if value not in (None, [])}, sort_keys=True)
-
-
-def variable_of(row: Mapping[Any, Any]) -> str | None:
-    """Which variable or page of its file a row of the catalog is about; None where the file is one raster."""
-    return json.loads(row["reading"]).get("variable") if isinstance(row.get("reading"), str) else None
 
 
 def read_facts(file: RasterFile, channel: Channel, content: str, reading: str) -> list[dict[str, Any]]:

@@ -7,19 +7,20 @@ When a raster must be read again, and what becomes of one that cannot be used, b
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import pandas as pd
 
 from soc_assets.errors import RasterError, StorageError
-from soc_assets.ingest.catalog.facts import beside, how_read, read_facts, reading_of
+from soc_assets.ingest.catalog.facts import read_facts, reading_of
 from soc_assets.ingest.catalog.find import RasterFile, find_rasters
-from soc_assets.rasters.reading import open_raster, small_block_cache
+from soc_assets.rasters.identity import content_digest, readable_digest, stamp
+from soc_assets.rasters.reading import small_block_cache
 from soc_assets.runtime.threads import side_by_side
 from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
-from soc_assets.storage import digest, raster_folder
+from soc_assets.storage import digest
 
 _TYPES = {
     **dict.fromkeys(("band", "kind", "season", "path", "tile", "crs", "dtype", "digest", "stamp", "reading"), "str"),
@@ -35,7 +36,6 @@ COLUMNS = (
 )
 """`path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step that the file is, `stamp`
 what a change is noticed by, `reading` how the stored numbers were read when the statistics were computed."""
-_WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")  # need not be opened to know their files
 HELD_TWICE = "holds the same step as"  # the problem of a file whose step another file holds: no step is missing
 _SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
 _Row = dict[str, Any]
@@ -159,49 +159,6 @@ def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
             {**row, **missing, **{name: list(row[name]) for name in lists}}
         )
     return known
-
-
-def stamp(path: Path | str) -> dict[str, Any]:
-    """What a change is noticed by without reading: the files that a raster is made of, as the folder lists each.
-
-    Returns:
-        Bytes of all (`size`), the newest time of change (`mtime_ns`), and a digest of all that is known (`stamp`): a
-        file on this machine that took the place of another of equal size and time has another inode or ctime.
-    """
-    used = sorted({*_files(str(path)), *beside(str(path))})
-    stamps = {file: raster_folder.stamp_of(file) for file in used if raster_folder.exists(file)}
-    names = [PurePosixPath(file).name for file in stamps]
-    return {
-        "size": sum(size for size, *_ in stamps.values()),
-        "mtime_ns": max((time for _, time, *_ in stamps.values()), default=0),
-        "stamp": digest.of_values([*zip(names, stamps.values(), strict=True)]),
-    }
-
-
-def _files(path: str) -> list[str]:
-    """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
-    if not path.lower().endswith(_WHOLE):
-        with contextlib.suppress(RasterError), open_raster(path) as dataset:
-            return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
-    known = (".msk",) if path.lower().endswith(_WHOLE[:2]) else (".aux.xml", ".msk", ".ovr")
-    return [path, *(path + end for end in known if raster_folder.exists(path + end))]
-
-
-def content_digest(path: str) -> str:
-    """Digest of the bytes of a raster and of what it takes values from, as the catalog holds it."""
-    digests = [raster_folder.digest_of(file) for file in _files(path)]
-    if path.lower().endswith(_WHOLE[:2]) and beside(path):
-        with contextlib.suppress(RasterError), open_raster(path) as dataset:
-            digests.append(digest.of_values(how_read(dataset, path)))
-    return digests[0] if len(digests) == 1 else digest.of_values(digests)
-
-
-def readable_digest(path: str) -> str:
-    """`content_digest`, or empty text where the file cannot be read."""
-    try:
-        return content_digest(path)
-    except (RasterError, OSError, MemoryError):  # whoever opens the file is told why
-        return ""
 
 
 def _readable_stamp(path: str) -> str:

@@ -13,7 +13,8 @@ from rasterio.rio.main import main_group
 from rasterio.transform import Affine, from_origin
 
 from soc_assets.errors import RasterError
-from soc_assets.ingest.catalog.scan import scan_rasters, stamp
+from soc_assets.ingest.catalog.scan import scan_rasters
+from soc_assets.rasters.identity import stamp
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.embedding.rasters import write_layers
 from soc_assets_tests.ingest.conftest import write_raster

@@ -74,7 +74,7 @@ def test_unchanged_rasters_are_not_read_again_even_through_parquet(bands, region
     first = scan_rasters(bands, region)
     files.write_table(tmp_path / "rasters.parquet", first.frame)
     stored = pd.read_parquet(tmp_path / "rasters.parquet")
-    with mock.patch("soc_assets.ingest.catalog.scan.content_digest", side_effect=AssertionError("nobody may look")):
+    with mock.patch("soc_assets.rasters.identity.content_digest", side_effect=AssertionError("nobody may look")):
         second = scan_rasters(bands, region, stored)
     assert (second.read, second.reused) == (0, 5)
     pd.testing.assert_frame_equal(second.frame, first.frame)
