@@ -16,7 +16,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as PydanticSettingsError
 
-from soc_assets.errors import SettingsError
+from soc_assets.errors import (
+    SettingsError,
+)
 from soc_assets.runtime.surroundings import require_plain
 from soc_assets.settings import (
     Automation,
@@ -35,6 +37,7 @@ from soc_assets.settings import (
 )
 from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.settings.toml_file import CONFIG_VARIABLE, find_config, read_toml
+from soc_assets.storage import tracked_database
 from soc_assets.storage.raster_drivers import allow
 
 EXECUTOR_VARIABLE = "SOC_EXECUTOR"  # short for SOC_EXECUTION__EXECUTOR
@@ -292,3 +295,8 @@ def _keys_of_lists() -> list[str]:
     """Keys of the tables that stand in lists."""
     of_recipes = [*_known_keys(Recipe, "evaluation.recipes."), *_known_keys(Recipe, "evaluation.candidates.")]
     return [*_known_keys(Band, "rasters.bands."), *_known_keys(SoilTable, "soil.tables."), *of_recipes]
+
+
+def is_tracked(project: Project) -> bool:
+    """Whether MLflow can hold anything of the project; asks neither Dagster nor MLflow, which take seconds to load."""
+    return bool(project.settings.tracking.server) or tracked_database.is_there(project.mlruns / "mlflow.db")

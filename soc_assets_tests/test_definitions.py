@@ -10,10 +10,9 @@ import dagster as dg
 import pytest
 
 import soc_assets
-from soc_assets.cli.runner import JOB_OF
 from soc_assets.definitions import build_definitions, defs
 from soc_assets.defs.resources import ProjectResource
-from soc_assets.pipeline.freshness import ASSETS, RESULTS
+from soc_assets.pipeline.assets import ASSETS, JOB_OF, RESULTS
 
 PACKAGE = Path(soc_assets.__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -104,7 +103,7 @@ def test_jobs_cover_every_asset_once():
 def test_each_asset_lives_in_the_module_of_its_group():
     for name, group in GROUPS.items():
         module = name if name == "batch_inputs" else group
-        tree = ast.parse((PACKAGE / f"defs/{module}.py").read_text(encoding="utf-8"))
+        tree = ast.parse((PACKAGE / f"defs/assets/{module}.py").read_text(encoding="utf-8"))
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 

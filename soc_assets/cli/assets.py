@@ -9,7 +9,7 @@ from rich.progress import track
 
 from soc_assets.cli.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
-from soc_assets.pipeline.freshness import ASSETS, RESULTS
+from soc_assets.pipeline.assets import ASSETS, RESULTS
 from soc_assets.project import Project
 from soc_assets.reporting.as_text import PlainConsole, plain
 from soc_assets.runtime import interrupts
@@ -80,9 +80,9 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
 
 
 def _verify(project: Project) -> None:
+    from soc_assets.embedding.inputs import known_embeddings
     from soc_assets.embedding.write import verify
     from soc_assets.features.sql.opening import unreadable
-    from soc_assets.pipeline.freshness import known_embeddings
 
     if project.database.is_file() and (error := unreadable(project.database)):
         click.secho(str(error), fg="red", err=True)
@@ -129,8 +129,8 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     """
     from soc_assets.cli import terminal
     from soc_assets.embedding import clean as cleaning
+    from soc_assets.embedding.inputs import known_embeddings
     from soc_assets.features.sql.database import read_info
-    from soc_assets.pipeline.freshness import known_embeddings
     from soc_assets.regression.evaluation import kept
 
     project = opened(config)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import soc_assets
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.errors import SocError
 from soc_assets.pipeline import freshness, repairs
-from soc_assets.pipeline.freshness import ASSETS, RESULTS, Freshness
-from soc_assets.project import CONFIG_VARIABLE, Project
+from soc_assets.pipeline.assets import ASSETS, JOB_OF, RESULTS
+from soc_assets.pipeline.freshness import Freshness
+from soc_assets.project import CONFIG_VARIABLE, Project, is_tracked
 from soc_assets.runtime import gpus, interrupts, memory
 from soc_assets.runtime.process import MACHINE_TAG, here, is_gone, marks
 from soc_assets.storage import files
@@ -24,7 +26,6 @@ from soc_assets.storage.write_errors import told_in_words
 if TYPE_CHECKING:
     import dagster as dg
 
-JOB_OF: dict[str, str] = dict(zip(ASSETS, ("prepare",) * 3 + ("embed",) + ("learn",) * 2, strict=True))
 _STOPPED = "What comes after was not computed."
 _WAY_OUT = (
     "Mend what was found, or accept a finding about rasters that is right "
@@ -184,7 +185,7 @@ def prepare_instance(project: Project) -> None:
 
     with _instance() as instance:
         _set_pool_limit(instance, project)
-        if (inputs := freshness.known_embeddings(project)) is not None:
+        if (inputs := known_embeddings(project)) is not None:
             register(instance, inputs.keys)
 
 
@@ -215,7 +216,7 @@ def _is_told(error: Any) -> bool:
 
 
 def _model_state(project: Project, inputs: str) -> str:
-    if not freshness.is_tracked(project):
+    if not is_tracked(project):
         return "missing"
     from soc_assets.tracking.results import state_of_model
 

@@ -19,9 +19,11 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from soc_assets.embedding.clean import SpecFolder
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.integrity.tables import complete
-from soc_assets.pipeline.freshness import ASSETS, Freshness, is_tracked, known_embeddings
-from soc_assets.project import Project
+from soc_assets.pipeline.assets import ASSETS
+from soc_assets.pipeline.freshness import Freshness
+from soc_assets.project import Project, is_tracked
 from soc_assets.regression.evaluation.kept import Kept
 from soc_assets.reporting.as_text import PlainConsole
 from soc_assets.runtime import progress
@@ -155,7 +157,7 @@ def _add_rasters(table: Table, project: Project) -> None:
 
 def _add_scores(table: Table, project: Project) -> None:
     from soc_assets.defs.resources import tracking_of
-    from soc_assets.pipeline.freshness import model_inputs
+    from soc_assets.regression.inputs import model_inputs
 
     record = tracking_of(project).find_run(model_inputs(project))
     if record is None:

@@ -1,5 +1,6 @@
 """Everything that the batches of one spec are made from, loaded once: spec, rasters, samples, ledger."""
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from soc_assets.embedding.batch import Batch, describe, state
 from soc_assets.embedding.encoder.encoder import settle_precision
 from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
-from soc_assets.errors import EmbeddingError
+from soc_assets.errors import CheckpointError, EmbeddingError, SamplingError, SocWarning, TableError
 from soc_assets.integrity.tables import read_ledger, require_once
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
@@ -103,3 +104,14 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
 def settled(spec: Spec, project: Project) -> str:
     """What the precision `auto` means for a new spec on the project's device."""
     return settle_precision(spec, project.checkpoint, project.settings.embedding.device)
+
+
+def known_embeddings(project: Project) -> EmbeddingInputs | None:
+    """The embeddings' inputs, or None where there are none yet, a table is damaged or the checkpoint is not there."""
+    try:
+        return load_inputs(project, create_spec=False)
+    except (TableError, SamplingError) as error:
+        warnings.warn(str(error), SocWarning, stacklevel=2)
+        return None
+    except (CheckpointError, EmbeddingError):
+        return None

@@ -14,6 +14,7 @@ import shapely
 
 from soc_assets.errors import SamplingError
 from soc_assets.geo.vector_guard import offline, problem_of
+from soc_assets.storage import digest
 from soc_assets.storage.names import nfc
 
 if TYPE_CHECKING:
@@ -166,3 +167,8 @@ def _crs(frame: "geopandas.GeoDataFrame") -> "pyproj.CRS":
     import pyproj
 
     return frame.crs or pyproj.CRS.from_epsg(4326)
+
+
+def contents_of(region: Path | None) -> list[str] | None:
+    """Digests of the files of polygons that a setting names."""
+    return [digest.of_file(path) for path in region_files(region)] if region else None

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from soc_assets.ingest.catalog.find import find_rasters
+from soc_assets.ingest.inputs import raster_contents, soil_contents
 from soc_assets.ingest.soil.files import find_inputs
-from soc_assets.pipeline import freshness
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import known_contents
 from soc_assets.rasters.identity import stamp
@@ -59,7 +59,7 @@ def look(project: Project) -> Arrivals:
 
 
 def _rasters(project: Project) -> Arrivals:
-    now = freshness.raster_contents(project)
+    now = raster_contents(project)
     known = known_contents(project.catalog, project) if project.catalog.is_file() else {}
     return Arrivals(
         new=[Path(path).name for path in now if path not in known],
@@ -70,8 +70,8 @@ def _rasters(project: Project) -> Arrivals:
 
 def _soil(project: Project) -> Arrivals:
     tables = project.samples("tables")
-    known: dict[str, str] = json.loads(files.table_metadata(tables).get(freshness.FILES, "{}"))
-    contents = freshness.soil_contents(project)
+    known: dict[str, str] = json.loads(files.table_metadata(tables).get(files.FILES, "{}"))
+    contents = soil_contents(project)
     return Arrivals(
         new=sorted(contents.keys() - known.keys()),
         changed=sorted(name for name in contents.keys() & known.keys() if contents[name] != known[name]),

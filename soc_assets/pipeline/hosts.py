@@ -6,9 +6,10 @@ Where folders are on this machine nothing of it does anything. Copying is in `so
 from collections.abc import Callable
 from pathlib import Path
 
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.errors import CheckpointError
 from soc_assets.features import refresh
-from soc_assets.pipeline import freshness
+from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.project import Project, is_url, load_project
 from soc_assets.runtime import progress
 from soc_assets.storage.mirror import Remote
@@ -66,9 +67,9 @@ def follow(project: Project, tell: Callable[[int, int], None] = lambda done, tot
     told = refresh.built_elsewhere(project)
     if told and refresh.shows(project, told):
         return False
-    embeddings = freshness.known_embeddings(project)
-    wanted = freshness.features_inputs(project, embeddings) if embeddings else None
-    if embeddings is None or wanted is None or wanted != (told or freshness.built_here(project)):
+    embeddings = known_embeddings(project)
+    wanted = features_inputs(project, embeddings) if embeddings else None
+    if embeddings is None or wanted is None or wanted != (told or built_here(project)):
         return False
     if told is None:
         refresh.tell_others(project, embeddings, wanted)

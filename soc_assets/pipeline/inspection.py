@@ -27,13 +27,14 @@ from soc_assets.ingest.quality.unmatched import rasters_not_read
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.integrity.tables import decision
-from soc_assets.pipeline import freshness, run_ahead
+from soc_assets.pipeline import run_ahead
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import known_catalog
 from soc_assets.rasters.steps import groups, slots, step_numbers
 from soc_assets.reporting.findings import Finding, accepting, by_severity
 from soc_assets.runtime.progress import reading
 from soc_assets.sampling.findings import location_findings
+from soc_assets.sampling.inputs import split_inputs
 from soc_assets.settings import Band, Rasters
 from soc_assets.storage import files
 
@@ -155,12 +156,12 @@ def earlier_splits(project: Project) -> pd.DataFrame | None:
     Raises:
         SamplingError: there were some, and they are lost.
     """
-    wanted, path = freshness.split_inputs(project), decision(project, "splits")
-    if path is None or files.read_metadata(path).get(freshness.SPLIT) != wanted:
+    wanted, path = split_inputs(project), decision(project, "splits")
+    if path is None or files.read_metadata(path).get(files.SPLIT) != wanted:
         return None
     splits = files.read_table(path).drop_duplicates("location_id")
     table = project.samples("balanced")
-    if files.read_metadata(table).get(freshness.SPLIT, wanted) != wanted:
+    if files.read_metadata(table).get(files.SPLIT, wanted) != wanted:
         return splits
     studied = files.known_table(table, ["location_id", "split"])
     if studied is None or studied["location_id"].isin(splits["location_id"]).all():

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from soc_assets.embedding import manifest, spec_file
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.errors import SocWarning, StorageError
 from soc_assets.features.images import batch_paths
 from soc_assets.integrity import tables
-from soc_assets.pipeline import freshness
 from soc_assets.project import Project
 from soc_assets.storage.second_copy import Repair
 
@@ -52,7 +52,7 @@ def _found(project: Project) -> Iterator[Repair]:
 
 
 def _write_manifest(project: Project, spec: Spec) -> None:
-    folder, embeddings = project.embeddings / spec.digest, freshness.known_embeddings(project)
+    folder, embeddings = project.embeddings / spec.digest, known_embeddings(project)
     current = embeddings is not None and embeddings.spec.digest == spec.digest
     paths: list[Path] = [embeddings.path(key) for key in embeddings.keys] if current and embeddings else []
     manifest.write_manifest(folder, spec, paths or batch_paths(folder))

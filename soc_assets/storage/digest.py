@@ -21,6 +21,11 @@ def of_values(values: Mapping[str, Any] | Sequence[Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
+def of_inputs(version: str, *values: Any) -> str:
+    """Digest of what decides an output: the version of the code behind it, and its inputs."""
+    return of_values([version, *values])
+
+
 def of_frame(frame: pd.DataFrame) -> str:
     """Digest of a table's column names and values, in the order given."""
     hashed = hashlib.sha256(json.dumps([str(name) for name in frame.columns]).encode())

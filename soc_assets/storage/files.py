@@ -280,3 +280,15 @@ def read_footer(path: Path) -> tuple[int, dict[str, str]]:
     except (pa.ArrowException, OSError, UnicodeDecodeError):  # a footer has no checksum: anything may be wrong with it
         warnings.warn(f"{path} is damaged. {cure_of(path)}", SocWarning, stacklevel=3)
         return 0, {}
+
+
+INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
+
+
+FILES = "soc.files"  # key of the digests of the soil files that were read, as JSON
+
+
+SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
+
+
+CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it

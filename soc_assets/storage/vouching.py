@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from soc_assets.errors import SocWarning
-from soc_assets.storage import digest, files
+from soc_assets.storage import digest, files, vouching
+from soc_assets.storage.files import INPUTS
 
 SIBLINGS = "soc.siblings"  # key in the metadata of the table written last
 _MISSING = " is missing"
@@ -62,3 +63,9 @@ def _first_wrong(folder: Path, siblings: Mapping[str, str], by: str) -> str:
             damaged = path.suffix == ".parquet" and not files.is_whole(path)
             return f"{path} is damaged" if damaged else f"{path} is not the file that {by} was written with: {_OTHERS}"
     return ""
+
+
+def is_fresh(path: Path, inputs: str) -> bool:
+    """Whether a table was made from inputs of this digest, and it and what was written with it are as they were."""
+    whole = vouching.warn_of(vouching.wrong(path), files.cure_of(path))
+    return whole and files.read_metadata(path).get(INPUTS) == inputs

@@ -12,10 +12,10 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets.integrity.invariants import of_out_of_fold
-from soc_assets.pipeline import freshness
 from soc_assets.project import Project
 from soc_assets.regression.evaluation.bootstrap import Draws, paired_difference
-from soc_assets.storage import files
+from soc_assets.regression.inputs import evaluation_inputs
+from soc_assets.storage import files, vouching
 from soc_assets.tracking.run import RunRecord
 from soc_assets.tracking.store import MlflowTracking
 
@@ -82,7 +82,7 @@ def _judge(
 def _evaluated(project: Project) -> pd.DataFrame | None:
     """Out-of-fold predictions under the primary scheme, of the features and folds as they are now."""
     path, table = project.results / "out_of_fold.parquet", project.results / "evaluation.parquet"
-    if not path.is_file() or not freshness.is_fresh(table, freshness.evaluation_inputs(project)):
+    if not path.is_file() or not vouching.is_fresh(table, evaluation_inputs(project)):
         return None
     rows = files.read_table(path)
     if next(of_out_of_fold(rows), ""):

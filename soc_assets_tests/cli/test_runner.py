@@ -12,7 +12,7 @@ import torch
 from soc_assets.cli import runner
 from soc_assets.definitions import defs
 from soc_assets.defs.partitions import stretches
-from soc_assets.pipeline import freshness
+from soc_assets.pipeline.assets import ASSETS
 from soc_assets.runtime import gpus
 from soc_assets.runtime.process import MACHINE_TAG, PROCESS_TAG, marks
 from soc_assets_tests.small_project import SmallProject, write_project
@@ -139,10 +139,10 @@ def test_nothing_is_asked_about_what_comes_after_the_last_asset_wanted(finished,
     def must_not(*_: object) -> None:
         raise AssertionError("asked about embeddings or models")
 
-    monkeypatch.setattr(freshness, "known_embeddings", must_not)
+    monkeypatch.setattr("soc_assets.pipeline.freshness.known_embeddings", must_not)
     monkeypatch.setattr(runner, "_model_state", must_not)
     found = runner.assess(finished.project, to)
-    assert [item.asset for item in found] == list(freshness.ASSETS[: freshness.ASSETS.index(to) + 1])
+    assert [item.asset for item in found] == list(ASSETS[: ASSETS.index(to) + 1])
     assert all(item.fresh for item in found)
 
 

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from soc_assets.embedding.inputs import load_inputs
+from soc_assets.features.inputs import features_inputs
 from soc_assets.features.sql.database import read_info
-from soc_assets.pipeline.freshness import features_inputs
 from soc_assets_tests.command_line import refused, soc, states
 from soc_assets_tests.small_project import SmallProject
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from soc_assets.pipeline.freshness import known_embeddings
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets_tests.dagster_dev import REPOSITORY, DagsterDev
 from soc_assets_tests.ray_head import RayHead
 from soc_assets_tests.small_project import SmallProject, write_project

@@ -17,9 +17,10 @@ from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.features import refresh
 from soc_assets.integrity import tables
-from soc_assets.pipeline import freshness, inspection, repairs
+from soc_assets.pipeline import inspection, repairs
 from soc_assets.project import Project
 from soc_assets.regression.evaluation import compare
+from soc_assets.sampling.inputs import sampling_inputs
 from soc_assets.storage import files, second_copy, vouching
 from soc_assets.tracking import results
 from soc_assets_tests import spoil
@@ -66,7 +67,7 @@ def as_before(project: Project) -> None:
 
 def prepare_again(project: Project) -> None:
     """What the asset balanced_samples writes."""
-    sampling._write(sampling._prepare(project, lambda *_: None), project, freshness.sampling_inputs(project))
+    sampling._write(sampling._prepare(project, lambda *_: None), project, sampling_inputs(project))
 
 
 def mend(project: Project) -> list[str]:
@@ -159,8 +160,8 @@ def test_other_settings_of_the_split_still_draw_a_new_one(made, monkeypatch):
 def test_tables_of_an_earlier_version_are_believed_while_they_agree(made):
     project = made.project
     as_before(project)
-    inputs = freshness.sampling_inputs(project)
-    assert tables.complete(project, "balanced_samples") and freshness.is_fresh(project.samples("balanced"), inputs)
+    inputs = sampling_inputs(project)
+    assert tables.complete(project, "balanced_samples") and vouching.is_fresh(project.samples("balanced"), inputs)
     assert mend(project) == []
     assert second_copy.copy_of(project.samples("splits")).is_file()
     ledger = made.table("batches")

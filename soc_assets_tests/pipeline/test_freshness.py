@@ -7,8 +7,10 @@ from unittest import mock
 import pytest
 
 from soc_assets.pipeline import freshness
-from soc_assets.pipeline.freshness import ASSETS, Freshness
+from soc_assets.pipeline.assets import ASSETS, RESULTS
+from soc_assets.pipeline.freshness import Freshness
 from soc_assets.project import Project
+from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets_tests.small_project import SmallProject
 
 
@@ -74,9 +76,9 @@ def test_model_is_asked_for_by_the_digest_of_its_own_inputs(finished):
         return "stale"
 
     assert freshness.assess(project, trained)[-1].state == "stale"
-    assert asked == [freshness.model_inputs(project)]
+    assert asked == [model_inputs(project)]
     for change in ({"epochs": 3}, {"seed": 1}, {"hidden": (4,)}):
-        assert freshness.model_inputs(with_settings(finished, "training", **change)) != asked[0]
+        assert model_inputs(with_settings(finished, "training", **change)) != asked[0]
 
 
 def test_nothing_done_is_missing_and_nothing_is_written(fresh):
@@ -122,8 +124,8 @@ def test_regions_decide_scores_and_neither_fits_nor_models_nor_searches(fresh):
         project = with_settings(fresh, "evaluation", **values)
         recipe = project.settings.training.model_copy(update={"recipe": "chosen"})
         trained = replace(project, settings=project.settings.model_copy(update={"training": recipe}))
-        found = {asset: freshness.evaluation_inputs(project, asset) for asset in freshness.RESULTS}
-        return {**found, "documented": freshness.model_inputs(project), "chosen": freshness.model_inputs(trained)}
+        found = {asset: evaluation_inputs(project, asset) for asset in RESULTS}
+        return {**found, "documented": model_inputs(project), "chosen": model_inputs(trained)}
 
     def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
         return {name for name in before if before[name] != after[name]}
@@ -140,4 +142,4 @@ def test_regions_decide_scores_and_neither_fits_nor_models_nor_searches(fresh):
         "evaluation",
     }
     assert not changed(none, digests(region_column="id"))
-    assert changed(none, digests(seed=7)) == {*freshness.RESULTS, "chosen"}
+    assert changed(none, digests(seed=7)) == {*RESULTS, "chosen"}

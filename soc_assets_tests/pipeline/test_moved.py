@@ -11,8 +11,9 @@ import pytest
 from soc_assets.cli import runner
 from soc_assets.cli.options import opened
 from soc_assets.defs.resources import tracking_of
-from soc_assets.pipeline import freshness
+from soc_assets.pipeline.assets import ASSETS
 from soc_assets.rasters.catalog import absolute, read_table, relative
+from soc_assets.regression.inputs import model_inputs
 from soc_assets.tracking.registered import load_registered
 from soc_assets.tracking.relocated import follow_the_folder
 from soc_assets_tests.small_project import SmallProject
@@ -42,7 +43,7 @@ def test_everything_stays_fresh_and_nothing_is_launched(finished, moved):
     before = finished.stamps()
     project = moved.use()
     opened(moved.config)
-    assert {item.asset: item.state for item in runner.assess(project)} == dict.fromkeys(freshness.ASSETS, "fresh")
+    assert {item.asset: item.state for item in runner.assess(project)} == dict.fromkeys(ASSETS, "fresh")
     assert runner.run(project, "mlp_model", print).launched == []
     assert moved.query("SELECT count(*) n FROM features")["n"].item() == 60
     assert finished.stamps() == before
@@ -50,7 +51,7 @@ def test_everything_stays_fresh_and_nothing_is_launched(finished, moved):
 
 def test_models_are_found_and_tracked_in_the_new_folder(finished, moved):
     before = places(finished.project)
-    record = tracking_of(moved.project).find_run(freshness.model_inputs(moved.project))
+    record = tracking_of(moved.project).find_run(model_inputs(moved.project))
     assert record is not None
     assert record.artifacts.folder is not None
     assert record.artifacts.folder.is_relative_to(moved.root)

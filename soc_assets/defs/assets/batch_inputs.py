@@ -11,9 +11,8 @@ import dagster as dg
 from soc_assets.defs.partitions import BATCH, register
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.batch import Batch, state
-from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.embedding.listing import Listing
-from soc_assets.pipeline.freshness import known_embeddings
 from soc_assets.storage import digest
 
 KEY = dg.AssetKey("batch_inputs")

@@ -25,6 +25,7 @@ from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.plots import BatchMaps
 from soc_assets.embedding.write import Failed, write_batches
 from soc_assets.errors import SocError
+from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.reporting.faults import errors
 from soc_assets.runtime import progress
@@ -36,7 +37,7 @@ from soc_assets.storage import files
     partitions_def=BATCH,
     group_name="embedding",
     kinds={"pytorch", "parquet"},
-    code_version=str(specs.VERSION),
+    code_version=VERSIONS["embeddings"],
     owners=tables.OWNERS,
     metadata=tables.about("embeddings"),
     pool=POOL,

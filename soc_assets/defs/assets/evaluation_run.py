@@ -16,13 +16,13 @@ from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.ui import report
 from soc_assets.features.sql.database import read_info
 from soc_assets.geo.projection import to_metres
-from soc_assets.pipeline import freshness
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals
 from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, verdict
 from soc_assets.regression.evaluation.plan import Plan
+from soc_assets.regression.inputs import model_inputs
 from soc_assets.regression.report.page import figures_of, html_report
 from soc_assets.regression.units import units_of
 from soc_assets.runtime import progress
@@ -38,7 +38,7 @@ _REGIONS = "soc.regions"  # key of the sentence about regions in a table's metad
 def run_baselines(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
     """Fit the baselines and write baselines.parquet."""
     compared = _compare(context, project, "baselines", only_baselines=True)
-    stored = {freshness.INPUTS: inputs, _REGIONS: compared.regions}
+    stored = {files.INPUTS: inputs, _REGIONS: compared.regions}
     files.write_table(project.results / "baselines.parquet", compared.table, stored)
 
 
@@ -69,13 +69,13 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
     words = {scheme: found.words for scheme, found in verdicts.items()}
     files.write_json(results / "verdict.json", words)
     run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
-    stored = {freshness.INPUTS: inputs, "soc.mlflow_run": run_id, _REGIONS: compared.regions}
+    stored = {files.INPUTS: inputs, "soc.mlflow_run": run_id, _REGIONS: compared.regions}
     beside = [results / name for name in ("out_of_fold.parquet", "verdict.json", "evaluation.html")]
     path = results / "evaluation.parquet"
     vouched = vouch(path, [*beside, *sorted((results / "figures").glob("*.png"))])
     files.write_table(path, compared.table, {**stored, **vouched})
     tracking = tracking_of(project)
-    if record := tracking.find_run(freshness.model_inputs(project)):
+    if record := tracking.find_run(model_inputs(project)):
         context.log.info(promote(project, tracking, record))
 
 

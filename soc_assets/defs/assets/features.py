@@ -11,10 +11,11 @@ from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.features import refresh
 from soc_assets.features.check import CHECKS, check_database
+from soc_assets.features.inputs import features_inputs
 from soc_assets.features.plots import vector_layout
 from soc_assets.features.sql.database import read_info, summary
 from soc_assets.features.sql.vector import segments
-from soc_assets.pipeline import freshness
+from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.reporting.faults import errors
 from soc_assets.runtime import progress
@@ -27,7 +28,7 @@ from soc_assets.storage import files
     kinds={"duckdb"},
     op_tags=tags_of_step(on_device=False),
     automation_condition=after_the_last_batch(),
-    code_version=freshness.VERSIONS["features"],
+    code_version=VERSIONS["features"],
     owners=tables.OWNERS,
     metadata=tables.about("features"),
     check_specs=checks.FEATURE_SPECS,
@@ -49,7 +50,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
     loaded = project.on_cpu()
     inputs = load_inputs(loaded)
     assert inputs is not None
-    wanted = freshness.features_inputs(loaded, inputs)
+    wanted = features_inputs(loaded, inputs)
     info = read_info(loaded.database)
     cached = info.get("inputs") == wanted and refresh.is_current(loaded, info)
     if not cached:

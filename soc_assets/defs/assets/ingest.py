@@ -9,22 +9,25 @@ from soc_assets.defs.assets.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.geo.grid import Grid, reference_grid
 from soc_assets.ingest import plots
 from soc_assets.ingest.catalog.gaps import gap_table, missing_steps
 from soc_assets.ingest.catalog.scan import Catalog, catalog_digest, scan_rasters
 from soc_assets.ingest.extent import rasters_without_samples
+from soc_assets.ingest.inputs import catalog_inputs, soil_contents, soil_inputs
 from soc_assets.ingest.quality.sample_drift import Drift, carbon_drift
 from soc_assets.ingest.quality.sample_schema import schema_failures
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.integrity.tables import complete, siblings_of
-from soc_assets.pipeline import freshness, inspection
+from soc_assets.pipeline import inspection
+from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import folder_of_rasters, known_catalog, read_table, to_keep
 from soc_assets.reporting.findings import errors
 from soc_assets.runtime import progress
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
-from soc_assets.storage import digest, files
+from soc_assets.storage import digest, files, vouching
 from soc_assets.storage.vouching import vouch
 
 
@@ -32,7 +35,7 @@ from soc_assets.storage.vouching import vouch
     group_name="ingest",
     kinds={"geotiff", "parquet"},
     op_tags=tags_of_step(on_device=False),
-    code_version=freshness.VERSIONS["raster_catalog"],
+    code_version=VERSIONS["raster_catalog"],
     owners=tables.OWNERS,
     metadata=tables.about("raster_catalog"),
     check_specs=checks.RASTER_SPECS,
@@ -50,7 +53,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     """
     loaded = project.on_cpu()
     catalog = _scan(loaded)
-    inputs = freshness.catalog_inputs(loaded, catalog.contents)
+    inputs = catalog_inputs(loaded, catalog.contents)
     for problem in catalog.problems["problem"]:
         context.log.warning(problem)
     content = catalog_digest(catalog.frame)
@@ -58,7 +61,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     findings = inspection.raster_findings(loaded, catalog)
     fresh = f"errors in {inputs}" if errors(findings) else inputs  # what has errors stays stale: a later run stops too
     folder = folder_of_rasters(loaded)
-    stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid, **folder}
+    stored = {files.INPUTS: fresh, files.CONTENT: content, "soc.grid": grid, **folder}
     files.write_table(loaded.catalog.with_name("problems.parquet"), to_keep(catalog.set_aside, loaded), folder)
     study = loaded.settings.study
     years = [year for year, _ in study.raster_steps("yearly")]
@@ -66,7 +69,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
     vouched = vouch(loaded.catalog, siblings_of(loaded, "raster_catalog"))
     files.write_table(loaded.catalog, to_keep(catalog.frame, loaded), {**stored, **vouched})
-    observe(context.instance, freshness.known_embeddings(loaded))
+    observe(context.instance, known_embeddings(loaded))
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
         data_version=dg.DataVersion(content),
@@ -79,7 +82,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     group_name="ingest",
     kinds={"csv", "parquet"},
     op_tags=tags_of_step(on_device=False),
-    code_version=freshness.VERSIONS["soil_samples"],
+    code_version=VERSIONS["soil_samples"],
     owners=tables.OWNERS,
     metadata=tables.about("soil_samples"),
     check_specs=checks.SAMPLE_SPECS,
@@ -94,9 +97,9 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
       later, in `balanced_samples`.
     """
     loaded = project.on_cpu()
-    inputs, path = freshness.soil_inputs(loaded), loaded.samples("samples")
+    inputs, path = soil_inputs(loaded), loaded.samples("samples")
     require(loaded.catalog, "raster_catalog")
-    cached = complete(loaded, "soil_samples") and freshness.is_fresh(path, inputs)
+    cached = complete(loaded, "soil_samples") and vouching.is_fresh(path, inputs)
     catalog = read_table(loaded.catalog, loaded)
     drift = None if cached else _build(loaded, catalog, inputs)
     samples, rejected = files.read_table(path), files.read_table(loaded.samples("rejected"))
@@ -113,9 +116,9 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
         **report.uri(path),
     }
     stored = files.read_metadata(path)
-    content = stored[freshness.CONTENT]
+    content = stored[files.CONTENT]
     if errors(findings) or len(failures):
-        files.write_table(path, samples, {**stored, freshness.INPUTS: f"errors in {inputs}"})
+        files.write_table(path, samples, {**stored, files.INPUTS: f"errors in {inputs}"})
     progress.emit("soil_samples", 1, 1, f"{len(samples)} samples, {len(rejected)} rows rejected")
     return dg.MaterializeResult(
         metadata=metadata,
@@ -135,10 +138,10 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
     need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
     built = build_samples(project.soil, project.settings.soil, **need, tell=progress.reading("soil_samples"))
     former = files.known_table(path, ["organic_carbon"])
-    stored = {freshness.INPUTS: inputs, freshness.CONTENT: digest.of_frame(built.samples)}
+    stored = {files.INPUTS: inputs, files.CONTENT: digest.of_frame(built.samples)}
     files.write_table(project.samples("rejected"), built.rejected)
-    contents = json.dumps(freshness.soil_contents(project))
-    files.write_table(project.samples("tables"), built.tables, {freshness.FILES: contents})
+    contents = json.dumps(soil_contents(project))
+    files.write_table(project.samples("tables"), built.tables, {files.FILES: contents})
     files.write_table(path, built.samples, {**stored, **vouch(path, siblings_of(project, "soil_samples"))})
     return (
         None

@@ -14,7 +14,6 @@ from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.features.missing import missing_images
 from soc_assets.features.sql.database import read_info
 from soc_assets.features.sql.groups import vector_columns
-from soc_assets.pipeline import freshness
 from soc_assets.project import Project
 from soc_assets.regression.design.data import load_features
 from soc_assets.regression.design.design import columns_table
@@ -24,13 +23,14 @@ from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.evaluation.plan import fold_of_samples, merged
 from soc_assets.regression.evaluation.splits import Evaluation, evaluate_fit
 from soc_assets.regression.final import RecipeFit, fit_final, recipe_candidates
+from soc_assets.regression.inputs import evaluation_inputs
 from soc_assets.regression.models.epochs import EpochReport
 from soc_assets.regression.models.recipes import CHOSEN, DOCUMENTED
 from soc_assets.regression.models.training import Fit, fit_mlp
 from soc_assets.regression.report import evaluation_plots, fit_plots
 from soc_assets.regression.report.model_card import model_card
 from soc_assets.runtime import progress
-from soc_assets.storage import files
+from soc_assets.storage import files, vouching
 from soc_assets.tracking.champion import FEATURES_TAG, MODEL_TAG, write_card
 from soc_assets.tracking.registered import MISSING_PARAM
 from soc_assets.tracking.run import RunRecord, TrackedRun
@@ -139,7 +139,7 @@ def _params(project: Project) -> dict[str, Any]:
 
 def _board(project: Project) -> pd.DataFrame | None:
     path = project.results / "evaluation.parquet"
-    if not freshness.is_fresh(path, freshness.evaluation_inputs(project)):
+    if not vouching.is_fresh(path, evaluation_inputs(project)):
         return None
     return leaderboard(files.read_table(path), project.settings.evaluation.primary)
 

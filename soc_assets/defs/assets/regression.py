@@ -18,13 +18,16 @@ from soc_assets.defs.resources import ProjectResource, tracking_of
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
+from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.features.sql.database import read_info
-from soc_assets.pipeline import freshness, hosts
+from soc_assets.pipeline import hosts
+from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.regression.check import CHECKS, check_run, compared
 from soc_assets.regression.evaluation.leaderboard import leaderboard
+from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets.reporting.faults import Fault, errors
-from soc_assets.storage import files
+from soc_assets.storage import files, vouching
 from soc_assets.tracking.champion import card_of, promote
 from soc_assets.tracking.results import write_results
 from soc_assets.tracking.run import RunRecord
@@ -36,7 +39,7 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     deps=[features],
     group_name="regression",
     kinds={"pytorch", "mlflow"},
-    code_version=freshness.VERSIONS["mlp_model"],
+    code_version=VERSIONS["mlp_model"],
     owners=tables.OWNERS,
     check_specs=checks.MODEL_SPECS,
     pool=POOL,
@@ -62,7 +65,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
         loaded, overrides = overridden(project.load(), "training", config)
         _require_fresh_features(loaded)
         tracking = tracking_of(loaded)
-        inputs = freshness.model_inputs(loaded)
+        inputs = model_inputs(loaded)
         record = tracking.find_run(inputs)
         cached = record is not None
         record = record or model_run.train(context, loaded, tracking, inputs)
@@ -89,7 +92,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
     group_name="regression",
     kinds={"sklearn", "parquet"},
     op_tags=tags_of_step(on_device=False),
-    code_version=freshness.VERSIONS["baselines"],
+    code_version=VERSIONS["baselines"],
     owners=tables.OWNERS,
 )
 def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
@@ -102,8 +105,8 @@ def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     """
     loaded = project.on_cpu()
     _require_fresh_features(loaded)
-    inputs, path = freshness.evaluation_inputs(loaded, "baselines"), loaded.results / "baselines.parquet"
-    cached = freshness.is_fresh(path, inputs)
+    inputs, path = evaluation_inputs(loaded, "baselines"), loaded.results / "baselines.parquet"
+    cached = vouching.is_fresh(path, inputs)
     if not cached:
         evaluation_run.run_baselines(context, loaded, inputs)
     board = leaderboard(files.read_table(path), loaded.settings.evaluation.primary).round(4)
@@ -115,7 +118,7 @@ def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     deps=[features, baselines],
     group_name="regression",
     kinds={"pytorch", "sklearn", "mlflow"},
-    code_version=freshness.VERSIONS["evaluation"],
+    code_version=VERSIONS["evaluation"],
     owners=tables.OWNERS,
     pool=POOL,
     op_tags=tags_of_step(on_device=True),
@@ -133,8 +136,8 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     """
     loaded = project.load()
     _require_fresh_features(loaded)
-    inputs, path = freshness.evaluation_inputs(loaded), loaded.results / "evaluation.parquet"
-    cached = freshness.is_fresh(path, inputs)
+    inputs, path = evaluation_inputs(loaded), loaded.results / "evaluation.parquet"
+    cached = vouching.is_fresh(path, inputs)
     if not cached:
         with on_device(context):
             evaluation_run.run_evaluation(context, loaded, inputs)
@@ -146,7 +149,7 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     deps=[features],
     group_name="regression",
     kinds={"pytorch", "optuna"},
-    code_version=freshness.VERSIONS["hyperparameters"],
+    code_version=VERSIONS["hyperparameters"],
     owners=tables.OWNERS,
     pool=POOL,
     op_tags=tags_of_step(on_device=True),
@@ -163,8 +166,8 @@ def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource)
     """
     loaded = project.load()
     _require_fresh_features(loaded)
-    inputs, path = freshness.evaluation_inputs(loaded, "hyperparameters"), loaded.results / "hyperparameters.parquet"
-    cached = freshness.is_fresh(path, inputs)
+    inputs, path = evaluation_inputs(loaded, "hyperparameters"), loaded.results / "hyperparameters.parquet"
+    cached = vouching.is_fresh(path, inputs)
     if not cached:
         with on_device(context):
             tuning_run.run_tuning(context, loaded, inputs)
@@ -201,5 +204,5 @@ def _require_fresh_features(project: Project) -> None:
     """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
     hosts.follow(project)
     embeddings = load_inputs(project, create_spec=False)
-    if embeddings is None or freshness.built_here(project) != freshness.features_inputs(project, embeddings):
+    if embeddings is None or built_here(project) != features_inputs(project, embeddings):
         raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")

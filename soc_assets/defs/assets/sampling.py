@@ -10,9 +10,10 @@ from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.geo.grid import reference_grid
 from soc_assets.integrity.tables import complete, read_ledger, write_sampling
-from soc_assets.pipeline import freshness
+from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.pipeline.inspection import earlier_splits
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
@@ -24,8 +25,9 @@ from soc_assets.sampling.area import prediction_area
 from soc_assets.sampling.balance import tail_share
 from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.folds import with_schemes
+from soc_assets.sampling.inputs import sampling_inputs, split_inputs
 from soc_assets.sampling.prepare import Prepared, Tell, prepare_samples
-from soc_assets.storage import digest, files
+from soc_assets.storage import digest, files, vouching
 
 
 @dg.asset(
@@ -33,7 +35,7 @@ from soc_assets.storage import digest, files
     group_name="sampling",
     kinds={"parquet"},
     op_tags=tags_of_step(on_device=False),
-    code_version=freshness.VERSIONS["balanced_samples"],
+    code_version=VERSIONS["balanced_samples"],
     owners=tables.OWNERS,
     metadata=tables.about("balanced_samples"),
     check_specs=checks.SAMPLING_SPECS,
@@ -53,15 +55,15 @@ def balanced_samples(
     append-only: new samples go into new batches.
     """
     loaded, overrides = overridden(project.on_cpu(), "sampling", config)
-    inputs, path = freshness.sampling_inputs(loaded), loaded.samples("balanced")
+    inputs, path = sampling_inputs(loaded), loaded.samples("balanced")
     require(loaded.samples("samples"), "soil_samples")
-    cached = complete(loaded, "balanced_samples") and freshness.is_fresh(path, inputs)
+    cached = complete(loaded, "balanced_samples") and vouching.is_fresh(path, inputs)
     if not cached:
         _write(_prepare(loaded, _telling(context)), loaded, inputs)
     frames = {name: files.read_table(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
     register(context.instance, keys)
-    observe(context.instance, freshness.known_embeddings(loaded))
+    observe(context.instance, known_embeddings(loaded))
     samples = frames["balanced"].merge(files.read_table(loaded.samples("samples")), on="sample_id")
     metadata = {
         **_sampling_report(samples, frames),
@@ -96,7 +98,7 @@ def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> li
     balanced, folds = project.samples("balanced"), project.samples("folds")
     faults = check_tables(frames["balanced"], frames["folds"], balanced, folds)
     if errors(faults):
-        stored = {**files.table_metadata(balanced), freshness.INPUTS: f"errors in {inputs}"}
+        stored = {**files.table_metadata(balanced), files.INPUTS: f"errors in {inputs}"}
         files.write_table(balanced, frames["balanced"], stored)
     return checks.fault_results(faults, CHECKS)
 
@@ -125,8 +127,8 @@ def _write(prepared: Prepared, project: Project, inputs: str) -> None:
     splits = every.drop_duplicates("location_id", keep="first")  # new first: held out now stays so
     tables = {name: getattr(prepared, name) for name in ("batches", "excluded", "folds", "balanced")}
     content = digest.of_frame(prepared.balanced)  # not of the folds: another scheme changes no feature and no model
-    stored = {freshness.INPUTS: inputs, freshness.CONTENT: content}
-    decided = {freshness.SPLIT: freshness.split_inputs(project)}
+    stored = {files.INPUTS: inputs, files.CONTENT: content}
+    decided = {files.SPLIT: split_inputs(project)}
     write_sampling(project, {**tables, "splits": splits}, stored, decided)
 
 

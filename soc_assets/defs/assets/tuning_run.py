@@ -6,7 +6,6 @@ import dagster as dg
 import numpy as np
 
 from soc_assets.defs.ui import report
-from soc_assets.pipeline import freshness
 from soc_assets.project import Project
 from soc_assets.regression.evaluation import compare
 from soc_assets.regression.evaluation.plan import fold_of_samples, merged
@@ -44,7 +43,7 @@ def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str)
     told = {"recipe": found.recipe.model_dump(mode="json"), "r2": found.r2, "importance": found.importance}
     files.write_json(results / "hyperparameters.json", told)
     path = results / "hyperparameters.parquet"
-    stored = {freshness.INPUTS: inputs, **vouch(path, [results / "hyperparameters.json"])}
+    stored = {files.INPUTS: inputs, **vouch(path, [results / "hyperparameters.json"])}
     files.write_table(path, found.trials.astype({"state": "str"}), stored)
 
 

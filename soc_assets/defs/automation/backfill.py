@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import dagster as dg
 
 from soc_assets.defs.partitions import stretches
-from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.integrity.tables import read_ledger
 from soc_assets.pipeline import freshness
+from soc_assets.pipeline.assets import assets_of
 from soc_assets.project import Project
 from soc_assets.storage import digest
 
-TABLES = ("raster_catalog", "soil_samples", "balanced_samples")
+TABLES = assets_of("prepare")
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 SPEC, BATCHES, REASON = "soc/spec", "soc/batches", "soc/reason"  # tags of runs
 UNFINISHED = [
@@ -50,7 +51,7 @@ def tables_are_fresh(project: Project) -> bool:
 
 def due_batches(project: Project) -> Due:
     """Batches that are missing or stale; needs the tables."""
-    inputs = freshness.known_embeddings(project)
+    inputs = known_embeddings(project)
     if inputs is None:  # the spec is frozen by the first run, which may measure on the device
         ledger = read_ledger(project)
         keys = sorted(ledger["batch"].unique()) if ledger is not None else []

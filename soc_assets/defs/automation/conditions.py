@@ -4,8 +4,8 @@ from typing import Any
 
 import dagster as dg
 
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.errors import SocError
-from soc_assets.pipeline import freshness
 from soc_assets.pipeline.hosts import open_project
 
 
@@ -34,7 +34,7 @@ def after_the_last_batch() -> dg.AutomationCondition:
 
 def _every_batch_is_fresh() -> bool:
     try:
-        inputs = freshness.known_embeddings(open_project())
+        inputs = known_embeddings(open_project())
     except SocError:
         return False
     return inputs is not None and bool(inputs.keys) and set(inputs.states().values()) == {"fresh"}

@@ -4,11 +4,8 @@ from typing import Any
 
 import dagster as dg
 
+from soc_assets.pipeline.assets import assets_of
 from soc_assets.settings import Automation
-
-PREPARE = ("raster_catalog", "soil_samples", "balanced_samples")
-LEARN = ("features", "mlp_model")
-EVALUATE = ("baselines", "evaluation")
 
 
 def limits(automation: Automation) -> dict[str, str]:
@@ -25,16 +22,24 @@ def build_jobs(automation: Automation) -> list[Any]:
     assets = dg.AssetSelection.assets
     return [
         dg.define_asset_job(
-            "prepare", assets(*PREPARE), tags=tags, description="Catalog rasters, read soil tables, split and batch."
+            "prepare",
+            assets(*assets_of("prepare")),
+            tags=tags,
+            description="Catalog rasters, read soil tables, split and batch.",
         ),
-        dg.define_asset_job("embed", assets("embeddings"), tags=tags, description="Embed batches of samples."),
-        dg.define_asset_job("learn", assets(*LEARN), tags=tags, description="Build the database and train the model."),
+        dg.define_asset_job("embed", assets(*assets_of("embed")), tags=tags, description="Embed batches of samples."),
         dg.define_asset_job(
-            "evaluate", assets(*EVALUATE), tags=tags, description="Compare models on identical folds, with intervals."
+            "learn", assets(*assets_of("learn")), tags=tags, description="Build the database and train the model."
+        ),
+        dg.define_asset_job(
+            "evaluate",
+            assets(*assets_of("evaluate")),
+            tags=tags,
+            description="Compare models on identical folds, with intervals.",
         ),
         dg.define_asset_job(
             "tune",
-            assets("hyperparameters"),
+            assets(*assets_of("tune")),
             tags=tags,
             description="Search for an MLP recipe inside the training data.",
         ),

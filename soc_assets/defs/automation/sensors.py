@@ -9,6 +9,7 @@ from soc_assets.defs.automation import backfill, jobs
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.errors import SocError
 from soc_assets.ingest import arrivals
+from soc_assets.pipeline.assets import assets_of
 from soc_assets.runtime.process import is_gone, process_of
 from soc_assets.settings import Automation
 from soc_assets.storage import digest
@@ -43,7 +44,7 @@ def build_sensors(automation: Automation) -> list[dg.SensorDefinition]:
 
     learn_after_embed = dg.AutomationConditionSensorDefinition(
         "learn_after_embed",
-        target=dg.AssetSelection.assets(*jobs.LEARN),
+        target=dg.AssetSelection.assets(*assets_of("learn")),
         use_user_code_server=True,
         minimum_interval_seconds=every,
         default_status=status,

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from soc_assets.cli.main import main
 from soc_assets.defs.resources import tracking_of
 from soc_assets.pipeline import freshness
+from soc_assets.regression.inputs import model_inputs
 from soc_assets.storage import files, vouching
 from soc_assets.tracking.champion import promote
 from soc_assets_tests.ports import free_port
@@ -87,7 +88,7 @@ def test_mlflow_has_a_parent_with_a_child_for_every_fit(evaluated):
 
 def test_recipe_is_registered_with_card_and_decision(evaluated):
     project, client = evaluated.project, client_of(evaluated)
-    record = tracking_of(project).find_run(freshness.model_inputs(project))
+    record = tracking_of(project).find_run(model_inputs(project))
     assert record is not None
     assert record.params["fit.recipe"] in ("few", "more")
     card = (record.artifacts.folder / "model_card.md").read_text()
@@ -108,7 +109,7 @@ def test_champion_moves_only_beyond_the_interval(evaluated, monkeypatch):
     """Out-of-fold predictions decide: noise does not win, the truth does, and nothing beats the truth."""
     project, tracking, client = evaluated.project, tracking_of(evaluated.project), client_of(evaluated)
     path = project.results / "out_of_fold.parquet"
-    before, record = pd.read_parquet(path), tracking.find_run(freshness.model_inputs(project))
+    before, record = pd.read_parquet(path), tracking.find_run(model_inputs(project))
     assert record is not None
     own = (before["model"] == "mlp_chosen").to_numpy()
     rng = np.random.default_rng(0)
@@ -122,7 +123,7 @@ def test_champion_moves_only_beyond_the_interval(evaluated, monkeypatch):
         _publish(path, before.assign(predicted=before["predicted"].where(~own, truth)))
         assert promote(project, tracking, record).startswith("Became champion")
         assert client.get_model_version_by_alias(record.model_name, "champion").version == int(record.model_version)
-        other = tracking.find_run(freshness.model_inputs(_documented(project)))
+        other = tracking.find_run(model_inputs(_documented(project)))
         assert other is not None
         assert "against the champion (version 2)" in promote(_documented(project), tracking, other)
         assert client.get_model_version_by_alias(record.model_name, "champion").version == int(record.model_version)
@@ -149,7 +150,7 @@ def _documented(project):
 
 def test_served_model_answers_with_prediction_and_interval(evaluated):
     project = evaluated.project
-    record = tracking_of(project).find_run(freshness.model_inputs(project))
+    record = tracking_of(project).find_run(model_inputs(project))
     assert record is not None
     from soc_assets.regression.evaluation.compare import load_design
     from soc_assets.regression.final import raw_features
@@ -208,7 +209,7 @@ def ask(port: int, x: np.ndarray) -> np.ndarray:
 
 def test_points_are_predicted_as_the_samples_at_the_same_places(evaluated, tmp_path):
     project = evaluated.project
-    record = tracking_of(project).find_run(freshness.model_inputs(project))
+    record = tracking_of(project).find_run(model_inputs(project))
     assert record is not None
     balanced = evaluated.table("balanced")
     tested = balanced.loc[balanced["split"] == "test", ["sample_id"]]

@@ -7,8 +7,8 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver
 from dagster._core.loader import LoadingContextForTest
 
 from soc_assets.definitions import defs
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.ingest.catalog.scan import scan_rasters
-from soc_assets.pipeline.freshness import known_embeddings
 from soc_assets.storage import files
 from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, sheet, write_project, write_tiff
 

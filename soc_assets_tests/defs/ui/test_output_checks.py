@@ -16,7 +16,7 @@ from soc_assets.definitions import defs
 from soc_assets.defs.resources import tracking_of
 from soc_assets.features import refresh
 from soc_assets.integrity import tables
-from soc_assets.pipeline import freshness
+from soc_assets.regression.inputs import model_inputs
 from soc_assets.storage import files, vouching
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject
@@ -250,7 +250,7 @@ def test_spoilt_database_stops_the_model_and_is_built_again(made, check: str, da
 def test_scores_that_cannot_be_true_fail_the_run_and_the_next_trains_again(made):
     assert made.run().failures == []
     tracking = tracking_of(made.project)
-    before = tracking.find_run(freshness.model_inputs(made.project))
+    before = tracking.find_run(model_inputs(made.project))
     assert before is not None
     MlflowClient(tracking.uri).log_metric(before.run_id, "test_r2", 1.7, step=1)
     result = materialise("mlp_model")
@@ -259,10 +259,10 @@ def test_scores_that_cannot_be_true_fail_the_run_and_the_next_trains_again(made)
     assert "its R2 on the test split is 1.7, and cannot exceed 1" in (wrong.description or "")
     assert before.run_id in (wrong.description or "")
     assert materialised(result) == set()
-    assert tracking.find_run(freshness.model_inputs(made.project)) is None
+    assert tracking.find_run(model_inputs(made.project)) is None
     assert MlflowClient(tracking.uri).get_run(before.run_id).info.status == "FAILED"
     assert made.run() == runner.Outcome(["learn"], [])
-    after = tracking.find_run(freshness.model_inputs(made.project))
+    after = tracking.find_run(model_inputs(made.project))
     assert after is not None
     assert after.run_id != before.run_id
 
@@ -270,7 +270,7 @@ def test_scores_that_cannot_be_true_fail_the_run_and_the_next_trains_again(made)
 def test_model_no_better_than_the_mean_is_a_warning_that_blocks_nothing(made):
     assert made.run().failures == []
     tracking = tracking_of(made.project)
-    record = tracking.find_run(freshness.model_inputs(made.project))
+    record = tracking.find_run(model_inputs(made.project))
     assert record is not None
     MlflowClient(tracking.uri).log_metric(record.run_id, "test_rmse", 99, step=1)
     result = materialise("mlp_model")

@@ -9,7 +9,7 @@ from soc_assets.definitions import defs
 from soc_assets.defs.ui import tables
 from soc_assets.defs.ui.embedding_report import Pulse
 from soc_assets.embedding.plots import BatchMaps
-from soc_assets.pipeline.freshness import ASSETS
+from soc_assets.pipeline.assets import ASSETS
 from soc_assets_tests.small_project import BATCHES, SmallProject
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}

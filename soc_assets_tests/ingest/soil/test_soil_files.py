@@ -1,8 +1,9 @@
 import pytest
 
+from soc_assets.ingest.inputs import soil_inputs
 from soc_assets.ingest.soil.files import campaign_of, find_inputs, find_tables
-from soc_assets.pipeline import freshness
 from soc_assets.project import Project, Settings, load_project
+from soc_assets.sampling.inputs import sampling_inputs
 from soc_assets_tests.ingest.soil.soil_world import layer, write
 
 
@@ -39,16 +40,16 @@ def test_a_change_in_any_part_of_a_shapefile_makes_the_samples_stale(tmp_path, s
     folder.mkdir(parents=True)
     layer({"OC": [1.0]}, [11.5], [48.5]).to_file(folder / "a.shp")
     project = Project(tmp_path, Settings())
-    before = freshness.soil_inputs(project)
-    assert freshness.soil_inputs(project) == before
+    before = soil_inputs(project)
+    assert soil_inputs(project) == before
     path = folder / f"a{suffix}"
     path.write_bytes(path.read_bytes() + b" ")
-    assert freshness.soil_inputs(project) != before
+    assert soil_inputs(project) != before
 
 
 def test_a_changed_region_of_a_named_layer_makes_the_sampling_stale(tmp_path):
     path = write(tmp_path / "r.gpkg", "1")
     write(tmp_path / "soc.toml", "[study]", 'region = "r.gpkg|layer=north"')
-    before = freshness.sampling_inputs(load_project(tmp_path / "soc.toml"))
+    before = sampling_inputs(load_project(tmp_path / "soc.toml"))
     write(path, "2")
-    assert freshness.sampling_inputs(load_project(tmp_path / "soc.toml")) != before
+    assert sampling_inputs(load_project(tmp_path / "soc.toml")) != before

@@ -64,7 +64,7 @@ def test_nothing_is_known_of_fits_without_a_plan_and_they_stay(tmp_path):
 def test_soc_clean_lists_them_with_their_size_and_removes_those_not_in_use(fresh, monkeypatch):
     results, spec = fresh.project.results, Spec({}, {}, "")
     monkeypatch.setattr(
-        "soc_assets.pipeline.freshness.known_embeddings", lambda project: type("Inputs", (), {"spec": spec})
+        "soc_assets.embedding.inputs.known_embeddings", lambda project: type("Inputs", (), {"spec": spec})
     )
     kept.note_plan(results, "evaluation", ["used"], "features")
     for name in ("fits/used.parquet", "fits/old.parquet", "inputs/features/point.npy", "inputs/before/point.npy"):

@@ -1,0 +1,29 @@
+"""What decides the features: the batches as they are on disk, the splits, and how missing images are treated."""
+
+from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.features.sql.database import read_info
+from soc_assets.project import Project
+from soc_assets.storage import digest, files
+from soc_assets.storage.files import CONTENT, INPUTS
+
+VERSION = "2"  # of the code: raise it when the output changes, and what is on disk becomes stale
+
+
+def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
+    """Digest of the batches as they are on disk, the samples' splits, and how missing images are treated."""
+    batches = [(key, *_stored(embeddings, key)) for key in embeddings.keys]
+    tables = [files.read_metadata(project.samples(name)).get(CONTENT) for name in ("samples", "balanced")]
+    study = project.settings.study.model_dump(include={"year_from", "year_to", "first_lag"})
+    chosen = project.settings.features.model_dump()
+    return digest.of_inputs(VERSION, embeddings.spec.digest, batches, tables, chosen, study)
+
+
+def built_here(project: Project) -> str | None:
+    """Digest of what the database was built from; "moved" where its paths are those of another folder."""
+    info = read_info(project.database)
+    return info.get("inputs") if info.get("data", str(project.data)) == str(project.data) else "moved"
+
+
+def _stored(embeddings: EmbeddingInputs, key: str) -> tuple[str | None, str | None]:
+    stored = files.read_metadata(embeddings.path(key))
+    return stored.get(INPUTS), stored.get("soc.labels")

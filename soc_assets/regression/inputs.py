@@ -1,0 +1,53 @@
+"""What decides the model and the results of the evaluation: features, folds, and what is compared how."""
+
+from typing import Any
+
+from soc_assets.features.sql.database import read_info
+from soc_assets.geo.polygons import contents_of
+from soc_assets.project import Project
+from soc_assets.regression.evaluation import fold
+from soc_assets.storage import digest
+
+VERSIONS = {  # of the code: raise it when the output changes, and what is on disk becomes stale
+    "mlp_model": "2",
+    "baselines": "3",
+    "evaluation": "3",
+    "hyperparameters": "2",
+}
+
+
+def model_inputs(project: Project) -> str:
+    """Digest of the features and of how the model is trained."""
+    settings = project.settings
+    built = read_info(project.database).get("inputs")
+    training = settings.training
+    if training.recipe == "documented":
+        return digest.of_inputs(
+            VERSIONS["mlp_model"], built, training.model_dump(exclude={"device", "recipe"}), settings.sampling.balance
+        )
+    tuned = project.results / "hyperparameters.json"
+    found = digest.of_file(tuned) if tuned.is_file() else None
+    fits = digest.of_inputs(VERSIONS["mlp_model"], *_fitted(project, {"trials"}))
+    return digest.of_inputs(VERSIONS["mlp_model"], training.recipe, found, fits)
+
+
+def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
+    """Digest of the features, the folds, and of what is compared how, for one of `RESULTS`.
+
+    Regions and strata decide only what is scored, not what is fitted: they count for the tables alone.
+    """
+    if asset == "hyperparameters":
+        return digest.of_inputs(VERSIONS[asset], *_fitted(project, set()))
+    regions = [project.settings.evaluation.region_column, contents_of(project.regions)] if project.regions else None
+    return digest.of_inputs(VERSIONS[asset], *_fitted(project, {"trials"}), regions, project.settings.evaluation.strata)
+
+
+def _fitted(project: Project, left_out: set[str]) -> list[Any]:
+    """What decides the fits of an evaluation."""
+    settings, path = project.settings, project.samples("folds")
+    built = read_info(project.database).get("inputs")
+    folds = digest.of_file(path) if path.is_file() else None
+    left_out = {"workers", "regions", "region_column", "strata", *left_out}
+    chosen = settings.evaluation.model_dump(mode="json", exclude=left_out)
+    training = settings.training.model_dump(exclude={"device", "recipe"}) if settings.evaluation.documented else None
+    return [fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump()]
