@@ -20,6 +20,7 @@ test-slow: .venv/installed
 check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/pyright
 	$(BIN)/dagster definitions validate -w workspace.yaml
 	$(BIN)/dagster definitions validate

@@ -22,10 +22,10 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from soc_assets.defs.resources import tracking_of
 from soc_assets.project import load_project
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.runtime.interrupts import MESSAGE
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.small_project import SmallProject, write_project
 
 SECONDS = 5.0

@@ -22,11 +22,11 @@ import rasterio
 from rasterio.transform import Affine, from_origin
 
 from soc_assets.cli import runner
-from soc_assets.defs.resources import tracking_of
 from soc_assets.project import Project, load_project
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.storage import files
 from soc_assets.tracking.run import RunRecord
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, coordinates_of_pixels, reference_grid, reference_transform
 
 SIZE = 64

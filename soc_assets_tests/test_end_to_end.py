@@ -13,9 +13,9 @@ import rasterio.warp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
 
-from soc_assets.defs.resources import tracking_of
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES
 from soc_assets.embedding.encoder.weights import load_weights
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.small_project import (
     BATCHES,
     N_FEATURES,

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from soc_assets.cli.main import main
-from soc_assets.defs.resources import tracking_of
 from soc_assets.reporting.as_text import is_formula
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.hostile import ANSI, EXTRA, FORMULA, HTML, NAMES, points, write_hostile
 from soc_assets_tests.small_project import clean_environment
 

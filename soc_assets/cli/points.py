@@ -34,13 +34,13 @@ def predict(
     """
     from soc_assets.cli import terminal
     from soc_assets.cli.prediction_report import report
-    from soc_assets.defs.resources import tracking_of
     from soc_assets.geo.grid import reference_grid
     from soc_assets.mapping.points import beside, predict_values, read_points
     from soc_assets.reporting.as_text import csv_safe
     from soc_assets.runtime import progress
     from soc_assets.storage import files
     from soc_assets.tracking.registered import load_registered
+    from soc_assets.tracking.store import tracking_of
 
     target = output or points.with_name(f"{points.stem}_predicted.csv")
     if target.suffix.lower() != ".csv":

@@ -46,9 +46,9 @@ def ui(config: Path | None, port: int) -> None:
 @explained
 def mlflow(config: Path | None, port: int) -> None:
     """Start the MLflow UI on this machine (loopback only)."""
-    from soc_assets.defs.resources import tracking_of
     from soc_assets.storage.tracked_database import require_whole
     from soc_assets.tracking.relocated import follow_the_folder
+    from soc_assets.tracking.store import tracking_of
 
     project = load_project(config)
     if server := project.settings.tracking.server:

@@ -156,8 +156,8 @@ def _add_rasters(table: Table, project: Project) -> None:
 
 
 def _add_scores(table: Table, project: Project) -> None:
-    from soc_assets.defs.resources import tracking_of
     from soc_assets.regression.inputs import model_inputs
+    from soc_assets.tracking.store import tracking_of
 
     record = tracking_of(project).find_run(model_inputs(project))
     if record is None:

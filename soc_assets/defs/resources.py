@@ -9,7 +9,6 @@ from soc_assets.errors import SocError, SocWarning
 from soc_assets.pipeline.hosts import open_project
 from soc_assets.project import Project, Settings, load_project
 from soc_assets.runtime import gpus
-from soc_assets.tracking.store import MlflowTracking
 
 
 class ProjectResource(dg.ConfigurableResource):
@@ -48,14 +47,3 @@ def require(path: Path, asset: str) -> None:
     """
     if not path.is_file():
         raise SocError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
-
-
-def tracking_of(project: Project) -> MlflowTracking:
-    """MLflow as the project's settings say."""
-    tracking = project.settings.tracking
-    return MlflowTracking(
-        folder=str(project.mlruns),
-        server=tracking.server,
-        experiment=tracking.experiment,
-        registered_model=tracking.registered_model,
-    )

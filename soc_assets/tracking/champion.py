@@ -8,7 +8,6 @@ same samples, drawn by what the scheme holds out. Without an evaluation of its r
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import dagster as dg
 import pandas as pd
 
 from soc_assets.integrity.invariants import of_out_of_fold
@@ -110,10 +109,10 @@ def _remembered(client: "MlflowClient", name: str, version: str) -> pd.DataFrame
     return pd.read_csv(BytesIO(stored), dtype={"sample_id": str}) if stored else None
 
 
-def card_of(record: RunRecord) -> dict[str, dg.MetadataValue]:
-    """The card as metadata, where there is one."""
+def read_card(record: RunRecord) -> str | None:
+    """The model card in Markdown, where there is one."""
     card = record.artifacts.read(_CARD)
-    return {"model_card": dg.MetadataValue.md(card.decode())} if card else {}
+    return card.decode() if card else None
 
 
 def write_card(record: RunRecord, card: str) -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
-from soc_assets.defs.resources import tracking_of
 from soc_assets.integrity.invariants import of_predictions
 from soc_assets.project import Project
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch, warn_of, wrong
 from soc_assets.tracking.run import RunRecord
-from soc_assets.tracking.store import MlflowTracking
+from soc_assets.tracking.store import MlflowTracking, tracking_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from soc_assets.errors import StorageError, TrainingError
+from soc_assets.project import Project
 from soc_assets.runtime.process import here, is_gone
 from soc_assets.storage.files import replacing
 from soc_assets.storage.tracked_database import LOCK, copy_of, is_there, keep_copy, require_whole
@@ -41,7 +41,7 @@ _QUIET = {
 }
 
 
-class MlflowTracking(dg.ConfigurableResource):
+class MlflowTracking(BaseModel):
     """MLflow in a folder (a SQLite database for runs and the registry, plain files for artifacts), or on a server."""
 
     folder: str = Field(description="Folder of mlflow.db and artifacts/, absolute.")
@@ -60,11 +60,6 @@ class MlflowTracking(dg.ConfigurableResource):
     def where(self) -> str:
         """The server, or the database in the folder."""
         return self.server or str(self._database)
-
-    @property
-    def link(self) -> dg.MetadataValue:
-        """`where`, to be shown beside an asset."""
-        return dg.MetadataValue.url(self.server) if self.server else dg.MetadataValue.path(self.where)
 
     @property
     def exists(self) -> bool:
@@ -282,3 +277,14 @@ def _take_back(client: "MlflowClient", run_id: str, registered_model: str) -> No
     """Take the model of a run that did not end well out of the registry: not all that belongs to it was logged."""
     for made in client.search_model_versions(f"name = '{registered_model}' and run_id = '{run_id}'"):
         client.delete_model_version(made.name, made.version)
+
+
+def tracking_of(project: Project) -> MlflowTracking:
+    """MLflow as the project's settings say."""
+    tracking = project.settings.tracking
+    return MlflowTracking(
+        folder=str(project.mlruns),
+        server=tracking.server,
+        experiment=tracking.experiment,
+        registered_model=tracking.registered_model,
+    )

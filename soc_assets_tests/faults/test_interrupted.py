@@ -7,8 +7,8 @@ import time
 import pandas as pd
 import pytest
 
-from soc_assets.defs.resources import tracking_of
 from soc_assets.runtime.interrupts import MESSAGE
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.faults import processes
 from soc_assets_tests.small_project import SmallProject, copy_of, model_record
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from soc_assets.cli import runner
-from soc_assets.defs.resources import tracking_of
 from soc_assets.errors import SocWarning, TrainingError
 from soc_assets.tracking.registered import load_registered
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.small_project import SmallProject
 
 

@@ -6,7 +6,7 @@ import pytest
 from mlflow import MlflowClient
 
 from soc_assets.cli import runner
-from soc_assets.defs.resources import tracking_of
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.faults import processes
 from soc_assets_tests.small_project import BATCHES, SmallProject, write_project
 

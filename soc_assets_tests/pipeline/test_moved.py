@@ -10,12 +10,12 @@ import pytest
 
 from soc_assets.cli import runner
 from soc_assets.cli.options import opened
-from soc_assets.defs.resources import tracking_of
 from soc_assets.pipeline.assets import ASSETS
 from soc_assets.rasters.catalog import absolute, read_table, relative
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.tracking.registered import load_registered
 from soc_assets.tracking.relocated import follow_the_folder
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.small_project import SmallProject
 
 

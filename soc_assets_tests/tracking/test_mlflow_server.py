@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from soc_assets.cli import runner
-from soc_assets.defs.resources import tracking_of
 from soc_assets.errors import StorageError
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.tracking.registered import load_registered
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import SmallProject, write_project
 

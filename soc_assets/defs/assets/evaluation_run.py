@@ -12,7 +12,6 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from soc_assets.defs.resources import tracking_of
 from soc_assets.defs.ui import report
 from soc_assets.features.sql.database import read_info
 from soc_assets.geo.projection import to_metres
@@ -31,6 +30,7 @@ from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
 from soc_assets.tracking.champion import promote
 from soc_assets.tracking.evaluation import log_evaluation
+from soc_assets.tracking.store import tracking_of
 
 _REGIONS = "soc.regions"  # key of the sentence about regions in a table's metadata
 

@@ -14,7 +14,7 @@ from soc_assets.defs.assets.features import features
 from soc_assets.defs.automation.conditions import after_the_last_batch
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.overrides import TrainingConfig, overridden
-from soc_assets.defs.resources import ProjectResource, tracking_of
+from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
@@ -28,9 +28,10 @@ from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets.reporting.faults import Fault, errors
 from soc_assets.storage import files, vouching
-from soc_assets.tracking.champion import card_of, promote
+from soc_assets.tracking.champion import promote
 from soc_assets.tracking.results import write_results
 from soc_assets.tracking.run import RunRecord
+from soc_assets.tracking.store import tracking_of
 
 SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2", "rmse", "mae", "n")]
 
@@ -193,9 +194,9 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
         "weights": info["weights"],
         "spec": info["spec"],
         "model": record.model_uri,
-        **card_of(record),
+        **report.card(record),
         "mlflow_run": record.run_id,
-        "mlflow": tracking_of(project).link,
+        "mlflow": report.link(tracking_of(project)),
         "dagster/uri": record.artifacts.uri,
     }
 

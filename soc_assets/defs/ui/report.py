@@ -1,4 +1,4 @@
-"""Pictures and tables as Dagster metadata."""
+"""Pictures, tables and links as Dagster metadata."""
 
 import base64
 from pathlib import Path
@@ -7,6 +7,9 @@ import dagster as dg
 import pandas as pd
 
 from soc_assets.reporting.as_text import markdown
+from soc_assets.tracking.champion import read_card
+from soc_assets.tracking.run import RunRecord
+from soc_assets.tracking.store import MlflowTracking
 
 
 def picture(png: bytes, caption: str = "") -> dg.MarkdownMetadataValue:
@@ -36,3 +39,14 @@ def table(frame: pd.DataFrame, rows: int = 200) -> dg.MarkdownMetadataValue:
 def counts(series: pd.Series, name: str) -> dg.MarkdownMetadataValue:
     """How often each value occurs, as a table."""
     return table(series.value_counts().rename_axis(name).reset_index(name="count"))
+
+
+def card(record: RunRecord) -> dict[str, dg.MetadataValue]:
+    """The model card of a run, where it has one."""
+    markdown = read_card(record)
+    return {"model_card": dg.MetadataValue.md(markdown)} if markdown else {}
+
+
+def link(tracking: MlflowTracking) -> dg.MetadataValue:
+    """Where MLflow keeps the runs."""
+    return dg.MetadataValue.url(tracking.server) if tracking.server else dg.MetadataValue.path(tracking.where)

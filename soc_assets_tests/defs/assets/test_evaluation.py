@@ -16,11 +16,11 @@ import pytest
 from click.testing import CliRunner
 
 from soc_assets.cli.main import main
-from soc_assets.defs.resources import tracking_of
 from soc_assets.pipeline import freshness
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.storage import files, vouching
 from soc_assets.tracking.champion import promote
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import QUICK_EVALUATION, SmallProject, clean_environment, copy_of
 

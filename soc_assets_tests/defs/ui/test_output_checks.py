@@ -13,11 +13,11 @@ from mlflow import MlflowClient
 
 from soc_assets.cli import runner
 from soc_assets.definitions import defs
-from soc_assets.defs.resources import tracking_of
 from soc_assets.features import refresh
 from soc_assets.integrity import tables
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.storage import files, vouching
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject
 
