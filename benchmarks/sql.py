@@ -25,7 +25,8 @@ from soc_assets.features import refresh
 from soc_assets.features.images import batch_paths
 from soc_assets.features.reading import load_features
 from soc_assets.features.sql.database import open_database
-from soc_assets.project import Project, Settings
+from soc_assets.project import Project
+from soc_assets.settings.loading import Settings
 
 QUERIES = {
     "count": "SELECT count(*) FROM embeddings",

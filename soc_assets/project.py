@@ -1,78 +1,25 @@
 """The project: its settings, loaded and checked, and the absolute path of every file of the contract.
 
-How SOC_* variables override soc.toml and how mistakes are told to people belongs here; what the settings mean is in
-`soc_assets.settings`, reading the file in `soc_assets.settings.toml_file`.
+What of it is on object storage is fetched here, too; the settings and their overrides are in `soc_assets.settings`.
 """
 
-import difflib
-import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, get_args
-
-from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings import SettingsError as PydanticSettingsError
 
 from soc_assets.errors import (
+    CheckpointError,
     SettingsError,
 )
+from soc_assets.runtime import progress
 from soc_assets.runtime.surroundings import require_plain
-from soc_assets.settings import (
-    Automation,
-    Band,
-    Embedding,
-    Execution,
-    Features,
-    Paths,
-    Rasters,
-    Sampling,
-    Soil,
-    SoilTable,
-    Study,
-    Tracking,
-    Training,
-)
-from soc_assets.settings.evaluation import Evaluation, Recipe
-from soc_assets.settings.toml_file import CONFIG_VARIABLE, find_config, read_toml
+from soc_assets.settings.loading import Settings, load_settings
+from soc_assets.settings.toml_file import find_config
 from soc_assets.storage import tracked_database
+from soc_assets.storage.mirror import Remote
 from soc_assets.storage.raster_drivers import allow
-
-EXECUTOR_VARIABLE = "SOC_EXECUTOR"  # short for SOC_EXECUTION__EXECUTOR
-_OWN = (CONFIG_VARIABLE, EXECUTOR_VARIABLE)
-
-
-class Settings(BaseSettings):
-    """All of soc.toml."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="SOC_", env_nested_delimiter="__")
-
-    paths: Paths = Paths()
-    study: Study = Study()
-    rasters: Rasters = Rasters()
-    soil: Soil = Soil()
-    sampling: Sampling = Sampling()
-    embedding: Embedding = Embedding()
-    features: Features = Features()
-    training: Training = Training()
-    evaluation: Evaluation = Evaluation()
-    tracking: Tracking = Tracking()
-    automation: Automation = Automation()
-    execution: Execution = Execution()
-
-    _from_file: ClassVar[dict[str, Any]] = {}
-
-    @classmethod
-    def settings_customise_sources(  # noqa: D102 - a hook of pydantic-settings
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, InitSettingsSource(settings_cls, cls._from_file)
 
 
 @dataclass(frozen=True)
@@ -213,17 +160,7 @@ def load_project(config: Path | None = None) -> Project:
     path = config.expanduser().resolve() if config else find_config()
     if path and not path.is_file():
         raise SettingsError(f"The settings file {path} does not exist.")
-    _refuse_unknown_variables()
-    try:
-        from_file = type("SettingsFromFile", (Settings,), {"_from_file": read_toml(path) if path else {}})
-        named = os.environ.get(EXECUTOR_VARIABLE)
-        short: dict[str, Any] = {"execution": {"executor": named}} if named else {}
-        loaded = from_file(**short)
-    except ValidationError as error:
-        raise SettingsError(_explain(error, path)) from None
-    except PydanticSettingsError:
-        raise SettingsError(_not_json()) from None
-    settings = Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
+    settings = load_settings(path)
     project = Project(root=path.parent if path else Path.cwd().resolve(), settings=settings)
     require_plain(project.root, "The project's folder")
     for key in ("data", "mlruns"):
@@ -233,70 +170,45 @@ def load_project(config: Path | None = None) -> Project:
     return project
 
 
-def _refuse_unknown_variables() -> None:
-    known = {f"SOC_{key.replace('.', '__')}".upper() for key in _known_keys(Settings)}
-    for name in sorted(os.environ):
-        if name.upper().startswith("SOC_") and name.upper() not in {*known, *_OWN}:
-            raise SettingsError(f"The environment variable {name} is not a setting{_nearest(name.upper(), known)}.")
-
-
-def _not_json() -> str:
-    """Which of the variables for lists and tables cannot be read."""
-    wrong = []
-    for name, value in sorted(os.environ.items()):
-        if name.upper().startswith("SOC_") and name.upper() not in _OWN:
-            try:
-                json.loads(value)
-            except ValueError:
-                wrong.append(f"{name}={value}")
-    example = "for example SOC_TRAINING__HIDDEN='[512, 256]'"
-    return f"Lists and tables in variables are written as JSON, {example}. Found {', '.join(wrong)}."
-
-
-def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    keys = []
-    for name, field in model.model_fields.items():
-        keys.append(prefix + name)
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                keys += _known_keys(kind, f"{prefix}{name}.")
-    return keys
-
-
-def _nearest(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; the nearest is {close[0]}" if close else ""
-
-
-def _explain(error: ValidationError, path: Path | None) -> str:
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"]) or "soc.toml"
-        if item["type"] == "extra_forbidden":
-            parent, _, leaf = key.rpartition(".")
-            siblings = [
-                k.rpartition(".")[2] for k in [*_known_keys(Settings), *_keys_of_lists()] if _parent(k) == _parent(key)
-            ]
-            elsewhere = [k for k in _known_keys(Settings) if k.endswith("." + leaf)]
-            hint = f"; it belongs in [{_parent(elsewhere[0])}]" if elsewhere else _nearest(leaf, siblings)
-            lines.append(f"[{parent}] has no key {leaf!r}{hint}" if parent else f"there is no table [{leaf}]{hint}")
-        else:
-            given = "" if isinstance(item["input"], dict) else f" (found {item['input']!r})"
-            lines.append(f"{key}: {item['msg'].removeprefix('Value error, ')}{given}")
-    where = path or "the settings"
-    return f"{where} or a SOC_* variable is wrong:\n" + "\n".join(f"  - {line}" for line in lines)
-
-
-def _parent(key: str) -> str:
-    return ".".join(part for part in key.split(".")[:-1] if not part.isdigit())
-
-
-def _keys_of_lists() -> list[str]:
-    """Keys of the tables that stand in lists."""
-    of_recipes = [*_known_keys(Recipe, "evaluation.recipes."), *_known_keys(Recipe, "evaluation.candidates.")]
-    return [*_known_keys(Band, "rasters.bands."), *_known_keys(SoilTable, "soil.tables."), *of_recipes]
-
-
 def is_tracked(project: Project) -> bool:
     """Whether MLflow can hold anything of the project; asks neither Dagster nor MLflow, which take seconds to load."""
     return bool(project.settings.tracking.server) or tracked_database.is_there(project.mlruns / "mlflow.db")
+
+
+def open_project(config: Path | None = None) -> Project:
+    """The project; what of it is on object storage is fetched first, so that everything that follows is as it is now.
+
+    Raises:
+        SettingsError: see `load_project`; or a copy belongs to another URL.
+        StorageError: storage cannot be reached, or a copy cannot be written.
+        CheckpointError: the checkpoint is not on the storage that the settings name.
+    """
+    project = load_project(config)
+    fetch(project)
+    return project
+
+
+def is_shared(project: Project) -> bool:
+    """Whether something of the project has a copy on this host."""
+    paths = project.settings.paths
+    return any(map(is_url, (paths.data, paths.soil, project.settings.embedding.checkpoint or "")))
+
+
+def fetch(project: Project) -> None:
+    """Bring the copies up to date; see `open_project`."""
+    paths = project.settings.paths
+    if is_url(paths.data):
+        Remote(paths.data, project.data).fetch(_telling(paths.data))
+    if is_url(paths.soil):
+        Remote(paths.soil, project.soil, None).fetch(_telling(paths.soil))
+    if (checkpoint := project.checkpoint) and is_url(given := project.settings.embedding.checkpoint or ""):
+        folder, _, name = given.rpartition("/")
+        Remote(folder, checkpoint.parent, None, name).fetch(_telling(given))
+        if not checkpoint.is_file():
+            raise CheckpointError(
+                f"The checkpoint {given} does not exist. Correct `checkpoint` in [embedding] of soc.toml."
+            )
+
+
+def _telling(url: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress.emit("files", done, total, url)

@@ -9,8 +9,9 @@ from rasterio.transform import Affine, from_origin
 
 from soc_assets.geo.grid import WGS84, Grid
 from soc_assets.ingest.catalog.scan import scan_rasters
-from soc_assets.project import Project, Settings
+from soc_assets.project import Project
 from soc_assets.settings import Band, Embedding, Rasters, Study
+from soc_assets.settings.loading import Settings
 
 UTM = "EPSG:25832"
 ORIGIN = (600_000.0, 5_400_000.0)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from soc_assets.errors import SocError, SocWarning, StorageError, TableError
-from soc_assets.project import Project, load_project
+from soc_assets.project import Project, fetch, is_shared, load_project
 from soc_assets.reporting.as_text import PlainConsole, plain
 from soc_assets.runtime import interrupts
 
@@ -76,18 +76,19 @@ def opened(config: Path | None) -> Project:
     """
     from soc_assets.cli import terminal
     from soc_assets.features import refresh
-    from soc_assets.pipeline import hosts
     from soc_assets.runtime import progress
 
     project = load_project(config)
-    if hosts.is_shared(project):
+    if is_shared(project):
         with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for what is asked
-            hosts.fetch(project)
+            fetch(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
         with terminal.showing_progress(console), suppress(TableError), _unless_it_cannot_be_written():
             refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
-    if hosts.is_shared(project):
+    if is_shared(project):
         with terminal.showing_progress(PlainConsole(stderr=True)):
-            hosts.follow(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+            refresh.rebuild_database_if_stale(
+                project, lambda done, total: progress.emit("database", done, total, "batches indexed")
+            )
     return project

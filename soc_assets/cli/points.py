@@ -6,7 +6,7 @@ import click
 
 from soc_assets.cli.options import config_option, console, explained
 from soc_assets.errors import SocError
-from soc_assets.pipeline.hosts import open_project
+from soc_assets.project import open_project
 
 
 @click.command()

@@ -17,9 +17,10 @@ from soc_assets.errors import SocError
 from soc_assets.pipeline import freshness, repairs
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, RESULTS
 from soc_assets.pipeline.freshness import Freshness
-from soc_assets.project import CONFIG_VARIABLE, Project, is_tracked
+from soc_assets.project import Project, is_tracked
 from soc_assets.runtime import gpus, interrupts, memory
 from soc_assets.runtime.process import MACHINE_TAG, here, is_gone, marks
+from soc_assets.settings.toml_file import CONFIG_VARIABLE
 from soc_assets.storage import files
 from soc_assets.storage.write_errors import told_in_words
 

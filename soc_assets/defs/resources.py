@@ -6,9 +6,9 @@ from pathlib import Path
 import dagster as dg
 
 from soc_assets.errors import SocError, SocWarning
-from soc_assets.pipeline.hosts import open_project
-from soc_assets.project import Project, Settings, load_project
+from soc_assets.project import Project, load_project, open_project
 from soc_assets.runtime import gpus
+from soc_assets.settings.loading import Settings
 
 
 class ProjectResource(dg.ConfigurableResource):

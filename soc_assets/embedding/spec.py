@@ -16,9 +16,9 @@ import pandas as pd
 from soc_assets.embedding import spec_file
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES, Architecture, pooled_tokens
 from soc_assets.errors import CheckpointError, RasterError, SettingsError
-from soc_assets.project import Settings
 from soc_assets.rasters.steps import Slot, slots
 from soc_assets.settings import Channel, ReferenceGrid
+from soc_assets.settings.loading import Settings
 from soc_assets.storage import digest
 
 VERSION = 4  # of the code that makes the numbers: raise it when they change

@@ -215,10 +215,10 @@ class Selection:
 
 def select(project: Project | Path | None, split: str | Sequence[str] | None, bands: Sequence[str] | None) -> Selection:
     """Rows and columns of the view `features`; see `load_features`."""
-    from soc_assets.pipeline.hosts import follow, open_project
+    from soc_assets.project import open_project
 
     project = project if isinstance(project, Project) else open_project(project)
-    follow(project)
+    refresh.rebuild_database_if_stale(project)
     refresh.ensure(project)
     contents = refresh.contents_of(project)
     splits = [split] if isinstance(split, str) else list(split or SPLITS)

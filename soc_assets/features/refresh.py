@@ -8,9 +8,11 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
 from soc_assets.errors import CheckpointError
+from soc_assets.features import refresh
+from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.features.sql.database import build_database, index_of, read_batch_inputs, read_info, write_schemas
 from soc_assets.features.sql.tables import SCHEMAS, TABLES, columns_of
 from soc_assets.features.sql.views import Contents
@@ -161,3 +163,31 @@ def require_tables(project: Project) -> None:
 
 def _agrees(info: Mapping[str, str], with_these: Mapping[str, str]) -> bool:
     return all(info.get(key) == value for key, value in with_these.items())
+
+
+def rebuild_database_if_stale(project: Project, tell: Callable[[int, int], None] = lambda done, total: None) -> bool:
+    """Build the database here where another host's `features` built one of the same batches, samples and settings.
+
+    Where nobody has told of one, and this host's is fresh (the folder was local before), the others are told of it.
+
+    Args:
+        project: from `open_project`.
+        tell: told batches indexed and their number.
+
+    Returns:
+        Whether it was built.
+    """
+    if not is_url(project.settings.paths.data):
+        return False
+    told = refresh.built_elsewhere(project)
+    if told and refresh.shows(project, told):
+        return False
+    embeddings = known_embeddings(project)
+    wanted = features_inputs(project, embeddings) if embeddings else None
+    if embeddings is None or wanted is None or wanted != (told or built_here(project)):
+        return False
+    if told is None:
+        refresh.tell_others(project, embeddings, wanted)
+        return False
+    refresh.build(project, embeddings, wanted, tell)
+    return True

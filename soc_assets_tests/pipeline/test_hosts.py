@@ -17,9 +17,8 @@ from soc_assets.cli import runner
 from soc_assets.cli.main import main
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import SettingsError, SocWarning
-from soc_assets.features import load_features
-from soc_assets.pipeline import hosts
-from soc_assets.project import Project, load_project
+from soc_assets.features import load_features, refresh
+from soc_assets.project import Project, load_project, open_project
 from soc_assets.storage import files
 from soc_assets_tests import storage_server
 from soc_assets_tests.small_project import (
@@ -50,8 +49,8 @@ class Host:
     small: SmallProject
 
     def now(self) -> Project:
-        project = hosts.open_project(self.small.config)
-        hosts.follow(project)
+        project = open_project(self.small.config)
+        refresh.rebuild_database_if_stale(project)
         return project
 
     def run(self, to: str) -> runner.Outcome:

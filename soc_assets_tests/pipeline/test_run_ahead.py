@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from soc_assets.pipeline.run_ahead import embedding_refusals, sampling_refusals, studied_samples
-from soc_assets.project import Project, Settings
+from soc_assets.project import Project
 from soc_assets.settings import Band, Embedding, Rasters, Sampling, Study
 from soc_assets.settings.evaluation import Evaluation
+from soc_assets.settings.loading import Settings
 from soc_assets_tests.small_world import reference_grid, samples_at
 
 GRID = reference_grid(64)

@@ -15,7 +15,7 @@ from soc_assets.runtime import gpus as devices
 REPOSITORY = Path(soc_assets.__file__).parents[1]
 HOLD = """
 import sys, time, pathlib
-from soc_assets import devices
+from soc_assets.runtime import gpus as devices
 with devices.lent(print, folder=pathlib.Path(sys.argv[1])) as name:
     import os
     print("lent", name, os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
@@ -130,7 +130,7 @@ def test_locks_are_open_to_every_user_whatever_the_umask_and_where_tmpdir_does_n
             assert {path.stat().st_mode & 0o666 for path in folder.iterdir()} == {0o666}
     finally:
         os.umask(former)
-    code = "from soc_assets import devices; print(devices._LOCKS)"
+    code = "from soc_assets.runtime import gpus as devices; print(devices._LOCKS)"
     seen = set()
     for name in ("job1", "job2"):
         environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(REPOSITORY), "SLURM_JOB_NAME": name}

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from soc_assets.errors import SettingsError
-from soc_assets.project import Project, Settings, load_project
+from soc_assets.project import Project, load_project
 from soc_assets.rasters.steps import slots
 from soc_assets.settings import (
     SEASONS,
@@ -21,6 +21,7 @@ from soc_assets.settings import (
     Study,
     Training,
 )
+from soc_assets.settings.loading import Settings
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ import pytest
 
 from soc_assets.embedding.clean import remove_leftover
 from soc_assets.errors import CheckpointError, SettingsError, StorageError
-from soc_assets.pipeline.hosts import open_project
+from soc_assets.project import open_project
 from soc_assets.storage import files
 from soc_assets.storage.mirror import Remote, remote_of
 from soc_assets_tests import storage_server
@@ -168,7 +168,7 @@ def test_file_removed_by_hand_comes_back(one):
 
 
 def test_another_process_sends_too(one, stored):
-    code = "import sys, pathlib; from soc_assets import files; files.write_text(pathlib.Path(sys.argv[1]), 'x')"
+    code = "import sys, pathlib; from soc_assets.storage import files; files.write_text(pathlib.Path(sys.argv[1]), 'x')"
     subprocess.run([sys.executable, "-c", code, str(one.copy / "results/fits/a.parquet")], check=True)
     assert names(stored) == ["p/results/fits/a.parquet"]
     assert one.fetch() == 0
@@ -234,9 +234,10 @@ def test_local_folders_are_no_copies_and_import_no_fsspec(tmp_path):
     files.write_text(tmp_path / "samples/a.txt", "x")
     assert remote_of(tmp_path / "samples/a.txt") is None
     code = (
-        "import sys, pathlib; from soc_assets import files, hosts, object_storage; "
+        "import sys, pathlib; from soc_assets.storage import files, objects; "
+        "from soc_assets.project import open_project; "
         "files.write_text(pathlib.Path(sys.argv[1]), 'x'); files.remove(pathlib.Path(sys.argv[1])); "
-        "hosts.open_project(); assert not {'fsspec', 's3fs'} & set(sys.modules)"
+        "open_project(); assert not {'fsspec', 's3fs'} & set(sys.modules)"
     )
     (tmp_path / "soc.toml").write_text("")
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], cwd=tmp_path).returncode == 0

@@ -18,9 +18,9 @@ from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TrainingError
+from soc_assets.features import refresh
 from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.features.sql.database import read_info
-from soc_assets.pipeline import hosts
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.regression.check import CHECKS, check_run, compared
@@ -203,7 +203,7 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
 
 def _require_fresh_features(project: Project) -> None:
     """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
-    hosts.follow(project)
+    refresh.rebuild_database_if_stale(project)
     embeddings = load_inputs(project, create_spec=False)
     if embeddings is None or built_here(project) != features_inputs(project, embeddings):
         raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")

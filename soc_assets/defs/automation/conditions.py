@@ -6,7 +6,7 @@ import dagster as dg
 
 from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.errors import SocError
-from soc_assets.pipeline.hosts import open_project
+from soc_assets.project import open_project
 
 
 class BatchesDone(dg.AutomationCondition):

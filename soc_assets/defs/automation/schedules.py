@@ -9,7 +9,8 @@ import dagster as dg
 from soc_assets.defs.automation import backfill
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.errors import SocError
-from soc_assets.pipeline import freshness, hosts
+from soc_assets.features import refresh
+from soc_assets.pipeline import freshness
 from soc_assets.settings import Automation
 from soc_assets.tracking.results import state_of_model
 
@@ -54,7 +55,7 @@ def build_schedules(automation: Automation) -> list[dg.ScheduleDefinition]:
     )
     def nightly_learn(context: dg.ScheduleEvaluationContext, project: ProjectResource) -> dg.RunRequest | dg.SkipReason:
         loaded = project.load()
-        hosts.follow(loaded)
+        refresh.rebuild_database_if_stale(loaded)
         found = freshness.assess(loaded, lambda inputs: state_of_model(loaded, inputs))
         states = {item.asset: item for item in found}
         if not states["embeddings"].fresh:

@@ -11,8 +11,9 @@ from soc_assets.ingest.quality.coverage import shares_by_year
 from soc_assets.ingest.soil.clean import REJECTED_COLUMNS
 from soc_assets.ingest.soil.samples import SoilSamples
 from soc_assets.pipeline.inspection import needs, sample_findings
-from soc_assets.project import Project, Settings
+from soc_assets.project import Project
 from soc_assets.settings import Band, Embedding, Rasters, Study
+from soc_assets.settings.loading import Settings
 from soc_assets_tests.small_world import (
     ORIGIN,
     PIXEL,

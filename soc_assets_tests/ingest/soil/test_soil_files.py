@@ -2,8 +2,9 @@ import pytest
 
 from soc_assets.ingest.inputs import soil_inputs
 from soc_assets.ingest.soil.files import campaign_of, find_inputs, find_tables
-from soc_assets.project import Project, Settings, load_project
+from soc_assets.project import Project, load_project
 from soc_assets.sampling.inputs import sampling_inputs
+from soc_assets.settings.loading import Settings
 from soc_assets_tests.ingest.soil.soil_world import layer, write
 
 
