@@ -54,7 +54,7 @@ def main() -> None:
         raise SystemExit("Embed something first: soc run --to embeddings")
     spec, settings = inputs.spec, project.settings.embedding
     encoder = load_encoder(spec, project.checkpoint, settings.drop_path, settings.device)
-    embedder, maps = Embedder(spec, inputs.atlas, encoder, settings.cache_mb), BatchMaps(inputs.samples)
+    embedder, maps = Embedder(spec, inputs.raster_index, encoder, settings.cache_mb), BatchMaps(inputs.samples)
     ranks: list[float] = []
     quality.effective_rank = _noting(quality.effective_rank, ranks)
     times: dict[str, list[float]] = {"write": [], "check": [], "map": []}

@@ -84,12 +84,12 @@ def catalogued(folder: Path) -> Project:
 
 def time_reference(inputs: EmbeddingInputs, count: int) -> tuple[float, dict[str, np.ndarray]]:
     """Seconds per sample of the per-image loop, and its vectors by sample."""
-    spec, grid = inputs.spec, inputs.atlas.grid
+    spec, grid = inputs.spec, inputs.raster_index.grid
     network = load_encoder(spec, None, 0, "cpu").weights.encoder
     samples = inputs.samples.iloc[:: len(inputs.samples) // count][:count].reset_index(drop=True)
     rows, columns = corners(samples, grid, 96, "center")
     numbers = [step_numbers(slot, samples) for slot in spec.slots]
-    rasters = {key: warped(sheet.tiles[0].source.path, grid) for key, sheet in inputs.atlas.sheets.items()}
+    rasters = {key: warped(mosaic.tiles[0].source.path, grid) for key, mosaic in inputs.raster_index.mosaics.items()}
     vectors, records = {}, []
     start = time.perf_counter()
     for n in range(len(samples)):
@@ -150,7 +150,7 @@ def write_all(inputs: EmbeddingInputs, project: Project, folder: Path) -> float:
     """Seconds for all batches, from empty caches of ours; loading the weights is not counted."""
     encoder = load_encoder(inputs.spec, None, 0, "cpu")
     start = time.perf_counter()
-    embedder = Embedder(inputs.spec, inputs.atlas, encoder, project.settings.embedding.cache_mb)
+    embedder = Embedder(inputs.spec, inputs.raster_index, encoder, project.settings.embedding.cache_mb)
     written = list(write_batches(inputs, inputs.keys, folder, lambda: embedder))
     assert all(isinstance(batch, Written) and batch.outcome == "computed" for batch in written)
     return time.perf_counter() - start
@@ -173,8 +173,8 @@ def time_floor(inputs: EmbeddingInputs, written: Path, folder: Path) -> float:
     """Seconds to read every raster once and to write what (b) wrote."""
     tables = [pq.read_table(path) for path in sorted(written.glob("batch_*"))]
     start = time.perf_counter()
-    for sheet in inputs.atlas.sheets.values():
-        with rasterio.open(sheet.tiles[0].source.path) as dataset:
+    for mosaic in inputs.raster_index.mosaics.values():
+        with rasterio.open(mosaic.tiles[0].source.path) as dataset:
             dataset.read(1)
     for table in tables:
         pq.write_table(table, folder / "floor.parquet", **PARQUET_OPTIONS)

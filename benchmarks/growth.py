@@ -27,7 +27,7 @@ from soc_assets.ingest.catalog.find import find_rasters
 from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.ingest.quality import georeferencing as grid_check
 from soc_assets.rasters.identity import stamp
-from soc_assets.rasters.mosaic import Sheet, Tile
+from soc_assets.rasters.mosaic import StepMosaic, Tile
 from soc_assets.rasters.tiles import Source
 from soc_assets.settings import Band, Rasters
 
@@ -192,23 +192,23 @@ def mosaic_of_one_grid(count: int) -> Callable[[], object]:
     """Putting the tiles of a step together, all on one pixel grid."""
     reference = Grid(_UTM, from_origin(4e5, 5.9e6, 250, 250), 6400, 6400)
     tiles = _tiles(count, reference, 0.0)
-    return lambda: Sheet.of(tiles, reference)
+    return lambda: StepMosaic.of(tiles, reference)
 
 
 def mosaic_of_many_grids(count: int) -> Callable[[], object]:
     """Likewise where each tile has pixels of its own."""
     reference = Grid(_UTM, from_origin(4e5, 5.9e6, 250, 250), 6400, 6400)
     tiles = _tiles(count, reference, 0.00317)
-    return lambda: Sheet.of(tiles, reference)
+    return lambda: StepMosaic.of(tiles, reference)
 
 
 def mosaic_digests(count: int) -> Callable[[], object]:
     """Which tiles 100 batches of 256 windows read."""
     reference = Grid(_UTM, from_origin(4e5, 5.9e6, 250, 250), 6400, 6400)
-    sheet = Sheet.of(_tiles(count, reference, 0.0), reference)
+    mosaic = StepMosaic.of(_tiles(count, reference, 0.0), reference)
     rng = np.random.default_rng(0)
     batches = [rng.integers(0, 60, (2, 256)) * 64 // 4 for _ in range(100)]
-    return lambda: [sheet.digest_of(rows, columns, 96) for rows, columns in batches]
+    return lambda: [mosaic.digest_of(rows, columns, 96) for rows, columns in batches]
 
 
 CASES: dict[str, tuple[Case, tuple[int, ...]]] = {

@@ -104,7 +104,7 @@ def floor(root: Path) -> float:
 
     inputs = load_inputs(load_project(root / "soc.toml"))
     assert inputs is not None
-    embedder = Embedder(inputs.spec, inputs.atlas, load_encoder(inputs.spec, None, 0.1, "cpu", 0), 256)
+    embedder = Embedder(inputs.spec, inputs.raster_index, load_encoder(inputs.spec, None, 0.1, "cpu", 0), 256)
     start = time.perf_counter()
     for _ in write_batches(inputs, inputs.keys, root / "floor", lambda: embedder):
         pass

@@ -4,7 +4,7 @@
 
 (a) reference: with every raster open as a warped view of the reference grid, one windowed read per sample and image, as
 most pipelines do it. Timed on a few samples and counted for all, as no read depends on another.
-(b) ours: the platform's `Fields`, from an empty cache, batch by batch and raster by raster: every window [96, 96] of
+(b) ours: the platform's `TileCache`, from an empty cache, batch by batch and raster by raster: every window [96, 96] of
 every sample and image as an array of its own. Rasters side by side in threads, as the embedder does it.
 (c) floor: rasterio reads all blocks of every raster that (b) reads, once, one after another, and resamples nothing.
 (d) floor with resampling: every raster once, whole, as the warped view that (a) reads windows of.
@@ -33,11 +33,11 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from benchmarks.embed_cpu import MARGIN, catalogued, draw, prepare, warped
-from soc_assets.embedding.fields import Fields
 from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.tile_cache import TileCache
 from soc_assets.embedding.windows import corners
 from soc_assets.geo.grid import Grid
-from soc_assets.rasters.mosaic import Sheet
+from soc_assets.rasters.mosaic import StepMosaic
 from soc_assets.rasters.steps import groups, step_numbers
 
 SIZE = 96
@@ -48,7 +48,7 @@ class Wanted:
     """The windows that a batch takes from one raster."""
 
     band: str
-    sheet: Sheet
+    mosaic: StepMosaic
     samples: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
@@ -65,7 +65,7 @@ def main() -> None:
         as_they_are.mkdir()
         every = load_inputs(prepare(as_they_are))
         assert every is not None
-        bring_to_grid(as_they_are, aligned, every.atlas.grid)
+        bring_to_grid(as_they_are, aligned, every.raster_index.grid)
         print(f"{os.cpu_count()} cores; seconds")
         columns = ("samples", "windows", "(a)", "(b)", "(c)", "(d)", "a/b", "b/c", "b/d")
         print("".join(f"{name:>8}" for name in columns), "  of (b): fields, windows; beside it: shares")
@@ -107,7 +107,7 @@ def compare(inputs: EmbeddingInputs, reference_samples: int, repeats: int) -> st
             seconds(lambda: take(inputs, batches, windows=False)),
             seconds(lambda: take(inputs, batches, shares=True)),
             seconds(lambda: read_all(paths)),
-            seconds(lambda: warp_all(paths, inputs.atlas.grid)),
+            seconds(lambda: warp_all(paths, inputs.raster_index.grid)),
         )
         for _ in range(repeats)
     ]
@@ -119,33 +119,35 @@ def compare(inputs: EmbeddingInputs, reference_samples: int, repeats: int) -> st
 
 def path_of(item: Wanted) -> str:
     """The step's only file."""
-    return item.sheet.tiles[0].source.path
+    return item.mosaic.tiles[0].source.path
 
 
 def wanted(inputs: EmbeddingInputs, key: str) -> Iterator[Wanted]:
     """What a batch asks of each raster, once for all its lags, as the embedder asks."""
     samples = inputs.samples[inputs.samples["batch"] == key].reset_index(drop=True)
-    rows, columns = corners(samples, inputs.atlas.grid, SIZE, "center")
+    rows, columns = corners(samples, inputs.raster_index.grid, SIZE, "center")
     asked: dict[tuple, list[np.ndarray]] = {}
     for slot in inputs.spec.band_slots:
         for step, positions in groups(step_numbers(slot, samples), slot.kind):
-            if (slot.name, step) in inputs.atlas.sheets:
+            if (slot.name, step) in inputs.raster_index.mosaics:
                 asked.setdefault((slot.name, step), []).append(positions)
     for (band, step), parts in asked.items():
         members = np.concatenate(parts)
-        yield Wanted(band, inputs.atlas.sheets[band, step], members, rows[members], columns[members])
+        yield Wanted(band, inputs.raster_index.mosaics[band, step], members, rows[members], columns[members])
 
 
 def take(inputs: EmbeddingInputs, batches: list[list[Wanted]], windows: bool = True, shares: bool = False) -> None:
     """The fields in which the windows of all batches lie, and the windows, and their shares of valid pixels."""
-    fields = Fields(inputs.atlas.grid, SIZE, "center", cache_mb=1024, filtered=False)
+    fields = TileCache(inputs.raster_index.grid, SIZE, "center", cache_mb=1024, filtered=False)
 
     def ask(item: Wanted) -> None:
-        for look in fields.looks(item.sheet, item.rows, item.columns, inputs.spec.statistics[item.band].mean):
+        for index in fields.windows_in_tiles(
+            item.mosaic, item.rows, item.columns, inputs.spec.statistics[item.band].mean
+        ):
             if windows:
-                fields.blocks(look, 0, 0, SIZE)
+                fields.blocks(index, 0, 0, SIZE)
             if shares:
-                fields.shares(look)
+                fields.shares(index)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for batch in batches:
@@ -164,7 +166,7 @@ def reference(inputs: EmbeddingInputs, count: int) -> list[tuple]:
             path = path_of(item)
             for n in np.flatnonzero(is_few[item.samples]):
                 if path not in views:
-                    views[path] = warped(path, inputs.atlas.grid)
+                    views[path] = warped(path, inputs.raster_index.grid)
                 chosen.append((views[path], int(item.rows[n]), int(item.columns[n]), item))
     return chosen
 
@@ -190,15 +192,15 @@ def warp_all(paths: list[str], grid: Grid) -> None:
 
 def difference(inputs: EmbeddingInputs, count: int) -> str:
     """The largest difference between (a) and (b) in standard deviations, and how often only one has a value."""
-    fields = Fields(inputs.atlas.grid, SIZE, "center", cache_mb=1024, filtered=False)
+    fields = TileCache(inputs.raster_index.grid, SIZE, "center", cache_mb=1024, filtered=False)
     worst, where, apart, pixels = 0.0, "", 0, 0
     for view, row, column, item in reference(inputs, count):
         statistics = inputs.spec.statistics[item.band]
-        (look,) = fields.looks(item.sheet, np.array([row]), np.array([column]), statistics.mean)
-        values = fields.blocks(look, 0, 0, SIZE)[0]
+        (index,) = fields.windows_in_tiles(item.mosaic, np.array([row]), np.array([column]), statistics.mean)
+        values = fields.blocks(index, 0, 0, SIZE)[0]
         expected = read_one(view, row, column, item) - np.float32(statistics.mean)
-        r, c = int(look.rows[0]), int(look.columns[0])
-        counts = look.field.counts
+        r, c = int(index.rows[0]), int(index.columns[0])
+        counts = index.field.counts
         part = None if counts is None else counts[c : c + SIZE + 1, r : r + SIZE + 1].T
         ours = np.ones_like(values, bool) if part is None else np.diff(np.diff(part, axis=0), axis=1) > 0
         both = ours & ~np.isnan(expected)

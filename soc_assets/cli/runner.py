@@ -22,7 +22,7 @@ from soc_assets.runtime import gpus, interrupts, memory
 from soc_assets.runtime.process import MACHINE_TAG, here, is_gone, marks
 from soc_assets.settings.toml_file import CONFIG_VARIABLE
 from soc_assets.storage import files
-from soc_assets.storage.write_errors import told_in_words
+from soc_assets.storage.write_errors import translate_write_errors
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -83,7 +83,7 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         announce(f"job {job}")
         launched.append(job)
         with _instance() as instance:
-            _bury_dead_runs(instance)
+            _fail_orphaned_runs(instance)
             _set_pool_limit(instance, project)
             if holder := _holder_of_the_device(instance):
                 announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
@@ -102,7 +102,7 @@ def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> 
         return before
     announce(f"job {job}")
     with _instance() as instance:
-        _bury_dead_runs(instance)
+        _fail_orphaned_runs(instance)
         failures = _execute(instance, job, list(wanted))
     return Outcome([*before.launched, job], failures)
 
@@ -112,7 +112,7 @@ def _selection(job: str, last: str) -> list[str]:
 
 
 def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
-    from soc_assets.defs.partitions import register, stretches
+    from soc_assets.defs.partitions import contiguous_ranges, register
     from soc_assets.embedding.inputs import load_inputs
 
     inputs = load_inputs(project)
@@ -120,7 +120,7 @@ def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
     register(instance, inputs.keys)
     due = {key for key, state in inputs.states().items() if state != "fresh"}
     failures = []
-    for stretch in stretches(inputs.keys, due, longest=len(inputs.keys)):
+    for stretch in contiguous_ranges(inputs.keys, due, longest=len(inputs.keys)):
         ends = {"dagster/asset_partition_range_start": stretch[0], "dagster/asset_partition_range_end": stretch[-1]}
         failures += _execute(instance, "embed", ["embeddings"], ends)
     return failures
@@ -162,7 +162,7 @@ def _blocking_findings(events: "Sequence[dg.DagsterEvent]") -> dict[str | None, 
     return {step: "\n".join([*lines, " ".join(way_out.get(step or "", [_STOPPED]))]) for step, lines in found.items()}
 
 
-def _bury_dead_runs(instance: "dg.DagsterInstance") -> None:
+def _fail_orphaned_runs(instance: "dg.DagsterInstance") -> None:
     """A `soc run` that was killed must not keep the device: end its run and free its slot, as the daemon would."""
     import dagster as dg
 
@@ -232,7 +232,7 @@ def _instance() -> Iterator["dg.DagsterInstance"]:
     from soc_assets.defs import history
 
     home = Path(os.environ["DAGSTER_HOME"])
-    with told_in_words(home, "DAGSTER_HOME"), history.told_of(home):
+    with translate_write_errors(home, "DAGSTER_HOME"), history.told_of(home):
         with FileLock(home / ".opening.lock"):  # two first processes at once would make its databases twice, and fail
             history.set_damaged_aside(home)
             instance = history.opened(home)

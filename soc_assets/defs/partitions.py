@@ -14,7 +14,7 @@ def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
         instance.delete_dynamic_partition("batch", gone)
 
 
-def stretches(keys: list[str], wanted: set[str], longest: int) -> list[list[str]]:
+def contiguous_ranges(keys: list[str], wanted: set[str], longest: int) -> list[list[str]]:
     """The wanted keys as contiguous stretches of `keys`, none longer than `longest`."""
     result: list[list[str]] = []
     previous_wanted = False

@@ -24,7 +24,7 @@ from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of, to_table
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.windows import corners
-from soc_assets.rasters.index import Atlas
+from soc_assets.rasters.index import RasterIndex
 from soc_assets.rasters.steps import Step, groups, step_numbers
 from soc_assets.reporting.faults import Fault
 from soc_assets.storage import digest, files
@@ -94,18 +94,18 @@ class Written:
     faults: tuple[Fault, ...] = ()
 
 
-def describe(key: str, samples: pd.DataFrame, spec: Spec, atlas: Atlas) -> Batch:
+def describe(key: str, samples: pd.DataFrame, spec: Spec, raster_index: RasterIndex) -> Batch:
     """A batch with its digests; opens no file."""
     size = spec.choices["image_size"]
-    rows, columns = corners(samples, atlas.grid, size, spec.choices["anchor"])
+    rows, columns = corners(samples, raster_index.grid, size, spec.choices["anchor"])
     readers: dict[tuple[str, Step], list[np.ndarray]] = {}
     for slot in spec.band_slots:
         for step, positions in groups(step_numbers(slot, samples), slot.kind):
             readers.setdefault((slot.name, step), []).append(positions)
     rasters: dict[str, str | None] = {}
     for (band, step), of_lags in readers.items():
-        sheet, positions = atlas.sheets.get((band, step)), np.concatenate(of_lags)
-        rasters[step.key(band)] = sheet.digest_of(rows[positions], columns[positions], size) if sheet else None
+        mosaic, positions = raster_index.mosaics.get((band, step)), np.concatenate(of_lags)
+        rasters[step.key(band)] = mosaic.digest_of(rows[positions], columns[positions], size) if mosaic else None
     place = samples[PLACE].astype(object).where(samples[PLACE].notna(), None).to_dict("split", index=False)["data"]
     inputs = digest.of_values([spec.digest, place, rasters])
     return Batch(key, samples, rasters, inputs, digest.of_frame(samples[["sample_id", *LABELS]]))

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from soc_assets.embedding import quality
 from soc_assets.embedding.batch import Batch
-from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.parquet import schema_of
 from soc_assets.embedding.spec import Spec
+from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.errors import EmbeddingError
 from soc_assets.rasters.steps import Slot, keys_of, step_numbers
 from soc_assets.reporting.faults import Fault
@@ -68,7 +68,7 @@ def _wrong_spec(stored: dict[str, str], folder: Path, spec: Spec) -> Iterator[st
         yield f"the spec in it differs from {folder / 'spec.json'} ({', '.join(differing) or 'digest'})"
 
 
-def _read(file: pq.ParquetFile, batch: Batch, spec: Spec, stored: dict[str, str]) -> quality.Variety:
+def _read(file: pq.ParquetFile, batch: Batch, spec: Spec, stored: dict[str, str]) -> quality.EmbeddingQuality:
     """Compare rows, keys and shapes with what they must be; the numbers are collected for judging.
 
     Raises:
@@ -78,7 +78,7 @@ def _read(file: pq.ParquetFile, batch: Batch, spec: Spec, stored: dict[str, str]
     n = len(batch.samples)
     _require(file.metadata.num_rows == n, f"it has {file.metadata.num_rows} rows, and the batch {n} samples")
     keys = _keys_of_maps(batch, spec)
-    variety = quality.Variety(spec, n)
+    variety = quality.EmbeddingQuality(spec, n)
     at_once, first, missing = max(1, _AT_ONCE // (4 * spec.n_features)), 0, 0
     for chunk in file.iter_batches(at_once):
         rows = slice(first, first + chunk.num_rows)

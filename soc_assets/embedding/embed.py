@@ -16,12 +16,12 @@ import pandas as pd
 
 from soc_assets.embedding.encoder.architecture import PATCH
 from soc_assets.embedding.encoder.encoder import Encoder
-from soc_assets.embedding.fields import POINT_WINDOWS, Fields, Look
 from soc_assets.embedding.layout import Layout
 from soc_assets.embedding.spec import Spec
+from soc_assets.embedding.tile_cache import POINT_WINDOWS, TileCache, WindowIndex
 from soc_assets.embedding.windows import corners
-from soc_assets.rasters.index import Atlas
-from soc_assets.rasters.mosaic import Sheet
+from soc_assets.rasters.index import RasterIndex
+from soc_assets.rasters.mosaic import StepMosaic
 from soc_assets.rasters.steps import groups, keys_of, step_numbers
 from soc_assets.runtime import interrupts
 
@@ -53,7 +53,7 @@ class _Raster:
 
     band: str
     step: int
-    sheet: Sheet
+    mosaic: StepMosaic
     sample: np.ndarray
     lag: np.ndarray
     rows: np.ndarray
@@ -87,10 +87,12 @@ class _Gathered:
 class Embedder:
     """Embeds samples under one spec; keeps rasters between calls, up to `cache_mb`. Threads may share it."""
 
-    def __init__(self, spec: Spec, atlas: Atlas, encoder: Encoder, cache_mb: int) -> None:
+    def __init__(self, spec: Spec, raster_index: RasterIndex, encoder: Encoder, cache_mb: int) -> None:
         self.encoder = encoder
-        self.fields = Fields(atlas.grid, spec.choices["image_size"], spec.choices["anchor"], cache_mb, spec.linear)
-        self._spec, self._atlas, self._layout = spec, atlas, Layout(spec)
+        self.cache = TileCache(
+            raster_index.grid, spec.choices["image_size"], spec.choices["anchor"], cache_mb, spec.linear
+        )
+        self._spec, self._raster_index, self._layout = spec, raster_index, Layout(spec)
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
 
     def __call__(self, samples: pd.DataFrame) -> Embedded:
@@ -115,40 +117,42 @@ class Embedder:
     def _rasters(self, samples: pd.DataFrame) -> Iterator[_Raster]:
         """Each raster that is there, once for all its lags."""
         choices, n = self._spec.choices, len(samples)
-        rows, columns = corners(samples, self._atlas.grid, choices["image_size"], choices["anchor"])
+        rows, columns = corners(samples, self._raster_index.grid, choices["image_size"], choices["anchor"])
         for band, slots in groupby(self._layout.band_slots, key=lambda slot: slot.bands[0]):
             numbers = [step_numbers(slot, samples) for slot in slots]
             for step, positions in groups(np.concatenate(numbers), band.kind):
-                if sheet := self._atlas.sheets.get((band.name, step)):
+                if mosaic := self._raster_index.mosaics.get((band.name, step)):
                     lag, sample = np.divmod(positions, n)
                     number = int(numbers[lag[0]][sample[0]])
-                    yield _Raster(band.name, number, sheet, sample, lag, rows[sample], columns[sample])
+                    yield _Raster(band.name, number, mosaic, sample, lag, rows[sample], columns[sample])
 
     def _enough(self, shares: np.ndarray) -> np.ndarray:
         return (shares >= self._spec.choices["min_valid_fraction"]) & (shares > 0)
 
-    def _looks(self, raster: _Raster) -> Iterator[Look]:
-        return self.fields.looks(raster.sheet, raster.rows, raster.columns, self._spec.statistics[raster.band].mean)
+    def _windows(self, raster: _Raster) -> Iterator[WindowIndex]:
+        return self.cache.windows_in_tiles(
+            raster.mosaic, raster.rows, raster.columns, self._spec.statistics[raster.band].mean
+        )
 
     def _normalised(self, band: str, relative: np.ndarray) -> np.ndarray:
         return self._spec.statistics[band].apply(relative, self._spec.choices["normalise"])
 
-    def _note(self, raster: _Raster, look: Look, gathered: _Gathered) -> np.ndarray:
+    def _note(self, raster: _Raster, windows: WindowIndex, gathered: _Gathered) -> np.ndarray:
         """Put a raster's shares and point values in their places; returns which windows [k] are usable."""
-        sample, lag, usable = raster.sample[look.members], raster.lag[look.members], self._usable(look)
+        sample, lag, usable = raster.sample[windows.members], raster.lag[windows.members], self._usable(windows)
         for frame, slot_of_lag in self._layout.places_of(raster.band):
-            gathered.shares[sample, slot_of_lag[lag], frame] = self.fields.shares(look)
+            gathered.shares[sample, slot_of_lag[lag], frame] = self.cache.shares(windows)
             gathered.usable[sample, slot_of_lag[lag], frame] = usable
-        points = self._normalised(raster.band, self.fields.points(look))
+        points = self._normalised(raster.band, self.cache.points(windows))
         gathered.points[sample, self._layout.points_of(raster.band)[lag]] = points
         return usable
 
-    def _usable(self, look: Look) -> np.ndarray:
+    def _usable(self, windows: WindowIndex) -> np.ndarray:
         """Whether enough of the windows [k] is valid: of the whole, and of the tokens that center pooling looks at."""
-        usable = self._enough(self.fields.shares(look))
+        usable = self._enough(self.cache.shares(windows))
         for tokens in self._spec.parts if self._spec.choices["pooling"] in ("center", "mean_center") else ():
             row, column, side = self._square(tokens)
-            usable &= self._enough(self.fields.shares_of(look, row, column, side))
+            usable &= self._enough(self.cache.shares_of(windows, row, column, side))
         return usable
 
     def _square(self, tokens: np.ndarray) -> tuple[int, int, int]:
@@ -163,11 +167,11 @@ class Embedder:
         patches += self._neutral()[:, :, None, None]
 
         def ask(raster: _Raster) -> None:
-            for look in self._looks(raster):
-                found = np.stack([self._pooled(look, tokens) for tokens in parts], axis=1)
-                found[~self._note(raster, look, gathered)] = 0  # the band's mean
+            for windows in self._windows(raster):
+                found = np.stack([self._pooled(windows, tokens) for tokens in parts], axis=1)
+                found[~self._note(raster, windows, gathered)] = 0  # the band's mean
                 found = self._normalised(raster.band, found)
-                sample, lag = raster.sample[look.members], raster.lag[look.members]
+                sample, lag = raster.sample[windows.members], raster.lag[windows.members]
                 for frame, slot_of_lag in self._layout.places_of(raster.band):
                     patches[sample, slot_of_lag[lag], frame] = found
 
@@ -176,21 +180,21 @@ class Embedder:
         patches = patches.transpose(0, 1, 3, 2, 4).reshape(n * slots, len(parts), frames * PATCH * PATCH)
         return self.encoder.patches(patches).reshape(n, slots, *self._spec.shape)
 
-    def _pooled(self, look: Look, tokens: np.ndarray) -> np.ndarray:
+    def _pooled(self, windows: WindowIndex, tokens: np.ndarray) -> np.ndarray:
         """The mean patch [k, 64] over a square of tokens of the windows."""
         edge = self._spec.choices["image_size"] // PATCH
         if len(tokens) == edge * edge:
-            return self.fields.mean_patches(look)
+            return self.cache.mean_patches(windows)
         row, column, size = self._square(tokens)
-        pixels = self.fields.blocks(look, row, column, size).reshape(-1, size // PATCH, PATCH, size // PATCH, PATCH)
+        pixels = self.cache.blocks(windows, row, column, size).reshape(-1, size // PATCH, PATCH, size // PATCH, PATCH)
         return pixels.mean(axis=(1, 3)).reshape(-1, PATCH * PATCH)
 
     def _by_windows(self, rasters: list[_Raster], gathered: _Gathered) -> np.ndarray:
         """Vectors of whole windows through the transformer, all as one stream."""
 
         def note(raster: _Raster) -> None:
-            for look in self._looks(raster):
-                self._note(raster, look, gathered)
+            for windows in self._windows(raster):
+                self._note(raster, windows, gathered)
 
         self._side_by_side(note, rasters)
         n, slots, _ = gathered.shares.shape
@@ -225,12 +229,12 @@ class Embedder:
     def _draw(self, raster: _Raster, corner: np.ndarray, bands: list[str], images: np.ndarray) -> None:
         """Put a raster's normalised windows into its band's frames; windows that are too empty stay at the mean."""
         gap, size = self._spec.statistics[raster.band].mean, images.shape[-1]
-        for look in self.fields.looks(raster.sheet, corner[:, 0], corner[:, 1], gap):
-            found = self.fields.blocks(look, 0, 0, size)
-            found[~self._usable(look)] = 0
+        for windows in self.cache.windows_in_tiles(raster.mosaic, corner[:, 0], corner[:, 1], gap):
+            found = self.cache.blocks(windows, 0, 0, size)
+            found[~self._usable(windows)] = 0
             found = self._normalised(raster.band, found)
             for frame in [number for number, band in enumerate(bands) if band == raster.band]:
-                images[look.members, frame] = found
+                images[windows.members, frame] = found
 
     def _gap(self, band: str) -> float:
         """What stands in a frame where a band has no value: its mean, normalised."""

@@ -14,7 +14,7 @@ from soc_assets.errors import CheckpointError, EmbeddingError, SamplingError, So
 from soc_assets.integrity.tables import read_ledger, require_once
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
-from soc_assets.rasters.index import Atlas
+from soc_assets.rasters.index import RasterIndex
 from soc_assets.storage import files
 
 
@@ -25,14 +25,14 @@ class EmbeddingInputs:
     Attributes:
         spec: the frozen spec.
         folder: of the spec.
-        atlas: rasters by band and step.
+        raster_index: rasters by band and step.
         samples: every sample of the ledger that still exists, with location_id and batch.
         keys: of all batches, in order.
     """
 
     spec: Spec
     folder: Path
-    atlas: Atlas
+    raster_index: RasterIndex
     samples: pd.DataFrame
     keys: list[str]
     _rows: dict[str, pd.DataFrame] = field(repr=False)
@@ -45,7 +45,7 @@ class EmbeddingInputs:
         """
         if key not in self._rows and key not in self.keys:
             raise EmbeddingError(f"There is no batch {key!r}: materialise balanced_samples, then pick one it lists.")
-        return describe(key, self.samples_of(key), self.spec, self.atlas)
+        return describe(key, self.samples_of(key), self.spec, self.raster_index)
 
     def path(self, key: str) -> Path:
         """The file of a batch, whether it is there or not."""
@@ -85,7 +85,7 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
     catalog = read_table(project.catalog, project)
     choices = choices_of(project.settings, project.checkpoint)
     if create_spec:
-        spec = freeze(project.embeddings, choices, catalog, settle=lambda spec: settled(spec, project))
+        spec = freeze(project.embeddings, choices, catalog, settle=lambda spec: resolve_precision(spec, project))
     else:
         spec = find_spec(project.embeddings, choices)
     if spec is None:
@@ -97,11 +97,11 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
     samples = ledger.merge(samples, on="sample_id").merge(balanced, on="sample_id", how="left")
     keys = sorted(ledger["batch"].unique())
     rows = {str(key): part.reset_index(drop=True) for key, part in samples.groupby("batch")}
-    atlas = Atlas.of_catalog(catalog, spec.bands, spec.choices["reference"], spec.grid)
-    return EmbeddingInputs(spec, project.embeddings / spec.digest, atlas, samples, keys, rows)
+    raster_index = RasterIndex.of_catalog(catalog, spec.bands, spec.choices["reference"], spec.grid)
+    return EmbeddingInputs(spec, project.embeddings / spec.digest, raster_index, samples, keys, rows)
 
 
-def settled(spec: Spec, project: Project) -> str:
+def resolve_precision(spec: Spec, project: Project) -> str:
     """What the precision `auto` means for a new spec on the project's device."""
     return settle_precision(spec, project.checkpoint, project.settings.embedding.device)
 

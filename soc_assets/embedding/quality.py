@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.spec import Spec
+from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.embedding.variety import ENCODER_LEAST, ENOUGH, LINE, SCATTERED, Slot, effective_rank, stride
 from soc_assets.reporting.faults import Fault
 
@@ -20,7 +20,7 @@ _DIFFERENT_ROUNDED = 0.5  # ... and where the numbers are rounded to 8 or 11 bit
 _MOST_CONSTANT = 0.5  # share of an image's columns
 
 
-class Variety:
+class EmbeddingQuality:
     """The vectors of a batch of n samples, seen chunk by chunk."""
 
     def __init__(self, spec: Spec, n: int) -> None:

@@ -200,8 +200,8 @@ def find_spec(folder: Path, choices: Mapping[str, Any]) -> Spec | None:
     """The newest spec in `folder` with these choices, or None if they were never used; `auto` fits any precision."""
 
     def fits(spec: Spec) -> bool:
-        settled = {"precision": spec.choices["precision"]} if choices["precision"] == "auto" else {}
-        return spec.choices == {**choices, **settled}
+        resolved = {"precision": spec.choices["precision"]} if choices["precision"] == "auto" else {}
+        return spec.choices == {**choices, **resolved}
 
     return max(filter(fits, all_specs(folder)), key=lambda spec: spec.created, default=None)
 

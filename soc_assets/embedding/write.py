@@ -23,7 +23,7 @@ from soc_assets.errors import RasterError
 from soc_assets.reporting.faults import Fault, errors
 from soc_assets.runtime import interrupts
 from soc_assets.storage import files
-from soc_assets.storage.write_errors import told_in_words
+from soc_assets.storage.write_errors import translate_write_errors
 
 _MOST_AT_ONCE = 4  # batches under way, for memory's sake
 
@@ -81,7 +81,7 @@ def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Fault]]]:
         interrupts.check()
         batch, faults = inputs.batch(key), ()
         if batches.state(batch, inputs.folder, listing) in ("fresh", "relabel"):
-            with told_in_words(batch.path(inputs.folder)):
+            with translate_write_errors(batch.path(inputs.folder)):
                 faults = _checked(batch, inputs.folder, inputs.spec, "cached", listing)
         yield key, list(faults)
 

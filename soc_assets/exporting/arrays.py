@@ -31,10 +31,10 @@ def write_npz(source: Source, name: str, path: Path, tell: Tell) -> None:
         with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
             header = {"descr": "<f4", "fortran_order": False, "shape": (source.n, *source.shape)}
             np.lib.format.write_array_header_2_0(member, header)
-            for stretch in source.stretches():
-                member.write(np.ascontiguousarray(stretch.values, "<f4").data)
-                seen.append(stretch.samples)
-                written += len(stretch.samples)
+            for block in source.row_blocks():
+                member.write(np.ascontiguousarray(block.values, "<f4").data)
+                seen.append(block.samples)
+                written += len(block.samples)
                 tell(written)
         for label, (_, values) in source.labels.items():
             with archive.open(f"{label}.npy", "w") as member:
@@ -66,10 +66,10 @@ def write_zarr(source: Source, name: str, path: Path, tell: Tell) -> None:
     )
     seen: list[pd.DataFrame] = []
     written = 0
-    for stretch in source.stretches():
-        after = written + len(stretch.samples)
-        numbers[written:after] = stretch.values
-        seen.append(stretch.samples)
+    for block in source.row_blocks():
+        after = written + len(block.samples)
+        numbers[written:after] = block.values
+        seen.append(block.samples)
         written = after
         tell(written)
     columns = {str(column): ("sample", _plain(v)) for column, v in pd.concat(seen, ignore_index=True).items()}

@@ -23,7 +23,7 @@ IDENTITY = (
 
 
 @dataclass(frozen=True)
-class Stretch:
+class RowBlock:
     """Some samples [m] and their numbers [m, ...] float32; NaN where an image is missing."""
 
     samples: pd.DataFrame
@@ -48,7 +48,7 @@ class Source(ABC):
     metadata: dict[str, str]
 
     @abstractmethod
-    def stretches(self) -> Iterator[Stretch]:
+    def row_blocks(self) -> Iterator[RowBlock]:
         """All samples, in the order of the batches."""
 
 
@@ -67,10 +67,10 @@ class FeatureSource(Source):
         }
         self.metadata = _metadata(selection.contents)
 
-    def stretches(self) -> Iterator[Stretch]:
+    def row_blocks(self) -> Iterator[RowBlock]:
         """All samples, in the order of the batches."""
-        for rows, values in self._selection.stretches():
-            yield Stretch(self._selection.samples.iloc[rows].reset_index(drop=True), values)
+        for rows, values in self._selection.row_blocks():
+            yield RowBlock(self._selection.samples.iloc[rows].reset_index(drop=True), values)
 
 
 class ImageSource(Source):
@@ -94,7 +94,7 @@ class ImageSource(Source):
         }
         self.metadata = _metadata(contents)
 
-    def stretches(self) -> Iterator[Stretch]:
+    def row_blocks(self) -> Iterator[RowBlock]:
         """All samples, in the order of the batches.
 
         Raises:
@@ -106,7 +106,7 @@ class ImageSource(Source):
             for images in read_images(path, self._contents.spec, IDENTITY, self._slots):
                 images.vectors[images.missing] = np.nan
                 found += len(images.vectors)
-                yield Stretch(images.columns.to_pandas(), images.vectors)
+                yield RowBlock(images.columns.to_pandas(), images.vectors)
         require_all(found, self.n, self._contents.folder)
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from soc_assets.embedding.batch import options_of
 from soc_assets.embedding.parquet import geo_metadata
-from soc_assets.exporting.sources import FeatureSource, ImageSource, Source, Stretch
+from soc_assets.exporting.sources import FeatureSource, ImageSource, RowBlock, Source
 from soc_assets.features import refresh
 from soc_assets.project import Project
 from soc_assets.reporting.as_text import csv_safe
@@ -31,31 +31,31 @@ def write_csv(source: Source, path: Path, tell: Tell) -> None:
     """
     written, header = 0, True
     with pa.OSFile(str(path), "wb") as file:
-        for stretch in source.stretches():
-            table = _wide(source, stretch) if isinstance(source, FeatureSource) else _long(source, stretch)
+        for block in source.row_blocks():
+            table = _wide(source, block) if isinstance(source, FeatureSource) else _long(source, block)
             pyarrow.csv.write_csv(table, file, pyarrow.csv.WriteOptions(include_header=header))
-            written, header = written + len(stretch.samples), False
+            written, header = written + len(block.samples), False
             tell(written)
 
 
-def _wide(source: FeatureSource, stretch: Stretch) -> pa.Table:
-    table = pa.Table.from_pandas(csv_safe(stretch.samples), preserve_index=False)
-    columns = [pa.array(column, from_pandas=True) for column in stretch.values.T]
+def _wide(source: FeatureSource, block: RowBlock) -> pa.Table:
+    table = pa.Table.from_pandas(csv_safe(block.samples), preserve_index=False)
+    columns = [pa.array(column, from_pandas=True) for column in block.values.T]
     names = [*table.schema.names, *source.names]
     return pa.table([*table.columns, *columns], names=names)
 
 
-def _long(source: Source, stretch: Stretch) -> pa.Table:
-    n, (slots, rows, width) = len(stretch.samples), source.shape
+def _long(source: Source, block: RowBlock) -> pa.Table:
+    n, (slots, rows, width) = len(block.samples), source.shape
     bands, lags = source.labels["band"][1], source.labels["lag"][1]
     each = slots * rows
-    samples = stretch.samples.loc[stretch.samples.index.repeat(each)].reset_index(drop=True)
+    samples = block.samples.loc[block.samples.index.repeat(each)].reset_index(drop=True)
     samples["band"] = np.tile(np.repeat(bands, rows), n)
     samples["lag"] = pd.array(np.tile(np.repeat(lags, rows), n), "Int32")
     samples["lag"] = samples["lag"].mask(samples["lag"] < 0)
     samples["token"] = np.tile(np.arange(rows), n * slots)
     table = pa.Table.from_pandas(csv_safe(samples), preserve_index=False)
-    values = stretch.values.reshape(n * each, width)
+    values = block.values.reshape(n * each, width)
     columns = [pa.array(column, from_pandas=True) for column in values.T]
     return pa.table([*table.columns, *columns], names=[*table.schema.names, *(str(d) for d in range(width))])
 
@@ -65,9 +65,9 @@ def write_feature_parquet(source: FeatureSource, path: Path, tell: Tell) -> None
     writer: pq.ParquetWriter | None = None
     written = 0
     try:
-        for stretch in source.stretches():
-            table = pa.Table.from_pandas(stretch.samples, preserve_index=False)
-            values = pa.array(stretch.values.ravel(), from_pandas=True)
+        for block in source.row_blocks():
+            table = pa.Table.from_pandas(block.samples, preserve_index=False)
+            values = pa.array(block.values.ravel(), from_pandas=True)
             table = table.append_column("features", pa.FixedSizeListArray.from_arrays(values, source.shape[0]))
             if writer is None:
                 names = "\n".join(source.names)

@@ -77,7 +77,7 @@ class FeatureDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             while len(self._kept) >= self._files_kept:
                 self._kept.popitem(last=False)
             found: dict[int, torch.Tensor] = {}
-            for rows, values in self._selection.stretches([path]):
+            for rows, values in self._selection.row_blocks([path]):
                 found |= dict(zip(rows.tolist(), torch.from_numpy(values), strict=True))
             require_all(len(found), self._in_file[path], path)
             self._kept[path] = found

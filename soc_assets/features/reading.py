@@ -153,7 +153,7 @@ class Selection:
         require_all(int(filled.sum()), len(matrix), self.contents.folder)
         return matrix
 
-    def stretches(self, paths: Sequence[Path] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def row_blocks(self, paths: Sequence[Path] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Stretches of rows: their positions in `samples` [m] and their values [m, d] float32.
 
         Args:
@@ -170,7 +170,7 @@ class Selection:
             require_all(found, len(self.samples), self.contents.folder)
 
     def _some(self, paths: Sequence[Path] | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """`stretches`, without looking whether all are there."""
+        """`row_blocks`, without looking whether all are there."""
         if not self.from_files:
             yield from self._by_sql()
             return

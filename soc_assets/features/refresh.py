@@ -96,7 +96,7 @@ def _told(project: Project) -> Path:
     return project.data / "features" / "soc.duckdb.json"
 
 
-def shows(project: Project, wanted: str) -> bool:
+def is_up_to_date(project: Project, wanted: str) -> bool:
     """Whether the database was built here, from inputs of this digest, and shows the batches as they are."""
     contents, info = contents_of(project), read_info(project.database)
     index = index_of(contents, info)["index"]
@@ -180,7 +180,7 @@ def rebuild_database_if_stale(project: Project, tell: Callable[[int, int], None]
     if not is_url(project.settings.paths.data):
         return False
     told = refresh.built_elsewhere(project)
-    if told and refresh.shows(project, told):
+    if told and refresh.is_up_to_date(project, told):
         return False
     embeddings = known_embeddings(project)
     wanted = features_inputs(project, embeddings) if embeddings else None

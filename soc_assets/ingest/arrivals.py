@@ -38,7 +38,7 @@ class Arrivals:
         return ", ".join(f"{len(names)} {kind} ({_listed(names)})" for kind, names in kinds.items() if names)
 
 
-def glance(project: Project) -> str:
+def fingerprint(project: Project) -> str:
     """Digest of all input files' names and stamps; nothing is opened.
 
     Raises:
@@ -47,7 +47,7 @@ def glance(project: Project) -> str:
     return digest.of_values([sorted(_raster_stamps(project).items()), sorted(_soil_stamps(project).items())])
 
 
-def look(project: Project) -> Arrivals:
+def diff(project: Project) -> Arrivals:
     """What differs from the catalog and the samples; reads the files whose stamp has changed.
 
     Raises:

@@ -24,7 +24,7 @@ from soc_assets.geo.projection import to_metres
 from soc_assets.ingest.soil.points import Fault, first_fault, free_names, of_the_file, read_point_table, understood
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
-from soc_assets.rasters.index import Atlas
+from soc_assets.rasters.index import RasterIndex
 from soc_assets.regression.design.design import Design, columns_table, make_design
 from soc_assets.regression.final import raw_features
 from soc_assets.settings import Features, Soil, Study
@@ -226,10 +226,12 @@ def _grid(project: Project, spec: Spec) -> Grid:
 
 
 def _embedder(project: Project, spec: Spec) -> Embedder:
-    atlas = Atlas.of_catalog(read_table(project.catalog, project), spec.bands, spec.choices["reference"], spec.grid)
+    raster_index = RasterIndex.of_catalog(
+        read_table(project.catalog, project), spec.bands, spec.choices["reference"], spec.grid
+    )
     settings = project.settings.embedding
     encoder = load_encoder(spec, project.checkpoint, settings.drop_path, settings.device, settings.images_at_once)
-    return Embedder(spec, atlas, encoder, settings.cache_mb)
+    return Embedder(spec, raster_index, encoder, settings.cache_mb)
 
 
 def _spec(project: Project, registered: Registered) -> Spec:

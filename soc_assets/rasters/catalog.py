@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from soc_assets.errors import SocWarning, StorageError, TableError
 from soc_assets.project import Project
 from soc_assets.rasters.identity import readable_digest, stamp
-from soc_assets.runtime.threads import side_by_side
+from soc_assets.runtime.threads import threaded_map
 from soc_assets.storage import files
 from soc_assets.storage.raster_folder import is_local
 
@@ -136,7 +136,7 @@ def contents_now(
     known = _known_stamps(catalog, noted, project)
     unread = [location for location, now in stamps.items() if now not in known.get(location, {})]
     read: dict[str, str] = {}
-    for location, content in zip(unread, side_by_side(readable_digest, unread), strict=True):
+    for location, content in zip(unread, threaded_map(readable_digest, unread), strict=True):
         read[location] = content
         tell(len(read), len(unread))
     digests = {location: read.get(location) or known.get(location, {}).get(now, "") for location, now in stamps.items()}

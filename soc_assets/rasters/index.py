@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from soc_assets.geo.grid import Grid, box_on, grid_of
-from soc_assets.rasters.mosaic import Sheet, Tile
+from soc_assets.rasters.mosaic import StepMosaic, Tile
 from soc_assets.rasters.steps import Step
 from soc_assets.rasters.tiles import Source
 from soc_assets.settings import Channel, ReferenceGrid
@@ -20,11 +20,11 @@ _KERNEL = 2  # pixels of a tile across whose edge resampling can carry a value i
 
 
 @dataclass(frozen=True)
-class Atlas:
+class RasterIndex:
     """All rasters of a spec's bands on the reference grid."""
 
     grid: Grid
-    sheets: dict[tuple[str, Step], Sheet]
+    mosaics: dict[tuple[str, Step], StepMosaic]
 
     @classmethod
     def of_catalog(
@@ -33,7 +33,7 @@ class Atlas:
         bands: tuple[Channel, ...],
         reference: str,
         chosen: ReferenceGrid | None = None,
-    ) -> "Atlas":
+    ) -> "RasterIndex":
         """Place every raster of the catalog that belongs to one of the bands.
 
         Args:
@@ -44,7 +44,7 @@ class Atlas:
         """
         grid = grid_of(catalog, reference, chosen)
         by_name = {band.name: band for band in bands}
-        sheets = {}
+        mosaics = {}
         steps: dict[tuple[str, Step], list[dict[Any, Any]]] = {}
         for row in catalog[catalog["band"].isin(by_name)].to_dict("records"):
             year = None if pd.isna(row["year"]) else int(row["year"])
@@ -52,8 +52,8 @@ class Atlas:
             steps.setdefault((row["band"], Step(year, season)), []).append(row)
         for (name, step), rows in steps.items():
             tiles = [_tile(row, by_name[name], grid, len(rows) > 1) for row in rows]
-            sheets[name, step] = Sheet.of(tiles, grid)
-        return cls(grid, sheets)
+            mosaics[name, step] = StepMosaic.of(tiles, grid)
+        return cls(grid, mosaics)
 
 
 def _tile(row: Mapping[Any, Any], band: Channel, grid: Grid, has_neighbours: bool) -> Tile:

@@ -92,14 +92,14 @@ class Aligned:
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class StepMosaic:
     """One step of a band: its files in the order of their paths."""
 
     tiles: tuple[Tile, ...]
     groups: tuple[Aligned, ...]
 
     @classmethod
-    def of(cls, tiles: Sequence[Tile], reference: Grid) -> "Sheet":
+    def of(cls, tiles: Sequence[Tile], reference: Grid) -> "StepMosaic":
         """Put the tiles that share a pixel grid together."""
         alike = (_aligned(group, reference) for group in _by_pixel_grid(tiles))
         return cls(tuple(tiles), tuple(alike))
@@ -136,9 +136,9 @@ class Sheet:
         return np.full((height, width), np.nan, np.float32) if result is None else result
 
 
-def read_source(source: Source | Sheet, grid: Grid, top: int, left: int, height: int, width: int) -> np.ndarray:
+def read_source(source: Source | StepMosaic, grid: Grid, top: int, left: int, height: int, width: int) -> np.ndarray:
     """A part [height, width] float32 of the grid from one file or from the files of a step; the caller's own."""
-    if isinstance(source, Sheet):
+    if isinstance(source, StepMosaic):
         return source.read(grid, top, left, height, width)
     with open_raster(source.path, source.variable) as dataset:
         return read_part(dataset, source, grid, top, left, height, width)

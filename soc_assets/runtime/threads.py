@@ -17,7 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def side_by_side(work: Callable[[T], R], things: Sequence[T], threads: int | None = None) -> Generator[R, None, None]:
+def threaded_map(work: Callable[[T], R], things: Sequence[T], threads: int | None = None) -> Generator[R, None, None]:
     """The result of each thing in order, as soon as it and those before it are there.
 
     An error of `work` is raised in its turn. When the generator is closed, what has not begun is left out, and what has

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from soc_assets.errors import SocWarning, TableError
 from soc_assets.runtime.process import here, is_alive
 from soc_assets.storage import mirror, sealed
-from soc_assets.storage.write_errors import new_beside, told_in_words
+from soc_assets.storage.write_errors import new_beside, translate_write_errors
 
 _DAMAGE = (
     pa.ArrowException,
@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
     """
-    with told_in_words(path), _temporary(path) as temporary:
+    with translate_write_errors(path), _temporary(path) as temporary:
         yield temporary
         if path.is_file():
             shutil.copymode(path, temporary)
@@ -131,7 +131,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or read-only, or permission is missing.
     """
-    with told_in_words(path):
+    with translate_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
         _put_back(path)

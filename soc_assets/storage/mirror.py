@@ -19,7 +19,7 @@ from soc_assets.runtime.process import here
 from soc_assets.storage.mirror_index import Index, Row
 from soc_assets.storage.mirror_plan import SHARED, Kept, Stored, Todo, is_plain, is_shared, plan, same_bytes
 from soc_assets.storage.objects import BUCKETS, explained, file_system
-from soc_assets.storage.write_errors import cannot_write, new_beside, told_in_words
+from soc_assets.storage.write_errors import cannot_write, new_beside, translate_write_errors
 
 _HOME, _AT_ONCE, _ATTEMPTS = ".remote", 8, 3
 _SETTING = "[paths] data_copy in soc.toml"
@@ -74,7 +74,7 @@ class Remote:
             StorageError: storage cannot be reached, or the copy cannot be written.
             SettingsError: the copy belongs to another URL.
         """
-        with told_in_words(self.copy / _HOME, _SETTING):
+        with translate_write_errors(self.copy / _HOME, _SETTING):
             self._claim()
             known, local = self._index.rows(), self._local()  # before the listing: what is not in it was removed
             todo = plan(known, local, self._listing(), sends=self.folders is not None)

@@ -14,7 +14,7 @@ from pathlib import Path
 from soc_assets.errors import SocWarning, StorageError
 from soc_assets.storage import digest, files
 from soc_assets.storage.sqlite_files import fault_of, open_existing, set_aside
-from soc_assets.storage.write_errors import told_in_words
+from soc_assets.storage.write_errors import translate_write_errors
 
 LOCK = ".mlflow.db.lock"
 _NEEDED = "experiments"  # a table of every MLflow database
@@ -48,7 +48,7 @@ def require_whole(database: Path) -> None:
     elif fault and (models := _models(database)):
         raise StorageError(_lost(database, fault, models))
     elif fault and database.is_file():
-        with told_in_words(database):
+        with translate_write_errors(database):
             aside = set_aside(database)
         warnings.warn(f"{database} is damaged ({fault}): it is now {aside.name}.", SocWarning, stacklevel=2)
     elif not fault and _is_whole(copy) and (words := _contradiction(database, copy)):
@@ -66,7 +66,7 @@ def keep_copy(database: Path) -> None:
     from filelock import FileLock
 
     copy = copy_of(database)
-    with told_in_words(copy), FileLock(database.with_name(LOCK)):
+    with translate_write_errors(copy), FileLock(database.with_name(LOCK)):
         with files.replacing(copy) as temporary:
             with closing(open_existing(database)) as source, closing(sqlite3.connect(temporary)) as target:
                 source.backup(target)
@@ -91,7 +91,7 @@ def _put_back(database: Path, fault: str) -> None:
 
     copy = copy_of(database)
     made = datetime.fromtimestamp(copy.stat().st_mtime).isoformat(" ", "seconds")
-    with told_in_words(database), FileLock(database.with_name(LOCK)):
+    with translate_write_errors(database), FileLock(database.with_name(LOCK)):
         aside = f" The damaged one is now {set_aside(database).name}." if database.is_file() else ""
         with files.replacing(database) as temporary:
             temporary.write_bytes(copy.read_bytes())

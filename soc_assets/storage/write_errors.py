@@ -21,7 +21,7 @@ _VAGUE = ("disk I/O error", "unable to open database file")  # SQLite's, for any
 
 
 @contextmanager
-def told_in_words(path: Path, setting: str = PATHS) -> Iterator[None]:
+def translate_write_errors(path: Path, setting: str = PATHS) -> Iterator[None]:
     """Raise what `cannot_write` says of an error of writing `path` inside the block.
 
     Raises:

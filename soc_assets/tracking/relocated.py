@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from soc_assets.storage.write_errors import told_in_words
+from soc_assets.storage.write_errors import translate_write_errors
 from soc_assets.tracking.artifacts import folder_of
 
 _PLACES = (  # of MLflow 2 and 3; a version may lack some
@@ -39,7 +39,7 @@ def follow_the_folder(database: Path) -> bool:
     with closing(sqlite3.connect(database, timeout=_PATIENCE)) as connection:
         left = sorted(_left(connection, database.parent))
         if left:
-            with told_in_words(database), connection:
+            with translate_write_errors(database), connection:
                 for former in left:
                     _rewrite(connection, former, database.parent)
     return bool(left)

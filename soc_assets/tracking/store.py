@@ -19,7 +19,7 @@ from soc_assets.project import Project
 from soc_assets.runtime.process import here, is_gone
 from soc_assets.storage.files import replacing
 from soc_assets.storage.tracked_database import LOCK, copy_of, is_there, keep_copy, require_whole
-from soc_assets.storage.write_errors import told_in_words
+from soc_assets.storage.write_errors import translate_write_errors
 from soc_assets.tracking.relocated import follow_the_folder
 from soc_assets.tracking.run import RunRecord, TrackedRun, read_record
 from soc_assets.tracking.run_tags import environment_tags
@@ -108,7 +108,7 @@ class MlflowTracking(BaseModel):
             TrainingError: the experiment was deleted in MLflow.
             StorageError: the folder cannot be written, or the server does not answer.
         """
-        with told_in_words(self._database.parent), tracking_uri(self.uri) as mlflow:
+        with translate_write_errors(self._database.parent), tracking_uri(self.uri) as mlflow:
             if not self.server:
                 self._make_database()
             client = self.client()

@@ -7,7 +7,7 @@ import rasterio
 from rasterio.transform import Affine, from_origin
 
 from soc_assets.ingest.catalog.scan import Catalog, scan_rasters
-from soc_assets.rasters.index import Atlas
+from soc_assets.rasters.index import RasterIndex
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM, write_raster
@@ -43,12 +43,12 @@ def write_layers(path: Path, layers: list[np.ndarray], descriptions: list[str] |
     return path
 
 
-def scanned(folder: Path | str, *bands: Band, **rasters) -> tuple[Atlas, Catalog]:
-    """The atlas and the catalog of Elevation and further bands."""
+def scanned(folder: Path | str, *bands: Band, **rasters) -> tuple[RasterIndex, Catalog]:
+    """The rasters on the reference grid and the catalog of Elevation and further bands."""
     settings = Rasters(bands=(ELEVATION, *bands), **rasters)
     catalog = scan_rasters(settings, folder)
-    return Atlas.of_catalog(catalog.frame, settings.channels, settings.reference, settings.grid), catalog
+    return RasterIndex.of_catalog(catalog.frame, settings.channels, settings.reference, settings.grid), catalog
 
 
-def window(atlas: Atlas, band: str, step: Step, top: int = 0, left: int = 0, size: int = 64) -> np.ndarray:
-    return atlas.sheets[band, step].read(atlas.grid, top, left, size, size)
+def window(raster_index: RasterIndex, band: str, step: Step, top: int = 0, left: int = 0, size: int = 64) -> np.ndarray:
+    return raster_index.mosaics[band, step].read(raster_index.grid, top, left, size, size)

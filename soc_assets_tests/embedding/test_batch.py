@@ -86,7 +86,7 @@ def test_changed_raster_invalidates_only_batches_that_read_it(world):
     write_raster(path, np.full((32, 32), 3, np.float32), from_origin(*ORIGIN, 500, 500), nodata=-1)
     world.refresh()
     assert state(world.batch(), world.home) == "stale"
-    only_2020 = describe("batch_0002", world.samples.iloc[[0, 2]], world.spec, world.atlas)
+    only_2020 = describe("batch_0002", world.samples.iloc[[0, 2]], world.spec, world.raster_index)
     assert "LAI_2021" not in only_2020.rasters
 
 

@@ -24,7 +24,7 @@ def many(world, n=24) -> None:
     places = np.random.default_rng(5).permutation(40 * 40)[:n]
     rows, columns = places // 40 + 10, places % 40 + 10
     rows[3], columns[3] = 2, 60
-    world.samples = samples_at(rows, columns, 2020 + np.arange(n) % 2, world.atlas.grid)
+    world.samples = samples_at(rows, columns, 2020 + np.arange(n) % 2, world.raster_index.grid)
 
 
 @pytest.fixture

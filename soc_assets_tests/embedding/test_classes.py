@@ -28,23 +28,23 @@ def one_hot(codes, value):
 
 
 def test_each_class_is_a_band_of_zeros_and_ones_with_its_own_statistics(folder):
-    atlas, catalog = scanned(folder, Band(name="Cover", classes=(1, 2, 5)))
+    raster_index, catalog = scanned(folder, Band(name="Cover", classes=(1, 2, 5)))
     rows = catalog.frame.iloc[1:]
     assert rows["band"].to_list() == ["Cover_1", "Cover_2", "Cover_5"]
     assert rows["path"].nunique() == 1
     for value, mean in zip((1, 2, 5), rows["mean"], strict=True):
         expected = one_hot(CODES, value)
         assert mean == pytest.approx(np.nanmean(expected), abs=1e-12)
-        assert_array_equal(window(atlas, f"Cover_{value}", Step(2012)), expected)
+        assert_array_equal(window(raster_index, f"Cover_{value}", Step(2012)), expected)
 
 
 @pytest.mark.parametrize("resampling", ["average", "mode", "nearest"])
 def test_finer_classes_become_shares_or_the_commonest_class(folder, resampling):
-    atlas, _ = scanned(folder, Band(name="Fine", classes=(1, 2, 5), resampling=resampling))
+    raster_index, _ = scanned(folder, Band(name="Fine", classes=(1, 2, 5), resampling=resampling))
     blocks = CODES.reshape(32, 2, 32, 2).transpose(0, 2, 1, 3).reshape(32, 32, 4)
     valid = (blocks > 0).sum(axis=2)
     for value in (1, 2, 5):
-        found = window(atlas, f"Fine_{value}", Step(2012))[:32, :32]
+        found = window(raster_index, f"Fine_{value}", Step(2012))[:32, :32]
         share = (blocks == value).sum(axis=2) / np.where(valid, valid, 1)
         assert_array_equal(np.isnan(found), valid == 0) if resampling != "nearest" else None
         there = np.isfinite(found)
@@ -78,10 +78,10 @@ def test_values_beyond_the_valid_range_are_none_in_statistics_and_windows(folder
     stored = np.array([[10, 200], [201, 65535]], np.uint16).repeat(32, 0).repeat(32, 1)
     write_layers(folder / "LAI_2012.tif", [stored], nodata=65535)
     band = Band(name="LAI", pattern="{band}_{year}.tif", valid_range=(11, 200))
-    atlas, catalog = scanned(folder, band)
+    raster_index, catalog = scanned(folder, band)
     row = catalog.frame.iloc[1]
     assert (row["min"], row["max"], row["valid_share"]) == (200, 200, 0.25)
-    assert_array_equal(np.isnan(window(atlas, "LAI", Step(2012))), stored != 200)
+    assert_array_equal(np.isnan(window(raster_index, "LAI", Step(2012))), stored != 200)
 
 
 def test_new_range_or_class_is_read_anew_and_in_the_spec_only_where_set(folder):

@@ -20,8 +20,8 @@ def test_vectors_are_the_mean_tokens_of_the_normalised_windows(world):
     _, frame = world.write()
     network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
     statistics = world.spec.statistics["LAI"]
-    sheet = world.atlas.sheets["LAI", Step(2019)]
-    pixels = window_of(sheet, world.atlas.grid, 12, 12)[None]
+    mosaic = world.raster_index.mosaics["LAI", Step(2019)]
+    pixels = window_of(mosaic, world.raster_index.grid, 12, 12)[None]
     image = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
     frames = image.unsqueeze(1).expand(-1, 12, -1, -1)
     expected = network.patch_embed(frames)[:, 0].mean(dim=1)
@@ -43,10 +43,10 @@ def test_poolings_agree_with_the_tokens_themselves(tmp_path, options, shape):
     world = World(tmp_path, **options)
     _, frame = world.write()
     network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
-    rows, columns = corners(world.samples, world.atlas.grid, 16, world.spec.choices["anchor"])
-    sheet = world.atlas.sheets["LAI", Step(2020)]
-    statistics, grid = world.spec.statistics["LAI"], world.atlas.grid
-    pixels = np.stack([window_of(sheet, grid, *corner) for corner in zip(rows[:3], columns[:3], strict=True)])
+    rows, columns = corners(world.samples, world.raster_index.grid, 16, world.spec.choices["anchor"])
+    mosaic = world.raster_index.mosaics["LAI", Step(2020)]
+    statistics, grid = world.spec.statistics["LAI"], world.raster_index.grid
+    pixels = np.stack([window_of(mosaic, grid, *corner) for corner in zip(rows[:3], columns[:3], strict=True)])
     images = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
     tokens = network.patch_embed.expanded(to_patches(images)).numpy()
     expected = np.stack([tokens[:, part].mean(axis=1) for part in world.spec.parts], axis=1).reshape(-1, *shape)
@@ -60,8 +60,8 @@ def test_encoder_stage_pools_the_normalised_tokens(tmp_path, small_base):
     world = World(tmp_path, stage="encoder", pooling="mean_center")
     written, frame = world.write()
     encoder = load_encoder(world.spec, None, 0, "cpu")
-    sheet, statistics = world.atlas.sheets["LAI", Step(2018)], world.spec.statistics["LAI"]
-    pixels = window_of(sheet, world.atlas.grid, 12, 12)
+    mosaic, statistics = world.raster_index.mosaics["LAI", Step(2018)], world.spec.statistics["LAI"]
+    pixels = window_of(mosaic, world.raster_index.grid, 12, 12)
     image = torch.from_numpy((pixels - statistics.mean) / statistics.std).float()
     tokens = encoder.weights.encoder(image.expand(1, 12, 16, 16)[:, :3]).numpy()
     expected = np.concatenate([tokens.mean(axis=1), tokens[:, [0, 1, 2, 3]].mean(axis=1)], axis=1)
@@ -184,7 +184,7 @@ def test_stack_sees_the_bands_of_a_lag_as_frames(tmp_path, small_base):
         assert list(dict(frame["point_values"][0]))[:3] == ["Elevation", "LAI_2020", "LAI_2019"]
         frames = []
         for band in ("LAI", "NPP", "NPP"):
-            pixels = window_of(world.atlas.sheets[band, Step(2019)], world.atlas.grid, 12, 12)
+            pixels = window_of(world.raster_index.mosaics[band, Step(2019)], world.raster_index.grid, 12, 12)
             frames.append((pixels - world.spec.statistics[band].mean) / world.spec.statistics[band].std)
         network = load_encoder(world.spec, None, 0, "cpu").weights.encoder
         tokens = network.grouped(torch.from_numpy(np.stack(frames)[None]).float())
@@ -200,8 +200,8 @@ def test_point_values_are_means_of_valid_pixels_round_the_sample(world):
     world.refresh()
     _, frame = world.write()
     statistics = world.spec.statistics["LAI"]
-    sheet = world.atlas.sheets["LAI", Step(2020)]
-    around = window_of(sheet, world.atlas.grid, 20 - 12, 20 - 12, 25)
+    mosaic = world.raster_index.mosaics["LAI", Step(2020)]
+    around = window_of(mosaic, world.raster_index.grid, 20 - 12, 20 - 12, 25)
     expected = [np.nanmean(around[12 - k : 13 + k, 12 - k : 13 + k]) for k in (0, 1, 4, 12)]
     found = dict(frame["point_values"][0])["LAI_2020"]
     assert_allclose(found, (np.array(expected) - statistics.mean) / statistics.std, rtol=1e-4)

@@ -45,12 +45,12 @@ def test_tiles_of_one_pixel_grid_equal_the_uncut_raster_to_the_bit(tmp_path, res
     values[10:14, 15:30] = -1
     cut(tmp_path, values, transform, crs)
     whole, tiled = Band(name="Whole", resampling=resampling), Band(name="Cut", resampling=resampling, pattern=TILED)
-    atlas, catalog = scanned(tmp_path, whole, tiled)
+    raster_index, catalog = scanned(tmp_path, whole, tiled)
     assert len(catalog.frame) == 1 + 1 + 4
     assert not len(catalog.problems)
-    expected = window(atlas, "Whole", Step(2020))
+    expected = window(raster_index, "Whole", Step(2020))
     assert np.isfinite(expected).mean() > 0.05
-    assert_array_equal(window(atlas, "Cut", Step(2020)), expected)
+    assert_array_equal(window(raster_index, "Cut", Step(2020)), expected)
 
 
 def test_where_tiles_overlap_the_first_by_name_that_has_a_value_wins(tmp_path):
@@ -59,8 +59,8 @@ def test_where_tiles_overlap_the_first_by_name_that_has_a_value_wins(tmp_path):
     first[5, 30] = -1  # no value: the second may speak
     write_raster(tmp_path / "yearly/LAI/LAI_2020_a.tif", first, at(0, 0), nodata=-1)
     write_raster(tmp_path / "yearly/LAI/LAI_2020_b.tif", second, at(0, 24), nodata=-1)
-    atlas, catalog = scanned(tmp_path, Band(name="LAI", pattern=TILED))
-    values = window(atlas, "LAI", Step(2020))
+    raster_index, catalog = scanned(tmp_path, Band(name="LAI", pattern=TILED))
+    values = window(raster_index, "LAI", Step(2020))
     expected = np.where(np.arange(64) < 40, 1.0, 2.0) * np.ones((64, 1))
     expected[5, 30] = 2
     assert_array_equal(values, expected)
@@ -73,10 +73,10 @@ def test_tiles_of_other_pixels_are_laid_over_each_other_after_resampling(tmp_pat
     fine = np.full((20, 20), 3, np.float32)
     write_raster(tmp_path / "yearly/LAI/LAI_2020_a.tif", fine, at(10, 10), nodata=-1)
     write_raster(tmp_path / "yearly/LAI/LAI_2020_b.tif", coarse, at(0, 0, 500), nodata=-1)
-    atlas, _ = scanned(tmp_path, Band(name="LAI", pattern=TILED))
+    raster_index, _ = scanned(tmp_path, Band(name="LAI", pattern=TILED))
     expected = np.full((64, 64), 7.0)
     expected[10:30, 10:30] = 3
-    assert_array_equal(window(atlas, "LAI", Step(2020)), expected)
+    assert_array_equal(window(raster_index, "LAI", Step(2020)), expected)
 
 
 def test_renaming_a_tile_to_another_order_changes_the_digest(tmp_path):
@@ -102,7 +102,7 @@ def test_changed_tile_makes_only_the_windows_that_touch_it_stale(tmp_path):
     world.refresh()
 
     def digests():  # samples at columns 20 (west), 45 (east, and across the border)
-        parts = [describe("batch", world.samples.iloc[[n]], world.spec, world.atlas) for n in (0, 2)]
+        parts = [describe("batch", world.samples.iloc[[n]], world.spec, world.raster_index) for n in (0, 2)]
         return [part.rasters["Cut_2020"] for part in parts]
 
     before = digests()
@@ -153,10 +153,10 @@ def test_reference_band_in_tiles_gives_the_grid_of_all(tmp_path):
         write_raster(
             tmp_path / f"static/Elevation_{name}.tif", values[rows, columns], at(rows.start, columns.start), nodata=-1
         )
-    atlas, _ = scanned(tmp_path, static_pattern="static/{band}_{tile}.tif")
-    assert (atlas.grid.height, atlas.grid.width) == (64, 64)
-    assert (atlas.grid.transform.c, atlas.grid.transform.f) == ORIGIN
-    found = window(atlas, "Elevation", Step())
+    raster_index, _ = scanned(tmp_path, static_pattern="static/{band}_{tile}.tif")
+    assert (raster_index.grid.height, raster_index.grid.width) == (64, 64)
+    assert (raster_index.grid.transform.c, raster_index.grid.transform.f) == ORIGIN
+    found = window(raster_index, "Elevation", Step())
     assert np.isnan(found[:20, :30]).all()
     assert_array_equal(np.nan_to_num(found, nan=-5), np.where(np.isnan(found), -5, values))
 

@@ -19,9 +19,9 @@ from soc_assets_tests.small_world import ORIGIN, UTM, samples_at, write_raster
 
 def test_resolution_and_crs_make_a_grid_of_whole_multiples_round_the_reference_band(tmp_path):
     write_reference(tmp_path)  # 16 km from (600000, 5400000)
-    atlas, _ = scanned(tmp_path, grid=ReferenceGrid(crs="EPSG:25832", resolution=300))
-    assert atlas.grid.transform == Affine(300, 0, 600_000, 0, -300, 5_400_000)
-    assert (atlas.grid.width, atlas.grid.height) == (54, 54)
+    raster_index, _ = scanned(tmp_path, grid=ReferenceGrid(crs="EPSG:25832", resolution=300))
+    assert raster_index.grid.transform == Affine(300, 0, 600_000, 0, -300, 5_400_000)
+    assert (raster_index.grid.width, raster_index.grid.height) == (54, 54)
     other, _ = scanned(tmp_path, grid=ReferenceGrid(crs="EPSG:3035", resolution=100))
     left, top = other.grid.transform.c, other.grid.transform.f
     assert (left % 100, top % 100) == (0, 0)
@@ -32,8 +32,8 @@ def test_reference_band_of_the_chosen_pixels_is_copied(tmp_path):
     write_reference(tmp_path)
     left, top = ORIGIN
     bounds = (left + 250, top - 16_000, left + 16_250, top + 500)
-    atlas, _ = scanned(tmp_path, grid=ReferenceGrid(crs=UTM, resolution=250, bounds=bounds))
-    found = window(atlas, "Elevation", Step())
+    raster_index, _ = scanned(tmp_path, grid=ReferenceGrid(crs=UTM, resolution=250, bounds=bounds))
+    found = window(raster_index, "Elevation", Step())
     assert np.isnan(found[:2]).all()
     assert_array_equal(found[2:, :63], numbered(62, 64)[:, 1:])
 
@@ -90,15 +90,16 @@ def test_point_exactly_on_an_edge_belongs_to_the_pixel_that_begins_there(transfo
 def test_windows_at_corners_say_nothing_beyond_the_raster_and_the_truth_within(tmp_path, anchor, row, column):
     write_reference(tmp_path)
     write_raster(tmp_path / "yearly/LAI/LAI_2020.tif", numbered(32, 32), at(0, 0, 500), nodata=-1)
-    atlas, _ = scanned(tmp_path, Band(name="LAI", resampling="nearest"))
+    raster_index, _ = scanned(tmp_path, Band(name="LAI", resampling="nearest"))
     top, left = (
-        int(part[0]) for part in corners(samples_at([row], [column], [2020], atlas.grid), atlas.grid, 96, anchor)
+        int(part[0])
+        for part in corners(samples_at([row], [column], [2020], raster_index.grid), raster_index.grid, 96, anchor)
     )
     index = anchor_index(96, anchor)
     assert (top, left) == (row - index, column - index)
     rows, columns = np.mgrid[top : top + 96, left : left + 96]
     inside = (rows >= 0) & (rows < 64) & (columns >= 0) & (columns < 64)
-    exact = window(atlas, "Elevation", Step(), top, left, 96)
+    exact = window(raster_index, "Elevation", Step(), top, left, 96)
     assert_array_equal(exact, np.where(inside, rows * 1000 + columns, np.nan))
-    coarse = window(atlas, "LAI", Step(2020), top, left, 96)
+    coarse = window(raster_index, "LAI", Step(2020), top, left, 96)
     assert_array_equal(coarse, np.where(inside, rows // 2 * 1000 + columns // 2, np.nan))

@@ -43,7 +43,7 @@ def clouded(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, pd.DataFra
     study = world.settings.study.model_copy(update={"time_before": 5})
     world.settings = world.settings.model_copy(update={"rasters": rasters, "study": study})
     world.refresh()
-    world.samples = samples_at(ROWS, COLUMNS, [2018, 2019, 2020, 2020], world.atlas.grid)
+    world.samples = samples_at(ROWS, COLUMNS, [2018, 2019, 2020, 2020], world.raster_index.grid)
     world.samples["season"] = ["winter", "winter", "summer", "autumn"]
     world.samples["season_year"] = pd.array([2019, 2019, 2020, 2020], "Int32")  # the first is of December 2018
     return world, world.write()[1]

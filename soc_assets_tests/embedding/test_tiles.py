@@ -7,7 +7,7 @@ from rasterio.transform import Affine, from_origin
 from rasterio.warp import transform as transform_coordinates
 
 from soc_assets.embedding.encoder.architecture import anchor_index
-from soc_assets.embedding.fields import Fields
+from soc_assets.embedding.tile_cache import TileCache
 from soc_assets.embedding.windows import corners
 from soc_assets.geo.grid import WGS84
 from soc_assets.rasters.tiles import Source
@@ -109,7 +109,7 @@ def test_values_do_not_depend_on_which_windows_ask(tmp_path):
         tmp_path / "east.tif", "EPSG:3035", from_origin(4_330_000, 2_870_000, 900, 900), (150, 150)
     )
     grid = reference_grid(512)
-    alone, together = (Fields(grid, 16, "center", 64) for _ in range(2))
-    (look,) = alone.looks(source, np.array([100]), np.array([100]), 0.0)
-    (both,) = together.looks(source, np.array([7, 100, 300]), np.array([9, 100, 200]), 0.0)
+    alone, together = (TileCache(grid, 16, "center", 64) for _ in range(2))
+    (look,) = alone.windows_in_tiles(source, np.array([100]), np.array([100]), 0.0)
+    (both,) = together.windows_in_tiles(source, np.array([7, 100, 300]), np.array([9, 100, 200]), 0.0)
     assert_array_equal(alone.blocks(look, 0, 0, 16)[0], together.blocks(both, 0, 0, 16)[1])

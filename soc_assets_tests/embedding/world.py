@@ -8,7 +8,7 @@ from soc_assets.embedding.batch import describe, write
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.spec import choices_of, freeze
-from soc_assets.rasters.index import Atlas
+from soc_assets.rasters.index import RasterIndex
 from soc_assets.rasters.mosaic import read_source
 from soc_assets.settings import Band, Embedding
 from soc_assets_tests.small_world import ORIGIN, catalog_of, samples_at, write_raster, write_world
@@ -28,12 +28,14 @@ class World:
             options = {"image_size": 16} | embedding
             self.settings = self.settings.model_copy(update={"embedding": Embedding(**options)})
         self.refresh()
-        self.samples = samples_at([20, 30, 40, 2], [20, 30, 45, 60], [2020, 2021, 2020, 2021], self.atlas.grid)
+        self.samples = samples_at([20, 30, 40, 2], [20, 30, 45, 60], [2020, 2021, 2020, 2021], self.raster_index.grid)
 
     def refresh(self):
         self.catalog = catalog_of(self.settings, self.folder / "rasters")
         self.spec = freeze(self.folder / "embeddings", choices_of(self.settings, None), self.catalog)
-        self.atlas = Atlas.of_catalog(self.catalog, self.spec.bands, self.spec.choices["reference"], self.spec.grid)
+        self.raster_index = RasterIndex.of_catalog(
+            self.catalog, self.spec.bands, self.spec.choices["reference"], self.spec.grid
+        )
         self.home = self.folder / "embeddings" / self.spec.digest
 
     def add_band(self, name):
@@ -48,10 +50,10 @@ class World:
         self.refresh()
 
     def batch(self):
-        return describe("batch_0001", self.samples, self.spec, self.atlas)
+        return describe("batch_0001", self.samples, self.spec, self.raster_index)
 
     def write(self):
-        embedder = Embedder(self.spec, self.atlas, load_encoder(self.spec, None, 0.1, "cpu"), 64)
+        embedder = Embedder(self.spec, self.raster_index, load_encoder(self.spec, None, 0.1, "cpu"), 64)
         written = write(self.batch(), self.home, self.spec, lambda: embedder)
         return written, pd.read_parquet(written.path)
 

@@ -124,7 +124,7 @@ def _write_all(config: Path) -> None:
     torch.set_num_threads(1)
     batch._CHUNK_BYTES = 2**20
     inputs = inputs_of(config)
-    embedder = Embedder(inputs.spec, inputs.atlas, load_encoder(inputs.spec, None, 0, "cpu"), 64)
+    embedder = Embedder(inputs.spec, inputs.raster_index, load_encoder(inputs.spec, None, 0, "cpu"), 64)
     for written in write_batches(inputs, inputs.keys, inputs.folder, lambda: embedder):
         if isinstance(written, Failed):
             raise written.error

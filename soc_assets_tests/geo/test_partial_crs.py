@@ -51,10 +51,12 @@ def write(folder, band, grid):
 def test_a_pixel_holds_the_value_at_its_place_or_none(tmp_path, reference, other, least, how):
     write(tmp_path, "Elevation", reference)
     write(tmp_path, "Other", other)
-    atlas, catalog = scanned(tmp_path, Band(name="Other", kind="static", resampling=how), static_pattern="{band}.tif")
+    raster_index, catalog = scanned(
+        tmp_path, Band(name="Other", kind="static", resampling=how), static_pattern="{band}.tif"
+    )
     assert catalog.problems.empty
-    sheet = atlas.sheets["Other", Step(None, None)]
-    found = sheet.read(atlas.grid, 0, 0, reference.height, reference.width)
+    mosaic = raster_index.mosaics["Other", Step(None, None)]
+    found = mosaic.read(raster_index.grid, 0, 0, reference.height, reference.width)
     there = np.isfinite(found)
     assert there.mean() >= least
     error = np.abs(found - longitudes(reference))[there]

@@ -46,19 +46,19 @@ def folder(tmp_path):
 
 
 def values_of(folder, step, band=LAYERS):
-    atlas, _ = scanned(folder, band)
-    return window(atlas, "LAI", step)[:HEIGHT, :WIDTH]
+    raster_index, _ = scanned(folder, band)
+    return window(raster_index, "LAI", step)[:HEIGHT, :WIDTH]
 
 
 def test_missing_value_beside_another_fill_value_is_no_value(folder):
     stored = VALUES.copy()
     stored[:, 0], stored[:, 1] = -999, -888
     write(folder / "LAI.nc", stored, _FillValue=np.float32(-999), missing_value=np.float32(-888))
-    atlas, catalog = scanned(folder, LAYERS)
+    raster_index, catalog = scanned(folder, LAYERS)
     row = catalog.frame[catalog.frame["year"] == 2013].iloc[0]
     assert row["mean"] == pytest.approx(VALUES[1, 2:].mean(), rel=1e-6)
     assert row["valid_count"] == (HEIGHT - 2) * WIDTH
-    seen = window(atlas, "LAI", Step(2013))[:HEIGHT, :WIDTH]
+    seen = window(raster_index, "LAI", Step(2013))[:HEIGHT, :WIDTH]
     np.testing.assert_allclose(seen[2:], VALUES[1, 2:], rtol=1e-6)
 
 

@@ -29,9 +29,9 @@ def folder(tmp_path):
 
 
 def read(folder, band=LAI):
-    atlas, catalog = scanned(folder, band)
+    raster_index, catalog = scanned(folder, band)
     assert not len(catalog.problems)
-    return window(atlas, "LAI", STEP), catalog.frame.iloc[1]
+    return window(raster_index, "LAI", STEP), catalog.frame.iloc[1]
 
 
 @pytest.mark.parametrize(
@@ -163,26 +163,26 @@ from pathlib import Path
 from soc_assets_tests.embedding.rasters import LARGE_BAND, at, scanned, window
 from soc_assets.rasters.steps import Step
 import numpy as np
-from soc_assets.embedding.fields import Fields
+from soc_assets.embedding.tile_cache import TileCache
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-atlas, catalog = scanned(Path(sys.argv[1]), LARGE_BAND)
+raster_index, catalog = scanned(Path(sys.argv[1]), LARGE_BAND)
 row = catalog.frame.iloc[1]
 assert (row["valid_count"], row["min"], row["max"]) == (2 * 256 * 256, 1.0, 3.0), row
 assert abs(row["mean"] - 2) < 1e-12 and abs(row["std"] - 1) < 1e-12, row
-sheet = atlas.sheets["Large", Step(2020)]
+mosaic = raster_index.mosaics["Large", Step(2020)]
 for where, value in (((51200, 51200), 1.0), ((59648, 0), 3.0)):
-    found = sheet.read(atlas.grid, where[0] - 48, where[1], 96, 96)
+    found = mosaic.read(raster_index.grid, where[0] - 48, where[1], 96, 96)
     assert np.isnan(found[:48]).all() and (found[48:] == value).all(), found
-fields = Fields(atlas.grid, 96, "center", 64)
+cache = TileCache(raster_index.grid, 96, "center", 64)
 places = np.random.default_rng(0).integers(0, 59000, (2, 200))
-for look in fields.looks(sheet, *places, 2.0):
-    assert fields.shares(look).shape == look.rows.shape
+for index in cache.windows_in_tiles(mosaic, *places, 2.0):
+    assert cache.shares(index).shape == index.rows.shape
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
 def test_raster_of_60000_by_60000_pixels_is_read_in_bounded_memory(tmp_path):
-    """14.4 GB of float32, almost all of it absent from the file; 64 MB for fields and 64 MB for GDAL's own blocks."""
+    """14.4 GB of float32, almost all of it absent from the file; 64 MB for tiles and 64 MB for GDAL's own blocks."""
     shape = {"driver": "GTiff", "height": 60_000, "width": 60_000, "count": 1, "dtype": "float32", "nodata": -1}
     layout = {"tiled": True, "blockxsize": 256, "blockysize": 256, "SPARSE_OK": True, "BIGTIFF": "YES"}
     for name in ("static/Elevation.tif", "Large_2020.tif"):

@@ -44,9 +44,9 @@ def folder(tmp_path):
 
 def test_one_variable_in_degrees_north_and_east_is_wgs84(folder):
     write_netcdf(folder / "LAI.nc", "LAI")
-    atlas, catalog = scanned(folder, Band(name="LAI", pattern="LAI.nc", **YEARS))
+    raster_index, catalog = scanned(folder, Band(name="LAI", pattern="LAI.nc", **YEARS))
     assert catalog.frame["crs"].unique().tolist() == ["EPSG:4326"]
-    np.testing.assert_allclose(window(atlas, "LAI", Step(2013))[:HEIGHT, :WIDTH], LAI[1, ::-1], rtol=1e-6)
+    np.testing.assert_allclose(window(raster_index, "LAI", Step(2013))[:HEIGHT, :WIDTH], LAI[1, ::-1], rtol=1e-6)
 
 
 def test_axes_in_other_units_are_no_degrees(folder):
@@ -66,11 +66,13 @@ def test_axes_in_other_units_are_no_degrees(folder):
 )
 def test_a_variable_is_named(folder, named):
     write_netcdf(folder / "all.nc", "LAI", "FAPAR")
-    atlas, catalog = scanned(
+    raster_index, catalog = scanned(
         folder, Band(name="FAPAR", **named, **YEARS), Band(name="LAI", pattern="all.nc", variable="LAI", **YEARS)
     )
-    np.testing.assert_allclose(window(atlas, "FAPAR", Step(2012))[:HEIGHT, :WIDTH], LAI[0, ::-1] + 100, rtol=1e-6)
-    np.testing.assert_allclose(window(atlas, "LAI", Step(2012))[:HEIGHT, :WIDTH], LAI[0, ::-1], rtol=1e-6)
+    np.testing.assert_allclose(
+        window(raster_index, "FAPAR", Step(2012))[:HEIGHT, :WIDTH], LAI[0, ::-1] + 100, rtol=1e-6
+    )
+    np.testing.assert_allclose(window(raster_index, "LAI", Step(2012))[:HEIGHT, :WIDTH], LAI[0, ::-1], rtol=1e-6)
     assert catalog.frame["path"].iloc[1] == str(folder / "all.nc")
     assert catalog.frame["digest"].nunique() == 3
     assert copies(catalog.frame.to_dict("records")) == []

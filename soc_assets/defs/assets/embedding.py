@@ -146,7 +146,7 @@ def _embedder_once(
                 )
                 _tell_weights(context, encoder, inputs)
                 pulse.encoder = encoder
-                loaded.append(Embedder(inputs.spec, inputs.atlas, encoder, settings.cache_mb))
+                loaded.append(Embedder(inputs.spec, inputs.raster_index, encoder, settings.cache_mb))
             return loaded[0]
 
     return load

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from soc_assets.defs.partitions import stretches
+from soc_assets.defs.partitions import contiguous_ranges
 from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.integrity.tables import read_ledger
 from soc_assets.pipeline import freshness
@@ -74,7 +74,7 @@ def embed_requests(
         reason: why, for the run's tags.
         run_key: makes runs distinct from earlier ones of the same batches and inputs; None for a schedule.
     """
-    for stretch in stretches(due.keys, set(due.inputs) - under_way, longest):
+    for stretch in contiguous_ranges(due.keys, set(due.inputs) - under_way, longest):
         content = digest.of_values([run_key, due.spec, [(key, due.inputs[key]) for key in stretch]])
         tags = {
             RANGE_START: stretch[0],

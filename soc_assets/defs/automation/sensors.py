@@ -63,13 +63,13 @@ def _look_for_files(context: dg.SensorEvaluationContext, project: ProjectResourc
     cursor = json.loads(context.cursor or "{}")
     try:
         loaded = project.load()
-        seen = arrivals.glance(loaded)
+        seen = arrivals.fingerprint(loaded)
         if seen == cursor.get("dealt_with"):
             return dg.SkipReason("No file is new, changed or gone.")
         if seen != cursor.get("seen"):
             context.update_cursor(json.dumps({**cursor, "seen": seen}))
             return dg.SkipReason("Files have changed; the next look tells whether they are still being written.")
-        found = arrivals.look(loaded)
+        found = arrivals.diff(loaded)
     except SocError as error:
         return dg.SkipReason(str(error))
     number = int(cursor.get("number", 0)) + 1

@@ -6,8 +6,8 @@ The view `features` holds what the setting `include` asks for; an evaluation com
 from collections.abc import Sequence
 from typing import Any
 
-from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.spec import Spec
+from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.features.sql.tables import quoted
 from soc_assets.features.sql.vector import Segment, segments, vector_sql
 from soc_assets.settings import Features, Study

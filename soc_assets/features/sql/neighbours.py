@@ -76,10 +76,10 @@ def _mean_tokens(images: Images) -> np.ndarray:
     return images.vectors.mean(axis=2)[~images.missing]
 
 
-def _basis(stretches: Iterator[np.ndarray]) -> np.ndarray:
+def _basis(row_blocks: Iterator[np.ndarray]) -> np.ndarray:
     """An orthonormal basis [width, r] of vectors [m, width]; the unit vectors where r would be over half the width."""
     basis = np.zeros((1, 0), np.float32)
-    for vectors in stretches:
+    for vectors in row_blocks:
         basis = basis if basis.size else np.zeros((vectors.shape[1], 0), np.float32)
         while (far := _outside(vectors, basis)).size:
             chosen = far[:: max(1, len(far) // _AT_ONCE)][:_AT_ONCE]

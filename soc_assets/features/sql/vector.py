@@ -8,8 +8,8 @@ different years share the meaning of every position; aligned by calendar year mo
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from soc_assets.embedding.fields import POINT_WINDOWS
 from soc_assets.embedding.spec import Spec
+from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.rasters.steps import Slot, Step
 from soc_assets.settings import SEASONS, Features, Study
 
@@ -49,11 +49,11 @@ def segments(spec: Spec, features: Features, study: Study) -> list[Segment]:
         Segment(what, name, lag, step, *shape)
         for what, (slots, shape) in every.items()
         if what in features.include
-        for name, lag, step in _stretches(slots, features.alignment, spec.choices["time_before"], study)
+        for name, lag, step in _ranges(slots, features.alignment, spec.choices["time_before"], study)
     ]
 
 
-def _stretches(
+def _ranges(
     slots: list[Slot], alignment: str, time_before: int, study: Study
 ) -> Iterator[tuple[str, int | None, Step]]:
     if alignment == "lag":
@@ -68,7 +68,7 @@ def images_sql(spec: Spec, features: Features, study: Study) -> str:
     """An expression over the view `embeddings`: the list of the sample's images, in order, null where missing."""
     static = "[elevation_embedding], map_values(static_embeddings)"
     if features.alignment == "absolute":
-        found = _stretches(spec.slots, "absolute", spec.choices["time_before"], study)
+        found = _ranges(spec.slots, "absolute", spec.choices["time_before"], study)
         keys = [step.key(name) for name, _, step in found if step != _STATIC]
         timed = ", ".join(f"channel_time_embeddings['{key}']" for key in keys)
         return f"list_concat({static}, [{timed}])"
@@ -133,7 +133,7 @@ def _image_lists(spec: Spec, features: Features, study: Study) -> list[str]:
 def _points_sql(spec: Spec, features: Features, study: Study) -> str:
     if features.alignment == "lag":
         return "map_values(point_values)"
-    found = _stretches(spec.band_slots, "absolute", spec.choices["time_before"], study)
+    found = _ranges(spec.band_slots, "absolute", spec.choices["time_before"], study)
     return "[" + ", ".join(f"point_values['{step.key(name)}']" for name, _, step in found) + "]"
 
 

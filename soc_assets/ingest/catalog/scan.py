@@ -18,7 +18,7 @@ from soc_assets.ingest.catalog.facts import read_facts, reading_of
 from soc_assets.ingest.catalog.find import RasterFile, find_rasters
 from soc_assets.rasters.identity import content_digest, readable_digest, stamp
 from soc_assets.rasters.reading import small_block_cache
-from soc_assets.runtime.threads import side_by_side
+from soc_assets.runtime.threads import threaded_map
 from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
 from soc_assets.storage import digest
 
@@ -92,7 +92,7 @@ def scan_rasters(
     known = {} if previous is None else _by_path(previous)
     digests = _Digests()
     rows, problems, reused = [], [], 0
-    looks = side_by_side(lambda file: _look(file, known, digests), files, threads)
+    looks = threaded_map(lambda file: _look(file, known, digests), files, threads)
     with small_block_cache(), contextlib.closing(looks) as outcomes:
         for done, (file, outcome) in enumerate(zip(files, outcomes, strict=True), start=1):
             if not isinstance(outcome, RasterError):

@@ -77,7 +77,7 @@ def borrow_coordinates(tables: list[Table]) -> list[Table]:
     the same LUCAS campaign. Unless it is named, it must know nine tenths of the ids. Ids that stand at several places
     are left out, and both tables become one group: a sample that is in both is one sample.
     """
-    return [_placed(table, tables) if _homeless(table) else table for table in tables]
+    return [_placed(table, tables) if _lacks_coordinates(table) else table for table in tables]
 
 
 def plain_ids(ids: pd.Series) -> pd.Series:
@@ -85,13 +85,13 @@ def plain_ids(ids: pd.Series) -> pd.Series:
     return ids.str.replace(r"^(\d+)[.,]0+$", r"\1", regex=True)
 
 
-def _homeless(table: Table) -> bool:
+def _lacks_coordinates(table: Table) -> bool:
     return not table.placed and {"id", "organic_carbon"} <= table.columns.keys()
 
 
 def _placed(table: Table, tables: list[Table]) -> Table:
     ids = plain_ids(table.frame["id"])
-    for lender in _lenders(table, tables):
+    for lender in _coordinate_sources(table, tables):
         known = _known_places(lender)
         if ids.isin(known.index).mean() < (_ENOUGH if table.reading.how.coordinates_from is None else 1e-9):
             continue
@@ -108,7 +108,7 @@ def _placed(table: Table, tables: list[Table]) -> Table:
     return table
 
 
-def _lenders(table: Table, tables: list[Table]) -> list[Table]:
+def _coordinate_sources(table: Table, tables: list[Table]) -> list[Table]:
     """Tables whose coordinates may be this one's, the likeliest first."""
     others = [other for other in tables if other.placed and "id" in other.columns]
     if wanted := table.reading.how.coordinates_from:

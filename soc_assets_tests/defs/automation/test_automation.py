@@ -20,7 +20,7 @@ from soc_assets_tests.small_project import SmallProject, sheet, write_tiff
 MIDNIGHT = datetime.datetime(2026, 11, 2, 2, 0, tzinfo=datetime.UTC)
 
 
-def look(sensor: str, made: SmallProject, cursor: str | None = None) -> tuple[list[dg.RunRequest], str, str | None]:
+def diff(sensor: str, made: SmallProject, cursor: str | None = None) -> tuple[list[dg.RunRequest], str, str | None]:
     """One tick: the run requests, why it was skipped, and the new cursor."""
     with dg.DagsterInstance.get() as instance:
         context = dg.build_sensor_context(instance, cursor, resources={"project": ProjectResource()})
@@ -49,28 +49,28 @@ def ranges(requests: list[dg.RunRequest]) -> list[tuple[str, str]]:
 
 def test_new_files_waits_until_they_stand_still_then_prepares_once(fresh):
     fresh.use()
-    requests, words, cursor = look("new_files", fresh)
+    requests, words, cursor = diff("new_files", fresh)
     assert (requests, "still being written" in words) == ([], True)
-    [request], _, cursor = look("new_files", fresh, cursor)
+    [request], _, cursor = diff("new_files", fresh, cursor)
     assert request.tags[backfill.REASON].startswith("42 new (Elevation.tif")
-    requests, words, _ = look("new_files", fresh, cursor)
+    requests, words, _ = diff("new_files", fresh, cursor)
     assert (requests, words) == ([], "No file is new, changed or gone.")
 
 
 def test_new_files_prepares_for_a_changed_file_and_not_for_a_touched_one(fresh):
     prepared(fresh)
-    _, _, cursor = look("new_files", fresh)
-    requests, words, cursor = look("new_files", fresh, cursor)
+    _, _, cursor = diff("new_files", fresh)
+    requests, words, cursor = diff("new_files", fresh, cursor)
     assert (requests, words) == ([], "Times have changed, and no content.")
     path = fresh.raster("LAI", 2012)
     path.write_bytes(path.read_bytes())
-    _, _, cursor = look("new_files", fresh, cursor)
-    requests, words, cursor = look("new_files", fresh, cursor)
+    _, _, cursor = diff("new_files", fresh, cursor)
+    requests, words, cursor = diff("new_files", fresh, cursor)
     assert (requests, words) == ([], "Times have changed, and no content.")
     values, transform, crs = sheet("LAI", 2012)
     write_tiff(path, values + 1, transform, crs)
-    _, _, cursor = look("new_files", fresh, cursor)
-    [request], _, _ = look("new_files", fresh, cursor)
+    _, _, cursor = diff("new_files", fresh, cursor)
+    [request], _, _ = diff("new_files", fresh, cursor)
     assert request.tags[backfill.REASON] == "1 changed (LAI_2012.tif)"
 
 
@@ -80,8 +80,8 @@ def test_files_that_are_again_as_they_once_were_are_prepared_again(fresh):
 
     def prepare() -> None:
         nonlocal cursor
-        _, _, cursor = look("new_files", fresh, cursor)
-        [request], _, cursor = look("new_files", fresh, cursor)
+        _, _, cursor = diff("new_files", fresh, cursor)
+        [request], _, cursor = diff("new_files", fresh, cursor)
         keys.append(request.run_key)
         prepared(fresh)
 
@@ -97,24 +97,24 @@ def test_sensors_say_what_is_wrong_with_the_folders(fresh):
     fresh.use()
     for path in (fresh.root / "data/soil").iterdir():
         path.unlink()
-    requests, words, _ = look("new_files", fresh)
+    requests, words, _ = diff("new_files", fresh)
     assert requests == []
     assert "soc demo" in words
 
 
 def test_embed_follows_prepare_in_stretches_and_not_twice(fresh):
     prepared(fresh)
-    [request], _, cursor = look("embed_after_prepare", fresh)
+    [request], _, cursor = diff("embed_after_prepare", fresh)
     assert ranges([request]) == [("batch_0001", "batch_0004")]
     assert request.tags[backfill.BATCHES] == "batch_0001 to batch_0004 (4)"
     assert request.tags[backfill.SPEC] == "new"
-    requests, words, _ = look("embed_after_prepare", fresh, cursor)
+    requests, words, _ = diff("embed_after_prepare", fresh, cursor)
     assert (requests, "not been materialised since" in words) == ([], True)
 
 
 def test_embed_waits_for_a_soc_run_that_is_at_work(fresh):
     fresh.run("balanced_samples")  # this process is alive
-    requests, words, _ = look("embed_after_prepare", fresh)
+    requests, words, _ = diff("embed_after_prepare", fresh)
     assert (requests, words) == ([], "A run is at work on catalog, samples or batches.")
 
 
@@ -123,10 +123,10 @@ def test_embed_asks_for_stale_batches_only_and_says_the_spec(fresh):
     fresh.run("embeddings")
     values, transform, crs = sheet("LAI", 2015, seed=1)
     write_tiff(fresh.raster("LAI", 2015), values + 1, transform, crs)
-    requests, words, _ = look("embed_after_prepare", fresh)
+    requests, words, _ = diff("embed_after_prepare", fresh)
     assert (requests, "stale: materialise them" in words) == ([], True)
     prepared(fresh)
-    [request], _, _ = look("embed_after_prepare", fresh)
+    [request], _, _ = diff("embed_after_prepare", fresh)
     assert ranges([request]) == [("batch_0004", "batch_0004")]
     [folder] = (fresh.root / "data/embeddings").iterdir()
     assert request.tags[backfill.SPEC] == folder.name
@@ -164,7 +164,7 @@ def test_batch_added_after_the_last_one_was_done_is_due_alone(fresh):
     table = pd.read_csv(fresh.root / "data/soil/a.csv").head(3)
     table.assign(survey_date="2014-01-05").to_csv(fresh.root / "data/soil/c.csv", index=False)
     prepared(fresh)
-    assert ranges(look("embed_after_prepare", fresh)[0]) == [("batch_0005", "batch_0005")]
+    assert ranges(diff("embed_after_prepare", fresh)[0]) == [("batch_0005", "batch_0005")]
 
 
 @pytest.mark.parametrize("active", [True, False])

@@ -26,44 +26,44 @@ def folder(tmp_path):
     return tmp_path
 
 
-def values_of(atlas, band, *steps):
-    return [float(np.unique(window(atlas, band, step)).item()) for step in steps]
+def values_of(raster_index, band, *steps):
+    return [float(np.unique(window(raster_index, band, step)).item()) for step in steps]
 
 
 def test_bands_of_a_file_are_the_steps_that_its_descriptions_say(folder):
     write_layers(folder / "LAI.tif", layers(9, 7, 8), ["LAI of 2009", "LAI of 2007", "LAI of 2008"])
-    atlas, catalog = scanned(folder, Band(name="LAI", pattern="{band}.tif"))
-    assert values_of(atlas, "LAI", Step(2007), Step(2008), Step(2009)) == [7, 8, 9]
+    raster_index, catalog = scanned(folder, Band(name="LAI", pattern="{band}.tif"))
+    assert values_of(raster_index, "LAI", Step(2007), Step(2008), Step(2009)) == [7, 8, 9]
     rows = catalog.frame[catalog.frame["band"] == "LAI"]
     assert rows[["year", "layer", "mean"]].values.tolist() == [[2007, 2, 7.0], [2008, 3, 8.0], [2009, 1, 9.0]]
 
 
 def test_layers_of_the_settings_win_over_descriptions(folder):
     write_layers(folder / "LAI.tif", layers(1, 2), ["2001", "2002"])
-    atlas, _ = scanned(folder, Band(name="LAI", pattern="{band}.tif", layers=("2011", "2010")))
-    assert values_of(atlas, "LAI", Step(2010), Step(2011)) == [2, 1]
+    raster_index, _ = scanned(folder, Band(name="LAI", pattern="{band}.tif", layers=("2011", "2010")))
+    assert values_of(raster_index, "LAI", Step(2010), Step(2011)) == [2, 1]
 
 
 def test_seasons_are_bands_of_a_file_a_year(folder):
     for year in (2010, 2011):
         write_layers(folder / f"N_{year}.tif", layers(year % 100 * 10 + 1, year % 100 * 10 + 2))
     band = Band(name="N", kind="seasonal", pattern="{band}_{year}.tif", layers=("winter", "summer"))
-    atlas, _ = scanned(folder, band)
+    raster_index, _ = scanned(folder, band)
     steps = [Step(year, season) for year in (2010, 2011) for season in ("winter", "summer")]
-    assert values_of(atlas, "N", *steps) == [101, 102, 111, 112]
+    assert values_of(raster_index, "N", *steps) == [101, 102, 111, 112]
 
 
 def test_year_and_season_of_one_file(folder):
     write_layers(folder / "N.tif", layers(1, 2), ["2007_winter", "2007_Autumn"])
-    atlas, _ = scanned(folder, Band(name="N", kind="seasonal", pattern="{band}.tif"))
-    assert values_of(atlas, "N", Step(2007, "winter"), Step(2007, "autumn")) == [1, 2]
+    raster_index, _ = scanned(folder, Band(name="N", kind="seasonal", pattern="{band}.tif"))
+    assert values_of(raster_index, "N", Step(2007, "winter"), Step(2007, "autumn")) == [1, 2]
 
 
 def test_two_static_bands_of_one_file(folder):
     write_layers(folder / "terrain.tif", layers(5, 6, 7))
     bands = [Band(name=name, kind="static", pattern="terrain.tif", layer=n) for name, n in (("Slope", 3), ("TWI", 2))]
-    atlas, _ = scanned(folder, *bands)
-    assert values_of(atlas, "Slope", Step()) + values_of(atlas, "TWI", Step()) == [7, 6]
+    raster_index, _ = scanned(folder, *bands)
+    assert values_of(raster_index, "Slope", Step()) + values_of(raster_index, "TWI", Step()) == [7, 6]
 
 
 def test_other_layer_of_the_same_file_is_another_digest_and_read_again(folder):
@@ -74,8 +74,8 @@ def test_other_layer_of_the_same_file_is_another_digest_and_read_again(folder):
         rasters = Rasters(bands=(ELEVATION, Band(name="Slope", kind="static", pattern="terrain.tif", layer=layer)))
         catalog = scan_rasters(rasters, folder, previous)
         previous = catalog.frame
-        atlas, _ = scanned(folder, rasters.bands[1])
-        digest = atlas.sheets["Slope", Step()].digest_of(np.array([0]), np.array([0]), 16)
+        raster_index, _ = scanned(folder, rasters.bands[1])
+        digest = raster_index.mosaics["Slope", Step()].digest_of(np.array([0]), np.array([0]), 16)
         found.append((catalog.frame["mean"].iloc[1], digest))
     assert [mean for mean, _ in found] == [6, 7]
     assert found[0][1] != found[1][1]
@@ -154,8 +154,8 @@ def test_class_raster_is_refused_unless_its_codes_are_wanted(folder, write):
     assert "B.tif is a class raster" in message
     assert "classes = [1, 2, 5]" in message
     for resampling in ("mode", "nearest"):
-        atlas, _ = scanned(folder, Band(name="B", kind="static", pattern="{band}.tif", resampling=resampling))
-        assert values_of(atlas, "B", Step()) == [2]
+        raster_index, _ = scanned(folder, Band(name="B", kind="static", pattern="{band}.tif", resampling=resampling))
+        assert values_of(raster_index, "B", Step()) == [2]
 
 
 @pytest.mark.parametrize(

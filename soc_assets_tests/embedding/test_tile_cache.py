@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from rasterio.transform import from_origin
+from soc_assets.embedding.cache import TileCache, running_sum
 
-from soc_assets.embedding.fields import Fields, running_sum
 from soc_assets.rasters.tiles import Source
 from soc_assets.runtime.cache import Cache
 from soc_assets_tests.embedding.world import window_of
@@ -23,26 +23,26 @@ def test_mean_patches_shares_and_windows_equal_those_cut_one_by_one(tmp_path, im
     grid, source = reference_grid(SIZE), Source(path)
     half = image_size // 2
     rows, columns = stream.integers(-half, SIZE - half, (2, 60))  # beyond every edge and across tiles
-    fields = Fields(grid, image_size, "center", 64)
-    for look in fields.looks(source, rows, columns, 300.0):
-        pairs = zip(rows[look.members], columns[look.members], strict=True)
+    cache = TileCache(grid, image_size, "center", 64)
+    for index in cache.windows_in_tiles(source, rows, columns, 300.0):
+        pairs = zip(rows[index.members], columns[index.members], strict=True)
         windows = np.stack([window_of(source, grid, *corner, image_size) for corner in pairs])
-        assert_allclose(fields.shares(look), np.isfinite(windows).mean(axis=(1, 2)), atol=1e-6)
+        assert_allclose(cache.shares(index), np.isfinite(windows).mean(axis=(1, 2)), atol=1e-6)
         filled = np.nan_to_num(windows - 300)
-        assert_array_equal(fields.blocks(look, 0, 0, image_size), filled)
+        assert_array_equal(cache.blocks(index, 0, 0, image_size), filled)
         n = image_size // 8
         expected = filled.reshape(-1, n, 8, n, 8).mean(axis=(1, 3)).reshape(-1, 64)
-        assert_allclose(fields.mean_patches(look), expected, atol=2e-4)  # of values that vary by 50
-    assert fields.fields_made == 4
+        assert_allclose(cache.mean_patches(index), expected, atol=2e-4)  # of values that vary by 50
+    assert cache.tiles_read == 4
 
 
 def test_each_part_of_a_raster_is_read_once_however_many_samples_ask(tmp_path):
     path = write_raster(tmp_path / "ones.tif", np.ones((SIZE, SIZE), np.float32), from_origin(*ORIGIN, PIXEL, PIXEL))
-    fields, source = Fields(reference_grid(SIZE), 16, "center", 64), Source(path)
+    cache, source = TileCache(reference_grid(SIZE), 16, "center", 64), Source(path)
     for _ in range(3):
         places = np.random.default_rng(0).integers(0, 400, (2, 100))
-        list(fields.looks(source, *places, 0.0))
-    assert fields.fields_made == 1
+        list(cache.windows_in_tiles(source, *places, 0.0))
+    assert cache.tiles_read == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 12, 96])

@@ -13,7 +13,7 @@ import numpy as np
 
 from soc_assets.embedding.encoder.architecture import PATCH, anchor_index
 from soc_assets.geo.grid import Grid
-from soc_assets.rasters.mosaic import Sheet, read_source
+from soc_assets.rasters.mosaic import StepMosaic, read_source
 from soc_assets.rasters.tiles import TILE, Source, grouped_by_tile
 from soc_assets.runtime.cache import Cache
 
@@ -22,7 +22,7 @@ _HALF = max(POINT_WINDOWS) // 2
 
 
 @dataclass(frozen=True)
-class Field:
+class CachedTile:
     """A raster round the samples of one tile.
 
     Attributes:
@@ -54,23 +54,23 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Look:
-    """Where samples stand in a field: rows and columns [k] of their windows' first pixels, counted from its edge."""
+class WindowIndex:
+    """Where samples stand in a tile: rows and columns [k] of their windows' first pixels, counted from its edge."""
 
-    field: Field
+    tile: CachedTile
     members: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
 
 
-class Fields:
-    """Looks at rasters round samples; fields are kept up to a limit, and threads may share them.
+class TileCache:
+    """Windows of rasters round samples; tiles are kept up to a limit, and threads may share them.
 
     Args:
         grid: the reference grid.
         image_size: edge of the windows, pixels.
         anchor: the sample's place in the window.
-        cache_mb: limit of the memory for fields.
+        cache_mb: limit of the memory for tiles.
         filtered: whether mean patches will be asked for.
     """
 
@@ -79,15 +79,17 @@ class Fields:
         self._index = anchor_index(image_size, anchor)
         self._before = max(0, _HALF - self._index)  # pixels that point values need beyond the windows
         self._after = max(0, self._index + _HALF + 1 - image_size)
-        self._fields: Cache[Field] = Cache(cache_mb * 2**20)
+        self._tiles: Cache[CachedTile] = Cache(cache_mb * 2**20)
 
     @property
-    def fields_made(self) -> int:
+    def tiles_read(self) -> int:
         """How many parts of rasters were read so far."""
-        return self._fields.made
+        return self._tiles.made
 
-    def looks(self, source: Source | Sheet, rows: np.ndarray, columns: np.ndarray, gap: float) -> Iterator[Look]:
-        """The fields in which the windows that begin at (rows, columns) [n] lie, one at a time.
+    def windows_in_tiles(
+        self, source: Source | StepMosaic, rows: np.ndarray, columns: np.ndarray, gap: float
+    ) -> Iterator[WindowIndex]:
+        """The tiles in which the windows that begin at (rows, columns) [n] lie, one at a time.
 
         Args:
             source: the raster, or the files of a step.
@@ -97,61 +99,61 @@ class Fields:
         """
         pixels = rows + self._index, columns + self._index  # the samples' own pixels decide the tile
         for (i, j), members in grouped_by_tile(*pixels):
-            field = self._fields.get((source, gap, i, j), lambda i=i, j=j: self._read(source, i, j, gap))
+            tile = self._tiles.get((source, gap, i, j), lambda i=i, j=j: self._read(source, i, j, gap))
             r, c = (values[members] - k * TILE + self._before for values, k in zip(pixels, (i, j), strict=True))
-            yield Look(field, members, r, c)
+            yield WindowIndex(tile, members, r, c)
 
-    def mean_patches(self, look: Look) -> np.ndarray:
+    def mean_patches(self, windows: WindowIndex) -> np.ndarray:
         """Mean patches [k, 64] of windows, relative to the gap value."""
-        assert look.field.mean is not None
-        return _blocks(look.field.mean, look.rows - self._before, look.columns - self._before, PATCH).reshape(
+        assert windows.tile.mean is not None
+        return _blocks(windows.tile.mean, windows.rows - self._before, windows.columns - self._before, PATCH).reshape(
             -1, PATCH**2
         )
 
-    def shares(self, look: Look) -> np.ndarray:
+    def shares(self, windows: WindowIndex) -> np.ndarray:
         """Shares [k] of valid pixels of windows."""
-        return self.shares_of(look, 0, 0, self._image_size)
+        return self.shares_of(windows, 0, 0, self._image_size)
 
-    def shares_of(self, look: Look, row: int, column: int, size: int) -> np.ndarray:
+    def shares_of(self, windows: WindowIndex, row: int, column: int, size: int) -> np.ndarray:
         """Shares [k] of valid pixels of a square of the windows."""
-        counts = self._valid(look, row, column, size)
+        counts = self._valid(windows, row, column, size)
         return counts.astype(np.float32) / np.float32(size**2)
 
-    def _valid(self, look: Look, row: int, column: int, size: int) -> np.ndarray:
+    def _valid(self, windows: WindowIndex, row: int, column: int, size: int) -> np.ndarray:
         """Valid pixels [k] in a square of the windows."""
-        counts, top, left = look.field.counts, look.rows + row, look.columns + column
+        counts, top, left = windows.tile.counts, windows.rows + row, windows.columns + column
         if counts is None:
             return np.full(len(top), size**2)
         bottom, right = top + size, left + size
         return counts[right, bottom] - counts[right, top] - counts[left, bottom] + counts[left, top]
 
-    def blocks(self, look: Look, rows: int, columns: int, size: int) -> np.ndarray:
+    def blocks(self, windows: WindowIndex, rows: int, columns: int, size: int) -> np.ndarray:
         """Parts [k, size, size] of windows from (rows, columns) on, relative to the gap value, gaps zero."""
-        return _blocks(look.field.values, look.rows + rows, look.columns + columns, size)
+        return _blocks(windows.tile.values, windows.rows + rows, windows.columns + columns, size)
 
-    def points(self, look: Look) -> np.ndarray:
+    def points(self, windows: WindowIndex) -> np.ndarray:
         """Means [k, 4] over the valid pixels of squares of POINT_WINDOWS round samples; NaN where there is none."""
         first = self._index - _HALF
-        values = self.blocks(look, first, first, 2 * _HALF + 1)
+        values = self.blocks(windows, first, first, 2 * _HALF + 1)
         means = np.full((len(values), len(POINT_WINDOWS)), np.nan, np.float32)
         for number, edge in enumerate(POINT_WINDOWS):
             inset = _HALF - edge // 2
             square = (slice(None), *[slice(inset, inset + edge)] * 2)
-            count = self._valid(look, first + inset, first + inset, edge)
+            count = self._valid(windows, first + inset, first + inset, edge)
             total = values[square].sum(axis=(1, 2), dtype=np.float64)
             np.divide(total, count, out=means[:, number], where=count > 0, casting="unsafe")
         return means
 
-    def _read(self, source: Source | Sheet, i: int, j: int, gap: float) -> Field:
+    def _read(self, source: Source | StepMosaic, i: int, j: int, gap: float) -> CachedTile:
         top, left = (k * TILE - self._index - self._before for k in (i, j))
         height, width = self._extent(i, self._grid.height), self._extent(j, self._grid.width)
         values = read_source(source, self._grid, top, left, height, width)
         values -= np.float32(gap)
         gaps = np.isnan(values)
         if not gaps.any():
-            return Field(values, None, self._filter(values))
+            return CachedTile(values, None, self._filter(values))
         np.copyto(values, 0, where=gaps)
-        return Field(values, gaps, self._filter(values))
+        return CachedTile(values, gaps, self._filter(values))
 
     def _extent(self, index: int, grid_size: int) -> int:
         """Pixels round the samples of a tile; those on the grid, where it ends within the tile."""
