@@ -1,8 +1,7 @@
 """Settings: soc.toml, overridden by SOC_* environment variables, validated once and frozen.
 
 Every field says what it means and in which unit. Loading (where the file is, the environment, messages for people) is
-in `soc_assets.project`; nothing here reads a file. How soil tables are read is in `settings_soil`, rasters in
-`settings_rasters`.
+in `loading`; nothing here reads a file. docs/settings.md is made from here (`reference`).
 """
 
 from typing import Annotated, Literal, Self, get_args

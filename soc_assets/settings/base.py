@@ -1,6 +1,6 @@
 """What every table of soc.toml has in common.
 
-The tables themselves are in `settings`, `settings_rasters` and `settings_soil`.
+The tables themselves are in `soc_assets.settings` and the modules beside this one.
 """
 
 from typing import Annotated

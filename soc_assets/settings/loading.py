@@ -10,9 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as PydanticSettingsError
 
-from soc_assets.errors import (
-    SettingsError,
-)
+from soc_assets.errors import SettingsError
 from soc_assets.settings import (
     Automation,
     Band,
@@ -32,8 +30,6 @@ from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.settings.toml_file import CONFIG_VARIABLE, read_toml
 
 EXECUTOR_VARIABLE = "SOC_EXECUTOR"  # short for SOC_EXECUTION__EXECUTOR
-
-
 _OWN = (CONFIG_VARIABLE, EXECUTOR_VARIABLE)
 
 

@@ -43,7 +43,7 @@ def extra_columns(
 
     Args:
         header: column names as the file has them.
-        asked: names and patterns, or new names with the columns' own; see `settings_soil.Extra`.
+        asked: names and patterns, or new names with the columns' own; see `soc_assets.settings.soil.Extra`.
         taken: columns that have a meaning already; patterns leave them out.
         cut: whether names are cut to ten letters, as in DBF.
 
