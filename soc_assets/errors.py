@@ -2,6 +2,32 @@
 
 Each message says which file, row or setting, what was found, what was expected, and what to do. The stages raise these;
 the command line prints them without a traceback, and Dagster shows them as the run's failure.
+
+    SocError
+      SettingsError
+      InputError
+        RasterError
+        SoilError
+          LimitError
+          UnitNotStatedError
+        CheckpointError
+      StateError
+        TableError
+        DatabaseError
+      StepError
+        SamplingError
+        EmbeddingError
+        FeaturesError
+        TrainingError
+      StorageError
+    SocWarning
+
+>>> from soc_assets.errors import InputError, RasterError
+>>> try:
+...     raise RasterError("rasters/LAI_2015.tif has no CRS. Set it with `rio edit-info --crs EPSG:25832`.")
+... except InputError as error:  # whatever people bring: rasters, soil tables, checkpoints
+...     print(type(error).__name__)
+RasterError
 """
 
 
@@ -9,48 +35,68 @@ class SocError(Exception):
     """Something the user can mend; the base of all errors below."""
 
 
-class StorageError(SocError):
-    """A folder cannot be written: its disk is full or read-only, or permission is missing."""
-
-
-class TableError(SocError):
-    """A table that this package wrote is missing, damaged, or of another moment than those beside it."""
-
-
 class SettingsError(SocError):
     """soc.toml or a SOC_* variable is wrong."""
 
 
-class RasterError(SocError):
+class InputError(SocError):
+    """A file that people bring cannot be used."""
+
+
+class RasterError(InputError):
     """A raster, or the folder of rasters, cannot be used."""
 
 
-class SoilError(SocError):
+class SoilError(InputError):
     """A soil file, or the folder of soil files, cannot be used."""
 
 
-class SamplingError(SocError):
-    """The samples cannot be split, balanced or cut into batches."""
+class LimitError(SoilError):
+    """A soil file holds more than a limit of [soil] allows."""
 
 
-class CheckpointError(SocError):
+class UnitNotStatedError(SoilError):
+    """Nothing says the unit of a column whose name alone does not mean one."""
+
+
+class CheckpointError(InputError):
     """A model checkpoint is missing, unsafe or does not fit the architecture."""
 
 
-class EmbeddingError(SocError):
-    """One or more batches could not be embedded."""
+class StateError(SocError):
+    """A file that the platform itself wrote is missing or damaged, or contradicts the others."""
 
 
-class FeaturesError(SocError):
-    """Features or embeddings cannot be read, exported or imported."""
+class TableError(StateError):
+    """A table that this package wrote is missing, damaged, or of another moment than those beside it."""
 
 
-class DatabaseError(SocError):
+class DatabaseError(StateError):
     """data/soc.duckdb is damaged; it is derived from the batches and can be built anew."""
 
 
-class TrainingError(SocError):
+class StepError(SocError):
+    """A step cannot be done with what there is."""
+
+
+class SamplingError(StepError):
+    """The samples cannot be split, balanced or cut into batches."""
+
+
+class EmbeddingError(StepError):
+    """One or more batches could not be embedded."""
+
+
+class FeaturesError(StepError):
+    """Features or embeddings cannot be read, exported or imported."""
+
+
+class TrainingError(StepError):
     """The regression cannot be fitted."""
+
+
+class StorageError(SocError):
+    """A folder cannot be written: its disk is full or read-only, or permission is missing."""
 
 
 class SocWarning(UserWarning):

@@ -26,6 +26,10 @@ def places(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     Returns:
         [n] uint64: latitude + 90 and longitude + 180 in steps of 1e-5 degrees, one beside the other; where several
         are one place, the smallest.
+
+    >>> found = places(np.array([11.0, 11.000001, 11.1]), np.array([48.5, 48.5, 48.5]))
+    >>> bool(found[0] == found[1]), bool(found[0] == found[2])
+    (True, False)
     """
     east, north = (np.asarray(longitude, float) + 180) * _STEPS, (np.asarray(latitude, float) + 90) * _STEPS
     own = _key(east, north)

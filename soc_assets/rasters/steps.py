@@ -51,6 +51,10 @@ def slots(bands: tuple[Band, ...], reference: str, time_before: int, first_lag: 
         time_before: lags of each band with time.
         first_lag: the first of them.
         frames: bands seen together in one group; the last group is filled up by repeating the last band.
+
+    >>> bands = (Band(name="Elevation", kind="static"), Band(name="LAI"))
+    >>> [(slot.name, slot.lag) for slot in slots(bands, "Elevation", time_before=2)]
+    [('Elevation', None), ('LAI', 0), ('LAI', 1)]
     """
     static = sorted((band for band in bands if band.kind == "static"), key=lambda band: band.name != reference)
     timed = [band for band in bands if band.kind != "static"]
@@ -80,7 +84,11 @@ def step_numbers(slot: Slot, samples: pd.DataFrame) -> np.ndarray:
 
 
 def step_of(number: int, kind: str) -> Step:
-    """The step that a number of `step_numbers` stands for."""
+    """The step that a number of `step_numbers` stands for.
+
+    >>> step_of(4 * 2015, "seasonal").key("LAI")  # December 2014 to February 2015
+    'LAI_2015_winter'
+    """
     if kind == "static":
         return Step()
     return Step(number) if kind == "yearly" else Step(number // 4, SEASONS[number % 4])

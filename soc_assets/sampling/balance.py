@@ -41,6 +41,11 @@ def balance(oc: np.ndarray, sampling: Sampling, seed: int) -> Balance:
 
     Raises:
         SamplingError: there is no sample.
+
+    >>> from soc_assets.settings import Sampling
+    >>> carbon = np.repeat([10.0, 60.0], [15, 5])  # g/kg; peat is rare
+    >>> balance(carbon, Sampling(bins="width", n_bins=2, min_ratio=1.0), seed=0).multiplicity[-5:].tolist()
+    [3, 3, 3, 3, 3]
     """
     oc = np.asarray(oc, float)
     if not len(oc):

@@ -148,6 +148,9 @@ def grouped_folds(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     """Folds [n] (int32) of nearly equal size that keep groups together, whatever the order of rows.
 
     The largest group goes first into the fold with the fewest samples; the seed decides among groups of equal size.
+
+    >>> grouped_folds(np.array(["a", "a", "b", "c"]), n_folds=2, seed=0).tolist()
+    [0, 0, 1, 1]
     """
     unique, inverse = np.unique(groups.astype(str), return_inverse=True)
     sizes = np.bincount(inverse)

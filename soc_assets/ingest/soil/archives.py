@@ -9,8 +9,8 @@ from typing import IO
 from xml.parsers import expat
 from zipfile import ZipFile, ZipInfo
 
-from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.limits import LimitError, beyond
+from soc_assets.errors import LimitError, SoilError
+from soc_assets.ingest.soil.limits import beyond
 from soc_assets.settings import SoilLimits
 
 CHUNK = 1 << 20

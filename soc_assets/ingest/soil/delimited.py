@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from soc_assets.errors import SoilError
+from soc_assets.errors import LimitError, SoilError
 from soc_assets.ingest.soil.columns import find_columns
 from soc_assets.ingest.soil.header_row import (
     LOOKED_AT,
@@ -23,7 +23,7 @@ from soc_assets.ingest.soil.header_row import (
     names_in_two_rows,
     recognised,
 )
-from soc_assets.ingest.soil.limits import Budget, LimitError, require
+from soc_assets.ingest.soil.limits import Budget, require
 from soc_assets.ingest.soil.text_columns import Row, body_of
 from soc_assets.ingest.soil.text_lines import Lines, open_text
 from soc_assets.settings import SoilLimits, SoilTable

@@ -8,7 +8,7 @@ because that may be wrong, again while it reads. What libraries raise about a fi
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from soc_assets.errors import SocError, SoilError
+from soc_assets.errors import LimitError, SocError, SoilError
 from soc_assets.settings import SoilLimits
 
 SHEET_ROWS, SHEET_COLUMNS = 1_048_576, 16_384
@@ -22,10 +22,6 @@ _WHOLE = {
     "max_columns": "columns",
     "max_text": "characters in one cell",
 }
-
-
-class LimitError(SoilError):
-    """A file holds more than a limit allows."""
 
 
 def require(limits: SoilLimits, name: str, found: int, where: str = "it") -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from soc_assets.errors import SoilError
+from soc_assets.errors import SoilError, UnitNotStatedError
 from soc_assets.ingest.soil.columns import USUAL_NAMES, find_columns, needs_unit
 from soc_assets.ingest.soil.degree_columns import minute_columns, with_minutes
 from soc_assets.ingest.soil.depth import limits_in, wanted_limits
@@ -22,7 +22,7 @@ from soc_assets.ingest.soil.odd_rows import odd_rows
 from soc_assets.ingest.soil.percents import first_percent
 from soc_assets.ingest.soil.qualifiers import qualifier_of, with_signs
 from soc_assets.ingest.soil.table_words import notes_of
-from soc_assets.ingest.soil.units import GRAMS, CarbonUnit, UnitNotStatedError, find_unit_row, resolve_unit
+from soc_assets.ingest.soil.units import GRAMS, CarbonUnit, find_unit_row, resolve_unit
 from soc_assets.ingest.soil.values import to_numbers
 from soc_assets.ingest.soil.zones import zone_column
 from soc_assets.storage.names import nfc

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from soc_assets.errors import SoilError
+from soc_assets.errors import SoilError, UnitNotStatedError
 from soc_assets.ingest.soil.headers import CARBON_UNITS, carbon_unit_of, is_unit, tokens, without_unit
 from soc_assets.ingest.soil.values import to_numbers
 
@@ -25,10 +25,6 @@ G_PER_KG = {
 _MATTER = ("humus", "matter", "om", "som", "substanz", "matiere", "humusgehalt")
 _FIRST_ROWS = 3  # below the header, where a row of units may stand
 _NUMBERS = ("id", "longitude", "latitude", "organic_carbon", "year", "depth_upper", "depth_lower")
-
-
-class UnitNotStatedError(SoilError):
-    """Nothing says the unit of a column whose name alone does not mean one."""
 
 
 @dataclass(frozen=True)

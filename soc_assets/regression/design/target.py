@@ -91,6 +91,11 @@ def smeared(residuals: np.ndarray) -> Smeared:
 
     A group spans at most a hundredth of the residuals' range and holds about a hundredth of them at most, so that a
     long tail, which decides a mean of exponentials, keeps its shape.
+
+    >>> residuals = np.random.default_rng(0).normal(0, 0.7, 300)
+    >>> short = smeared(residuals)
+    >>> len(short) <= 200, bool(np.isclose(np.exp(residuals).mean(), np.exp(short.numbers) @ short.weights, rtol=0.002))
+    (True, True)
     """
     values = np.sort(np.asarray(residuals, float))
     n = len(values)

@@ -60,7 +60,11 @@ def _ends(relative: np.ndarray, level: float) -> tuple[float, float]:
 
 
 def conformal_quantile(scores: np.ndarray, level: float) -> float:
-    """The ceil((n + 1) level)-th smallest score; the largest where there are too few to promise the level."""
+    """The ceil((n + 1) level)-th smallest score; the largest where there are too few to promise the level.
+
+    >>> conformal_quantile(np.array([0.1, 0.4, 0.2, 0.3]), level=0.8)  # the ceil(5 * 0.8) = 4th smallest
+    0.4
+    """
     n = len(scores)
     rank = min(n, int(np.ceil((n + 1) * level - 1e-9)))  # 20 * 0.55 is a little more than 11 in floats
     return float(np.partition(scores, rank - 1)[rank - 1])
