@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 
 from soc_assets.settings.base import Name, Section, Share
 
-SEASONS = ("winter", "spring", "summer", "autumn")
 RASTER_CHECKS = ("fill_values", "wild_pixels", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
 """Kinds of findings about rasters (docs/check.md says what each looks at)."""
 SAMPLE_CHECKS = ("samples", "columns", "carbon", "places", "coverage", "edges", "locations")
