@@ -21,8 +21,8 @@ from soc_assets.features.sql.components import fill_components
 from soc_assets.features.sql.macros import macro_statements
 from soc_assets.features.sql.opening import COPIED, MEMORY, hush, is_damage, open_database, unreadable
 from soc_assets.features.sql.tables import (
-    TABLES,
     columns_of,
+    duckdb_columns,
     literal,
     quoted,
     table_sql,
@@ -31,6 +31,7 @@ from soc_assets.features.sql.tables import (
 )
 from soc_assets.features.sql.vector import Segment, segments
 from soc_assets.features.sql.views import Columns, Contents, views_of
+from soc_assets.integrity.schemas import TABLES
 from soc_assets.storage import digest, files
 
 _INDEX = {
@@ -235,7 +236,7 @@ def _group_rows(parts: list[Segment]) -> pa.Table:
 def _make_index(
     connection: duckdb.DuckDBPyConnection, contents: Contents, batches: list[Path], tell: Callable[[int, int], None]
 ) -> None:
-    balanced, ledger = (table_sql(contents.data, name, TABLES[name].columns) for name in ("balanced", "ledger"))
+    balanced, ledger = (table_sql(contents.data, name, duckdb_columns(TABLES[name])) for name in ("balanced", "ledger"))
     connection.execute(
         f"CREATE TEMP TABLE studied_batches AS SELECT sample_id, l.batch, b.split "
         f"FROM ({balanced}) b JOIN ({ledger}) l USING (sample_id)"
