@@ -20,8 +20,9 @@ from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.errors import SocError, TrainingError
 from soc_assets.features.matrix import read_matrix
 from soc_assets.features.sql.groups import group_columns, group_queries
-from soc_assets.geo.grid import Grid, grid_of
+from soc_assets.geo.grid import Grid
 from soc_assets.geo.projection import to_metres
+from soc_assets.geo.reference_grid import grid_of
 from soc_assets.ingest.soil.points import Fault, first_fault, free_names, of_the_file, read_point_table, understood
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import RasterError, SamplingError, SocWarning, SoilError, StorageError
-from soc_assets.geo.grid import reference_grid
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.ingest.catalog.scan import Catalog, scan_rasters
 from soc_assets.ingest.quality.carbon import carbon_findings
 from soc_assets.ingest.quality.columns import column_findings

@@ -9,7 +9,7 @@ from rasterio.io import DatasetReader
 from soc_assets.errors import RasterError
 from soc_assets.rasters.classes import attribute_tables, is_classes
 from soc_assets.rasters.georeferencing import crs_of
-from soc_assets.rasters.reading import open_raster
+from soc_assets.rasters.opening import open_raster
 from soc_assets.storage import digest, raster_folder
 
 _WORLD_FILES = (".tfw", ".tifw", ".wld")

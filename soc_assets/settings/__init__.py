@@ -9,16 +9,9 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from soc_assets.settings.bands import Band, Channel, channels_of
 from soc_assets.settings.base import Section, Share
-from soc_assets.settings.rasters import (
-    RASTER_CHECKS,
-    SAMPLE_CHECKS,
-    Band,
-    Channel,
-    Rasters,
-    ReferenceGrid,
-    channels_of,
-)
+from soc_assets.settings.rasters import RASTER_CHECKS, SAMPLE_CHECKS, Rasters, ReferenceGrid
 from soc_assets.settings.seasons import SEASONS, season_number, season_of_number
 from soc_assets.settings.soil import Soil, SoilColumns, SoilLimits, SoilTable
 

@@ -11,7 +11,7 @@ from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import known_embeddings
-from soc_assets.geo.grid import reference_grid
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.integrity.tables import complete, read_ledger, write_sampling
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.pipeline.inspection import earlier_splits

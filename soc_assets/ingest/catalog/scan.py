@@ -18,7 +18,7 @@ from soc_assets.ingest.catalog.facts import read_facts, reading_of
 from soc_assets.ingest.catalog.find import RasterFile, find_rasters
 from soc_assets.integrity.schemas import RASTERS, pandas_type
 from soc_assets.rasters.identity import content_digest, readable_digest, stamp
-from soc_assets.rasters.reading import small_block_cache
+from soc_assets.rasters.opening import small_block_cache
 from soc_assets.runtime.threads import threaded_map
 from soc_assets.settings import Channel, Rasters, channels_of
 from soc_assets.settings.seasons import season_rank

@@ -8,7 +8,7 @@ from rasterio.transform import Affine, from_origin
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.catalog.scan import scan_rasters
-from soc_assets.rasters.reading import open_raster
+from soc_assets.rasters.opening import open_raster
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
 from soc_assets.storage import raster_folder
