@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from soc_assets.embedding.embed import Embedded
+from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.spec import Spec
 from soc_assets.integrity.schemas import EMBEDDINGS
 

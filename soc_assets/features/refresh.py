@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
-from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
+from soc_assets.embedding.spec import Spec, all_specs, find_spec
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.errors import CheckpointError
 from soc_assets.features import refresh
 from soc_assets.features.inputs import built_here, features_inputs

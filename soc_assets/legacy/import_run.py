@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from soc_assets import __version__
 from soc_assets.embedding.batch import options_of, write_empty
-from soc_assets.embedding.embed import Embedded
+from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.parquet import LABELS, geo_metadata, schema_of, to_table
