@@ -21,7 +21,7 @@ from soc_assets.rasters.georeferencing import require_georeferencing
 from soc_assets.rasters.guard import require_no_other, require_own_variable, require_safe
 from soc_assets.rasters.limits import require_bounded
 from soc_assets.rasters.variables import chosen
-from soc_assets.storage import raster_folder
+from soc_assets.storage import raster_location
 from soc_assets.storage.raster_drivers import drivers_of
 
 _BLOCK_CACHE_MB = 64
@@ -88,12 +88,12 @@ def open_placed(location: Path | str, place: Grid, variable: str | None = None) 
 
 @contextmanager
 def _opened(name: str, variable: str | None, **options: Any) -> Iterator[DatasetReader]:
-    if raster_folder.is_local(name) and not Path(name).is_file():
+    if raster_location.is_local(name) and not Path(name).is_file():
         raise RasterError(f"The raster {name} does not exist. Put it back, or materialise raster_catalog again.")
     with explained(name):
         require_safe(name)
     with rasterio.Env.from_defaults(
-        DummySession() if raster_folder.is_local(name) else None, **raster_folder.gdal_options(name)
+        DummySession() if raster_location.is_local(name) else None, **raster_location.gdal_options(name)
     ):
         with explained(name):
             dataset = _by_its_suffix(name, name, options)
