@@ -23,7 +23,8 @@ from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.inputs import load_inputs
 from soc_assets.embedding.plots import BatchMaps
-from soc_assets.embedding.spec import Spec, choices_of
+from soc_assets.embedding.spec import Spec
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.project import load_project
 from soc_assets.settings import Embedding
 from soc_assets.settings.loading import Settings

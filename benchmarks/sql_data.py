@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.embedding.batch import Batch, write, write_empty
-from soc_assets.embedding.embed import Embedded
+from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.encoder.encoder import Encoder, load_encoder
-from soc_assets.embedding.spec import Spec, Statistics, choices_of
+from soc_assets.embedding.spec import Spec, Statistics
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.project import Project
 from soc_assets.rasters.steps import keys_of, step_numbers

@@ -103,7 +103,8 @@ def refit(config: Path | None) -> None:
     The embeddings of the old spec stay where they are; the next `soc run` embeds every batch under the new one.
     """
     from soc_assets.embedding.inputs import resolve_precision
-    from soc_assets.embedding.spec import choices_of, freeze
+    from soc_assets.embedding.spec import freeze
+    from soc_assets.embedding.spec_choices import choices_of
     from soc_assets.rasters.catalog import read_table
 
     project = opened(config)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from soc_assets.cli.options import config_option, console, explained, opened
+from soc_assets.integrity.schemas import SPLITS
 
 
 @click.command()
@@ -39,7 +40,7 @@ def sql(config: Path | None, query: str | None, rows: int) -> None:
     help="zarr needs `pip install 'soc-assets[zarr]'`.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: data/export/STAGE.FORMAT.")
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Only this split of the features.")
+@click.option("--split", type=click.Choice(SPLITS), help="Only this split of the features.")
 @click.option("--bands", help="Only these bands, for example LAI,LST.")
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
 @explained

@@ -34,7 +34,7 @@ def predict(
     """
     from soc_assets.cli import terminal
     from soc_assets.cli.prediction_report import report
-    from soc_assets.geo.grid import reference_grid
+    from soc_assets.geo.reference_grid import reference_grid
     from soc_assets.mapping.points import beside, predict_values, read_points
     from soc_assets.reporting.as_text import csv_safe
     from soc_assets.runtime import progress

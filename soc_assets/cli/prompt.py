@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from soc_assets.cli import terminal
+from soc_assets.cli.query_table import query_table
 from soc_assets.errors import DatabaseError, SocError, SocWarning
 from soc_assets.features import refresh
 from soc_assets.features.sql.listing import list_database
@@ -105,7 +106,7 @@ def _print(database: Path, query: str, rows: int, console: Console) -> None:
             return
         try:
             with interrupts.stopping(connection.interrupt):
-                table, found = terminal.query_table(connection, query, rows, console.width)
+                table, found = query_table(connection, query, rows, console.width)
         except duckdb.Error as error:
             interrupts.check()
             if is_damage(error, database):

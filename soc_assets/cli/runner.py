@@ -5,24 +5,22 @@ terminal is in `terminal`.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import soc_assets
-from soc_assets.embedding.inputs import known_embeddings
+from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, holder_of_the_device, open_instance
 from soc_assets.errors import SocError
 from soc_assets.pipeline import freshness, repairs
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, RESULTS
 from soc_assets.pipeline.freshness import Freshness
 from soc_assets.project import Project, is_tracked
 from soc_assets.runtime import gpus, interrupts, memory
-from soc_assets.runtime.process import MACHINE_TAG, here, is_gone, marks
+from soc_assets.runtime.process import marks
 from soc_assets.settings.toml_file import CONFIG_VARIABLE
 from soc_assets.storage import files
-from soc_assets.storage.write_errors import translate_write_errors
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -82,10 +80,10 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
             continue
         announce(f"job {job}")
         launched.append(job)
-        with _instance() as instance:
-            _fail_orphaned_runs(instance)
-            _set_pool_limit(instance, project)
-            if holder := _holder_of_the_device(instance):
+        with open_instance() as instance:
+            fail_orphaned_runs(instance)
+            give_pool_its_slots(instance, project)
+            if holder := holder_of_the_device(instance):
                 announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
             failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
         if failures:
@@ -101,8 +99,8 @@ def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> 
     if before.failures or all(states[name].fresh for name in wanted):
         return before
     announce(f"job {job}")
-    with _instance() as instance:
-        _fail_orphaned_runs(instance)
+    with open_instance() as instance:
+        fail_orphaned_runs(instance)
         failures = _execute(instance, job, list(wanted))
     return Outcome([*before.launched, job], failures)
 
@@ -162,39 +160,6 @@ def _blocking_findings(events: "Sequence[dg.DagsterEvent]") -> dict[str | None, 
     return {step: "\n".join([*lines, " ".join(way_out.get(step or "", [_STOPPED]))]) for step, lines in found.items()}
 
 
-def _fail_orphaned_runs(instance: "dg.DagsterInstance") -> None:
-    """A `soc run` that was killed must not keep the device: end its run and free its slot, as the daemon would."""
-    import dagster as dg
-
-    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: here()})
-    for record in instance.get_run_records(under_way):
-        run = record.dagster_run
-        if is_gone(run.tags, record.start_time):  # of others the daemon asks its launcher
-            instance.report_run_failed(run, "The process of this run was killed.")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _set_pool_limit(instance: "dg.DagsterInstance", project: Project) -> None:
-    from soc_assets.defs.execution import set_pool_limit
-
-    set_pool_limit(instance, project.settings.execution)
-
-
-def prepare_instance(project: Project) -> None:
-    """Make the project's instance ready for the daemon: a slot of the pool `gpu` per device, and the known batches."""
-    from soc_assets.defs.partitions import register
-
-    with _instance() as instance:
-        _set_pool_limit(instance, project)
-        if (inputs := known_embeddings(project)) is not None:
-            register(instance, inputs.keys)
-
-
-def _holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:
-    info = instance.event_log_storage.get_concurrency_info("gpu")
-    return info.claimed_slots[0].run_id[:8] if info.active_slot_count >= max(info.slot_count, 1) else None
-
-
 def _reason(failure: Any) -> str:
     """What the user can mend, or for anything else the error's kind and where to read all of it."""
     error = failure.error
@@ -224,30 +189,13 @@ def _model_state(project: Project, inputs: str) -> str:
     return state_of_model(project, inputs)
 
 
-@contextmanager
-def _instance() -> Iterator["dg.DagsterInstance"]:
-    """The instance of `use_project`; what is damaged is set aside, what cannot be read or written is told."""
-    from filelock import FileLock
-
-    from soc_assets.defs import history
-
-    home = Path(os.environ["DAGSTER_HOME"])
-    with translate_write_errors(home, "DAGSTER_HOME"), history.told_of(home):
-        with FileLock(home / ".opening.lock"):  # two first processes at once would make its databases twice, and fail
-            history.set_damaged_aside(home)
-            instance = history.opened(home)
-            instance.get_dynamic_partitions("batch")
-        with instance:
-            yield instance
-
-
 def failed_assets(project: Project) -> set[str]:
     """Assets whose last Dagster run failed."""
     if not (project.dagster_home / "history").is_dir():
         return set()
     import dagster as dg
 
-    with _instance() as instance:
+    with open_instance() as instance:
         failed = set()
         for record in instance.get_asset_records([dg.AssetKey(name) for name in ASSETS]):
             run_id = record.asset_entry.last_run_id

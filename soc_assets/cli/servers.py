@@ -27,12 +27,12 @@ def ui(config: Path | None, port: int) -> None:
 
     Ctrl+C or SIGTERM ends them and the runs that they have under way.
     """
-    from soc_assets.cli import runner
+    from soc_assets.cli import instance, runner
 
     project = load_project(config)
     _require_free(port)
     runner.use_project(project, config or named(project))
-    runner.prepare_instance(project)
+    instance.prepare_instance(project)
     workspace = Path(soc_assets.__file__).parents[1] / "workspace.yaml"
     code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
     command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]

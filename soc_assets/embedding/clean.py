@@ -8,6 +8,7 @@ from pathlib import Path
 
 from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.storage import files
+from soc_assets.storage.temporary import is_being_written
 
 _ABANDONED = 3600  # seconds after which nobody is writing a temporary file any more
 _GOING = ".removing-"  # prefix of a folder that is being removed, which no reader looks into
@@ -65,7 +66,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 def _is_abandoned(path: Path) -> bool:
     """Whether nobody writes a temporary file any more; a clock that was set forward does not decide that alone."""
-    return time.time() - path.stat().st_mtime > _ABANDONED and not files.is_being_written(path)
+    return time.time() - path.stat().st_mtime > _ABANDONED and not is_being_written(path)
 
 
 def remove_leftover(path: Path) -> None:

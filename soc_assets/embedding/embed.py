@@ -14,6 +14,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.encoder.architecture import PATCH
 from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.layout import Layout
@@ -24,27 +25,6 @@ from soc_assets.rasters.index import RasterIndex
 from soc_assets.rasters.mosaic import StepMosaic
 from soc_assets.rasters.steps import groups, keys_of, step_numbers
 from soc_assets.runtime import interrupts
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """Embeddings of n samples.
-
-    Attributes:
-        keys: per slot, the key of each sample (`LAI_2012`).
-        vectors: [n, slots, rows, width] float32.
-        missing: [n, slots], True where no raster is there or too little of the window is valid.
-        valid: [n, slots] share of valid pixels.
-        point_keys: per single band and lag, the key of each sample.
-        points: [n, band slots, 4] float32, normalised means over squares round the sample, NaN where there is none.
-    """
-
-    keys: list[list[str]]
-    vectors: np.ndarray
-    missing: np.ndarray
-    valid: np.ndarray
-    point_keys: list[list[str]]
-    points: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pandas as pd
 from soc_assets.embedding.batch import Batch, describe, state
 from soc_assets.embedding.encoder.encoder import settle_precision
 from soc_assets.embedding.listing import Listing
-from soc_assets.embedding.spec import Spec, choices_of, find_spec, freeze
+from soc_assets.embedding.spec import Spec, find_spec, freeze
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.errors import CheckpointError, EmbeddingError, SamplingError, SocWarning, TableError
 from soc_assets.integrity.tables import read_ledger, require_once
 from soc_assets.project import Project

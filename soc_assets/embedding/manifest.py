@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from soc_assets.embedding.batch import read_facts
 from soc_assets.embedding.parquet import SCHEMA
 from soc_assets.embedding.spec import Spec
+from soc_assets.integrity.schemas import EMBEDDINGS
 from soc_assets.reporting.as_text import markdown
 from soc_assets.storage import digest, files
 
@@ -80,8 +81,7 @@ def _describe(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
 def _documentation(spec: Spec, manifest: dict[str, Any]) -> str:
     rows, width = spec.shape
     choices = spec.choices
-    comments = {field.name: (field.metadata or {}).get(b"comment", b"").decode() for field in SCHEMA}
-    columns = "\n".join(f"| `{field.name}` | {field.type} | {comments[field.name]} |" for field in SCHEMA)
+    columns = "\n".join(f"| `{field.name}` | {field.type} | {EMBEDDINGS[field.name].description} |" for field in SCHEMA)
     length = rows * width
     slots = "\n".join(
         f"| {n * length} | {(n + 1) * length - 1} | {slot.name} | {'-' if slot.lag is None else slot.lag} |"

@@ -1,6 +1,6 @@
 """The embedding Parquet: schema, Arrow arrays from plain arrays without per-row Python, GeoParquet metadata.
 
-The columns and their order are the contract of the platform; see the README. Source of the geometry columns: the
+What the columns mean is in `soc_assets.integrity.schemas`. Source of the geometry columns: the
 GeoParquet 1.1 specification.
 """
 
@@ -10,36 +10,25 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from soc_assets.embedding.embed import Embedded
+from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.spec import Spec
+from soc_assets.integrity.schemas import EMBEDDINGS
 
 TOKENS = pa.list_(pa.list_(pa.float32()))
-POINTS = "normalised values at the sample per key: the pixel, and means over 3x3, 9x9, 25x25 pixels"
-KEYS = "per band and year (LAI_2012), most recent first: tokens x width, null where the raster is missing"
 BBOX = pa.struct([(name, pa.float64()) for name in ("xmin", "ymin", "xmax", "ymax")])
+_TYPES = {
+    "string": pa.string(),
+    "int32": pa.int32(),
+    "float64": pa.float64(),
+    "binary": pa.binary(),
+    "list<list<float32>>": TOKENS,
+    "map<string, list<list<float32>>>": pa.map_(pa.string(), TOKENS),
+    "map<string, float32>": pa.map_(pa.string(), pa.float32()),
+    "map<string, list<float32>>": pa.map_(pa.string(), pa.list_(pa.float32())),
+    "struct<xmin: float64, ymin: float64, xmax: float64, ymax: float64>": BBOX,
+}
 SCHEMA = pa.schema(
-    [
-        pa.field("longitude", pa.float64(), metadata={"comment": "WGS84 degrees"}),
-        pa.field("latitude", pa.float64(), metadata={"comment": "WGS84 degrees"}),
-        pa.field("organic_carbon", pa.float64(), metadata={"comment": "g/kg"}),
-        pa.field("elevation_embedding", TOKENS, metadata={"comment": "tokens x width: the reference band"}),
-        pa.field("channel_time_embeddings", pa.map_(pa.string(), TOKENS), metadata={"comment": KEYS}),
-        pa.field(
-            "static_embeddings",
-            pa.map_(pa.string(), TOKENS),
-            metadata={"comment": "per further static band: tokens x width"},
-        ),
-        pa.field("sample_id", pa.string(), metadata={"comment": "unique"}),
-        pa.field("location_id", pa.string(), metadata={"comment": "samples that share a place"}),
-        pa.field("year", pa.int32(), metadata={"comment": "of sampling"}),
-        pa.field("season", pa.string(), metadata={"comment": "of sampling; a winter has the year of its January"}),
-        pa.field("source", pa.string(), metadata={"comment": "of the sample: LUCAS, LfU, LfL, ..."}),
-        pa.field("batch", pa.string(), metadata={"comment": "partition"}),
-        pa.field("valid_fraction", pa.map_(pa.string(), pa.float32()), metadata={"comment": "valid pixels per key"}),
-        pa.field("point_values", pa.map_(pa.string(), pa.list_(pa.float32())), metadata={"comment": POINTS}),
-        pa.field("geometry", pa.binary(), metadata={"comment": "WKB point"}),
-        pa.field("bbox", BBOX, metadata={"comment": "the same point, for readers that filter by rectangles"}),
-    ]
+    [pa.field(column.name, _TYPES[column.type], metadata={"comment": column.description}) for column in EMBEDDINGS]
 )
 LABELS = ("organic_carbon", "location_id", "source")  # columns that may change without touching an embedding
 

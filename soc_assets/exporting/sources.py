@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from soc_assets.errors import FeaturesError
 from soc_assets.features import refresh
 from soc_assets.features.images import batch_paths, read_images
-from soc_assets.features.reading import Selection, require_all, select
+from soc_assets.features.matrix import require_all
+from soc_assets.features.selection import Selection, select
 from soc_assets.features.sql.views import Contents
 from soc_assets.project import Project
 from soc_assets.runtime import interrupts

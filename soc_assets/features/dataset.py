@@ -14,7 +14,8 @@ from torch.utils.data import Dataset, Sampler
 
 from soc_assets.errors import FeaturesError
 from soc_assets.features.images import batch_paths
-from soc_assets.features.reading import require_all, select
+from soc_assets.features.matrix import require_all
+from soc_assets.features.selection import select
 from soc_assets.project import Project
 
 

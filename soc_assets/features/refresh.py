@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
-from soc_assets.embedding.spec import Spec, all_specs, choices_of, find_spec
+from soc_assets.embedding.spec import Spec, all_specs, find_spec
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.errors import CheckpointError
 from soc_assets.features import refresh
 from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.features.sql.database import build_database, index_of, read_batch_inputs, read_info, write_schemas
-from soc_assets.features.sql.tables import SCHEMAS, TABLES, columns_of
+from soc_assets.features.sql.tables import SCHEMAS, columns_of
 from soc_assets.features.sql.views import Contents
+from soc_assets.integrity.schemas import TABLES
 from soc_assets.integrity.tables import TABLE_ASSETS, complete
 from soc_assets.project import Project, is_url
 from soc_assets.storage import digest, files

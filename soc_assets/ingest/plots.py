@@ -13,7 +13,8 @@ import pandas as pd
 from soc_assets.ingest.soil.clean import COORDINATE_DIGITS
 from soc_assets.rasters.coding import shares_of_class
 from soc_assets.rasters.georeferencing import crs_of
-from soc_assets.rasters.reading import open_raster, read_decimated
+from soc_assets.rasters.opening import open_raster
+from soc_assets.rasters.reading import read_decimated
 from soc_assets.reporting.as_text import label
 from soc_assets.reporting.figures import ACCENT, new_figure, to_png
 from soc_assets.settings import Channel, Rasters

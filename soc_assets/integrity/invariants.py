@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-SPLITS = ("train", "validation", "test")
+from soc_assets.integrity.schemas import SPLITS
+
 _KEY = r"batch_\d{4,}"  # of a batch
 
 

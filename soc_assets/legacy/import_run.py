@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from soc_assets import __version__
 from soc_assets.embedding.batch import options_of, write_empty
-from soc_assets.embedding.embed import Embedded
+from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.parquet import LABELS, geo_metadata, schema_of, to_table
@@ -29,7 +29,7 @@ from soc_assets.legacy.run_samples import collect, grid_round
 from soc_assets.project import Project
 from soc_assets.rasters.steps import keys_of, step_numbers
 from soc_assets.sampling.prepare import Prepared, prepare_samples
-from soc_assets.settings import SEASONS
+from soc_assets.settings.seasons import SEASONS, season_number
 from soc_assets.storage import digest, files
 
 _TABLES = ("samples", "rejected", "balanced", "excluded", "folds", "batches")
@@ -125,7 +125,8 @@ def _look(rows: OldRows, path: Path, facts: Facts) -> pd.DataFrame:
             raise FeaturesError(f"{path}: the key {key!r} is not <band>_<year> or <band>_<year>_<season>.")
         facts.bands.setdefault(match["band"], "seasonal" if match["season"] else "yearly")
         there = rows.present(key)
-        number = int(match["year"]) * 4 + (SEASONS.index(match["season"]) if match["season"] else 3)
+        of_year = SEASONS[-1]  # a yearly band beside seasonal ones reaches to the year's end
+        number = season_number(int(match["year"]), SEASONS.index(match["season"] or of_year))
         number = number if seasonal else int(match["year"])
         season[there & (number > newest)] = match["season"] or "summer"
         newest[there] = np.maximum(newest[there], number)
@@ -135,7 +136,7 @@ def _look(rows: OldRows, path: Path, facts: Facts) -> pd.DataFrame:
     for image in map(image_of, rows.elevation):
         if image is not None:
             facts.tokens, facts.width = max(facts.tokens, image.shape[0]), image.shape[1]
-    year = newest // 4 if seasonal else newest
+    year = newest // len(SEASONS) if seasonal else newest
     frame = {"longitude": rows.longitude, "latitude": rows.latitude, "organic_carbon": rows.organic_carbon}
     return pd.DataFrame({**frame, "year": year, "season": season, "old_file": path.name})
 

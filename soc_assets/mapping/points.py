@@ -18,9 +18,11 @@ from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.parquet import to_table
 from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.errors import SocError, TrainingError
+from soc_assets.features.matrix import read_matrix
 from soc_assets.features.sql.groups import group_columns, group_queries
-from soc_assets.geo.grid import Grid, grid_of
+from soc_assets.geo.grid import Grid
 from soc_assets.geo.projection import to_metres
+from soc_assets.geo.reference_grid import grid_of
 from soc_assets.ingest.soil.points import Fault, first_fault, free_names, of_the_file, read_point_table, understood
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
@@ -208,15 +210,13 @@ def _design(project: Project, registered: Registered, samples: pd.DataFrame, spe
     features = registered.vector or project.settings.features
     study = registered.study or project.settings.study
     queries, columns = group_queries(spec, features, study), group_columns(spec, features, study)
-    matrices = {}
+    index = pd.Index(samples["sample_id"])
     with duckdb.connect() as connection:
         connection.register("embeddings", table)
-        for group, named in columns.items():
-            values = connection.sql(
-                f"SELECT features FROM ({queries[group]}) q(sample_id, features) ORDER BY sample_id"
-            )
-            flat = [np.array(row[0], dtype=np.float32) for row in values.fetchall()]
-            matrices[group] = np.stack(flat).reshape(len(samples), len(named))
+        matrices = {
+            group: read_matrix(connection, queries[group], index, project.catalog, len(named))
+            for group, named in columns.items()
+        }
     x, y = to_metres(samples["longitude"].to_numpy(), samples["latitude"].to_numpy(), _grid(project, spec))
     return make_design(samples.assign(x=x, y=y), matrices, {name: columns_table(of) for name, of in columns.items()})
 

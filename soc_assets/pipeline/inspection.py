@@ -5,16 +5,16 @@ Which rasters and samples are meant, and which step each sample needs, is decide
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from soc_assets.errors import RasterError, SamplingError, SocWarning, SoilError, StorageError
-from soc_assets.geo.grid import reference_grid
-from soc_assets.ingest.catalog.scan import Catalog, scan_rasters
+from soc_assets.errors import SamplingError, SocWarning, SoilError, StorageError
+from soc_assets.geo.reference_grid import reference_grid
+from soc_assets.ingest.catalog.scan import Catalog
 from soc_assets.ingest.quality.carbon import carbon_findings
 from soc_assets.ingest.quality.columns import column_findings
 from soc_assets.ingest.quality.coverage import Coverage, Need, coverage, coverage_findings, edge_findings
@@ -26,19 +26,16 @@ from soc_assets.ingest.quality.tables import files_not_read, table_findings
 from soc_assets.ingest.quality.unmatched import rasters_not_read
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
-from soc_assets.integrity.tables import decision
 from soc_assets.pipeline import run_ahead
+from soc_assets.pipeline.usable_rasters import Progress, of_bands, scan_usable
 from soc_assets.project import Project
-from soc_assets.rasters.catalog import known_catalog
 from soc_assets.rasters.steps import groups, slots, step_numbers
 from soc_assets.reporting.findings import Finding, accepting, by_severity
 from soc_assets.runtime.progress import reading
 from soc_assets.sampling.findings import location_findings
-from soc_assets.sampling.inputs import split_inputs
-from soc_assets.settings import Band, Rasters
+from soc_assets.sampling.inputs import earlier_splits
+from soc_assets.settings import Band
 from soc_assets.storage import files
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Inspection:
 
 def inspect(project: Project, progress: Progress | None = None) -> Inspection:
     """Look at the rasters and samples as they are now; problems of either are findings, not exceptions."""
-    catalog, bands, findings = _usable(project, progress)
+    catalog, bands, findings = scan_usable(project, progress)
     findings += run_ahead.embedding_refusals(project)
     if catalog is None:
         return Inspection(None, None, None, by_severity(findings), None)
@@ -150,29 +147,6 @@ def _files_not_read(project: Project) -> list[Finding]:
     return files_not_read(project.soil, used)
 
 
-def earlier_splits(project: Project) -> pd.DataFrame | None:
-    """The splits that are kept: those made under the same settings, or None.
-
-    Raises:
-        SamplingError: there were some, and they are lost.
-    """
-    wanted, path = split_inputs(project), decision(project, "splits")
-    if path is None or files.read_metadata(path).get(files.SPLIT) != wanted:
-        return None
-    splits = files.read_table(path).drop_duplicates("location_id")
-    table = project.samples("balanced")
-    if files.read_metadata(table).get(files.SPLIT, wanted) != wanted:
-        return splits
-    studied = files.known_table(table, ["location_id", "split"])
-    if studied is None or studied["location_id"].isin(splits["location_id"]).all():
-        return splits
-    words = (
-        f"{path} does not have every place of {table.name}: an older copy? They keep the split that they have there."
-    )
-    warnings.warn(words, SocWarning, stacklevel=2)
-    return pd.concat([splits, studied], ignore_index=True).drop_duplicates("location_id")
-
-
 def needs(project: Project, samples: pd.DataFrame) -> Iterator[Need]:
     """The steps that the embedding of these samples will read."""
     rasters, study = project.settings.rasters, project.settings.study
@@ -189,49 +163,9 @@ def _previews(project: Project) -> Previews:
     return Previews(project.catalog.parent / "previews", project.settings.rasters)
 
 
-def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
-    """The catalog of the rasters and its bands; where some cannot be used at all, of the others, with findings."""
-    rasters = project.settings.rasters
-    previous = known_catalog(project)
-    try:
-        return scan_rasters(rasters, project.rasters, previous, progress), rasters.bands, []
-    except RasterError as error:
-        first = error
-    base = next(band for band in rasters.bands if band.name == rasters.reference)
-    usable, findings = [], []
-    for band in rasters.bands:
-        bands = tuple({item.name: item for item in (base, band)}.values())
-        try:
-            scanned = scan_rasters(_of_bands(rasters, bands), project.rasters, previous, progress)
-            previous = _known(previous, scanned.frame)
-            usable.append(band)
-        except RasterError as error:
-            if band is base:
-                return None, (), [_unusable(band, first)]
-            findings.append(_unusable(band, error))
-    bands = tuple(usable)
-    return scan_rasters(_of_bands(rasters, bands), project.rasters, previous), bands, findings
-
-
-def _unusable(band: Band, error: RasterError) -> Finding:
-    said = " ".join(f"{error}".split()).rstrip(".")
-    return Finding("files", "error", band.name, "", "", said, "", acceptable=False)
-
-
-def _known(previous: pd.DataFrame | None, scanned: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a scan, and those of earlier ones of other bands: each raster once."""
-    if previous is None:
-        return scanned
-    return pd.concat([previous[~previous["band"].isin(scanned["band"])], scanned], ignore_index=True)
-
-
-def _of_bands(rasters: Rasters, bands: tuple[Band, ...]) -> Rasters:
-    return rasters.model_copy(update={"bands": bands})
-
-
 def _with_bands(project: Project, bands: tuple[Band, ...]) -> Project:
     """The project as if it had only these bands."""
-    rasters = _of_bands(project.settings.rasters, bands)
+    rasters = of_bands(project.settings.rasters, bands)
     return Project(project.root, project.settings.model_copy(update={"rasters": rasters}))
 
 

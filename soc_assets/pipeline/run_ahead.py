@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from soc_assets.embedding.spec import choices_of
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.errors import SocError, SocWarning
 from soc_assets.geo.grid import Grid
 from soc_assets.project import Project

@@ -22,7 +22,7 @@ from soc_assets.project import Project
 from soc_assets.rasters.identity import readable_digest, stamp
 from soc_assets.runtime.threads import threaded_map
 from soc_assets.storage import files
-from soc_assets.storage.raster_folder import is_local
+from soc_assets.storage.raster_location import is_local
 
 _ZIP = "/vsizip/{"
 _FOLDER = "soc.rasters"  # key of the folder of rasters in the metadata

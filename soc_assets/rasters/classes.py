@@ -10,7 +10,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from soc_assets.rasters.cf import has_flags
-from soc_assets.storage import raster_folder
+from soc_assets.storage import raster_location
 
 _TABLE = ".vat.dbf"  # ArcGIS, beside `landcover.tif` as landcover.tif.vat.dbf or landcover.vat.dbf
 _NAMES = re.compile(r"<Type>2</Type>|<Usage>2</Usage>")  # GDAL's attribute table: a column of text, or of names
@@ -19,7 +19,7 @@ _NAMES = re.compile(r"<Type>2</Type>|<Usage>2</Usage>")  # GDAL's attribute tabl
 def attribute_tables(path: str) -> list[str]:
     """Attribute tables of ArcGIS beside a raster."""
     names = dict.fromkeys((f"{path}{_TABLE}", f"{path.rpartition('.')[0]}{_TABLE}"))
-    return [name for name in names if raster_folder.exists(name)]
+    return [name for name in names if raster_location.exists(name)]
 
 
 def is_classes(dataset: DatasetReader, path: str, index: int) -> bool:
@@ -44,7 +44,7 @@ def is_classes(dataset: DatasetReader, path: str, index: int) -> bool:
     table = own.partition("<GDALRasterAttributeTable")[2].partition("</GDALRasterAttributeTable>")[0]
     if "<Category>" in own or _NAMES.search(table):
         return True
-    return any(_has_text(raster_folder.first_bytes(name)) for name in attribute_tables(path))
+    return any(_has_text(raster_location.first_bytes(name)) for name in attribute_tables(path))
 
 
 def _has_text(dbf: bytes) -> bool:

@@ -15,7 +15,7 @@ from rasterio.io import DatasetReader
 from soc_assets.errors import RasterError
 from soc_assets.rasters.hdf_links import names_elsewhere
 from soc_assets.rasters.vrt import sources_of
-from soc_assets.storage import raster_folder, zips
+from soc_assets.storage import raster_location, zips
 from soc_assets.storage.raster_drivers import allowed, drivers_of, suffix_of
 
 _BESIDE = (".ovr", ".msk", ".aux", ".rrd")
@@ -130,7 +130,7 @@ def _require_kind(location: str, what: str) -> None:
 @lru_cache(maxsize=2**16)
 def _wrong_kind(location: str, mark: tuple[int, ...]) -> bytes | None:
     """The first bytes of a file that is not what its suffix says; None where it is."""
-    head = raster_folder.first_bytes(location, _HEAD)
+    head = raster_location.first_bytes(location, _HEAD)
     suffix = suffix_of(location)
     kinds = (*_MAGIC.get(suffix, ()), *(_MAGIC[".aux"] if suffix in (".ovr", ".msk") else ()))
     right = head.startswith(kinds) if kinds else True
@@ -144,21 +144,21 @@ def _require_plain_pyramid(location: str, mark: tuple[int, ...]) -> None:
     """Refuse pyramids or a mask that name further files."""
     import rasterio
 
-    if raster_folder.first_bytes(location, 4) in _TIFF:
-        options = raster_folder.gdal_options(location)
+    if raster_location.first_bytes(location, 4) in _TIFF:
+        options = raster_location.gdal_options(location)
         with rasterio.Env(**options), rasterio.open(location, driver="GTiff", OVERVIEW_LEVEL="NONE") as dataset:
             require_no_other(dataset, location)
 
 
 @lru_cache(maxsize=2**12)
 def _elsewhere(location: str, mark: tuple[int, ...]) -> str | None:
-    with raster_folder.opened(location) as file:
+    with raster_location.opened(location) as file:
         return names_elsewhere(file)
 
 
 def _files_beside(location: str) -> list[str]:
     """Pyramids, masks and older metadata files beside a raster, as GDAL finds them: whatever their case."""
-    head, name = os.path.split(location) if raster_folder.is_local(location) else posixpath.split(location)
+    head, name = os.path.split(location) if raster_location.is_local(location) else posixpath.split(location)
     if not (others := _candidates(head or ".", location)):
         return []
     starts = f"{name.lower()}.", f"{name.rpartition('.')[0].lower()}."
@@ -166,8 +166,8 @@ def _files_beside(location: str) -> list[str]:
 
 
 def _candidates(head: str, location: str) -> tuple[str, ...]:
-    if not raster_folder.is_local(location):
-        return tuple(name for name in raster_folder.names_in(head) if name.lower().endswith(_BESIDE))
+    if not raster_location.is_local(location):
+        return tuple(name for name in raster_location.names_in(head) if name.lower().endswith(_BESIDE))
     return _local_candidates(head, Path(head).stat().st_mtime_ns)
 
 
@@ -179,4 +179,4 @@ def _local_candidates(folder: str, changed: int) -> tuple[str, ...]:
 
 def _mark(location: str) -> tuple[int, ...]:
     """By which a change of a file is noticed."""
-    return tuple(raster_folder.stamp_of(location))
+    return tuple(raster_location.stamp_of(location))

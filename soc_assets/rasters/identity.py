@@ -9,8 +9,8 @@ from rasterio.io import DatasetReader
 from soc_assets.errors import RasterError
 from soc_assets.rasters.classes import attribute_tables, is_classes
 from soc_assets.rasters.georeferencing import crs_of
-from soc_assets.rasters.reading import open_raster
-from soc_assets.storage import digest, raster_folder
+from soc_assets.rasters.opening import open_raster
+from soc_assets.storage import digest, raster_location
 
 _WORLD_FILES = (".tfw", ".tifw", ".wld")
 
@@ -22,7 +22,7 @@ def beside(path: str) -> list[str]:
     """Files beside a raster that say what it does not say itself: place, CRS, nodata, scale, names of classes."""
     stem = path.rpartition(".")[0]
     names = [f"{path if suffix == '.aux.xml' else stem}{suffix}" for suffix in _SIDECARS]
-    return [*(name for name in names if raster_folder.exists(name)), *attribute_tables(path)]
+    return [*(name for name in names if raster_location.exists(name)), *attribute_tables(path)]
 
 
 def how_read(dataset: DatasetReader, path: str) -> list[Any]:
@@ -44,7 +44,7 @@ def stamp(path: Path | str) -> dict[str, Any]:
         file on this machine that took the place of another of equal size and time has another inode or ctime.
     """
     used = sorted({*_files(str(path)), *beside(str(path))})
-    stamps = {file: raster_folder.stamp_of(file) for file in used if raster_folder.exists(file)}
+    stamps = {file: raster_location.stamp_of(file) for file in used if raster_location.exists(file)}
     names = [PurePosixPath(file).name for file in stamps]
     return {
         "size": sum(size for size, *_ in stamps.values()),
@@ -57,14 +57,14 @@ def _files(path: str) -> list[str]:
     """The raster and what it takes values from: a mask beside it, and the sources of a format that only describes."""
     if not path.lower().endswith(_WHOLE):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
-            return sorted({path, *(str(name) for name in dataset.files if raster_folder.exists(str(name)))})
+            return sorted({path, *(str(name) for name in dataset.files if raster_location.exists(str(name)))})
     known = (".msk",) if path.lower().endswith(_WHOLE[:2]) else (".aux.xml", ".msk", ".ovr")
-    return [path, *(path + end for end in known if raster_folder.exists(path + end))]
+    return [path, *(path + end for end in known if raster_location.exists(path + end))]
 
 
 def content_digest(path: str) -> str:
     """Digest of the bytes of a raster and of what it takes values from, as the catalog holds it."""
-    digests = [raster_folder.digest_of(file) for file in _files(path)]
+    digests = [raster_location.digest_of(file) for file in _files(path)]
     if path.lower().endswith(_WHOLE[:2]) and beside(path):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:
             digests.append(digest.of_values(how_read(dataset, path)))

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from soc_assets.geo.grid import Grid, box_on, grid_of
+from soc_assets.geo.grid import Grid, box_on
+from soc_assets.geo.reference_grid import grid_of
 from soc_assets.rasters.mosaic import StepMosaic, Tile
 from soc_assets.rasters.steps import Step
 from soc_assets.rasters.tiles import Source

@@ -7,7 +7,7 @@ from rasterio.enums import Interleaving
 from rasterio.io import DatasetReader
 
 from soc_assets.errors import RasterError
-from soc_assets.storage import raster_folder
+from soc_assets.storage import raster_location
 from soc_assets.storage.raster_drivers import allowed
 
 _PIXELS_A_BYTE = 1000  # what the best packing of one value makes of a byte
@@ -24,7 +24,7 @@ def require_bounded(dataset: DatasetReader, name: str) -> None:
     pixels = dataset.width * dataset.height
     if pixels <= may.pixels:
         return
-    bytes_of_all = sum(raster_folder.stamp_of(file)[0] for file in dataset.files if raster_folder.exists(file))
+    bytes_of_all = sum(raster_location.stamp_of(file)[0] for file in dataset.files if raster_location.exists(file))
     if pixels - _PIXELS_A_BYTE * bytes_of_all > may.pixels:
         raise RasterError(
             f"The raster {name} declares {dataset.height:,} x {dataset.width:,} pixels, and its {bytes_of_all:,} "

@@ -13,7 +13,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from soc_assets.geo.grid import Box, Grid, box_on, union
-from soc_assets.rasters.reading import open_placed, open_raster
+from soc_assets.rasters.opening import open_placed, open_raster
 from soc_assets.rasters.tiles import REACH, Source, reaches, read_part
 from soc_assets.storage import digest
 

@@ -1,8 +1,7 @@
 """Steps, lags and keys: which raster of which year (or season) a sample reads.
 
 Lag 0 is the step of sampling, lag 1 the one before; a study reads `time_before` lags from `first_lag` on. In a seasonal
-set-up steps count seasons; a yearly band in it still counts years, back from the sampling year. A winter belongs to the
-year of its January.
+set-up steps count seasons; a yearly band in it still counts years, back from the sampling year.
 """
 
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from soc_assets.settings import SEASONS, Band
+from soc_assets.settings import Band
+from soc_assets.settings.seasons import SEASONS, season_number, season_of_number
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def slots(bands: tuple[Band, ...], reference: str, time_before: int, first_lag: 
 
 
 def step_numbers(slot: Slot, samples: pd.DataFrame) -> np.ndarray:
-    """The step [n] that each sample reads in this slot: a year, four times a year plus the season, or 0 if static.
+    """The step [n] that each sample reads in this slot: a year, the count of a season, or 0 if static.
 
     Args:
         slot: band and lag.
@@ -78,9 +78,8 @@ def step_numbers(slot: Slot, samples: pd.DataFrame) -> np.ndarray:
         return np.zeros(len(samples), np.int64)
     if slot.kind == "yearly":
         return samples["year"].to_numpy(np.int64) - slot.lag
-    order = {season: index for index, season in enumerate(SEASONS)}
-    seasons = np.array([order[season] for season in samples["season"]], np.int64)
-    return samples["season_year"].to_numpy(np.int64) * 4 + seasons - slot.lag
+    seasons = np.array([SEASONS.index(season) for season in samples["season"]], np.int64)
+    return season_number(samples["season_year"].to_numpy(np.int64), seasons) - slot.lag
 
 
 def step_of(number: int, kind: str) -> Step:
@@ -91,7 +90,7 @@ def step_of(number: int, kind: str) -> Step:
     """
     if kind == "static":
         return Step()
-    return Step(number) if kind == "yearly" else Step(number // 4, SEASONS[number % 4])
+    return Step(number) if kind == "yearly" else Step(*season_of_number(number))
 
 
 def groups(numbers: np.ndarray, kind: str) -> Iterator[tuple[Step, np.ndarray]]:

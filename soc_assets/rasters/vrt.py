@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from soc_assets.errors import RasterError
-from soc_assets.storage import raster_folder
+from soc_assets.storage import raster_location
 from soc_assets.storage.raster_drivers import Allowed
 
 _LARGEST = 2**27  # bytes: a quarter of a million sources
@@ -86,7 +86,7 @@ def sources_of(location: str, may: Allowed) -> list[tuple[str, bool]]:
     Raises:
         RasterError: it is damaged, holds what is not let through, or names a file elsewhere.
     """
-    content = raster_folder.first_bytes(location, _LARGEST + 1)
+    content = raster_location.first_bytes(location, _LARGEST + 1)
     found = []
     for name, relative, raw in _names(location, content):
         found.append((_resolved(name, location, relative, may), raw))
@@ -156,7 +156,7 @@ def _resolved(name: str, vrt: str, relative: bool, may: Allowed) -> str:
     """The file that a name means, where the VRT may name it."""
     inside = _IN_FILE.fullmatch(name)
     file = inside["file"] if inside else name
-    if raster_folder.is_local(vrt):
+    if raster_location.is_local(vrt):
         place, found = _local(file, vrt, relative, may)
     else:
         place, found = _in_archive(file, vrt, relative, may)
@@ -165,7 +165,7 @@ def _resolved(name: str, vrt: str, relative: bool, may: Allowed) -> str:
             f"The VRT {vrt} names {name[:200]!r}, and a VRT may only name files below its own folder"
             f"{' or below ' + may.root if may.root else ''}. {_TRUST.format(vrt=vrt)}"
         )
-    if not raster_folder.exists(place):
+    if not raster_location.exists(place):
         raise RasterError(f"The VRT {vrt} names {name[:200]!r}, and there is no file {place}. Put it back.")
     return place
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from math import isfinite
 
-from soc_assets.regression.design.data import SPLITS
+from soc_assets.integrity.schemas import SPLITS
 from soc_assets.reporting.faults import Fault
 
 CHECKS = ("metrics_sane", "better_than_mean")

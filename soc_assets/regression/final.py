@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import SettingsError
-from soc_assets.regression.design.data import SPLITS
+from soc_assets.integrity.schemas import SPLITS
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.gaps import Gaps
 from soc_assets.regression.evaluation.choice import choose

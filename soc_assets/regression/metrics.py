@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from soc_assets.sampling.balance import TAIL_THRESHOLD
+from soc_assets.integrity.schemas import SPLITS
+from soc_assets.settings.soil import TAIL_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,14 @@ def _squared_pearson(observed: np.ndarray, predicted: np.ndarray) -> float:
 
 def target_summary(organic_carbon: np.ndarray, split: np.ndarray) -> pd.DataFrame:
     """Organic carbon by split: n, mean, sd, median (g/kg) and share_above_50, one row per split that has samples."""
-    grouped = pd.Series(organic_carbon).groupby(pd.Series(split))
-    summary = grouped.agg(
+    summary = summarise_carbon(pd.Series(organic_carbon), pd.Series(split))
+    present = [name for name in SPLITS if name in summary.index]
+    return summary.loc[present].rename_axis("split").reset_index()
+
+
+def summarise_carbon(organic_carbon: pd.Series, part: pd.Series) -> pd.DataFrame:
+    """Organic carbon [n] by the part that each sample is in: n, mean, sd, median (g/kg) and share_above_50."""
+    summary = organic_carbon.groupby(part).agg(
         n="size", mean="mean", sd="std", median="median", share_above_50=lambda oc: (oc > TAIL_THRESHOLD).mean()
     )
-    present = [name for name in ("train", "validation", "test") if name in summary.index]
-    return summary.loc[present].rename_axis("split").reset_index()
+    return pd.DataFrame(summary)

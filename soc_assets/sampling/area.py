@@ -11,7 +11,8 @@ from rasterio.windows import Window
 from soc_assets.geo.grid import WGS84, Grid, move
 from soc_assets.geo.polygons import read_region
 from soc_assets.rasters.catalog import variable_of
-from soc_assets.rasters.reading import open_raster, read_values
+from soc_assets.rasters.opening import open_raster
+from soc_assets.rasters.reading import read_values
 from soc_assets.sampling.knndm import GRID_POINTS
 from soc_assets.settings import Band, Rasters
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from soc_assets.errors import SamplingError
 from soc_assets.settings import Sampling
+from soc_assets.settings.soil import TAIL_THRESHOLD
 
 SAMPLES_PER_BIN = 5  # on average; n_bins is cut down where there are too few samples
-TAIL_THRESHOLD = 50.0  # g/kg: above it lies the rare end that balancing is for
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from soc_assets.integrity.schemas import SPLITS
 from soc_assets.reporting.faults import Fault
 
 GROUPED = ("location", "block", "knndm")  # schemes whose folds keep locations whole; the others drop them in training
 CHECKS = ("no_location_in_two_splits", "tables")
 CURE = "The tables count as stale now: `soc run` makes them again. If that does not help, this is a defect."
-SPLITS = {"train", "validation", "test"}
 
 
 def check_tables(balanced: pd.DataFrame, folds: pd.DataFrame, balanced_file: Path, folds_file: Path) -> list[Fault]:

@@ -1,6 +1,12 @@
-"""What decides the balanced samples: the samples, and what the study asks of them."""
+"""What decides the balanced samples: the samples, what the study asks of them, and the splits that are kept."""
 
+import warnings
+
+import pandas as pd
+
+from soc_assets.errors import SocWarning
 from soc_assets.geo.polygons import contents_of
+from soc_assets.integrity.tables import decision
 from soc_assets.project import Project
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.storage import digest, files
@@ -28,3 +34,26 @@ def split_inputs(project: Project) -> str:
     return digest.of_values(
         [sampling.seed, sampling.validation_fraction, sampling.test_fraction, project.settings.study.location]
     )
+
+
+def earlier_splits(project: Project) -> pd.DataFrame | None:
+    """The splits that are kept: those made under the same settings, or None.
+
+    Raises:
+        SamplingError: there were some, and they are lost.
+    """
+    wanted, path = split_inputs(project), decision(project, "splits")
+    if path is None or files.read_metadata(path).get(files.SPLIT) != wanted:
+        return None
+    splits = files.read_table(path).drop_duplicates("location_id")
+    table = project.samples("balanced")
+    if files.read_metadata(table).get(files.SPLIT, wanted) != wanted:
+        return splits
+    studied = files.known_table(table, ["location_id", "split"])
+    if studied is None or studied["location_id"].isin(splits["location_id"]).all():
+        return splits
+    words = (
+        f"{path} does not have every place of {table.name}: an older copy? They keep the split that they have there."
+    )
+    warnings.warn(words, SocWarning, stacklevel=2)
+    return pd.concat([splits, studied], ignore_index=True).drop_duplicates("location_id")

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.reporting.figures import ACCENT, MUTED, SPLIT_COLOURS, new_figure, to_png
-from soc_assets.sampling.balance import TAIL_THRESHOLD, tail_share
+from soc_assets.sampling.balance import tail_share
+from soc_assets.settings.soil import TAIL_THRESHOLD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

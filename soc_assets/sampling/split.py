@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import SamplingError, SocWarning
+from soc_assets.integrity.schemas import SPLITS
 from soc_assets.settings import Sampling
 
-SPLITS = ("train", "validation", "test")
 LEAST_LOCATIONS = 3
 
 

@@ -8,17 +8,10 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from soc_assets.settings.bands import Band, Channel, channels_of
 from soc_assets.settings.base import Section, Share
-from soc_assets.settings.rasters import (
-    RASTER_CHECKS,
-    SAMPLE_CHECKS,
-    SEASONS,
-    Band,
-    Channel,
-    Rasters,
-    ReferenceGrid,
-    channels_of,
-)
+from soc_assets.settings.rasters import RASTER_CHECKS, SAMPLE_CHECKS, Rasters, ReferenceGrid
+from soc_assets.settings.seasons import SEASONS, season_number, season_of_number
 from soc_assets.settings.soil import Soil, SoilColumns, SoilLimits, SoilTable
 
 __all__ = [
@@ -95,8 +88,8 @@ class Study(Section):
         first, last = self.first_lag + max(self.time_before, 1) - 1, self.first_lag
         if kind == "yearly":
             return [(year, None) for year in range(self.year_from - first, self.year_to - last + 1)]
-        numbers = range(4 * self.year_from - first, 4 * self.year_to + 3 - last + 1)
-        return [(number // 4, SEASONS[number % 4]) for number in numbers]
+        winter, next_winter = season_number(self.year_from, 0), season_number(self.year_to + 1, 0)
+        return [season_of_number(number) for number in range(winter - first, next_winter - last)]
 
     @model_validator(mode="after")
     def _years_in_order(self) -> Self:

@@ -4,111 +4,19 @@ Only what soc.toml says and whether it fits together; nothing here looks at a fi
 """
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
+from soc_assets.settings.bands import Band, Channel, channels_of
 from soc_assets.settings.base import Name, Section, Share
 
-SEASONS = ("winter", "spring", "summer", "autumn")
 RASTER_CHECKS = ("fill_values", "wild_pixels", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
 """Kinds of findings about rasters (docs/check.md says what each looks at)."""
 SAMPLE_CHECKS = ("samples", "columns", "carbon", "places", "coverage", "edges", "locations")
 """Kinds of findings about samples, by themselves and on rasters."""
 _OF_TABLES = ("samples", "columns", "carbon", "places")  # their findings name a soil table, not a band
 PATTERN_FIELDS = ("band", "year", "season", "date", "start", "end", "tile")
-
-ClassCode = Annotated[int, Field(ge=-(2**24), le=2**24)]  # what float32 holds exactly
-
-
-_IN_FILE = re.compile(r'(?i:netcdf|hdf5|hdf4|hdf4_sds|hdf4_eos:\w+):"?(?P<file>[^":]+)"?:/*(?P<variable>[^:]+)')
-_RANGE = re.compile(r"\s*(\d{4})\s*(?:-|\u2013|to|bis|:)\s*(\d{4})\s*")
-
-
-def _years(entry: Any) -> list[Any]:
-    """An entry of `layers`: a year as text, all years of a range."""
-    if isinstance(entry, int) and not isinstance(entry, bool):
-        return [str(entry)]
-    if not isinstance(entry, str) or not (ends := _RANGE.fullmatch(entry)):
-        return [entry]
-    first, last = int(ends[1]), int(ends[2])
-    if last < first:
-        raise ValueError(f"layers = [{entry!r}] ends before it starts: write {last}-{first}")
-    return [str(year) for year in range(first, last + 1)]
-
-
-class Band(Section):
-    """One raster variable."""
-
-    name: Name
-    """The word used in columns, keys and features."""
-    kind: Literal["static", "yearly", "seasonal"] = "yearly"
-    """static: one raster; yearly: one a year; seasonal: one a season."""
-    pattern: str | None = None
-    """Path below the rasters folder with {band}, {year}, {season}, {date}, {start} and {end}, {tile}; None takes the
-    pattern of the kind. Without {year} (or {season}) the bands of each file are the steps, see `layers`."""
-    resampling: Literal["nearest", "bilinear", "average", "mode"] = "bilinear"
-    """How its pixels are brought to the reference grid where the grids differ."""
-    fill_values: tuple[float, ...] = ()
-    """Stored numbers that mean "no data" beside the file's own nodata tag (MODIS: 65535, 32761)."""
-    valid_range: tuple[float, float] | None = None
-    """Lowest and highest stored number (before scale and offset, both inclusive) that is a value."""
-    variable: str | None = None
-    """Which variable of a NetCDF or HDF file that holds several (`tas`), or page of a TIFF (`2`); a pattern
-    `netcdf:climate_{year}.nc:tas` says the same."""
-    layer: int | None = Field(default=None, ge=1)
-    """Which band of a file that holds several, from 1."""
-    layers: tuple[str, ...] = ()
-    """What the bands of a file hold, in order, for a band with time: `2007`, `2007_winter`, or `winter` where the
-    pattern has {year}; years may be numbers, and `2000-2016` stands for each of them. Empty takes the descriptions of
-    the bands in the file."""
-    classes: tuple[ClassCode, ...] = ()
-    """Codes of a class raster, each of which becomes a band of its own (`LandCover_1`): 1 where the pixel is of the
-    class, else 0; resampled with bilinear or average the share of the class."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_forms(cls, given: Any) -> Any:
-        """Years as numbers and as a range, and the variable in a pattern, written out."""
-        if not isinstance(given, dict):
-            return given
-        layers, pattern = given.get("layers"), given.get("pattern")
-        if isinstance(layers, str | int):
-            given = {**given, "layers": [layers]}
-        if isinstance(given.get("layers"), list | tuple):
-            given = {**given, "layers": [text for entry in given["layers"] for text in _years(entry)]}
-        if isinstance(pattern, str) and (parts := _IN_FILE.fullmatch(pattern)):
-            if given.get("variable") not in (None, parts["variable"]):
-                raise ValueError(f"the pattern {pattern} names {parts['variable']}, and variable {given['variable']}")
-            given = {**given, "pattern": parts["file"], "variable": parts["variable"]}
-        if isinstance(given.get("variable"), int) and not isinstance(given["variable"], bool):
-            given = {**given, "variable": str(given["variable"])}
-        return given
-
-    @model_validator(mode="after")
-    def _one_way_to_read(self) -> Self:
-        if self.valid_range and not self.valid_range[0] <= self.valid_range[1]:
-            raise ValueError(f"valid_range of the band {self.name} must be [low, high], found {list(self.valid_range)}")
-        if self.layers and self.kind == "static":
-            raise ValueError(
-                f"the static band {self.name} has no steps: give it `layer`, a number, instead of `layers`"
-            )
-        if self.layers and self.layer:
-            raise ValueError(f"the band {self.name} has both layer and layers: keep one")
-        for name, values in (("layers", self.layers), ("classes", self.classes)):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name} of the band {self.name} names one twice: {list(values)}")
-        return self
-
-
-class Channel(Band):
-    """A band as the numbers see it: a `Band`, or one class of a band with `classes`."""
-
-    of: str = ""
-    """The band that it comes from, whose name stands in the pattern."""
-    value: int | None = None
-    """The class, or None."""
 
 
 class ReferenceGrid(Section):
@@ -244,12 +152,3 @@ class Rasters(Section):
     def timed(self) -> bool:
         """Whether any band has time, so that samples need a date."""
         return any(band.kind != "static" for band in self.bands)
-
-
-def channels_of(band: Band) -> Iterator[Channel]:
-    """The band itself, or one channel per class."""
-    values = band.model_dump()
-    if not band.classes:
-        yield Channel.model_validate({**values, "of": band.name})
-    for code in band.classes:
-        yield Channel.model_validate({**values, "name": f"{band.name}_{code}", "of": band.name, "value": code})

@@ -9,6 +9,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from soc_assets.settings.base import Section
 
+TAIL_THRESHOLD = 50.0
+"""Organic carbon (g/kg) above which lies the rare end: balancing is for it, and shares and strata are given by it."""
 Depth = Annotated[str, StringConstraints(pattern=r"^(topsoil|any|\d+(\.\d+)?-\d+(\.\d+)?)$")]
 """`0-20` (cm), `topsoil` (whatever begins at the surface) or `any`."""
 BelowDetection = Literal["reject", "half_limit"]

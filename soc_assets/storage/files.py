@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import shutil
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +24,8 @@ import pyarrow.parquet as pq
 from soc_assets.errors import SocWarning, TableError
 from soc_assets.runtime.process import here, is_alive
 from soc_assets.storage import mirror, sealed
-from soc_assets.storage.write_errors import new_beside, translate_write_errors
+from soc_assets.storage.temporary import remove_abandoned, remove_tree, temporary_beside
+from soc_assets.storage.write_errors import translate_write_errors
 
 _DAMAGE = (
     pa.ArrowException,
@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
     """
-    with translate_write_errors(path), _temporary(path) as temporary:
+    with translate_write_errors(path), temporary_beside(path) as temporary:
         yield temporary
         if path.is_file():
             shutil.copymode(path, temporary)
@@ -72,56 +72,6 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(path)
-    name = new_beside(path, f"{here()}-{os.getpid()}-")
-    try:
-        yield name
-    finally:
-        for left in (name, f"{name}.wal"):  # the latter is DuckDB's
-            Path(left).unlink(missing_ok=True)
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Remove what processes of this machine that are no more left half-written beside `path`.
-
-    Looking through a folder of thousands of files at each of thousands of writes would take most of the time: it is
-    left out until 20 times as long has passed as the last look took.
-    """
-    folder, now = path.parent.absolute(), _clock()
-    looked, took = _looked.get(folder, (0.0, 0.0))
-    if now < looked + _SELDOM * took:
-        return
-    mark = re.compile(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?")
-    with os.scandir(folder) as entries:
-        left = [(entry.path, found[1]) for entry in entries if (found := mark.fullmatch(entry.name))]
-    for temporary, process in left:
-        if not is_alive(int(process)):
-            remove_tree(Path(temporary))
-    _looked[folder] = (after := _clock()), after - now
-
-
-_SELDOM = 20.0
-_clock = time.perf_counter
-_looked: dict[Path, tuple[float, float]] = {}  # folder -> when it was last looked through, and the seconds it took
-
-
-def is_being_written(temporary: Path) -> bool:
-    """Whether the process of this machine that a temporary file or folder is of is still there."""
-    found = re.fullmatch(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?", temporary.name)
-    return found is not None and is_alive(int(found[1]))
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a file, or a folder with everything in it, if it is there; nothing of it is on object storage."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-@contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it takes its place, on failure what was there stays.
 
@@ -133,7 +83,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     with translate_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
+        remove_abandoned(path)
         _put_back(path)
         own = f".{path.name}.{here()}-{os.getpid()}-{secrets.token_hex(4)}"
         temporary, former = path.with_name(f"{own}.tmp"), path.with_name(f"{own}.former")

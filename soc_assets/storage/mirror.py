@@ -12,16 +12,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from soc_assets.errors import SettingsError, StorageError
-from soc_assets.runtime.process import here
 from soc_assets.storage.mirror_index import Index, Row
 from soc_assets.storage.mirror_plan import SHARED, Kept, Stored, Todo, is_plain, is_shared, plan, same_bytes
-from soc_assets.storage.objects import BUCKETS, explained, file_system
+from soc_assets.storage.object_folder import ObjectFolder
 from soc_assets.storage.write_errors import cannot_write, new_beside, translate_write_errors
 
-_HOME, _AT_ONCE, _ATTEMPTS = ".remote", 8, 3
+_HOME, _AT_ONCE = ".remote", 8
 _SETTING = "[paths] data_copy in soc.toml"
 _KEPT = "The file itself is kept in {0}; `soc run` sends it when storage answers again."
 
@@ -44,18 +42,9 @@ class Remote:
     folders: tuple[str, ...] | None = SHARED
     only: str = ""
 
-    @property
-    def _scheme(self) -> str:
-        return self.url.partition("://")[0]
-
     @cached_property
-    def _system(self) -> Any:
-        with explained(self.url, StorageError):
-            return file_system(self._scheme)
-
-    @cached_property
-    def _root(self) -> str:
-        return str(self._system._strip_protocol(self.url)).rstrip("/")
+    def _objects(self) -> ObjectFolder:
+        return ObjectFolder(self.url)
 
     @cached_property
     def _index(self) -> Index:
@@ -126,22 +115,8 @@ class Remote:
 
     def _listing(self) -> dict[str, Stored]:
         """What is stored, asked anew."""
-        with explained(self.url, StorageError):
-            self._system.invalidate_cache()
-            parts = (self.only,) if self.folders is None else self.folders
-            below = [f"{self._root}/{name}".rstrip("/") for name in parts]
-            with ThreadPoolExecutor(len(below)) as pool:
-                listed = [found for each in pool.map(self._find, below) for found in each.values()]
-            if not listed and self._scheme in BUCKETS:  # a missing bucket is empty, too
-                self._system.info(self._root.split("/")[0])
-        named = {str(info["name"]).removeprefix(self._root).lstrip("/"): info for info in listed}
-        return {name: Stored.of(info) for name, info in named.items() if self._is_ours(name)}
-
-    def _find(self, folder: str) -> dict[str, dict[str, Any]]:
-        try:
-            return self._system.find(folder, detail=True)
-        except FileNotFoundError:  # what an empty prefix is to some
-            return {}
+        found = self._objects.list_objects((self.only,) if self.folders is None else self.folders)
+        return {name: stored for name, stored in found.items() if self._is_ours(name)}
 
     def _local(self) -> dict[str, Kept]:
         found = {}
@@ -180,7 +155,7 @@ class Remote:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._beside(path) as temporary:
             try:
-                stored = self._download(name, temporary, stored)
+                stored = self._objects.download(name, temporary, stored)
             except StorageError as error:
                 if isinstance(error.__cause__, FileNotFoundError):  # removed since it was listed
                     return
@@ -192,52 +167,18 @@ class Remote:
                     temporary.replace(path)
                     change.note(Row(arrived, stored.version))
 
-    def _download(self, name: str, target: Path, stored: Stored) -> Stored:
-        """One version of an object, whole; returns which. It may be written over while it is read."""
-        for _ in range(_ATTEMPTS):
-            with explained(f"{self.url}/{name}", StorageError):
-                self._system.get_file(f"{self._root}/{name}", str(target))
-            if same_bytes(target, stored):
-                return stored
-            before, stored = stored, self._stored(name)
-            if stored == before and target.stat().st_size == stored.size:  # its ETag only looks like an MD5
-                return stored
-        raise StorageError(f"{self.url}/{name} changes while it is read: another host writes it. `soc run` once more.")
-
     def _put(self, name: str) -> None:
         path = self.copy / name
         kept = Kept.of(path)
         if kept is None:  # replaced or removed since, by whoever sends that
             return
-        with explained(f"{self.url}/{name}", StorageError, "written", _KEPT.format(path)):
-            self._store(path, f"{self._root}/{name}")
-        stored = self._stored(name)
+        self._objects.upload(path, name, _KEPT.format(path))
+        stored = self._objects.look_up(name)
         ours = stored.size == kept.size and same_bytes(path, stored)
         self._index.note(name, Row(kept, stored.version if ours else ""))  # another host's is fetched next time
 
-    def _store(self, path: Path, key: str) -> None:
-        """Put a file so that nobody ever sees half of it."""
-        if self._scheme in BUCKETS:
-            self._system.put_file(str(path), key)
-            return
-        folder, _, name = key.rpartition("/")
-        temporary = f"{folder}/.{name}.{here()}-{os.getpid()}.tmp"
-        self._system.makedirs(folder, exist_ok=True)
-        self._system.put_file(str(path), temporary)
-        self._system.mv(temporary, key)
-
-    def _stored(self, name: str) -> Stored:
-        with explained(f"{self.url}/{name}", StorageError):
-            self._system.invalidate_cache()
-            return Stored.of(self._system.info(f"{self._root}/{name}"))
-
     def _remove(self, name: str) -> None:
-        try:
-            with explained(f"{self.url}/{name}", StorageError, "removed", "The next `soc run` removes it."):
-                self._system.rm_file(f"{self._root}/{name}")
-        except StorageError as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
+        self._objects.remove(name)
         self._index.forget(name)
 
     @contextmanager

@@ -7,8 +7,9 @@ from soc_assets.mapping.points import Registered
 from soc_assets.settings import Features, Study
 from soc_assets.tracking.artifacts import folder_of
 from soc_assets.tracking.champion import ALIAS, FEATURES_TAG
+from soc_assets.tracking.client import tracking_uri
 from soc_assets.tracking.model_files import are_whole
-from soc_assets.tracking.store import MlflowTracking, tracking_uri
+from soc_assets.tracking.store import MlflowTracking
 
 MISSING_PARAM = "fit.missing_images"
 """Parameter of a run: images that a training sample lacks at most."""

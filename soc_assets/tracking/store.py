@@ -3,23 +3,28 @@
 What one run holds is in `soc_assets.tracking.run`; which inputs go into a digest is decided by the asset.
 """
 
-import logging
 import os
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from soc_assets.errors import StorageError, TrainingError
+from soc_assets.errors import TrainingError
 from soc_assets.project import Project
 from soc_assets.runtime.process import here, is_gone
 from soc_assets.storage.files import replacing
 from soc_assets.storage.tracked_database import LOCK, copy_of, is_there, keep_copy, require_whole
 from soc_assets.storage.write_errors import translate_write_errors
+from soc_assets.tracking.client import (
+    fetch_all_pages,
+    flatten_params,
+    import_mlflow,
+    log_params,
+    require_answer,
+    tracking_uri,
+)
 from soc_assets.tracking.relocated import follow_the_folder
 from soc_assets.tracking.run import RunRecord, TrackedRun, read_record
 from soc_assets.tracking.run_tags import environment_tags
@@ -31,14 +36,6 @@ if TYPE_CHECKING:
 DIGEST_TAG = "soc.inputs_digest"
 _MACHINE_TAG, _ERROR_TAG = "soc.machine", "soc.error"
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI then shows runs, not chats
-_LONGEST_PARAM = 6000  # characters, MLflow's limit
-_PARAMS_PER_BATCH = 100  # MLflow's limit
-_ANSWER_SECONDS = 10
-_QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
 
 
 class MlflowTracking(BaseModel):
@@ -78,13 +75,13 @@ class MlflowTracking(BaseModel):
                 `soc_assets.storage.tracked_database`); or that of a folder that was moved cannot be written.
         """
         if self.server:
-            _require_answer(self.server)
+            require_answer(self.server)
         else:
             require_whole(self._database)
             follow_the_folder(self._database)
             if self._database.is_file() and not copy_of(self._database).is_file():
                 self.remember(only_if_possible=True)
-        return _import_mlflow().MlflowClient(self.uri)
+        return import_mlflow().MlflowClient(self.uri)
 
     def remember(self, only_if_possible: bool = False) -> None:
         """Make the second copy of the folder's database, after something in it has changed for good."""
@@ -117,7 +114,7 @@ class MlflowTracking(BaseModel):
             every_tag = {**environment_tags(), **tags, DIGEST_TAG: inputs_digest}
             run_id = mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=every_tag).info.run_id
             try:
-                _log_params(client, run_id, _flatten(params))
+                log_params(client, run_id, flatten_params(params))
                 yield TrackedRun(client, run_id, self.registered_model)
             except BaseException as error:
                 client.set_tag(run_id, _ERROR_TAG, f"{type(error).__name__}: {error}"[:1000])
@@ -152,9 +149,9 @@ class MlflowTracking(BaseModel):
         if experiment is None:
             return []
         name = self.registered_model
-        found = _pages(lambda token: client.search_model_versions(f"name = '{name}'", page_token=token))
+        found = fetch_all_pages(lambda token: client.search_model_versions(f"name = '{name}'", page_token=token))
         models = {version.run_id: f"models:/{name}/{version.version}" for version in reversed(found)}
-        runs = _pages(lambda token: client.search_runs([experiment.experiment_id], page_token=token))
+        runs = fetch_all_pages(lambda token: client.search_runs([experiment.experiment_id], page_token=token))
         return [(run, models.get(run.info.run_id)) for run in runs]
 
     def reject(self, record: RunRecord, why: str) -> None:
@@ -200,67 +197,6 @@ class MlflowTracking(BaseModel):
                 f"--experiment-id {experiment.experiment_id}"
             )
         return experiment.experiment_id
-
-
-def _require_answer(server: str) -> None:
-    """MLflow itself would try for minutes; whatever answers, if only to refuse, is there."""
-    try:
-        urllib.request.urlopen(f"{server.rstrip('/')}/health", timeout=_ANSWER_SECONDS).close()
-    except urllib.error.HTTPError:
-        return
-    except (OSError, ValueError) as error:
-        raise StorageError(
-            f"The MLflow server {server} does not answer ({error}). Start it, or correct `server` in [tracking] of "
-            "soc.toml; without the setting MLflow is a folder."
-        ) from error
-
-
-def _pages(ask: Callable[[str | None], Any]) -> list[Any]:
-    """All results of a search that gives a page at a time."""
-    found, token = [], None
-    while True:
-        page = ask(token)
-        found += page
-        token = page.token
-        if not token:
-            return found
-
-
-def _import_mlflow() -> Any:
-    """mlflow, without usage reports, addresses and progress bars unless the user wants them, nor messages on tables."""
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
-    import mlflow
-
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-    return mlflow
-
-
-@contextmanager
-def tracking_uri(uri: str) -> Iterator[Any]:
-    """MLflow with this global tracking URI for the time of a block: models are logged and loaded in no other way."""
-    mlflow = _import_mlflow()
-    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    mlflow.set_tracking_uri(uri)
-    try:
-        yield mlflow
-    finally:
-        mlflow.set_tracking_uri(before)  # pyright: ignore[reportArgumentType] - None is how MLflow unsets it
-
-
-def _log_params(client: "MlflowClient", run_id: str, values: Mapping[str, Any]) -> None:
-    from mlflow.entities import Param
-
-    params = [Param(key, str(value)[:_LONGEST_PARAM]) for key, value in values.items()]
-    for start in range(0, len(params), _PARAMS_PER_BATCH):
-        client.log_batch(run_id, params=params[start : start + _PARAMS_PER_BATCH])
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat
 
 
 def _end_orphans(client: "MlflowClient", experiment_id: str, registered_model: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from soc_assets.cli import runner
+from soc_assets.cli.instance import fail_orphaned_runs
 from soc_assets.definitions import defs
 from soc_assets.defs.partitions import stretches
 from soc_assets.pipeline.assets import ASSETS
@@ -128,7 +129,7 @@ def test_killed_run_does_not_keep_the_device(fresh):
         storage.initialize_concurrency_limit_to_default("gpu")
         storage.claim_concurrency_slot("gpu", dead.run_id, "embeddings")
         assert len(storage.get_concurrency_info("gpu").claimed_slots) == 1
-        runner._fail_orphaned_runs(instance)
+        fail_orphaned_runs(instance)
         assert storage.get_concurrency_info("gpu").claimed_slots == []
         assert instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
         assert instance.get_run_by_id(alive.run_id).status == started

@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose
 from rasterio.transform import from_origin
 
 from soc_assets.embedding.batch import describe, state
-from soc_assets.embedding.spec import choices_of, drift, find_spec, freeze
+from soc_assets.embedding.spec import drift, find_spec, freeze
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.errors import SocWarning
 from soc_assets.settings import Band
 from soc_assets.storage.files import read_metadata

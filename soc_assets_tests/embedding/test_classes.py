@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from soc_assets.embedding.spec import choices_of
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters

@@ -9,7 +9,8 @@ from rasterio.transform import from_origin
 from soc_assets.embedding.encoder import precision
 from soc_assets.embedding.encoder.encoder import load_encoder, settle_precision
 from soc_assets.embedding.encoder.network import to_patches
-from soc_assets.embedding.spec import choices_of, find_spec, freeze
+from soc_assets.embedding.spec import find_spec, freeze
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.embedding.windows import corners
 from soc_assets.rasters.steps import Step
 from soc_assets_tests.embedding.world import World, window_of

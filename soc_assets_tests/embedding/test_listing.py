@@ -8,7 +8,7 @@ import pytest
 from benchmarks.growth_batches import CASES
 from soc_assets.embedding.batch import Batch, state
 from soc_assets.embedding.listing import Listing
-from soc_assets.storage import files
+from soc_assets.storage import files, temporary
 
 
 def test_a_listing_knows_the_files_of_each_batch_and_those_set_aside(tmp_path):
@@ -37,13 +37,13 @@ def test_a_folder_of_many_batches_is_looked_through_a_few_times_only(case, monke
     timed, looked, scandir = prepare(300), [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: looked.append(path) or scandir(path))
     now = [0.0]
-    monkeypatch.setattr(files, "_clock", lambda: now.append(now[-1] + 0.001) or now[-1])  # a look takes 1 ms
+    monkeypatch.setattr(temporary, "_clock", lambda: now.append(now[-1] + 0.001) or now[-1])  # a look takes 1 ms
     timed()
     assert len(looked) <= 35
 
 
 def test_what_a_dead_process_left_goes_and_what_a_living_one_writes_stays(tmp_path):
-    dead, alive = (f".b.txt.{files.here()}-{pid}-0.tmp" for pid in (2**22 + 1, os.getpid()))
+    dead, alive = (f".b.txt.{temporary.here()}-{pid}-0.tmp" for pid in (2**22 + 1, os.getpid()))
     for name in (dead, f"{dead}.wal", alive):
         (tmp_path / name).touch()
     files.write_text(tmp_path / "a.txt", "a")

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rasterio.transform import Affine, from_origin
 
 from soc_assets.embedding.encoder.architecture import anchor_index
-from soc_assets.embedding.spec import choices_of
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.embedding.windows import corners
 from soc_assets.errors import SettingsError
 from soc_assets.geo.grid import WGS84, Grid

@@ -7,7 +7,8 @@ from rasterio.transform import from_origin
 from soc_assets.embedding.batch import describe, write
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
-from soc_assets.embedding.spec import choices_of, freeze
+from soc_assets.embedding.spec import freeze
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.rasters.index import RasterIndex
 from soc_assets.rasters.mosaic import read_source
 from soc_assets.settings import Band, Embedding

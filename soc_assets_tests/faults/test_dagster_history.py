@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from soc_assets.cli import runner
+from soc_assets.cli.instance import prepare_instance
 from soc_assets.errors import SocWarning, StorageError
 from soc_assets_tests.command_line import states
 from soc_assets_tests.small_project import SmallProject
@@ -57,7 +58,7 @@ def test_batches_are_listed_again_when_the_ui_starts(own):
     os.truncate(own.root / ".dagster/history/runs/index.db", 0)
     project = own.use()
     with pytest.warns(SocWarning, match="list of batches"):
-        runner.prepare_instance(project)
+        prepare_instance(project)
     with dg.DagsterInstance.get() as instance:
         assert len(instance.get_dynamic_partitions("batch")) == 4
 

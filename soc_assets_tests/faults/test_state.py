@@ -20,7 +20,7 @@ from soc_assets.integrity import tables
 from soc_assets.pipeline import inspection, repairs
 from soc_assets.project import Project
 from soc_assets.regression.evaluation import compare
-from soc_assets.sampling.inputs import sampling_inputs
+from soc_assets.sampling.inputs import earlier_splits, sampling_inputs
 from soc_assets.storage import files, second_copy, vouching
 from soc_assets.tracking import results
 from soc_assets_tests import spoil
@@ -151,7 +151,7 @@ def test_lost_decision_is_an_error_and_its_cure_works(made, name):
 def test_other_settings_of_the_split_still_draw_a_new_one(made, monkeypatch):
     before = made.table("splits")
     monkeypatch.setenv("SOC_SAMPLING__SEED", "7")
-    assert inspection.earlier_splits(made.project) is None
+    assert earlier_splits(made.project) is None
     prepare_again(made.project)
     assert not made.table("splits").equals(before)
     assert mend(made.project) == []

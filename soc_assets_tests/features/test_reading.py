@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from soc_assets.errors import FeaturesError
 from soc_assets.exporting.export import export
-from soc_assets.features import FeatureDataset, load_features, reading
+from soc_assets.features import FeatureDataset, load_features, selection
 from soc_assets.features.dataset import FileOrder
 from soc_assets_tests.features.sql.test_database import Built
 from soc_assets_tests.small_world import project_of
@@ -118,12 +118,12 @@ def test_rows_that_a_run_has_taken_away_meanwhile_are_an_error_and_not_whatever_
     finished, monkeypatch, tmp_path, reader
 ):
     """One file less (its batch is being rewritten), and one that holds other samples."""
-    paths, read = reading.batch_paths, reading.read_images
+    paths, read = selection.batch_paths, selection.read_images
     with (
         monkeypatch.context() as patched,
         pytest.raises(FeaturesError, match=r"\d+ of 60 samples were found.*soc status"),
     ):
-        patched.setattr(reading, "batch_paths", lambda folder: paths(folder)[1:])
+        patched.setattr(selection, "batch_paths", lambda folder: paths(folder)[1:])
         if reader == "npz":
             export(finished.project, "features", "npz", tmp_path / "some.npz")
         else:
@@ -133,7 +133,7 @@ def test_rows_that_a_run_has_taken_away_meanwhile_are_an_error_and_not_whatever_
         for images in read(*arguments):
             yield replace(images, sample_id=np.array([f"{name}, another" for name in images.sample_id], object))
 
-    monkeypatch.setattr(reading, "read_images", others)
+    monkeypatch.setattr(selection, "read_images", others)
     with pytest.raises(FeaturesError, match=r"0 of \d+ samples were found"):
         FeatureDataset(project=finished.project)[0] if reader == "dataset" else load_features(project=finished.project)
     assert list(tmp_path.iterdir()) == []

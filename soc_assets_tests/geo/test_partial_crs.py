@@ -6,7 +6,8 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from soc_assets.errors import SettingsError
-from soc_assets.geo.grid import WGS84, Grid, move, reference_grid
+from soc_assets.geo.grid import WGS84, Grid, move
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.ingest.extent import describe_grid
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters, ReferenceGrid

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from soc_assets.cli.main import main
 from soc_assets.cli.prediction_report import report
-from soc_assets.embedding.spec import all_specs, choices_of, freeze
+from soc_assets.embedding.spec import all_specs, freeze
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.mapping.points import Registered, faults_of, predict_points, predict_values, read_points
 from soc_assets.storage import files

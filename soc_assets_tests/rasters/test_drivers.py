@@ -13,7 +13,8 @@ from rasterio.vrt import WarpedVRT
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.catalog.scan import scan_rasters
-from soc_assets.rasters.reading import open_raster, read_decimated
+from soc_assets.rasters.opening import open_raster
+from soc_assets.rasters.reading import read_decimated
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.ingest.conftest import write_raster
 from soc_assets_tests.listening import listening

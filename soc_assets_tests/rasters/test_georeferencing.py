@@ -16,7 +16,8 @@ from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.project import load_project
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
-from soc_assets.storage.raster_folder import digest_of, open_folder, stamp_of
+from soc_assets.storage.raster_folder import open_folder
+from soc_assets.storage.raster_location import digest_of, stamp_of
 from soc_assets_tests import storage_server
 from soc_assets_tests.embedding.rasters import ELEVATION, at, numbered, scanned, window, write_reference
 from soc_assets_tests.listening import listening

@@ -9,7 +9,8 @@ from rasterio.windows import Window
 
 from soc_assets.errors import RasterError
 from soc_assets.rasters.georeferencing import grid_of_dataset
-from soc_assets.rasters.reading import open_placed, open_raster, read_decimated, read_values, small_block_cache
+from soc_assets.rasters.opening import open_placed, open_raster, small_block_cache
+from soc_assets.rasters.reading import read_decimated, read_values
 from soc_assets_tests.ingest.conftest import truncate, write_raster
 
 

@@ -12,7 +12,8 @@ from rasterio.windows import Window
 from scipy.io import netcdf_file
 
 from soc_assets.ingest.catalog.scan import scan_rasters
-from soc_assets.rasters.reading import open_raster, read_values
+from soc_assets.rasters.opening import open_raster
+from soc_assets.rasters.reading import read_values
 from soc_assets.settings import Band, Rasters
 from soc_assets_tests.ingest.conftest import write_raster
 

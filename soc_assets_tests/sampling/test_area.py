@@ -3,7 +3,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from soc_assets.geo.grid import reference_grid
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.sampling.area import prediction_area
 from soc_assets.settings import Band, Rasters

@@ -10,8 +10,8 @@ from soc_assets.errors import SocWarning
 from soc_assets.geo.grid import Grid
 from soc_assets.geo.places import on_sphere
 from soc_assets.geo.projection import metric_crs, to_metres
-from soc_assets.pipeline.inspection import earlier_splits
 from soc_assets.sampling.findings import location_findings
+from soc_assets.sampling.inputs import earlier_splits
 from soc_assets.sampling.locations import locate
 from soc_assets.sampling.prepare import prepare_samples
 from soc_assets.sampling.split import split_by_location

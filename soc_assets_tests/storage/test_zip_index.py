@@ -2,7 +2,7 @@
 
 import zipfile
 
-from soc_assets.storage import raster_folder, zips
+from soc_assets.storage import raster_folder, raster_location, zips
 
 
 def test_the_index_is_read_once_until_the_zip_changes(tmp_path, monkeypatch):
@@ -22,11 +22,11 @@ def test_the_index_is_read_once_until_the_zip_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(zips.zipfile, "ZipFile", Counted)
     place = raster_folder.open_folder(archive)
     where = [place.location(name) for name in ("a.tif", "b.tif")]
-    assert [raster_folder.exists(location) for location in where * 20] == [True, False] * 20
-    first = raster_folder.digest_of(where[0])
+    assert [raster_location.exists(location) for location in where * 20] == [True, False] * 20
+    first = raster_location.digest_of(where[0])
     assert len(reads) == 1
     monkeypatch.undo()
     pack("a.tif", "b.tif")
-    assert all(map(raster_folder.exists, where))
-    assert (raster_folder.digest_of(where[0]) == first, raster_folder.digest_of(where[1]) == first) == (True, False)
+    assert all(map(raster_location.exists, where))
+    assert (raster_location.digest_of(where[0]) == first, raster_location.digest_of(where[1]) == first) == (True, False)
     assert sorted(raster_folder.open_folder(archive).names()) == ["a.tif", "b.tif"]

@@ -61,9 +61,7 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
         files.remove(old)
     for name, png in figures.items():
         _write_bytes(results / "figures" / f"{name}.png", png)
-    page = html_report(
-        "Evaluation", _notes(project, compared), compared.table, verdicts, compared.models, compared.design, figures
-    )
+    page = html_report("Evaluation", _notes(project, compared), compared.table, verdicts, compared.models, figures)
     files.write_text(results / "evaluation.html", page)
     files.write_table(results / "out_of_fold.parquet", _predictions(compared))
     words = {scheme: found.words for scheme, found in verdicts.items()}

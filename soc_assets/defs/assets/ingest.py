@@ -10,7 +10,8 @@ from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import known_embeddings
-from soc_assets.geo.grid import Grid, reference_grid
+from soc_assets.geo.grid import Grid
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.ingest import plots
 from soc_assets.ingest.catalog.gaps import gap_table, missing_steps
 from soc_assets.ingest.catalog.scan import Catalog, catalog_digest, scan_rasters

@@ -11,10 +11,9 @@ from soc_assets.defs.partitions import register
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import known_embeddings
-from soc_assets.geo.grid import reference_grid
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.integrity.tables import complete, read_ledger, write_sampling
 from soc_assets.pipeline.assets import VERSIONS
-from soc_assets.pipeline.inspection import earlier_splits
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.metrics import target_summary
@@ -25,7 +24,7 @@ from soc_assets.sampling.area import prediction_area
 from soc_assets.sampling.balance import tail_share
 from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.folds import with_schemes
-from soc_assets.sampling.inputs import sampling_inputs, split_inputs
+from soc_assets.sampling.inputs import earlier_splits, sampling_inputs, split_inputs
 from soc_assets.sampling.prepare import Prepared, Tell, prepare_samples
 from soc_assets.storage import digest, files, vouching
 

@@ -11,7 +11,7 @@ from soc_assets.regression.evaluation import compare
 from soc_assets.regression.evaluation.plan import fold_of_samples, merged
 from soc_assets.regression.evaluation.tuning import tune
 from soc_assets.regression.models.recipes import NAMED, candidates
-from soc_assets.regression.report import evaluation_plots as plots
+from soc_assets.regression.report import tuning_plots as plots
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch

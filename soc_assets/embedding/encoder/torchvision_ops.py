@@ -1,8 +1,8 @@
 """Lets timm import where torchvision's compiled operators do not fit the installed torch.
 
-timm imports torchvision for its data pipelines, which nothing here uses. With a CPU build of torch beside a torchvision
-built for CUDA the import fails with "operator torchvision::nms does not exist"; declaring the two operators' schemas is
-enough. Nothing else belongs here.
+timm 1.0 imports torchvision as soon as any part of it is imported (`timm.layers._fx`), although nothing here uses it.
+With a CPU build of torch beside a torchvision built for CUDA that import fails with "operator torchvision::nms does not
+exist"; declaring the schemas of two operators is enough. It goes once timm imports without torchvision.
 """
 
 import importlib.util

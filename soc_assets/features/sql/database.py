@@ -10,7 +10,6 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
 from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.parquet import geo_metadata, schema_of
@@ -20,64 +19,19 @@ from soc_assets.features.sql import neighbours
 from soc_assets.features.sql.components import fill_components
 from soc_assets.features.sql.macros import macro_statements
 from soc_assets.features.sql.opening import COPIED, MEMORY, hush, is_damage, open_database, unreadable
+from soc_assets.features.sql.small_tables import TABLE_COMMENTS, make_small_tables
 from soc_assets.features.sql.tables import (
-    TABLES,
     columns_of,
+    duckdb_columns,
     literal,
     quoted,
     table_sql,
     write_empty_table,
     write_schema,
 )
-from soc_assets.features.sql.vector import Segment, segments
 from soc_assets.features.sql.views import Columns, Contents, views_of
+from soc_assets.integrity.schemas import TABLES
 from soc_assets.storage import digest, files
-
-_INDEX = {
-    "position": "from 0; in SQL features[position + 1]",
-    "what": "embedding or point",
-    "band": "raster variable, or group of them",
-    "lag": "steps before sampling; null for static bands and where steps are aligned by calendar",
-    "year": "where steps are aligned by calendar",
-    "season": "where steps are aligned by calendar",
-    "row": "token of the image, 0 where tokens are pooled",
-    "dimension": "of the embedding",
-}
-TABLE_COMMENTS: dict[str, tuple[str, Columns]] = {
-    "slots": (
-        "bands and lags in the order of the feature vector",
-        {
-            "slot": "position, from 0",
-            "band": _INDEX["band"],
-            "kind": "static, yearly or seasonal",
-            "lag": _INDEX["lag"],
-        },
-    ),
-    "feature_index": ("position in features (from 0; in SQL features[position + 1]): what stands there", _INDEX),
-    "feature_groups": (
-        "the stretches of features: a band and lag each",
-        {
-            "what": _INDEX["what"],
-            "band": _INDEX["band"],
-            "lag": _INDEX["lag"],
-            "year": _INDEX["year"],
-            "season": _INDEX["season"],
-            "first": "position of the first feature, from 0",
-            "length": "features",
-        },
-    ),
-    "neighbour_index": ("behind similar, band_distance and drift: one row per image", neighbours.COLUMNS),
-    "pca_scores": ("principal components of each embedded sample; see the macro pca", {"sample_id": "the sample"}),
-    "pca_variance": (
-        "how much the components explain",
-        {"component": "number of the component", "share": "of the variance of the training samples it was fitted on"},
-    ),
-    "batch_inputs": (
-        "digests that the batches' files would have if they were made now, when the database was built",
-        {"batch": "key of the batch", "inputs": "digest of its inputs", "labels": "digest of its labels"},
-    ),
-    "build_info": ("what this database was built from", {"key": "name", "value": "value"}),
-}
 
 
 def build_database(
@@ -109,7 +63,7 @@ def build_database(
         temporary.unlink()
         with duckdb.connect(temporary, config={"memory_limit": MEMORY}) as connection:
             hush(connection)
-            _make_small_tables(connection, contents, batch_inputs or {}, known)
+            make_small_tables(connection, contents, batch_inputs or {}, known)
             if reusable:
                 _take_over(connection, reusable)
             else:
@@ -193,49 +147,10 @@ def write_schemas(contents: Contents) -> None:
     write_empty_table(contents.data, "embeddings", empty)
 
 
-def _make_small_tables(
-    connection: duckdb.DuckDBPyConnection,
-    contents: Contents,
-    batch_inputs: Mapping[str, tuple[str, str]],
-    info: Mapping[str, str],
-) -> None:
-    slots = [(number, slot.name, slot.kind, slot.lag) for number, slot in enumerate(contents.spec.slots)]
-    connection.execute("CREATE TABLE slots (slot INTEGER, band VARCHAR, kind VARCHAR, lag INTEGER)")
-    connection.executemany("INSERT INTO slots VALUES (?, ?, ?, ?)", [list(slot) for slot in slots])
-    groups = _group_rows(segments(contents.spec, contents.features, contents.study))
-    connection.register("groups", groups)
-    connection.execute("CREATE TABLE feature_groups AS SELECT * EXCLUDE (width) FROM groups")
-    connection.execute(
-        """CREATE TABLE feature_index AS
-        SELECT (first + n)::INTEGER AS position, what, band, lag, year, season,
-          (n // width)::INTEGER AS "row", (n % width)::INTEGER AS dimension
-        FROM (SELECT *, unnest(range(length)) AS n FROM groups) ORDER BY position"""
-    )
-    connection.unregister("groups")
-    connection.execute("CREATE TABLE batch_inputs (batch VARCHAR, inputs VARCHAR, labels VARCHAR)")
-    rows = [[key, *digests] for key, digests in batch_inputs.items()]
-    if rows:
-        connection.executemany("INSERT INTO batch_inputs VALUES (?, ?, ?)", rows)
-    connection.execute("CREATE TABLE build_info (key VARCHAR, value VARCHAR)")
-    connection.executemany("INSERT INTO build_info VALUES (?, ?)", [list(pair) for pair in info.items()])
-
-
-def _group_rows(parts: list[Segment]) -> pa.Table:
-    rows, first = [], 0
-    for part in parts:
-        rows.append((part.what, part.band, part.lag, part.step.year, part.step.season, first, part.length, part.width))
-        first += part.length
-    text, number = pa.string(), pa.int32()
-    kinds = {"what": text, "band": text, "lag": number, "year": number, "season": text}
-    kinds |= {"first": number, "length": number, "width": number}
-    columns = zip(*rows, strict=True)
-    return pa.table({name: pa.array(v, kind) for (name, kind), v in zip(kinds.items(), columns, strict=True)})
-
-
 def _make_index(
     connection: duckdb.DuckDBPyConnection, contents: Contents, batches: list[Path], tell: Callable[[int, int], None]
 ) -> None:
-    balanced, ledger = (table_sql(contents.data, name, TABLES[name].columns) for name in ("balanced", "ledger"))
+    balanced, ledger = (table_sql(contents.data, name, duckdb_columns(TABLES[name])) for name in ("balanced", "ledger"))
     connection.execute(
         f"CREATE TEMP TABLE studied_batches AS SELECT sample_id, l.batch, b.split "
         f"FROM ({balanced}) b JOIN ({ledger}) l USING (sample_id)"

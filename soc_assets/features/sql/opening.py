@@ -16,13 +16,13 @@ MEMORY = "3GB"  # of a connection: with what DuckDB does not count, a query stay
 COPIED = ("neighbour_index", "pca_scores", "pca_variance")  # taken over while the batches are the same
 
 
-def open_database(database: Path, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+def open_database(database: Path) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the database as it is now; memory_limit is the connection's, not stored in the file.
 
     The file is attached, not connected to: DuckDB gives a process that already has a path open the same database
     again, also where the file was replaced since.
     """
-    connection = duckdb.connect(config={"memory_limit": memory})
+    connection = duckdb.connect(config={"memory_limit": MEMORY})
     hush(connection)
     try:
         connection.execute(f"ATTACH {literal(str(database))} AS soc (READ_ONLY)")
@@ -34,14 +34,14 @@ def open_database(database: Path, memory: str = MEMORY) -> duckdb.DuckDBPyConnec
 
 
 @contextmanager
-def reading(database: Path, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """As `open_database`, for a block; damage of the file is told with the cure.
 
     Raises:
         DatabaseError: the file is damaged.
     """
     try:
-        with open_database(database, memory) as connection:
+        with open_database(database) as connection:
             yield connection
     except duckdb.Error as error:
         if is_damage(error, database):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.rasters.steps import Slot, Step
-from soc_assets.settings import SEASONS, Features, Study
+from soc_assets.settings import Features, Study
+from soc_assets.settings.seasons import season_number, season_of_number, season_year
 
 _STATIC = Step()
 
@@ -155,6 +156,6 @@ def _calendar(kind: str, time_before: int, study: Study) -> Iterator[Step]:
         first = study.year_from - study.first_lag - time_before + 1
         yield from (Step(year) for year in range(study.year_to - study.first_lag, first - 1, -1))
         return
-    last = study.year_to * 4 + 3 + 1  # December belongs to the next year's winter
-    first = study.year_from * 4 - study.first_lag - time_before + 1
-    yield from (Step(number // 4, SEASONS[number % 4]) for number in range(last - study.first_lag, first - 1, -1))
+    last = season_number(season_year(study.year_to, 12), 0)  # of a sample of the last December
+    first = season_number(study.year_from, 0) - study.first_lag - time_before + 1
+    yield from (Step(*season_of_number(number)) for number in range(last - study.first_lag, first - 1, -1))

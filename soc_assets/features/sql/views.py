@@ -7,23 +7,11 @@ How vectors are put together is in `vector`, tables that are built once are in `
 from dataclasses import dataclass
 from pathlib import Path
 
-from soc_assets.embedding.parquet import SCHEMA
 from soc_assets.embedding.spec import Spec
-from soc_assets.features.sql.tables import (
-    BAND,
-    CARBON,
-    LATITUDE,
-    LONGITUDE,
-    SAMPLE_ID,
-    SCHEMAS,
-    SPLIT,
-    TABLES,
-    columns_of,
-    glob_of,
-    literal,
-    table_sql,
-)
+from soc_assets.features.sql.tables import SCHEMAS, columns_of, duckdb_columns, glob_of, literal, table_sql
 from soc_assets.features.sql.vector import images_sql, keys_sql, missing_sql, vector_sql
+from soc_assets.integrity.schemas import EMBEDDINGS, FEATURES, TABLES
+from soc_assets.integrity.schemas.columns import BAND, SAMPLE_ID
 from soc_assets.settings import Features, Study
 
 Columns = dict[str, str]  # name -> comment
@@ -77,15 +65,7 @@ def views_of(contents: Contents) -> dict[str, View]:
 def _plain(contents: Contents, name: str) -> View:
     columns = columns_of(contents.data, name)
     comments = {column: comment for column, (_, comment) in columns.items()}
-    return View(table_sql(contents.data, name, columns), TABLES[name].comment, comments)
-
-
-def _named(*names: str, **others: str) -> Columns:
-    """Comments of columns that several views have, and of further ones."""
-    known = {"sample_id": SAMPLE_ID, "longitude": LONGITUDE, "latitude": LATITUDE, "organic_carbon": CARBON}
-    known |= {"split": SPLIT, "band": BAND}
-    known |= {column: value for table in TABLES.values() for column, value in table.columns.items()} | known
-    return {name: known[name][1] for name in names} | others
+    return View(table_sql(contents.data, name, columns), TABLES[name].description, comments)
 
 
 def _samples(contents: Contents) -> View:
@@ -103,7 +83,7 @@ def _predictions(contents: Contents) -> View:
     columns = columns_of(contents.data, "model_predictions")
     sql = f"SELECT *, predicted - observed AS residual FROM ({table_sql(contents.data, 'model_predictions', columns)})"
     comments = {column: comment for column, (_, comment) in columns.items()}
-    return View(sql, TABLES["model_predictions"].comment, {**comments, "residual": "predicted - observed, g/kg"})
+    return View(sql, TABLES["model_predictions"].description, {**comments, "residual": "predicted - observed, g/kg"})
 
 
 def batch_files(contents: Contents, function: str = "read_parquet") -> str:
@@ -114,14 +94,8 @@ def batch_files(contents: Contents, function: str = "read_parquet") -> str:
 
 
 def _embeddings(contents: Contents) -> View:
-    listed = ", ".join(SCHEMA.names)
-    comments = {field.name: (field.metadata or {}).get(b"comment", b"").decode() for field in SCHEMA}
-    comments |= _named("sample_id", "location_id", "source", "batch", bbox="GeoParquet covering of the point")
-    return View(
-        f"SELECT {listed} FROM {batch_files(contents)}",
-        "one row per embedded sample: the columns of the batches' Parquet files",
-        {name: comments[name] for name in SCHEMA.names},
-    )
+    comments = {column.name: column.description for column in EMBEDDINGS}
+    return View(f"SELECT {', '.join(comments)} FROM {batch_files(contents)}", EMBEDDINGS.description, comments)
 
 
 def _batches(contents: Contents) -> View:
@@ -169,8 +143,7 @@ def _batches(contents: Contents) -> View:
 
 def _features(contents: Contents) -> View:
     spec, features, study = contents.spec, contents.features, contents.study
-    balanced = table_sql(contents.data, "balanced", TABLES["balanced"].columns)
-    ledger = table_sql(contents.data, "ledger", TABLES["ledger"].columns)
+    balanced, ledger = (table_sql(contents.data, name, duckdb_columns(TABLES[name])) for name in ("balanced", "ledger"))
     studied = f"(SELECT b.*, l.batch FROM ({balanced}) b JOIN ({ledger}) l USING (sample_id))"
     # a subquery, not a join: DuckDB hands the vectors on as they are, where a join would pick them row by row
     sql = f"""SELECT sample_id, studied.location_id, studied.split, studied.multiplicity, studied.weight, longitude,
@@ -180,15 +153,10 @@ def _features(contents: Contents) -> View:
                 (SELECT b FROM {studied} b WHERE b.sample_id = e.sample_id AND b.batch = e.batch) AS studied
             FROM embeddings e)
         WHERE studied IS NOT NULL"""
-    columns = _named("sample_id", "location_id", "split", "multiplicity", "weight", "longitude", "latitude")
-    columns |= {"year": "of sampling", "organic_carbon": CARBON[1]}
-    columns |= {"missing_images": "images that are missing", "features": _words_of_vector(contents)}
-    return View(sql, "the flattened feature vector of each studied sample that is embedded, with its split", columns)
-
-
-def _words_of_vector(contents: Contents) -> str:
-    words = {"zero": "zeros", "nearest_lag": "the nearest lag of the band", "null": "nulls"}[contents.features.missing]
-    return f"the vector; feature_index says what stands where; missing images are {words}"
+    columns = {column.name: column.description for column in FEATURES}
+    filled = {"zero": "zeros", "nearest_lag": "the nearest lag of the band", "null": "nulls"}[features.missing]
+    columns["features"] += f"; missing images are {filled}"
+    return View(sql, FEATURES.description, columns)
 
 
 def _embedding_long(contents: Contents) -> View:
@@ -200,8 +168,8 @@ def _embedding_long(contents: Contents) -> View:
         FROM (SELECT sample_id, {images} AS images, {keys} AS keys FROM embeddings) e
         CROSS JOIN slots s CROSS JOIN range({rows}) t(token)"""
     columns = {
-        "sample_id": SAMPLE_ID[1],
-        "band": BAND[1],
+        "sample_id": SAMPLE_ID.description,
+        "band": BAND.description,
         "step": "the calendar step that the lag means for this sample: 2012, or 2012_winter; null for static bands",
         "lag": "steps before sampling, 0 is the step of sampling; null for static bands",
         "token": "row of the embedding, 0 where tokens are pooled",

@@ -1,13 +1,13 @@
 """The time step of a raster from text: dates in file names, and what the bands of a file are called.
 
-A winter is December to February and has the year of its January. Only text and dates belong here.
+Only text and dates belong here; the rule of seasons is in `soc_assets.settings.seasons`.
 """
 
 import re
 from datetime import date, timedelta
 from typing import TypeVar
 
-from soc_assets.settings.rasters import SEASONS
+from soc_assets.settings.seasons import SEASONS, season_index, season_year
 
 T = TypeVar("T", int, str)
 
@@ -42,7 +42,7 @@ def step_of_date(day: date, kind: str) -> tuple[int, str | None]:
     """Year, and for seasonal bands the season, to which a day belongs."""
     if kind == "yearly":
         return day.year, None
-    return day.year + (day.month == 12), SEASONS[day.month % 12 // 3]
+    return season_year(day.year, day.month), SEASONS[season_index(day.month)]
 
 
 def step_of_text(text: str, kind: str, year: int | None = None, season: str | None = None) -> tuple[int, str | None]:

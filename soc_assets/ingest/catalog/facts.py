@@ -16,7 +16,7 @@ from soc_assets.ingest.catalog.find import RasterFile
 from soc_assets.ingest.catalog.layers import Layer, layers_of, require_usable
 from soc_assets.ingest.catalog.statistics import Statistics, of_raster
 from soc_assets.rasters.georeferencing import crs_of
-from soc_assets.rasters.reading import open_raster
+from soc_assets.rasters.opening import open_raster
 from soc_assets.settings import Channel
 
 _RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read anew

@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from soc_assets.errors import RasterError
 from soc_assets.ingest.catalog.dates import DATE, middle, step_of_date, to_date
 from soc_assets.reporting.as_text import is_unicode, plain
-from soc_assets.settings import SEASONS, Band, Rasters
+from soc_assets.settings import Band, Rasters
+from soc_assets.settings.seasons import SEASONS, season_rank
 from soc_assets.storage.names import nfc, visible
 from soc_assets.storage.raster_drivers import allow
 from soc_assets.storage.raster_folder import RasterFolder, open_folder
@@ -94,8 +95,7 @@ def _files_of(band: Band, rasters: Rasters, place: RasterFolder) -> list[RasterF
         for name in visible(place.names(_as_glob(pattern, band.name)), pattern)
         if (match := regex.fullmatch(nfc(name)))
     ]
-    season_order = {None: 0, **{season: number for number, season in enumerate(SEASONS)}}
-    return sorted(files, key=lambda file: (file.year or 0, season_order[file.season], file.path))
+    return sorted(files, key=lambda file: (file.year or 0, season_rank(file.season), file.path))
 
 
 def _by_the_longest_name(files: list[RasterFile], rasters: Rasters) -> list[RasterFile]:

@@ -16,26 +16,16 @@ import pandas as pd
 from soc_assets.errors import RasterError, StorageError
 from soc_assets.ingest.catalog.facts import read_facts, reading_of
 from soc_assets.ingest.catalog.find import RasterFile, find_rasters
+from soc_assets.integrity.schemas import RASTERS, pandas_type
 from soc_assets.rasters.identity import content_digest, readable_digest, stamp
-from soc_assets.rasters.reading import small_block_cache
+from soc_assets.rasters.opening import small_block_cache
 from soc_assets.runtime.threads import threaded_map
-from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
+from soc_assets.settings import Channel, Rasters, channels_of
+from soc_assets.settings.seasons import season_rank
 from soc_assets.storage import digest
 
-_TYPES = {
-    **dict.fromkeys(("band", "kind", "season", "path", "tile", "crs", "dtype", "digest", "stamp", "reading"), "str"),
-    **dict.fromkeys(("transform", "shape", "bounds"), "object"),
-    **dict.fromkeys(("nodata", "valid_share", "mean", "std", "min", "max"), "float64"),
-    **dict.fromkeys(("layer", "height", "width", "valid_count", "size", "mtime_ns"), "int64"),
-    "year": "Int32",
-}
-COLUMNS = (
-    *("band", "kind", "year", "season", "path", "tile", "layer", "crs", "transform", "shape", "height", "width"),
-    *("dtype", "nodata", "bounds", "valid_share", "mean", "std", "min", "max", "valid_count", "digest", "size"),
-    *("mtime_ns", "stamp", "reading"),
-)
-"""`path` is what GDAL opens, `layer` the band in the file (from 1), `tile` the part of a step that the file is, `stamp`
-what a change is noticed by, `reading` how the stored numbers were read when the statistics were computed."""
+_TYPES = {column.name: pandas_type(column) for column in RASTERS}
+COLUMNS = RASTERS.names
 HELD_TWICE = "holds the same step as"  # the problem of a file whose step another file holds: no step is missing
 _SET_ASIDE = ("band", "path", "problem", "stamp", "digest")
 _Row = dict[str, Any]
@@ -249,8 +239,7 @@ def _require_every_band(rasters: Rasters, rows: list[_Row], problems: list[dict[
 def _as_frame(rows: list[_Row], rasters: Rasters) -> pd.DataFrame:
     """Rows as a typed table, in order whatever order they were read in."""
     order = {channel.name: number for number, channel in enumerate(rasters.channels)}
-    seasons = {None: -1, **{season: number for number, season in enumerate(SEASONS)}}
     ordered: list[_Row] = sorted(
-        rows, key=lambda row: (order[row["band"]], row["year"] or 0, seasons[row["season"]], row["path"])
+        rows, key=lambda row: (order[row["band"]], row["year"] or 0, season_rank(row["season"]), row["path"])
     )
     return pd.DataFrame(ordered, columns=list(COLUMNS)).astype(_TYPES)

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from rasterio.transform import Affine
 
-from soc_assets.geo.grid import Grid, reference_grid
+from soc_assets.geo.grid import Grid
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.ingest.quality.previews import Preview
 from soc_assets.reporting.findings import Finding
 from soc_assets.settings import Rasters

@@ -15,7 +15,8 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 
 from soc_assets.rasters.coding import shares_of_class
-from soc_assets.rasters.reading import open_raster, read_decimated
+from soc_assets.rasters.opening import open_raster
+from soc_assets.rasters.reading import read_decimated
 from soc_assets.settings import Channel, Rasters
 from soc_assets.storage import digest, files
 

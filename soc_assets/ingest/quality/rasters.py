@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from soc_assets.geo.grid import reference_grid
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.ingest.catalog.scan import HELD_TWICE
 from soc_assets.ingest.quality.previews import Preview
 from soc_assets.reporting.findings import Finding, accepting, by_severity

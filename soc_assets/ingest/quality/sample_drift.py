@@ -4,12 +4,13 @@ Numbers and the verdict only; where the former samples come from is decided by t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-TAIL = 50.0
-"""g/kg above which soils count as rich."""
+from soc_assets.settings.soil import TAIL_THRESHOLD
+
 _LARGEST_STEP = 0.05  # Kolmogorov-Smirnov distance that is worth a warning
 _CRITICAL = 1.63  # times sqrt((n + m) / (n m)): the distance that chance exceeds in 1 of 100 cases
 
@@ -19,7 +20,7 @@ class Drift:
     """Organic carbon before and now."""
 
     table: pd.DataFrame
-    """measure, before, now: samples, median, quartiles' distance (g/kg), share above `TAIL`."""
+    """measure, before, now: samples, median, quartiles' distance (g/kg), share above `TAIL_THRESHOLD`."""
     distance: float
     """Largest difference between the two cumulated distributions (Kolmogorov-Smirnov), 0 to 1."""
     drifted: bool
@@ -33,16 +34,20 @@ class Drift:
 
 def carbon_drift(before: pd.Series, now: pd.Series) -> Drift:
     """Compare organic carbon (g/kg) of the former samples [n] and of the new ones [m], neither empty."""
-    old, new = np.sort(before.to_numpy(float)), np.sort(now.to_numpy(float))
-    at = np.concatenate([old, new])
-    shares = [np.searchsorted(values, at, side="right") / len(values) for values in (old, new)]
-    distance = float(np.abs(shares[0] - shares[1]).max())
+    from scipy.stats import ks_2samp
+
+    old, new = before.to_numpy(float), now.to_numpy(float)
+    test: Any = ks_2samp(old, new, method="asymp")
+    distance = float(test.statistic)
     chance = _CRITICAL * float(np.sqrt((len(old) + len(new)) / (len(old) * len(new))))
-    names = ("samples", "median g/kg", "IQR g/kg", f"share above {TAIL:g} g/kg")
+    names = ("samples", "median g/kg", "IQR g/kg", f"share above {TAIL_THRESHOLD:g} g/kg")
     table = pd.DataFrame({"measure": names, "before": _measures(old), "now": _measures(new)})
     return Drift(table, distance, distance > max(_LARGEST_STEP, chance))
 
 
 def _measures(carbon: np.ndarray) -> list[float]:
     low, middle, high = np.percentile(carbon, (25, 50, 75))
-    return [float(len(carbon)), *(round(float(value), 3) for value in (middle, high - low, (carbon > TAIL).mean()))]
+    return [
+        float(len(carbon)),
+        *(round(float(value), 3) for value in (middle, high - low, (carbon > TAIL_THRESHOLD).mean())),
+    ]

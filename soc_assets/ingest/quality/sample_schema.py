@@ -4,19 +4,17 @@ Rows unusable in themselves are rejected in `soil.clean` before; a failure here 
 """
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from soc_assets.integrity.schemas import SOIL_SAMPLES, pandas_type
+from soc_assets.integrity.schemas.columns import Rule
 from soc_assets.reporting.findings import Finding
-from soc_assets.settings import SEASONS
 
 if TYPE_CHECKING:
-    from pandera.pandas import DataFrameSchema
+    from pandera.pandas import Check, DataFrameSchema
 
-MOST_CARBON = 1000.0
-"""g/kg: a sample cannot hold more carbon than it weighs."""
-FIRST_YEAR = 1950
 FAILURE_COLUMNS = ("sample_id", "column", "value", "rule")
 CURE = "Check the units and columns of its table ([soil.columns] in soc.toml), or mend the row."
 _MOST_NAMED = 5
@@ -30,21 +28,29 @@ def sample_schema(*, timed: bool) -> "DataFrameSchema":
     """
     import pandera.pandas as pa
 
-    def between(low: float, high: float) -> Any:
-        return pa.Check.in_range(low, high, error=f"between {low:g} and {high:g}")
-
-    this_year = datetime.now(UTC).year
     return pa.DataFrameSchema(
         {
-            "sample_id": pa.Column("str", unique=True),
-            "longitude": pa.Column("float64", between(-180, 180)),
-            "latitude": pa.Column("float64", between(-90, 90)),
-            "organic_carbon": pa.Column("float64", between(0, MOST_CARBON)),
-            "year": pa.Column("Int32", between(FIRST_YEAR, this_year), nullable=not timed),
-            "season": pa.Column("str", pa.Check.isin(SEASONS, error=f"one of {', '.join(SEASONS)}"), nullable=True),
-            "source": pa.Column("str"),
+            column.name: pa.Column(
+                pandas_type(column),
+                _checks(column.rule),
+                nullable=column.nullable and not (timed and column.name == "year"),
+                unique=column.rule.unique,
+            )
+            for column in SOIL_SAMPLES
+            if column.rule
         }
     )
+
+
+def _checks(rule: Rule) -> "list[Check]":
+    from pandera.pandas import Check
+
+    if rule.values:
+        return [Check.isin(rule.values, error=f"one of {', '.join(rule.values)}")]
+    if rule.low is None:
+        return []
+    high = datetime.now(UTC).year if rule.high == "this year" else rule.high
+    return [Check.in_range(rule.low, high, error=f"between {rule.low:g} and {high:g}")]
 
 
 def schema_failures(samples: pd.DataFrame, *, timed: bool) -> pd.DataFrame:

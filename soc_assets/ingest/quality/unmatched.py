@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from soc_assets.errors import RasterError
-from soc_assets.rasters.reading import open_raster
+from soc_assets.rasters.opening import open_raster
 from soc_assets.reporting.as_text import plain
 from soc_assets.reporting.findings import Finding, Severity
 from soc_assets.settings import Rasters

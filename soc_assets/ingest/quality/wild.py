@@ -13,7 +13,8 @@ from rasterio.windows import Window
 
 from soc_assets.ingest.catalog.statistics import Statistics
 from soc_assets.ingest.quality.previews import Preview
-from soc_assets.rasters.reading import open_raster, read_values
+from soc_assets.rasters.opening import open_raster
+from soc_assets.rasters.reading import read_values
 from soc_assets.reporting.findings import Finding, about
 from soc_assets.runtime import interrupts
 from soc_assets.settings import Channel, Rasters

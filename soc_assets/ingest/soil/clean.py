@@ -17,17 +17,12 @@ from soc_assets.ingest.soil.odd_rows import SECOND_TABLE, SUMMARY
 from soc_assets.ingest.soil.places import COORDINATE_DIGITS as COORDINATE_DIGITS
 from soc_assets.ingest.soil.places import suggest_crs
 from soc_assets.ingest.soil.values import is_missing
+from soc_assets.integrity.schemas.samples import REJECTED, SOIL_SAMPLES
 from soc_assets.settings import VISIT_METRES, Soil
 
-SAMPLE_COLUMNS = (
-    *("sample_id", "longitude", "latitude", "organic_carbon", "survey_date"),
-    *("year", "season", "season_year", "source", "file", "row", "own_id", "horizons"),
-)
-"""Columns of the samples; `organic_carbon` in g/kg, coordinates in WGS84 degrees, `own_id` as the table has it,
-`horizons` whose mean it is. Further columns of the tables come after them (`soil.extra`)."""
-
-REJECTED_COLUMNS = ("file", "row", "source", "reason", "detail")
-"""Columns of the rejected rows; `detail` is the offending value as the file has it."""
+SAMPLE_COLUMNS = SOIL_SAMPLES.names
+"""Columns of the samples. Further columns of the tables come after them (`soil.extra`)."""
+REJECTED_COLUMNS = REJECTED.names
 
 _CARBON_DIGITS = 6  # decimal places of g/kg to which duplicates agree: 1.72 % and 17.2 g/kg are the same
 _DAY = r"\d{4}-\d\d-\d\d 00:00:00"

@@ -12,6 +12,7 @@ from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.columns import positions_of
 from soc_assets.ingest.soil.headers import exact, words
 from soc_assets.ingest.soil.values import is_missing, to_numbers
+from soc_assets.integrity.schemas.samples import BALANCED, SOIL_SAMPLES
 
 USUAL_EXTRA = {
     "land_cover": ("lc0_desc", "land_cover", "landcover", "land_cover_class", "lc1_desc", "lc1", "lc"),
@@ -26,8 +27,9 @@ PREFIX = "extra:"
 """Before the names of these columns among the rows, so that none meets another's name."""
 
 _RESERVED = (
-    *("sample_id", "longitude", "latitude", "organic_carbon", "survey_date", "year", "season", "season_year", "source"),
-    *("file", "row", "own_id", "horizons", "location_id", "split", "bin", "multiplicity", "weight", "batch"),
+    *SOIL_SAMPLES.names,
+    *BALANCED.names,
+    "batch",
     *("x", "y", "block", "region", "fold", "scheme", "id", "campaign", "geometry", "bbox", "index"),
 )
 _WHOLE = r"-?(?:0|[1-9]\d{0,15})"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from soc_assets.ingest.soil.date_order import Order
 from soc_assets.ingest.soil.months import named_dates, named_years
+from soc_assets.settings.seasons import SEASONS, season_index, season_year
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _MISSING = (
@@ -51,7 +52,6 @@ _COMMAS = r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d*|(?:,\d{3}){2,})"  # 1,234.5 and 4,46
 _GAPS = r"[+-]?\d{1,3}(?:[ '’\u00a0\u2009\u202f]\d{3})+(?:[.,]\d*)?"  # 4 468 000,5 and 2'683'000
 _MONTH_DIRECTIVES = ("%m", "%b", "%B", "%j", "%c", "%x", "%D", "%F", "%U", "%W", "%V")
 _LAST_SHORT_YEAR = 49  # two digits: 00 to 49 are 2000 to 2049, 50 to 99 are 1950 to 1999
-_SEASONS = ["", "winter", "winter", *3 * ["spring"], *3 * ["summer"], *3 * ["autumn"], "winter"]  # by month
 
 
 def is_missing(text: pd.Series) -> pd.Series:
@@ -154,7 +154,7 @@ def _parsed_dates(text: pd.Series, order: Order) -> pd.Series:
 
 
 def to_seasons(dates: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Season [n] and its year [n] (Int32) of dates [n]; a winter (December to February) has the year of its January."""
+    """Season [n] and its year [n] (Int32) of dates [n]; null where a date is."""
     months = dates.dt.month.fillna(0).astype("int64")
-    season = pd.Series(np.array(_SEASONS)[months], dates.index, dtype="str").where(months > 0)
-    return season, (dates.dt.year + (months == 12)).astype("Int32")
+    season = pd.Series(np.array(SEASONS)[season_index(months)], dates.index, dtype="str").where(months > 0)
+    return season, season_year(dates.dt.year, months).astype("Int32")

@@ -6,21 +6,15 @@ Only reading belongs here. The view itself is made by the features stage; standa
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from soc_assets.errors import TrainingError
+from soc_assets.features.matrix import read_matrix
 from soc_assets.features.sql.opening import reading
 
-if TYPE_CHECKING:
-    import duckdb
-    import pyarrow as pa
-
-SPLITS = ("train", "validation", "test")
-_MEMORY_LIMIT = "3GB"  # of DuckDB, beside the matrix itself; it spills to disk above
-_BATCH_ROWS = 512  # 41 MB of default features per Arrow batch
+_ROWS_AT_ONCE = 512
 _IDENTITY = (
     "sample_id, location_id, split, multiplicity, weight, longitude, latitude, year, organic_carbon, missing_images"
 )
@@ -65,14 +59,14 @@ def load_features(database: Path) -> FeatureTable:
         database: soc.duckdb, with the view `features`.
 
     Raises:
-        TrainingError: the file, the view, its rows or its training rows are missing, or the vectors are not of one
-            length.
+        TrainingError: the file, the view, its rows or its training rows are missing, or features are infinite.
+        FeaturesError: the vectors are not of one length, or changed while they were read.
     """
     import duckdb
 
     if not database.is_file():
         raise TrainingError(f"{database} does not exist. Materialise the asset `features` first.")
-    with reading(database, _MEMORY_LIMIT) as connection:
+    with reading(database) as connection:
         try:
             identity = connection.sql(f"SELECT {_IDENTITY} FROM features").df()
         except (duckdb.CatalogException, duckdb.BinderException) as error:
@@ -80,7 +74,9 @@ def load_features(database: Path) -> FeatureTable:
                 f"The view `features` of {database} cannot be read ({error}). Materialise the asset `features` again."
             ) from None
         identity = _sorted(identity, database)
-        matrix = _read_matrix(connection, pd.Index(identity["sample_id"]), database)
+        query = "SELECT sample_id, features FROM features"
+        matrix = read_matrix(connection, query, pd.Index(identity["sample_id"]), database)
+    _refuse_infinite(identity, matrix, database)
     return FeatureTable(**{str(name): column.to_numpy() for name, column in identity.items()}, matrix=matrix)
 
 
@@ -105,38 +101,12 @@ def _sorted(identity: pd.DataFrame, database: Path) -> pd.DataFrame:
     return identity.astype({**words, "multiplicity": np.int64, "weight": np.float32, "organic_carbon": np.float64})
 
 
-def _read_matrix(connection: "duckdb.DuckDBPyConnection", samples: pd.Index, database: Path) -> np.ndarray:
-    reader = connection.sql("SELECT sample_id, features FROM features").to_arrow_reader(_BATCH_ROWS)
-    matrix: np.ndarray | None = None
-    filled = np.zeros(len(samples), bool)
-    for batch in reader:
-        rows = samples.get_indexer(batch.column(0).to_pandas())
-        if matrix is None:
-            matrix = np.empty((len(samples), len(batch.column(1)[0] or ())), dtype=np.float32)
-        known = rows >= 0
-        matrix[rows[known]] = _vectors(batch, matrix.shape[1], database)[known]
-        filled[rows[known]] = True
-    if matrix is None or not filled.all():
-        raise TrainingError(
-            f"`features` in {database} changed while it was read ({filled.sum()} of {len(samples)} rows). Repeat."
-        )
-    return matrix
-
-
-def _vectors(batch: "pa.RecordBatch", length: int, database: Path) -> np.ndarray:
-    """The list column as float32 [rows, length]; null elements become NaN."""
-    lists = batch.column(1)
-    lengths = lists.value_lengths().fill_null(0).to_numpy()
-    if length == 0 or (lengths != length).any():
-        odd = int(np.argmax(lengths != length))
-        raise TrainingError(
-            f"Sample {batch.column(0)[odd].as_py()!r} has {lengths[odd]} features in {database}, others have {length}. "
-            "Materialise `embeddings` and `features` again, so that all batches are of one embedding spec."
-        )
-    values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False).reshape(-1, length)
-    if (infinite := np.isinf(values).any(axis=1)).any():
-        raise TrainingError(
-            f"Sample {batch.column(0)[int(np.argmax(infinite))].as_py()!r} has infinite features in {database}. Set "
-            "[embedding] normalise = 'band', and declare fill values of the rasters as `fill_values` of their band."
-        )
-    return values
+def _refuse_infinite(identity: pd.DataFrame, matrix: np.ndarray, database: Path) -> None:
+    for start in range(0, len(matrix), _ROWS_AT_ONCE):
+        infinite = np.isinf(matrix[start : start + _ROWS_AT_ONCE]).any(axis=1)
+        if infinite.any():
+            raise TrainingError(
+                f"Sample {identity['sample_id'].iloc[start + int(np.argmax(infinite))]!r} has infinite features in "
+                f"{database}. Set [embedding] normalise = 'band', and declare fill values of the rasters as "
+                "`fill_values` of their band."
+            )

@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import TrainingError
+from soc_assets.features.matrix import read_matrix
 from soc_assets.features.sql.opening import reading
 from soc_assets.storage import digest, files
 from soc_assets.storage.vouching import vouch, vouched, wrong
 
 GROUPS = ("embedding", "point", "coordinates")
-_MEMORY_LIMIT = "3GB"
-_BATCH_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -122,32 +121,20 @@ def read_design(database: Path, queries: dict[str, str], columns: dict[str, list
 
     Raises:
         TrainingError: the database is missing, or has no studied and embedded samples.
+        FeaturesError: the batches changed while they were read.
     """
     if not database.is_file():
         raise TrainingError(f"{database} does not exist. Materialise the asset `features` first.")
-    with reading(database, _MEMORY_LIMIT) as connection:
+    with reading(database) as connection:
         samples = connection.sql(queries["samples"]).df().sort_values("sample_id", ignore_index=True)
         if samples.empty:
             raise TrainingError(f"{database} has no embedded samples. Materialise `embeddings`, then `features`.")
         index = pd.Index(samples["sample_id"])
-        matrices = {name: _read(connection, queries[name], index, len(columns[name]), database) for name in columns}
+        matrices = {
+            name: read_matrix(connection, queries[name], index, database, len(of)) for name, of in columns.items()
+        }
     x, y = x_y(samples["longitude"].to_numpy(), samples["latitude"].to_numpy())
     return make_design(samples.assign(x=x, y=y), matrices, {name: columns_table(of) for name, of in columns.items()})
-
-
-def _read(connection: Any, query: str, samples: pd.Index, width: int, database: Path) -> np.ndarray:
-    matrix = np.full((len(samples), width), np.nan, np.float32)
-    filled = np.zeros(len(samples), bool)
-    for batch in connection.sql(query).to_arrow_reader(_BATCH_ROWS):
-        rows = samples.get_indexer(batch.column(0).to_pandas())
-        values = batch.column(1).flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, width)
-        matrix[rows[rows >= 0]], filled[rows[rows >= 0]] = values[rows >= 0], True
-    if not filled.all():  # such a sample would look as if all its images were missing
-        raise TrainingError(
-            f"{filled.sum()} of {len(samples)} samples have features in {database}: the batches changed while they "
-            "were read, or since it was built. Wait for the run that writes them (`soc status`), then try again."
-        )
-    return matrix
 
 
 def columns_table(rows: list[tuple[Any, ...]]) -> pd.DataFrame:

@@ -15,9 +15,10 @@ from soc_assets.embedding.inputs import load_inputs
 from soc_assets.errors import TableError, TrainingError
 from soc_assets.features.sql.groups import group_columns, group_queries
 from soc_assets.features.sql.opening import reading
-from soc_assets.geo.grid import Grid, reference_grid
+from soc_assets.geo.grid import Grid
 from soc_assets.geo.named_polygons import regions_of
 from soc_assets.geo.projection import to_metres
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.integrity.invariants import of_folds
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table

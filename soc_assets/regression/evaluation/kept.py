@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soc_assets.storage import files
+from soc_assets.storage.temporary import remove_tree
 
 _PLANS = "plans.json"  # in the folder of results: what each kind of plan uses
 _GOING = ".removing-"
@@ -71,7 +72,7 @@ def remove(item: Kept) -> None:
         if path.is_dir():
             going = path.with_name(_GOING + path.name)
             files.rename(path, going)
-            files.remove_tree(going)
+            remove_tree(going)
         else:
             files.remove(path)
 

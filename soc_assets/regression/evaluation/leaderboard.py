@@ -13,6 +13,7 @@ import pandas as pd
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.bootstrap import Difference, Draws, paired_difference
 from soc_assets.regression.evaluation.scoring import OutOfFold
+from soc_assets.regression.metrics import summarise_carbon
 from soc_assets.regression.models.recipes import CHOSEN
 from soc_assets.regression.units import units_of
 
@@ -89,17 +90,14 @@ def compare_models(first: OutOfFold, second: OutOfFold, design: Design, draws: i
     return paired_difference(observed, one, other, Draws.of(units, seed, draws))
 
 
-def target_by_fold(models: Sequence[OutOfFold], design: Design) -> pd.DataFrame:
+def target_by_fold(models: Sequence[OutOfFold]) -> pd.DataFrame:
     """Organic carbon of every fold beside the scores: scheme, fold, n, mean, sd, median, share above 50 g/kg."""
     seen, tables = set(), []
     for found in models:
         if found.scheme in seen or found.failed or found.rows.empty:
             continue
         seen.add(found.scheme)
-        grouped = found.rows.groupby("fold")["observed"]
-        summary = grouped.agg(
-            n="size", mean="mean", sd="std", median="median", share_above_50=lambda oc: (oc > 50).mean()
-        )
+        summary = summarise_carbon(found.rows["observed"], found.rows["fold"])
         tables.append(summary.reset_index().assign(scheme=found.scheme))
     every = pd.concat(tables) if tables else pd.DataFrame(columns=["scheme", "fold"])
     return every[["scheme", *[name for name in every if name != "scheme"]]].reset_index(drop=True)

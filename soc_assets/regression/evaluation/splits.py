@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from soc_assets.regression.design.data import SPLITS, FeatureTable
+from soc_assets.integrity.schemas import SPLITS
+from soc_assets.regression.design.data import FeatureTable
 from soc_assets.regression.metrics import Scores, scores
 from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.learners import Predicted

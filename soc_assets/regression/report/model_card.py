@@ -9,7 +9,7 @@ import pandas as pd
 from soc_assets.regression.evaluation.splits import Evaluation
 from soc_assets.regression.metrics import Scores
 from soc_assets.reporting.as_text import markdown
-from soc_assets.sampling.balance import TAIL_THRESHOLD
+from soc_assets.settings.soil import TAIL_THRESHOLD
 
 _CHAMPION = (
     "Whether it is in use: the alias `champion` of the registered model moves only to a version that is better than "

@@ -1,8 +1,9 @@
 """The report of an evaluation: one HTML page with its pictures inside, that asks no other server for anything."""
 
 import base64
-import html
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,18 +17,10 @@ from soc_assets.regression.models.conformal import LEVELS
 from soc_assets.regression.report import evaluation_plots as plots
 from soc_assets.sampling.knndm import held_out_distances, nearest, nearest_other
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 _MOST_SHOWN = 3  # models by part
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What a browser may do for the page: no scripts, nothing from elsewhere."""
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222 }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; font-size: 13px; margin: 1em 0 } td, th { padding: 3px 9px; text-align: right }
-th { border-bottom: 2px solid #888 } tr:nth-child(even) { background: #f3f5f7 } td:first-child, th:first-child,
-td:nth-child(2), th:nth-child(2) { text-align: left } img { max-width: 100% } .verdict { font-size: 17px; padding: 12px;
-background: #eef3f8; border-left: 5px solid #3b6ea8 } .baseline { border-color: #b5403a; background: #faf0ef }
-.note { color: #555 }
-"""
 
 
 def figures_of(
@@ -79,10 +72,9 @@ def html_report(
     table: pd.DataFrame,
     verdicts: Mapping[str, Verdict],
     models: list[OutOfFold],
-    design: Design,
     figures: Mapping[str, bytes],
 ) -> str:
-    """The page.
+    """The page, from the template page.html.j2; text is escaped, and a browser runs and fetches nothing for it.
 
     Args:
         title: its heading.
@@ -90,29 +82,26 @@ def html_report(
         table: the long table.
         verdicts: by scheme, the primary one first.
         models: out-of-fold predictions, for failures and the target by fold.
-        design: samples.
         figures: from `figures_of`.
     """
-    parts = [f"<h1>{html.escape(title)}</h1>", *[f'<p class="note">{html.escape(note)}</p>' for note in notes]]
-    for scheme, found in verdicts.items():
-        kind = "verdict baseline" if found.baseline_wins else "verdict"
-        parts.append(f'<h2>Folds by {scheme}</h2><p class="{kind}">{html.escape(found.words)}</p>')
-        parts += [_picture(figures, f"leaderboard_{scheme}"), _html(leaderboard(table, scheme))]
-    if failed := [found for found in models if found.failed]:
-        lines = "".join(
-            f"<li>{html.escape(_title(found))}, by {html.escape(found.scheme)}: {found.failed} fold(s): "
-            f"{html.escape('; '.join(found.errors))}</li>"
-            for found in failed
-        )
-        parts.append(f"<h2>Failed fits</h2><p>A model with a failed fold has no pooled score.</p><ul>{lines}</ul>")
-    parts += ["<h2>Parts of the target</h2>", _html(_strata(table, next(iter(verdicts))))]
-    parts += _intervals(table, next(iter(verdicts)), figures)
-    parts += ["<h2>Organic carbon by fold</h2>", _html(target_by_fold(models, design))]
-    shown = [name for name in figures if not name.startswith("leaderboard_") and name != "interval_bars"]
-    parts += [f"<h2>{name.replace('_', ' ').capitalize()}</h2>{_picture(figures, name)}" for name in shown]
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-    head = f'<meta charset="utf-8">{policy}<title>{html.escape(title)}</title><style>{_STYLE}</style>'
-    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+    from jinja2 import Environment, FileSystemLoader
+
+    folder, primary = Path(__file__).parent, next(iter(verdicts))
+    page = Environment(loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, keep_trailing_newline=True)
+    page.filters |= {"table": _html, "title_of": _title}
+    return page.get_template("page.html.j2").render(
+        title=title,
+        notes=notes,
+        verdicts=verdicts,
+        primary=primary,
+        leaderboards={scheme: leaderboard(table, scheme) for scheme in verdicts},
+        failed=[found for found in models if found.failed],
+        strata=_strata(table, primary),
+        intervals=interval_scores(table, primary),
+        block_intervals=block_coverage(table, primary),
+        target=target_by_fold(models),
+        pictures={name: base64.b64encode(content).decode() for name, content in figures.items()},
+    )
 
 
 def importance_of(done: list[Done]) -> pd.DataFrame:
@@ -167,23 +156,6 @@ def _distances(by_scheme: Mapping[str, OutOfFold], design: Design, area: np.ndar
     return result
 
 
-def _intervals(table: pd.DataFrame, scheme: str, figures: Mapping[str, bytes]) -> list[str]:
-    """Coverage and width of every model that states intervals, and coverage over blocks."""
-    scores, over_blocks = interval_scores(table, scheme), block_coverage(table, scheme)
-    if scores.empty:
-        return []
-    parts = [
-        "<h2>Prediction intervals</h2>",
-        '<p class="note">Coverage (the share of samples inside their interval) and mean width in g/kg, out of fold: of '
-        f"all samples, by stratum of organic carbon, and by region; folds by {html.escape(scheme)}.</p>",
-        _picture(figures, "interval_bars"),
-        _html(scores),
-    ]
-    if len(over_blocks):
-        parts += ['<p class="note">Coverage over the blocks that hold enough samples:</p>', _html(over_blocks)]
-    return parts
-
-
 def _strata(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
     """Scores of the best models under a scheme by stratum, region, year, source, [evaluation] strata, applicability."""
     board = leaderboard(table, scheme).head(_MOST_SHOWN)
@@ -196,12 +168,8 @@ def _strata(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
     return wide.rename_axis(columns=None)
 
 
-def _html(frame: pd.DataFrame) -> str:
-    table = frame.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.3f}")
-    return f"<div class='wide'>{table}</div>"
+def _html(frame: pd.DataFrame) -> "Markup":
+    """A table, whose text pandas escapes."""
+    from markupsafe import Markup
 
-
-def _picture(figures: Mapping[str, bytes], name: str) -> str:
-    if name not in figures:
-        return ""
-    return f'<p><img alt="{name}" src="data:image/png;base64,{base64.b64encode(figures[name]).decode()}"></p>'
+    return Markup(frame.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.3f}"))

@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from soc_assets.embedding.batch import write_empty
 from soc_assets.features.sql.database import build_database, read_info, summary
-from soc_assets.features.sql.tables import TABLES
 from soc_assets.features.sql.views import Contents
+from soc_assets.integrity.schemas import TABLES
 from soc_assets.settings import Features, Study
 from soc_assets_tests.embedding.world import World
 

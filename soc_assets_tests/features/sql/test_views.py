@@ -8,8 +8,8 @@ import pytest
 
 from soc_assets.features.sql.database import build_database, open_database
 from soc_assets.features.sql.listing import list_database
-from soc_assets.features.sql.tables import TABLES
 from soc_assets.features.sql.views import Contents
+from soc_assets.integrity.schemas import TABLES
 from soc_assets.settings import Features
 from soc_assets.storage import files
 from soc_assets_tests.features.sql.test_database import STUDY, Built

@@ -8,10 +8,10 @@ from rasterio.transform import Affine, from_origin
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.catalog.scan import scan_rasters
-from soc_assets.rasters.reading import open_raster
+from soc_assets.rasters.opening import open_raster
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
-from soc_assets.storage import raster_folder
+from soc_assets.storage import raster_location
 from soc_assets_tests.embedding.rasters import ELEVATION, scanned, window, write_layers, write_reference
 from soc_assets_tests.ingest.conftest import write_raster as write_degrees
 
@@ -84,8 +84,8 @@ def test_other_layer_of_the_same_file_is_another_digest_and_read_again(folder):
 def test_bytes_of_a_file_are_hashed_once_however_many_bands_take_from_it(folder, monkeypatch):
     path = write_layers(folder / "terrain.tif", layers(5, 6, 7))
     hashed = []
-    original = raster_folder.digest_of
-    monkeypatch.setattr(raster_folder, "digest_of", lambda location: hashed.append(location) or original(location))
+    original = raster_location.digest_of
+    monkeypatch.setattr(raster_location, "digest_of", lambda location: hashed.append(location) or original(location))
     bands = [Band(name=f"T{n}", kind="static", pattern="terrain.tif", layer=n) for n in (1, 2, 3)]
     rasters = Rasters(bands=(ELEVATION, *bands))
     first = scan_rasters(rasters, folder)

@@ -12,7 +12,7 @@ from soc_assets.geo.grid import Grid
 from soc_assets.ingest.catalog.gaps import gap_table
 from soc_assets.ingest.catalog.scan import COLUMNS, catalog_digest, scan_rasters
 from soc_assets.ingest.catalog.statistics import of_raster
-from soc_assets.rasters.reading import open_raster
+from soc_assets.rasters.opening import open_raster
 from soc_assets.settings import Band, Rasters
 from soc_assets.storage import files
 from soc_assets.storage.digest import of_file

@@ -10,7 +10,7 @@ import rasterio
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.catalog.statistics import Statistics, of_raster
-from soc_assets.rasters.reading import open_raster
+from soc_assets.rasters.opening import open_raster
 from soc_assets_tests.ingest.conftest import write_raster
 
 SHORT = ("uint8", "int8", "uint16", "int16")

@@ -4,7 +4,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from soc_assets.errors import TrainingError
+from soc_assets.errors import FeaturesError, TrainingError
 from soc_assets.regression.design.data import load_features
 from soc_assets_tests.regression.tables import make_table, write_database
 
@@ -62,7 +62,7 @@ def test_view_without_training_rows_is_refused(tmp_path):
 def test_vectors_of_different_length_name_the_sample(tmp_path):
     table = make_table(5)
     vectors = [*table.matrix.tolist()[:4], [1.0]]
-    with pytest.raises(TrainingError, match=r"Sample 's00004' has 1 features .* others have 12"):
+    with pytest.raises(FeaturesError, match=r"Sample 's00004' has 1 features .* others have 12"):
         load_features(write_database(tmp_path / "soc.duckdb", table, vectors))
 
 

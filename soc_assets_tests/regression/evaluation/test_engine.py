@@ -152,7 +152,7 @@ def test_report_shows_everything_and_asks_no_server(found, folder):
     }
     assert expected | {"importance_band", "importance_lag"} <= set(figures)
     assert all(png.startswith(b"\x89PNG") for png in figures.values())
-    page = html_report("Evaluation", ["weights: random"], table, verdicts, models, design, figures)
+    page = html_report("Evaluation", ["weights: random"], table, verdicts, models, figures)
     assert page.count("data:image/png;base64,") == len(figures)
     assert "http://" not in page and "https://" not in page and "<script" not in page
     assert "weights: random" in page and verdicts["block"].words[:20] in page

@@ -90,13 +90,14 @@ def test_report_shows_coverage_and_width_by_stratum_and_region(scored):
     verdicts = {"block": verdict(models, table, "block", design, 100, 0)}
     figures = {"interval_bars": interval_bars(best_with_intervals(table, "block", 3), 0.9)}
     assert figures["interval_bars"].startswith(b"\x89PNG")
-    page = html_report("Evaluation", [], table, verdicts, models, design, figures)
+    page = html_report("Evaluation", [], table, verdicts, models, figures)
     section = page.split("<h2>Prediction intervals</h2>")[1].split("<h2>")[0]
     for word in ("coverage", "width", "pooled", "15-30", "west", "east", "lowest", "data:image/png"):
         assert word in section
     without = [item for item in models if item.model == "plain"]
-    bare = html_report("E", [], score_table(without, design, 100, 0), verdicts, without, design, {})
+    bare = html_report("<script>E", ["a & b"], score_table(without, design, 100, 0), verdicts, without, {})
     assert "Prediction intervals" not in bare
+    assert "<script" not in bare and "&lt;script&gt;E" in bare and "a &amp; b" in bare
 
 
 def test_share_inside_the_area_of_applicability_is_that_of_models_that_have_one(scored):
