@@ -16,7 +16,7 @@ from soc_assets.errors import SocError
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
 from soc_assets.process import MACHINE_TAG, here, is_gone, marks
 from soc_assets.project import CONFIG_VARIABLE, Project
-from soc_assets.storage import told_in_words
+from soc_assets.storage import temporary_in, told_in_words
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -200,7 +200,7 @@ def _reason(failure: Any) -> str:
     if error is None:
         return "failed"
     message = error.message.strip()
-    if told := memory.shortage_in(message):
+    if told := memory.shortage_in(message) or temporary_in(message):
         return told
     return message.partition(": ")[2] if _is_told(error) else f"{message} (the Dagster UI has the traceback)"
 
