@@ -46,7 +46,8 @@ def use_project(project: Project, config: Path | None) -> None:
     os.environ["DAGSTER_HOME"] = str(home.resolve())
     if not (home / "dagster.yaml").exists():
         shipped = Path(__file__).parents[1] / "dagster.yaml"
-        files.write_text(home / "dagster.yaml", shipped.read_text(encoding="utf-8") if shipped.is_file() else "")
+        text = shipped.read_text(encoding="utf-8") if shipped.is_file() else ""
+        files.write_text(home / "dagster.yaml", text, "DAGSTER_HOME")
 
 
 def assess(project: Project, to: str = ASSETS[-1]) -> list[Freshness]:

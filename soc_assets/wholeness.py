@@ -191,7 +191,7 @@ def _trace(project: Project, name: str) -> Path | None:
 def _forgotten(path: Path, name: str, trace: Path) -> str:
     return (
         f"{path} and its copy {second_copy.copy_of(path).name} are gone, and so is balanced.parquet, but {trace} was "
-        f"made after them. They say {_MEANING[name]}: `soc run` does it now. If that is not meant, put the folder "
+        f"made after them. They say {_MEANING[name]}: `soc run` does that. If it is not meant, put the folder "
         f"{path.parent} back from a backup, as a whole, also after such a run."
     )
 
