@@ -5,6 +5,7 @@ terminal is in `terminal`.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soc_assets import devices, files, freshness, interrupts, memory, repairs
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, SocWarning
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
 from soc_assets.process import MACHINE_TAG, here, is_gone, marks
 from soc_assets.project import CONFIG_VARIABLE, Project
@@ -83,7 +84,8 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
             _set_pool_limit(instance, project)
             if holder := _holder_of_the_device(instance):
                 announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
-            failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
+            chosen = _selection(job, last)
+            failures = _embed(project, instance) if job == "embed" else _made(project, instance, job, chosen)
         if failures:
             return Outcome(launched, failures)
     return Outcome(launched, [])
@@ -99,7 +101,7 @@ def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> 
     announce(f"job {job}")
     with _instance() as instance:
         _bury_dead_runs(instance)
-        failures = _execute(instance, job, list(wanted))
+        failures = _made(project, instance, job, list(wanted))
     return Outcome([*before.launched, job], failures)
 
 
@@ -119,6 +121,19 @@ def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
     for stretch in stretches(inputs.keys, due, longest=len(inputs.keys)):
         ends = {"dagster/asset_partition_range_start": stretch[0], "dagster/asset_partition_range_end": stretch[-1]}
         failures += _execute(instance, "embed", ["embeddings"], ends)
+    return failures
+
+
+def _made(project: Project, instance: "dg.DagsterInstance", job: str, selection: list[str]) -> list[str]:
+    """Run a job; where a block of the database proves damaged, build it anew and run the job again."""
+    from soc_assets.features.opening import unreadable
+
+    failures = _execute(instance, job, selection)
+    if failures and project.database.is_file() and (error := unreadable(project.database)):
+        words = f"{str(error).partition(' Delete it')[0]} It is derived: it is built anew, from the batches."
+        warnings.warn(words, SocWarning, stacklevel=2)
+        files.remove(project.database)
+        failures = _execute(instance, "learn", ["features"]) or _execute(instance, job, selection)
     return failures
 
 
