@@ -127,7 +127,8 @@ def call(kept: Kept, command: str, name: str, seconds: float) -> Answer:
         "sql": ["sql", QUERY],
         "predict": ["predict", str(kept.project / POINTS), "-o", str(kept.project / _OUTPUT)],
     }[command]
-    (kept.project / _OUTPUT).unlink(missing_ok=True)
+    if command == "predict":  # of the last one the file is still to be read
+        (kept.project / _OUTPUT).unlink(missing_ok=True)
     config = ["--config", str(kept.project / "soc.toml")]
     streams = [kept.folder / "stdout.txt", kept.folder / "stderr.txt"]
     begun = time.monotonic()

@@ -5,6 +5,7 @@ terminal is in `terminal`.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soc_assets import devices, files, freshness, interrupts, memory, repairs
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, SocWarning
 from soc_assets.freshness import ASSETS, RESULTS, Freshness
 from soc_assets.process import MACHINE_TAG, here, is_gone, marks
 from soc_assets.project import CONFIG_VARIABLE, Project
-from soc_assets.storage import told_in_words
+from soc_assets.storage import temporary_in, told_in_words
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -46,7 +47,8 @@ def use_project(project: Project, config: Path | None) -> None:
     os.environ["DAGSTER_HOME"] = str(home.resolve())
     if not (home / "dagster.yaml").exists():
         shipped = Path(__file__).parents[1] / "dagster.yaml"
-        files.write_text(home / "dagster.yaml", shipped.read_text(encoding="utf-8") if shipped.is_file() else "")
+        text = shipped.read_text(encoding="utf-8") if shipped.is_file() else ""
+        files.write_text(home / "dagster.yaml", text, "DAGSTER_HOME")
 
 
 def assess(project: Project, to: str = ASSETS[-1]) -> list[Freshness]:
@@ -82,7 +84,8 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
             _set_pool_limit(instance, project)
             if holder := _holder_of_the_device(instance):
                 announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
-            failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
+            chosen = _selection(job, last)
+            failures = _embed(project, instance) if job == "embed" else _made(project, instance, job, chosen)
         if failures:
             return Outcome(launched, failures)
     return Outcome(launched, [])
@@ -98,7 +101,7 @@ def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> 
     announce(f"job {job}")
     with _instance() as instance:
         _bury_dead_runs(instance)
-        failures = _execute(instance, job, list(wanted))
+        failures = _made(project, instance, job, list(wanted))
     return Outcome([*before.launched, job], failures)
 
 
@@ -118,6 +121,19 @@ def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
     for stretch in stretches(inputs.keys, due, longest=len(inputs.keys)):
         ends = {"dagster/asset_partition_range_start": stretch[0], "dagster/asset_partition_range_end": stretch[-1]}
         failures += _execute(instance, "embed", ["embeddings"], ends)
+    return failures
+
+
+def _made(project: Project, instance: "dg.DagsterInstance", job: str, selection: list[str]) -> list[str]:
+    """Run a job; where a block of the database proves damaged, build it anew and run the job again."""
+    from soc_assets.features.opening import unreadable
+
+    failures = _execute(instance, job, selection)
+    if failures and project.database.is_file() and (error := unreadable(project.database)):
+        words = f"{str(error).partition(' Delete it')[0]} It is derived: it is built anew, from the batches."
+        warnings.warn(words, SocWarning, stacklevel=2)
+        files.remove(project.database)
+        failures = _execute(instance, "learn", ["features"]) or _execute(instance, job, selection)
     return failures
 
 
@@ -200,7 +216,7 @@ def _reason(failure: Any) -> str:
     if error is None:
         return "failed"
     message = error.message.strip()
-    if told := memory.shortage_in(message):
+    if told := memory.shortage_in(message) or temporary_in(message):
         return told
     return message.partition(": ")[2] if _is_told(error) else f"{message} (the Dagster UI has the traceback)"
 
