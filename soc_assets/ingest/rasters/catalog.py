@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from soc_assets import digest
+from soc_assets.as_text import one_line
 from soc_assets.errors import RasterError, StorageError
 from soc_assets.ingest.rasters import folder as raster_folder
 from soc_assets.ingest.rasters.facts import beside, how_read, read_facts, reading_of
@@ -101,7 +102,9 @@ def scan_rasters(
                 rows.extend(found)
                 reused += unread
             elif file.band.name == rasters.reference:
-                raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
+                raise RasterError(
+                    f"The reference band {file.band.name} cannot be used. {one_line(str(outcome))}"
+                ) from outcome
             else:
                 problems.append(_problem(file.band.name, file.path, str(outcome), digests))
             if progress:
@@ -142,7 +145,7 @@ def _one_per_step(rows: list[_Row], rasters: Rasters, digests: "_Digests") -> tu
 
 def _problem(band: str, path: str, problem: str, digests: "_Digests") -> dict[str, str]:
     mark, content = digests.marked(path)
-    return {"band": band, "path": path, "problem": problem, "stamp": mark, "digest": content}
+    return {"band": band, "path": path, "problem": one_line(problem), "stamp": mark, "digest": content}
 
 
 def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:

@@ -7,6 +7,7 @@ Only headers are looked at here; what a header says is taken apart in `soil.head
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 
+from soc_assets.as_text import one_line
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.depth_columns import find_depths
 from soc_assets.ingest.soil.files import Reading
@@ -115,7 +116,7 @@ def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Read
     )
     where = reading.section if reading.own else "[soil.columns] or in an entry of [[soil.tables]]"
     return SoilError(
-        f"no column for {', '.join(missing)}. Found: {', '.join(name for name in header if name) or 'none'}. "
+        f"no column for {', '.join(missing)}. Found: {', '.join(one_line(name) for name in header if name) or 'none'}. "
         f"Expected (in any case): {expected}. Name the file's own columns in {where} of soc.toml."
         f"{unit}{inorganic}{beside}"
     )
@@ -139,7 +140,7 @@ def require_mapped_names(headers: Iterable[tuple[Sequence[str], bool]], columns:
             near = difflib.get_close_matches(own, names, n=3, cutoff=0.4) or names
             raise SoilError(
                 f"{section} {field} = {own!r} in soc.toml: no soil table has such a column. "
-                f"Nearest: {', '.join(near)}. Correct the name, or take it out to use the usual names "
+                f"Nearest: {', '.join(map(one_line, near))}. Correct the name, or take it out to use the usual names "
                 f"({', '.join(USUAL_NAMES[field])})."
             )
 

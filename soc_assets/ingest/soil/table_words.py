@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from soc_assets.as_text import one_line
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.borrowing import Table
 from soc_assets.ingest.soil.columns import is_total_carbon
@@ -55,4 +56,10 @@ def notes_of(header: list[str], places: dict[str, int]) -> list[str]:
 
 def refusal(path: Path, name: str, reason: str, error: SoilError) -> dict[str, object]:
     """The row among the rejected ones for a table that cannot be used."""
-    return {"file": name, "row": None, "source": nfc(path.stem), "reason": reason, "detail": nfc(f"{name}: {error}")}
+    return {
+        "file": name,
+        "row": None,
+        "source": nfc(path.stem),
+        "reason": reason,
+        "detail": nfc(f"{one_line(name)}: {error}"),
+    }
