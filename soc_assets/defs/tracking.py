@@ -89,7 +89,16 @@ class MlflowTracking(dg.ConfigurableResource):
             follow_the_folder(self._database)
             if self._database.is_file() and not copy_of(self._database).is_file():
                 self.remember(only_if_possible=True)
-        return _import_mlflow().MlflowClient(self.uri)
+        mlflow = _import_mlflow()
+        if not self.server and not self._database.is_file():
+            self._make()
+        return mlflow.MlflowClient(self.uri)
+
+    def _make(self) -> None:
+        """Make the database: MLflow would write the working folder into its SQL, where quotes in the path break it."""
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        SqlAlchemyStore(self.uri, (self._database.parent / "artifacts").as_uri())
 
     def remember(self, only_if_possible: bool = False) -> None:
         """Make the second copy of the folder's database, after something in it has changed for good."""
