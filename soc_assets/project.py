@@ -36,6 +36,7 @@ from soc_assets.settings import (
 from soc_assets.settings_evaluation import Evaluation, Recipe
 from soc_assets.surroundings import require_plain
 from soc_assets.toml_file import CONFIG_VARIABLE, find_config, read_toml
+from soc_assets.vector_guard import allow as allow_vectors
 
 EXECUTOR_VARIABLE = "SOC_EXECUTOR"  # short for SOC_EXECUTION__EXECUTOR
 _OWN = (CONFIG_VARIABLE, EXECUTOR_VARIABLE)
@@ -227,6 +228,7 @@ def load_project(config: Path | None = None) -> Project:
         require_plain(getattr(project, key), f"[paths] {key} in soc.toml")
     require_plain(project.dagster_home.absolute(), "DAGSTER_HOME")
     allow(project.rasters, settings.rasters, project.root)
+    allow_vectors((project.region, project.regions), settings.study.vector_drivers)
     return project
 
 

@@ -19,7 +19,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from soc_assets import files, progress
-from soc_assets.as_text import PlainConsole
+from soc_assets.as_text import PlainConsole, one_line
 from soc_assets.embedding.clean import SpecFolder
 from soc_assets.freshness import ASSETS, Freshness, is_tracked, known_embeddings
 from soc_assets.project import Project
@@ -53,7 +53,7 @@ def showing_progress(console: Console) -> Iterator[None]:
         def draw(now: progress.Progress) -> None:
             if now.asset not in tasks:
                 tasks[now.asset] = bars.add_task(now.asset, total=now.total, words="")
-            bars.update(tasks[now.asset], completed=now.done, total=now.total, words=escape(now.words))
+            bars.update(tasks[now.asset], completed=now.done, total=now.total, words=escape(one_line(now.words)))
 
         with progress.listening(draw):
             yield
@@ -226,7 +226,7 @@ def query_table(connection: duckdb.DuckDBPyConnection, query: str, rows: int, wi
         many rows there were; rows + 1 stands for more.
     """
     result = connection.execute(query)
-    names = [escape(str(column[0])) for column in result.description or []]
+    names = [escape(one_line(str(column[0]))) for column in result.description or []]
     fetched = result.fetchmany(rows + 1)
     cells = [[escape(_cell(value)) for value in row] for row in fetched[:rows]]
     needed = sum(max(map(len, column)) + 3 for column in zip(names, *cells, strict=True))
@@ -244,5 +244,5 @@ def query_table(connection: duckdb.DuckDBPyConnection, query: str, rows: int, wi
 def _cell(value: Any) -> str:
     if value is None:
         return "NULL"
-    text = str(value[:8])[:-1] + ", ...]" if isinstance(value, list) and len(value) > 8 else str(value)
+    text = str(value[:8])[:-1] + ", ...]" if isinstance(value, list) and len(value) > 8 else one_line(str(value))
     return text if len(text) <= _CELL else text[: _CELL - 3] + "..."

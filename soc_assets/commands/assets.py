@@ -8,7 +8,7 @@ import click
 from rich.progress import track
 
 from soc_assets import interrupts, vouching
-from soc_assets.as_text import PlainConsole, plain
+from soc_assets.as_text import PlainConsole, one_line
 from soc_assets.commands.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.freshness import ASSETS, RESULTS
@@ -99,7 +99,9 @@ def _verify(project: Project) -> None:
         return
     for key, found in track(verify(inputs), "verifying", total=len(inputs.keys), console=console, transient=True):
         for fault in found:
-            click.secho(plain(f"{key}: {fault.words}"), fg="red" if fault.severity == "error" else "yellow", err=True)
+            click.secho(
+                one_line(f"{key}: {fault.words}"), fg="red" if fault.severity == "error" else "yellow", err=True
+            )
 
 
 @click.command()

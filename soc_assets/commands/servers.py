@@ -63,7 +63,7 @@ def mlflow(config: Path | None, port: int) -> None:
         "--backend-store-uri",
         tracking_of(project).uri,
         "--default-artifact-root",
-        str(project.mlruns / "artifacts"),
+        (project.mlruns / "artifacts").as_uri(),
     ]
     command = ["-m", "mlflow", "server", *stores, "--host", "127.0.0.1", "--port", str(port)]
     _become(command)

@@ -11,7 +11,7 @@ from soc_assets.defs.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.ingest import plots
-from soc_assets.ingest.check.findings import errors
+from soc_assets.ingest.check.findings import errors, in_words
 from soc_assets.ingest.check.sample_drift import Drift, carbon_drift
 from soc_assets.ingest.check.sample_schema import schema_failures
 from soc_assets.ingest.coverage import rasters_without_samples
@@ -54,6 +54,9 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     content = catalog_digest(catalog.frame)
     grid = _grid_words(reference_grid(catalog.frame, loaded.settings.rasters))
     findings = inspection.raster_findings(loaded, catalog)
+    for finding in findings:
+        if finding.check == "files" and finding.step:  # a file that says another step than the settings
+            context.log.warning(in_words(finding))
     fresh = f"errors in {inputs}" if errors(findings) else inputs  # what has errors stays stale: a later run stops too
     folder = folder_of_rasters(loaded)
     stored = {freshness.INPUTS: fresh, freshness.CONTENT: content, "soc.grid": grid, **folder}

@@ -3,12 +3,14 @@
 import pandas as pd
 
 from soc_assets.ingest.check.findings import Finding
+from soc_assets.ingest.soil.columns import ONE_DEPTH
 
 _CURES = {
     "of another year": "If the dates are of another day (of the laboratory), rename their column in the file: then the "
     "year counts. Else correct the years.",
     "a day early": "Write the dates as local days without a time, 2015-07-06.",
     "holds signs": "Put the sign into the cell of its value (< 2.0), or move the column left of it.",
+    "carbon by depth": ONE_DEPTH,
     "cm is wanted": "Set depth in an entry of [[soil.tables]] in soc.toml to the depth of these samples, or take the "
     "file out of the folder.",
 }

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from soc_assets import digest
+from soc_assets.as_text import one_line
 from soc_assets.errors import RasterError, StorageError
 from soc_assets.ingest.rasters import folder as raster_folder
 from soc_assets.ingest.rasters.facts import beside, how_read, read_facts, reading_of
@@ -81,9 +82,8 @@ def scan_rasters(
         rasters: bands and where their files lie.
         folder: what the patterns start from: a path, a zip file, a `/vsi...` path or a URL.
         previous: the catalog of the last scan; files of the same stamp and reading are not opened.
-        progress: called in this thread after each file, in order, with files done, files in all, and the file's path
-            below `folder`.
-        threads: files read at once; by default as many as the machine has cores, up to 8.
+        progress: told in this thread after each file, in order: files done, files in all, its path below `folder`.
+        threads: files read at once; by default one a core, up to 8.
 
     Raises:
         RasterError: the folder is missing or holds no raster, or a band, the reference band first, has no usable one.
@@ -101,7 +101,9 @@ def scan_rasters(
                 rows.extend(found)
                 reused += unread
             elif file.band.name == rasters.reference:
-                raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
+                raise RasterError(
+                    f"The reference band {file.band.name} cannot be used. {one_line(str(outcome))}"
+                ) from outcome
             else:
                 problems.append(_problem(file.band.name, file.path, str(outcome), digests))
             if progress:
@@ -142,7 +144,7 @@ def _one_per_step(rows: list[_Row], rasters: Rasters, digests: "_Digests") -> tu
 
 def _problem(band: str, path: str, problem: str, digests: "_Digests") -> dict[str, str]:
     mark, content = digests.marked(path)
-    return {"band": band, "path": path, "problem": problem, "stamp": mark, "digest": content}
+    return {"band": band, "path": path, "problem": one_line(problem), "stamp": mark, "digest": content}
 
 
 def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
@@ -205,12 +207,6 @@ def readable_digest(path: str) -> str:
         return ""
 
 
-def _readable_stamp(path: str) -> str:
-    with contextlib.suppress(RasterError, OSError, MemoryError):
-        return stamp(path)["stamp"]
-    return ""
-
-
 class _Digests:
     """Digests of files, each worked out once in a scan, however many bands and threads ask for it."""
 
@@ -229,7 +225,9 @@ class _Digests:
             own = self._locks.setdefault(path, Lock())
         with own:
             if path not in self._found:
-                mark = _readable_stamp(path)  # first: a file that changes meanwhile is read again next time
+                mark = ""  # first: a file that changes meanwhile is read again next time
+                with contextlib.suppress(RasterError, OSError, MemoryError):
+                    mark = stamp(path)["stamp"]
                 self._found[path] = mark, readable_digest(path)
             return self._found[path]
 
@@ -243,8 +241,9 @@ def _look(
     except StorageError:
         raise
     except Exception as error:  # of whatever library: the file is set aside, and the others are read
-        words = f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy it again."
-        return error if isinstance(error, RasterError) else RasterError(words)
+        if isinstance(error, RasterError):
+            return error
+        return RasterError(f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy it again.")
 
 
 def _rows_of(

@@ -24,6 +24,7 @@ from soc_assets.errors import RasterError, SocError
 from soc_assets.ingest.grid import Grid
 from soc_assets.ingest.rasters import folder as raster_folder
 from soc_assets.ingest.rasters.allowed import drivers_of
+from soc_assets.ingest.rasters.builds import require_driver
 from soc_assets.ingest.rasters.coding import Coding, Dataset
 from soc_assets.ingest.rasters.guard import require_no_other, require_own_variable, require_safe
 from soc_assets.ingest.rasters.limits import require_bounded
@@ -126,6 +127,7 @@ def _opened(name: str, variable: str | None, **options: Any) -> Iterator[Dataset
 def _by_its_suffix(name: str, opened: str, options: dict[str, Any]) -> DatasetReader:
     """Open a file, or a variable in it, by the drivers that its suffix allows."""
     drivers = drivers_of(name)
+    require_driver(name, drivers)
     for number, driver in enumerate(drivers, start=1):
         try:
             return rasterio.open(opened, driver=driver, **options)

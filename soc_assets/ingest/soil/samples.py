@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from soc_assets.as_text import one_line
 from soc_assets.errors import SoilError
 from soc_assets.ingest.coverage import describe_grid, describe_points
 from soc_assets.ingest.grid import Grid
@@ -119,7 +120,8 @@ def _no_sample(folder: Path, rejected: pd.DataFrame, grid: Grid) -> str:
     lines = [f"None of the {len(rejected)} rows of the soil tables in {folder} can be used:"]
     for reason, count in rejected["reason"].value_counts().items():
         example = rejected[rejected["reason"] == reason].iloc[0]
-        lines.append(f"  - {count} {reason} (first: {example['file']} row {example['row']}: {example['detail']!r})")
+        first = f"{one_line(str(example['file']))} row {example['row']}: {example['detail']!r}"
+        lines.append(f"  - {count} {reason} (first: {first})")
     outside = rejected.loc[rejected["reason"] == "outside the rasters", "detail"].str.split(", ", expand=True)
     if len(outside):
         place = outside.astype(float)
