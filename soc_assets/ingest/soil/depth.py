@@ -94,7 +94,7 @@ def limits_in(name: str) -> tuple[float, float] | None:
 
 def _limits(text: pd.Series, unit: str) -> pd.DataFrame:
     distinct = pd.Series(text.unique(), dtype="str")  # most tables have few
-    return _of_texts(distinct, unit).take(pd.Index(distinct).get_indexer(text)).set_axis(text.index)
+    return _of_texts(distinct, unit).take(pd.Index(distinct).get_indexer(pd.Index(text))).set_axis(text.index)
 
 
 def _of_texts(text: pd.Series, unit: str) -> pd.DataFrame:

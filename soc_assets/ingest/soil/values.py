@@ -123,7 +123,7 @@ def to_dates(text: pd.Series, date_format: str | None = None, order: Order = "da
         dates = known if any(sign in date_format for sign in _MONTH_DIRECTIVES) else known.mask(known.notna())
         bare = known.dt.year.astype("Int32")
     years = dates.dt.year.astype("Int32").fillna(bare)
-    places = pd.Index(distinct).get_indexer(text)
+    places = pd.Index(distinct).get_indexer(pd.Index(text))
     return dates.take(places).set_axis(text.index), years.take(places).set_axis(text.index)
 
 
