@@ -84,12 +84,12 @@ def try_command(kept: Kept, name: str, command: str, usual: dict[str, str], seco
         named = path.name in answer.said or (path.parent.name in answer.said and command == "run")
         warned = ", warned" if "Warning: " in answer.said and named else ""
         if command == "run":
-            others = {each: call(kept, each, name, seconds) for each in ("sql", "predict", "status")}
-            failed = {each: found for each, found in others.items() if _failure(found, path)}
-            if failed:
-                each, found = next(iter(failed.items()))
-                return Trial(f"exit 0, then soc {each}: {_failure(found, path)}", found.said, answer.seconds)
-            same = all(_numbers(kept, each, others[each]) == usual[each] for each in ("sql", "predict"))
+            same = True
+            for each in ("sql", "predict", "status"):
+                found = call(kept, each, name, seconds)
+                if failure := _failure(found, path):
+                    return Trial(f"exit 0, then soc {each}: {failure}", found.said, answer.seconds)
+                same &= each == "status" or _numbers(kept, each, found) == usual[each]
         else:
             same = _numbers(kept, command, answer) == usual[command]
         rebuilt = now is not None and now != spoilt
@@ -135,7 +135,8 @@ def call(kept: Kept, command: str, name: str, seconds: float) -> Answer:
         "sql": ["sql", QUERY],
         "predict": ["predict", str(kept.project / POINTS), "-o", str(kept.project / _OUTPUT)],
     }[command]
-    (kept.project / _OUTPUT).unlink(missing_ok=True)
+    if command == "predict":  # of the last one the file is still to be read
+        (kept.project / _OUTPUT).unlink(missing_ok=True)
     config = ["--config", str(kept.project / "soc.toml")]
     streams = [kept.folder / "stdout.txt", kept.folder / "stderr.txt"]
     begun = time.monotonic()

@@ -6,6 +6,8 @@ It is the small project of the tests. An earlier state of it, with the samples o
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +59,14 @@ def kind_of(name: str) -> str:
 
 
 def make(folder: Path) -> Kept:
-    """Make the project once; it takes a minute or two."""
-    kept = Kept(folder)
-    if (folder / "whole").is_dir():
-        return kept
+    """Make the project once, in another process: forks of one in which torch has computed wait for its threads."""
+    if not (folder / "whole").is_dir():
+        subprocess.run([sys.executable, "-m", "benchmarks.damage_project", str(folder)], check=True)
+    return Kept(folder)
+
+
+def _make(kept: Kept) -> None:
+    folder = kept.folder
     shutil.rmtree(folder, ignore_errors=True)
     with clean_environment():
         made = write_project(kept.project)
@@ -75,7 +81,6 @@ def make(folder: Path) -> Kept:
         _finish(made)
         shutil.copytree(kept.project, folder / "whole.part")
         (folder / "whole.part").replace(folder / "whole")
-    return kept
 
 
 def _finish(made: SmallProject) -> None:
@@ -140,3 +145,7 @@ def damage(kept: Kept, name: str, kind: str) -> bool:
         return False
     DAMAGES[kind](path, before)
     return True
+
+
+if __name__ == "__main__":
+    _make(Kept(Path(sys.argv[1])))

@@ -20,6 +20,7 @@ from soc_assets.settings.toml_file import find_config
 from soc_assets.storage import tracked_database
 from soc_assets.storage.mirror import Remote
 from soc_assets.storage.raster_drivers import allow
+from soc_assets.storage.vector_drivers import allow as allow_vectors
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ def load_project(config: Path | None = None) -> Project:
         require_plain(getattr(project, key), f"[paths] {key} in soc.toml")
     require_plain(project.dagster_home.absolute(), "DAGSTER_HOME")
     allow(project.rasters, settings.rasters, project.root)
+    allow_vectors((project.region, project.regions), settings.study.vector_drivers)
     return project
 
 

@@ -22,6 +22,7 @@ FORMULA = '=HYPERLINK("http://evil.invalid","x")'
 ANSI = "\x1b[31mred\x1b]0;title\x07 [bold]b[/] [/x] :boom: \u202egnp"
 MATH = r"_$\frac{1}{$ $x_"
 LINES = "two\nlines\r\n| and | more |"
+FORGED = "\nerror forged: a line of its own"
 NAMES = (HTML, MARKDOWN, SQL, FORMULA, ANSI, MATH, LINES, "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3", "%s {0} {year}")
 EXTRA = (FORMULA, f'{HTML}" {MARKDOWN}', SQL, LINES)
 FOLDER = 'it\'s <b>a & [bold] "$x_1$" ; | `c` \u00e4'
@@ -94,7 +95,7 @@ def _write_rasters(folder: Path) -> None:
     for year in (2011, 2012):
         tile = f"{FORMULA} {HTML} {ANSI}".replace("/", "\u2215")
         write_tiff(folder / f"LAI/LAI_{year}_{tile}.tif", stream.normal(15, 4, (SIZE, SIZE)), reference_transform())
-    for name in (f"LAI_2010_{MATH} {MARKDOWN} {SQL}".replace("/", "\u2215").encode(), b"LAI_2012_bad\xff\xfe"):
+    for name in (f"LAI_2010_{MATH} {MARKDOWN} {SQL}{FORGED}".replace("/", "\u2215").encode(), b"LAI_2012_bad\xff\xfe"):
         (Path(os.fsdecode(bytes(folder / "LAI") + b"/" + name + b".tif"))).write_bytes(b"no raster")
 
 
@@ -104,7 +105,7 @@ def _write_soil(folder: Path) -> None:
     table["OC"] = np.round(10 + np.arange(len(table)) % 23 * 1.7, 2)
     table.to_csv(folder / SOIL, index=False)
     Path(os.fsdecode(bytes(folder) + b"/worse\xff\xfe.csv")).write_bytes(b"nothing\n")
-    (folder / f"{SQL} {MATH}.xlsx").write_bytes(b"no workbook")
+    (folder / f"{SQL} {MATH}{FORGED}.xlsx").write_bytes(b"no workbook")
 
 
 def points(n: int) -> pd.DataFrame:

@@ -68,6 +68,10 @@ def test_nothing_is_left_out_but_what_cannot_be_read(hostile):
     assert len(hostile.made.table("samples")) == 60
     assert {*EXTRA} <= {*hostile.made.table("samples").columns}
     assert "worse\\udcff\\udcfe.csv" in hostile.said["check"]  # not UTF-8
+    assert r"\nerror forged" in hostile.said["check"]
+    assert not any(
+        line.lstrip().startswith("error forged") for said in hostile.said.values() for line in said.splitlines()
+    )
     problems = pd.read_parquet(hostile.made.project.catalog.with_name("problems.parquet"))
     assert len(problems) == 2 and problems["problem"].str.contains("is not UTF-8").sum() == 1
     assert "fresh" in hostile.said["status"] and "stale" not in hostile.said["status"]

@@ -11,8 +11,9 @@ from soc_assets.cli.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
 from soc_assets.pipeline.assets import ASSETS, RESULTS
 from soc_assets.project import Project
-from soc_assets.reporting.as_text import PlainConsole, plain
+from soc_assets.reporting.as_text import PlainConsole, one_line
 from soc_assets.runtime import interrupts
+from soc_assets.storage import vouching
 
 
 @click.command()
@@ -37,8 +38,13 @@ def run(config: Path | None, to: str) -> None:
         outcome = runner.run(project, to, lambda words: own.print(f"[bold]{words}[/]"))
     if outcome.failures:
         raise SocError("\n".join(outcome.failures))
+    unsound = vouching.wrong(project.results / "predictions.parquet") if to in RESULTS else ""
+    if unsound:  # not among what was asked for
+        words = f"{unsound}. It is of mlp_model, which `--to {to}` leaves as it is: `soc run` makes it again."
+        warnings.warn(words, SocWarning, stacklevel=1)
     if not outcome.launched:
-        console.print("Everything is fresh: nothing was computed.")
+        asked = f"Everything that {to} needs is fresh" if unsound else "Everything is fresh"
+        console.print(f"{asked}: nothing was computed.")
     console.print(terminal.summary_table(project, to))
     if to in RESULTS:
         terminal.show_results(project, console)
@@ -67,7 +73,11 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     if verify:
         _verify(project)
     with terminal.showing_progress(PlainConsole(stderr=True)):
-        states = runner.assess(project)
+        try:
+            states = runner.assess(project)
+        except StorageError as error:  # MLflow's database was moved, and this user may not put its paths right
+            warnings.warn(f"The state of the model is not known. {error}", SocWarning, stacklevel=1)
+            states = freshness.assess(project)
     optional = [item for item in freshness.assess_results(project, states) if item.state != "missing"]
     try:
         failed = runner.failed_assets(project)
@@ -91,7 +101,9 @@ def _verify(project: Project) -> None:
         return
     for key, found in track(verify(inputs), "verifying", total=len(inputs.keys), console=console, transient=True):
         for fault in found:
-            click.secho(plain(f"{key}: {fault.words}"), fg="red" if fault.severity == "error" else "yellow", err=True)
+            click.secho(
+                one_line(f"{key}: {fault.words}"), fg="red" if fault.severity == "error" else "yellow", err=True
+            )
 
 
 @click.command()

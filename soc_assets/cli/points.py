@@ -51,7 +51,7 @@ def predict(
     registered = load_registered(tracking_of(project), number)
     with terminal.showing_progress(console):
         found = predict_values(project, table, registered, lambda *now: progress.emit("predict", *now))
-    with files.replacing(target) as temporary:
+    with files.replacing(target, "--output") as temporary:
         csv_safe(beside(table, found)).to_csv(temporary, index=False)
     grid = reference_grid(files.read_table(project.catalog), project.settings.rasters)
     for line in [*report(table, found, registered.uri, grid), f"Written: {target}"]:

@@ -55,7 +55,7 @@ def _tell_what_is_missing(database: Path) -> None:
         return
     if there < every:
         said = f"The answer is from {there} of {every} batches: `soc run --to features` computes the others."
-        Console(stderr=True).print(said, style="yellow", markup=False, soft_wrap=True)
+        PlainConsole(stderr=True).print(said, style="yellow", markup=False, soft_wrap=True)
 
 
 def _ensure(project: Project) -> None:
@@ -66,7 +66,7 @@ def _rebuild(project: Project, error: DatabaseError) -> None:
     """Build a database anew of which a block cannot be read; who has it open keeps it."""
     warnings.warn(f"{error} This was done now.", SocWarning, stacklevel=2)
     project.database.unlink()
-    with terminal.showing_progress(Console(stderr=True)):
+    with terminal.showing_progress(PlainConsole(stderr=True)):
         _ensure(project)
 
 
@@ -92,7 +92,8 @@ def _converse(database: Path, rows: int, console: Console) -> None:
             try:
                 _print(database, query, rows, console)
             except SocError as error:
-                console.print(str(error), style="red", markup=False)
+                for line in str(error).splitlines():
+                    console.print(line, style="red", markup=False)
 
 
 def _print(database: Path, query: str, rows: int, console: Console) -> None:

@@ -6,6 +6,8 @@ import duckdb
 from rich.markup import escape
 from rich.table import Table
 
+from soc_assets.reporting.as_text import one_line
+
 _CELL = 60  # characters of a cell of a query's result
 
 
@@ -17,7 +19,7 @@ def query_table(connection: duckdb.DuckDBPyConnection, query: str, rows: int, wi
         many rows there were; rows + 1 stands for more.
     """
     result = connection.execute(query)
-    names = [escape(str(column[0])) for column in result.description or []]
+    names = [escape(one_line(str(column[0]))) for column in result.description or []]
     fetched = result.fetchmany(rows + 1)
     cells = [[escape(_cell(value)) for value in row] for row in fetched[:rows]]
     needed = sum(max(map(len, column)) + 3 for column in zip(names, *cells, strict=True))
@@ -35,5 +37,5 @@ def query_table(connection: duckdb.DuckDBPyConnection, query: str, rows: int, wi
 def _cell(value: Any) -> str:
     if value is None:
         return "NULL"
-    text = str(value[:8])[:-1] + ", ...]" if isinstance(value, list) and len(value) > 8 else str(value)
+    text = str(value[:8])[:-1] + ", ...]" if isinstance(value, list) and len(value) > 8 else one_line(str(value))
     return text if len(text) <= _CELL else text[: _CELL - 3] + "..."

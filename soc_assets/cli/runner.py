@@ -5,6 +5,7 @@ terminal is in `terminal`.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import soc_assets
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, holder_of_the_device, open_instance
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, SocWarning
 from soc_assets.pipeline import freshness, repairs
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, RESULTS
 from soc_assets.pipeline.freshness import Freshness
@@ -21,6 +22,7 @@ from soc_assets.runtime import gpus, interrupts, memory
 from soc_assets.runtime.process import marks
 from soc_assets.settings.toml_file import CONFIG_VARIABLE
 from soc_assets.storage import files
+from soc_assets.storage.write_errors import temporary_in
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -49,7 +51,8 @@ def use_project(project: Project, config: Path | None) -> None:
     os.environ["DAGSTER_HOME"] = str(home.resolve())
     if not (home / "dagster.yaml").exists():
         shipped = Path(soc_assets.__file__).parents[1] / "dagster.yaml"
-        files.write_text(home / "dagster.yaml", shipped.read_text(encoding="utf-8") if shipped.is_file() else "")
+        text = shipped.read_text(encoding="utf-8") if shipped.is_file() else ""
+        files.write_text(home / "dagster.yaml", text, "DAGSTER_HOME")
 
 
 def assess(project: Project, to: str = ASSETS[-1]) -> list[Freshness]:
@@ -85,7 +88,8 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
             give_pool_its_slots(instance, project)
             if holder := holder_of_the_device(instance):
                 announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
-            failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
+            chosen = _selection(job, last)
+            failures = _embed(project, instance) if job == "embed" else _made(project, instance, job, chosen)
         if failures:
             return Outcome(launched, failures)
     return Outcome(launched, [])
@@ -101,7 +105,7 @@ def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> 
     announce(f"job {job}")
     with open_instance() as instance:
         fail_orphaned_runs(instance)
-        failures = _execute(instance, job, list(wanted))
+        failures = _made(project, instance, job, list(wanted))
     return Outcome([*before.launched, job], failures)
 
 
@@ -121,6 +125,19 @@ def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
     for stretch in contiguous_ranges(inputs.keys, due, longest=len(inputs.keys)):
         ends = {"dagster/asset_partition_range_start": stretch[0], "dagster/asset_partition_range_end": stretch[-1]}
         failures += _execute(instance, "embed", ["embeddings"], ends)
+    return failures
+
+
+def _made(project: Project, instance: "dg.DagsterInstance", job: str, selection: list[str]) -> list[str]:
+    """Run a job; where a block of the database proves damaged, build it anew and run the job again."""
+    from soc_assets.features.sql.opening import unreadable
+
+    failures = _execute(instance, job, selection)
+    if failures and project.database.is_file() and (error := unreadable(project.database)):
+        words = f"{str(error).partition(' Delete it')[0]} It is derived: it is built anew, from the batches."
+        warnings.warn(words, SocWarning, stacklevel=2)
+        files.remove(project.database)
+        failures = _execute(instance, "learn", ["features"]) or _execute(instance, job, selection)
     return failures
 
 
@@ -163,19 +180,19 @@ def _blocking_findings(events: "Sequence[dg.DagsterEvent]") -> dict[str | None, 
 def _reason(failure: Any) -> str:
     """What the user can mend, or for anything else the error's kind and where to read all of it."""
     error = failure.error
-    while error is not None and error.cause is not None and not _is_told(error):
+    while error is not None and error.cause is not None and not _is_user_error(error):
         error = error.cause
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
     if error is None:
         return "failed"
     message = error.message.strip()
-    if told := memory.shortage_in(message):
+    if told := memory.shortage_in(message) or temporary_in(message):
         return told
-    return message.partition(": ")[2] if _is_told(error) else f"{message} (the Dagster UI has the traceback)"
+    return message.partition(": ")[2] if _is_user_error(error) else f"{message} (the Dagster UI has the traceback)"
 
 
-def _is_told(error: Any) -> bool:
+def _is_user_error(error: Any) -> bool:
     """Whether an error's message is for the user."""
     kind = error.message.partition(": ")[0].rpartition(".")[2]
     return kind in {kind.__name__ for kind in SocError.__subclasses__()}

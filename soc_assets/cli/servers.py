@@ -14,6 +14,7 @@ from soc_assets.cli.options import config_option, explained, named
 from soc_assets.errors import SettingsError
 from soc_assets.project import load_project
 from soc_assets.runtime import interrupts
+from soc_assets.storage.write_errors import translate_write_errors
 
 _PORT = click.IntRange(1, 65535)
 
@@ -33,6 +34,7 @@ def ui(config: Path | None, port: int) -> None:
     _require_free(port)
     runner.use_project(project, config or named(project))
     instance.prepare_instance(project)
+    _require_alone(project.dagster_home, port)
     workspace = Path(soc_assets.__file__).parents[1] / "workspace.yaml"
     code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
     command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]
@@ -62,7 +64,7 @@ def mlflow(config: Path | None, port: int) -> None:
         "--backend-store-uri",
         tracking_of(project).uri,
         "--default-artifact-root",
-        str(project.mlruns / "artifacts"),
+        (project.mlruns / "artifacts").as_uri(),
     ]
     command = ["-m", "mlflow", "server", *stores, "--host", "127.0.0.1", "--port", str(port)]
     _become(command)
@@ -77,6 +79,32 @@ def _require_free(port: int) -> None:
         except OSError as error:
             found = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
             raise SettingsError(f"Port {port} of this machine {found}. Choose another: --port {_another()}") from error
+
+
+def _require_alone(home: Path, port: int) -> None:
+    """Hold a lock until this process, or the program that takes its place, ends: two daemons start every run twice.
+
+    Raises:
+        SettingsError: another `soc ui` holds it.
+    """
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    with translate_write_errors(home, "DAGSTER_HOME"):
+        held = os.open(home / ".ui.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        where = os.read(held, 16).decode(errors="replace").strip()
+        os.close(held)
+        raise SettingsError(
+            f"`soc ui` is running on {home} already: see http://127.0.0.1:{where}, or end that one first. Two at once "
+            "would start scheduled runs twice."
+        ) from error
+    os.ftruncate(held, 0)
+    os.write(held, str(port).encode())
+    os.set_inheritable(held, True)
 
 
 def _another() -> int:

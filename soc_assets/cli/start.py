@@ -18,7 +18,9 @@ def entry() -> None:
     except SystemExit as end:
         _end(end.code if isinstance(end.code, int) else int(end.code is not None))
     except Exception as error:
-        told = memory.shortage(error)
+        from soc_assets.storage.write_errors import temporary
+
+        told = memory.shortage(error) or temporary(error)
         if told is None:
             raise
         _fail(told)

@@ -24,7 +24,7 @@ from soc_assets.pipeline.assets import ASSETS
 from soc_assets.pipeline.freshness import Freshness
 from soc_assets.project import Project, is_tracked
 from soc_assets.regression.evaluation.kept import Kept
-from soc_assets.reporting.as_text import PlainConsole
+from soc_assets.reporting.as_text import PlainConsole, one_line
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 
@@ -54,7 +54,7 @@ def showing_progress(console: Console) -> Iterator[None]:
         def draw(now: progress.Progress) -> None:
             if now.asset not in tasks:
                 tasks[now.asset] = bars.add_task(now.asset, total=now.total, words="")
-            bars.update(tasks[now.asset], completed=now.done, total=now.total, words=escape(now.words))
+            bars.update(tasks[now.asset], completed=now.done, total=now.total, words=escape(one_line(now.words)))
 
         with progress.listening(draw):
             yield

@@ -49,10 +49,10 @@ def export(
         tell(done, source.n)
 
     if kind == "zarr":
-        with files.replacing_folder(path) as temporary:
+        with files.replacing_folder(path, "--out") as temporary:
             write_zarr(source, stage, temporary, told)
         return source.n
-    with files.replacing(path) as temporary:
+    with files.replacing(path, "--out") as temporary:
         if kind == "csv":
             write_csv(source, temporary, told)
         elif kind == "npz":

@@ -5,6 +5,7 @@ regions with a name each, for scores, are in `soc_assets.geo.named_polygons`.
 """
 
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ import numpy.typing as npt
 import shapely
 
 from soc_assets.errors import SamplingError
-from soc_assets.geo.vector_guard import offline, problem_of
+from soc_assets.geo.vector_guard import archive_of, offline, problem_of, unpacking
 from soc_assets.storage import digest
 from soc_assets.storage.names import nfc
+from soc_assets.storage.vector_drivers import drivers_of
 
 if TYPE_CHECKING:
     import geopandas
@@ -75,6 +77,7 @@ def region_files(path: Path) -> list[Path]:
     """The files that a region is read from, as far as they are there."""
     file = split_layer(path)[0]
     beside = [file.with_suffix(suffix) for suffix in _BESIDE] if file.suffix.lower() == ".shp" else []
+    beside += sorted(file.parent.glob(f"{escape(file.stem)}.*")) if drivers_of(file) else []
     return [item for item in dict.fromkeys([file, *beside]) if item.is_file()]
 
 
@@ -131,6 +134,8 @@ def read_vector(path: Path, setting: str) -> "geopandas.GeoDataFrame":
     import geopandas
 
     file, layer = split_layer(path)
+    if not file.exists() and (archive := archive_of(file)):
+        raise SamplingError(f"The region {file} {unpacking(archive)} ({setting}).")
     if not file.exists():
         raise SamplingError(f"The region {file} does not exist; correct {setting} or remove it.")
     try:
@@ -152,6 +157,11 @@ def _read(file: Path, layer: str | None, setting: str) -> "geopandas.GeoDataFram
     import geopandas
     import pyogrio
 
+    if (own := drivers_of(file)) and (driver := pyogrio.read_info(file, layer=0)["driver"]) not in own:
+        raise SamplingError(
+            f"The region {file} is opened by GDAL's driver {driver!r}, and [study] vector_drivers of soc.toml allows "
+            f"{', '.join(own)} for it. Correct the name there, or save the file as GeoPackage ({setting})."
+        )
     names = [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
     layer = next((name for name in names if layer and nfc(name) == nfc(layer)), layer)
     if layer not in names and (layer or len(names) > 1):

@@ -6,7 +6,9 @@ command line, or a CRS to be fetched. So the bytes are looked at first, and GDAL
 
 import json
 import re
+import shlex
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,8 +16,7 @@ from threading import RLock
 from typing import Any
 from xml.parsers import expat
 
-SUFFIXES = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".gml", ".gdb")
-"""What is opened; everything else is to be saved as one of them."""
+from soc_assets.storage.vector_drivers import SUFFIXES, drivers_of
 
 _MAGIC = {".shp": b"\0\0\x27\x0a", ".fgb": b"fgb\x03", ".gpkg": b"SQLite format 3\0"}
 _ROOTS = {".kml": ("kml",), ".gml": ("FeatureCollection",)}
@@ -37,6 +38,27 @@ _OFFLINE = {
 _LOCK = RLock()
 
 
+def archive_of(path: Path | str) -> Path | None:
+    """The zip file that a path leads to or into."""
+    inside = str(path).partition("/vsizip/")[2].replace("{", "").replace("}", "").lstrip("/")
+    places = [Path(path), Path("/", inside)] if inside else [Path(path)]
+    above = [each for place in places for each in (place, *place.parents)]
+    return next((each for each in above if each.suffix.lower() == ".zip" and each.is_file()), None)
+
+
+def unpacking(archive: Path) -> str:
+    """How to get at the vector files of an archive, in words that go on with the file's name."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            held = [name for name in opened.namelist() if Path(name).suffix.lower() in SUFFIXES]
+    except (OSError, zipfile.BadZipFile):
+        held = []
+    listed = ", ".join(held[:3]) or "a .gpkg, .geojson or .shp"
+    folder = archive.with_suffix("")
+    command = shlex.join(["python", "-m", "zipfile", "-e", str(archive), str(folder)])
+    return f"is in an archive, of which nothing is opened. Unpack it ({command}) and name a file in {folder}: {listed}"
+
+
 def problem_of(path: Path) -> str | None:
     """Why a vector file is not opened, in words that go on with the file's name; None where nothing is wrong.
 
@@ -49,8 +71,14 @@ def problem_of(path: Path) -> str | None:
     suffix = path.suffix.lower()
     if path.is_dir() and suffix != ".gdb":
         return "cannot be read: it is a folder. Name a file in it"
-    if suffix not in SUFFIXES:
-        return f"has the suffix {suffix!r}; {', '.join(SUFFIXES)} are read. Save it as one of them (QGIS: Export)"
+    if suffix == ".zip":
+        return unpacking(path)
+    own = drivers_of(path)
+    if suffix not in SUFFIXES and not own:
+        return (
+            f"has the suffix {suffix!r}; {', '.join(SUFFIXES)} are read. Save it as one of them (QGIS: Export), or "
+            f'allow GDAL\'s driver for it in soc.toml: [study] vector_drivers = {{ "{suffix}" = ["NAME"] }}'
+        )
     if path.is_dir():
         return None
     with path.open("rb") as file:
@@ -65,6 +93,8 @@ def problem_of(path: Path) -> str | None:
         return _of_json(path)
     if suffix in _ROOTS:
         return _of_xml(path, _ROOTS[suffix])
+    if own:
+        return _of_xml(path, ()) if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else None
     return _of_database(path) if suffix == ".gpkg" else None
 
 
@@ -108,7 +138,7 @@ def _of_json(path: Path) -> str | None:
 
 
 def _of_xml(path: Path, roots: tuple[str, ...]) -> str | None:
-    """XML is read to its end: entities may be declared nowhere."""
+    """XML is read to its end: entities may be declared nowhere; without `roots` any element may be the first."""
     found: list[str] = []
     parser = expat.ParserCreate(namespace_separator=" ")
 
@@ -117,7 +147,7 @@ def _of_xml(path: Path, roots: tuple[str, ...]) -> str | None:
         raise _Stopped
 
     def begins(name: str, _: Any) -> None:
-        if name.rpartition(" ")[2] not in roots:
+        if roots and name.rpartition(" ")[2] not in roots:
             found.append(f"begins with an element {name[:60]!r}, {roots[0]} is expected")
             raise _Stopped
         parser.StartElementHandler = None

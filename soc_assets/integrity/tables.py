@@ -9,6 +9,7 @@ error.
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,11 @@ from soc_assets.storage.second_copy import Repair
 TABLE_ASSETS = ("raster_catalog", "soil_samples", "balanced_samples")
 DECISIONS = {"batches": "sample_id", "splits": "location_id"}
 """What cannot be made again -> the column that is unique in it."""
+_MEANING = {
+    "batches": "which batch embeds which sample. Batches would be cut anew, and every sample be embedded again",
+    "splits": "which places are held out for testing. They would be drawn anew: places of the test split would "
+    "move into training, and no score could be compared with those of models trained before",
+}
 
 
 def last_of(project: Project, asset: str) -> Path:
@@ -50,7 +56,9 @@ def complete(project: Project, asset: str) -> bool:
 
 
 def decision(project: Project, name: str) -> Path | None:
-    """The file of the ledger (`batches`) or of the `splits`, or its copy; None where there never was one.
+    """The file of the ledger (`batches`) or of the `splits`, or its copy; None where there is none, nor `balanced`.
+
+    A warning tells where there must have been one: somebody may have deleted all of them on purpose, or by mistake.
 
     Raises:
         SamplingError: both are lost.
@@ -60,6 +68,8 @@ def decision(project: Project, name: str) -> Path | None:
     left = [each for each in (path, second_copy.copy_of(path), project.samples("balanced")) if each.is_file()]
     if chosen is None and left:
         raise SamplingError(_lost(path, name, left))
+    if chosen is None and (trace := _trace(project, name)):
+        warnings.warn(_forgotten(path, name, trace), SocWarning, stacklevel=2)
     return chosen
 
 
@@ -168,15 +178,30 @@ def _each_once(table: pd.DataFrame, key: str, path: Path) -> pd.DataFrame:
     return table.loc[~again].reset_index(drop=True)
 
 
+def _trace(project: Project, name: str) -> Path | None:
+    """Something that is only made after a decision was; None in a new project, also where its first run was killed."""
+    later = ("excluded", "folds", *(("batches",) if name == "splits" else ()))
+    copies = (each for other in later for each in (project.samples(other), second_copy.copy_of(project.samples(other))))
+    results = (project.results / f"{table}.parquet" for table in ("predictions", "evaluation", "baselines"))
+    embedded = project.embeddings.glob("[!.]*/batch_*_size_*.parquet")
+    models = project.root.glob(
+        "mlruns/artifacts/models/*/artifacts/MLmodel"
+    )  # those elsewhere may be of other projects
+    return next((path for path in chain(copies, results, embedded, models) if path.is_file()), None)
+
+
+def _forgotten(path: Path, name: str, trace: Path) -> str:
+    return (
+        f"{path} and its copy {second_copy.copy_of(path).name} are gone, and so is balanced.parquet, but {trace} was "
+        f"made after them. They say {_MEANING[name]}: `soc run` does that. If it is not meant, put the folder "
+        f"{path.parent} back from a backup, as a whole, also after such a run."
+    )
+
+
 def _lost(path: Path, name: str, left: list[Path]) -> str:
-    meaning = {
-        "batches": "which batch embeds which sample. Batches would be cut anew, and every sample be embedded again",
-        "splits": "which places are held out for testing. They would be drawn anew: places of the test split would "
-        "move into training, and no score could be compared with those of models trained before",
-    }
     copy = second_copy.copy_of(path).name
     return (
-        f"{path} and its copy {copy} are lost: neither is there and whole. They say {meaning[name]}. Put one of them "
+        f"{path} and its copy {copy} are lost: neither is there and whole. They say {_MEANING[name]}. Put one of them "
         f"back from a backup; or, knowing that, delete {' and '.join(each.name for each in left)} in {path.parent} and "
         "`soc run`."
     )

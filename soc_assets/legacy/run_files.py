@@ -22,6 +22,7 @@ from soc_assets.settings import SEASONS
 
 NEEDED = ("longitude", "latitude", "organic_carbon", "elevation_embedding", "channel_time_embeddings")
 KEY = re.compile(rf"(?P<band>.+)_(?P<year>\d{{4}})(?:_(?P<season>{'|'.join(SEASONS)}))?")
+_SHAPES = (TypeError, AttributeError, LookupError)  # of text that holds something else than dicts and lists of numbers
 _ROWS = 32  # read at a time: 32 samples of 144 tokens are 370 MB as float32
 _TEXT_IMAGES = pa.list_(pa.list_(pa.float32()))
 
@@ -81,8 +82,9 @@ def read_old(path: Path) -> Iterator[OldRows]:
                 raise FeaturesError(f"{path} has no column {lacking[0]}; it has {there}.")
             for batch in file.iter_batches(_ROWS, columns=list(NEEDED)):
                 yield _rows(batch)
-    except (pa.ArrowException, OSError, ValueError, SyntaxError) as error:
-        raise FeaturesError(f"{path} cannot be read as a batch of the original script: {error}") from None
+    except (pa.ArrowException, OSError, ValueError, SyntaxError, RecursionError, *_SHAPES) as error:
+        found = f"{type(error).__name__}: {error}" if isinstance(error, _SHAPES) else error
+        raise FeaturesError(f"{path} cannot be read as a batch of the original script: {found}") from None
 
 
 def image_of(item: pa.Scalar) -> np.ndarray | None:

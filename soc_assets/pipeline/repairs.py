@@ -12,7 +12,7 @@ from pathlib import Path
 from soc_assets.embedding import manifest, spec_file
 from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.embedding.spec import Spec, all_specs
-from soc_assets.errors import SocWarning, StorageError
+from soc_assets.errors import SamplingError, SocWarning, StorageError
 from soc_assets.features.images import batch_paths
 from soc_assets.integrity import tables
 from soc_assets.project import Project
@@ -40,6 +40,9 @@ def tell(project: Project) -> None:
     for repair in _found(project):
         if repair.words:
             warnings.warn(f"{repair.words}: `soc run` puts it right.", SocWarning, stacklevel=2)
+    for name in tables.DECISIONS:
+        with suppress(SamplingError):  # what is lost is told where it is asked for
+            tables.decision(project, name)
 
 
 def _found(project: Project) -> Iterator[Repair]:

@@ -17,6 +17,7 @@ from rasterio.session import DummySession
 
 from soc_assets.errors import RasterError, SocError
 from soc_assets.geo.grid import Grid
+from soc_assets.rasters.builds import require_driver
 from soc_assets.rasters.georeferencing import require_georeferencing
 from soc_assets.rasters.guard import require_no_other, require_own_variable, require_safe
 from soc_assets.rasters.limits import require_bounded
@@ -120,6 +121,7 @@ def _opened(name: str, variable: str | None, **options: Any) -> Iterator[Dataset
 def _by_its_suffix(name: str, opened: str, options: dict[str, Any]) -> DatasetReader:
     """Open a file, or a variable in it, by the drivers that its suffix allows."""
     drivers = drivers_of(name)
+    require_driver(name, drivers)
     for number, driver in enumerate(drivers, start=1):
         try:
             return rasterio.open(opened, driver=driver, **options)

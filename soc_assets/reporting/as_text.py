@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and newline, what turns the direction of writing, and bytes that are not UTF-8."""
+_STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and newline, other ends of lines, what turns the direction of writing, no UTF-8."""
 _LONGEST = 60  # characters of a name in a picture
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NUMBER = re.compile(r"\s*[+-]?(\d[\d., '\u2019\u00a0\u202f]*|[.,]\d+)([eE][+-]?\d+)?\s*%?\s*|\s*[+-]+\s*")
@@ -28,21 +29,33 @@ def plain(text: str) -> str:
     return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def one_line(text: str) -> str:
+    r"""`plain`, with \n and \t for what ends a line or moves along it: no name begins a line of its own."""
+    return plain(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def is_unicode(name: str) -> bool:
     """Whether a file's name can be written down: Python keeps bytes that are not UTF-8 as halves of characters."""
     return not re.search("[\ud800-\udfff]", name)
 
 
 class PlainConsole(Console):
-    """A console of rich on which text from strangers steers nothing: no control sequences, no emoji for :names:."""
+    """A console of rich on which text from strangers steers nothing: no control sequences, no emoji for :names:.
+
+    Each text that is printed, and each cell of a table, is one line.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"emoji": False, "highlight": False, **options})
 
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Every string that is printed or stands in a table passes here, before its width is measured."""
+        return super().render_str(one_line(text), **options)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Every piece of text that rich prints passes here, its own control codes marked as such.
 
-        What steers has no width in rich's tables, so it is left out, not written in letters.
+        What has not come as a string is measured already, so what steers is left out, not written in letters.
         """
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(_STEERS.sub("", segment.text), segment.style)

@@ -22,7 +22,7 @@ class Progress:
 
 
 _MB = 1_000_000
-_LARGE = 20 * _MB  # bytes that are read in a second or so
+_LARGE = 5 * _MB  # bytes of a table whose rows are judged within some seconds
 
 _listeners: list[Callable[[Progress], None]] = []
 

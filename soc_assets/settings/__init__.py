@@ -71,6 +71,8 @@ class Study(Section):
     region: str | None = None
     """A file of polygons in any CRS (GeoJSON, `file.gpkg` or `file.gpkg|layer=name`); samples outside them are
     excluded, those on the border are not. None keeps all."""
+    vector_drivers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """GDAL drivers by suffix for files of regions beside those of docs/security.md: `{ ".tab" = ["MapInfo File"] }`."""
     location: Literal["coordinates", "pixel"] = "coordinates"
     """What makes samples one location: coordinates equal to 1e-5 degrees, or the same pixel of the reference grid."""
     id_metres: float = Field(default=VISIT_METRES, ge=0, le=1000)

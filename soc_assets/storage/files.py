@@ -25,7 +25,7 @@ from soc_assets.errors import SocWarning, TableError
 from soc_assets.runtime.process import here, is_alive
 from soc_assets.storage import mirror, sealed
 from soc_assets.storage.temporary import remove_abandoned, remove_tree, temporary_beside
-from soc_assets.storage.write_errors import translate_write_errors
+from soc_assets.storage.write_errors import PATHS, translate_write_errors
 
 _DAMAGE = (
     pa.ArrowException,
@@ -42,15 +42,19 @@ _ASSETS = {  # name of a file or folder of results -> the asset that writes it, 
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, setting: str = PATHS) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
 
     A new file has the permissions that the umask leaves, one that takes another's place has its permissions.
 
+    Args:
+        path: of the file.
+        setting: what names its folder, for the cure.
+
     Raises:
         StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
     """
-    with translate_write_errors(path), temporary_beside(path) as temporary:
+    with translate_write_errors(path, setting), temporary_beside(path) as temporary:
         yield temporary
         if path.is_file():
             shutil.copymode(path, temporary)
@@ -72,7 +76,7 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path, setting: str = PATHS) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it takes its place, on failure what was there stays.
 
     Each call has a name of its own. What was there is renamed first and removed last; if the new one cannot take its
@@ -81,7 +85,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or read-only, or permission is missing.
     """
-    with translate_write_errors(path):
+    with translate_write_errors(path, setting):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(path)
         _put_back(path)
@@ -113,9 +117,9 @@ def _put_back(path: Path) -> None:
             remove_tree(former) if os.path.lexists(path) else former.replace(path)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    with replacing(path) as temporary:
+def write_text(path: Path, text: str, setting: str = PATHS) -> None:
+    """Write a text file atomically; `setting` as for `replacing`."""
+    with replacing(path, setting) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

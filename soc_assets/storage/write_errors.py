@@ -6,7 +6,10 @@ elsewhere.
 
 import errno
 import os
+import re
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +21,9 @@ _NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full
 _READ_ONLY = (os.strerror(errno.EROFS), "readonly database")
 _FORBIDDEN = (os.strerror(errno.EACCES), os.strerror(errno.EPERM))
 _VAGUE = ("disk I/O error", "unable to open database file")  # SQLite's, for any of them
+_LITTLE = 2**24  # bytes of a disk that is as good as full
+_NOWHERE = "No usable temporary directory found"  # Python's
+_KEPT = "What was finished before is kept, and `soc run` goes on from there."
 
 
 @contextmanager
@@ -45,6 +51,8 @@ def cannot_write(error: BaseException, path: Path, setting: str = PATHS) -> Stor
     """
     if isinstance(error, SocError):
         return None
+    if told := temporary_in(str(error), path):
+        return StorageError(told)
     if isinstance(error, OSError) and error.filename and not _inside(Path(os.fsdecode(error.filename)), path.parent):
         return None
     text = str(error)
@@ -60,8 +68,40 @@ def cannot_write(error: BaseException, path: Path, setting: str = PATHS) -> Stor
         found, cure = "a file in it cannot be written", "Change its permissions, or name another folder"
     else:
         found, cure = "its disk is full or defective", "Free some space, or name a folder on another disk"
-    kept = "What was finished before is kept, and `soc run` goes on from there."
-    return StorageError(f"Cannot write {path}: {found}. {cure} ({setting}). {kept}")
+    return StorageError(f"Cannot write {path}: {found}. {cure} ({setting}). {_KEPT}")
+
+
+def temporary(error: BaseException | None) -> str | None:
+    """What to do where an error, or one that it came from, is of the folder of temporary files; None where not."""
+    while error is not None:
+        if told := temporary_in(str(error)):
+            return told
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def temporary_in(message: str, path: Path | None = None) -> str | None:
+    """The same for an error's message; libraries put models, figures and sockets into that folder first.
+
+    Args:
+        message: of the error.
+        path: what was to be written in the end: where the message names no file, the disk with less space is meant.
+    """
+    cure = f"Set the environment variable TMPDIR to a folder on a disk with space. {_KEPT}"
+    if _NOWHERE in message:
+        return f"There is no folder that temporary files can be written to ({message}). {cure}"
+    if not any(words in message for words in _NO_SPACE):
+        return None
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError:  # every disk is full
+        return None
+    named = re.search(rf"{re.escape(str(folder))}\b", message) is not None
+    if path is not None and (str(path.parent) in message or folder.stat().st_dev == _nearest(path).stat().st_dev):
+        return None
+    if not named and _free(folder) >= (_LITTLE if path is None else _free(_nearest(path))):
+        return None
+    return f"Cannot write temporary files: no space is left on the disk of {folder}. Free some, or s{cure[1:]}"
 
 
 def new_beside(path: Path, mark: str) -> Path:
@@ -85,6 +125,11 @@ def _inside(path: Path, folder: Path) -> bool:
 def _nearest(path: Path) -> Path:
     """The path, or the nearest folder above it that exists."""
     return next(each for each in (path, *path.parents) if each.exists())
+
+
+def _free(folder: Path) -> int:
+    """Bytes that this user may still write there."""
+    return shutil.disk_usage(folder).free
 
 
 def _read_only(path: Path) -> bool:

@@ -40,7 +40,8 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
         raise _damaged(uri, folder, "they are not those that were registered")
     with tracking_uri(tracking.uri) as mlflow:
         try:
-            model = mlflow.pyfunc.load_model(uri)
+            # by the folder: by its name MLflow writes into the folder, which may be somebody else's
+            model = mlflow.pyfunc.load_model(folder.as_uri() if folder else uri)
         except Exception as error:  # of whatever library reads one of the files
             raise _damaged(uri, folder or tracking.where, f"{type(error).__name__}: {error}".splitlines()[0]) from error
     return Registered(

@@ -168,14 +168,16 @@ class MlflowTracking(BaseModel):
         MLflow makes it by a chain of migrations, which two first runs at once, or an interruption, leave broken.
         """
         from filelock import FileLock
-        from mlflow import MlflowClient
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
         self._database.parent.mkdir(parents=True, exist_ok=True)
         require_whole(self._database)
         with FileLock(self._database.with_name(LOCK)):
             if not self._database.is_file():
                 with replacing(self._database) as temporary:
-                    MlflowClient(f"sqlite:///{temporary.as_posix()}").search_experiments(max_results=1)
+                    # a client writes the working folder into its SQL, where quotes in the path break it
+                    artifacts = (self._database.parent / "artifacts").as_uri()
+                    SqlAlchemyStore(f"sqlite:///{temporary.as_posix()}", artifacts)
 
     def _experiment_id(self, client: "MlflowClient") -> str:
         """The experiment's id; it is made with its artifacts beside the database, or where the server puts them."""

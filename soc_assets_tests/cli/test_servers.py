@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from soc_assets.cli import servers
+from soc_assets.errors import SettingsError
 from soc_assets_tests.dagster_dev import REPOSITORY
 from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import SmallProject
+
+WAITING = "print('waiting', flush=True); input()"
 
 
 def processes_of(made: SmallProject) -> dict[int, str]:
@@ -59,3 +63,19 @@ def test_ui_told_to_end_leaves_no_process(fresh, number):
         for left in processes_of(fresh):
             os.kill(left, signal.SIGKILL)
         process.wait()
+
+
+def test_second_ui_of_a_project_is_refused_and_told_where_the_first_one_is(tmp_path):
+    """Also where the first one has become another program, as `soc ui` does."""
+    code = "import os, sys; from pathlib import Path; from soc_assets.cli.servers import _require_alone as alone; "
+    code += f"alone(Path({str(tmp_path)!r}), 3123); os.execv(sys.executable, [sys.executable, '-c', {WAITING!r}])"
+    first = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert first.stdout is not None and first.stdout.readline() == "waiting\n"
+    with pytest.raises(SettingsError, match=r"running on .* already: see http://127\.0\.0\.1:3123, or end that one"):
+        servers._require_alone(tmp_path, 3124)
+    first.communicate("end")
+    servers._require_alone(tmp_path, 3124)
+    with pytest.raises(SettingsError, match="3124"):
+        servers._require_alone(tmp_path, 3125)

@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from soc_assets.errors import DatabaseError
+from soc_assets.cli import runner
+from soc_assets.errors import DatabaseError, SocWarning
 from soc_assets.features.sql.database import read_info
 from soc_assets.features.sql.opening import reading, unreadable
 from soc_assets.regression.design.data import load_features
@@ -64,6 +65,27 @@ def test_damaged_block_is_found_named_and_built_anew(own):
     after = soc("sql", QUERY, at=own)
     assert (after.exit_code, after.stdout) == (0, before)
     assert unreadable(database) is None
+
+
+def test_run_builds_a_database_with_a_damaged_block_anew_and_goes_on(own, monkeypatch):
+    project, database, ran = own.project, own.project.database, []
+
+    def execute(instance, job, selection):
+        ran.append((job, selection))
+        if job == "learn" and selection == ["features"]:
+            assert soc("sql", QUERY, at=own).exit_code == 0
+            return []
+        return [str(error)] if (error := unreadable(database)) else []
+
+    monkeypatch.setattr(runner, "_execute", execute)
+    assert runner._made(project, None, "evaluate", ["baselines"]) == []
+    assert ran == [("evaluate", ["baselines"])]
+    spoil_a_block(database)
+    with pytest.warns(SocWarning, match=r"soc\.duckdb is damaged \(.*\)\. It is derived: it is built anew"):
+        assert runner._made(project, None, "evaluate", ["baselines"]) == []
+    assert ran[1:] == [("evaluate", ["baselines"]), ("learn", ["features"]), ("evaluate", ["baselines"])]
+    monkeypatch.setattr(runner, "_execute", lambda *_: ["of something else"])
+    assert runner._made(project, None, "evaluate", []) == ["of something else"] and database.is_file()
 
 
 def test_training_names_a_database_that_is_none(own):

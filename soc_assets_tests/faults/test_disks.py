@@ -1,6 +1,9 @@
 """A full, read-only or forbidden disk: the failure names the path and the cure, and what was there is still good."""
 
+import errno
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from soc_assets.cli import runner
+from soc_assets.errors import StorageError
+from soc_assets.storage import write_errors
 from soc_assets_tests.faults import disks, processes
 from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, write_project
 
@@ -95,6 +100,32 @@ def test_read_only_disk_can_be_looked_at_and_is_named_where_it_must_be_written(b
         failed(built, "mlp_model", built.root / ".dagster", "read-only", "DAGSTER_HOME")
         [words] = run_elsewhere(built, "mlp_model")
         assert words.startswith(f"mlp_model: Cannot write {built.root / 'mlruns'}: its disk is read-only. Make it")
+
+
+def test_full_disk_of_temporary_files_is_told_with_its_cure(tmp_path, monkeypatch):
+    target, temporary_files = tmp_path / "mlruns", tmp_path / "temporary"
+    with disks.disk(temporary_files, 1), disks.full(temporary_files):
+        os.truncate(temporary_files / "filler", 2**20 - 8192)  # a probe finds space
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary_files))
+        with (
+            pytest.raises(StorageError) as told,
+            write_errors.translate_write_errors(target),
+            tempfile.TemporaryFile() as file,
+        ):
+            file.write(bytes(2**16))
+        found = str(told.value)
+        assert f"no space is left on the disk of {temporary_files}. Free some, or set the environment variable" in found
+        assert "TMPDIR" in found and "mlruns" not in found
+        step = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        assert write_errors.temporary(step) == found, "also where it is not known what was written"
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        assert write_errors.temporary(step) is None
+        assert "Cannot write" in str(write_errors.cannot_write(step, temporary_files / "a"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/nowhere"])
+    nowhere = pytest.raises(StorageError, match=r"no folder that temporary files can be written to .*TMPDIR")
+    with nowhere, write_errors.translate_write_errors(target):
+        tempfile.gettempdir()
 
 
 def test_forbidden_folder_is_named_with_its_cure(fresh):

@@ -19,6 +19,15 @@ def own(finished: SmallProject, tmp_path: Path) -> SmallProject:
     return made
 
 
+def test_loading_a_model_writes_nothing_into_its_folder_which_may_be_of_another_user(own):
+    project = own.use()
+    [folder] = own.root.glob("mlruns/artifacts/models/*/artifacts")
+    (folder / "registered_model_meta").unlink(missing_ok=True)
+    before = own.stamps()
+    assert load_registered(tracking_of(project), None).model.metadata.model_id == folder.parent.name
+    assert {name for name in own.stamps() if folder.name in name} == {name for name in before if folder.name in name}
+
+
 @pytest.mark.parametrize("name", ["MLmodel", "data/model.pt2"])
 def test_one_flipped_byte_is_noticed(own, name):
     project = own.use()

@@ -144,8 +144,52 @@ def test_lost_decision_is_an_error_and_its_cure_works(made, name):
     assert mend(project) == [], "nothing is put back from what is damaged"
     for each in (path, second_copy.copy_of(path), project.samples("balanced")):
         each.unlink()
-    prepare_again(project)
+    with pytest.warns(SocWarning, match=rf"{name}\.copy\.parquet are gone"):
+        prepare_again(project)
     assert tables.complete(project, "balanced_samples")
+
+
+@pytest.mark.parametrize("trace", ["data/embeddings", "data/results", "mlruns"])
+def test_decisions_that_are_gone_without_a_word_are_told_where_something_shows_that_they_were(
+    finished, tmp_path, trace
+):
+    made = SmallProject(tmp_path / "own")
+    for name in ("soc.toml", "data/catalog", "data/samples", "data/rasters", trace):
+        source, target = finished.root / name, made.root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
+    project, whole = made.project, tmp_path / "whole"
+    shutil.copytree(made.root / "data/samples", whole)
+    for path in tables.siblings_of(project, "balanced_samples"):
+        path.unlink()
+        second_copy.copy_of(path).unlink(missing_ok=True)
+    project.samples("balanced").unlink()
+    for look in (repairs.tell, prepare_again):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", SocWarning)
+            look(project)
+        said = sorted({str(item.message) for item in told})
+        assert [
+            f"{name}.copy.parquet are gone" in words for name, words in zip(("batches", "splits"), said, strict=True)
+        ]
+        assert all(trace in words for words in said) and "places of the test split would move" in said[1]
+    assert mend(project) == []
+    shutil.rmtree(made.root / "data/samples")
+    shutil.copytree(whole, made.root / "data/samples")
+    assert tables.complete(project, "balanced_samples") and mend(project) == []
+
+
+def test_a_first_run_that_was_killed_anywhere_is_told_nothing_of_what_is_gone(made):
+    project = made.project
+    for folder in (project.embeddings, project.results):
+        shutil.rmtree(folder)
+    written = ("splits.copy", "splits", "batches.copy", "batches", "excluded", "folds")
+    project.samples("balanced").unlink()
+    for left in range(len(written) + 1):
+        for name in written[left:]:
+            project.samples(name).unlink(missing_ok=True)
+    assert tables.decision(project, "splits") is None
+    assert mend(project) == []
 
 
 def test_other_settings_of_the_split_still_draw_a_new_one(made, monkeypatch):

@@ -1,7 +1,11 @@
 """Region files whose bytes are not what their names say: no request leaves this machine, and the file is named."""
 
 import json
+import re
 import sqlite3
+import subprocess
+import sys
+import zipfile
 from contextlib import closing
 
 import geopandas
@@ -10,7 +14,8 @@ import shapely
 from pyproj.exceptions import CRSError
 
 from soc_assets.errors import SamplingError
-from soc_assets.geo.polygons import read_region
+from soc_assets.geo.polygons import read_region, region_files
+from soc_assets.project import load_project
 from soc_assets_tests.listening import listening
 
 SQUARE = shapely.box(11, 48, 12, 49)
@@ -111,3 +116,36 @@ def test_whatever_a_library_raises_names_the_file(tmp_path, monkeypatch, error):
     monkeypatch.setattr("geopandas.read_file", raising)
     with pytest.raises(SamplingError, match=rf"r\.gpkg cannot be read: {type(error).__name__}.*study\.region"):
         read_region(path)
+
+
+def test_a_driver_that_soc_toml_allows_opens_its_suffix_and_no_other(tmp_path):
+    square = geopandas.GeoDataFrame(geometry=[shapely.box(11, 48, 12, 49)], crs="EPSG:4326")
+    square.to_file(tmp_path / "region.tab", driver="MapInfo File")
+    config = tmp_path / "soc.toml"
+    config.write_text('[study]\nregion = "region.tab"\n')
+    with pytest.raises(SamplingError, match=r'vector_drivers = { ".tab" = \["NAME"\] }'):
+        read_region(load_project(config).region)
+    config.write_text('[study]\nregion = "region.tab"\nvector_drivers = { ".tab" = ["MapInfo File"] }\n')
+    project = load_project(config)
+    assert read_region(project.region).contains([11.5, 10.5], [48.5, 48.5]).tolist() == [True, False]
+    assert {path.suffix for path in region_files(project.region)} == {".tab", ".dat", ".map", ".id"}
+    config.write_text('[study]\nregion = "region.tab"\nvector_drivers = { ".tab" = ["GPX"] }\n')
+    with pytest.raises(SamplingError, match=r"driver 'MapInfo File', and .* allows GPX"):
+        read_region(load_project(config).region)
+
+
+@pytest.mark.parametrize(
+    "asked", ["areas.zip", "areas.zip/in/region.gpkg", "/vsizip/{folder}/areas.zip/in/region.gpkg"]
+)
+def test_a_region_in_an_archive_says_how_to_unpack_it_and_that_works(tmp_path, asked):
+    square = geopandas.GeoDataFrame(geometry=[shapely.box(11, 48, 12, 49)], crs="EPSG:4326")
+    square.to_file(tmp_path / "region.gpkg")
+    with zipfile.ZipFile(tmp_path / "areas.zip", "w") as archive:
+        archive.write(tmp_path / "region.gpkg", "in/region.gpkg")
+    with pytest.raises(SamplingError) as raised:
+        read_region(tmp_path / asked.format(folder=tmp_path))
+    found = re.search(r"python (-m zipfile -e \S+ \S+)\).*: (\S+) \(", str(raised.value))
+    assert found
+    command, name = found.groups()
+    subprocess.run([sys.executable, *command.split()], cwd=tmp_path, check=True)
+    assert read_region(tmp_path / "areas" / name).contains([11.5], [48.5]).all()

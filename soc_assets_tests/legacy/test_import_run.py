@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from soc_assets.errors import FeaturesError
 from soc_assets.features import load_features
+from soc_assets.legacy.run_files import read_old
 from soc_assets.project import load_project
 from soc_assets_tests.command_line import refused, soc
 from soc_assets_tests.small_project import SmallProject
@@ -169,3 +171,12 @@ def test_what_cannot_be_imported_is_told(empty, finished, tmp_path):
     damaged.write_bytes(b"PAR1 and nothing more")
     assert str(damaged) in refused("import-run", tmp_path / "runs/run_1", at=empty)
     assert not (empty.root / "data/samples").exists()
+
+
+def test_text_that_holds_something_else_is_told_with_the_file(tmp_path):
+    place = {"longitude": [11.0], "latitude": [48.0], "organic_carbon": [10.0], "elevation_embedding": ["[1.0, 2.0]"]}
+    for text in ("[" * 100_000, "3", "[1, 2]", '{"LAI_2012": 3}', '{"LAI_2012": {"a": 1}}', "open('x')"):
+        path = tmp_path / "batch_1_size_1.parquet"
+        pd.DataFrame({**place, "channel_time_embeddings": [text]}).to_parquet(path)
+        with pytest.raises(FeaturesError, match=r"batch_1_size_1\.parquet cannot be read as a batch of the original"):
+            list(read_old(path))

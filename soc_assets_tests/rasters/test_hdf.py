@@ -69,3 +69,17 @@ def test_numbers_are_taken_for_nothing_else(dtype):
     rng = np.random.default_rng(3)
     for values in (rng.integers(0, 100, 200_000), np.ones(200_000), np.arange(200_000) % 120):
         assert names_elsewhere(io.BytesIO(WRITTEN["own latest"] + values.astype(dtype).tobytes())) is None
+
+
+def test_hdf4_says_that_this_gdal_cannot_read_it_and_who_can(folder):
+    (folder / "LAI_2015.hdf").write_bytes(b"\x0e\x03\x13\x01" + bytes(2000))
+    (problem,) = scanned(folder, ".hdf").problems["problem"]
+    assert "is an HDF4 file" in problem and "libgdal-hdf4" in problem and "GeoTIFF" in problem
+
+
+def test_a_driver_that_this_gdal_lacks_is_named(folder):
+    (folder / "LAI_2015.ecw").write_bytes(b"x" * 100)
+    write_raster(folder / "LAI_2014.tif", np.arange(20, dtype="f4").reshape(4, 5))
+    bands = Band(name="Elevation", kind="static", pattern="Elevation.tif"), Band(name="LAI", pattern="LAI_{year}.*")
+    (problem,) = scan_rasters(Rasters(bands=bands, drivers={".ecw": ("ECW",)}), folder).problems["problem"]
+    assert "driver ECW, which this build of GDAL does not have" in problem

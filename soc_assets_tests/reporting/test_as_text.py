@@ -68,10 +68,15 @@ def test_console_shows_text_and_obeys_nothing():
     console = PlainConsole(file=file, force_terminal=True, color_system=None, width=60)
     table = Table("a")
     table.add_row("\x1b[31mred\x07 :boom:")
+    table.add_row("two\nlines\u2028more")
     console.print(table)
+    console.print("a.tif\nerror b\rc")
     console.print("x\x1b]0;title\x07 :smile: \x9b31m \u202egnp \udcff", markup=False)
     assert not any(sign in file.getvalue() for sign in "\x1b\x07\x9b\u202e\udcff")
     assert ":boom:" in file.getvalue() and ":smile:" in file.getvalue()
+    lines = file.getvalue().splitlines()
+    assert r"a.tif\nerror b\rc" in lines and r"│ two\nlines\u2028more │" in [line.replace("  ", "") for line in lines]
+    assert len({len(line) for line in lines[:5]}) == 1  # the table keeps its frame
     assert plain("a\x1b[1m\udcff\nb\u00e4") == "a\\x1b[1m\\udcff\nb\u00e4"
 
 

@@ -235,3 +235,14 @@ def test_deleted_experiment_tells_how_to_go_on(tracked):
         tracking.run("b", "d", {}, {}),
     ):
         pass
+
+
+def test_quotes_in_the_path_of_the_working_folder_break_no_statement_of_mlflow(tmp_path, monkeypatch):
+    folder = tmp_path / 'it\'s "x"'
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    tracking = MlflowTracking(folder=str(folder / "mlruns"))
+    with tracking.run("mlp_model", "d", {}, {}):
+        pass
+    places = [experiment.artifact_location for experiment in tracking.client().search_experiments()]
+    assert all(place.startswith((folder / "mlruns/artifacts").as_uri()) for place in places)

@@ -1,6 +1,7 @@
 """The asset `embeddings`: one partition per batch of samples, one Parquet file each, cached by digest."""
 
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
@@ -24,7 +25,7 @@ from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.plots import BatchMaps
 from soc_assets.embedding.write import Failed, write_batches
-from soc_assets.errors import SocError
+from soc_assets.errors import SocError, SocWarning
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.reporting.faults import errors
@@ -167,7 +168,13 @@ def _weights_metadata(folder: Path) -> dict[str, Any]:
     path = folder / "weights.json"
     if not path.is_file():
         return {}
-    told = json.loads(path.read_text())
-    counts = {what: len(told[what]) for what in ("loaded", "ignored", "interpolated")}
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        counts = {what: len(told[what]) for what in ("loaded", "ignored", "interpolated")}
+        precision = str(told["precision"])
+    except (ValueError, KeyError, TypeError):
+        words = f"{path} is damaged, so it is not shown which weights were loaded; the next batch writes it anew."
+        warnings.warn(words, SocWarning, stacklevel=2)
+        return {}
     keys = {"weights_keys": counts} if counts["loaded"] else {}  # random weights have none
-    return {**keys, "precision": told["precision"], "weights_report": dg.MetadataValue.path(str(path))}
+    return {**keys, "precision": precision, "weights_report": dg.MetadataValue.path(str(path))}

@@ -25,7 +25,7 @@ from soc_assets.pipeline import inspection
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import folder_of_rasters, known_catalog, read_table, to_keep
-from soc_assets.reporting.findings import errors
+from soc_assets.reporting.findings import errors, in_words
 from soc_assets.runtime import progress
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 from soc_assets.storage import digest, files, vouching
@@ -60,6 +60,9 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     content = catalog_digest(catalog.frame)
     grid = _grid_words(reference_grid(catalog.frame, loaded.settings.rasters))
     findings = inspection.raster_findings(loaded, catalog)
+    for finding in findings:
+        if finding.check == "files" and finding.step:  # a file that says another step than the settings
+            context.log.warning(in_words(finding))
     fresh = f"errors in {inputs}" if errors(findings) else inputs  # what has errors stays stale: a later run stops too
     folder = folder_of_rasters(loaded)
     stored = {files.INPUTS: fresh, files.CONTENT: content, "soc.grid": grid, **folder}

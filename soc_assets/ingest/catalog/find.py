@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.catalog.dates import DATE, middle, step_of_date, to_date
-from soc_assets.reporting.as_text import is_unicode, plain
+from soc_assets.reporting.as_text import is_unicode, one_line, plain
 from soc_assets.settings import Band, Rasters
 from soc_assets.settings.seasons import SEASONS, season_rank
 from soc_assets.storage.names import nfc, visible
@@ -160,9 +160,10 @@ def _as_regex(pattern: str, band: str) -> re.Pattern[str]:
 
 def _no_file(band: Band, pattern: str, place: RasterFolder) -> str:
     near = difflib.get_close_matches(pattern.replace("{band}", band.name), _listing(place), n=3, cutoff=0)
+    listed = ", ".join(map(one_line, near)) or "no raster"
     return (
         f"The {band.kind} band {band.name} has no raster: nothing below {place.where} matches its pattern {pattern}. "
-        f"The folder holds for example {', '.join(near) or 'no raster'}. Rename the files, give the band a `pattern` "
+        f"The folder holds for example {listed}. Rename the files, give the band a `pattern` "
         "in [[rasters.bands]] of soc.toml, or take the band out."
     )
 

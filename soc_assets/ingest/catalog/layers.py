@@ -3,6 +3,8 @@
 Refusals that need the opened file belong here; what every file must have to be opened is in `rasters.io`.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rasterio.io import DatasetReader
@@ -110,6 +112,24 @@ def _steps(dataset: DatasetReader, file: RasterFile, usable: list[int]) -> list[
     if len({(layer.year, layer.season) for layer in layers}) < len(layers):
         raise RasterError(f"Two bands of the raster {file.path} are the same step: {', '.join(called)}. {cure}")
     return layers
+
+
+def otherwise(dataset: DatasetReader, usable: list[int], layers: Sequence[Layer], kind: str) -> list[tuple[Layer, str]]:
+    """The bands that `layers` of the settings take for another step than the file itself says, and what it says.
+
+    Args:
+        dataset: the open file.
+        usable: its bands but alpha.
+        layers: their steps by the settings.
+        kind: yearly or seasonal.
+    """
+    said = dict(zip(usable, descriptions(dataset, usable), strict=True))
+    found = []
+    for layer in layers:
+        with suppress(ValueError):  # of no step, or of several: it contradicts nothing
+            if step_of_text(said.get(layer.index, ""), kind) != (layer.year, layer.season):
+                found.append((layer, said[layer.index]))
+    return found
 
 
 def _require_no_step(dataset: DatasetReader, file: RasterFile, alpha: int) -> None:

@@ -19,6 +19,7 @@ from soc_assets.ingest.catalog.find import RasterFile, find_rasters
 from soc_assets.integrity.schemas import RASTERS, pandas_type
 from soc_assets.rasters.identity import content_digest, readable_digest, stamp
 from soc_assets.rasters.opening import small_block_cache
+from soc_assets.reporting.as_text import one_line
 from soc_assets.runtime.threads import threaded_map
 from soc_assets.settings import Channel, Rasters, channels_of
 from soc_assets.settings.seasons import season_rank
@@ -70,9 +71,8 @@ def scan_rasters(
         rasters: bands and where their files lie.
         folder: what the patterns start from: a path, a zip file, a `/vsi...` path or a URL.
         previous: the catalog of the last scan; files of the same stamp and reading are not opened.
-        progress: called in this thread after each file, in order, with files done, files in all, and the file's path
-            below `folder`.
-        threads: files read at once; by default as many as the machine has cores, up to 8.
+        progress: told in this thread after each file, in order: files done, files in all, its path below `folder`.
+        threads: files read at once; by default one a core, up to 8.
 
     Raises:
         RasterError: the folder is missing or holds no raster, or a band, the reference band first, has no usable one.
@@ -90,7 +90,9 @@ def scan_rasters(
                 rows.extend(found)
                 reused += unread
             elif file.band.name == rasters.reference:
-                raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
+                raise RasterError(
+                    f"The reference band {file.band.name} cannot be used. {one_line(str(outcome))}"
+                ) from outcome
             else:
                 problems.append(_problem(file.band.name, file.path, str(outcome), digests))
             if progress:
@@ -131,7 +133,7 @@ def _one_per_step(rows: list[_Row], rasters: Rasters, digests: "_Digests") -> tu
 
 def _problem(band: str, path: str, problem: str, digests: "_Digests") -> dict[str, str]:
     mark, content = digests.marked(path)
-    return {"band": band, "path": path, "problem": problem, "stamp": mark, "digest": content}
+    return {"band": band, "path": path, "problem": one_line(problem), "stamp": mark, "digest": content}
 
 
 def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
@@ -149,12 +151,6 @@ def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
             {**row, **missing, **{name: list(row[name]) for name in lists}}
         )
     return known
-
-
-def _readable_stamp(path: str) -> str:
-    with contextlib.suppress(RasterError, OSError, MemoryError):
-        return stamp(path)["stamp"]
-    return ""
 
 
 class _Digests:
@@ -175,7 +171,9 @@ class _Digests:
             own = self._locks.setdefault(path, Lock())
         with own:
             if path not in self._found:
-                mark = _readable_stamp(path)  # first: a file that changes meanwhile is read again next time
+                mark = ""  # first: a file that changes meanwhile is read again next time
+                with contextlib.suppress(RasterError, OSError, MemoryError):
+                    mark = stamp(path)["stamp"]
                 self._found[path] = mark, readable_digest(path)
             return self._found[path]
 
@@ -189,8 +187,9 @@ def _look(
     except StorageError:
         raise
     except Exception as error:  # of whatever library: the file is set aside, and the others are read
-        words = f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy it again."
-        return error if isinstance(error, RasterError) else RasterError(words)
+        if isinstance(error, RasterError):
+            return error
+        return RasterError(f"The raster {file.path} cannot be read ({type(error).__name__}: {error}). Copy it again.")
 
 
 def _rows_of(

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from soc_assets.ingest.soil.columns import ONE_DEPTH
 from soc_assets.reporting.findings import Finding
 
 _CURES = {
@@ -9,6 +10,7 @@ _CURES = {
     "year counts. Else correct the years.",
     "a day early": "Write the dates as local days without a time, 2015-07-06.",
     "holds signs": "Put the sign into the cell of its value (< 2.0), or move the column left of it.",
+    "carbon by depth": ONE_DEPTH,
     "cm is wanted": "Set depth in an entry of [[soil.tables]] in soc.toml to the depth of these samples, or take the "
     "file out of the folder.",
 }

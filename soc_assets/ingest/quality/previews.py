@@ -5,6 +5,7 @@ The one place where the checks touch pixels; what they look for is in the module
 
 import contextlib
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,7 +125,7 @@ def _read(row: Mapping[Any, Any], channel: Channel) -> dict[str, np.ndarray]:
 def _load(path: Path) -> dict[str, np.ndarray] | None:
     """What is kept of a preview; None where there is none or it is damaged."""
     if path.is_file():
-        damaged = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+        damaged = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
         with contextlib.suppress(*damaged), np.load(path, allow_pickle=False) as kept:
             return {name: kept[name] for name in _STORED}
     return None

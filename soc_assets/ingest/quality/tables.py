@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from soc_assets.ingest.soil.samples import CURES
+from soc_assets.reporting.as_text import one_line
 from soc_assets.reporting.findings import Finding, Severity
 from soc_assets.storage.names import nfc
 
@@ -114,7 +115,7 @@ def _set_aside(line: Mapping[Any, Any], used: set[str]) -> Finding:
     file, reason = str(line["file"]), str(line["reason"])
     further = "[" in file and file.partition("[")[0] in used
     severity: Severity = "note" if further or reason in _CHOSEN else "warning"
-    detail = str(line["detail"]).removeprefix(f"{file}: ").rstrip(".")
+    detail = str(line["detail"]).removeprefix(f"{one_line(file)}: ").rstrip(".")
     cure = "Its rows are no samples until then."
     return Finding("samples", severity, file, "", "", f"it is set aside, {reason}: {detail}", cure)
 

@@ -8,9 +8,11 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 
 from soc_assets.errors import SoilError
+from soc_assets.ingest.soil.carbon_depths import carbon_by_depth, listed
 from soc_assets.ingest.soil.depth_columns import find_depths
 from soc_assets.ingest.soil.files import Reading
 from soc_assets.ingest.soil.headers import CARBON_UNITS, exact, plain, tokens, without_unit, words
+from soc_assets.reporting.as_text import one_line
 from soc_assets.settings import SoilColumns
 
 USUAL_NAMES = {
@@ -48,6 +50,11 @@ _CARBON = (
     *("carbone_organique", "carbono_organico", "carbonio_organico", "węgiel_organiczny", "soc_content", "oc_content"),
 )
 _MATTER = ("organic_matter", "soil_organic_matter", "som", "om", "humus", "humusgehalt", "organische_substanz")
+ONE_DEPTH = (
+    "Name the one of the wanted depth, columns = { organic_carbon = 'OC_0_20' }, depth = '0-20', in an entry of "
+    "[[soil.tables]], or give each depth a row of its own with columns of its limits."
+)
+"""What to do about a column of carbon for each depth."""
 _TOTAL = ("tc", "total_carbon", "total_c", "c_total", "ctot", "c_tot", "tot_c", "carbon", "c", "gesamtkohlenstoff")
 _DBF_WIDTH = 10  # characters that a shapefile keeps of a name: SURVEY_DAT
 _DEPTHS = ("depth", "depth_upper", "depth_lower")
@@ -99,6 +106,8 @@ def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Read
         if "longitude" in missing and "organic_carbon" not in missing
         else ""
     )
+    deep = carbon_by_depth(header, (*_CARBON, *_MATTER)) if "organic_carbon" in missing else {}
+    by_depth = f" {listed(header, deep)} hold carbon by depth. {ONE_DEPTH}" if deep else ""
     unclear = [header[place] for place in _carbon(header, True)] if "organic_carbon" in missing else []
     unit = (
         f" {unclear[0]!r} is taken for it where its unit is known: set unit = 'g/kg' or '%' (of organic matter "
@@ -115,9 +124,9 @@ def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Read
     )
     where = reading.section if reading.own else "[soil.columns] or in an entry of [[soil.tables]]"
     return SoilError(
-        f"no column for {', '.join(missing)}. Found: {', '.join(name for name in header if name) or 'none'}. "
+        f"no column for {', '.join(missing)}. Found: {', '.join(one_line(name) for name in header if name) or 'none'}. "
         f"Expected (in any case): {expected}. Name the file's own columns in {where} of soc.toml."
-        f"{unit}{inorganic}{beside}"
+        f"{unit}{inorganic}{by_depth}{beside}"
     )
 
 
@@ -139,7 +148,7 @@ def require_mapped_names(headers: Iterable[tuple[Sequence[str], bool]], columns:
             near = difflib.get_close_matches(own, names, n=3, cutoff=0.4) or names
             raise SoilError(
                 f"{section} {field} = {own!r} in soc.toml: no soil table has such a column. "
-                f"Nearest: {', '.join(near)}. Correct the name, or take it out to use the usual names "
+                f"Nearest: {', '.join(map(one_line, near))}. Correct the name, or take it out to use the usual names "
                 f"({', '.join(USUAL_NAMES[field])})."
             )
 
@@ -152,6 +161,17 @@ def needs_unit(name: str) -> bool:
 def is_total_carbon(name: str) -> bool:
     """Whether a name speaks of total carbon, of which carbonates are a part."""
     return _carbon_words(name)[0] in _TOTAL
+
+
+def carbon_names(column: str) -> set[str]:
+    """What lines above a table may call a column of carbon (of organic matter): its own name and the usual ones."""
+    own = _carbon_words(column)[0]
+    return {own, *(_MATTER if own in _MATTER else _CARBON)}
+
+
+def depths_beside(header: Sequence[str], carbon: int) -> dict[int, str]:
+    """The columns of carbon for one depth each, by position, but the one that is read."""
+    return {place: depth for place, depth in carbon_by_depth(header, (*_CARBON, *_MATTER)).items() if place != carbon}
 
 
 def positions_of(header: Sequence[str], name: str, *, cut: bool = False) -> list[int]:

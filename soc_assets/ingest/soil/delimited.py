@@ -26,6 +26,7 @@ from soc_assets.ingest.soil.header_row import (
 from soc_assets.ingest.soil.limits import Budget, require
 from soc_assets.ingest.soil.text_columns import Row, body_of
 from soc_assets.ingest.soil.text_lines import Lines, open_text
+from soc_assets.ingest.soil.titles import lines_above
 from soc_assets.settings import SoilLimits, SoilTable
 
 _SEPARATORS = ",;\t|"
@@ -46,6 +47,8 @@ class Records:
     separator: str
     above: tuple[str, ...] = ()
     """The fields right above the names: units, or names of groups of columns."""
+    titles: tuple[str, ...] = ()
+    """The rows above the names, each as one text."""
 
 
 def read_records(
@@ -86,7 +89,8 @@ def read_records(
         names, above = filled(head[place][1]), filled(head[place - 1][1])[: len(head[place][1])] if place else []
         header = names_in_two_rows(above, names, mapped_names(how)) if above else names
         body = body_of(chain(head[place + 1 :], rows), len(header), wanted and wanted(header, how), Budget(limits))
-    return Records(header, body, head[place][0], separator, tuple(above))
+    titles = lines_above([fields for _, fields in head[:place]])
+    return Records(header, body, head[place][0], separator, tuple(above), titles)
 
 
 def decimal_commas(header: Sequence[str], body: pd.DataFrame, separator: str, how: SoilTable) -> bool:

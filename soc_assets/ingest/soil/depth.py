@@ -93,8 +93,11 @@ def limits_in(name: str) -> tuple[float, float] | None:
 
 
 def _limits(text: pd.Series, unit: str) -> pd.DataFrame:
-    if (text == "").all():
-        return pd.DataFrame({"top": np.nan, "bottom": np.nan}, text.index)
+    distinct = pd.Series(text.unique(), dtype="str")  # most tables have few
+    return _of_texts(distinct, unit).take(pd.Index(distinct).get_indexer(pd.Index(text))).set_axis(text.index)
+
+
+def _of_texts(text: pd.Series, unit: str) -> pd.DataFrame:
     parts = text.str.lower().str.extract(_RANGE)
     parts[["first", "unit"]] = parts[["first", "unit"]].apply(lambda unit: unit.str.strip("()"))
     common = parts["unit"].fillna(parts["first"]).fillna(unit)

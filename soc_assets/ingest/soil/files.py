@@ -10,6 +10,7 @@ from pathlib import Path
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.places import parse_crs
+from soc_assets.reporting.as_text import one_line
 from soc_assets.settings import Soil, SoilTable
 from soc_assets.storage.names import fits, nfc
 
@@ -46,9 +47,10 @@ def find_tables(folder: Path) -> list[Path]:
     tables = [path for path in files if path.suffix.lower() in (*READ, *_NOT_READ)]
     tables = [path for path in tables if path.suffix.lower() != ".dbf" or nfc(path.stem).lower() not in shapes]
     if not tables:
+        held = ", ".join(one_line(path.name) for path in files[:5]) or "nothing"
         raise SoilError(
             f"The folder of soil tables {folder} holds no *.csv, *.xlsx, *.xls, *.parquet, *.gpkg, *.geojson or *.shp "
-            f"file (found: {', '.join(path.name for path in files[:5]) or 'nothing'}). Put the soil tables there, or "
+            f"file (found: {held}). Put the soil tables there, or "
             "set [paths] soil in soc.toml; `soc demo` writes synthetic samples."
         )
     return tables
@@ -106,7 +108,7 @@ def require_entries(paths: list[Path], soil: Soil) -> None:
         if table.crs:
             parse_crs(table.crs, f"[[soil.tables]] file = {table.file!r} in soc.toml")
         if not any(_fits(path, table) for path in paths):
-            near = difflib.get_close_matches(table.file, names, n=3, cutoff=0.3) or names[:5]
+            near = map(one_line, difflib.get_close_matches(table.file, names, n=3, cutoff=0.3) or names[:5])
             raise SoilError(
                 f"[[soil.tables]] file = {table.file!r} in soc.toml: no soil table has such a name. "
                 f"Nearest: {', '.join(near)}. Correct the name (* stands for anything), or take the entry out."

@@ -13,8 +13,9 @@ import pandas as pd
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.cells import plain_cells
-from soc_assets.ingest.soil.header_row import filled, names_in_two_rows
+from soc_assets.ingest.soil.header_row import LOOKED_AT, filled, names_in_two_rows
 from soc_assets.ingest.soil.limits import translated
+from soc_assets.ingest.soil.titles import lines_above
 from soc_assets.settings import SoilLimits, SoilTable
 from soc_assets.storage.names import nfc
 
@@ -51,6 +52,8 @@ class Sheet:
     """What of the sheet is left out because it is hidden, for people."""
     above: tuple[str, ...] = ()
     """The cells right above the names: units, or names of groups of columns."""
+    titles: tuple[str, ...] = ()
+    """The rows above the names, each as one text: comments, titles."""
     header_row: int | None = None
     """The row in which the names were found; None in formats that have names of their own."""
 
@@ -124,12 +127,16 @@ def below_header(
     names, above = filled(cells.iloc[place].tolist()), filled(cells.iloc[place - 1].tolist()) if place else []
     body = cells.iloc[place + 1 :][~blank.iloc[place + 1 :]]
     names = names_in_two_rows(above, names, kept) if above else names
-    return Sheet(part, names, body, decimal_comma, above=tuple(above), header_row=int(cells.index[place]))
+    titles = lines_above(cells.iloc[max(place - LOOKED_AT, 0) : place].to_numpy().tolist())
+    return Sheet(
+        part, names, body, decimal_comma, above=tuple(above), titles=titles, header_row=int(cells.index[place])
+    )
 
 
 def _read_text(path: Path, how: SoilTable, limits: SoilLimits, wanted: Wanted | None, tell: Tell | None) -> Sheet:
     from soc_assets.ingest.soil.delimited import decimal_commas, read_records
 
     records = read_records(path, how, limits, wanted, tell)
-    sheet = Sheet("", records.header, records.body, False, above=records.above, header_row=records.header_row)
+    above = {"above": records.above, "titles": records.titles, "header_row": records.header_row}
+    sheet = Sheet("", records.header, records.body, False, **above)
     return replace(sheet, decimal_comma=decimal_commas(sheet.header, sheet.body, records.separator, how))

@@ -27,6 +27,7 @@ _DEGREES = r"(decimal)?deg(ree)?s?|dd|grad|wgs84|decimal|epsg4326"
 _FILLERS = ("in", "as", "unit", "units", "einheit")
 _SIGN = r"[%‰±∆<>≤≥~]"  # that are part of a name
 _MOST_TOKENS = 5  # of a unit: g, C, 100, g, 1
+_LONGEST = 500  # characters of a name that are looked at: a whole line may seem to be one
 
 
 def exact(name: str) -> str:
@@ -36,12 +37,22 @@ def exact(name: str) -> str:
 
 def tokens(name: str) -> list[str]:
     """Words, numbers and signs of a name in lower case: `C-org. (%)` is c, org, %."""
-    return re.findall(rf"[^\W_]+|{_SIGN}", unicodedata.normalize("NFKC", name.strip()).lower())
+    return list(_tokens(name[:_LONGEST]))
 
 
 def words(name: str) -> list[str]:
     """`tokens`, but with `depthFrom` parted."""
-    return tokens(re.sub(r"(?<=[a-zäöü])(?=[A-ZÄÖÜ][a-zäöü])", "_", name))
+    return list(_words(name[:_LONGEST]))
+
+
+@lru_cache(maxsize=1 << 15)  # each of thousands of names is asked for some fifty times
+def _tokens(name: str) -> tuple[str, ...]:
+    return tuple(re.findall(rf"[^\W_]+|{_SIGN}", unicodedata.normalize("NFKC", name.strip()).lower()))
+
+
+@lru_cache(maxsize=1 << 15)
+def _words(name: str) -> tuple[str, ...]:
+    return _tokens(re.sub(r"(?<=[a-zäöü])(?=[A-ZÄÖÜ][a-zäöü])", "_", name))
 
 
 def plain(name: str) -> str:

@@ -57,6 +57,7 @@ def read_soil_tables(
         tell(before, whole, path.name)
         sheets += found
         refused += strange
+    tell(whole, whole, f"{sum(len(item.sheet.body) for item in sheets):,} rows are judged")
     _require_names(sheets, soil)
     tables, unknown = _recognised(sheets)
     refused += unknown + [row for table in tables for row in hidden_rows(table)]

@@ -19,6 +19,7 @@ from soc_assets.ingest.soil.join_coordinates import Table
 from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.read import read_soil_tables, refusal
 from soc_assets.ingest.soil.rows import describe, rows_of
+from soc_assets.reporting.as_text import one_line
 from soc_assets.settings import Soil
 
 CURES = {
@@ -119,7 +120,8 @@ def _no_sample(folder: Path, rejected: pd.DataFrame, grid: Grid) -> str:
     lines = [f"None of the {len(rejected)} rows of the soil tables in {folder} can be used:"]
     for reason, count in rejected["reason"].value_counts().items():
         example = rejected[rejected["reason"] == reason].iloc[0]
-        lines.append(f"  - {count} {reason} (first: {example['file']} row {example['row']}: {example['detail']!r})")
+        first = f"{one_line(str(example['file']))} row {example['row']}: {example['detail']!r}"
+        lines.append(f"  - {count} {reason} (first: {first})")
     outside = rejected.loc[rejected["reason"] == "outside the rasters", "detail"].str.split(", ", expand=True)
     if len(outside):
         place = outside.astype(float)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.errors import SoilError, UnitNotStatedError
-from soc_assets.ingest.soil.columns import USUAL_NAMES, find_columns, needs_unit
+from soc_assets.ingest.soil.carbon_depths import limits_of
+from soc_assets.ingest.soil.columns import USUAL_NAMES, carbon_names, find_columns, needs_unit
 from soc_assets.ingest.soil.degree_columns import minute_columns, with_minutes
 from soc_assets.ingest.soil.depth import limits_in, wanted_limits
 from soc_assets.ingest.soil.depth_columns import is_bare, unit_of_depth
@@ -22,6 +23,7 @@ from soc_assets.ingest.soil.odd_rows import odd_rows
 from soc_assets.ingest.soil.percents import first_percent
 from soc_assets.ingest.soil.qualifiers import qualifier_of, with_signs
 from soc_assets.ingest.soil.table_words import notes_of
+from soc_assets.ingest.soil.titles import carbon_units, depth_unit
 from soc_assets.ingest.soil.units import GRAMS, CarbonUnit, find_unit_row, resolve_unit
 from soc_assets.ingest.soil.values import to_numbers
 from soc_assets.ingest.soil.zones import zone_column
@@ -95,7 +97,7 @@ def make_table(item: Named) -> Table:
         hidden_rows=sheet.hidden_rows,
         left_out=sheet.left_out,
         unit=unit,
-        depth_units=_depth_units(columns, in_row),
+        depth_units=_depth_units(columns, in_row, sheet),
         extra=pd.DataFrame({name: _text(body.iloc[:, at]).to_numpy() for name, at in extra.items()}, frame.index),
         notes=(*notes, *more, *notes_of(header, places), *_depths_elsewhere(item, places)),
     )
@@ -152,6 +154,8 @@ def _depths_elsewhere(item: Named, places: dict[str, int]) -> list[str]:
     above = item.sheet.above[carbon] if carbon < len(item.sheet.above) else ""
     said = {f"the row above {item.sheet.header[carbon]!r}": above, "the file's name": nfc(item.path.stem)}
     said["the sheet's name"] = item.sheet.part
+    if limits := limits_of(item.sheet.header[carbon]):
+        said[f"the column {item.sheet.header[carbon]!r}"] = f"{limits[0]:.0f}-{limits[1]:.0f} cm"
     return [
         f"no depth is read, but {where} says {text!r}, and {wanted} cm is wanted"
         for where, text in said.items()
@@ -166,12 +170,18 @@ def _unit(item: Named, columns: dict[str, str], in_row: str, cells: pd.Series) -
     by_user = how.columns.organic_carbon is not None
     needed = needs_unit(name) and not by_user
     percent, by_row = first_percent(_text(cells)), "unit" in columns
-    return resolve_unit(how.unit, name, in_row, item.reading.section, needed=needed, by_row=by_row, percent=percent)
+    above = carbon_units(item.sheet.titles, carbon_names(name))
+    said = {"needed": needed, "by_row": by_row, "percent": percent, "above": above}
+    return resolve_unit(how.unit, name, in_row, item.reading.section, **said)
 
 
-def _depth_units(columns: dict[str, str], in_row: dict[str, str]) -> dict[str, str]:
-    """The unit that names or the row of units state for the columns of depth."""
-    said = {field: depth_unit_of(in_row.get(field, "")) or unit_of_depth(columns.get(field, "")) for field in _DEPTHS}
+def _depth_units(columns: dict[str, str], in_row: dict[str, str], sheet: Sheet) -> dict[str, str]:
+    """The unit that names, the row of units or a line above them state for the columns of depth."""
+    above = depth_unit(sheet.titles)
+    said = {
+        field: depth_unit_of(in_row.get(field, "")) or unit_of_depth(columns.get(field, "")) or above
+        for field in _DEPTHS
+    }
     return {field: unit for field, unit in said.items() if unit}
 
 

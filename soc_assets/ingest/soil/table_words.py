@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.columns import is_total_carbon
+from soc_assets.ingest.soil.carbon_depths import limits_of, listed
+from soc_assets.ingest.soil.columns import depths_beside, is_total_carbon
 from soc_assets.ingest.soil.depth_columns import like_depths
 from soc_assets.ingest.soil.join_coordinates import Table
+from soc_assets.reporting.as_text import one_line
 from soc_assets.storage.names import nfc
 
 _DEPTHS = ("depth", "depth_upper", "depth_lower")
@@ -47,12 +49,21 @@ def notes_of(header: list[str], places: dict[str, int]) -> list[str]:
             f"the column {header[carbon]!r} is read as organic carbon, but its name is that of total carbon, which "
             "holds the carbon of carbonates, too"
         )
-    if not {*_DEPTHS} & places.keys() and (strange := like_depths(header, {*places.values()})):
-        listed = ", ".join(map(repr, strange))
-        notes.append(f"no depth is read, but names sound like depths or horizons: {listed}")
+    if {*_DEPTHS} & places.keys():
+        return notes
+    if (beside := depths_beside(header, carbon)) and limits_of(header[carbon]) is None:
+        notes.append(f"{header[carbon]!r} is read, and {listed(header, beside)} hold carbon by depth and are not read")
+    if strange := like_depths(header, {*places.values()}):
+        notes.append(f"no depth is read, but names sound like depths or horizons: {', '.join(map(repr, strange))}")
     return notes
 
 
 def refusal(path: Path, name: str, reason: str, error: SoilError) -> dict[str, object]:
     """The row among the rejected ones for a table that cannot be used."""
-    return {"file": name, "row": None, "source": nfc(path.stem), "reason": reason, "detail": nfc(f"{name}: {error}")}
+    return {
+        "file": name,
+        "row": None,
+        "source": nfc(path.stem),
+        "reason": reason,
+        "detail": nfc(f"{one_line(name)}: {error}"),
+    }

@@ -15,7 +15,7 @@ LONGEST = 10
 _CHUNK = 1 << 20
 _HEAD = 4096  # bytes in which text holds no NUL
 _HALVES, _ODD = 0.5, 0.05  # parts of the pairs of bytes in UTF-16 with a NUL where one belongs, and where none does
-_BEFORE_TELLING = 20_000_000  # bytes between two reports
+_BEFORE_TELLING = 2_000_000  # bytes between two reports
 
 
 class Lines:

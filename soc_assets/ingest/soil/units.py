@@ -3,12 +3,14 @@
 What contradicts is refused, never guessed; how units are spelled is in `soil.headers`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from soc_assets.errors import SoilError, UnitNotStatedError
 from soc_assets.ingest.soil.headers import CARBON_UNITS, carbon_unit_of, is_unit, tokens, without_unit
+from soc_assets.ingest.soil.titles import Said
 from soc_assets.ingest.soil.values import to_numbers
 
 VAN_BEMMELEN = 1.724
@@ -58,6 +60,7 @@ def resolve_unit(
     needed: bool,
     by_row: bool,
     percent: tuple[int, str] | None = None,
+    above: Sequence[Said] = (),
 ) -> CarbonUnit:
     """The unit of organic carbon.
 
@@ -69,12 +72,16 @@ def resolve_unit(
         needed: whether the name alone does not mean g/kg.
         by_row: whether a column of units stands beside.
         percent: row and text of the first cell that says per cent itself, None where none does.
+        above: what lines above the names say; of the table as a whole it counts where no column says more.
 
     Raises:
         SoilError: a unit is none of a content, two of them contradict, or none is stated where one is needed.
     """
     matter = is_matter(column)
     units = _units_of_file(told, column, in_row, section, percent)
+    general = [said for said in above if said.general and not units and not by_row]
+    units |= _units_above([said for said in above if not said.general] + general, told, section)
+    require_agreement(units)
     if told and matter and not told.startswith("organic_matter"):
         raise SoilError(
             f"the column {column!r} holds organic matter, but {section} of soc.toml says unit = {told!r}, which is of "
@@ -113,6 +120,17 @@ def _units_of_file(
             "of [[soil.tables]] in soc.toml."
         )
     units = {where: unit for where, unit in said.items() if unit}
+    _require_told(units, told, section)
+    return units
+
+
+def _units_above(above: Sequence[Said], told: str | None, section: str) -> dict[str, str]:
+    units = {f"the line {said.text!r} above the names": said.unit for said in above}
+    _require_told(units, told, section)
+    return units
+
+
+def _require_told(units: Mapping[str, str], told: str | None, section: str) -> None:
     for where, unit in units.items():
         require_content(unit, where)
         if told and unit != told.removeprefix("organic_matter_"):
@@ -120,9 +138,12 @@ def _units_of_file(
                 f"{where} says {unit}, but {section} of soc.toml says unit = {told!r}. Correct unit, or take it out: "
                 "then the file's own unit counts."
             )
+
+
+def require_agreement(units: Mapping[str, str]) -> None:
+    """Raise `SoilError` where a file says two units."""
     if len({*units.values()}) > 1:
         raise SoilError(f"{' and '.join(f'{where} says {unit}' for where, unit in units.items())}. Correct the file.")
-    return units
 
 
 def require_content(unit: str, where: str) -> None:
@@ -152,7 +173,7 @@ def units_of_rows(text: pd.Series, rows: pd.Series, unit: CarbonUnit, told: str 
     known = {value: carbon_unit_of(value) for value in text.unique() if value}
     matter = "organic_matter_" if unit.matter else ""
     own = {value: f"{matter}{found}" for value, found in known.items() if found in CARBON_UNITS.values()}
-    stated = told or (unit.unit if unit.said_by.startswith(("the name", "the row", BY_CELLS)) else None)
+    stated = told or (unit.unit if unit.said_by.startswith(("the name", "the row", "the line", BY_CELLS)) else None)
     for value, found in own.items():
         if stated and found != stated:
             raise SoilError(

@@ -112,16 +112,19 @@ def to_dates(text: pd.Series, date_format: str | None = None, order: Order = "da
     Raises:
         ValueError: the format has an unknown directive.
     """
-    text = text.str.replace(_PLACES, r"\1", regex=True)
+    distinct = pd.Series(text.unique(), dtype="str")  # a campaign has few days
+    read = distinct.str.replace(_PLACES, r"\1", regex=True)
     if date_format is None:
-        dates = _usual_dates(text, order)
-        bare = text.str.extract(_BARE_YEAR, expand=False).astype("Float64")
-        bare = bare.fillna(_years_of_months(text)).fillna(named_years(text)).astype("Int32")
+        dates = _usual_dates(read, order)
+        bare = read.str.extract(_BARE_YEAR, expand=False).astype("Float64")
+        bare = bare.fillna(_years_of_months(read)).fillna(named_years(read)).astype("Int32")
     else:
-        read = pd.to_datetime(text, format=date_format, errors="coerce").astype("datetime64[us]")
-        dates = read if any(sign in date_format for sign in _MONTH_DIRECTIVES) else read.mask(read.notna())
-        bare = read.dt.year.astype("Int32")
-    return dates, dates.dt.year.astype("Int32").fillna(bare)
+        known = pd.to_datetime(read, format=date_format, errors="coerce").astype("datetime64[us]")
+        dates = known if any(sign in date_format for sign in _MONTH_DIRECTIVES) else known.mask(known.notna())
+        bare = known.dt.year.astype("Int32")
+    years = dates.dt.year.astype("Int32").fillna(bare)
+    places = pd.Index(distinct).get_indexer(pd.Index(text))
+    return dates.take(places).set_axis(text.index), years.take(places).set_axis(text.index)
 
 
 def _years_of_months(text: pd.Series) -> pd.Series:
@@ -135,11 +138,6 @@ def _years_of_months(text: pd.Series) -> pd.Series:
 
 
 def _usual_dates(text: pd.Series, order: Order) -> pd.Series:
-    distinct = pd.Series(text.unique(), dtype="str")  # a campaign has few days
-    return text.map(_parsed_dates(distinct, order).set_axis(distinct)).astype("datetime64[us]")
-
-
-def _parsed_dates(text: pd.Series, order: Order) -> pd.Series:
     dashed = text.str.replace(_COMPACT, r"\1-\2-\3", regex=True)
     named = named_dates(dashed)
     parts = dashed.str.extract(_YEAR_FIRST)

@@ -5,14 +5,17 @@ finished fits again, and what an earlier plan fitted on other features or settin
 """
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from soc_assets.errors import SocWarning
 from soc_assets.storage import files
 from soc_assets.storage.temporary import remove_tree
 
 _PLANS = "plans.json"  # in the folder of results: what each kind of plan uses
+_WHAT = ("fits", "inputs")
 _GOING = ".removing-"
 
 
@@ -45,7 +48,7 @@ def kept(folder: Path) -> list[Kept]:
     Where no plan was noted yet, as by earlier releases, everything counts as in use.
     """
     plans, found = _plans(folder), []
-    for what in ("fits", "inputs"):
+    for what in _WHAT:
         used = {name for plan in plans.values() for name in plan[what]}
         there = [
             path for path in sorted((folder / what).glob("[!.]*")) if what == "inputs" or path.suffix == ".parquet"
@@ -84,7 +87,15 @@ def leftovers(folder: Path) -> list[Path]:
 
 def _plans(folder: Path) -> dict[str, dict[str, list[str]]]:
     path = folder / _PLANS
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return {kind: {what: [str(name) for name in plan[what]] for what in _WHAT} for kind, plan in told.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        words = (
+            f"{path} is damaged: every fit counts as in use until the next `soc run --to evaluation` writes it anew."
+        )
+        warnings.warn(words, SocWarning, stacklevel=3)
+        return {}
 
 
 def _size(paths: Sequence[Path]) -> int:

@@ -6,6 +6,7 @@ flattered by the choice: what the recipe is worth is measured by `evaluation`, w
 """
 
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from soc_assets.errors import SocError, TrainingError
+from soc_assets.errors import SocError, SocWarning, TrainingError
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.reduction import fit_reduction
 from soc_assets.regression.design.target import Target
@@ -24,6 +25,8 @@ from soc_assets.regression.models.fitted import Options
 from soc_assets.regression.models.learners import fit_learner
 from soc_assets.runtime import interrupts, process
 from soc_assets.settings.evaluation import Recipe
+from soc_assets.storage.sqlite_files import fault_of, set_aside
+from soc_assets.storage.write_errors import cannot_write, translate_write_errors
 
 if TYPE_CHECKING:
     import optuna
@@ -78,6 +81,7 @@ def tune(
 
     Raises:
         TrainingError: no trial could be fitted.
+        StorageError: the file cannot be written.
     """
     import optuna
 
@@ -123,6 +127,30 @@ def _none_fitted(trials: int, errors: list[str]) -> str:
 
 
 def _study(storage: Path, name: str, optuna: Any) -> "optuna.Study":
+    """The study of this name; a file of studies that is damaged is renamed, with a warning, and another begun."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if storage.is_file() and (fault := fault_of(storage, "studies")):
+        _set_aside(storage, fault)
+    try:
+        study = _opened(storage, name, optuna)
+        study.get_trials(deepcopy=False)
+        return study
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError, ValueError, LookupError) as error:
+        if told := cannot_write(error, storage):
+            raise told from error
+        _set_aside(storage, str(error).splitlines()[0])  # what it holds, not how it is built
+        return _opened(storage, name, optuna)
+
+
+def _set_aside(storage: Path, fault: str) -> None:
+    with translate_write_errors(storage):
+        aside = set_aside(storage)
+    words = f"{storage} is damaged ({fault}): it is now {aside.name}, and the search for a recipe begins anew."
+    warnings.warn(words, SocWarning, stacklevel=3)
+
+
+def _opened(storage: Path, name: str, optuna: Any) -> "optuna.Study":
     return optuna.create_study(
         study_name=name,
         storage=f"sqlite:///{storage.resolve().as_posix()}",

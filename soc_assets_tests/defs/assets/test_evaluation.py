@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -160,6 +161,10 @@ def test_served_model_answers_with_prediction_and_interval(evaluated):
     x = raw_features(design, record.params["fit.features"], rows)
     with serving(project, record.model_uri) as port:
         answer = ask(port, x)
+        strange = {name: refused(port, x, number) for name, number in HOSTILE.items()}
+    for name, (status, text) in strange.items():
+        assert status == 400 and (name == "a word" or "Refused: a row of the inputs" in text), name
+    assert "could not convert string to float: 'abc'" in strange["a word"][1]
     stored = pd.read_csv(record.artifacts.folder / "tables" / "predictions.csv").iloc[rows]
     np.testing.assert_allclose(answer[:, :3], stored[["predicted", "lower", "upper"]], rtol=1e-3, atol=1e-3)
     assert (answer[:, 1] <= answer[:, 2]).all()
@@ -205,6 +210,19 @@ def ask(port: int, x: np.ndarray) -> np.ndarray:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as answer:
         return np.array(json.load(answer)["predictions"])
+
+
+HOSTILE = {"infinity": "Infinity", "a number": "1e300", "no image": "null", "a word": '"abc"'}
+
+
+def refused(port: int, x: np.ndarray, number: str) -> tuple[int, str]:
+    """The server's answer to an honest row and one that holds nothing but `number`."""
+    rows = [json.dumps(x[0].tolist()), f"[{', '.join([number] * x.shape[1])}]"]
+    body = f'{{"inputs": [{", ".join(rows)}]}}'.encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(request, timeout=60)
+    return raised.value.code, raised.value.read().decode()
 
 
 def test_points_are_predicted_as_the_samples_at_the_same_places(evaluated, tmp_path):

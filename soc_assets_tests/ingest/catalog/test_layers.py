@@ -8,6 +8,7 @@ from rasterio.transform import Affine, from_origin
 
 from soc_assets.errors import RasterError
 from soc_assets.ingest.catalog.scan import scan_rasters
+from soc_assets.ingest.quality.layer_names import layers_told_otherwise
 from soc_assets.rasters.opening import open_raster
 from soc_assets.rasters.steps import Step
 from soc_assets.settings import Band, Rasters
@@ -42,6 +43,22 @@ def test_layers_of_the_settings_win_over_descriptions(folder):
     write_layers(folder / "LAI.tif", layers(1, 2), ["2001", "2002"])
     raster_index, _ = scanned(folder, Band(name="LAI", pattern="{band}.tif", layers=("2011", "2010")))
     assert values_of(raster_index, "LAI", Step(2010), Step(2011)) == [2, 1]
+
+
+def test_layers_that_contradict_the_file_are_a_finding_for_each_step(folder):
+    write_layers(folder / "LAI.tif", layers(1, 2, 3), ["2000", "LAI 2001", "quality"])
+    write_layers(folder / "NPP.tif", layers(1, 2), ["2000", "2001"])
+    bands = (
+        Band(name="LAI", pattern="{band}.tif", layers=(2001, 2000, 2002)),
+        Band(name="NPP", pattern="{band}.tif", layers=("2000-2001",)),
+    )
+    _, catalog = scanned(folder, *bands)
+    found = layers_told_otherwise(catalog.frame.to_dict("records"))
+    assert [(item.check, item.severity, item.band, item.step) for item in found] == [
+        ("files", "warning", "LAI", "2000"),
+        ("files", "warning", "LAI", "2001"),
+    ]
+    assert "band 2 of the file is called 'LAI 2001'" in found[0].found and found[0].key == "files:LAI_2000"
 
 
 def test_seasons_are_bands_of_a_file_a_year(folder):

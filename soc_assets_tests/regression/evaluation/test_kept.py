@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from soc_assets.cli.main import main
 from soc_assets.embedding.spec import Spec
+from soc_assets.errors import SocWarning
 from soc_assets.regression.evaluation import kept
 from soc_assets.regression.evaluation.engine import run_fits, stored
 from soc_assets.regression.evaluation.fold import FoldFit
@@ -78,3 +79,20 @@ def test_soc_clean_lists_them_with_their_size_and_removes_those_not_in_use(fresh
     assert "Removed 0 specs, 1 fits with their features (4.0 MB)" in done.stdout
     left = sorted(os.path.relpath(path, results) for path in results.rglob("*") if path.is_file())
     assert left == ["fits/used.parquet", "inputs/features/point.npy", "plans.json"]
+
+
+def test_damaged_plan_counts_everything_as_in_use_and_the_next_evaluation_writes_it_anew(tmp_path):
+    (tmp_path / "fits").mkdir()
+    for name in ("0123", "4567"):
+        (tmp_path / f"fits/{name}.parquet").write_bytes(b"fit")
+    kept.note_plan(tmp_path, "evaluation", ["0123"], "features")
+    plans = tmp_path / "plans.json"
+    content = plans.read_bytes()
+    for damaged in (b"", content[:20], bytes(len(content)), b"[1]", b'{"evaluation": {"fits": 3}}', b"\xff\xfe"):
+        plans.write_bytes(damaged)
+        with pytest.warns(SocWarning, match=r"plans\.json is damaged: every fit counts as in use"):
+            [found] = kept.kept(tmp_path)
+        assert names(found) == {"0123", "4567"} and found.in_use
+    with pytest.warns(SocWarning, match="is damaged"):
+        kept.note_plan(tmp_path, "evaluation", ["0123"], "features")
+    assert plans.read_bytes() == content

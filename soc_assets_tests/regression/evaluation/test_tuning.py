@@ -1,8 +1,11 @@
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from soc_assets.errors import TrainingError
+from soc_assets.errors import SocWarning, TrainingError
 from soc_assets.regression.evaluation import tuning
 from soc_assets.regression.evaluation.plan import merged
 from soc_assets.regression.evaluation.tuning import tune
@@ -10,6 +13,7 @@ from soc_assets.regression.models.fitted import Options
 from soc_assets.runtime import process
 from soc_assets.runtime.interrupts import Interrupted
 from soc_assets.settings.evaluation import Recipe
+from soc_assets_tests import spoil
 from soc_assets_tests.regression.designs import make
 
 
@@ -69,6 +73,33 @@ def test_search_in_which_every_trial_fails_says_why_and_goes_on_when_it_is_mende
     found = search()
     assert found.r2 == 0.5
     assert (found.trials["state"] == "COMPLETE").sum() == 3
+
+
+def edit(path):
+    """What no check of SQLite's notices."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE trial_params SET distribution_json = 'nothing'")
+
+
+def test_damaged_file_of_a_search_is_set_aside_and_the_search_begins_anew(tmp_path, monkeypatch):
+    design, rows, storage = make(20), np.arange(20), tmp_path / "hyperparameters.db"
+    monkeypatch.setattr(tuning, "_score", lambda *_: 0.5)
+
+    def search():
+        return tune(design, rows, rows % 3, Recipe(name="m", members=1), ("point",), 1, storage, "one", Options())
+
+    first = search()
+    for damage in (spoil.cut, edit):
+        damage(storage)
+        with pytest.warns(
+            SocWarning, match=r"hyperparameters\.db is damaged \(.*\): it is now hyperparameters\.db\.dam"
+        ):
+            again = search()
+        assert again.recipe == first.recipe and search().trials["number"].tolist() == [0]
+    assert [path.name for path in sorted(tmp_path.glob("*damaged*"))] == [
+        "hyperparameters.db.damaged",
+        "hyperparameters.db.damaged-2",
+    ]
 
 
 def test_search_never_looks_at_rows_that_it_was_not_given(tmp_path):
