@@ -102,19 +102,12 @@ def refit(config: Path | None) -> None:
 
     The embeddings of the old spec stay where they are; the next `soc run` embeds every batch under the new one.
     """
-    from soc_assets.embedding.inputs import resolve_precision
-    from soc_assets.embedding.spec import choices_of, freeze
-    from soc_assets.rasters.catalog import read_table
+    from soc_assets.embedding.inputs import freeze_spec
 
     project = opened(config)
     if not project.catalog.is_file():
         raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
-    choices = choices_of(project.settings, project.checkpoint)
-    catalog = read_table(project.catalog, project)
-    spec = freeze(
-        project.embeddings, choices, catalog, refit=True, settle=lambda spec: resolve_precision(spec, project)
-    )
-    console.print(f"The spec is now {spec.digest}.")
+    console.print(f"The spec is now {freeze_spec(project, refit=True).digest}.")
 
 
 @click.command()

@@ -113,10 +113,9 @@ def _selection(job: str, last: str) -> list[str]:
 
 def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
     from soc_assets.defs.partitions import contiguous_ranges, register
-    from soc_assets.embedding.inputs import load_inputs
+    from soc_assets.embedding.inputs import freeze_spec, read_inputs
 
-    inputs = load_inputs(project)
-    assert inputs is not None
+    inputs = read_inputs(project, freeze_spec(project))
     register(instance, inputs.keys)
     due = {key for key, state in inputs.states().items() if state != "fresh"}
     failures = []

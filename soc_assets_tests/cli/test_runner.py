@@ -11,7 +11,7 @@ import torch
 
 from soc_assets.cli import runner
 from soc_assets.definitions import defs
-from soc_assets.defs.partitions import stretches
+from soc_assets.defs.partitions import contiguous_ranges
 from soc_assets.pipeline.assets import ASSETS
 from soc_assets.runtime import gpus
 from soc_assets.runtime.process import MACHINE_TAG, PROCESS_TAG, marks
@@ -110,7 +110,7 @@ def test_failed_assets_are_those_whose_last_run_failed(fresh, monkeypatch):
     ],
 )
 def test_due_batches_are_run_in_contiguous_stretches(wanted, expected):
-    assert stretches(list("abcdef"), set(wanted), longest=3) == [list(part) for part in expected]
+    assert contiguous_ranges(list("abcdef"), set(wanted), longest=3) == [list(part) for part in expected]
 
 
 def test_killed_run_does_not_keep_the_device(fresh):

@@ -20,7 +20,7 @@ from soc_assets.embedding import spec as specs
 from soc_assets.embedding.check import CHECKS
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import Encoder, load_encoder
-from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.plots import BatchMaps
 from soc_assets.embedding.write import Failed, write_batches
@@ -63,8 +63,7 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
         raise dg.Failure(words, allow_retries=False)
     loaded = project.load()
     with on_device(context) as device:
-        inputs = load_inputs(loaded)
-        assert inputs is not None
+        inputs = read_inputs(loaded, freeze_spec(loaded))
         observe_before_embedding(context, inputs)
         done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
     manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])

@@ -8,7 +8,7 @@ from soc_assets.defs.automation.conditions import after_the_last_batch
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
-from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
 from soc_assets.features import refresh
 from soc_assets.features.check import CHECKS, check_database
 from soc_assets.features.inputs import features_inputs
@@ -48,8 +48,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
     `soc sql ".views"` lists it, and any DuckDB client opens it.
     """
     loaded = project.on_cpu()
-    inputs = load_inputs(loaded)
-    assert inputs is not None
+    inputs = read_inputs(loaded, freeze_spec(loaded))
     wanted = features_inputs(loaded, inputs)
     info = read_info(loaded.database)
     cached = info.get("inputs") == wanted and refresh.is_current(loaded, info)

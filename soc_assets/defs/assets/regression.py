@@ -16,7 +16,7 @@ from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_st
 from soc_assets.defs.overrides import TrainingConfig, overridden
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import read_inputs
 from soc_assets.errors import TrainingError
 from soc_assets.features import refresh
 from soc_assets.features.inputs import built_here, features_inputs
@@ -204,6 +204,5 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
 def _require_fresh_features(project: Project) -> None:
     """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
     refresh.rebuild_database_if_stale(project)
-    embeddings = load_inputs(project, create_spec=False)
-    if embeddings is None or built_here(project) != features_inputs(project, embeddings):
+    if built_here(project) != features_inputs(project, read_inputs(project)):
         raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")

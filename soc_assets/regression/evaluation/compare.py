@@ -11,7 +11,7 @@ from functools import partial
 
 import pandas as pd
 
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import read_inputs
 from soc_assets.errors import TableError, TrainingError
 from soc_assets.features.sql.groups import group_columns, group_queries
 from soc_assets.features.sql.opening import reading
@@ -100,11 +100,11 @@ def load_design(project: Project) -> Design:
 
     Raises:
         TrainingError: the database is missing or empty.
+        EmbeddingError: there is no spec of the settings yet.
     """
-    inputs = load_inputs(project, create_spec=False)
-    if inputs is None or not project.database.is_file():
+    if not project.database.is_file():
         raise TrainingError(f"{project.database} does not exist. Materialise the asset `features` first.")
-    settings, grid = project.settings, grid_of_project(project)
+    inputs, settings, grid = read_inputs(project), project.settings, grid_of_project(project)
     with reading(project.database) as connection:
         columns = connection.sql("SELECT column_name FROM (DESCRIBE samples)").fetchall()
     strata = strata_of(settings.evaluation, [name for (name,) in columns])
