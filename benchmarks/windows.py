@@ -200,7 +200,7 @@ def difference(inputs: EmbeddingInputs, count: int) -> str:
         values = fields.blocks(index, 0, 0, SIZE)[0]
         expected = read_one(view, row, column, item) - np.float32(statistics.mean)
         r, c = int(index.rows[0]), int(index.columns[0])
-        counts = index.field.counts
+        counts = index.tile.counts
         part = None if counts is None else counts[c : c + SIZE + 1, r : r + SIZE + 1].T
         ours = np.ones_like(values, bool) if part is None else np.diff(np.diff(part, axis=0), axis=1) > 0
         both = ours & ~np.isnan(expected)

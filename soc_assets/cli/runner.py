@@ -19,7 +19,7 @@ from soc_assets.pipeline.assets import ASSETS, JOB_OF, RESULTS
 from soc_assets.pipeline.freshness import Freshness
 from soc_assets.project import Project, is_tracked
 from soc_assets.runtime import gpus, interrupts, memory
-from soc_assets.runtime.process import MACHINE_TAG, here, is_gone, marks
+from soc_assets.runtime.process import MACHINE_TAG, is_gone, marks, this_machine
 from soc_assets.settings.toml_file import CONFIG_VARIABLE
 from soc_assets.storage import files
 from soc_assets.storage.write_errors import translate_write_errors
@@ -165,7 +165,7 @@ def _fail_orphaned_runs(instance: "dg.DagsterInstance") -> None:
     """A `soc run` that was killed must not keep the device: end its run and free its slot, as the daemon would."""
     import dagster as dg
 
-    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: here()})
+    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: this_machine()})
     for record in instance.get_run_records(under_way):
         run = record.dagster_run
         if is_gone(run.tags, record.start_time):  # of others the daemon asks its launcher

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.errors import SocWarning, TableError
-from soc_assets.runtime.process import here, is_alive
+from soc_assets.runtime.process import is_gone_from_name, mark_of_files
 from soc_assets.storage import mirror, sealed
 from soc_assets.storage.write_errors import new_beside, translate_write_errors
 
@@ -75,7 +75,7 @@ def remove(path: Path) -> None:
 def _temporary(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
-    name = new_beside(path, f"{here()}-{os.getpid()}-")
+    name = new_beside(path, mark_of_files())
     try:
         yield name
     finally:
@@ -93,15 +93,14 @@ def _remove_abandoned(path: Path) -> None:
     looked, took = _looked.get(folder, (0.0, 0.0))
     if now < looked + _SELDOM * took:
         return
-    mark = re.compile(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?")
     with os.scandir(folder) as entries:
-        left = [(entry.path, found[1]) for entry in entries if (found := mark.fullmatch(entry.name))]
-    for temporary, process in left:
-        if not is_alive(int(process)):
-            remove_tree(Path(temporary))
+        left = [entry.path for entry in entries if _TEMPORARY.fullmatch(entry.name) and is_gone_from_name(entry.name)]
+    for temporary in left:
+        remove_tree(Path(temporary))
     _looked[folder] = (after := _clock()), after - now
 
 
+_TEMPORARY = re.compile(r"\..+\.tmp(\.wal)?")
 _SELDOM = 20.0
 _clock = time.perf_counter
 _looked: dict[Path, tuple[float, float]] = {}  # folder -> when it was last looked through, and the seconds it took
@@ -109,8 +108,7 @@ _looked: dict[Path, tuple[float, float]] = {}  # folder -> when it was last look
 
 def is_being_written(temporary: Path) -> bool:
     """Whether the process of this machine that a temporary file or folder is of is still there."""
-    found = re.fullmatch(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?", temporary.name)
-    return found is not None and is_alive(int(found[1]))
+    return _TEMPORARY.fullmatch(temporary.name) is not None and is_gone_from_name(temporary.name) is False
 
 
 def remove_tree(path: Path) -> None:
@@ -135,7 +133,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
         _put_back(path)
-        own = f".{path.name}.{here()}-{os.getpid()}-{secrets.token_hex(4)}"
+        own = f".{path.name}.{mark_of_files()}{secrets.token_hex(4)}"
         temporary, former = path.with_name(f"{own}.tmp"), path.with_name(f"{own}.former")
         temporary.mkdir()
         try:
@@ -155,11 +153,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 def _put_back(path: Path) -> None:
     """What a killed process had renamed to make room for a folder: put back where the new one never came."""
-    mark = re.compile(rf"\.{re.escape(path.name)}\.{here()}-(\d+)-.*\.former")
+    mark = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}-\d+-.*\.former")
     with os.scandir(path.parent) as entries:
-        left = [(Path(entry.path), found[1]) for entry in entries if (found := mark.fullmatch(entry.name))]
-    for former, process in left:
-        if not is_alive(int(process)):
+        left = [Path(entry.path) for entry in entries if mark.fullmatch(entry.name)]
+    for former in left:
+        if is_gone_from_name(former.name):
             remove_tree(former) if os.path.lexists(path) else former.replace(path)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from soc_assets.errors import SettingsError, StorageError
-from soc_assets.runtime.process import here
+from soc_assets.runtime.process import mark_of_files
 from soc_assets.storage.mirror_index import Index, Row
 from soc_assets.storage.mirror_plan import SHARED, Kept, Stored, Todo, is_plain, is_shared, plan, same_bytes
 from soc_assets.storage.objects import BUCKETS, explained, file_system
@@ -221,7 +221,7 @@ class Remote:
             self._system.put_file(str(path), key)
             return
         folder, _, name = key.rpartition("/")
-        temporary = f"{folder}/.{name}.{here()}-{os.getpid()}.tmp"
+        temporary = f"{folder}/.{name}.{mark_of_files()}0.tmp"
         self._system.makedirs(folder, exist_ok=True)
         self._system.put_file(str(path), temporary)
         self._system.mv(temporary, key)
@@ -243,7 +243,7 @@ class Remote:
     @contextmanager
     def _beside(self, path: Path) -> Iterator[Path]:
         """A hidden temporary file of this process, removed at the end unless it was renamed."""
-        name = new_beside(path, f"{os.getpid()}-")
+        name = new_beside(path, mark_of_files())
         try:
             yield name
         finally:
