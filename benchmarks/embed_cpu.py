@@ -77,7 +77,7 @@ def catalogued(folder: Path) -> Project:
     """A folder with settings, rasters and soil tables, up to its batches."""
     project = load_project(folder / "soc.toml")
     runner.use_project(project, folder / "soc.toml")
-    assert not runner.run(project, "balanced_samples", lambda job: None).failures
+    assert not runner.run(project, "balanced_samples").failures
     return project
 
 

@@ -34,7 +34,7 @@ def run(config: Path | None, to: str) -> None:
     runner.use_project(project, config)
     own = terminal.own_console(console)
     with terminal.showing_progress(own):
-        outcome = runner.run(project, to, lambda words: own.print(f"[bold]{words}[/]"))
+        outcome = runner.run(project, to)
     if outcome.failures:
         raise SocError("\n".join(outcome.failures))
     if not outcome.launched:
@@ -63,7 +63,7 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
 
     project = opened(config)
     runner.use_project(project, config)
-    repairs.tell(project)
+    repairs.warn_of_repairs(project)
     if verify:
         _verify(project)
     with terminal.showing_progress(PlainConsole(stderr=True)):

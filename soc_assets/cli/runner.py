@@ -4,8 +4,9 @@ Freshness is decided before Dagster is even imported, so that a run with nothing
 terminal is in `terminal`.
 """
 
+import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from soc_assets.storage.write_errors import translate_write_errors
 if TYPE_CHECKING:
     import dagster as dg
 
+_log = logging.getLogger(__name__)
 _STOPPED = "What comes after was not computed."
 _WAY_OUT = (
     "Mend what was found, or accept a finding about rasters that is right "
@@ -59,20 +61,19 @@ def assess(project: Project, to: str = ASSETS[-1]) -> list[Freshness]:
     return freshness.assess(project, lambda inputs: _model_state(project, inputs), to)
 
 
-def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
+def run(project: Project, to: str) -> Outcome:
     """Materialise what is missing or stale, up to the asset `to`.
 
     Args:
         project: settings and paths; see `use_project`.
         to: the last asset wanted; for one of `RESULTS` features come first, and then the results up to it.
-        announce: told each job before it starts, and what it waits for.
 
     Raises:
         StorageError: Dagster's instance cannot be written.
     """
     repairs.mend(project)
     if to in RESULTS:
-        return _run_results(project, to, announce)
+        return _run_results(project, to)
     if all(item.fresh for item in assess(project, to)):
         return Outcome([], [])
     launched: list[str] = []
@@ -80,27 +81,27 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         last = ASSETS[min(ASSETS.index(last), ASSETS.index(to))]
         if JOB_OF[last] != job or all(item.fresh for item in assess(project, last)):
             continue
-        announce(f"job {job}")
+        _log.info("job %s", job)
         launched.append(job)
         with _instance() as instance:
             _fail_orphaned_runs(instance)
             _set_pool_limit(instance, project)
             if holder := _holder_of_the_device(instance):
-                announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
+                _log.info("waiting for the device: run %s holds it (see the Dagster UI)", holder)
             failures = _embed(project, instance) if job == "embed" else _execute(instance, job, _selection(job, last))
         if failures:
             return Outcome(launched, failures)
     return Outcome(launched, [])
 
 
-def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
+def _run_results(project: Project, to: str) -> Outcome:
     """What comes before, as in `run`, and then the job `evaluate` up to `to`."""
-    before = run(project, "features", announce)
+    before = run(project, "features")
     job, wanted = ("tune", [to]) if to == "hyperparameters" else ("evaluate", RESULTS[: RESULTS.index(to) + 1])
     states = {item.asset: item for item in freshness.assess_results(project)}
     if before.failures or all(states[name].fresh for name in wanted):
         return before
-    announce(f"job {job}")
+    _log.info("job %s", job)
     with _instance() as instance:
         _fail_orphaned_runs(instance)
         failures = _execute(instance, job, list(wanted))

@@ -5,7 +5,7 @@ Which rasters and samples are meant, and which step each sample needs, is decide
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +32,11 @@ from soc_assets.project import Project
 from soc_assets.rasters.catalog import known_catalog
 from soc_assets.rasters.steps import groups, slots, step_numbers
 from soc_assets.reporting.findings import Finding, accepting, by_severity
-from soc_assets.runtime.progress import reading
+from soc_assets.runtime import progress
 from soc_assets.sampling.findings import location_findings
 from soc_assets.sampling.inputs import split_inputs
 from soc_assets.settings import Band, Rasters
 from soc_assets.storage import files
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -56,9 +54,10 @@ class Inspection:
     """The picture of the coverage."""
 
 
-def inspect(project: Project, progress: Progress | None = None) -> Inspection:
+def inspect(project: Project) -> Inspection:
     """Look at the rasters and samples as they are now; problems of either are findings, not exceptions."""
-    catalog, bands, findings = _usable(project, progress)
+    with progress.of("rasters"):
+        catalog, bands, findings = _usable(project)
     findings += run_ahead.embedding_refusals(project)
     if catalog is None:
         return Inspection(None, None, None, by_severity(findings), None)
@@ -189,12 +188,12 @@ def _previews(project: Project) -> Previews:
     return Previews(project.catalog.parent / "previews", project.settings.rasters)
 
 
-def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
+def _usable(project: Project) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
     """The catalog of the rasters and its bands; where some cannot be used at all, of the others, with findings."""
     rasters = project.settings.rasters
     previous = known_catalog(project)
     try:
-        return scan_rasters(rasters, project.rasters, previous, progress), rasters.bands, []
+        return scan_rasters(rasters, project.rasters, previous), rasters.bands, []
     except RasterError as error:
         first = error
     base = next(band for band in rasters.bands if band.name == rasters.reference)
@@ -202,7 +201,7 @@ def _usable(project: Project, progress: Progress | None) -> tuple[Catalog | None
     for band in rasters.bands:
         bands = tuple({item.name: item for item in (base, band)}.values())
         try:
-            scanned = scan_rasters(_of_bands(rasters, bands), project.rasters, previous, progress)
+            scanned = scan_rasters(_of_bands(rasters, bands), project.rasters, previous)
             previous = _known(previous, scanned.frame)
             usable.append(band)
         except RasterError as error:
@@ -239,7 +238,8 @@ def _soil(project: Project, catalog: pd.DataFrame) -> SoilSamples:
     rasters = project.settings.rasters
     grid = reference_grid(catalog, rasters)
     need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
-    return build_samples(project.soil, project.settings.soil, **need, tell=reading("soil tables"))
+    with progress.of("soil tables"):
+        return build_samples(project.soil, project.settings.soil, **need)
 
 
 def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path | None:

@@ -6,7 +6,7 @@ need not.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from soc_assets.errors import SettingsError, StorageError
+from soc_assets.runtime import progress
 from soc_assets.runtime.process import mark_of_files
 from soc_assets.storage.mirror_index import Index, Row
 from soc_assets.storage.mirror_plan import SHARED, Kept, Stored, Todo, is_plain, is_shared, plan, same_bytes
@@ -24,8 +25,6 @@ from soc_assets.storage.write_errors import cannot_write, new_beside, translate_
 _HOME, _AT_ONCE, _ATTEMPTS = ".remote", 8, 3
 _SETTING = "[paths] data_copy in soc.toml"
 _KEPT = "The file itself is kept in {0}; `soc run` sends it when storage answers again."
-
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,8 @@ class Remote:
     def _index(self) -> Index:
         return Index(self.copy / _HOME / "index.sqlite")
 
-    def fetch(self, tell: Tell = lambda done, total: None) -> int:
+    def fetch(self) -> int:
         """Make the copy equal to what is stored; files that were written here and not yet sent are sent.
-
-        Args:
-            tell: told files transferred and their number.
 
         Returns:
             Files fetched, sent and removed.
@@ -78,9 +74,9 @@ class Remote:
             self._claim()
             known, local = self._index.rows(), self._local()  # before the listing: what is not in it was removed
             todo = plan(known, local, self._listing(), sends=self.folders is not None)
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
+            with progress.of("files"), ThreadPoolExecutor(_AT_ONCE) as pool:
                 for done, _ in enumerate(pool.map(lambda each: self._do(each, known, local), todo), 1):
-                    tell(done, len(todo))
+                    progress.report(done, len(todo), f"{self.url}/{self.only}".rstrip("/"))
             for folder in {(self.copy / each.name).parent for each in todo if each.what == "remove here"}:
                 with suppress(OSError):  # not empty
                     folder.rmdir()

@@ -287,5 +287,5 @@ def test_damaged_batch_with_too_few_rows_is_stale(made):
 def test_state_that_nobody_vouches_for_is_told_by_the_status_alone(made):
     spoil.flip(made.project.samples("splits"))
     with pytest.warns(SocWarning, match=r"splits\.parquet is damaged, its copy .* is whole: `soc run` puts it right"):
-        repairs.tell(made.project)
+        repairs.warn_of_repairs(made.project)
     assert vouching.wrong(made.project.samples("balanced")).endswith("splits.parquet is damaged")

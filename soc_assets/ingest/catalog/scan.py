@@ -5,7 +5,6 @@ When a raster must be read again, and what becomes of one that cannot be used, b
 """
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -18,6 +17,7 @@ from soc_assets.ingest.catalog.facts import read_facts, reading_of
 from soc_assets.ingest.catalog.find import RasterFile, find_rasters
 from soc_assets.rasters.identity import content_digest, readable_digest, stamp
 from soc_assets.rasters.reading import small_block_cache
+from soc_assets.runtime import progress
 from soc_assets.runtime.threads import threaded_map
 from soc_assets.settings import SEASONS, Channel, Rasters, channels_of
 from soc_assets.storage import digest
@@ -68,7 +68,6 @@ def scan_rasters(
     rasters: Rasters,
     folder: Path | str,
     previous: pd.DataFrame | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
     threads: int | None = None,
 ) -> Catalog:
     """Catalog the rasters of every band; only new and changed files are read.
@@ -80,8 +79,6 @@ def scan_rasters(
         rasters: bands and where their files lie.
         folder: what the patterns start from: a path, a zip file, a `/vsi...` path or a URL.
         previous: the catalog of the last scan; files of the same stamp and reading are not opened.
-        progress: called in this thread after each file, in order, with files done, files in all, and the file's path
-            below `folder`.
         threads: files read at once; by default as many as the machine has cores, up to 8.
 
     Raises:
@@ -103,8 +100,7 @@ def scan_rasters(
                 raise RasterError(f"The reference band {file.band.name} cannot be used. {outcome}") from outcome
             else:
                 problems.append(_problem(file.band.name, file.path, str(outcome), digests))
-            if progress:
-                progress(done, len(files), file.name)
+            progress.report(done, len(files), file.name)
     rows, twice = _one_per_step(rows, rasters, digests)
     _require_every_band(rasters, rows, problems)
     set_aside = pd.DataFrame(problems + twice, columns=list(_SET_ASIDE), dtype="str")
