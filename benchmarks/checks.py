@@ -21,7 +21,7 @@ from soc_assets.embedding import quality
 from soc_assets.embedding.check import check_batch
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import read_inputs
 from soc_assets.embedding.plots import BatchMaps
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.spec_choices import choices_of
@@ -50,9 +50,7 @@ def main() -> None:
     if "--encoder" in sys.argv:
         return plain_windows()
     project = load_project()
-    inputs = load_inputs(project, create_spec=False)
-    if inputs is None:
-        raise SystemExit("Embed something first: soc run --to embeddings")
+    inputs = read_inputs(project)
     spec, settings = inputs.spec, project.settings.embedding
     encoder = load_encoder(spec, project.checkpoint, settings.drop_path, settings.device)
     embedder, maps = Embedder(spec, inputs.raster_index, encoder, settings.cache_mb), BatchMaps(inputs.samples)

@@ -33,7 +33,7 @@ from soc_assets.demo import write_demo
 from soc_assets.embedding.batch import PARQUET_OPTIONS, Written
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
-from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
 from soc_assets.embedding.windows import corners
 from soc_assets.embedding.write import write_batches
 from soc_assets.project import Project, load_project
@@ -51,8 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project = prepare(folder)
-        every = load_inputs(project)
-        assert every is not None
+        every = read_inputs(project, freeze_spec(project))
         reference, vectors = time_reference(every, options.reference_samples)
         images = len(every.spec.slots)
         print(f"{torch.get_num_threads()} threads; (a) takes {1e3 * reference:.1f} ms for a sample of {images} images")
@@ -78,7 +77,7 @@ def catalogued(folder: Path) -> Project:
     """A folder with settings, rasters and soil tables, up to its batches."""
     project = load_project(folder / "soc.toml")
     runner.use_project(project, folder / "soc.toml")
-    assert not runner.run(project, "balanced_samples", lambda job: None).failures
+    assert not runner.run(project, "balanced_samples").failures
     return project
 
 

@@ -98,12 +98,12 @@ def floor(root: Path) -> float:
     """Seconds to write the same batches in this process, without Dagster."""
     from soc_assets.embedding.embed import Embedder
     from soc_assets.embedding.encoder.encoder import load_encoder
-    from soc_assets.embedding.inputs import load_inputs
+    from soc_assets.embedding.inputs import freeze_spec, read_inputs
     from soc_assets.embedding.write import write_batches
     from soc_assets.project import load_project
 
-    inputs = load_inputs(load_project(root / "soc.toml"))
-    assert inputs is not None
+    project = load_project(root / "soc.toml")
+    inputs = read_inputs(project, freeze_spec(project))
     embedder = Embedder(inputs.spec, inputs.raster_index, load_encoder(inputs.spec, None, 0.1, "cpu", 0), 256)
     start = time.perf_counter()
     for _ in write_batches(inputs, inputs.keys, root / "floor", lambda: embedder):

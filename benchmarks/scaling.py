@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.bavaria_scale import own_peak_mb
 from benchmarks.embed_cpu import draw, prepare, write_all
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import freeze_spec, read_inputs
 
 
 def measure(folder: str, batches: int, connection) -> None:
@@ -21,7 +21,7 @@ def measure(folder: str, batches: int, connection) -> None:
     from soc_assets.project import load_project
 
     project = load_project(Path(folder) / "soc.toml")
-    inputs = draw(load_inputs(project), batches * 256)
+    inputs = draw(read_inputs(project, freeze_spec(project)), batches * 256)
     start = time.perf_counter()
     write_all(inputs, project, Path(folder) / f"scaling{batches}")
     connection.send((time.perf_counter() - start, own_peak_mb()))

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.embed_cpu import prepare, write_all
 from soc_assets.embedding.batch import PARQUET_OPTIONS
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import freeze_spec, read_inputs
 
 WAYS = {
     "ours: zstd, bytes split": PARQUET_OPTIONS,
@@ -33,8 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project = prepare(folder)
-        inputs = load_inputs(project)
-        assert inputs is not None
+        inputs = read_inputs(project, freeze_spec(project))
         write_all(inputs, project, folder / "out")
         table = pq.read_table(min((folder / "out").glob("batch_*")))
         print(f"{'':28}{'MB':>8}{'write, s':>10}{'read, s':>10}{'verify, s':>11}")

@@ -33,7 +33,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from benchmarks.embed_cpu import MARGIN, catalogued, draw, prepare, warped
-from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
 from soc_assets.embedding.tile_cache import TileCache
 from soc_assets.embedding.windows import corners
 from soc_assets.geo.grid import Grid
@@ -63,15 +63,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         as_they_are, aligned = Path(name) / "demo", Path(name) / "aligned"
         as_they_are.mkdir()
-        every = load_inputs(prepare(as_they_are))
-        assert every is not None
+        project = prepare(as_they_are)
+        every = read_inputs(project, freeze_spec(project))
         bring_to_grid(as_they_are, aligned, every.raster_index.grid)
         print(f"{os.cpu_count()} cores; seconds")
         columns = ("samples", "windows", "(a)", "(b)", "(c)", "(d)", "a/b", "b/c", "b/d")
         print("".join(f"{name:>8}" for name in columns), "  of (b): fields, windows; beside it: shares")
         for words, folder in (("rasters as they are", as_they_are), ("on the reference grid", aligned)):
-            every = load_inputs(catalogued(folder))
-            assert every is not None
+            project = catalogued(folder)
+            every = read_inputs(project, freeze_spec(project))
             print(words)
             for n in options.samples:
                 print(compare(draw(every, n), options.reference_samples, options.repeats), flush=True)
@@ -200,7 +200,7 @@ def difference(inputs: EmbeddingInputs, count: int) -> str:
         values = fields.blocks(index, 0, 0, SIZE)[0]
         expected = read_one(view, row, column, item) - np.float32(statistics.mean)
         r, c = int(index.rows[0]), int(index.columns[0])
-        counts = index.field.counts
+        counts = index.tile.counts
         part = None if counts is None else counts[c : c + SIZE + 1, r : r + SIZE + 1].T
         ours = np.ones_like(values, bool) if part is None else np.diff(np.diff(part, axis=0), axis=1) > 0
         both = ours & ~np.isnan(expected)

@@ -5,7 +5,6 @@ What of it is on object storage is fetched here, too; the settings and their ove
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from soc_assets.errors import (
     CheckpointError,
     SettingsError,
 )
-from soc_assets.runtime import progress
 from soc_assets.runtime.surroundings import require_plain
 from soc_assets.settings.loading import Settings, load_settings
 from soc_assets.settings.toml_file import find_config
@@ -204,17 +202,13 @@ def fetch(project: Project) -> None:
     """Bring the copies up to date; see `open_project`."""
     paths = project.settings.paths
     if is_url(paths.data):
-        Remote(paths.data, project.data).fetch(_telling(paths.data))
+        Remote(paths.data, project.data).fetch()
     if is_url(paths.soil):
-        Remote(paths.soil, project.soil, None).fetch(_telling(paths.soil))
+        Remote(paths.soil, project.soil, None).fetch()
     if (checkpoint := project.checkpoint) and is_url(given := project.settings.embedding.checkpoint or ""):
         folder, _, name = given.rpartition("/")
-        Remote(folder, checkpoint.parent, None, name).fetch(_telling(given))
+        Remote(folder, checkpoint.parent, None, name).fetch()
         if not checkpoint.is_file():
             raise CheckpointError(
                 f"The checkpoint {given} does not exist. Correct `checkpoint` in [embedding] of soc.toml."
             )
-
-
-def _telling(url: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress.emit("files", done, total, url)

@@ -99,7 +99,7 @@ class SmallProject:
         return project
 
     def run(self, to: str = "mlp_model") -> runner.Outcome:
-        return runner.run(self.use(), to, lambda job: None)
+        return runner.run(self.use(), to)
 
     def set(self, old: str, new: str) -> None:
         """Change soc.toml."""

@@ -35,7 +35,7 @@ def run(config: Path | None, to: str) -> None:
     runner.use_project(project, config)
     own = terminal.own_console(console)
     with terminal.showing_progress(own):
-        outcome = runner.run(project, to, lambda words: own.print(f"[bold]{words}[/]"))
+        outcome = runner.run(project, to)
     if outcome.failures:
         raise SocError("\n".join(outcome.failures))
     unsound = vouching.wrong(project.results / "predictions.parquet") if to in RESULTS else ""
@@ -69,7 +69,7 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
 
     project = opened(config)
     runner.use_project(project, config)
-    repairs.tell(project)
+    repairs.warn_of_repairs(project)
     if verify:
         _verify(project)
     with terminal.showing_progress(PlainConsole(stderr=True)):
@@ -114,20 +114,12 @@ def refit(config: Path | None) -> None:
 
     The embeddings of the old spec stay where they are; the next `soc run` embeds every batch under the new one.
     """
-    from soc_assets.embedding.inputs import resolve_precision
-    from soc_assets.embedding.spec import freeze
-    from soc_assets.embedding.spec_choices import choices_of
-    from soc_assets.rasters.catalog import read_table
+    from soc_assets.embedding.inputs import freeze_spec
 
     project = opened(config)
     if not project.catalog.is_file():
         raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
-    choices = choices_of(project.settings, project.checkpoint)
-    catalog = read_table(project.catalog, project)
-    spec = freeze(
-        project.embeddings, choices, catalog, refit=True, settle=lambda spec: resolve_precision(spec, project)
-    )
-    console.print(f"The spec is now {spec.digest}.")
+    console.print(f"The spec is now {freeze_spec(project, refit=True).digest}.")
 
 
 @click.command()

@@ -63,11 +63,8 @@ def export_command(
     path = (out or project.data / "export" / f"{stage}.{kind}").expanduser().resolve()
     chosen = [band.strip() for band in bands.split(",")] if bands else None
 
-    def tell(done: int, total: int) -> None:
-        progress.emit("export", done, total, "samples")
-
-    with terminal.showing_progress(console):
-        written = export(project, stage, kind, path, split, chosen, overwrite, tell)
+    with terminal.showing_progress(console), progress.of("export"):
+        written = export(project, stage, kind, path, split, chosen, overwrite)
     console.print(f"{written} samples in {path}", soft_wrap=True, markup=False)
 
 
@@ -88,9 +85,9 @@ def import_run_command(config: Path | None, source: Path, keep_tokens: bool) -> 
     from soc_assets.runtime import progress
 
     project = opened(config)
-    with terminal.showing_progress(console):
-        told = import_run(project, source, keep_tokens, lambda *now: progress.emit("import-run", *now))
-        refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    with terminal.showing_progress(console), progress.of("import-run"):
+        told = import_run(project, source, keep_tokens)
+        refresh.ensure(project)
     console.print(f"{told.samples} samples in {told.batches} batches, {told.missing_images} images missing.")
     if told.repeated or told.rejected:
         console.print(f'{told.repeated} rows repeated a sample; {told.rejected} were rejected: soc sql "FROM rejected"')

@@ -67,12 +67,8 @@ def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: 
 
     project = load_project(config)
     rasters = project.settings.rasters
-
-    def tell(done: int, total: int, words: str) -> None:
-        progress.emit("import-tiles", done, total, words)
-
-    with terminal.showing_progress(console):
-        outcome = legacy_tiles.import_tiles(source, rasters, project.raster_folder, overwrite, tolerance, tell)
+    with terminal.showing_progress(console), progress.of("import-tiles"):
+        outcome = legacy_tiles.import_tiles(source, rasters, project.raster_folder, overwrite, tolerance)
     report(outcome, source, rasters, project.raster_folder, console)
     if not outcome.rasters:
         raise SocError(f"None of the tiles in {source} could be imported; the reasons are above.")
@@ -91,11 +87,10 @@ def check(config: Path | None) -> None:
     """
     from soc_assets.cli import check_report, terminal
     from soc_assets.pipeline import inspection
-    from soc_assets.runtime import progress
 
     project = opened(config)
     with terminal.showing_progress(console):
-        report = inspection.inspect(project, lambda done, total, name: progress.emit("rasters", done, total, name))
+        report = inspection.inspect(project)
     check_report.show(report, console)
     if any(finding.severity == "error" for finding in report.findings):
         sys.exit(1)

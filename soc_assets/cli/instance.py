@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.project import Project
-from soc_assets.runtime.process import MACHINE_TAG, here, is_gone
+from soc_assets.runtime.process import MACHINE_TAG, is_gone, this_machine
 from soc_assets.storage.write_errors import translate_write_errors
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def fail_orphaned_runs(instance: "dg.DagsterInstance") -> None:
     """A `soc run` that was killed must not keep the device: end its run and free its slot, as the daemon would."""
     import dagster as dg
 
-    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: here()})
+    under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: this_machine()})
     for record in instance.get_run_records(under_way):
         run = record.dagster_run
         if is_gone(run.tags, record.start_time):  # of others the daemon asks its launcher

@@ -76,7 +76,6 @@ def opened(config: Path | None) -> Project:
     """
     from soc_assets.cli import terminal
     from soc_assets.features import refresh
-    from soc_assets.runtime import progress
 
     project = load_project(config)
     if is_shared(project):
@@ -85,10 +84,8 @@ def opened(config: Path | None) -> Project:
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
         with terminal.showing_progress(console), suppress(TableError), _unless_it_cannot_be_written():
-            refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+            refresh.ensure(project)
     if is_shared(project):
         with terminal.showing_progress(PlainConsole(stderr=True)):
-            refresh.rebuild_database_if_stale(
-                project, lambda done, total: progress.emit("database", done, total, "batches indexed")
-            )
+            refresh.rebuild_database_if_stale(project)
     return project

@@ -46,11 +46,11 @@ def predict(
     if target.suffix.lower() != ".csv":
         raise SocError(f"--output {target}: predictions are written as CSV. Name a file that ends in .csv.")
     project = open_project(config)
-    with terminal.showing_progress(console):
-        table = read_points(points, project.settings.soil, layer, progress.reading("points"), **how)
+    with terminal.showing_progress(console), progress.of("points"):
+        table = read_points(points, project.settings.soil, layer, **how)
     registered = load_registered(tracking_of(project), number)
-    with terminal.showing_progress(console):
-        found = predict_values(project, table, registered, lambda *now: progress.emit("predict", *now))
+    with terminal.showing_progress(console), progress.of("predict"):
+        found = predict_values(project, table, registered)
     with files.replacing(target, "--output") as temporary:
         csv_safe(beside(table, found)).to_csv(temporary, index=False)
     grid = reference_grid(files.read_table(project.catalog), project.settings.rasters)

@@ -17,7 +17,7 @@ from soc_assets.features.sql.listing import list_database
 from soc_assets.features.sql.opening import damaged, is_damage, open_database
 from soc_assets.project import Project
 from soc_assets.reporting.as_text import PlainConsole
-from soc_assets.runtime import interrupts, progress
+from soc_assets.runtime import interrupts
 
 _BATCHES_THERE = "SELECT count(*) FILTER (WHERE state <> 'missing'), count(*) FROM batches"
 
@@ -59,7 +59,7 @@ def _tell_what_is_missing(database: Path) -> None:
 
 
 def _ensure(project: Project) -> None:
-    refresh.ensure(project, lambda done, total: progress.emit("database", done, total, "batches indexed"))
+    refresh.ensure(project)
 
 
 def _rebuild(project: Project, error: DatabaseError) -> None:

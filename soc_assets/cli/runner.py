@@ -4,9 +4,10 @@ Freshness is decided before Dagster is even imported, so that a run with nothing
 terminal is in `terminal`.
 """
 
+import logging
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from soc_assets.storage.write_errors import temporary_in
 if TYPE_CHECKING:
     import dagster as dg
 
+_log = logging.getLogger(__name__)
 _STOPPED = "What comes after was not computed."
 _WAY_OUT = (
     "Mend what was found, or accept a finding about rasters that is right "
@@ -60,20 +62,19 @@ def assess(project: Project, to: str = ASSETS[-1]) -> list[Freshness]:
     return freshness.assess(project, lambda inputs: _model_state(project, inputs), to)
 
 
-def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
+def run(project: Project, to: str) -> Outcome:
     """Materialise what is missing or stale, up to the asset `to`.
 
     Args:
         project: settings and paths; see `use_project`.
         to: the last asset wanted; for one of `RESULTS` features come first, and then the results up to it.
-        announce: told each job before it starts, and what it waits for.
 
     Raises:
         StorageError: Dagster's instance cannot be written.
     """
     repairs.mend(project)
     if to in RESULTS:
-        return _run_results(project, to, announce)
+        return _run_results(project, to)
     if all(item.fresh for item in assess(project, to)):
         return Outcome([], [])
     launched: list[str] = []
@@ -81,13 +82,13 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
         last = ASSETS[min(ASSETS.index(last), ASSETS.index(to))]
         if JOB_OF[last] != job or all(item.fresh for item in assess(project, last)):
             continue
-        announce(f"job {job}")
+        _log.info("job %s", job)
         launched.append(job)
         with open_instance() as instance:
             fail_orphaned_runs(instance)
             give_pool_its_slots(instance, project)
             if holder := holder_of_the_device(instance):
-                announce(f"waiting for the device: run {holder} holds it (see the Dagster UI)")
+                _log.info("waiting for the device: run %s holds it (see the Dagster UI)", holder)
             chosen = _selection(job, last)
             failures = _embed(project, instance) if job == "embed" else _made(project, instance, job, chosen)
         if failures:
@@ -95,14 +96,14 @@ def run(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
     return Outcome(launched, [])
 
 
-def _run_results(project: Project, to: str, announce: Callable[[str], None]) -> Outcome:
+def _run_results(project: Project, to: str) -> Outcome:
     """What comes before, as in `run`, and then the job `evaluate` up to `to`."""
-    before = run(project, "features", announce)
+    before = run(project, "features")
     job, wanted = ("tune", [to]) if to == "hyperparameters" else ("evaluate", RESULTS[: RESULTS.index(to) + 1])
     states = {item.asset: item for item in freshness.assess_results(project)}
     if before.failures or all(states[name].fresh for name in wanted):
         return before
-    announce(f"job {job}")
+    _log.info("job %s", job)
     with open_instance() as instance:
         fail_orphaned_runs(instance)
         failures = _made(project, instance, job, list(wanted))
@@ -115,10 +116,9 @@ def _selection(job: str, last: str) -> list[str]:
 
 def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
     from soc_assets.defs.partitions import contiguous_ranges, register
-    from soc_assets.embedding.inputs import load_inputs
+    from soc_assets.embedding.inputs import freeze_spec, read_inputs
 
-    inputs = load_inputs(project)
-    assert inputs is not None
+    inputs = read_inputs(project, freeze_spec(project))
     register(instance, inputs.keys)
     due = {key for key, state in inputs.states().items() if state != "fresh"}
     failures = []

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import shutil
 import sys
@@ -42,11 +43,14 @@ def own_console(console: Console) -> Console:
 
 @contextmanager
 def showing_progress(console: Console) -> Iterator[None]:
-    """Bars in a terminal; elsewhere a line now and then."""
-    if not console.is_terminal:
-        with progress.listening(_Lines(console)):
-            yield
-        return
+    """Bars in a terminal, elsewhere a line now and then; between them what the commands themselves log."""
+    showing = _bars(console) if console.is_terminal else progress.listening(_Lines(console))
+    with progress.logging_to(_Words(console), "soc_assets.cli"), showing:
+        yield
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[None]:
     columns = (TextColumn("{task.description:18}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, TextColumn("{task.fields[words]}"), console=console) as bars:
         tasks: dict[str, Any] = {}
@@ -54,10 +58,21 @@ def showing_progress(console: Console) -> Iterator[None]:
         def draw(now: progress.Progress) -> None:
             if now.asset not in tasks:
                 tasks[now.asset] = bars.add_task(now.asset, total=now.total, words="")
-            bars.update(tasks[now.asset], completed=now.done, total=now.total, words=escape(one_line(now.words)))
+            bars.update(tasks[now.asset], completed=now.done, total=now.total, words=escape(one_line(now.message)))
 
         with progress.listening(draw):
             yield
+
+
+class _Words(logging.Handler):
+    """What a command does next, in bold."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(f"[bold]{escape(record.getMessage())}[/]")
 
 
 class _Lines:
@@ -71,7 +86,7 @@ class _Lines:
         due = time.monotonic() - self._last.get(now.asset, -10) > 2
         if due or now.done == now.total:
             self._last[now.asset] = time.monotonic()
-            self._console.print(f"{now.asset}: {now.done} of {now.total}  {escape(now.words)}", soft_wrap=True)
+            self._console.print(f"{now.asset}: {now.done} of {now.total}  {escape(now.message)}", soft_wrap=True)
 
 
 def states_table(states: list[Freshness], failed: set[str]) -> Table:

@@ -50,10 +50,10 @@ def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[st
 
 
 @contextmanager
-def on_device(context: dg.AssetExecutionContext) -> Iterator[str]:
+def on_device() -> Iterator[str]:
     """A device for the step, named as CUDA_VISIBLE_DEVICES has it, or `cpu`; what the user must mend is not retried."""
     try:
-        with gpus.lent(context.log.info) as name:
+        with gpus.lent() as name:
             yield name
     except SocError as error:
         raise dg.Failure(str(error), allow_retries=False) from error

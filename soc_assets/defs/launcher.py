@@ -5,15 +5,20 @@ memory, all was killed) such a run would count as started for ever, keep the dev
 """
 
 import json
-import socket
 
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from soc_assets.runtime.process import MACHINE_TAG, PROCESS_TAG, here, is_alive, is_gone, process_of
-
-_LOCAL = (None, "localhost", "127.0.0.1", socket.gethostname())
+from soc_assets.runtime.process import (
+    MACHINE_TAG,
+    PROCESS_TAG,
+    is_alive,
+    is_gone,
+    is_this_host,
+    process_of,
+    this_machine,
+)
 
 
 class WatchedRunLauncher(dg.DefaultRunLauncher):
@@ -26,7 +31,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Launch, and note on which machine: another one has no process of this number, or somebody else's."""
-        self._instance.add_run_tags(context.dagster_run.run_id, {MACHINE_TAG: here()})
+        self._instance.add_run_tags(context.dagster_run.run_id, {MACHINE_TAG: this_machine()})
         super().launch_run(context)
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
@@ -46,7 +51,7 @@ def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, flo
         process = process_of(run.tags)
         return None if process is None else (process, record.start_time)
     server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
-    if run.tags.get(MACHINE_TAG) != here() or not server or server.get("host") not in _LOCAL:
+    if run.tags.get(MACHINE_TAG) != this_machine() or not server or not is_this_host(server.get("host")):
         return None
     for event in instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records:
         entry = event.event_log_entry

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -66,31 +67,24 @@ class EmbeddingInputs:
         return {key: state(self.batch(key), self.folder, listing) for key in self.keys}
 
 
-def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs | None:
-    """Load the inputs; freezes the spec at its first use.
+def read_inputs(project: Project, spec: Spec | None = None) -> EmbeddingInputs:
+    """Read the inputs; nothing is measured and nothing written.
 
     Args:
         project: settings and paths.
-        create_spec: False leaves the disk as it is and returns None where the spec was never used.
+        spec: from `freeze_spec`; by default that of the settings, if it was ever used.
 
     Raises:
-        EmbeddingError: an earlier asset has not been materialised.
+        EmbeddingError: an earlier asset has not been materialised, or there is no spec of the settings yet.
         TableError: one of its tables is damaged, or not every studied sample is there and in one batch.
         SamplingError: the ledger of batches and its copy are lost.
     """
-    needed = {"raster_catalog": [project.catalog], "soil_samples": [project.samples("samples")]}
-    needed["balanced_samples"] = [project.samples("balanced")]
-    for path, asset in [(path, asset) for asset, paths in needed.items() for path in paths]:
-        if not path.is_file():
-            raise EmbeddingError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
-    catalog = read_table(project.catalog, project)
-    choices = choices_of(project.settings, project.checkpoint)
-    if create_spec:
-        spec = freeze(project.embeddings, choices, catalog, settle=lambda spec: resolve_precision(spec, project))
-    else:
-        spec = find_spec(project.embeddings, choices)
+    _require(project.catalog, "raster_catalog")
+    _require(project.samples("samples"), "soil_samples")
+    _require(project.samples("balanced"), "balanced_samples")
+    spec = spec or find_spec(project.embeddings, choices_of(project.settings, project.checkpoint))
     if spec is None:
-        return None
+        raise EmbeddingError("There is no embedding spec of the present settings yet: materialise embeddings first.")
     ledger, samples = read_ledger(project), files.read_table(project.samples("samples"))
     assert ledger is not None
     balanced = files.read_table(project.samples("balanced"), ["sample_id", "location_id"])
@@ -98,19 +92,38 @@ def load_inputs(project: Project, create_spec: bool = True) -> EmbeddingInputs |
     samples = ledger.merge(samples, on="sample_id").merge(balanced, on="sample_id", how="left")
     keys = sorted(ledger["batch"].unique())
     rows = {str(key): part.reset_index(drop=True) for key, part in samples.groupby("batch")}
+    catalog = read_table(project.catalog, project)
     raster_index = RasterIndex.of_catalog(catalog, spec.bands, spec.choices["reference"], spec.grid)
     return EmbeddingInputs(spec, project.embeddings / spec.digest, raster_index, samples, keys, rows)
 
 
-def resolve_precision(spec: Spec, project: Project) -> str:
-    """What the precision `auto` means for a new spec on the project's device."""
-    return settle_precision(spec, project.checkpoint, project.settings.embedding.device)
+def freeze_spec(project: Project, refit: bool = False) -> Spec:
+    """Decide the spec of the settings and write it: the one in use, or a new one with today's raster statistics.
+
+    Args:
+        project: settings and paths.
+        refit: always a new one.
+
+    Raises:
+        EmbeddingError: the rasters are not catalogued.
+        CheckpointError: the checkpoint is not there, or does not fit the model.
+        SettingsError: the device, on which the precision `auto` is measured, is not there.
+    """
+    _require(project.catalog, "raster_catalog")
+    choices, catalog = choices_of(project.settings, project.checkpoint), read_table(project.catalog, project)
+    settle = partial(settle_precision, checkpoint=project.checkpoint, device=project.settings.embedding.device)
+    return freeze(project.embeddings, choices, catalog, refit, settle)
+
+
+def _require(path: Path, asset: str) -> None:
+    if not path.is_file():
+        raise EmbeddingError(f"{path} does not exist: materialise {asset} first (`soc run` does all in order).")
 
 
 def known_embeddings(project: Project) -> EmbeddingInputs | None:
     """The embeddings' inputs, or None where there are none yet, a table is damaged or the checkpoint is not there."""
     try:
-        return load_inputs(project, create_spec=False)
+        return read_inputs(project)
     except (TableError, SamplingError) as error:
         warnings.warn(str(error), SocWarning, stacklevel=2)
         return None

@@ -1,7 +1,6 @@
 """NPZ and Zarr: one array of numbers, the samples' columns, and what stands where; a stretch at a time."""
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -10,20 +9,18 @@ import pandas as pd
 
 from soc_assets.errors import FeaturesError
 from soc_assets.exporting.sources import Source
+from soc_assets.runtime import progress
 
 _ZARR_CHUNK = 256  # samples
 
-Tell = Callable[[int], None]
 
-
-def write_npz(source: Source, name: str, path: Path, tell: Tell) -> None:
+def write_npz(source: Source, name: str, path: Path) -> None:
     """An uncompressed .npz that `numpy.load` reads; the numbers are written as they come, never all in memory.
 
     Args:
         source: what is written.
         name: of the array of numbers.
         path: of the file.
-        tell: told samples written.
     """
     seen: list[pd.DataFrame] = []
     written = 0
@@ -35,7 +32,7 @@ def write_npz(source: Source, name: str, path: Path, tell: Tell) -> None:
                 member.write(np.ascontiguousarray(block.values, "<f4").data)
                 seen.append(block.samples)
                 written += len(block.samples)
-                tell(written)
+                progress.report(written, source.n, "samples")
         for label, (_, values) in source.labels.items():
             with archive.open(f"{label}.npy", "w") as member:
                 _save(member, values)
@@ -44,7 +41,7 @@ def write_npz(source: Source, name: str, path: Path, tell: Tell) -> None:
                 _save(member, _plain(values))
 
 
-def write_zarr(source: Source, name: str, path: Path, tell: Tell) -> None:
+def write_zarr(source: Source, name: str, path: Path) -> None:
     """A Zarr group: the numbers in chunks of 256 samples, the samples' columns, and labels with their dimensions.
 
     Raises:
@@ -71,7 +68,7 @@ def write_zarr(source: Source, name: str, path: Path, tell: Tell) -> None:
         numbers[written:after] = block.values
         seen.append(block.samples)
         written = after
-        tell(written)
+        progress.report(written, source.n, "samples")
     columns = {str(column): ("sample", _plain(v)) for column, v in pd.concat(seen, ignore_index=True).items()}
     for label, (axis, values) in (source.labels | columns).items():
         group.create_array(label, data=values, dimension_names=(axis,))

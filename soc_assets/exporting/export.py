@@ -1,6 +1,6 @@
 """`soc export`: choosing the writer, and putting the file in its place when it is whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from soc_assets.errors import FeaturesError
@@ -19,7 +19,6 @@ def export(
     split: str | None = None,
     bands: Sequence[str] | None = None,
     overwrite: bool = False,
-    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Write features or embeddings to a file (Zarr: a folder), which appears when it is whole.
 
@@ -31,7 +30,6 @@ def export(
         split: of features: only this one.
         bands: only these.
         overwrite: replace what is there.
-        tell: told samples written and their number.
 
     Returns:
         Samples written.
@@ -45,20 +43,17 @@ def export(
         raise FeaturesError("Embeddings as Parquet have the documented columns, all bands: leave out --bands.")
     source = source_of(project, stage, split, bands)
 
-    def told(done: int) -> None:
-        tell(done, source.n)
-
     if kind == "zarr":
         with files.replacing_folder(path, "--out") as temporary:
-            write_zarr(source, stage, temporary, told)
+            write_zarr(source, stage, temporary)
         return source.n
     with files.replacing(path, "--out") as temporary:
         if kind == "csv":
-            write_csv(source, temporary, told)
+            write_csv(source, temporary)
         elif kind == "npz":
-            write_npz(source, stage, temporary, told)
+            write_npz(source, stage, temporary)
         elif isinstance(source, FeatureSource):
-            write_feature_parquet(source, temporary, told)
+            write_feature_parquet(source, temporary)
         elif isinstance(source, ImageSource):
-            write_image_parquet(source, project, temporary, told)
+            write_image_parquet(source, project, temporary)
     return source.n

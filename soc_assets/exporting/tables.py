@@ -1,6 +1,5 @@
 """CSV and Parquet, a stretch at a time."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,10 @@ from soc_assets.exporting.sources import FeatureSource, ImageSource, RowBlock, S
 from soc_assets.features import refresh
 from soc_assets.project import Project
 from soc_assets.reporting.as_text import csv_safe
+from soc_assets.runtime import progress
 
-Tell = Callable[[int], None]
 
-
-def write_csv(source: Source, path: Path, tell: Tell) -> None:
+def write_csv(source: Source, path: Path) -> None:
     """CSV: a row per sample and a column per feature; of embeddings a row per sample, band, lag and token.
 
     Text that a spreadsheet would compute has an apostrophe before it (`as_text.cell`).
@@ -27,7 +25,6 @@ def write_csv(source: Source, path: Path, tell: Tell) -> None:
     Args:
         source: what is written; missing images are empty cells.
         path: of the file.
-        tell: told samples written.
     """
     written, header = 0, True
     with pa.OSFile(str(path), "wb") as file:
@@ -35,7 +32,7 @@ def write_csv(source: Source, path: Path, tell: Tell) -> None:
             table = _wide(source, block) if isinstance(source, FeatureSource) else _long(source, block)
             pyarrow.csv.write_csv(table, file, pyarrow.csv.WriteOptions(include_header=header))
             written, header = written + len(block.samples), False
-            tell(written)
+            progress.report(written, source.n, "samples")
 
 
 def _wide(source: FeatureSource, block: RowBlock) -> pa.Table:
@@ -60,7 +57,7 @@ def _long(source: Source, block: RowBlock) -> pa.Table:
     return pa.table([*table.columns, *columns], names=[*table.schema.names, *(str(d) for d in range(width))])
 
 
-def write_feature_parquet(source: FeatureSource, path: Path, tell: Tell) -> None:
+def write_feature_parquet(source: FeatureSource, path: Path) -> None:
     """One Parquet file: the samples' columns, and `features` as a list of fixed size."""
     writer: pq.ParquetWriter | None = None
     written = 0
@@ -75,13 +72,13 @@ def write_feature_parquet(source: FeatureSource, path: Path, tell: Tell) -> None
                 writer = pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False)
             writer.write_table(table.cast(writer.schema))
             written += table.num_rows
-            tell(written)
+            progress.report(written, source.n, "samples")
     finally:
         if writer is not None:
             writer.close()
 
 
-def write_image_parquet(source: ImageSource, project: Project, path: Path, tell: Tell) -> None:
+def write_image_parquet(source: ImageSource, project: Project, path: Path) -> None:
     """One GeoParquet file with the columns of the batches' files, all of them."""
     spec = refresh.contents_of(project).spec
     written = 0
@@ -94,5 +91,5 @@ def write_image_parquet(source: ImageSource, project: Project, path: Path, tell:
                 table = file.read_row_group(number)
                 writer.write_table(table.replace_schema_metadata(metadata))
                 written += table.num_rows
-                tell(written)
+                progress.report(written, source.n, "samples")
             file.close()

@@ -5,7 +5,7 @@ digest of its inputs, by which `soc status` judges it; `soc sql` builds what is 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
@@ -20,6 +20,7 @@ from soc_assets.features.sql.views import Contents
 from soc_assets.integrity.schemas import TABLES
 from soc_assets.integrity.tables import TABLE_ASSETS, complete
 from soc_assets.project import Project, is_url
+from soc_assets.runtime import progress
 from soc_assets.storage import digest, files
 from soc_assets.storage.vouching import warn_of, wrong
 
@@ -60,7 +61,6 @@ def build(
     project: Project,
     inputs: EmbeddingInputs,
     wanted: str,
-    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Build the database for the asset `features`.
 
@@ -68,14 +68,13 @@ def build(
         project: settings and paths.
         inputs: of the embeddings.
         wanted: digest of the asset's inputs.
-        tell: told batches indexed and their number.
     """
     settings = project.settings
     contents = Contents(project.data, inputs.spec, settings.features, settings.study)
     batches = {key: inputs.batch(key) for key in inputs.keys}
     digests = {key: (batch.inputs, batch.labels) for key, batch in batches.items()}
     info = {"inputs": wanted, **identity(contents)}
-    build_database(project.database, contents, info, digests, tell)
+    build_database(project.database, contents, info, digests)
     tell_others(project, inputs, wanted)
 
 
@@ -116,7 +115,7 @@ def moved(project: Project) -> bool:
     return built_in is not None and built_in != str(project.data)
 
 
-def ensure(project: Project, tell: Callable[[int, int], None] = lambda done, total: None) -> bool:
+def ensure(project: Project) -> bool:
     """Build the database where it is missing, was built elsewhere or for other settings, or where batches changed.
 
     What the asset `features` said of its inputs is kept only where vectors and batches are the same.
@@ -142,7 +141,8 @@ def ensure(project: Project, tell: Callable[[int, int], None] = lambda done, tot
     if not _agrees(info, {"index": index["index"], "vectors": now["vectors"]}):
         stored = "changed" if stored else ""
     batch_inputs = read_batch_inputs(project.database) if info else {}
-    build_database(project.database, contents, {"inputs": stored, **now}, batch_inputs, tell)
+    with progress.of("database"):
+        build_database(project.database, contents, {"inputs": stored, **now}, batch_inputs)
     return True
 
 
@@ -167,14 +167,13 @@ def _agrees(info: Mapping[str, str], with_these: Mapping[str, str]) -> bool:
     return all(info.get(key) == value for key, value in with_these.items())
 
 
-def rebuild_database_if_stale(project: Project, tell: Callable[[int, int], None] = lambda done, total: None) -> bool:
+def rebuild_database_if_stale(project: Project) -> bool:
     """Build the database here where another host's `features` built one of the same batches, samples and settings.
 
     Where nobody has told of one, and this host's is fresh (the folder was local before), the others are told of it.
 
     Args:
         project: from `open_project`.
-        tell: told batches indexed and their number.
 
     Returns:
         Whether it was built.
@@ -191,5 +190,6 @@ def rebuild_database_if_stale(project: Project, tell: Callable[[int, int], None]
     if told is None:
         refresh.tell_others(project, embeddings, wanted)
         return False
-    refresh.build(project, embeddings, wanted, tell)
+    with progress.of("database"):
+        refresh.build(project, embeddings, wanted)
     return True

@@ -30,12 +30,8 @@ def catalog_inputs(project: Project, contents: Mapping[str, str] | None = None) 
 def raster_contents(project: Project) -> dict[str, str]:
     """Digest of each raster's bytes by its path; only those are read whose stamps differ from all known of them."""
     found = find_rasters(project.settings.rasters, project.rasters)
-    return catalog.contents_now(
-        [file.path for file in found],
-        project.catalog,
-        project,
-        lambda done, total: progress.emit("rasters", done, total, "compared with what was read"),
-    )
+    with progress.of("rasters"):
+        return catalog.contents_now([file.path for file in found], project.catalog, project)
 
 
 def soil_inputs(project: Project) -> str:

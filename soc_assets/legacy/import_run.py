@@ -6,7 +6,7 @@ folds are made by the sampling stage. What the run does not tell (weights, norma
 said to be unknown.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from soc_assets.legacy.run_files import KEY, OldRows, image_of, old_batches, rea
 from soc_assets.legacy.run_samples import collect, grid_round
 from soc_assets.project import Project
 from soc_assets.rasters.steps import keys_of, step_numbers
+from soc_assets.runtime import progress
 from soc_assets.sampling.prepare import Prepared, prepare_samples
 from soc_assets.settings.seasons import SEASONS, season_number
 from soc_assets.storage import digest, files
@@ -61,7 +62,6 @@ def import_run(
     project: Project,
     folder: Path,
     keep_tokens: bool = False,
-    tell: Callable[[int, int, str], None] = lambda done, total, words: None,
 ) -> Imported:
     """Import a run of the original script into a project that has no samples yet.
 
@@ -69,7 +69,6 @@ def import_run(
         project: where to.
         folder: `run_<timestamp>`, or the folder that holds it.
         keep_tokens: keep all tokens of images that were not pooled, instead of their mean.
-        tell: told files done, their number, and what is being done.
 
     Raises:
         FeaturesError: the project has samples, or the run cannot be read.
@@ -81,7 +80,7 @@ def import_run(
         )
     paths = old_batches(folder.expanduser().resolve())
     facts = Facts()
-    parts = [_look(rows, path, facts) for path in _told(paths, tell, "looked at") for rows in read_old(path)]
+    parts = [_look(rows, path, facts) for path in _reported(paths, "looked at") for rows in read_old(path)]
     found = collect(pd.concat(parts, ignore_index=True))
     if found.samples.empty:
         raise FeaturesError(f"None of the rows in {folder} has coordinates, organic carbon and an image with a year.")
@@ -90,13 +89,14 @@ def import_run(
     ledger = samples[["sample_id", "batch"]]
     settings = project.settings
     grid = grid_round(samples)
-    prepared = prepare_samples(samples, settings.study, settings.sampling, grid, project.region, ledger=ledger)
+    with progress.silent():
+        prepared = prepare_samples(samples, settings.study, settings.sampling, grid, project.region, ledger=ledger)
     samples = samples.merge(prepared.balanced[["sample_id", "location_id"]], on="sample_id", how="left")
     target = project.embeddings / spec.digest
     spec.save(project.embeddings)
     write_empty(target, spec)
     written, missing = [], 0
-    for path in _told(paths, tell, "written"):
+    for path in _reported(paths, "written"):
         rows = samples[samples["old_file"] == path.name]
         if len(rows):
             batch, gaps = _write(path, rows.set_index("old_row"), spec, target)
@@ -107,10 +107,10 @@ def import_run(
     return Imported(spec, len(written), len(samples), found.repeated, len(found.rejected), missing)
 
 
-def _told(paths: list[Path], tell: Callable[[int, int, str], None], words: str) -> Iterator[Path]:
+def _reported(paths: list[Path], words: str) -> Iterator[Path]:
     for done, path in enumerate(paths, start=1):
         yield path
-        tell(done, len(paths), f"{words}: {path.name}")
+        progress.report(done, len(paths), f"{words}: {path.name}")
 
 
 def _look(rows: OldRows, path: Path, facts: Facts) -> pd.DataFrame:

@@ -4,7 +4,6 @@ What the names mean is in `legacy.names`, which tiles share a grid in `legacy.gr
 `legacy.write`. Here is decided where a raster goes, and that one bad tile or step does not stop the others.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from soc_assets.errors import RasterError
 from soc_assets.legacy.tile_grid import Tile, common_grid, place
 from soc_assets.legacy.tile_names import SetAside, TileStep, find_tiles
 from soc_assets.legacy.write_raster import Mosaic, PlacedTile, read_header, write_mosaic
-from soc_assets.runtime import interrupts
+from soc_assets.runtime import interrupts, progress
 from soc_assets.settings import Band, Rasters
 
 TOLERANCE = 0.01  # pixels
@@ -49,7 +48,6 @@ def import_tiles(
     folder: Path,
     overwrite: bool = False,
     tolerance: float = TOLERANCE,
-    progress: Callable[[int, int, str], None] | None = None,
 ) -> Imported:
     """Write a GeoTIFF per band and step, where the settings' patterns look for it.
 
@@ -59,7 +57,6 @@ def import_tiles(
         folder: the folder that the patterns start from.
         overwrite: replace files that are there already; else they are kept.
         tolerance: how far, in pixels, a tile may lie from the grid of its step; below 0.5.
-        progress: called after each step with steps done, steps in all, and the step in words.
 
     Raises:
         RasterError: the source is missing, has another layout or holds no tile.
@@ -78,8 +75,7 @@ def import_tiles(
                 outcome.rasters.append(_import_step(step, path, tolerance, outcome))
         except RasterError as error:
             outcome.aside.append(SetAside(step.folder, f"{step.label}: {error}"))
-        if progress:
-            progress(done, len(steps), step.label)
+        progress.report(done, len(steps), step.label)
     return outcome
 
 

@@ -4,7 +4,6 @@ The embedding spec, the feature set and the way that features are put together a
 fitted on, whatever soc.toml says now. A point that cannot be predicted is told with its reason, the others are.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from soc_assets.rasters.catalog import read_table
 from soc_assets.rasters.index import RasterIndex
 from soc_assets.regression.design.design import Design, columns_table, make_design
 from soc_assets.regression.final import raw_features
+from soc_assets.runtime import progress
 from soc_assets.settings import Features, Soil, Study
 
 NUMBERS = ("predicted", "lower", "upper", "dissimilarity", "applicable")
@@ -38,8 +38,6 @@ _AT_ONCE = 2048
 _STRANGE = (
     "the model gives no number: the rasters hold infinity or absurd numbers here; is a nodata value not declared?"
 )
-
-Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -65,24 +63,18 @@ class Registered:
     study: Study | None = None
 
 
-def read_points(
-    path: Path, soil: Soil | None = None, layer: str | None = None, tell: Tell | None = None, **how: str | None
-) -> pd.DataFrame:
+def read_points(path: Path, soil: Soil | None = None, layer: str | None = None, **how: str | None) -> pd.DataFrame:
     """A table of points, in any format that soil tables may have; see `soil.points.read_point_table`.
 
     Raises:
         SoilError: the file or a needed column is missing, or a row does not fit its header.
     """
-    path = Path(path)
-    size = path.stat().st_size if tell and path.is_file() else 0
-    return read_point_table(path, soil or Soil(), layer, tell and (lambda done: tell(done, size, path.name)), **how)
+    return read_point_table(Path(path), soil or Soil(), layer, **how)
 
 
-def predict_points(
-    project: Project, points: pd.DataFrame, registered: Registered, tell: Tell = lambda done, total, words: None
-) -> pd.DataFrame:
+def predict_points(project: Project, points: pd.DataFrame, registered: Registered) -> pd.DataFrame:
     """The columns of the points' file, untouched, then those of `predict_values`, under names that are free."""
-    return beside(points, predict_values(project, points, registered, tell))
+    return beside(points, predict_values(project, points, registered))
 
 
 def beside(points: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
@@ -96,16 +88,13 @@ def renamed(points: pd.DataFrame) -> dict[str, str]:
     return free_names(NAMES, list(of_the_file(points).columns))
 
 
-def predict_values(
-    project: Project, points: pd.DataFrame, registered: Registered, tell: Tell = lambda done, total, words: None
-) -> pd.DataFrame:
+def predict_values(project: Project, points: pd.DataFrame, registered: Registered) -> pd.DataFrame:
     """Predict organic carbon at points.
 
     Args:
         project: settings and paths; the rasters are those of its catalog.
         points: from `read_points`.
         registered: the model.
-        tell: told how many points are done.
 
     Returns:
         Per point predicted, lower, upper (g/kg), dissimilarity, applicable (yes, no, unknown, or null without a
@@ -127,7 +116,7 @@ def predict_values(
         assert embedder is not None
         found = _predict(project, _samples(rows.iloc[some]), spec, embedder, registered)
         values.iloc[some] = found[values.columns].set_axis(some)
-        tell(start + len(some), len(usable), f"{start + len(some)} points")
+        progress.report(start + len(some), len(usable), f"{start + len(some)} points")
     return values
 
 

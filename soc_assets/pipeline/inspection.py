@@ -27,11 +27,11 @@ from soc_assets.ingest.quality.unmatched import rasters_not_read
 from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.pipeline import run_ahead
-from soc_assets.pipeline.usable_rasters import Progress, of_bands, scan_usable
+from soc_assets.pipeline.usable_rasters import of_bands, scan_usable
 from soc_assets.project import Project
 from soc_assets.rasters.steps import groups, slots, step_numbers
 from soc_assets.reporting.findings import Finding, accepting, by_severity
-from soc_assets.runtime.progress import reading
+from soc_assets.runtime import progress
 from soc_assets.sampling.findings import location_findings
 from soc_assets.sampling.inputs import earlier_splits
 from soc_assets.settings import Band
@@ -53,9 +53,10 @@ class Inspection:
     """The picture of the coverage."""
 
 
-def inspect(project: Project, progress: Progress | None = None) -> Inspection:
+def inspect(project: Project) -> Inspection:
     """Look at the rasters and samples as they are now; problems of either are findings, not exceptions."""
-    catalog, bands, findings = scan_usable(project, progress)
+    with progress.of("rasters"):
+        catalog, bands, findings = scan_usable(project)
     findings += run_ahead.embedding_refusals(project)
     if catalog is None:
         return Inspection(None, None, None, by_severity(findings), None)
@@ -173,7 +174,8 @@ def _soil(project: Project, catalog: pd.DataFrame) -> SoilSamples:
     rasters = project.settings.rasters
     grid = reference_grid(catalog, rasters)
     need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
-    return build_samples(project.soil, project.settings.soil, **need, tell=reading("soil tables"))
+    with progress.of("soil tables"):
+        return build_samples(project.soil, project.settings.soil, **need)
 
 
 def _draw(project: Project, samples: pd.DataFrame, covered: Coverage) -> Path | None:

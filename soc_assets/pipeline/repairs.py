@@ -35,7 +35,7 @@ def mend(project: Project) -> None:
             warnings.warn(f"{repair.words}: it was put right.", SocWarning, stacklevel=2)
 
 
-def tell(project: Project) -> None:
+def warn_of_repairs(project: Project) -> None:
     """Warn of what `mend` would put right."""
     for repair in _found(project):
         if repair.words:

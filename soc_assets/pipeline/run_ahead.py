@@ -14,6 +14,7 @@ from soc_assets.errors import SocError, SocWarning
 from soc_assets.geo.grid import Grid
 from soc_assets.project import Project
 from soc_assets.reporting.findings import Finding
+from soc_assets.runtime import progress
 from soc_assets.sampling.filters import apply_filters
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.prepare import prepare_samples
@@ -66,7 +67,7 @@ def _without_folds(project: Project, samples: pd.DataFrame, grid: Grid) -> list[
         cure = "`soc run --to evaluation` would stop: add it, or choose another primary scheme in soc.toml."
         return [Finding("samples", "warning", "", "", "", words, cure, acceptable=False)]
     sampling = project.settings.sampling.model_copy(update={"fold_schemes": (primary,)})
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), progress.silent():
         warnings.simplefilter("ignore", SocWarning)
         made = prepare_samples(samples, project.settings.study, sampling, grid, project.region, ledger=None)
     if len(made.folds):
@@ -82,7 +83,7 @@ def _without_folds(project: Project, samples: pd.DataFrame, grid: Grid) -> list[
 def _refused(step: Callable[[], object]) -> str:
     """What a step would say if it stopped; "" if it would not."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), progress.silent():
             warnings.simplefilter("ignore", SocWarning)
             step()
     except SocError as error:

@@ -1,7 +1,5 @@
 """The rasters that can be used, where some bands cannot: `soc check` says all that is wrong at once."""
 
-from collections.abc import Callable
-
 import pandas as pd
 
 from soc_assets.errors import RasterError
@@ -11,15 +9,13 @@ from soc_assets.rasters.catalog import known_catalog
 from soc_assets.reporting.findings import Finding
 from soc_assets.settings import Band, Rasters
 
-Progress = Callable[[int, int, str], None]
 
-
-def scan_usable(project: Project, progress: Progress | None) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
+def scan_usable(project: Project) -> tuple[Catalog | None, tuple[Band, ...], list[Finding]]:
     """The catalog of the rasters and its bands; where some cannot be used at all, of the others, with findings."""
     rasters = project.settings.rasters
     previous = known_catalog(project)
     try:
-        return scan_rasters(rasters, project.rasters, previous, progress), rasters.bands, []
+        return scan_rasters(rasters, project.rasters, previous), rasters.bands, []
     except RasterError as error:
         first = error
     base = next(band for band in rasters.bands if band.name == rasters.reference)
@@ -27,7 +23,7 @@ def scan_usable(project: Project, progress: Progress | None) -> tuple[Catalog | 
     for band in rasters.bands:
         bands = tuple({item.name: item for item in (base, band)}.values())
         try:
-            scanned = scan_rasters(of_bands(rasters, bands), project.rasters, previous, progress)
+            scanned = scan_rasters(of_bands(rasters, bands), project.rasters, previous)
             previous = _known(previous, scanned.frame)
             usable.append(band)
         except RasterError as error:

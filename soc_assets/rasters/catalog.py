@@ -9,7 +9,7 @@ here too is what of each file was read: its stamp and the digest of its content.
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from soc_assets.errors import SocWarning, StorageError, TableError
 from soc_assets.project import Project
 from soc_assets.rasters.identity import readable_digest, stamp
+from soc_assets.runtime import progress
 from soc_assets.runtime.threads import threaded_map
 from soc_assets.storage import files
 from soc_assets.storage.raster_location import is_local
@@ -119,7 +120,6 @@ def contents_now(
     locations: Iterable[str],
     catalog: Path,
     project: Project,
-    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, str]:
     """Digest of each file as it is; one is read only where its stamp is none of those under which it was read before.
 
@@ -129,7 +129,6 @@ def contents_now(
         locations: of the files.
         catalog: the catalog on disk.
         project: its folder, and its folder of rasters.
-        tell: told files read and their number.
     """
     noted = catalog.parents[1] / ".stamps" / "rasters.parquet"
     stamps = {location: stamp(location)["stamp"] for location in locations}
@@ -138,7 +137,7 @@ def contents_now(
     read: dict[str, str] = {}
     for location, content in zip(unread, threaded_map(readable_digest, unread), strict=True):
         read[location] = content
-        tell(len(read), len(unread))
+        progress.report(len(read), len(unread), "compared with what was read")
     digests = {location: read.get(location) or known.get(location, {}).get(now, "") for location, now in stamps.items()}
     if unread:
         _note(noted, stamps, digests, project)

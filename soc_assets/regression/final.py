@@ -82,7 +82,6 @@ def fit_final(
     fold: np.ndarray,
     parts: Callable[[np.ndarray], np.ndarray],
     options: Options,
-    tell: Callable[[str], None] = lambda words: None,
     zeros: Sequence[str] = ("embedding", "point"),
 ) -> RecipeFit:
     """Choose if need be, fit on every sample with a fold, and predict everything once.
@@ -93,7 +92,6 @@ def fit_final(
         fold: [n] of the primary scheme, -1 for samples that are not trained on.
         parts: merges folds into inner ones.
         options: seed, level, device.
-        tell: told what happens.
         zeros: the kinds of features in which zeros stand for what is missing; see `Gaps`.
 
     Raises:
@@ -107,7 +105,7 @@ def fit_final(
     require_servable(recipes, len(np.unique(inner)))
     [*others, first] = recipes
     if others:
-        choice = choose(recipes, design, rows, inner, options, tell)
+        choice = choose(recipes, design, rows, inner, options)
         model, found = choice.model, choice.scores
     else:
         model, found = fit_recipe(first, design, rows, inner, options), {}

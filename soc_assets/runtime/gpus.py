@@ -4,10 +4,11 @@ Which GPUs there are is read from the driver's files, without importing torch. A
 is the machine's, not the project's: two runs of whatever project never share one, and the lock goes with the process.
 """
 
+import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from soc_assets.errors import SettingsError, StorageError
 
+_log = logging.getLogger(__name__)
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _ORIGINAL = "_SOC_ASSETS_VISIBLE_DEVICES"  # what was visible before a step hid or took a device
 _mine: list[str] = []  # the device of this process once it had one: CUDA reads the variable only once
@@ -68,7 +70,6 @@ def hide(environment: MutableMapping[str, str] = os.environ) -> None:
 
 @contextmanager
 def lent(
-    wait: Callable[[str], None] = lambda words: None,
     environment: MutableMapping[str, str] = os.environ,
     folder: Path | None = None,
     driver: Path = _DRIVER,
@@ -78,7 +79,6 @@ def lent(
     A block inside another has the device of the outer one.
 
     Args:
-        wait: told once, in words, when all devices are taken and this process waits.
         environment: of the process.
         folder: of the locks; by default one that all users and jobs of the machine share, whatever TMPDIR says.
         driver: where the driver lists its GPUs.
@@ -96,7 +96,7 @@ def lent(
     if not candidates:
         yield "cpu"
         return
-    lock, name = _first_free(candidates, folder or _LOCKS, wait)
+    lock, name = _first_free(candidates, folder or _LOCKS)
     try:
         _remember(environment)
         environment[VISIBLE] = name
@@ -108,7 +108,7 @@ def lent(
         lock.release()
 
 
-def _first_free(candidates: list[str], folder: Path, wait: Callable[[str], None]) -> tuple[FileLock, str]:
+def _first_free(candidates: list[str], folder: Path) -> tuple[FileLock, str]:
     _make_common(folder)
     told = False
     while True:
@@ -125,7 +125,7 @@ def _first_free(candidates: list[str], folder: Path, wait: Callable[[str], None]
                 ) from error
             return lock, name
         if not told:
-            wait(f"all {len(candidates)} GPUs of this machine are taken; waiting for one")
+            _log.info("all %d GPUs of this machine are taken; waiting for one", len(candidates))
             told = True
         time.sleep(0.5)
 

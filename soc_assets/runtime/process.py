@@ -1,6 +1,11 @@
-"""Whether a process of this machine is still there, by which runs and files left behind by a dead one are known."""
+"""This machine and its processes: whether the one that a run or a file is of is still there.
+
+A machine is its host name and its numbering of processes (`this_machine`); a process is its machine, its number, and
+when it began, as numbers are used again.
+"""
 
 import os
+import re
 import socket
 import zlib
 from collections.abc import Mapping
@@ -9,8 +14,9 @@ from functools import cache
 from pathlib import Path
 
 HOST_TAG, MACHINE_TAG, PROCESS_TAG, BIRTH_TAG = "soc/host", "soc/machine", "soc/process", "soc/birth"
-"""Tags of Dagster runs: the host's name, for people, the machine by `here`, the process of `soc run`, its `_birth`."""
+"""Tags of Dagster runs: the host's name, for people, `this_machine`, the process of `soc run`, its `_birth`."""
 
+_IN_NAMES = re.compile(r".*\.([0-9a-f]{8})-(\d+)-(?:([0-9a-f]{8}-\d+)-)?")  # versions before did not note the birth
 _CLOCKS_DIFFER = 2.0  # seconds: boot time is told in whole ones
 
 
@@ -55,7 +61,7 @@ def _birth(process: int) -> str | None:
 
 
 @cache
-def here() -> str:
+def this_machine() -> str:
     """Eight digits for this machine and its numbering of processes, which a container has of its own."""
     try:
         numbering = str(Path("/proc/self/ns/pid").readlink())
@@ -64,9 +70,32 @@ def here() -> str:
     return f"{zlib.crc32(f'{socket.gethostname()} {numbering}'.encode()):08x}"
 
 
+def is_this_host(name: str | None) -> bool:
+    """Whether a server's address is of this host; None stands for a socket on it."""
+    return name in (None, "localhost", "127.0.0.1", socket.gethostname())
+
+
+def mark_of_files() -> str:
+    """What names of temporary files hold of this process, by which `is_gone_from_name` judges them."""
+    parts = [this_machine(), str(os.getpid()), _own_birth(os.getpid())]
+    return "-".join(part for part in parts if part) + "-"
+
+
+_own_birth = cache(_birth)
+
+
+def is_gone_from_name(name: str) -> bool | None:
+    """Whether the process that a file's name marks is no more; None where that is not known here."""
+    found = _IN_NAMES.match(name)
+    if found is None or found[1] != this_machine():
+        return None
+    tags = {MACHINE_TAG: found[1], PROCESS_TAG: found[2], **({BIRTH_TAG: found[3]} if found[3] else {})}
+    return is_gone(tags)
+
+
 def marks() -> dict[str, str]:
     """Tags by which `process_of` knows this process again."""
-    own = {HOST_TAG: socket.gethostname(), MACHINE_TAG: here(), PROCESS_TAG: str(os.getpid())}
+    own = {HOST_TAG: socket.gethostname(), MACHINE_TAG: this_machine(), PROCESS_TAG: str(os.getpid())}
     birth = _birth(os.getpid())
     return {**own, BIRTH_TAG: birth} if birth else own
 
@@ -76,7 +105,7 @@ def process_of(tags: Mapping[str, str]) -> int | None:
 
     A host's name does not tell: containers can share one, and each numbers its processes itself.
     """
-    return int(tags[PROCESS_TAG]) if tags.get(MACHINE_TAG) == here() and PROCESS_TAG in tags else None
+    return int(tags[PROCESS_TAG]) if tags.get(MACHINE_TAG) == this_machine() and PROCESS_TAG in tags else None
 
 
 def is_gone(tags: Mapping[str, str], seen: float | None = None) -> bool:

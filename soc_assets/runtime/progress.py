@@ -1,14 +1,24 @@
 """Progress of long work, from wherever it happens to whoever shows it.
 
-The stages report through callbacks; the assets pass them on to `emit`; the command line listens and draws bars. Without
-a listener nothing happens (in the Dagster UI the log tells the same).
+An asset or command says whose work it is (`with progress.of("features"):`), the work itself calls `report`, and the
+command line listens and draws bars. Outside of `of` nothing is shown. In the Dagster UI the log has what is worth a
+line there (`unit`). Words without counts go to `logging` directly.
+
+Threads see the block that they are started in only where they run in a copy of its context, as those of
+`soc_assets.runtime.threads` do.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 
 from soc_assets.runtime import interrupts
+
+_log = logging.getLogger(__name__)
+_MB = 1_000_000
+_LARGE = 5 * _MB  # bytes of a table whose rows are judged within some seconds
 
 
 @dataclass(frozen=True)
@@ -18,34 +28,27 @@ class Progress:
     asset: str
     done: int
     total: int
-    words: str = ""
+    message: str = ""
 
 
-_MB = 1_000_000
-_LARGE = 5 * _MB  # bytes of a table whose rows are judged within some seconds
+@dataclass(frozen=True)
+class _Scope:
+    """Whose progress it is, and what the counts reported inside are part of."""
+
+    asset: str
+    before: int = 0
+    total: int | None = None
+    step: Progress | None = None
+
+    def place(self, done: int, total: int, message: str) -> Progress:
+        if self.step:
+            return replace(self.step, message=f"{self.step.message}: {done} of {total} {message}")
+        return Progress(self.asset, self.before + done, total if self.total is None else self.total, message)
+
 
 _listeners: list[Callable[[Progress], None]] = []
-
-
-def emit(asset: str, done: int, total: int, words: str = "") -> None:
-    """Tell the listeners; work that was told to end ends here.
-
-    Raises:
-        Interrupted: see `soc_assets.runtime.interrupts`.
-    """
-    interrupts.check()
-    for listener in _listeners:
-        listener(Progress(asset, done, total, words))
-
-
-def reading(asset: str) -> Callable[[int, int, str], None]:
-    """Tells how much of large files is read, in MB; of small ones nothing."""
-
-    def tell(done: int, total: int, name: str) -> None:
-        if total >= _LARGE:
-            emit(asset, done // _MB, total // _MB, f"MB read, {name}")
-
-    return tell
+_scope: ContextVar[_Scope | None] = ContextVar("soc_assets_progress", default=None)
+_file: ContextVar[tuple[str, int, int] | None] = ContextVar("soc_assets_file", default=None)
 
 
 @contextmanager
@@ -56,3 +59,115 @@ def listening(listener: Callable[[Progress], None]) -> Iterator[None]:
         yield
     finally:
         _listeners.remove(listener)
+
+
+@contextmanager
+def of(asset: str) -> Iterator[None]:
+    """What is reported in the block is progress of this asset or command."""
+    with _in(_Scope(asset)):
+        yield
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """What is reported in the block is nobody's progress: work that is only tried, or part of something larger."""
+    with _in(None):
+        yield
+
+
+@contextmanager
+def part(before: int, total: int) -> Iterator[None]:
+    """What is reported in the block is part of more: its counts go on from `before`, up to `total`."""
+    scope = _scope.get()
+    with _in(scope and replace(scope, before=scope.before + before, total=total)):
+        yield
+
+
+@contextmanager
+def step(done: int, total: int, message: str) -> Iterator[None]:
+    """Report a step that begins, also in the log; what is reported in the block says how far the step has come.
+
+    Args:
+        done: steps done before this one.
+        total: their number.
+        message: what the step does.
+    """
+    interrupts.check()
+    scope = _scope.get()
+    now = scope and scope.place(done, total, message)
+    if now:
+        _log.info("step %d of %d: %s", now.done + 1, now.total, now.message)
+        _send(now)
+    with _in(scope and replace(scope, step=now)):
+        yield
+
+
+def report(done: int, total: int, message: str = "", unit: str = "") -> None:
+    """Report how far the work has come; work that was told to end ends here.
+
+    Args:
+        done: units done.
+        total: their number.
+        message: a few words.
+        unit: what is counted; with it the report is a line of the log, too (`fit 3 of 10: ...`).
+
+    Raises:
+        Interrupted: see `soc_assets.runtime.interrupts`.
+    """
+    interrupts.check()
+    if scope := _scope.get():
+        now = scope.place(done, total, message)
+        if unit:
+            _log.info("%s %d of %d: %s", unit, now.done, now.total, now.message)
+        _send(now)
+
+
+@contextmanager
+def reading(name: str, before: int, total: int) -> Iterator[None]:
+    """In the block a file is read, one of several.
+
+    Args:
+        name: of the file.
+        before: bytes of the files before it.
+        total: bytes of all of them.
+    """
+    token = _file.set((name, before, total))
+    try:
+        yield
+    finally:
+        _file.reset(token)
+
+
+def report_bytes(done: int) -> None:
+    """Report how many bytes of the file of `reading` are read, in MB of all files; of small ones nothing."""
+    name, before, total = _file.get() or ("", 0, 0)
+    if total >= _LARGE:
+        report((before + done) // _MB, total // _MB, f"MB read, {name}")
+
+
+@contextmanager
+def logging_to(handler: logging.Handler, logger: str) -> Iterator[None]:
+    """Let a handler have what this logger and those below it say inside the block, from INFO on."""
+    found = logging.getLogger(logger)
+    before = found.level
+    found.addHandler(handler)
+    found.setLevel(min(found.getEffectiveLevel(), logging.INFO))
+    try:
+        yield
+    finally:
+        found.setLevel(before)
+        found.removeHandler(handler)
+
+
+@contextmanager
+def _in(scope: _Scope | None) -> Iterator[None]:
+    token = _scope.set(scope)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def _send(now: Progress) -> None:
+    for listener in list(_listeners):
+        listener(now)

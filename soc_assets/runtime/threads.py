@@ -1,11 +1,13 @@
 """The same work on many things in several threads, with the results in the order of the things.
 
-For work that waits for files, or runs in libraries that let other threads run meanwhile (GDAL, numpy, hashlib).
+For work that waits for files, or runs in libraries that let other threads run meanwhile (GDAL, numpy, hashlib). Each
+call runs in a copy of the caller's context, so that progress goes to whom it belongs.
 """
 
 import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from typing import TypeVar
 
 from soc_assets.runtime import interrupts
@@ -29,9 +31,9 @@ def threaded_map(work: Callable[[T], R], things: Sequence[T], threads: int | Non
         threads: how many at once; by default as many as the machine has cores, up to `MOST_AT_ONCE`.
     """
 
-    def heeding_signals(thing: T) -> R:
+    def heeding_signals(thing: T, context: Context) -> R:
         interrupts.check()
-        return work(thing)
+        return context.run(work, thing)
 
     with ThreadPoolExecutor(threads or min(os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
-        yield from pool.map(heeding_signals, things)
+        yield from pool.map(heeding_signals, things, [copy_context() for _ in things])

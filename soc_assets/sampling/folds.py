@@ -8,8 +8,6 @@ location together, `block` square blocks, `knndm` matches the distances of the m
 """
 
 import warnings
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,6 +15,7 @@ import pandas as pd
 from soc_assets.errors import SocWarning
 from soc_assets.geo.grid import Grid
 from soc_assets.geo.projection import to_metres
+from soc_assets.runtime import progress
 from soc_assets.sampling.knndm import match_distances
 from soc_assets.settings import FOLD_SCHEMES, Sampling
 from soc_assets.settings.evaluation import Evaluation
@@ -36,7 +35,6 @@ def cut_folds(
     sampling: Sampling,
     grid: Grid,
     area: np.ndarray | None = None,
-    tell: Callable[[int, str], None] = lambda done, words: None,
 ) -> pd.DataFrame:
     """Cut the folds of every scheme of the settings.
 
@@ -46,7 +44,6 @@ def cut_folds(
         sampling: fold_schemes (None: all), n_folds, block_size (reference pixels) or block_metres, and seed.
         grid: the reference grid.
         area: [m, 2] longitude and latitude of places to predict, for `knndm`, which is left out without them.
-        tell: told how many schemes are cut, and which is next.
 
     Returns:
         Columns scheme, sample_id, fold (int32, from 0), sorted by scheme and sample_id. A scheme with fewer groups than
@@ -55,10 +52,10 @@ def cut_folds(
     """
     part = samples.loc[samples["split"] != "test"].sort_values("sample_id").reset_index(drop=True)
     tables = []
-    for done, scheme in enumerate(sorted(sampling.fold_schemes or FOLD_SCHEMES)):
-        words = f"folds of the scheme {scheme}"
-        tell(done, words)
-        fold = _folds_of(scheme, part, sampling, grid, area, partial(_say, tell, done, words))
+    schemes = sorted(sampling.fold_schemes or FOLD_SCHEMES)
+    for done, scheme in enumerate(schemes):
+        with progress.step(done, len(schemes), f"folds of the scheme {scheme}"):
+            fold = _folds_of(scheme, part, sampling, grid, area)
         if fold is None:
             continue
         known = fold >= 0
@@ -76,13 +73,12 @@ def _folds_of(
     sampling: Sampling,
     grid: Grid,
     area: np.ndarray | None,
-    tell: Callable[[int, int], None],
 ) -> np.ndarray | None:
     """Folds [n] of one scheme, -1 for samples without one; None where the samples do not allow the scheme."""
     if scheme == "random":
         return np.random.default_rng(sampling.seed).permutation(len(part)) % sampling.n_folds if len(part) > 1 else None
     if scheme == "knndm":
-        return _matched(part, sampling, grid, area, tell)
+        return _matched(part, sampling, grid, area)
     if scheme.startswith("leave_"):
         return _one_out(part, scheme.removeprefix("leave_").removesuffix("_out"))
     group = blocks(part, sampling, grid) if scheme == "block" else part["location_id"].to_numpy()
@@ -99,20 +95,14 @@ def _folds_of(
     return grouped_folds(group, min(sampling.n_folds, unique), sampling.seed)
 
 
-def _say(tell: Callable[[int, str], None], done: int, words: str, step: int, steps: int) -> None:
-    tell(done, f"{words}: {step} of {steps} clusterings")
-
-
-def _matched(
-    part: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.ndarray | None, tell: Callable[[int, int], None]
-) -> np.ndarray | None:
+def _matched(part: pd.DataFrame, sampling: Sampling, grid: Grid, area: np.ndarray | None) -> np.ndarray | None:
     unique, index = np.unique(part["location_id"].to_numpy().astype(str), return_inverse=True)
     if area is None or not len(area) or len(unique) < 3:
         return None
     x, y = to_metres(part["longitude"].to_numpy(), part["latitude"].to_numpy(), grid)
     points = np.column_stack([np.bincount(index, weights=v) / np.bincount(index) for v in (x, y)])
     places = np.column_stack(to_metres(area[:, 0], area[:, 1], grid))
-    return match_distances(points, places, min(sampling.n_folds, len(unique) - 1), sampling.seed, tell).fold[index]
+    return match_distances(points, places, min(sampling.n_folds, len(unique) - 1), sampling.seed).fold[index]
 
 
 def _one_out(part: pd.DataFrame, column: str) -> np.ndarray | None:

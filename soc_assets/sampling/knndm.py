@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from soc_assets.runtime import progress
+
 GRID_POINTS = 2000  # of the prediction area that distances are taken from
 _MOST_HIERARCHICAL = 8000  # locations that Ward's hierarchy joins one by one
 _GROUPS = 4096  # of neighbours, that it joins where there are more
@@ -40,7 +42,6 @@ def match_distances(
     area: np.ndarray,
     n_folds: int,
     seed: int,
-    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Matched:
     """Fold locations so that cross-validation is as hard as predicting the area.
 
@@ -49,7 +50,6 @@ def match_distances(
         area: [m, 2] places to predict, metres.
         n_folds: k.
         seed: of random folds, and of the locations that are looked at where there are many.
-        tell: told clusterings tried, and their number.
     """
     from scipy.stats import ks_2samp, wasserstein_distance
 
@@ -63,7 +63,7 @@ def match_distances(
     cut, along, last = _clusterings(points), _first_axis(points), shuffled
     numbers = _finenesses(len(points), n_folds)
     for done, number in enumerate(numbers):
-        tell(done, len(numbers))
+        progress.report(done, len(numbers), "clusterings")
         fold = _merge(cut(number), along, n_folds)
         if np.array_equal(fold, last):
             continue

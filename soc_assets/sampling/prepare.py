@@ -5,7 +5,6 @@ a file but the region.
 """
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pandas as pd
 
 from soc_assets.errors import SamplingError, SocWarning
 from soc_assets.geo.grid import Grid
+from soc_assets.runtime import progress
 from soc_assets.sampling.balance import balance
 from soc_assets.sampling.batches import extend_ledger
 from soc_assets.sampling.filters import apply_filters
@@ -21,8 +21,6 @@ from soc_assets.sampling.folds import cut_folds
 from soc_assets.sampling.locations import locate
 from soc_assets.sampling.split import split_by_location
 from soc_assets.settings import FOLD_SCHEMES, Sampling, Study
-
-Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,6 @@ class Prepared:
     splits: pd.DataFrame
 
 
-def _silent(done: int, total: int, words: str) -> None:
-    """Tell nobody."""
-
-
 def prepare_samples(
     samples: pd.DataFrame,
     study: Study,
@@ -59,7 +53,6 @@ def prepare_samples(
     ledger: pd.DataFrame | None,
     previous: pd.DataFrame | None = None,
     area: np.ndarray | None = None,
-    tell: Tell = _silent,
 ) -> Prepared:
     """Prepare the usable samples for embedding and regression.
 
@@ -73,7 +66,6 @@ def prepare_samples(
         previous: the splits of an earlier run with the same seed, fractions and kind of location: its places keep
             their split. None draws every location anew.
         area: [m, 2] longitude and latitude of places to predict, for the folds of `knndm`; None leaves them out.
-        tell: told steps done, their number, and what is done next.
 
     Raises:
         SamplingError: sample_id is not unique, the filters leave nothing, there are fewer than three locations, or the
@@ -81,27 +73,29 @@ def prepare_samples(
     """
     _refuse_duplicates(samples)
     steps = 4 + len(sampling.fold_schemes or FOLD_SCHEMES)
-    tell(0, steps, f"filters of [study] on {len(samples):,} samples")
-    samples = samples.sort_values("sample_id").reset_index(drop=True)
-    kept, excluded = apply_filters(samples, study, region)
+    with progress.step(0, steps, f"filters of [study] on {len(samples):,} samples"):
+        samples = samples.sort_values("sample_id").reset_index(drop=True)
+        kept, excluded = apply_filters(samples, study, region)
     if not kept.any():
         raise SamplingError(_nothing_left(excluded))
     studied = samples.loc[kept].reset_index(drop=True)
-    tell(1, steps, f"locations of {len(studied):,} samples")
-    located = locate(studied, study, grid)
+    with progress.step(1, steps, f"locations of {len(studied):,} samples"):
+        located = locate(studied, study, grid)
     _tell_of_chains(located.chained)
     studied["location_id"] = located.location
-    tell(2, steps, "split and balancing")
-    studied["split"] = split_by_location(located.location, sampling, previous, located.place)
-    balanced = _balanced(studied, sampling)
-    folds = cut_folds(studied, sampling, grid, area, lambda done, words: tell(3 + done, steps, words))
-    tell(steps - 1, steps, "batches")
+    with progress.step(2, steps, "split and balancing"):
+        studied["split"] = split_by_location(located.location, sampling, previous, located.place)
+        balanced = _balanced(studied, sampling)
+    with progress.part(3, steps):
+        folds = cut_folds(studied, sampling, grid, area)
+    with progress.step(steps - 1, steps, "batches"):
+        batches = extend_ledger(studied, grid, ledger, sampling.batch_size)
     splits = pd.DataFrame({"location_id": located.place, "split": studied["split"]}).drop_duplicates("location_id")
     return Prepared(
         balanced=balanced,
         excluded=excluded,
         folds=folds,
-        batches=extend_ledger(studied, grid, ledger, sampling.batch_size),
+        batches=batches,
         splits=splits.astype("str").sort_values("location_id", ignore_index=True),
     )
 

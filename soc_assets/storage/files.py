@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.errors import SocWarning, TableError
-from soc_assets.runtime.process import here, is_alive
+from soc_assets.runtime.process import is_gone_from_name, mark_of_files
 from soc_assets.storage import mirror, sealed
 from soc_assets.storage.temporary import remove_abandoned, remove_tree, temporary_beside
 from soc_assets.storage.write_errors import PATHS, translate_write_errors
@@ -89,7 +89,7 @@ def replacing_folder(path: Path, setting: str = PATHS) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(path)
         _put_back(path)
-        own = f".{path.name}.{here()}-{os.getpid()}-{secrets.token_hex(4)}"
+        own = f".{path.name}.{mark_of_files()}{secrets.token_hex(4)}"
         temporary, former = path.with_name(f"{own}.tmp"), path.with_name(f"{own}.former")
         temporary.mkdir()
         try:
@@ -109,11 +109,11 @@ def replacing_folder(path: Path, setting: str = PATHS) -> Iterator[Path]:
 
 def _put_back(path: Path) -> None:
     """What a killed process had renamed to make room for a folder: put back where the new one never came."""
-    mark = re.compile(rf"\.{re.escape(path.name)}\.{here()}-(\d+)-.*\.former")
+    mark = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}-\d+-.*\.former")
     with os.scandir(path.parent) as entries:
-        left = [(Path(entry.path), found[1]) for entry in entries if (found := mark.fullmatch(entry.name))]
-    for former, process in left:
-        if not is_alive(int(process)):
+        left = [Path(entry.path) for entry in entries if mark.fullmatch(entry.name)]
+    for former in left:
+        if is_gone_from_name(former.name):
             remove_tree(former) if os.path.lexists(path) else former.replace(path)
 
 

@@ -6,7 +6,7 @@ need not.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 
 from soc_assets.errors import SettingsError, StorageError
+from soc_assets.runtime import progress
+from soc_assets.runtime.process import mark_of_files
 from soc_assets.storage.mirror_index import Index, Row
 from soc_assets.storage.mirror_plan import SHARED, Kept, Stored, Todo, is_plain, is_shared, plan, same_bytes
 from soc_assets.storage.object_folder import ObjectFolder
@@ -22,8 +24,6 @@ from soc_assets.storage.write_errors import cannot_write, new_beside, translate_
 _HOME, _AT_ONCE = ".remote", 8
 _SETTING = "[paths] data_copy in soc.toml"
 _KEPT = "The file itself is kept in {0}; `soc run` sends it when storage answers again."
-
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,8 @@ class Remote:
     def _index(self) -> Index:
         return Index(self.copy / _HOME / "index.sqlite")
 
-    def fetch(self, tell: Tell = lambda done, total: None) -> int:
+    def fetch(self) -> int:
         """Make the copy equal to what is stored; files that were written here and not yet sent are sent.
-
-        Args:
-            tell: told files transferred and their number.
 
         Returns:
             Files fetched, sent and removed.
@@ -67,9 +64,9 @@ class Remote:
             self._claim()
             known, local = self._index.rows(), self._local()  # before the listing: what is not in it was removed
             todo = plan(known, local, self._listing(), sends=self.folders is not None)
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
+            with progress.of("files"), ThreadPoolExecutor(_AT_ONCE) as pool:
                 for done, _ in enumerate(pool.map(lambda each: self._do(each, known, local), todo), 1):
-                    tell(done, len(todo))
+                    progress.report(done, len(todo), f"{self.url}/{self.only}".rstrip("/"))
             for folder in {(self.copy / each.name).parent for each in todo if each.what == "remove here"}:
                 with suppress(OSError):  # not empty
                     folder.rmdir()
@@ -184,7 +181,7 @@ class Remote:
     @contextmanager
     def _beside(self, path: Path) -> Iterator[Path]:
         """A hidden temporary file of this process, removed at the end unless it was renamed."""
-        name = new_beside(path, f"{os.getpid()}-")
+        name = new_beside(path, mark_of_files())
         try:
             yield name
         finally:

@@ -3,7 +3,6 @@
 Which of them are wanted, and what the copy on this host knows of them, is decided in `soc_assets.storage.mirror`.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from soc_assets.errors import StorageError
-from soc_assets.runtime.process import here
+from soc_assets.runtime.process import mark_of_files
 from soc_assets.storage.mirror_plan import Stored, same_bytes
 from soc_assets.storage.objects import BUCKETS, explained, file_system
 
@@ -75,7 +74,7 @@ class ObjectFolder:
                 self._system.put_file(str(path), key)
                 return
             folder, _, last = key.rpartition("/")
-            temporary = f"{folder}/.{last}.{here()}-{os.getpid()}.tmp"
+            temporary = f"{folder}/.{last}.{mark_of_files()}0.tmp"
             self._system.makedirs(folder, exist_ok=True)
             self._system.put_file(str(path), temporary)
             self._system.mv(temporary, key)

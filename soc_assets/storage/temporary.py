@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from soc_assets.runtime.process import here, is_alive
+from soc_assets.runtime.process import is_gone_from_name, mark_of_files
 from soc_assets.storage.write_errors import new_beside
 
+_TEMPORARY = re.compile(r"\..+\.tmp(\.wal)?")
 _SELDOM = 20.0
 _clock = time.perf_counter
 _looked: dict[Path, tuple[float, float]] = {}  # folder -> when it was last looked through, and the seconds it took
@@ -21,7 +22,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     """A name in the same folder, which may be written for the time of a block; what is left of it then goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(path)
-    name = new_beside(path, f"{here()}-{os.getpid()}-")
+    name = new_beside(path, mark_of_files())
     try:
         yield name
     finally:
@@ -39,19 +40,16 @@ def remove_abandoned(path: Path) -> None:
     looked, took = _looked.get(folder, (0.0, 0.0))
     if now < looked + _SELDOM * took:
         return
-    mark = re.compile(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?")
     with os.scandir(folder) as entries:
-        left = [(entry.path, found[1]) for entry in entries if (found := mark.fullmatch(entry.name))]
-    for temporary, process in left:
-        if not is_alive(int(process)):
-            remove_tree(Path(temporary))
+        left = [entry.path for entry in entries if _TEMPORARY.fullmatch(entry.name) and is_gone_from_name(entry.name)]
+    for temporary in left:
+        remove_tree(Path(temporary))
     _looked[folder] = (after := _clock()), after - now
 
 
 def is_being_written(temporary: Path) -> bool:
     """Whether the process of this machine that a temporary file or folder is of is still there."""
-    found = re.fullmatch(rf"\..+\.{here()}-(\d+)-.*\.tmp(\.wal)?", temporary.name)
-    return found is not None and is_alive(int(found[1]))
+    return _TEMPORARY.fullmatch(temporary.name) is not None and is_gone_from_name(temporary.name) is False
 
 
 def remove_tree(path: Path) -> None:

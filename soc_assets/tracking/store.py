@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from soc_assets.errors import TrainingError
 from soc_assets.project import Project
-from soc_assets.runtime.process import here, is_gone
+from soc_assets.runtime.process import is_gone, this_machine
 from soc_assets.storage.files import replacing
 from soc_assets.storage.tracked_database import LOCK, copy_of, is_there, keep_copy, require_whole
 from soc_assets.storage.write_errors import translate_write_errors
@@ -203,7 +203,7 @@ class MlflowTracking(BaseModel):
 
 def _end_orphans(client: "MlflowClient", experiment_id: str, registered_model: str) -> None:
     """Mark runs as KILLED whose process on this machine is gone, so that none stays RUNNING for ever."""
-    of_this_machine = f"tags.`{_MACHINE_TAG}` = '{here()}' and attributes.status = 'RUNNING'"
+    of_this_machine = f"tags.`{_MACHINE_TAG}` = '{this_machine()}' and attributes.status = 'RUNNING'"
     for run in client.search_runs([experiment_id], of_this_machine):
         tags = {name.replace(".", "/"): value for name, value in run.data.tags.items()}
         if is_gone(tags, run.info.start_time / 1000):

@@ -1,5 +1,6 @@
 """The three chained jobs: what is launched, where it stops, and how a failure is told."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import torch
 from soc_assets.cli import runner
 from soc_assets.cli.instance import fail_orphaned_runs
 from soc_assets.definitions import defs
-from soc_assets.defs.partitions import stretches
+from soc_assets.defs.partitions import contiguous_ranges
 from soc_assets.pipeline.assets import ASSETS
 from soc_assets.runtime import gpus
 from soc_assets.runtime.process import MACHINE_TAG, PROCESS_TAG, marks
@@ -51,20 +52,34 @@ def test_instance_named_by_the_environment_is_used(bare, tmp_path, monkeypatch):
     assert not (bare.root / ".dagster").exists()
 
 
-def test_jobs_are_announced_in_order_and_stop_at_the_asset_wanted(fresh):
-    announced = []
+def test_jobs_are_announced_in_order_and_stop_at_the_asset_wanted(fresh, caplog):
+    caplog.set_level(logging.INFO, runner.__name__)
+
+    def announced() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name == runner.__name__]
+
     project = fresh.use()
-    outcome = runner.run(project, "soil_samples", announced.append)
-    assert (announced, outcome.launched) == (["job prepare"], ["prepare"])
+    outcome = runner.run(project, "soil_samples")
+    assert (announced(), outcome.launched) == (["job prepare"], ["prepare"])
     assert project.samples("samples").is_file()
     assert not project.samples("balanced").exists()
     assert [item.state for item in runner.assess(project)] == ["fresh", "fresh", "missing", *3 * ["missing"]]
-    outcome = runner.run(project, "embeddings", announced.append)
-    assert announced == ["job prepare", "job prepare", "job embed"]
+    outcome = runner.run(project, "embeddings")
+    assert announced() == ["job prepare", "job prepare", "job embed"]
     assert len(fresh.batch_files()) == 4
-    assert runner.run(project, "embeddings", announced.append) == runner.Outcome([], [])
+    assert runner.run(project, "embeddings") == runner.Outcome([], [])
     assert not project.database.exists()
     assert not project.mlruns.exists()
+
+
+def test_what_the_stages_log_stands_in_the_log_of_the_run_and_once(fresh):
+    fresh.run("balanced_samples")
+    with dg.DagsterInstance.get() as instance:
+        [run] = instance.get_runs()
+        said = [record.user_message for record in instance.all_logs(run.run_id)]
+    assert [words for words in said if "filters of [study]" in words] == [
+        "step 1 of 9: filters of [study] on 62 samples"
+    ]
 
 
 def test_failure_stops_the_chain_and_is_the_users_words(fresh):
@@ -111,7 +126,7 @@ def test_failed_assets_are_those_whose_last_run_failed(fresh, monkeypatch):
     ],
 )
 def test_due_batches_are_run_in_contiguous_stretches(wanted, expected):
-    assert stretches(list("abcdef"), set(wanted), longest=3) == [list(part) for part in expected]
+    assert contiguous_ranges(list("abcdef"), set(wanted), longest=3) == [list(part) for part in expected]
 
 
 def test_killed_run_does_not_keep_the_device(fresh):

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import read_inputs
 from soc_assets.features.inputs import features_inputs
 from soc_assets.features.sql.database import read_info
 from soc_assets_tests.command_line import refused, soc, states
@@ -52,7 +52,7 @@ def test_sql_says_in_one_line_that_batches_are_missing(copy):
 
 def inputs_are_known(made):
     """Whether the database says it was made from what is there."""
-    inputs = load_inputs(made.project)
+    inputs = read_inputs(made.project)
     return read_info(made.project.database)["inputs"] == features_inputs(made.project, inputs)
 
 

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.growth_batches import CASES
 from soc_assets.embedding.batch import Batch, state
 from soc_assets.embedding.listing import Listing
+from soc_assets.runtime.process import this_machine
 from soc_assets.storage import files, temporary
 
 
@@ -43,7 +44,7 @@ def test_a_folder_of_many_batches_is_looked_through_a_few_times_only(case, monke
 
 
 def test_what_a_dead_process_left_goes_and_what_a_living_one_writes_stays(tmp_path):
-    dead, alive = (f".b.txt.{temporary.here()}-{pid}-0.tmp" for pid in (2**22 + 1, os.getpid()))
+    dead, alive = (f".b.txt.{this_machine()}-{pid}-0.tmp" for pid in (2**22 + 1, os.getpid()))
     for name in (dead, f"{dead}.wal", alive):
         (tmp_path / name).touch()
     files.write_text(tmp_path / "a.txt", "a")

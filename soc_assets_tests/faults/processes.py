@@ -19,7 +19,7 @@ from soc_assets.embedding import batch
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES
 from soc_assets.embedding.encoder.encoder import load_encoder
-from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
 from soc_assets.embedding.write import Failed, write_batches
 from soc_assets.project import load_project
 from soc_assets_tests.dagster_dev import REPOSITORY
@@ -115,9 +115,8 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 def inputs_of(config: Path) -> EmbeddingInputs:
-    inputs = load_inputs(load_project(config))
-    assert inputs is not None
-    return inputs
+    project = load_project(config)
+    return read_inputs(project, freeze_spec(project))
 
 
 def _write_all(config: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from soc_assets.defs.assets import sampling
 from soc_assets.embedding import manifest
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import read_inputs
 from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.features import refresh
 from soc_assets.integrity import tables
@@ -126,8 +126,8 @@ def test_ledger_is_read_from_its_copy_until_it_is_put_back(made):
         files.write_table(path, other)
         found = tables.read_ledger(made.project)
         assert found is not None and found.equals(ledger)
-        inputs = load_inputs(made.project, create_spec=False)
-        assert inputs is not None and [inputs.rows(key) for key in inputs.keys] == [16, 16, 16, 12]
+        inputs = read_inputs(made.project)
+        assert [inputs.rows(key) for key in inputs.keys] == [16, 16, 16, 12]
 
 
 @pytest.mark.parametrize("name", ["batches", "splits"])
@@ -214,7 +214,7 @@ def test_tables_of_an_earlier_version_are_believed_while_they_agree(made):
     with pytest.warns(SocWarning, match=r"12 studied samples are in no batch .* `soc run` makes it again"):
         assert not tables.complete(project, "balanced_samples")
     with pytest.raises(TableError, match=r"12 studied samples are in no batch .*`soc run` makes it again"):
-        load_inputs(project, create_spec=False)
+        read_inputs(project)
     folds = project.samples("folds").read_bytes()
     prepare_again(project)
     pd.testing.assert_frame_equal(made.table("batches"), ledger)
@@ -316,8 +316,7 @@ def test_queries_refuse_damaged_tables_and_tell_of_those_of_another_moment(made)
 
 
 def test_damaged_batch_with_too_few_rows_is_stale(made):
-    inputs = load_inputs(made.project, create_spec=False)
-    assert inputs is not None
+    inputs = read_inputs(made.project)
     path = inputs.path("batch_0002")
     table = pq.read_table(path)
     pq.write_table(table.slice(0, 10), path)
@@ -332,5 +331,5 @@ def test_damaged_batch_with_too_few_rows_is_stale(made):
 def test_state_that_nobody_vouches_for_is_told_by_the_status_alone(made):
     spoil.flip(made.project.samples("splits"))
     with pytest.warns(SocWarning, match=r"splits\.parquet is damaged, its copy .* is whole: `soc run` puts it right"):
-        repairs.tell(made.project)
+        repairs.warn_of_repairs(made.project)
     assert vouching.wrong(made.project.samples("balanced")).endswith("splits.parquet is damaged")

@@ -6,11 +6,14 @@ from unittest import mock
 
 import pytest
 
+from soc_assets.embedding.inputs import freeze_spec, read_inputs
+from soc_assets.errors import EmbeddingError
 from soc_assets.pipeline import freshness
 from soc_assets.pipeline.assets import ASSETS, RESULTS
 from soc_assets.pipeline.freshness import Freshness
 from soc_assets.project import Project
 from soc_assets.regression.inputs import evaluation_inputs, model_inputs
+from soc_assets_tests.command_line import states as status
 from soc_assets_tests.small_project import SmallProject
 
 
@@ -85,6 +88,24 @@ def test_nothing_done_is_missing_and_nothing_is_written(fresh):
     before = fresh.stamps()
     assert set(states(fresh.project).values()) == {"missing"}
     assert fresh.stamps() == before
+
+
+def test_question_about_freshness_without_a_spec_writes_nothing_and_measures_nothing(fresh):
+    fresh.run("balanced_samples")
+    fresh.set("image_size = 16", 'image_size = 16\nstage = "encoder"')  # whose precision is measured
+    measured = AssertionError("bfloat16 was measured")
+    with mock.patch("soc_assets.embedding.inputs.settle_precision", side_effect=measured):
+        before = fresh.stamps()
+        assert states(fresh.project)["embeddings"] == "missing"
+        assert status(fresh)["embeddings"] == ["missing", "0 of 0"]
+        with pytest.raises(EmbeddingError, match="There is no embedding spec of the present settings yet"):
+            read_inputs(fresh.project)
+        assert fresh.stamps() == before
+        with pytest.raises(AssertionError, match="bfloat16 was measured"):
+            freeze_spec(fresh.project)
+    assert freeze_spec(fresh.project) == read_inputs(fresh.project).spec
+    assert states(fresh.project)["embeddings"] == "missing"
+    assert fresh.stamps() != before
 
 
 def test_touched_raster_is_read_once_and_stays_fresh(fresh):

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from soc_assets.cli import runner
 from soc_assets.cli.main import main
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import read_inputs
 from soc_assets.errors import SettingsError, SocWarning
 from soc_assets.features import load_features, refresh
 from soc_assets.project import Project, load_project, open_project
@@ -183,7 +183,7 @@ def test_storage_that_is_lost_in_the_middle_of_a_step_loses_nothing(two, monkeyp
 
 
 def test_spec_removed_on_one_host_goes_on_the_other(two):
-    inputs = load_inputs(two.one.now(), create_spec=False)
+    inputs = read_inputs(two.one.now())
     with mock.patch.dict(os.environ, SOC_EMBEDDING__ANCHOR="token"):
         two.one.soc("refit")
     assert len(list(two.other.now().embeddings.iterdir())) == 2

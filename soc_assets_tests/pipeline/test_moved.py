@@ -44,7 +44,7 @@ def test_everything_stays_fresh_and_nothing_is_launched(finished, moved):
     project = moved.use()
     opened(moved.config)
     assert {item.asset: item.state for item in runner.assess(project)} == dict.fromkeys(ASSETS, "fresh")
-    assert runner.run(project, "mlp_model", print).launched == []
+    assert runner.run(project, "mlp_model").launched == []
     assert moved.query("SELECT count(*) n FROM features")["n"].item() == 60
     assert finished.stamps() == before
 

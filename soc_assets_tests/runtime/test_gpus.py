@@ -14,9 +14,10 @@ from soc_assets.runtime import gpus as devices
 
 REPOSITORY = Path(soc_assets.__file__).parents[1]
 HOLD = """
-import sys, time, pathlib
+import logging, sys, time, pathlib
 from soc_assets.runtime import gpus as devices
-with devices.lent(print, folder=pathlib.Path(sys.argv[1])) as name:
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+with devices.lent(folder=pathlib.Path(sys.argv[1])) as name:
     import os
     print("lent", name, os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     time.sleep(float(sys.argv[2]))

@@ -6,6 +6,7 @@ from scipy.stats import wasserstein_distance
 
 from soc_assets.sampling import knndm
 from soc_assets.sampling.knndm import halves, held_out_distances, match_distances, nearest, nearest_other
+from soc_assets_tests.reported import reported
 
 
 def grid_of_places(edge: float = 100.0, count: int = 40) -> np.ndarray:
@@ -49,15 +50,15 @@ def test_many_locations_get_folds_as_hard_as_the_map_too(monkeypatch):
     exact = match_distances(points, area, 5, seed=1)
     for name, value in (("_MOST_HIERARCHICAL", 500), ("_GROUPS", 256), ("_LOOKED_AT", 600)):
         monkeypatch.setattr(knndm, name, value)
-    told = []
-    found = match_distances(points, area, 5, 1, lambda done, total: told.append((done, total)))
+    with reported() as told:
+        found = match_distances(points, area, 5, 1)
     measured = wasserstein_distance(held_out_distances(points, found.fold), nearest(area, points))
     assert measured < 1.5 * exact.distance + 0.5
     assert len(np.unique(found.fold)) == 5
     assert np.bincount(found.fold).max() <= 0.5 * len(points)
     assert (match_distances(points, area, 5, seed=1).fold == found.fold).all()
-    assert told[0][0] == 0
-    assert len(told) == told[0][1]
+    assert told[0].done == 0
+    assert len(told) == told[0].total
 
 
 def test_halves_of_halves_hold_neighbours_together():

@@ -7,6 +7,7 @@ from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.prepare import prepare_samples
 from soc_assets.settings import Sampling, Study
 from soc_assets.settings.evaluation import Evaluation
+from soc_assets_tests.reported import reported
 
 
 def prepare(samples, grid, study=None, sampling=None, **more):
@@ -114,21 +115,21 @@ def test_two_locations_are_too_few(samples, grid):
 
 
 def test_progress_names_each_step_and_each_clustering(samples, grid):
-    told = []
     rng = np.random.default_rng(0)
     middle = rng.integers(0, 8, 600)
     clustered = samples.assign(
         longitude=11.3 + 0.3 * middle + rng.normal(0, 0.02, 600), latitude=48 + rng.normal(0, 0.02, 600)
     )
     area = np.column_stack([rng.uniform(11, 14, 200), rng.uniform(47, 49, 200)])
-    prepare(clustered, grid, area=area, tell=lambda *now: told.append(now))
-    words = [line for _, _, line in told]
+    with reported() as told:
+        prepare(clustered, grid, area=area)
+    words = [now.message for now in told]
     assert words[0] == "filters of [study] on 600 samples"
     assert "folds of the scheme knndm" in words
     assert any("knndm: 1 of " in line for line in words)
-    done = [number for number, _, _ in told]
+    done = [now.done for now in told]
     assert done == sorted(done)
-    assert {total for _, total, _ in told} == {done[-1] + 1}
+    assert {now.total for now in told} == {done[-1] + 1}
 
 
 def test_knndm_is_cut_only_where_the_evaluation_or_the_settings_ask_for_it():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from soc_assets.runtime.process import here
+from soc_assets.runtime.process import this_machine
 from soc_assets.storage import files
 
 
@@ -112,7 +112,7 @@ def test_folder_that_cannot_take_its_place_leaves_what_was_there(tmp_path, monke
 
 
 def test_folder_that_a_killed_process_had_moved_aside_is_put_back(tmp_path):
-    former = tmp_path / f".a.zarr.{here()}-{2**22 + 1}-0.former"
+    former = tmp_path / f".a.zarr.{this_machine()}-{2**22 + 1}-0.former"
     former.mkdir()
     (former / "old").touch()
     with pytest.raises(KeyboardInterrupt), files.replacing_folder(tmp_path / "a.zarr"):

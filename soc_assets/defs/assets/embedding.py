@@ -13,6 +13,7 @@ from soc_assets.defs.assets.batch_inputs import KEY, observe_before_embedding
 from soc_assets.defs.automation.backfill import words_of
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.partitions import BATCH
+from soc_assets.defs.reporting import reporting_as
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, tables
 from soc_assets.defs.ui.embedding_report import Pulse, facts, in_words, tell_faults
@@ -21,7 +22,7 @@ from soc_assets.embedding import spec as specs
 from soc_assets.embedding.check import CHECKS
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import Encoder, load_encoder
-from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
 from soc_assets.embedding.manifest import write_manifest
 from soc_assets.embedding.plots import BatchMaps
 from soc_assets.embedding.write import Failed, write_batches
@@ -63,9 +64,8 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
         words = "embeddings needs batches: choose partitions (all of them is fine) and materialise again."
         raise dg.Failure(words, allow_retries=False)
     loaded = project.load()
-    with on_device(context) as device:
-        inputs = load_inputs(loaded)
-        assert inputs is not None
+    with reporting_as("embeddings", context), on_device() as device:
+        inputs = read_inputs(loaded, freeze_spec(loaded))
         observe_before_embedding(context, inputs)
         done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
     manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
@@ -108,7 +108,7 @@ def _write_all(
         context.log.warning(f"The rasters have drifted from the spec's frozen statistics: {words}; see `soc refit`.")
     done, failed = [], []
     slots, samples = len(inputs.spec.slots), sum(inputs.rows(key) for key in keys)
-    with Pulse(context.log.info, len(keys), samples * slots) as pulse:
+    with Pulse(len(keys), samples * slots) as pulse:
         embedder = _embedder_once(context, project, inputs, keys, pulse)
         try:
             for number, result in enumerate(write_batches(inputs, keys, inputs.folder, embedder), start=1):
@@ -118,8 +118,7 @@ def _write_all(
                     continue
                 done.append(result)
                 pulse.finished(result.samples * slots, result.images)
-                progress.emit("embeddings", number, len(keys), in_words(result))
-                context.log.info(f"{number} of {len(keys)}: {in_words(result)}")
+                progress.report(number, len(keys), in_words(result), unit="batch")
                 tell_faults(context, result)
         except SocError as error:  # of the checkpoint or the device: the same for every batch
             failed.append(str(error))

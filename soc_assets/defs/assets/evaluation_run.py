@@ -20,11 +20,9 @@ from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals
 from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, verdict
-from soc_assets.regression.evaluation.plan import Plan
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.regression.report.page import figures_of, html_report
 from soc_assets.regression.units import units_of
-from soc_assets.runtime import progress
 from soc_assets.sampling.area import prediction_area
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
@@ -37,14 +35,14 @@ _REGIONS = "soc.regions"  # key of the sentence about regions in a table's metad
 
 def run_baselines(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
     """Fit the baselines and write baselines.parquet."""
-    compared = _compare(context, project, "baselines", only_baselines=True)
+    compared = _compare(context, project, only_baselines=True)
     stored = {files.INPUTS: inputs, _REGIONS: compared.regions}
     files.write_table(project.results / "baselines.parquet", compared.table, stored)
 
 
 def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
     """Fit everything, write figures, predictions, the report and evaluation.parquet (last), and track it."""
-    compared = _compare(context, project, "evaluation")
+    compared = _compare(context, project)
     settings, results = project.settings.evaluation, project.results
     verdicts = _verdicts(compared, project)
     figures = figures_of(
@@ -110,17 +108,8 @@ def board_metrics(board: pd.DataFrame) -> dict[str, float | None]:
     return best
 
 
-def _compare(context: dg.AssetExecutionContext, project: Project, asset: str, only_baselines: bool = False) -> Compared:
-    def announce(plan: Plan) -> None:
-        table = plan.table()
-        context.log.info(f"{len(plan.fits)} fits, finished ones are kept:\n{table.to_string(index=False)}")
-        progress.emit(asset, 0, len(plan.fits), f"{len(table)} models and feature sets, {len(plan.fits)} fits")
-
-    def tell(done: int, total: int, words: str) -> None:
-        context.log.info(f"fit {done} of {total}: {words}")
-        progress.emit(asset, done, total, words)
-
-    compared = compare(project, tell, announce, only_baselines)
+def _compare(context: dg.AssetExecutionContext, project: Project, only_baselines: bool = False) -> Compared:
+    compared = compare(project, only_baselines)
     context.log.info(compared.regions)
     for item in compared.done:
         if item.error:

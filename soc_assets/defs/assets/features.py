@@ -6,9 +6,10 @@ import pandas as pd
 from soc_assets.defs.assets.embedding import embeddings
 from soc_assets.defs.automation.conditions import after_the_last_batch
 from soc_assets.defs.execution import tags_of_step
+from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
-from soc_assets.embedding.inputs import EmbeddingInputs, load_inputs
+from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
 from soc_assets.features import refresh
 from soc_assets.features.check import CHECKS, check_database
 from soc_assets.features.inputs import features_inputs
@@ -33,6 +34,7 @@ from soc_assets.storage import files
     metadata=tables.about("features"),
     check_specs=checks.FEATURE_SPECS,
 )
+@reporting
 def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """A DuckDB database over the Parquet files: one feature vector per studied sample, and SQL for all the rest.
 
@@ -48,19 +50,18 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
     `soc sql ".views"` lists it, and any DuckDB client opens it.
     """
     loaded = project.on_cpu()
-    inputs = load_inputs(loaded)
-    assert inputs is not None
+    inputs = read_inputs(loaded, freeze_spec(loaded))
     wanted = features_inputs(loaded, inputs)
     info = read_info(loaded.database)
     cached = info.get("inputs") == wanted and refresh.is_current(loaded, info)
     if not cached:
-        refresh.build(loaded, inputs, wanted, lambda done, total: progress.emit("features", done, total, "indexed"))
+        refresh.build(loaded, inputs, wanted)
     states = pd.Series(inputs.states(), name="state")
     if not (states == "fresh").all():
         context.log.warning(f"Not all batches are fresh: {states.value_counts().to_dict()}. Materialise `embeddings`.")
     facts = summary(loaded.database)
     parts = segments(inputs.spec, loaded.settings.features, loaded.settings.study)
-    progress.emit("features", 1, 1, f"{facts['samples']} samples x {facts['features']} features")
+    progress.report(1, 1, f"{facts['samples']} samples x {facts['features']} features")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": facts["samples"],

@@ -7,6 +7,7 @@ import pandas as pd
 
 from soc_assets.defs.assets.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
+from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import known_embeddings
@@ -41,6 +42,7 @@ from soc_assets.storage.vouching import vouch
     metadata=tables.about("raster_catalog"),
     check_specs=checks.RASTER_SPECS,
 )
+@reporting
 def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """One row per raster: band, step, grid, statistics, digest.
 
@@ -91,6 +93,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     metadata=tables.about("soil_samples"),
     check_specs=checks.SAMPLE_SPECS,
 )
+@reporting
 def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Usable soil samples: place, date and organic carbon in g/kg.
 
@@ -123,7 +126,7 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     content = stored[files.CONTENT]
     if errors(findings) or len(failures):
         files.write_table(path, samples, {**stored, files.INPUTS: f"errors in {inputs}"})
-    progress.emit("soil_samples", 1, 1, f"{len(samples)} samples, {len(rejected)} rows rejected")
+    progress.report(1, 1, f"{len(samples)} samples, {len(rejected)} rows rejected")
     return dg.MaterializeResult(
         metadata=metadata,
         data_version=dg.DataVersion(content),
@@ -140,7 +143,7 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
     rasters, path = project.settings.rasters, project.samples("samples")
     grid = reference_grid(catalog, rasters)
     need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
-    built = build_samples(project.soil, project.settings.soil, **need, tell=progress.reading("soil_samples"))
+    built = build_samples(project.soil, project.settings.soil, **need)
     former = files.known_table(path, ["organic_carbon"])
     stored = {files.INPUTS: inputs, files.CONTENT: digest.of_frame(built.samples)}
     files.write_table(project.samples("rejected"), built.rejected)
@@ -156,12 +159,7 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
 
 def _scan(project: Project) -> Catalog:
     previous = known_catalog(project)
-    return scan_rasters(
-        project.settings.rasters,
-        project.rasters,
-        previous,
-        lambda done, total, name: progress.emit("raster_catalog", done, total, name),
-    )
+    return scan_rasters(project.settings.rasters, project.rasters, previous)
 
 
 def _grid_words(grid: Grid) -> str:

@@ -57,7 +57,7 @@ def _documented(
     context: dg.AssetExecutionContext, project: Project, run: TrackedRun, note: str
 ) -> tuple[RunRecord, Evaluation, dict[str, Any]]:
     settings, table = project.settings, load_features(project.database)
-    fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(context, run))
+    fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(run))
     evaluation = evaluate_fit(fit, table, settings.evaluation.level)
     _log_gaps(project, run, table.sample_id[table.rows("train")])
     record = run.log_fit(fit, evaluation, _figures(evaluation, note, fit), table.matrix[:2], _gaps(project))
@@ -71,18 +71,12 @@ def _recipe(
     settings, design = project.settings.evaluation, compare.load_design(project)
     recipes = recipe_candidates(project.settings.training.recipe, settings, compare.tuned_recipe(project))
     fold = fold_of_samples(compare.load_folds(project), settings.primary, design)
-    steps: list[str] = []
-
-    def tell(words: str) -> None:
-        steps.append(words)
-        context.log.info(words)
-        progress.emit("mlp_model", len(steps), len(recipes) + 1, words)
-
     options = compare.options_of(project)
     inner = settings.inner_folds
-    fit = fit_final(recipes, design, fold, lambda folds: merged(folds, inner), options, tell, _zeros(project))
+    fit = fit_final(recipes, design, fold, lambda folds: merged(folds, inner), options, _zeros(project))
     _log_gaps(project, run, design.samples["sample_id"].to_numpy()[fold >= 0])
-    tell(f"{fit.facts['recipe']} fitted on {int((fold >= 0).sum())} samples")
+    words = f"{fit.facts['recipe']} fitted on {int((fold >= 0).sum())} samples"
+    progress.report(len(recipes) + 1, len(recipes) + 1, words, unit="step")
     record = run.log_fit(fit, fit.evaluation, _figures(fit.evaluation, note, fit), fit.example)
     columns = fit.columns.to_csv(index=False)
     run.client.log_text(run.run_id, columns, "tables/columns.csv")
@@ -144,14 +138,13 @@ def _board(project: Project) -> pd.DataFrame | None:
     return leaderboard(files.read_table(path), project.settings.evaluation.primary)
 
 
-def _on_epoch(context: dg.AssetExecutionContext, run: TrackedRun) -> Callable[[EpochReport], None]:
-    def tell(epoch: EpochReport) -> None:
+def _on_epoch(run: TrackedRun) -> Callable[[EpochReport], None]:
+    def on_epoch(epoch: EpochReport) -> None:
         run.log_epoch(epoch)
         words = f"loss {epoch.train_loss:.3f}, validation {epoch.validation_loss:.3f} ({epoch.seconds:.1f} s)"
-        progress.emit("mlp_model", epoch.epoch, epoch.epochs, words)
-        context.log.info(f"epoch {epoch.epoch} of {epoch.epochs}: {words}")
+        progress.report(epoch.epoch, epoch.epochs, words, unit="epoch")
 
-    return tell
+    return on_epoch
 
 
 def _figures(evaluation: Evaluation, note: str, fit: Fit | RecipeFit) -> dict[str, bytes]:

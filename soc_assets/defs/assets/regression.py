@@ -14,9 +14,10 @@ from soc_assets.defs.assets.features import features
 from soc_assets.defs.automation.conditions import after_the_last_batch
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.overrides import TrainingConfig, overridden
+from soc_assets.defs.reporting import reporting, reporting_as
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import read_inputs
 from soc_assets.errors import TrainingError
 from soc_assets.features import refresh
 from soc_assets.features.inputs import built_here, features_inputs
@@ -62,7 +63,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
     on both), and the test split is predicted once, at the end. R2 is the coefficient of determination: at 0 a model is
     no better than the mean.
     """
-    with on_device(context):
+    with reporting_as("mlp_model", context), on_device():
         loaded, overrides = overridden(project.load(), "training", config)
         _require_fresh_features(loaded)
         tracking = tracking_of(loaded)
@@ -96,6 +97,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
     code_version=VERSIONS["baselines"],
     owners=tables.OWNERS,
 )
+@reporting
 def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Mean, coordinates, ridge, forest and boosting on the folds that every other model is compared on.
 
@@ -125,6 +127,7 @@ def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     op_tags=tags_of_step(on_device=True),
     retry_policy=AFTER_A_CRASH,
 )
+@reporting
 def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """Schemes x models x feature sets on identical folds: scores with intervals, prediction intervals, a report.
 
@@ -140,7 +143,7 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     inputs, path = evaluation_inputs(loaded), loaded.results / "evaluation.parquet"
     cached = vouching.is_fresh(path, inputs)
     if not cached:
-        with on_device(context):
+        with on_device():
             evaluation_run.run_evaluation(context, loaded, inputs)
     metadata = evaluation_run.evaluation_metadata(loaded, loaded.settings.evaluation.primary)
     return dg.MaterializeResult(metadata={**metadata, "cached": cached}, data_version=dg.DataVersion(inputs))
@@ -156,6 +159,7 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     op_tags=tags_of_step(on_device=True),
     retry_policy=AFTER_A_CRASH,
 )
+@reporting
 def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
     """The search for an MLP recipe by Optuna, inside the training data: TPE, pruned, in a study that resumes.
 
@@ -170,7 +174,7 @@ def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource)
     inputs, path = evaluation_inputs(loaded, "hyperparameters"), loaded.results / "hyperparameters.parquet"
     cached = vouching.is_fresh(path, inputs)
     if not cached:
-        with on_device(context):
+        with on_device():
             tuning_run.run_tuning(context, loaded, inputs)
     metadata = {**tuning_run.tuning_metadata(loaded), "cached": cached}
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
@@ -204,6 +208,5 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
 def _require_fresh_features(project: Project) -> None:
     """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
     refresh.rebuild_database_if_stale(project)
-    embeddings = load_inputs(project, create_spec=False)
-    if embeddings is None or built_here(project) != features_inputs(project, embeddings):
+    if built_here(project) != features_inputs(project, read_inputs(project)):
         raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")

@@ -8,6 +8,7 @@ from soc_assets.defs.assets.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
+from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import known_embeddings
@@ -25,7 +26,7 @@ from soc_assets.sampling.balance import tail_share
 from soc_assets.sampling.check import CHECKS, check_tables
 from soc_assets.sampling.folds import with_schemes
 from soc_assets.sampling.inputs import earlier_splits, sampling_inputs, split_inputs
-from soc_assets.sampling.prepare import Prepared, Tell, prepare_samples
+from soc_assets.sampling.prepare import Prepared, prepare_samples
 from soc_assets.storage import digest, files, vouching
 
 
@@ -39,6 +40,7 @@ from soc_assets.storage import digest, files, vouching
     metadata=tables.about("balanced_samples"),
     check_specs=checks.SAMPLING_SPECS,
 )
+@reporting
 def balanced_samples(
     context: dg.AssetExecutionContext, project: ProjectResource, config: SamplingConfig
 ) -> dg.MaterializeResult:
@@ -58,7 +60,7 @@ def balanced_samples(
     require(loaded.samples("samples"), "soil_samples")
     cached = complete(loaded, "balanced_samples") and vouching.is_fresh(path, inputs)
     if not cached:
-        _write(_prepare(loaded, _telling(context)), loaded, inputs)
+        _write(_prepare(loaded), loaded, inputs)
     frames = {name: files.read_table(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
     register(context.instance, keys)
@@ -73,23 +75,10 @@ def balanced_samples(
         **report.uri(path),
         **tables.lineage("balanced_samples"),
     }
-    progress.emit("balanced_samples", 1, 1, f"{len(samples)} samples in {len(keys)} batches")
+    progress.report(1, 1, f"{len(samples)} samples in {len(keys)} batches")
     return dg.MaterializeResult(
         metadata=metadata, data_version=dg.DataVersion(inputs), check_results=_check(frames, loaded, inputs)
     )
-
-
-def _telling(context: dg.AssetExecutionContext) -> Tell:
-    """Progress for who watches, and each step in the log."""
-    logged: set[int] = set()
-
-    def tell(done: int, total: int, words: str) -> None:
-        if done not in logged:  # not each clustering
-            context.log.info(f"step {done + 1} of {total}: {words}")
-            logged.add(done)
-        progress.emit("balanced_samples", done, total, words)
-
-    return tell
 
 
 def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> list[dg.AssetCheckResult]:
@@ -102,7 +91,7 @@ def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> li
     return checks.fault_results(faults, CHECKS)
 
 
-def _prepare(project: Project, tell: Tell) -> Prepared:
+def _prepare(project: Project) -> Prepared:
     settings, sampling = project.settings, with_schemes(project.settings.sampling, project.settings.evaluation)
     catalog = read_table(project.catalog, project)
     grid, wide = reference_grid(catalog, settings.rasters), "knndm" in (sampling.fold_schemes or ())
@@ -115,7 +104,6 @@ def _prepare(project: Project, tell: Tell) -> Prepared:
         ledger=read_ledger(project),
         previous=earlier_splits(project),
         area=prediction_area(grid, project.region, catalog, settings.rasters) if wide else None,
-        tell=tell,
     )
 
 

@@ -12,7 +12,6 @@ from soc_assets.regression.evaluation.plan import fold_of_samples, merged
 from soc_assets.regression.evaluation.tuning import tune
 from soc_assets.regression.models.recipes import NAMED, candidates
 from soc_assets.regression.report import tuning_plots as plots
-from soc_assets.runtime import progress
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
 
@@ -24,10 +23,6 @@ def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str)
     rows = np.flatnonzero(fold >= 0)
     sets = tuple(dict.fromkeys(recipe.features for recipe in candidates(settings)))
 
-    def tell(done: int, total: int, words: str) -> None:
-        context.log.info(f"{done} of {total}: {words}")
-        progress.emit("hyperparameters", done, total, words)
-
     found = tune(
         design,
         rows,
@@ -38,7 +33,6 @@ def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str)
         results / "hyperparameters.db",
         inputs,
         compare.options_of(project),
-        tell,
     )
     told = {"recipe": found.recipe.model_dump(mode="json"), "r2": found.r2, "importance": found.importance}
     files.write_json(results / "hyperparameters.json", told)

@@ -1,7 +1,8 @@
 """What the UI shows of batches: facts and a map of each, and how far a long run has come while it runs."""
 
+import logging
 import time
-from collections.abc import Callable
+from contextvars import copy_context
 from threading import Event, Thread
 from typing import Any
 
@@ -14,6 +15,7 @@ from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.plots import BatchMaps
 from soc_assets.runtime import interrupts, progress
 
+_log = logging.getLogger(__name__)
 EVERY = 15.0  # seconds between two lines of the log
 
 
@@ -59,18 +61,17 @@ class Pulse:
     """Tells the log and the progress bar every so often how far a run has come, from a thread of its own.
 
     Args:
-        say: writes a line into the log.
         batches: of the run.
         images: at most so many will be embedded.
         every: seconds.
     """
 
-    def __init__(self, say: Callable[[str], None], batches: int, images: int, every: float = EVERY) -> None:
+    def __init__(self, batches: int, images: int, every: float = EVERY) -> None:
         self.encoder: Encoder | None = None  # once there is one
-        self._say, self._batches, self._every = say, batches, every
+        self._batches, self._every = batches, every
         self._done, self._images, self._start = 0, images, time.perf_counter()
         self._ended = Event()
-        self._thread = Thread(target=self._run, name="pulse", daemon=True)
+        self._thread = Thread(target=copy_context().run, args=(self._run,), name="pulse", daemon=True)
 
     def __enter__(self) -> "Pulse":
         self._thread.start()
@@ -88,8 +89,8 @@ class Pulse:
     def _run(self) -> None:
         while not self._ended.wait(self._every) and not interrupts.told():
             words = self._words()
-            progress.emit("embeddings", self._done, self._batches, words)
-            self._say(f"{self._done} of {self._batches} batches done; {words}")
+            progress.report(self._done, self._batches, words)
+            _log.info("%d of %d batches done; %s", self._done, self._batches, words)
 
     def _words(self) -> str:
         embedded, seconds = self.encoder.images_embedded if self.encoder else 0, time.perf_counter() - self._start

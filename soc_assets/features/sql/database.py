@@ -5,7 +5,7 @@ in views are absolute, so that it opens from any folder; memory limits are the c
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -39,7 +39,6 @@ def build_database(
     contents: Contents,
     info: Mapping[str, str],
     batch_inputs: Mapping[str, tuple[str, str]] | None = None,
-    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Write the database.
 
@@ -49,7 +48,6 @@ def build_database(
         contents: what it shows.
         info: kept in build_info, with what identifies the contents.
         batch_inputs: of each batch, the digests of its inputs and labels now.
-        tell: told batches indexed and their number.
     """
     write_schemas(contents)
     views = views_of(contents)
@@ -67,7 +65,7 @@ def build_database(
             if reusable:
                 _take_over(connection, reusable)
             else:
-                _make_index(connection, contents, batches, tell)
+                _make_index(connection, contents, batches)
             for name, view in views.items():
                 connection.execute(f"CREATE VIEW {name} AS {view.sql}")
                 _comment(connection, "VIEW", name, view.comment, view.columns)
@@ -147,15 +145,13 @@ def write_schemas(contents: Contents) -> None:
     write_empty_table(contents.data, "embeddings", empty)
 
 
-def _make_index(
-    connection: duckdb.DuckDBPyConnection, contents: Contents, batches: list[Path], tell: Callable[[int, int], None]
-) -> None:
+def _make_index(connection: duckdb.DuckDBPyConnection, contents: Contents, batches: list[Path]) -> None:
     balanced, ledger = (table_sql(contents.data, name, duckdb_columns(TABLES[name])) for name in ("balanced", "ledger"))
     connection.execute(
         f"CREATE TEMP TABLE studied_batches AS SELECT sample_id, l.batch, b.split "
         f"FROM ({balanced}) b JOIN ({ledger}) l USING (sample_id)"
     )
-    neighbours.fill_index(connection, batches, contents.spec, tell)
+    neighbours.fill_index(connection, batches, contents.spec)
     fill_components(connection, len(contents.spec.slots))
 
 

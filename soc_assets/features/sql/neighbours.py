@@ -6,7 +6,7 @@ numbers is read. Where they fill their whole width the coordinates are the vecto
 pooled are averaged first.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from soc_assets.embedding.spec import Spec
 from soc_assets.features.images import Images, read_images
+from soc_assets.runtime import progress
 
 _LOST = 1e-4  # largest share of a vector's length outside the basis: inner products are then exact to 1e-8
 _NOISE = 1e-3  # directions shorter than this share of the longest are left for the next look, they may be rounding
@@ -32,16 +33,13 @@ class BasisTooSmallError(Exception):
     """A vector lies outside the basis."""
 
 
-def fill_index(
-    connection: duckdb.DuckDBPyConnection, batches: Sequence[Path], spec: Spec, tell: Callable[[int, int], None]
-) -> int:
+def fill_index(connection: duckdb.DuckDBPyConnection, batches: Sequence[Path], spec: Spec) -> int:
     """Fill the table `neighbour_index`, a batch at a time; missing images have no row.
 
     Args:
         connection: to the database under construction, with a table `studied_batches` of sample_id and batch.
         batches: files of the spec.
         spec: of the files.
-        tell: told batches done and their number.
 
     Returns:
         Dimensions of the coordinates; 0 where there is no image.
@@ -53,7 +51,7 @@ def fill_index(
             for done, path in enumerate(batches, start=1):
                 for images in read_images(path, spec, ["batch"]):
                     _insert(connection, images, basis)
-                tell(done, len(batches))
+                progress.report(done, len(batches), "batches indexed")
             return basis.shape[1]
         except BasisTooSmallError:
             basis = _basis(_mean_tokens(images) for path in batches for images in read_images(path, spec))

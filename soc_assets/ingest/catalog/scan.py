@@ -5,7 +5,6 @@ When a raster must be read again, and what becomes of one that cannot be used, b
 """
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -20,6 +19,7 @@ from soc_assets.integrity.schemas import RASTERS, pandas_type
 from soc_assets.rasters.identity import content_digest, readable_digest, stamp
 from soc_assets.rasters.opening import small_block_cache
 from soc_assets.reporting.as_text import one_line
+from soc_assets.runtime import progress
 from soc_assets.runtime.threads import threaded_map
 from soc_assets.settings import Channel, Rasters, channels_of
 from soc_assets.settings.seasons import season_rank
@@ -59,7 +59,6 @@ def scan_rasters(
     rasters: Rasters,
     folder: Path | str,
     previous: pd.DataFrame | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
     threads: int | None = None,
 ) -> Catalog:
     """Catalog the rasters of every band; only new and changed files are read.
@@ -95,8 +94,7 @@ def scan_rasters(
                 ) from outcome
             else:
                 problems.append(_problem(file.band.name, file.path, str(outcome), digests))
-            if progress:
-                progress(done, len(files), file.name)
+            progress.report(done, len(files), file.name)
     rows, twice = _one_per_step(rows, rasters, digests)
     _require_every_band(rasters, rows, problems)
     set_aside = pd.DataFrame(problems + twice, columns=list(_SET_ASIDE), dtype="str")

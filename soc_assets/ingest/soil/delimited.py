@@ -56,7 +56,6 @@ def read_records(
     how: SoilTable,
     limits: SoilLimits | None = None,
     wanted: Callable[[Sequence[str], SoilTable], Collection[int]] | None = None,
-    tell: Callable[[int], None] | None = None,
 ) -> Records:
     """The fields of a text file; blank rows are left out.
 
@@ -65,7 +64,6 @@ def read_records(
         how: how it is read.
         limits: how long its rows and fields may be.
         wanted: says which columns are kept; None keeps all.
-        tell: told how many bytes are read.
 
     Raises:
         SoilError: the file is empty, its encoding is not the one of the settings, a quotation mark is never closed, or
@@ -73,7 +71,7 @@ def read_records(
     """
     limits = limits or SoilLimits()
     with open_text(path, how) as file:
-        lines = Lines(file, limits, tell)
+        lines = Lines(file, limits)
         first = _first_lines(lines, max(LOOKED_AT, how.header_row or 0))
         told = _TOLD.match(first[0]) if first else None  # Excel's own first line, which is not of the table
         separator = how.separator or (told["sign"] if told else _likely_separator(first, how, limits))

@@ -21,8 +21,6 @@ from soc_assets.storage.names import nfc
 
 Wanted = Callable[[Sequence[str], SoilTable], Collection[int]]
 """Positions of the columns that are used of a header."""
-Tell = Callable[[int], None]
-"""Told how many bytes of a file are read."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,6 @@ def read_sheets(
     *others: SoilTable,
     limits: SoilLimits | None = None,
     wanted: Wanted | None = None,
-    tell: Tell | None = None,
 ) -> list[Sheet]:
     """Every filled sheet or layer of a file; hidden sheets come last.
 
@@ -74,7 +71,6 @@ def read_sheets(
         others: further entries of soc.toml for the file, which name their sheet or layer.
         limits: how much it may hold.
         wanted: which columns of a text or Parquet file are kept, the others being null; None keeps all.
-        tell: told how many bytes of a text file are read.
 
     Raises:
         SoilError: the file is empty, damaged, of a format that is not read, or holds more than the limits allow.
@@ -83,7 +79,7 @@ def read_sheets(
     with translated(f"it cannot be read as {suffix[1:]}", "Write it again, or save the table as CSV."):
         match suffix:
             case ".csv" | ".tsv":
-                return [_read_text(path, how, limits, wanted, tell)]
+                return [_read_text(path, how, limits, wanted)]
             case ".xlsx" | ".xlsm" | ".xls":
                 from soc_assets.ingest.soil.workbook_sheets import read_workbook
 
@@ -133,10 +129,10 @@ def below_header(
     )
 
 
-def _read_text(path: Path, how: SoilTable, limits: SoilLimits, wanted: Wanted | None, tell: Tell | None) -> Sheet:
+def _read_text(path: Path, how: SoilTable, limits: SoilLimits, wanted: Wanted | None) -> Sheet:
     from soc_assets.ingest.soil.delimited import decimal_commas, read_records
 
-    records = read_records(path, how, limits, wanted, tell)
+    records = read_records(path, how, limits, wanted)
     above = {"above": records.above, "titles": records.titles, "header_row": records.header_row}
     sheet = Sheet("", records.header, records.body, False, **above)
     return replace(sheet, decimal_comma=decimal_commas(sheet.header, sheet.body, records.separator, how))

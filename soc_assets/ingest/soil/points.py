@@ -4,7 +4,7 @@ The columns of the file stay as they are; what was understood stands beside them
 Whether points lie on the rasters and need dates is decided where the model is known, in `soc_assets.mapping.points`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from soc_assets.ingest.soil.read import table_of
 from soc_assets.ingest.soil.rows import rows_of
 from soc_assets.ingest.soil.values import is_missing
 from soc_assets.ingest.soil.zones import zone_column
+from soc_assets.runtime import progress
 from soc_assets.settings import Soil, SoilColumns, SoilLimits, SoilTable
 
 OWN = "_soc_assets."
@@ -34,16 +35,13 @@ Fault = tuple[str, pd.Series, pd.Series | str]
 """Why rows have no prediction: the reason, the rows that have it, and what was found."""
 
 
-def read_point_table(
-    path: Path, soil: Soil, layer: str | None = None, tell: Callable[[int], None] | None = None, **how: str | None
-) -> pd.DataFrame:
+def read_point_table(path: Path, soil: Soil, layer: str | None = None, **how: str | None) -> pd.DataFrame:
     """A table of points in any format of `soil.files.READ`.
 
     Args:
         path: the file.
         soil: [soil] of the settings: an entry of [[soil.tables]] that fits the file's name holds for it, too.
         layer: the sheet of a workbook or layer of a GeoPackage.
-        tell: told how many bytes of a text file are read.
         how: fields of `SoilTable` that go before the settings: crs, separator, decimal, encoding, date_format.
 
     Returns:
@@ -57,7 +55,7 @@ def read_point_table(
         raise SoilError(f"{path} does not exist. Name a table of points ({', '.join(READ)}).")
     try:
         with translated("it cannot be understood", "Save it again as CSV, and look at its cells."):
-            sheet, reading = _chosen(path, _readings(path, soil, how), layer, soil, tell)
+            sheet, reading = _chosen(path, _readings(path, soil, how), layer, soil)
             table = table_of(
                 path, replace(sheet, header=_sought(sheet.header, reading.how.columns, cut=_is_cut(path))), reading
             )
@@ -103,11 +101,10 @@ def _readings(path: Path, soil: Soil, how: dict[str, str | None]) -> list[Readin
     ]
 
 
-def _chosen(
-    path: Path, readings: list[Reading], layer: str | None, limits: SoilLimits, tell: Callable[[int], None] | None
-) -> tuple[Sheet, Reading]:
+def _chosen(path: Path, readings: list[Reading], layer: str | None, limits: SoilLimits) -> tuple[Sheet, Reading]:
     """The one sheet with places, and how it is read."""
-    sheets = read_sheets(path, *(reading.how for reading in readings), limits=limits, tell=tell)
+    with progress.reading(path.name, 0, path.stat().st_size):
+        sheets = read_sheets(path, *(reading.how for reading in readings), limits=limits)
     parts = [sheet.part for sheet in sheets if sheet.part]
     if layer and layer not in parts:
         had = f"it has {', '.join(parts)}" if parts else "it is one table"

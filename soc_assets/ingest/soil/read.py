@@ -4,8 +4,6 @@ Files are read in `soil.formats`, columns recognised in `soil.columns`, coordina
 fetched in `soil.borrowing`. Values stay text: what they mean is decided in `soil.rows`.
 """
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,19 +18,17 @@ from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.sheet_tables import Named, make_table
 from soc_assets.ingest.soil.table_words import hidden_rows, refusal, where_it_was_looked
 from soc_assets.ingest.soil.used_columns import used_columns
+from soc_assets.runtime import progress
 from soc_assets.settings import Soil, SoilLimits
 from soc_assets.storage.names import nfc
 
 
-def read_soil_tables(
-    folder: Path, soil: Soil, tell: Callable[[int, int, str], None] = lambda done, total, words: None
-) -> tuple[list[Table], pd.DataFrame]:
+def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFrame]:
     """Read every soil table of a folder, in the order of their names; blank rows are skipped.
 
     Args:
         folder: holds the files.
         soil: how they are read.
-        tell: told how many bytes are read, of how many, and the file.
 
     Returns:
         The tables, and the files that cannot be used and the rows that a workbook hides: file, row (null for a file),
@@ -47,17 +43,20 @@ def read_soil_tables(
     sheets, refused = [], []
     before, whole = 0, max(sum(path.stat().st_size for path in paths), 1)
     for path in paths:
-        told = partial(_tell, tell, before, whole, path.name)
-        before += path.stat().st_size
+        size = path.stat().st_size
         try:
-            found, strange = _named_sheets(path, readings_of(path, soil), soil, told)
+            with progress.reading(path.name, before, whole):
+                found, strange = _named_sheets(path, readings_of(path, soil), soil)
+                progress.report_bytes(size)
         except SoilError as error:
             refused.append(refusal(path, nfc(path.name), "file not readable", error))
             continue
-        tell(before, whole, path.name)
+        finally:
+            before += size
         sheets += found
         refused += strange
-    tell(whole, whole, f"{sum(len(item.sheet.body) for item in sheets):,} rows are judged")
+    with progress.reading(f"{sum(len(item.sheet.body) for item in sheets):,} rows are judged", whole, whole):
+        progress.report_bytes(0)
     _require_names(sheets, soil)
     tables, unknown = _recognised(sheets)
     refused += unknown + [row for table in tables for row in hidden_rows(table)]
@@ -65,10 +64,6 @@ def read_soil_tables(
         problems = "\n".join(f"  - {item['detail']}" for item in refused)
         raise SoilError(f"No soil table in {folder} can be used:\n{problems}")
     return tables, pd.DataFrame(refused, columns=["file", "row", "source", "reason", "detail"])
-
-
-def _tell(tell: Callable[[int, int, str], None], before: int, whole: int, name: str, done: int) -> None:
-    tell(before + done, whole, name)
 
 
 def _require_names(sheets: list[Named], soil: Soil) -> None:
@@ -85,14 +80,14 @@ def _require_names(sheets: list[Named], soil: Soil) -> None:
 
 
 def _named_sheets(
-    path: Path, readings: list[Reading], limits: SoilLimits, tell: Callable[[int], None]
+    path: Path, readings: list[Reading], limits: SoilLimits
 ) -> tuple[list[Named], list[dict[str, object]]]:
     """The sheets of a file that are to be read, and those that no entry names.
 
     The first sheet of a workbook is called like the file, the others `soil.xlsx[2018]`.
     """
     how = [reading.how for reading in readings]
-    sheets = read_sheets(path, *how, limits=limits, wanted=used_columns, tell=tell)
+    sheets = read_sheets(path, *how, limits=limits, wanted=used_columns)
     parts = [sheet.part for sheet in sheets]
     for reading in readings:
         asked = nfc(reading.how.sheet or reading.how.layer or "")

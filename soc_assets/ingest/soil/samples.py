@@ -4,7 +4,7 @@ Files are read in `soil.tables`, their text in `soil.rows`, rows judged in `soil
 folder without a usable row is explained.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +42,6 @@ CURES = {
 """What helps against a reason for which rows are rejected."""
 
 
-Tell = Callable[[int, int, str], None]
-
-
 @dataclass(frozen=True)
 class SoilSamples:
     """Every row of the soil tables, once."""
@@ -57,9 +54,7 @@ class SoilSamples:
     """How each table was read: the keys of `soil.rows.describe`."""
 
 
-def build_samples(
-    folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid, tell: Tell = lambda done, total, words: None
-) -> SoilSamples:
+def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid) -> SoilSamples:
     """Read and clean all soil tables of a folder.
 
     Args:
@@ -68,12 +63,11 @@ def build_samples(
         timed: whether any band has time, so that samples need a date or a year.
         seasonal: whether any band is seasonal, so that samples need a date.
         grid: the reference grid, on which samples must lie.
-        tell: told how many bytes of the files are read, of how many, and the file.
 
     Raises:
         SoilError: the folder is missing or holds no usable table, or no row is usable; counts the reasons.
     """
-    tables, refused = read_soil_tables(folder, soil, tell)
+    tables, refused = read_soil_tables(folder, soil)
     filled = [table for table in tables if len(table.frame)]
     if not filled:
         hidden = sum(len(table.hidden_rows) for table in tables)

@@ -1,12 +1,13 @@
 """The lines of a text file, one by one: its encoding, its size, and lines that never end."""
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from soc_assets.errors import SoilError
 from soc_assets.ingest.soil.limits import beyond
+from soc_assets.runtime import progress
 from soc_assets.settings import SoilLimits, SoilTable
 from soc_assets.storage.names import nfc
 
@@ -15,7 +16,7 @@ LONGEST = 10
 _CHUNK = 1 << 20
 _HEAD = 4096  # bytes in which text holds no NUL
 _HALVES, _ODD = 0.5, 0.05  # parts of the pairs of bytes in UTF-16 with a NUL where one belongs, and where none does
-_BEFORE_TELLING = 2_000_000  # bytes between two reports
+_BETWEEN_REPORTS = 2_000_000  # bytes between two reports
 
 
 class Lines:
@@ -25,10 +26,10 @@ class Lines:
         number: of the line that was read last, from 1.
     """
 
-    def __init__(self, file: TextIO, limits: SoilLimits, tell: Callable[[int], None] | None) -> None:
-        self._file, self._limits, self._tell = file, limits, tell
+    def __init__(self, file: TextIO, limits: SoilLimits) -> None:
+        self._file, self._limits = file, limits
         self._longest = LONGEST * limits.max_text
-        self._characters = self._told = self._since_told = 0
+        self._characters = self._since_reported = 0
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -38,10 +39,10 @@ class Lines:
             if self._characters > self._longest:
                 told = f"from line {self.number}, {self._characters:,} characters or more stand in one row"
                 raise beyond("max_text", self._limits.max_text, f"{told}, {LONGEST} times those of a cell or more")
-            self._since_told += len(line)
-            if self._tell and self._since_told > _BEFORE_TELLING:
-                self._since_told = 0
-                self._tell(self._file.buffer.tell())
+            self._since_reported += len(line)
+            if self._since_reported > _BETWEEN_REPORTS:
+                self._since_reported = 0
+                progress.report_bytes(self._file.buffer.tell())
             yield nfc(line)
 
     @property

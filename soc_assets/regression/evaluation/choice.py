@@ -1,6 +1,6 @@
 """Choosing a recipe inside a training part, by its inner folds: the outer test part never has a say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.target import Target
 from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.models.fitted import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
+from soc_assets.runtime import progress
 from soc_assets.settings.evaluation import Recipe
 
 
@@ -26,7 +27,6 @@ def choose(
     rows: np.ndarray,
     inner: np.ndarray,
     options: Options,
-    tell: Callable[[str], None] = lambda words: None,
 ) -> Choice:
     """Predict the inner folds with every candidate, take the best, and fit it on all rows.
 
@@ -36,14 +36,14 @@ def choose(
         rows: [n] of the training part.
         inner: [n] inner fold of each row.
         options: seed, level, device.
-        tell: told each candidate's score.
     """
     scores: dict[str, float] = {}
     best: tuple[Recipe, HeldOut] | None = None
-    for recipe in candidates:
+    for done, recipe in enumerate(candidates, start=1):
         held_out = predict_held_out(recipe, design, rows, inner, options)
         scores[recipe.name] = held_out_r2(recipe, design, rows, held_out)
-        tell(f"{recipe.name}: R2 {scores[recipe.name]:.3f} in the inner folds")
+        words = f"{recipe.name}: R2 {scores[recipe.name]:.3f} in the inner folds"
+        progress.report(done, len(candidates) + 1, words, unit="step")  # the last is fitting it
         if best is None or scores[recipe.name] > scores[best[0].name]:
             best = recipe, held_out
     assert best is not None

@@ -5,13 +5,14 @@ and how is in `soc_assets.regression`.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 
-from soc_assets.embedding.inputs import load_inputs
+from soc_assets.embedding.inputs import read_inputs
 from soc_assets.errors import TableError, TrainingError
 from soc_assets.features.sql.groups import group_columns, group_queries
 from soc_assets.features.sql.opening import reading
@@ -27,11 +28,14 @@ from soc_assets.regression.evaluation.engine import Done, run_fits
 from soc_assets.regression.evaluation.plan import Plan, make_plan
 from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold, score_table
 from soc_assets.regression.models.fitted import Options
+from soc_assets.runtime import progress
 from soc_assets.runtime.device import resolve_device
 from soc_assets.sampling.folds import blocks
 from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.storage import files
 from soc_assets.storage.vouching import wrong
+
+_log = logging.getLogger(__name__)
 
 _SCORED = ("year", "source", "region")  # always, and with the samples in any case
 _OWN = (
@@ -44,8 +48,6 @@ _OWN = (
     "weight",
     "split",
 )
-
-Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,11 @@ class Compared:
     regions: str
 
 
-def compare(project: Project, tell: Tell, announce: Callable[[Plan], None], only_baselines: bool = False) -> Compared:
+def compare(project: Project, only_baselines: bool = False) -> Compared:
     """Run the evaluation, or its baselines alone; fits that are there already are not repeated.
 
     Args:
         project: settings and paths.
-        tell: told how many fits are done, of how many, and the last one.
-        announce: shown the plan before anything is fitted.
         only_baselines: leave out everything that is no baseline.
 
     Raises:
@@ -87,8 +87,10 @@ def compare(project: Project, tell: Tell, announce: Callable[[Plan], None], only
     regions = regions_of(design.samples, project.regions, settings.region_column)
     design.samples["region"] = regions.names
     plan = make_plan(design, folds, settings, "+".join(project.settings.features.include), only_baselines)
-    announce(plan)
-    done = run_fits(plan.fits, design, project.results, options_of(project), settings.workers, tell)
+    table = plan.table()
+    _log.info("%d fits, finished ones are kept:\n%s", len(plan.fits), table.to_string(index=False))
+    progress.report(0, len(plan.fits), f"{len(table)} models and feature sets, {len(plan.fits)} fits")
+    done = run_fits(plan.fits, design, project.results, options_of(project), settings.workers)
     models = out_of_fold(done)
     table = score_table(
         models, design, settings.draws, settings.seed, project.settings.study.max_oc, columns=settings.strata
@@ -101,11 +103,11 @@ def load_design(project: Project) -> Design:
 
     Raises:
         TrainingError: the database is missing or empty.
+        EmbeddingError: there is no spec of the settings yet.
     """
-    inputs = load_inputs(project, create_spec=False)
-    if inputs is None or not project.database.is_file():
+    if not project.database.is_file():
         raise TrainingError(f"{project.database} does not exist. Materialise the asset `features` first.")
-    settings, grid = project.settings, grid_of_project(project)
+    inputs, settings, grid = read_inputs(project), project.settings, grid_of_project(project)
     with reading(project.database) as connection:
         columns = connection.sql("SELECT column_name FROM (DESCRIBE samples)").fetchall()
     strata = strata_of(settings.evaluation, [name for (name,) in columns])

@@ -11,7 +11,7 @@ import os
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.fold import FoldFit, FoldResult, run_fold
 from soc_assets.regression.evaluation.kept import note_plan
 from soc_assets.regression.models.fitted import Options
-from soc_assets.runtime import interrupts
+from soc_assets.runtime import interrupts, progress
 from soc_assets.storage import files
 
 _POLL = 0.5  # seconds between looks at the finished files, and for signals
@@ -50,7 +50,6 @@ def run_fits(
     folder: Path,
     options: Options,
     workers: int = 0,
-    tell: Callable[[int, int, str], None] = lambda done, total, words: None,
 ) -> list[Done]:
     """Run what is not there yet, and read everything.
 
@@ -60,7 +59,6 @@ def run_fits(
         folder: of results; fits/ in it keeps every fit, inputs/ the features for the processes.
         options: seed, level, device.
         workers: processes; 0 takes as many as there are processors, 1 fits in this process.
-        tell: told how many fits are done, of how many, and the last one.
     """
     digests = [fit.digest(design, options) for fit in fits]
     kind = "baselines" if all(fit.baseline for fit in fits) else "evaluation"
@@ -68,7 +66,7 @@ def run_fits(
         note_plan(folder, kind, digests, _inputs(folder, design).name)
     known = {name: result for name in digests if (result := known_fit(folder, name))}
     due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if name not in known]
-    tell(len(fits) - len(due), len(fits), f"{len(due)} to fit")
+    progress.report(len(fits) - len(due), len(fits), f"{len(due)} to fit", unit="fit")
     errors: dict[str, str] = {}
     if due:
         groups = [list(part) for _, part in groupby(due, key=lambda item: (item[0].scheme, item[0].number))]
@@ -80,7 +78,7 @@ def run_fits(
                 finished += 1
                 if error:
                     errors[name] = error
-                tell(finished, len(fits), words)
+                progress.report(finished, len(fits), words, unit="fit")
     return [_read(fit, name, folder, known.get(name), errors) for fit, name in zip(fits, digests, strict=True)]
 
 
@@ -185,7 +183,8 @@ def _work(group: Group, folder: str, options: Options) -> None:
 def _fit_and_store(fit: FoldFit, name: str, design: Design, folder: Path, options: Options) -> Report:
     words = f"{fit.scheme} fold {fit.number}: {fit.model} on {fit.features}"
     try:
-        result = run_fold(fit, design, options)
+        with progress.silent():
+            result = run_fold(fit, design, options)
     except SocError as error:
         return name, f"{words} failed", str(error)
     except Exception as error:  # one model that cannot be fitted is a row of the table, not the end of the evaluation

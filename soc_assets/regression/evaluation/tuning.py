@@ -8,7 +8,6 @@ flattered by the choice: what the recipe is worth is measured by `evaluation`, w
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from soc_assets.regression.design.target import Target
 from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.models.fitted import Options
 from soc_assets.regression.models.learners import fit_learner
-from soc_assets.runtime import interrupts, process
+from soc_assets.runtime import interrupts, process, progress
 from soc_assets.settings.evaluation import Recipe
 from soc_assets.storage.sqlite_files import fault_of, set_aside
 from soc_assets.storage.write_errors import cannot_write, translate_write_errors
@@ -63,7 +62,6 @@ def tune(
     storage: Path,
     name: str,
     options: Options,
-    tell: Callable[[int, int, str], None] = lambda done, total, words: None,
 ) -> Tuned:
     """Run the trials that the study does not hold yet.
 
@@ -77,7 +75,6 @@ def tune(
         storage: an SQLite file; a study of this name in it is continued.
         name: of the study, for example the digest of its inputs.
         options: seed, level, device.
-        tell: told how many trials are done, of how many, and the last one.
 
     Raises:
         TrainingError: no trial could be fitted.
@@ -106,9 +103,10 @@ def tune(
     def told(study: "optuna.Study", trial: Any) -> None:
         best = f"best R2 {study.best_value:.3f}" if _completed(study) else "none finished"
         value = f"R2 {trial.value:.3f}" if trial.value is not None else trial.state.name.lower()
-        tell(_ended(study) + len(errors), trials, f"trial {trial.number}: {value}; {best}")
+        words = f"trial {trial.number}: {value}; {best}"
+        progress.report(_ended(study) + len(errors), trials, words, unit="trials")
 
-    tell(known, trials, "trials are there already" if known else "first trial")
+    progress.report(known, trials, "trials are there already" if known else "first trial", unit="trials")
     while (number := _ended(study) + len(errors)) < trials:
         # a seed for each trial: what a search that was interrupted draws next is what it would have drawn
         study.sampler = optuna.samplers.TPESampler(seed=options.seed + number)

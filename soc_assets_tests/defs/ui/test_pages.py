@@ -1,5 +1,7 @@
 """What the UI shows: every asset says what and whose it is and describes its columns; batches have facts and a map."""
 
+import logging
+
 import dagster as dg
 import pandas as pd
 import pyarrow.parquet as pq
@@ -114,7 +116,7 @@ def test_map_shows_all_samples_and_those_of_the_batch_north_up():
     assert BatchMaps(samples.iloc[:0]).png(samples.iloc[:0])  # nothing to show is no error
 
 
-def test_long_batches_tell_how_far_they_are():
+def test_long_batches_tell_how_far_they_are(caplog):
     from threading import Event
 
     said, enough = [], Event()
@@ -122,13 +124,15 @@ def test_long_batches_tell_how_far_they_are():
     class Encoder:
         images_embedded = 0
 
-    def say(words: str) -> None:
-        said.append(words)
+    def say(record: logging.LogRecord) -> bool:
+        said.append(record.getMessage())
         Encoder.images_embedded += 500
         if len(said) == 3:
             enough.set()
+        return True
 
-    with Pulse(say, batches=4, images=4000, every=0.01) as pulse:
+    caplog.handler.addFilter(say)
+    with caplog.at_level(logging.INFO, "soc_assets.defs.ui"), Pulse(batches=4, images=4000, every=0.01) as pulse:
         pulse.finished(1000, 0)  # cached
         pulse.encoder = Encoder()  # pyright: ignore[reportAttributeAccessIssue]
         assert enough.wait(10)

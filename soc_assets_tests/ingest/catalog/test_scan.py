@@ -17,6 +17,7 @@ from soc_assets.settings import Band, Rasters
 from soc_assets.storage import files
 from soc_assets.storage.digest import of_file
 from soc_assets_tests.ingest.conftest import truncate, write_raster
+from soc_assets_tests.reported import reported
 
 
 def one_band(**options) -> Rasters:
@@ -144,10 +145,10 @@ def test_changed_mask_file_beside_a_raster_is_noticed(tmp_path):
 
 
 def test_progress_counts_every_file(bands, region):
-    calls = []
-    scan_rasters(bands, region, None, lambda done, total, name: calls.append((done, total, name)))
-    assert [call[:2] for call in calls] == [(n, 5) for n in range(1, 6)]
-    assert calls[0][2] == os.path.join("static", "Elevation.tif")  # noqa: PTH118 - the platform's separator
+    with reported() as calls:
+        scan_rasters(bands, region)
+    assert [(call.done, call.total) for call in calls] == [(n, 5) for n in range(1, 6)]
+    assert calls[0].message == os.path.join("static", "Elevation.tif")  # noqa: PTH118 - the platform's separator
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
@@ -167,7 +168,8 @@ def test_result_does_not_depend_on_how_many_files_are_read_at_once(bands, region
 
 def test_progress_is_told_in_the_thread_that_scans(bands, region):
     threads = set()
-    scan_rasters(bands, region, None, lambda *_: threads.add(threading.get_ident()), threads=3)
+    with reported(lambda _: threads.add(threading.get_ident())):
+        scan_rasters(bands, region, threads=3)
     assert threads == {threading.get_ident()}
 
 
@@ -175,8 +177,8 @@ def test_progress_that_fails_ends_the_scan(bands, region):
     def stop(*_):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        scan_rasters(bands, region, None, stop, threads=2)
+    with pytest.raises(KeyboardInterrupt), reported(stop):
+        scan_rasters(bands, region, threads=2)
 
 
 def test_bad_rasters_are_set_aside_and_the_scan_goes_on(bands, region):
@@ -229,9 +231,8 @@ def test_band_whose_every_file_is_bad_names_the_first_problem(bands, region):
 
 def test_reference_band_without_crs_stops_before_anything_else_is_read(bands, region):
     write_raster(region / "static/Elevation.tif", np.ones((4, 4), "uint8"), crs=None)
-    seen = []
-    with pytest.raises(RasterError, match=r"reference band Elevation.*no coordinate reference system"):
-        scan_rasters(bands, region, None, lambda *call: seen.append(call))
+    with reported() as seen, pytest.raises(RasterError, match=r"band Elevation.*no coordinate reference system"):
+        scan_rasters(bands, region)
     assert not seen
 
 

@@ -17,6 +17,7 @@ from soc_assets.regression.report.page import figures_of, html_report, importanc
 from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets_tests import spoil
 from soc_assets_tests.regression.designs import folds_of, make
+from soc_assets_tests.reported import reported
 
 SETTINGS = Evaluation(
     schemes=("block",),
@@ -86,8 +87,8 @@ def test_fit_that_fails_is_counted_and_cannot_win(tmp_path, found):
         fits[-1].digest(design, Options())
     bad = SETTINGS.recipes[0].model_copy(update={"learning_rate": 1e18, "dropout": 0.0})
     plan = make_plan(design, folds_of(design), broken.model_copy(update={"recipes": (bad,)}), "embedding")
-    said = []
-    done = run_fits(plan.fits, design, tmp_path, Options(), 1, lambda a, b, words: said.append(words))
+    with reported() as said:
+        done = run_fits(plan.fits, design, tmp_path, Options(), 1)
     models = out_of_fold(done)
     [net] = [item for item in models if item.model == "net"]
     assert net.failed == 4
@@ -96,7 +97,7 @@ def test_fit_that_fails_is_counted_and_cannot_win(tmp_path, found):
     board = leaderboard(table, "block")
     assert board.iloc[-1][["model", "failed"]].tolist() == ["net", 4]
     assert np.isnan(board.iloc[-1]["r2"])
-    assert any("net on point failed" in words for words in said)
+    assert any("net on point failed" in now.message for now in said)
 
 
 def test_long_table_has_scopes_intervals_and_both_scales(found):
