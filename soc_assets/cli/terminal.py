@@ -2,22 +2,18 @@
 
 import io
 import json
-import logging
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 from rich.table import Table
 
+from soc_assets.cli.progress_bars import Lines, Words, bars
 from soc_assets.embedding.clean import SpecFolder
 from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.integrity.tables import complete
@@ -25,7 +21,7 @@ from soc_assets.pipeline.assets import ASSETS
 from soc_assets.pipeline.freshness import Freshness
 from soc_assets.project import Project, is_tracked
 from soc_assets.regression.evaluation.kept import Kept
-from soc_assets.reporting.as_text import PlainConsole, one_line
+from soc_assets.reporting.as_text import PlainConsole
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 
@@ -44,49 +40,9 @@ def own_console(console: Console) -> Console:
 @contextmanager
 def showing_progress(console: Console) -> Iterator[None]:
     """Bars in a terminal, elsewhere a line now and then; between them what the commands themselves log."""
-    showing = _bars(console) if console.is_terminal else progress.listening(_Lines(console))
-    with progress.logging_to(_Words(console), "soc_assets.cli"), showing:
+    showing = bars(console) if console.is_terminal else progress.listening(Lines(console))
+    with progress.logging_to(Words(console), "soc_assets.cli"), showing:
         yield
-
-
-@contextmanager
-def _bars(console: Console) -> Iterator[None]:
-    columns = (TextColumn("{task.description:18}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, TextColumn("{task.fields[words]}"), console=console) as bars:
-        tasks: dict[str, Any] = {}
-
-        def draw(now: progress.Progress) -> None:
-            if now.asset not in tasks:
-                tasks[now.asset] = bars.add_task(now.asset, total=now.total, words="")
-            bars.update(tasks[now.asset], completed=now.done, total=now.total, words=escape(one_line(now.message)))
-
-        with progress.listening(draw):
-            yield
-
-
-class _Words(logging.Handler):
-    """What a command does next, in bold."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(f"[bold]{escape(record.getMessage())}[/]")
-
-
-class _Lines:
-    """A line per asset at most every two seconds, and always the first and the last."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._last: dict[str, float] = {}
-
-    def __call__(self, now: progress.Progress) -> None:
-        due = time.monotonic() - self._last.get(now.asset, -10) > 2
-        if due or now.done == now.total:
-            self._last[now.asset] = time.monotonic()
-            self._console.print(f"{now.asset}: {now.done} of {now.total}  {escape(now.message)}", soft_wrap=True)
 
 
 def states_table(states: list[Freshness], failed: set[str]) -> Table:

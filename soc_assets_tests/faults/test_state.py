@@ -67,7 +67,7 @@ def as_before(project: Project) -> None:
 
 def prepare_again(project: Project) -> None:
     """What the asset balanced_samples writes."""
-    sampling._write(sampling._prepare(project, lambda *_: None), project, sampling_inputs(project))
+    sampling._write(sampling._prepare(project), project, sampling_inputs(project))
 
 
 def mend(project: Project) -> list[str]:

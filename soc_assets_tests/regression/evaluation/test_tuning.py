@@ -15,13 +15,14 @@ from soc_assets.runtime.interrupts import Interrupted
 from soc_assets.settings.evaluation import Recipe
 from soc_assets_tests import spoil
 from soc_assets_tests.regression.designs import make
+from soc_assets_tests.reported import reported
 
 
 def test_search_resumes_prunes_and_finds_the_features_that_tell(tmp_path):
     design = make(120, noise=0.1)
     design.matrices["embedding"][:] = np.random.default_rng(0).normal(size=design.matrices["embedding"].shape)
     rows, inner = np.arange(100), merged(np.arange(100) // 2 % 3, 3)
-    base, said = Recipe(name="m", members=1, batch_size=64), []
+    base = Recipe(name="m", members=1, batch_size=64)
 
     def search(trials: int):
         return tune(
@@ -34,15 +35,16 @@ def test_search_resumes_prunes_and_finds_the_features_that_tell(tmp_path):
             tmp_path / "study.db",
             "one",
             Options(),
-            lambda done, total, words: said.append((done, total, words)),
         )
 
-    first = search(4)
+    with reported() as said:
+        first = search(4)
     assert len(first.trials) == 4
-    assert [done for done, *_ in said] == [0, 1, 2, 3, 4]
-    again = search(9)  # five more, in the same study
+    assert [now.done for now in said] == [0, 1, 2, 3, 4]
+    with reported() as said:
+        again = search(9)  # five more, in the same study
     assert len(again.trials) == 9
-    assert said[5][0] == 4
+    assert said[0].done == 4
     assert again.trials["number"].tolist() == list(range(9))
     assert again.recipe.features == "point"
     assert again.recipe.name == "tuned"
