@@ -12,50 +12,15 @@ from soc_assets.ingest.soil.carbon_depths import carbon_by_depth, listed
 from soc_assets.ingest.soil.depth_columns import find_depths
 from soc_assets.ingest.soil.files import Reading
 from soc_assets.ingest.soil.headers import CARBON_UNITS, exact, plain, tokens, without_unit, words
+from soc_assets.ingest.soil.usual_names import CARBON_NAMES, IN_GRAMS, MATTER_NAMES, TOTAL_NAMES, USUAL_NAMES
 from soc_assets.reporting.as_text import one_line
 from soc_assets.settings import SoilColumns
 
-USUAL_NAMES = {
-    "id": ("pointid", "point_id", "id", "sample_id", "profile_id", "site_id", "lucas_id"),
-    "longitude": ("th_long", "gps_long", "longitude", "long", "lon", "lng"),
-    "latitude": ("th_lat", "gps_lat", "latitude", "lat"),
-    "organic_carbon": ("oc", "organic_carbon", "soc", "corg"),
-    "survey_date": ("survey_date", "surveydate", "surv_date", "date", "sampling_date", "sample_date"),
-    "year": ("year", "survey_year", "sampling_year"),
-    "source": ("source",),
-    "depth": ("depth", "depth_cm", "depth_range", "depth_interval", "tiefe"),
-    "depth_upper": ("depth_upper", "upper_depth", "depth_from", "depth_top", "tiefe_von", "top", "von", "hzdept_r"),
-    "depth_lower": ("depth_lower", "lower_depth", "depth_to", "depth_bottom", "tiefe_bis", "bottom", "bis", "hzdepb_r"),
-    "unit": ("oc_unit", "unit_oc", "unit", "units", "einheit"),
-    "east_west": (
-        *("gps_ew", "th_ew", "ew", "e_w", "east_west", "lon_ew", "long_ew", "longitude_ew", "lon_dir", "long_dir"),
-        *("lon_direction", "longitude_direction", "lon_hemisphere", "longitude_hemisphere", "long_hemisphere"),
-        *("longdir", "londir"),
-    ),
-    "north_south": (
-        *("gps_ns", "th_ns", "ns", "n_s", "north_south", "lat_ns", "latitude_ns", "lat_dir", "latitude_direction"),
-        *("lat_direction", "lat_hemisphere", "latitude_hemisphere", "latdir"),
-    ),
-}
-"""What each column is called, most specific first, in lower case with _ for everything but letters and digits."""
-
-NEEDED = ("longitude", "latitude", "organic_carbon")
-"""Without these columns a table is of no use; points of a layer stand for longitude and latitude."""
-
-IN_GRAMS = ("oc", "organic_carbon")
-"""Names of carbon that mean g/kg where no unit is stated; under the other names it may as well be per cent."""
-_CARBON = (
-    *(*IN_GRAMS, "soc", "toc", "corg", "c_org", "org_c", "orgc", "organic_c", "c_organic", "carbon_organic"),
-    *("soil_organic_carbon", "total_organic_carbon", "soil_oc", "organischer_kohlenstoff", "organic_carbon_content"),
-    *("carbone_organique", "carbono_organico", "carbonio_organico", "węgiel_organiczny", "soc_content", "oc_content"),
-)
-_MATTER = ("organic_matter", "soil_organic_matter", "som", "om", "humus", "humusgehalt", "organische_substanz")
 ONE_DEPTH = (
     "Name the one of the wanted depth, columns = { organic_carbon = 'OC_0_20' }, depth = '0-20', in an entry of "
     "[[soil.tables]], or give each depth a row of its own with columns of its limits."
 )
 """What to do about a column of carbon for each depth."""
-_TOTAL = ("tc", "total_carbon", "total_c", "c_total", "ctot", "c_tot", "tot_c", "carbon", "c", "gesamtkohlenstoff")
 _DBF_WIDTH = 10  # characters that a shapefile keeps of a name: SURVEY_DAT
 _DEPTHS = ("depth", "depth_upper", "depth_lower")
 _ALIKE = {"longitude": ("longitude", "long", "lon", "lng"), "latitude": ("latitude", "lat")}
@@ -106,7 +71,7 @@ def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Read
         if "longitude" in missing and "organic_carbon" not in missing
         else ""
     )
-    deep = carbon_by_depth(header, (*_CARBON, *_MATTER)) if "organic_carbon" in missing else {}
+    deep = carbon_by_depth(header, (*CARBON_NAMES, *MATTER_NAMES)) if "organic_carbon" in missing else {}
     by_depth = f" {listed(header, deep)} hold carbon by depth. {ONE_DEPTH}" if deep else ""
     unclear = [header[place] for place in _carbon(header, True)] if "organic_carbon" in missing else []
     unit = (
@@ -160,18 +125,22 @@ def needs_unit(name: str) -> bool:
 
 def is_total_carbon(name: str) -> bool:
     """Whether a name speaks of total carbon, of which carbonates are a part."""
-    return _carbon_words(name)[0] in _TOTAL
+    return _carbon_words(name)[0] in TOTAL_NAMES
 
 
 def carbon_names(column: str) -> set[str]:
     """What lines above a table may call a column of carbon (of organic matter): its own name and the usual ones."""
     own = _carbon_words(column)[0]
-    return {own, *(_MATTER if own in _MATTER else _CARBON)}
+    return {own, *(MATTER_NAMES if own in MATTER_NAMES else CARBON_NAMES)}
 
 
 def depths_beside(header: Sequence[str], carbon: int) -> dict[int, str]:
     """The columns of carbon for one depth each, by position, but the one that is read."""
-    return {place: depth for place, depth in carbon_by_depth(header, (*_CARBON, *_MATTER)).items() if place != carbon}
+    return {
+        place: depth
+        for place, depth in carbon_by_depth(header, (*CARBON_NAMES, *MATTER_NAMES)).items()
+        if place != carbon
+    }
 
 
 def positions_of(header: Sequence[str], name: str, *, cut: bool = False) -> list[int]:
@@ -210,7 +179,7 @@ def _usual(header: Sequence[str], field: str, cut: bool) -> list[int]:
 
 def _carbon(header: Sequence[str], cut: bool) -> list[int]:
     """Columns of organic carbon, else of organic matter; of several those that are a content by mass."""
-    for usual in (_CARBON, _MATTER):
+    for usual in (CARBON_NAMES, MATTER_NAMES):
         names = {*usual, *(name[:_DBF_WIDTH] for name in usual if cut)}
         for form in (lambda name: (exact(name).casefold(), None), _carbon_words):
             parted = [form(name) for name in header]
@@ -224,7 +193,7 @@ def _carbon(header: Sequence[str], cut: bool) -> list[int]:
 def _carbon_words(name: str) -> tuple[str, str | None]:
     """`without_unit`, with `OrganicCarbon` parted where that makes a name that is known."""
     parted = without_unit("_".join(words(name)), "carbon")
-    return parted if parted[0] in (*_CARBON, *_MATTER, *_TOTAL) else without_unit(name, "carbon")
+    return parted if parted[0] in (*CARBON_NAMES, *MATTER_NAMES, *TOTAL_NAMES) else without_unit(name, "carbon")
 
 
 def _like(name: str, field: str) -> str:
@@ -237,7 +206,7 @@ def _is_unit_of_carbon(name: str) -> bool:
     """`Corg unit`, `Einheit Humus`."""
     found = tokens(name)
     rest = [word for word in found if word not in ("unit", "units", "einheit")]
-    return len(rest) < len(found) and "_".join(rest) in (*_CARBON, *_MATTER)
+    return len(rest) < len(found) and "_".join(rest) in (*CARBON_NAMES, *MATTER_NAMES)
 
 
 def _only(header: Sequence[str], hits: Sequence[int], field: str, same: Same | None) -> int:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Collection, Sequence
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.columns import NEEDED, find_columns
+from soc_assets.ingest.soil.columns import find_columns
 from soc_assets.ingest.soil.headers import is_unit
+from soc_assets.ingest.soil.usual_names import NEEDED
 from soc_assets.settings import SoilColumns, SoilTable
 from soc_assets.storage.names import nfc
 

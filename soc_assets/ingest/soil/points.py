@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.columns import USUAL_NAMES, find_columns
+from soc_assets.ingest.soil.columns import find_columns
 from soc_assets.ingest.soil.degree_columns import part_of
 from soc_assets.ingest.soil.files import READ, Reading, readings_of
 from soc_assets.ingest.soil.formats import Sheet, read_sheets
@@ -20,6 +20,7 @@ from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.odd_rows import SECOND_TABLE, SUMMARY
 from soc_assets.ingest.soil.read import table_of
 from soc_assets.ingest.soil.rows import rows_of
+from soc_assets.ingest.soil.usual_names import USUAL_NAMES
 from soc_assets.ingest.soil.values import is_missing
 from soc_assets.ingest.soil.zones import zone_column
 from soc_assets.runtime import progress

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.errors import SoilError
-from soc_assets.ingest.soil.columns import NEEDED, missing_columns, require_mapped_names
+from soc_assets.ingest.soil.columns import missing_columns, require_mapped_names
 from soc_assets.ingest.soil.extra import require_extra
 from soc_assets.ingest.soil.files import Reading, find_tables, readings_of, require_entries
 from soc_assets.ingest.soil.formats import Sheet, read_sheets
@@ -18,6 +18,7 @@ from soc_assets.ingest.soil.limits import translated
 from soc_assets.ingest.soil.sheet_tables import Named, make_table
 from soc_assets.ingest.soil.table_words import hidden_rows, refusal, where_it_was_looked
 from soc_assets.ingest.soil.used_columns import used_columns
+from soc_assets.ingest.soil.usual_names import NEEDED
 from soc_assets.runtime import progress
 from soc_assets.settings import Soil, SoilLimits
 from soc_assets.storage.names import nfc
