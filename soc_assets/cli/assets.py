@@ -100,9 +100,9 @@ def _verify(project: Project) -> None:
     if inputs is None:
         return
     for key, found in track(verify(inputs), "verifying", total=len(inputs.keys), console=console, transient=True):
-        for fault in found:
+        for finding in found:
             click.secho(
-                one_line(f"{key}: {fault.words}"), fg="red" if fault.severity == "error" else "yellow", err=True
+                one_line(f"{key}: {finding.words}"), fg="red" if finding.severity == "error" else "yellow", err=True
             )
 
 

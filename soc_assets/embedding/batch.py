@@ -26,7 +26,7 @@ from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.windows import corners
 from soc_assets.rasters.index import RasterIndex
 from soc_assets.rasters.steps import Step, groups, step_numbers
-from soc_assets.reporting.faults import Fault
+from soc_assets.reporting.findings import Finding
 from soc_assets.storage import digest, files
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
@@ -91,7 +91,7 @@ class Written:
     missing: int
     seconds: float
     device: str = ""
-    faults: tuple[Fault, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def describe(key: str, samples: pd.DataFrame, spec: Spec, raster_index: RasterIndex) -> Batch:

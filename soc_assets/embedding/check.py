@@ -19,14 +19,14 @@ from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.errors import EmbeddingError
 from soc_assets.rasters.steps import Slot, keys_of, step_numbers
-from soc_assets.reporting.faults import Fault
+from soc_assets.reporting.findings import Finding, of_output
 
 CHECKS = ("finite", "complete", "spec", "rank", "constant_columns")
 _AT_ONCE = 32 * 2**20  # bytes of vectors read at a time
 _MAPS = ("channel_time_embeddings", "static_embeddings", "valid_fraction", "point_values")
 
 
-def check_batch(batch: Batch, folder: Path, spec: Spec) -> list[Fault]:
+def check_batch(batch: Batch, folder: Path, spec: Spec) -> list[Finding]:
     """Everything wrong with the file of a batch; empty where it is sound.
 
     Args:
@@ -36,20 +36,20 @@ def check_batch(batch: Batch, folder: Path, spec: Spec) -> list[Fault]:
     """
     path = batch.path(folder)
 
-    def fault(check: str, found: str) -> Fault:
-        return Fault(check, "error", str(path), found, "")
+    def finding(check: str, found: str) -> Finding:
+        return of_output(check, "error", str(path), found, "")
 
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             stored = {key.decode(): value.decode() for key, value in (file.metadata.metadata or {}).items()}
-            faults = [fault("spec", found) for found in _wrong_spec(stored, folder, spec)]
+            findings = [finding("spec", found) for found in _wrong_spec(stored, folder, spec)]
             try:
                 variety = _read(file, batch, spec, stored)
             except EmbeddingError as error:
-                return [*faults, fault("complete", f"{error}")]
+                return [*findings, finding("complete", f"{error}")]
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        return [fault("complete", f"it cannot be read ({error})")]
-    return [*faults, *variety.faults(path)]
+        return [finding("complete", f"it cannot be read ({error})")]
+    return [*findings, *variety.findings(path)]
 
 
 def _wrong_spec(stored: dict[str, str], folder: Path, spec: Spec) -> Iterator[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.embedding.variety import ENCODER_LEAST, ENOUGH, LINE, SCATTERED, Slot, effective_rank, stride
-from soc_assets.reporting.faults import Fault
+from soc_assets.reporting.findings import Finding, of_output
 
 _DIFFERENT = 0.05  # standard deviations of a band by which 25 x 25 means must differ before vectors must, in float32
 _DIFFERENT_ROUNDED = 0.5  # ... and where the numbers are rounded to 8 or 11 bits
@@ -69,19 +69,19 @@ class EmbeddingQuality:
         per_vector = self._frames * len(POINT_WINDOWS)
         self._kept[name].append((vectors[chosen], around[chosen].reshape(int(chosen.sum()), per_vector)))
 
-    def faults(self, path: Path) -> Iterator[Fault]:
+    def findings(self, path: Path) -> Iterator[Finding]:
         """What is wrong with the numbers."""
 
-        def fault(check: str, severity: Literal["error", "warning"], found: str) -> Fault:
-            return Fault(check, severity, str(path), found, "")
+        def finding(check: str, severity: Literal["error", "warning"], found: str) -> Finding:
+            return of_output(check, severity, str(path), found, "")
 
         if self._not_finite:
             places = "; ".join(self._not_finite[:3])
             count = len(self._not_finite)
-            yield fault("finite", "error", f"numbers of {count} bands and lags are not finite (first {places})")
+            yield finding("finite", "error", f"numbers of {count} bands and lags are not finite (first {places})")
             return
-        yield from (fault("rank", *found) for found in self._ranks())
-        yield from (fault("constant_columns", *found) for found in self._constant())
+        yield from (finding("rank", *found) for found in self._ranks())
+        yield from (finding("constant_columns", *found) for found in self._constant())
 
     def _ranks(self) -> Iterator[tuple[Literal["error", "warning"], str]]:
         for name, kept in self._kept.items():

@@ -20,7 +20,7 @@ from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.listing import SET_ASIDE, Listing
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import RasterError
-from soc_assets.reporting.faults import Fault, errors
+from soc_assets.reporting.findings import Finding, errors
 from soc_assets.runtime import interrupts
 from soc_assets.storage import files
 from soc_assets.storage.write_errors import translate_write_errors
@@ -59,7 +59,7 @@ def write_batches(
         try:
             batch = inputs.batch(key)
             written = batches.write(batch, folder, inputs.spec, embedder, listing)
-            return replace(written, faults=_checked(batch, folder, inputs.spec, written.outcome, listing))
+            return replace(written, findings=_checked(batch, folder, inputs.spec, written.outcome, listing))
         except (RasterError, OSError, pa.ArrowException) as error:
             return Failed(key, error)
 
@@ -67,7 +67,7 @@ def write_batches(
         yield from pool.map(bring_up_to_date, keys)
 
 
-def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Fault]]]:
+def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Finding]]]:
     """Read and check every batch that counts as done, computing nothing; a wrong file is set aside.
 
     Yields:
@@ -79,18 +79,18 @@ def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Fault]]]:
     listing = Listing(inputs.folder)
     for key in inputs.keys:
         interrupts.check()
-        batch, faults = inputs.batch(key), ()
+        batch, findings = inputs.batch(key), ()
         if batches.state(batch, inputs.folder, listing) in ("fresh", "relabel"):
             with translate_write_errors(batch.path(inputs.folder)):
-                faults = _checked(batch, inputs.folder, inputs.spec, "cached", listing)
-        yield key, list(faults)
+                findings = _checked(batch, inputs.folder, inputs.spec, "cached", listing)
+        yield key, list(findings)
 
 
-def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str, listing: Listing) -> tuple[Fault, ...]:
+def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str, listing: Listing) -> tuple[Finding, ...]:
     """What is wrong with a batch's file, with the cure; where it is an error the file is set aside."""
-    faults, path = check_batch(batch, folder, spec), batch.path(folder)
+    findings, path = check_batch(batch, folder, spec), batch.path(folder)
     aside = path.with_name(path.name + SET_ASIDE)
-    if not errors(faults):
+    if not errors(findings):
         for old in listing.aside(batch.key):
             files.remove(old)
         cure = "It stays in use; compare it with other batches (docs/check.md)."
@@ -103,4 +103,4 @@ def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str, listing: List
             f"It has just been {outcome}, so mend what it is made from: rasters (`soc check`), checkpoint or "
             f"[embedding] in soc.toml. It is now {aside.name}; `soc run` computes the batch again."
         )
-    return tuple(replace(fault, cure=cure) for fault in faults)
+    return tuple(replace(finding, cure=cure) for finding in findings)

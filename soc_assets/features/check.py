@@ -15,7 +15,7 @@ from soc_assets.embedding.spec import Spec
 from soc_assets.errors import DatabaseError
 from soc_assets.features.sql.opening import reading
 from soc_assets.features.sql.vector import segments
-from soc_assets.reporting.faults import Fault
+from soc_assets.reporting.findings import Finding, of_output
 from soc_assets.settings import Features, Study
 
 CHECKS = ("count_equals_embeddings", "vectors")
@@ -36,7 +36,7 @@ def check_database(
     studied: pd.Series,
     features: Features,
     study: Study,
-) -> list[Fault]:
+) -> list[Finding]:
     """Everything wrong with the view `features`.
 
     Args:
@@ -54,9 +54,9 @@ def check_database(
             length = sum(part.length for part in segments(spec, features, study))
             vectors = _vectors(connection, length, features.missing)
     except (duckdb.Error, DatabaseError) as error:
-        return [Fault("count_equals_embeddings", "error", str(database), f"it cannot be read ({error})", CURE)]
+        return [of_output("count_equals_embeddings", "error", str(database), f"it cannot be read ({error})", CURE)]
     found = [("count_equals_embeddings", words) for words in count] + [("vectors", words) for words in vectors]
-    return [Fault(check, "error", str(database), words, CURE) for check, words in found]
+    return [of_output(check, "error", str(database), words, CURE) for check, words in found]
 
 
 def _count(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 
 from soc_assets.integrity.schemas import SPLITS
-from soc_assets.reporting.faults import Fault
+from soc_assets.reporting.findings import Finding, of_output
 
 CHECKS = ("metrics_sane", "better_than_mean")
 DIVERGED = 10.0  # times the training loss of the first epoch
@@ -15,7 +15,7 @@ MEND = (
 )
 
 
-def check_run(where: str, metrics: Mapping[str, float], best_epoch: int, weights: str) -> list[Fault]:
+def check_run(where: str, metrics: Mapping[str, float], best_epoch: int, weights: str) -> list[Finding]:
     """Everything wrong with a run.
 
     Args:
@@ -24,13 +24,13 @@ def check_run(where: str, metrics: Mapping[str, float], best_epoch: int, weights
         best_epoch: whose weights the model has, from 1.
         weights: label of the encoder's weights, said beside the comparison with the mean.
     """
-    faults = [Fault("metrics_sane", "error", where, found, MEND) for found in _not_sane(metrics, best_epoch)]
+    findings = [of_output("metrics_sane", "error", where, found, MEND) for found in _not_sane(metrics, best_epoch)]
     found, baseline = metrics.get("test_rmse"), metrics.get("baseline_test_rmse")
     if found is not None and baseline is not None and found >= baseline:
         words = f"on the test split its RMSE is {compared(metrics)}: it has learnt nothing (embeddings: {weights})"
         cure = "Other embeddings ([embedding] stage, pooling, checkpoint) or more samples may help; a user decides."
-        faults.append(Fault("better_than_mean", "warning", where, words, cure))
-    return faults
+        findings.append(of_output("better_than_mean", "warning", where, words, cure))
+    return findings
 
 
 def compared(metrics: Mapping[str, float]) -> str:

@@ -1,7 +1,7 @@
-"""Findings: what is suspicious in what goes in, how grave it is, and its cure; which of them a user accepts.
+"""Findings: what is suspicious in what goes in or wrong with what comes out, how grave it is, and its cure.
 
-What each check looks for is in `soc_assets.ingest.quality` and `soc_assets.sampling.findings`. What is wrong with an
-output is a `soc_assets.reporting.faults.Fault`.
+What each check looks for is in `soc_assets.ingest.quality`, in `soc_assets.sampling.findings`, and for outputs in the
+module `check` of each stage. Which of those about inputs are right as they are, a user says in `[rasters] accept`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ class Finding:
     """One thing worth knowing before computing."""
 
     check: str
-    """Its kind: one of `settings.RASTER_CHECKS` or `settings.SAMPLE_CHECKS`, or `schema`."""
+    """Its kind: one of `settings.RASTER_CHECKS` or `settings.SAMPLE_CHECKS`, `schema`, or the check of an output."""
     severity: Severity
     """error: a run would give wrong numbers or nothing; warning: worth a look; note: good to know."""
     band: str
@@ -43,6 +43,16 @@ class Finding:
     def key(self) -> str:
         """What `[rasters] accept` names: `constant:LAI_2012`."""
         return f"{self.check}:{self.band}" + (f"_{self.step}" if self.step else "")
+
+    @property
+    def words(self) -> str:
+        """File, what was found and the cure, in one paragraph."""
+        return f"{self.path}: {self.found}. {self.cure}"
+
+
+def of_output(check: str, severity: Severity, path: str, found: str, cure: str) -> Finding:
+    """A finding about an output: a file, a table or a run, named so that it can be found. Nobody can accept it."""
+    return Finding(check, severity, "", "", path, found, cure, acceptable=False)
 
 
 def step_of_row(row: Mapping[Any, Any]) -> str:
@@ -73,7 +83,7 @@ def by_severity(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:
-    """Those for which a run would give wrong numbers or nothing."""
+    """Those that must not flow on: a run would give wrong numbers or nothing."""
     return [finding for finding in findings if finding.severity == "error"]
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from soc_assets.integrity.schemas import SPLITS
-from soc_assets.reporting.faults import Fault
+from soc_assets.reporting.findings import Finding, of_output
 
 GROUPED = ("location", "block", "knndm")  # schemes whose folds keep locations whole; the others drop them in training
 CHECKS = ("no_location_in_two_splits", "tables")
 CURE = "The tables count as stale now: `soc run` makes them again. If that does not help, this is a defect."
 
 
-def check_tables(balanced: pd.DataFrame, folds: pd.DataFrame, balanced_file: Path, folds_file: Path) -> list[Fault]:
+def check_tables(balanced: pd.DataFrame, folds: pd.DataFrame, balanced_file: Path, folds_file: Path) -> list[Finding]:
     """Everything wrong with splits and folds.
 
     Args:
@@ -32,9 +32,9 @@ def check_tables(balanced: pd.DataFrame, folds: pd.DataFrame, balanced_file: Pat
     odd = [(balanced_file, found) for found in _odd_samples(balanced)]
     odd += [(folds_file, found) for found in _odd_folds(located)]
     return [
-        Fault(check, "error", str(path), found, CURE)
-        for check, faults in zip(CHECKS, (leaks, odd), strict=True)
-        for path, found in faults
+        of_output(check, "error", str(path), found, CURE)
+        for check, findings in zip(CHECKS, (leaks, odd), strict=True)
+        for path, found in findings
     ]
 
 

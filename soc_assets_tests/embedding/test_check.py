@@ -14,9 +14,11 @@ from soc_assets_tests.small_world import ORIGIN, samples_at, write_raster
 
 def found(world) -> dict[str, str]:
     """What is wrong, by check; an error of a check hides its warnings."""
-    faults = check_batch(world.batch(), world.home, world.spec)
-    assert all(fault.where == str(world.batch().path(world.home)) for fault in faults)
-    return {fault.check: fault.found for fault in sorted(faults, key=lambda fault: fault.severity, reverse=True)}
+    findings = check_batch(world.batch(), world.home, world.spec)
+    assert all(finding.path == str(world.batch().path(world.home)) for finding in findings)
+    return {
+        finding.check: finding.found for finding in sorted(findings, key=lambda finding: finding.severity, reverse=True)
+    }
 
 
 def many(world, n=24) -> None:
@@ -174,12 +176,12 @@ def test_constant_raster_may_have_constant_embeddings(written):
 def test_few_constant_columns_are_a_warning_and_most_an_error(written):
     world, path = written
     spoil.edit_vectors(path, "elevation_embedding", lambda values: values.__setitem__((slice(None), slice(0, 20)), 0.5))
-    [fault] = check_batch(world.batch(), world.home, world.spec)
-    assert (fault.check, fault.severity) == ("constant_columns", "warning")
-    assert "2.6% of Elevation" in fault.found
+    [finding] = check_batch(world.batch(), world.home, world.spec)
+    assert (finding.check, finding.severity) == ("constant_columns", "warning")
+    assert "2.6% of Elevation" in finding.found
     spoil.edit_vectors(path, "elevation_embedding", lambda values: values.__setitem__((slice(None), slice(0, 600)), 0))
-    [fault] = check_batch(world.batch(), world.home, world.spec)
-    assert (fault.check, fault.severity) == ("constant_columns", "error")
+    [finding] = check_batch(world.batch(), world.home, world.spec)
+    assert (finding.check, finding.severity) == ("constant_columns", "error")
 
 
 def test_effective_rank_counts_directions():

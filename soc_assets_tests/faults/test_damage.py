@@ -16,7 +16,7 @@ from soc_assets.embedding.batch import state
 from soc_assets.embedding.check import check_batch
 from soc_assets.errors import EmbeddingError, SocWarning
 from soc_assets.features import load_features
-from soc_assets.reporting.faults import errors
+from soc_assets.reporting.findings import errors
 from soc_assets_tests import spoil
 from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
 from soc_assets_tests.spoil import cut, empty, zero

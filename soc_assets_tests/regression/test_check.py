@@ -18,7 +18,7 @@ GOOD = {
 
 def found(best_epoch: int = 3, **changed) -> list[tuple[str, str]]:
     metrics = {name: value for name, value in {**GOOD, **changed}.items() if value is not None}
-    return [(fault.check, fault.found) for fault in check_run("run 1", metrics, best_epoch, "random (seed 42)")]
+    return [(finding.check, finding.found) for finding in check_run("run 1", metrics, best_epoch, "random (seed 42)")]
 
 
 def test_plausible_scores_pass():
@@ -46,7 +46,7 @@ def test_scores_that_cannot_be_true_are_errors(changed, words):
 
 
 def test_model_that_is_no_better_than_the_mean_is_a_warning_with_both_numbers_and_the_weights():
-    [fault] = check_run("run 1", {**GOOD, "test_rmse": 15.0}, 3, "random (seed 42)")
-    assert (fault.check, fault.severity) == ("better_than_mean", "warning")
-    assert "15.00 g/kg, that of the training split's mean 15.00 g/kg" in fault.words
-    assert "random (seed 42)" in fault.words
+    [finding] = check_run("run 1", {**GOOD, "test_rmse": 15.0}, 3, "random (seed 42)")
+    assert (finding.check, finding.severity) == ("better_than_mean", "warning")
+    assert "15.00 g/kg, that of the training split's mean 15.00 g/kg" in finding.words
+    assert "random (seed 42)" in finding.words

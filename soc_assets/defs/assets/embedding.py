@@ -29,7 +29,7 @@ from soc_assets.embedding.write import Failed, write_batches
 from soc_assets.errors import SocError, SocWarning
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
-from soc_assets.reporting.faults import errors
+from soc_assets.reporting.findings import errors
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 
@@ -69,10 +69,10 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
         observe_before_embedding(context, inputs)
         done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
     manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
-    faults = [fault for written in done for fault in written.faults]
-    results = checks.fault_results(faults, CHECKS, checks.saying(words_of(context.partition_keys), CHECKS))
-    failed += [fault.words for fault in errors(faults)]
-    sound = [written for written in done if not errors(written.faults)]
+    findings = [finding for written in done for finding in written.findings]
+    results = checks.finding_results(findings, CHECKS, checks.saying(words_of(context.partition_keys), CHECKS))
+    failed += [finding.words for finding in errors(findings)]
+    sound = [written for written in done if not errors(written.findings)]
     maps = BatchMaps(inputs.samples)
     of_all = {"device_lent": device, **_facts_of_all(inputs, manifest)}
     told = {written.key: {**facts(written, inputs, maps), **of_all} for written in sound}

@@ -18,7 +18,7 @@ from soc_assets.features.sql.database import read_info, summary
 from soc_assets.features.sql.vector import segments
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
-from soc_assets.reporting.faults import errors
+from soc_assets.reporting.findings import errors
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 
@@ -87,9 +87,9 @@ def _check(project: Project, inputs: EmbeddingInputs, digest: str) -> list[dg.As
     batches = {key: path for key in inputs.keys if (path := inputs.path(key)).is_file()}
     ledger, balanced = (files.read_table(project.samples(name)) for name in ("batches", "balanced"))
     settings = project.settings
-    faults = check_database(
+    findings = check_database(
         project.database, inputs.spec, batches, ledger, balanced["sample_id"], settings.features, settings.study
     )
-    if errors(faults):
+    if errors(findings):
         refresh.build(project, inputs, f"errors in {digest}")
-    return checks.fault_results(faults, CHECKS)
+    return checks.finding_results(findings, CHECKS)

@@ -27,7 +27,7 @@ from soc_assets.project import Project
 from soc_assets.regression.check import CHECKS, check_run, compared
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.inputs import evaluation_inputs, model_inputs
-from soc_assets.reporting.faults import Fault, errors
+from soc_assets.reporting.findings import Finding, errors
 from soc_assets.storage import files, vouching
 from soc_assets.tracking.champion import promote
 from soc_assets.tracking.results import write_results
@@ -72,13 +72,13 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
         cached = record is not None
         record = record or model_run.train(context, loaded, tracking, inputs)
     weights = read_info(loaded.database)["weights"]
-    faults = _faults(record, weights)
+    findings = _findings(record, weights)
     said = f"On the test split the RMSE is {compared(record.metrics)} (embeddings with weights: {weights})."
-    results = checks.fault_results(faults, CHECKS, {"better_than_mean": said})
-    if grave := errors(faults):  # to train again would end the same
-        tracking.reject(record, "; ".join(fault.found for fault in grave))
+    results = checks.finding_results(findings, CHECKS, {"better_than_mean": said})
+    if grave := errors(findings):  # to train again would end the same
+        tracking.reject(record, "; ".join(finding.found for finding in grave))
         yield from checks.evaluations(results, "mlp_model")
-        raise dg.Failure("\n".join(fault.words for fault in grave), allow_retries=False)
+        raise dg.Failure("\n".join(finding.words for finding in grave), allow_retries=False)
     write_results(loaded, tracking, record)
     decision = promote(loaded, tracking, record)
     context.log.info(f"{'cached' if cached else 'trained'}: {record.model_uri}, {_scores(record)}. {decision}")
@@ -180,7 +180,7 @@ def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource)
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
 
 
-def _faults(record: RunRecord, weights: str) -> list[Fault]:
+def _findings(record: RunRecord, weights: str) -> list[Finding]:
     where = f"{record.model_uri} (MLflow run {record.run_id})"
     return check_run(where, record.metrics, int(record.params.get("fit.best_epoch", 1)), weights)
 

@@ -18,7 +18,7 @@ from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.metrics import target_summary
-from soc_assets.reporting.faults import errors
+from soc_assets.reporting.findings import errors
 from soc_assets.runtime import progress
 from soc_assets.sampling import plots
 from soc_assets.sampling.area import prediction_area
@@ -84,11 +84,11 @@ def balanced_samples(
 def _check(frames: dict[str, pd.DataFrame], project: Project, inputs: str) -> list[dg.AssetCheckResult]:
     """Check the tables; where they are wrong they count as stale, so that a later run makes them again."""
     balanced, folds = project.samples("balanced"), project.samples("folds")
-    faults = check_tables(frames["balanced"], frames["folds"], balanced, folds)
-    if errors(faults):
+    findings = check_tables(frames["balanced"], frames["folds"], balanced, folds)
+    if errors(findings):
         stored = {**files.table_metadata(balanced), files.INPUTS: f"errors in {inputs}"}
         files.write_table(balanced, frames["balanced"], stored)
-    return checks.fault_results(faults, CHECKS)
+    return checks.finding_results(findings, CHECKS)
 
 
 def _prepare(project: Project) -> Prepared:

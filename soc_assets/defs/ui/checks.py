@@ -15,9 +15,8 @@ from soc_assets.features import check as features
 from soc_assets.ingest.quality import sample_schema
 from soc_assets.ingest.quality.sample_drift import Drift
 from soc_assets.regression import check as regression
-from soc_assets.reporting.faults import Fault
-from soc_assets.reporting.faults import errors as errors_of
 from soc_assets.reporting.findings import Finding, errors, in_words, merged
+from soc_assets.reporting.findings import errors as errors_of
 from soc_assets.sampling import check as sampling
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 
@@ -103,12 +102,14 @@ def drift_result(drift: Drift | None) -> dg.AssetCheckResult:
     )
 
 
-def fault_results(
-    faults: Sequence[Fault], names: Sequence[str], said: Mapping[str, str] | None = None
+def finding_results(
+    findings: Sequence[Finding], names: Sequence[str], said: Mapping[str, str] | None = None
 ) -> list[dg.AssetCheckResult]:
     """One result per check, with a table of what is wrong; `said` are words for a check that passes."""
     words = {**_SAYS, **(said or {})}
-    return [_fault_result(name, [fault for fault in faults if fault.check == name], words[name]) for name in names]
+    return [
+        _finding_result(name, [finding for finding in findings if finding.check == name], words[name]) for name in names
+    ]
 
 
 def saying(what: str, names: Sequence[str]) -> dict[str, str]:
@@ -130,17 +131,17 @@ def evaluations(results: Sequence[dg.AssetCheckResult], asset: str) -> Iterator[
         )
 
 
-def _fault_result(name: str, faults: list[Fault], passing: str) -> dg.AssetCheckResult:
-    grave = errors_of(faults)
-    worth = grave or faults
+def _finding_result(name: str, findings: list[Finding], passing: str) -> dg.AssetCheckResult:
+    grave = errors_of(findings)
+    worth = grave or findings
     more = f"\nand {len(worth) - _MOST_NAMED} more" if len(worth) > _MOST_NAMED else ""
-    table = pd.DataFrame([(item.severity, item.where, item.found, item.cure) for item in faults], columns=_COLUMNS)
+    table = pd.DataFrame([(item.severity, item.path, item.found, item.cure) for item in findings], columns=_COLUMNS)
     return dg.AssetCheckResult(
         check_name=name,
-        passed=not faults,
-        severity=dg.AssetCheckSeverity.WARN if faults and not grave else dg.AssetCheckSeverity.ERROR,
-        description="\n".join(fault.words for fault in worth[:_MOST_NAMED]) + more or passing,
-        metadata={"faults": report.table(table), "count": len(faults)} if faults else {},
+        passed=not findings,
+        severity=dg.AssetCheckSeverity.WARN if findings and not grave else dg.AssetCheckSeverity.ERROR,
+        description="\n".join(finding.words for finding in worth[:_MOST_NAMED]) + more or passing,
+        metadata={"faults": report.table(table), "count": len(findings)} if findings else {},
     )
 
 

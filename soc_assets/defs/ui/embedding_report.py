@@ -53,8 +53,8 @@ def in_words(written: Written) -> str:
 
 def tell_faults(context: dg.AssetExecutionContext, written: Written) -> None:
     """What a batch's checks found, for the log."""
-    for fault in written.faults:
-        (context.log.error if fault.severity == "error" else context.log.warning)(fault.words)
+    for finding in written.findings:
+        (context.log.error if finding.severity == "error" else context.log.warning)(finding.words)
 
 
 class Pulse:
