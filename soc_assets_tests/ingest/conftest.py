@@ -68,11 +68,3 @@ def build(tmp_path, grid):
         return build_samples(tmp_path / "soil", Soil(**soil), timed=timed, seasonal=seasonal, grid=grid)
 
     return run
-
-
-@pytest.fixture
-def static(tmp_path: Path) -> Path:
-    """The folder of tiles of the static band Elevation."""
-    folder = tmp_path / "tiles/StaticValue/Elevation"
-    folder.mkdir(parents=True)
-    return folder

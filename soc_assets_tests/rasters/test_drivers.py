@@ -262,9 +262,11 @@ def test_files_in_a_zip_are_held_to_the_same(folder, server, tmp_path_factory):
 
 
 @pytest.mark.parametrize("error", [MemoryError("no room"), RecursionError("deep"), ValueError("odd"), KeyError("gone")])
-@pytest.mark.parametrize("where", ["io.rasterio.open", "facts.of_raster", "facts.layers_of"])
+@pytest.mark.parametrize(
+    "where", ["rasters.opening.rasterio.open", "ingest.catalog.facts.of_raster", "ingest.catalog.facts.layers_of"]
+)
 def test_whatever_a_library_raises_names_the_file_and_the_rest_goes_on(folder, monkeypatch, error, where):
-    module, _, name = f"soc_assets.ingest.rasters.{where}".rpartition(".")
+    module, _, name = f"soc_assets.{where}".rpartition(".")
     right = getattr(importlib.import_module(module.removesuffix(".rasterio")), name, None) or rasterio.open
 
     def raising(first, *more, **options):

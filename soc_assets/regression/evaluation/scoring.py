@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from soc_assets.integrity.schemas.results import EVALUATION
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.bootstrap import Draws, intervals, percentile
 from soc_assets.regression.evaluation.engine import Done
@@ -24,21 +25,7 @@ from soc_assets.regression.units import units_of
 from soc_assets.settings.soil import TAIL_THRESHOLD
 
 STRATA = (0.0, 15.0, 30.0, TAIL_THRESHOLD, 150.0)  # g/kg; the study's max_oc ends the last
-COLUMNS = [
-    "scheme",
-    "model",
-    "features",
-    "scope",
-    "part",
-    "scale",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "failed",
-    "baseline",
-]
+COLUMNS = list(EVALUATION.names)
 _FEWEST = 10  # samples of a part that is scored
 _FEWEST_IN_BLOCK = 20
 _MOST_NUMBERS = 12  # distinct numbers that are parts by themselves
