@@ -101,3 +101,8 @@ class StorageError(SocError):
 
 class SocWarning(UserWarning):
     """Something worth a look that does not stop the work."""
+
+
+def kinds(error: type[SocError] = SocError) -> set[str]:
+    """Names of an error's class and of all below it: where only the name is known, as in another process."""
+    return {error.__name__}.union(*map(kinds, error.__subclasses__()))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import soc_assets
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, holder_of_the_device, open_instance
-from soc_assets.errors import SocError, SocWarning
+from soc_assets.errors import SocWarning, kinds
 from soc_assets.pipeline import freshness, repairs
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, RESULTS
 from soc_assets.pipeline.freshness import Freshness
@@ -194,8 +194,7 @@ def _reason(failure: Any) -> str:
 
 def _is_user_error(error: Any) -> bool:
     """Whether an error's message is for the user."""
-    kind = error.message.partition(": ")[0].rpartition(".")[2]
-    return kind in {kind.__name__ for kind in SocError.__subclasses__()}
+    return error.message.partition(": ")[0].rpartition(".")[2] in kinds()
 
 
 def _model_state(project: Project, inputs: str) -> str:
