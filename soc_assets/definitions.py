@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets.defs.assets import batch_inputs, embedding, features, ingest, regression, sampling
+from soc_assets.defs import assets
 from soc_assets.defs.automation import jobs, schedules, sensors
 from soc_assets.defs.execution import gpu_executor
 from soc_assets.defs.resources import ProjectResource, settings_at_load
@@ -17,26 +17,24 @@ def build_definitions(
     """All definitions; a test overrides resources by keyword. Sections that are left out are those of soc.toml."""
     settings = settings_at_load()
     chosen = automation or settings.automation
-    in_runs_of_several = dg.BackfillPolicy.multi_run(max_partitions_per_run=chosen.batches_per_run)
     return dg.Definitions(
-        assets=[
-            ingest.raster_catalog,
-            ingest.soil_samples,
-            sampling.balanced_samples,
-            batch_inputs.batch_inputs,
-            embedding.embeddings.with_attributes(backfill_policy=in_runs_of_several),
-            features.features,
-            regression.mlp_model,
-            regression.baselines,
-            regression.evaluation,
-            regression.hyperparameters,
-        ],
+        assets=_all_assets(chosen.batches_per_run),
         jobs=jobs.build_jobs(chosen),
         schedules=schedules.build_schedules(chosen),
         sensors=sensors.build_sensors(chosen),
         executor=gpu_executor(execution or settings.execution),
         resources={"project": ProjectResource(), **resources},
     )
+
+
+def _all_assets(batches_per_run: int) -> list[dg.AssetsDefinition]:
+    """Every asset of the modules in `soc_assets.defs.assets`; backfills take several partitions in one run."""
+    several = dg.BackfillPolicy.multi_run(max_partitions_per_run=batches_per_run)
+    found = [item for item in dg.load_assets_from_package_module(assets) if isinstance(item, dg.AssetsDefinition)]
+    return [
+        item.with_attributes(backfill_policy=several) if item.partitions_def and item.is_materializable else item
+        for item in found
+    ]
 
 
 defs = build_definitions()
