@@ -8,10 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from soc_assets.errors import (
-    CheckpointError,
-    SettingsError,
-)
+from soc_assets.errors import CheckpointError, SettingsError
 from soc_assets.runtime.surroundings import require_plain
 from soc_assets.settings.loading import Settings, load_settings
 from soc_assets.settings.toml_file import find_config

@@ -79,7 +79,7 @@ class Written:
         missing: images that are null.
         seconds: that it took.
         device: on which it was embedded, now or before.
-        faults: what its checks found.
+        findings: what its checks found.
     """
 
     key: str

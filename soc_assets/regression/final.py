@@ -16,8 +16,8 @@ from soc_assets.integrity.schemas import SPLITS
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.gaps import Gaps
 from soc_assets.regression.evaluation.choice import choose
+from soc_assets.regression.evaluation.fit_scores import Evaluation
 from soc_assets.regression.evaluation.fold import applicability_of
-from soc_assets.regression.evaluation.splits import Evaluation
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.models.explain import group_importance, partial_dependence
 from soc_assets.regression.models.fitted import FittedModel, HeldOut, Options, fit_recipe, predict_held_out

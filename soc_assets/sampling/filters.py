@@ -23,7 +23,7 @@ def apply_filters(samples: pd.DataFrame, study: Study, region: Path | None) -> t
     Args:
         samples: [n] rows with sample_id, longitude, latitude (degrees), organic_carbon (g/kg), year (may be null).
         study: the settings; a row without a year passes the time range.
-        region: a file of polygons (see `region.read_region`), or None for no such filter.
+        region: a file of polygons (see `geo.polygons.read_region`), or None for no such filter.
 
     Returns:
         A mask [n] of the samples kept, and one row (sample_id, filter, detail) for each of the others.

@@ -61,7 +61,7 @@ def prepare_samples(
         study: filters, and what makes a location.
         sampling: splits, balancing, folds and batches.
         grid: the reference grid.
-        region: a file of polygons (see `region.read_region`), or None.
+        region: a file of polygons (see `geo.polygons.read_region`), or None.
         ledger: the batches cut so far, or None.
         previous: the splits of an earlier run with the same seed, fractions and kind of location: its places keep
             their split. None draws every location anew.

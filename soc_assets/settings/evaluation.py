@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from soc_assets.settings.base import Section, Share
+from soc_assets.settings.study import FoldScheme
 
 FeatureSet = Annotated[
     str, StringConstraints(pattern=r"^(embedding|coordinates|point(:\d+)*)(\+(embedding|coordinates|point(:\d+)*))*$")
 ]
 ModelKind = Literal["mean", "ridge", "random_forest", "extra_trees", "gradient_boosting", "mlp", "documented"]
-Scheme = Literal["random", "location", "block", "knndm", "leave_source_out", "leave_year_out"]
 
 
 class Recipe(Section):
@@ -62,9 +62,9 @@ class Recipe(Section):
 class Evaluation(Section):
     """The comparison of models on identical folds, and its report."""
 
-    schemes: tuple[Scheme, ...] = Field(default=("location", "block"), min_length=1)
+    schemes: tuple[FoldScheme, ...] = Field(default=("location", "block"), min_length=1)
     """Cross-validation schemes; those that [sampling] could not cut are left out."""
-    primary: Scheme = "block"
+    primary: FoldScheme = "block"
     """The scheme that decides what is best and what becomes champion."""
     models: tuple[str, ...] = ("ridge", "random_forest", "gradient_boosting", "mlp")
     """Named recipes, each on every feature set. `mean`, `coordinates` and the recipes below come always."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from soc_assets.errors import SocWarning, TrainingError
 from soc_assets.regression.design.gaps import Gaps
-from soc_assets.regression.evaluation.splits import Evaluation
+from soc_assets.regression.evaluation.fit_scores import Evaluation
 from soc_assets.regression.models.epochs import EpochReport
 from soc_assets.regression.models.training import Fit
 from soc_assets.tracking.artifacts import Artifacts, folder_of

@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 from soc_assets.mapping.points import _answers
 from soc_assets.regression.design.data import load_features
 from soc_assets.regression.design.gaps import Gaps
+from soc_assets.regression.evaluation.fit_scores import evaluate_fit
 from soc_assets.regression.evaluation.plan import merged
-from soc_assets.regression.evaluation.splits import evaluate_fit
 from soc_assets.regression.final import fit_final
 from soc_assets.regression.models.fitted import Options
 from soc_assets.regression.models.training import fit_mlp

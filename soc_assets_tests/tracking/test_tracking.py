@@ -14,7 +14,7 @@ import pytest
 
 from soc_assets.errors import TrainingError
 from soc_assets.regression.design.data import FeatureTable, load_features
-from soc_assets.regression.evaluation.splits import Evaluation, evaluate_fit
+from soc_assets.regression.evaluation.fit_scores import Evaluation, evaluate_fit
 from soc_assets.regression.models.training import Fit, fit_mlp
 from soc_assets.regression.report.fit_plots import loss_curve
 from soc_assets.runtime.process import marks

@@ -17,12 +17,12 @@ from soc_assets.features.sql.database import read_info
 from soc_assets.geo.projection import to_metres
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
+from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals
 from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, verdict
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.regression.report.page import figures_of, html_report
-from soc_assets.regression.units import units_of
 from soc_assets.sampling.area import prediction_area
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch

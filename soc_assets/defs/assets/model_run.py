@@ -19,9 +19,9 @@ from soc_assets.regression.design.data import load_features
 from soc_assets.regression.design.design import columns_table
 from soc_assets.regression.design.gaps import Gaps
 from soc_assets.regression.evaluation import compare
+from soc_assets.regression.evaluation.fit_scores import Evaluation, evaluate_fit
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.evaluation.plan import fold_of_samples, merged
-from soc_assets.regression.evaluation.splits import Evaluation, evaluate_fit
 from soc_assets.regression.final import RecipeFit, fit_final, recipe_candidates
 from soc_assets.regression.inputs import evaluation_inputs
 from soc_assets.regression.models.epochs import EpochReport

@@ -3,7 +3,7 @@
 A pattern has {band}, {year} (four digits), {season}, {date}, {start} and {end}, {tile}, and * within a name. A file
 that fits the patterns of two bands, one's name within the other's, is the longer name's. Hidden files (`._N48.tif`) are
 none, and names are compared in one spelling (Unicode NFC). Only names are looked at;
-nothing here opens a raster. What kind of folder it is makes no difference here: see `rasters.folder`.
+nothing here opens a raster. What kind of folder it is makes no difference here: see `storage.raster_folder`.
 """
 
 import difflib
@@ -19,11 +19,11 @@ from soc_assets.reporting.as_text import is_unicode, one_line, plain
 from soc_assets.settings import Band, Rasters
 from soc_assets.settings.seasons import SEASONS, season_rank
 from soc_assets.storage.names import nfc, visible
-from soc_assets.storage.raster_drivers import allow
+from soc_assets.storage.raster_drivers import DRIVERS, allow
 from soc_assets.storage.raster_folder import RasterFolder, open_folder
 
 _FIELDS = re.compile(r"(\{band\}|\{year\}|\{season\}|\{date\}|\{start\}|\{end\}|\{tile\}|\*)")
-_SUFFIXES = {".tif", ".tiff", ".vrt", ".img", ".jp2", ".nc", ".hdf", ".asc", ".grd"}
+_SUFFIXES = frozenset(DRIVERS) - {".png", ".jpg", ".jpeg", ".dat"}  # these are more often pictures and notes
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from soc_assets.ingest.quality.mixed_units import CELSIUS, scaled, two_units
 from soc_assets.ingest.quality.previews import Preview
-from soc_assets.ingest.quality.units import CELSIUS, scaled, two_units
 from soc_assets.reporting.findings import Finding, about, step_of_row
 
 _FACTORS = (10.0, 100.0, 1000.0, 10_000.0, 50.0, 0.1, 0.01, 0.001, 0.0001, 0.02)  # scales left out or applied twice

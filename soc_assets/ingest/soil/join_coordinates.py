@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from soc_assets.ingest.soil.carbon_units import GRAMS, CarbonUnit
 from soc_assets.ingest.soil.files import READ, Reading, campaign_of
 from soc_assets.ingest.soil.hemispheres import read_axis
 from soc_assets.ingest.soil.places import in_degrees
-from soc_assets.ingest.soil.units import GRAMS, CarbonUnit
 from soc_assets.storage.names import fits
 
 _ENOUGH = 0.9

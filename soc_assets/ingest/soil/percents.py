@@ -8,8 +8,8 @@ from dataclasses import replace
 import pandas as pd
 
 from soc_assets.errors import SoilError
+from soc_assets.ingest.soil.carbon_units import BY_CELLS
 from soc_assets.ingest.soil.join_coordinates import Table
-from soc_assets.ingest.soil.units import BY_CELLS
 from soc_assets.ingest.soil.values import below_detection, to_numbers
 
 _PERCENT = r"\s*%$"

@@ -6,6 +6,7 @@ Which rows are usable is decided in `soil.clean`; the text stands beside the val
 import pandas as pd
 
 from soc_assets.errors import SoilError
+from soc_assets.ingest.soil.carbon_units import G_PER_KG, units_of_rows
 from soc_assets.ingest.soil.date_order import Order, order_of_dates
 from soc_assets.ingest.soil.depth import depth_limits, fits_depth, not_understood
 from soc_assets.ingest.soil.extra import PREFIX
@@ -15,7 +16,6 @@ from soc_assets.ingest.soil.join_coordinates import Table, plain_ids
 from soc_assets.ingest.soil.percents import settle_percents
 from soc_assets.ingest.soil.places import in_degrees, to_wgs84, units
 from soc_assets.ingest.soil.thousands import clear_thousands
-from soc_assets.ingest.soil.units import G_PER_KG, units_of_rows
 from soc_assets.ingest.soil.values import below_detection, is_missing, to_dates, to_numbers, to_seasons
 from soc_assets.ingest.soil.zones import zones_of
 from soc_assets.storage.names import nfc

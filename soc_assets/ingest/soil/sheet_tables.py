@@ -10,6 +10,7 @@ import pandas as pd
 
 from soc_assets.errors import SoilError, UnitNotStatedError
 from soc_assets.ingest.soil.carbon_depths import limits_of
+from soc_assets.ingest.soil.carbon_units import GRAMS, CarbonUnit, find_unit_row, resolve_unit
 from soc_assets.ingest.soil.columns import carbon_names, find_columns, needs_unit
 from soc_assets.ingest.soil.degree_columns import minute_columns, with_minutes
 from soc_assets.ingest.soil.depth import limits_in, wanted_limits
@@ -24,7 +25,6 @@ from soc_assets.ingest.soil.percents import first_percent
 from soc_assets.ingest.soil.qualifiers import qualifier_of, with_signs
 from soc_assets.ingest.soil.table_words import notes_of
 from soc_assets.ingest.soil.titles import carbon_units, depth_unit
-from soc_assets.ingest.soil.units import GRAMS, CarbonUnit, find_unit_row, resolve_unit
 from soc_assets.ingest.soil.usual_names import USUAL_NAMES
 from soc_assets.ingest.soil.values import to_numbers
 from soc_assets.ingest.soil.zones import zone_column

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.bootstrap import Difference, Draws, paired_difference
 from soc_assets.regression.evaluation.scoring import OutOfFold
 from soc_assets.regression.metrics import summarise_carbon
 from soc_assets.regression.models.recipes import CHOSEN
-from soc_assets.regression.units import units_of
 
 SHOWN = (
     "r2",

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.integrity.schemas.results import EVALUATION
+from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.bootstrap import Draws, intervals, percentile
 from soc_assets.regression.evaluation.engine import Done
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.models.conformal import coverage
-from soc_assets.regression.units import units_of
 from soc_assets.settings.soil import TAIL_THRESHOLD
 
 STRATA = (0.0, 15.0, 30.0, TAIL_THRESHOLD, 150.0)  # g/kg; the study's max_oc ends the last

@@ -3,7 +3,7 @@
 Everything fitted (statistics, weights) comes from the training split; the validation split only decides when to stop;
 the test split is not touched here. Reading data is in `soc_assets.regression.design.data`, the network in
 `soc_assets.regression.models.mlp`, its optimisation in `soc_assets.regression.models.epochs`, scoring in
-`soc_assets.regression.evaluation.splits`.
+`soc_assets.regression.evaluation.fit_scores`.
 """
 
 import time

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soc_assets.regression.evaluation.splits import Evaluation
+from soc_assets.regression.evaluation.fit_scores import Evaluation
 from soc_assets.regression.metrics import Scores
 from soc_assets.reporting.as_text import markdown
 from soc_assets.settings.soil import TAIL_THRESHOLD

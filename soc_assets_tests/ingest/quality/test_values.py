@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from soc_assets.ingest.quality.units import two_units
+from soc_assets.ingest.quality.mixed_units import two_units
 from soc_assets.settings import Band
 from soc_assets_tests.ingest.quality.checking import SIZE, brief, found, static, year, yearly
 

@@ -7,12 +7,12 @@ import pytest
 from soc_assets.errors import SoilError
 from soc_assets.ingest.quality.carbon import carbon_findings
 from soc_assets.ingest.quality.columns import column_findings
+from soc_assets.ingest.soil.carbon_units import G_PER_KG
 from soc_assets.ingest.soil.degree_columns import minute_columns
 from soc_assets.ingest.soil.depth import depth_limits
 from soc_assets.ingest.soil.headers import without_unit
 from soc_assets.ingest.soil.hemispheres import read_axis
 from soc_assets.ingest.soil.points import read_point_table, understood
-from soc_assets.ingest.soil.units import G_PER_KG
 from soc_assets.ingest.soil.values import below_detection, is_missing, to_dates, to_numbers
 from soc_assets.settings import Soil, SoilColumns, SoilTable
 from soc_assets_tests.ingest.soil.soil_world import write

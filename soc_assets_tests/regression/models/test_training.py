@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from soc_assets.errors import SocWarning, TrainingError
-from soc_assets.regression.evaluation.splits import evaluate_fit
+from soc_assets.regression.evaluation.fit_scores import evaluate_fit
 from soc_assets.regression.models.epochs import Epochs, Part
 from soc_assets.regression.models.mlp import SocMlp
 from soc_assets.regression.models.training import fit_mlp, visited_rows

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.evaluation import bootstrap
 from soc_assets.regression.evaluation.bootstrap import Draws, intervals, resampled
 from soc_assets.regression.evaluation.leaderboard import compare_models
 from soc_assets.regression.evaluation.scoring import OutOfFold, score_table, strata
-from soc_assets.regression.units import units_of
 from soc_assets_tests.regression.designs import make
 
 
