@@ -1,9 +1,9 @@
 """Confidence intervals of scores: a bootstrap that draws whole units, and paired differences between models.
 
 Visits of one place are not independent, and neither are places of one block: units are drawn with replacement, not
-samples (cluster bootstrap; Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). Units are
-decided in `soc_assets.regression.bootstrap_units`. All scores of a draw come from sums per unit, so a draw costs a row of one
-matrix product. The scores themselves are in `soc_assets.regression.metrics`.
+samples (cluster bootstrap; Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). Units
+are defined in `soc_assets.regression.bootstrap_units`. All scores of a draw come from sums per unit, so a draw costs
+one row of a matrix product. The scores themselves are in `soc_assets.regression.metrics`.
 """
 
 from collections.abc import Iterator
