@@ -97,9 +97,10 @@ def run(project: Project, to: str) -> Outcome:
 
 
 def _run_results(project: Project, to: str) -> Outcome:
-    """What comes before, as in `run`, and then the job `evaluate` up to `to`."""
+    """What comes before, as in `run`, and then the job of a result up to `to`."""
     before = run(project, "features")
-    job, wanted = ("tune", [to]) if to == "hyperparameters" else ("evaluate", RESULTS[: RESULTS.index(to) + 1])
+    job = JOB_OF[to]
+    wanted = [name for name in RESULTS[: RESULTS.index(to) + 1] if JOB_OF[name] == job]
     states = {item.asset: item for item in freshness.assess_results(project)}
     if before.failures or all(states[name].fresh for name in wanted):
         return before

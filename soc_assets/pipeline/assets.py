@@ -1,10 +1,13 @@
 """The one list of assets, in the order the data flows: the job of each, and the version of the code behind it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from soc_assets.embedding import spec
 from soc_assets.features import inputs as features
 from soc_assets.ingest import inputs as ingest
+from soc_assets.project import Project
 from soc_assets.regression import inputs as regression
 from soc_assets.sampling import inputs as sampling
 
@@ -17,15 +20,22 @@ class Asset:
         name: its key in Dagster.
         job: of the jobs in `soc_assets.defs.automation.jobs`.
         version: of the code behind it; raised where its output changes, so that what is on disk becomes stale.
-        on_request: made when asked for (`soc run --to evaluation`); `soc run` alone does not.
+        result_inputs: of what is made when asked for (`soc run --to evaluation`), as `data/results/<name>.parquet`: the
+            digest of its inputs. None for what `soc run` makes.
     """
 
     name: str
     job: str
     version: str
-    on_request: bool = False
+    result_inputs: Callable[[Project], str] | None = None
+
+    @property
+    def on_request(self) -> bool:
+        """Whether it is made only when asked for."""
+        return self.result_inputs is not None
 
 
+_evaluated = regression.evaluation_inputs
 _ALL = (
     Asset("raster_catalog", "prepare", ingest.CATALOG_VERSION),
     Asset("soil_samples", "prepare", ingest.SOIL_VERSION),
@@ -33,14 +43,17 @@ _ALL = (
     Asset("embeddings", "embed", str(spec.VERSION)),
     Asset("features", "learn", features.VERSION),
     Asset("mlp_model", "learn", regression.VERSIONS["mlp_model"]),
-    Asset("baselines", "evaluate", regression.VERSIONS["baselines"], on_request=True),
-    Asset("evaluation", "evaluate", regression.VERSIONS["evaluation"], on_request=True),
-    Asset("hyperparameters", "tune", regression.VERSIONS["hyperparameters"], on_request=True),
+    Asset("baselines", "evaluate", regression.VERSIONS["baselines"], partial(_evaluated, asset="baselines")),
+    Asset("evaluation", "evaluate", regression.VERSIONS["evaluation"], partial(_evaluated, asset="evaluation")),
+    Asset(
+        "hyperparameters", "tune", regression.VERSIONS["hyperparameters"], partial(_evaluated, asset="hyperparameters")
+    ),
 )
 ASSETS: tuple[str, ...] = tuple(asset.name for asset in _ALL if not asset.on_request)
 RESULTS: tuple[str, ...] = tuple(asset.name for asset in _ALL if asset.on_request)
 VERSIONS = {asset.name: asset.version for asset in _ALL}
 JOB_OF = {asset.name: asset.job for asset in _ALL}
+RESULT_INPUTS = {asset.name: asset.result_inputs for asset in _ALL if asset.result_inputs}
 
 
 def assets_of(job: str) -> tuple[str, ...]:

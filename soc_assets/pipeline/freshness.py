@@ -13,9 +13,9 @@ from soc_assets.errors import SocError
 from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.ingest.inputs import catalog_inputs, soil_inputs
 from soc_assets.integrity.tables import complete
-from soc_assets.pipeline.assets import ASSETS, RESULTS
+from soc_assets.pipeline.assets import ASSETS, RESULT_INPUTS
 from soc_assets.project import Project
-from soc_assets.regression.inputs import evaluation_inputs, model_inputs
+from soc_assets.regression.inputs import model_inputs
 from soc_assets.sampling.inputs import sampling_inputs
 from soc_assets.storage import files
 from soc_assets.storage.files import INPUTS
@@ -69,9 +69,9 @@ def assess_results(project: Project, states: list[Freshness] | None = None) -> l
     """
     features = next(item for item in states or assess(project, to="features") if item.asset == "features")
     results = []
-    for asset in RESULTS:
+    for asset, inputs in RESULT_INPUTS.items():
         path = project.results / f"{asset}.parquet"
-        fresh = features.fresh and is_fresh(path, evaluation_inputs(project, asset))
+        fresh = features.fresh and is_fresh(path, inputs(project))
         results.append(Freshness(asset, "fresh" if fresh else "stale" if path.is_file() else "missing"))
     return results
 
