@@ -164,7 +164,7 @@ def test_decisions_that_are_gone_without_a_word_are_told_where_something_shows_t
         path.unlink()
         second_copy.copy_of(path).unlink(missing_ok=True)
     project.samples("balanced").unlink()
-    for look in (repairs.tell, prepare_again):
+    for look in (repairs.warn_of_repairs, prepare_again):
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", SocWarning)
             look(project)
