@@ -1,4 +1,4 @@
-"""All of soc.toml with the overrides of SOC_* variables, and mistakes in them told to people."""
+"""All of soc.toml with the overrides of SOC_* variables, and readable messages for mistakes in them."""
 
 import difflib
 import json
