@@ -59,7 +59,7 @@ class Project:
         """The folder of rasters, to write into.
 
         Raises:
-            SettingsError: it is no folder on this machine.
+            SettingsError: it is not a folder on this machine.
         """
         if isinstance(self.rasters, str):
             raise SettingsError(
@@ -77,7 +77,7 @@ class Project:
         """The folder of soil tables, to write into.
 
         Raises:
-            SettingsError: it is no folder on this machine.
+            SettingsError: it is not a folder on this machine.
         """
         if is_url(self.settings.paths.soil):
             raise SettingsError(

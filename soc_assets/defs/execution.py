@@ -51,7 +51,7 @@ def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[st
 
 @contextmanager
 def on_device() -> Iterator[str]:
-    """A device for the step, named as CUDA_VISIBLE_DEVICES has it, or `cpu`; what the user must mend is not retried."""
+    """A device for the step, named as CUDA_VISIBLE_DEVICES has it, or `cpu`; what the user must fix is not retried."""
     try:
         with gpus.lent() as name:
             yield name

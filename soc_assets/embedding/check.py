@@ -1,7 +1,7 @@
-"""What is looked at in the file of a batch before anything is made of it: spec, rows, keys, shapes, numbers.
+"""Checks of a batch's file before it is used: spec, rows, keys, shapes, numbers.
 
 The file is read once, some rows at a time, however large it is, also where the batch was not computed but found fresh:
-a disk or a stray program may have spoilt it since. The numbers are judged in `soc_assets.embedding.quality`.
+a disk or a stray program may have corrupted it since. The numbers are checked in `soc_assets.embedding.quality`.
 """
 
 import json

@@ -217,7 +217,7 @@ class Embedder:
                 images[windows.members, frame] = found
 
     def _gap(self, band: str) -> float:
-        """What stands in a frame where a band has no value: its mean, normalised."""
+        """What is in a frame where a band has no value: its mean, normalised."""
         return float(self._normalised(band, np.zeros(1, np.float32))[0])
 
     def _neutral(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from soc_assets.rasters.steps import Slot
 
 
 class Layout:
-    """The arrangement of a spec, worked out once.
+    """The arrangement of a spec, computed once.
 
     Attributes:
         slots: bands (or groups of them) and lags in feature order.

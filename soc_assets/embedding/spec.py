@@ -192,7 +192,7 @@ def _newest(folder: Path) -> str:
 
 
 def drift(spec: Spec, catalog: pd.DataFrame) -> list[str]:
-    """Bands whose statistics have wandered from the frozen ones, in words."""
+    """Bands whose statistics have drifted from the frozen ones, in words."""
     words = []
     for band, now in pooled_statistics(catalog).items():
         if (frozen := spec.statistics.get(band)) is None:

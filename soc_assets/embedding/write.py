@@ -25,7 +25,7 @@ from soc_assets.runtime import interrupts
 from soc_assets.storage import files
 from soc_assets.storage.write_errors import translate_write_errors
 
-_MOST_AT_ONCE = 4  # batches under way, for memory's sake
+_MOST_AT_ONCE = 4  # batches in progress, for memory's sake
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Finding]]]:
 
 
 def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str, listing: Listing) -> tuple[Finding, ...]:
-    """What is wrong with a batch's file, with the cure; where it is an error the file is set aside."""
+    """What is wrong with a batch's file, with the fix; where it is an error the file is set aside."""
     findings, path = check_batch(batch, folder, spec), batch.path(folder)
     aside = path.with_name(path.name + SET_ASIDE)
     if not errors(findings):

@@ -1,4 +1,4 @@
-"""NPZ and Zarr: one array of numbers, the samples' columns, and what stands where; a stretch at a time."""
+"""NPZ and Zarr: one array of numbers, the samples' columns, and what stands where; a block at a time."""
 
 import zipfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""CSV and Parquet, a stretch at a time."""
+"""CSV and Parquet, a block at a time."""
 
 from pathlib import Path
 

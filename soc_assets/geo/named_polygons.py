@@ -60,7 +60,7 @@ def regions_of(samples: pd.DataFrame, path: Path | None, column: str) -> Regions
 
 
 def quarters(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The quarter of the compass [n] of points in metres, parted at their medians; on the median is north and east."""
+    """The quarter of the compass [n] of points in metres, split at their medians; on the median is north and east."""
     north, east = (np.where(v >= np.median(v), *words) for v, words in ((y, _NORTH_SOUTH), (x, _EAST_WEST)))
     return np.char.add(np.char.add(north, "-"), east).astype(object)
 

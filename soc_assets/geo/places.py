@@ -1,6 +1,6 @@
 """Which points are one place, though files write their coordinates to different digits or in different CRS.
 
-And which visits of one point its own id links, though GPS puts each some metres beside the others. What follows from
+And which visits to one point its own id links, though GPS puts each some metres beside the others. What follows from
 two samples at one place is decided where it matters.
 """
 

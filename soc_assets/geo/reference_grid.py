@@ -28,7 +28,7 @@ def reference_grid(catalog: pd.DataFrame, rasters: Rasters) -> Grid:
 
 
 def grid_of(catalog: pd.DataFrame, reference: str, chosen: ReferenceGrid | None) -> Grid:
-    """`reference_grid` of a reference band and a grid of one's own, or None."""
+    """`reference_grid` of a reference band and a grid of your own, or None."""
     if chosen is None:
         return Grid.of_catalog(catalog, reference)
     try:

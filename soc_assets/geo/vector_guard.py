@@ -165,7 +165,7 @@ def _of_xml(path: Path, roots: tuple[str, ...]) -> str | None:
 
 
 def _of_database(path: Path) -> str | None:
-    """What a GeoPackage computes while it is read: views and computed columns can run for ever."""
+    """What a GeoPackage computes while it is read: views and computed columns can run forever."""
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
             database.execute("PRAGMA trusted_schema = OFF")

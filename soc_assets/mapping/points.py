@@ -1,4 +1,4 @@
-"""Predicting at new points: read the rasters round them, embed them as the model's samples were, ask the model.
+"""Predicting at new points: read the rasters around them, embed them as the model's samples were, ask the model.
 
 The embedding spec, the feature set and the way that features are put together are those that the registered model was
 fitted on, whatever soc.toml says now. A point that cannot be predicted is told with its reason, the others are.

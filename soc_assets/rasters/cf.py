@@ -101,7 +101,7 @@ def require_even_axes(dataset: Dataset, name: str) -> None:
     """Refuse a file whose longitudes and latitudes are no even steps along its columns and rows: GDAL takes them so.
 
     Raises:
-        RasterError: names the file, the axis and a cure.
+        RasterError: names the file, the axis and a fix.
     """
     axes = axes_in_degrees(dataset)
     if len(axes) < 2 or (dataset.crs and not dataset.crs.is_geographic):

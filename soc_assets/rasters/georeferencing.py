@@ -1,6 +1,6 @@
 """Where a raster lies on Earth, and whether that can be used: CRS, datum, georeferencing, poles and the antimeridian.
 
-Each refusal comes with a cure that works for the file's format; reading pixels is in `rasters.io`.
+Each refusal comes with a fix that works for the file's format; reading pixels is in `rasters.io`.
 """
 
 from functools import lru_cache
@@ -55,7 +55,7 @@ def require_georeferencing(dataset: Dataset, name: str) -> None:
     """Refuse a raster that says nothing of its place: control points alone, no CRS, no extent.
 
     Raises:
-        RasterError: names the file and a cure.
+        RasterError: names the file and a fix.
     """
     crs = dataset.crs
     if dataset.gcps[0] and (dataset.transform.is_identity or not crs):
@@ -80,7 +80,7 @@ def require_datum(dataset: Dataset, name: str) -> None:
     """Refuse a raster whose CRS names an ellipsoid but no datum: it would be placed as if it were in WGS84.
 
     Raises:
-        RasterError: names the file and a cure.
+        RasterError: names the file and a fix.
     """
     crs = crs_of(dataset)
     if ellipsoid := ellipsoid_without_datum(crs.to_wkt()):

@@ -42,7 +42,7 @@ def require_safe(location: str) -> None:
 
     Raises:
         RasterError: the suffix is none that is opened, a file beside it is not what its name says, a VRT names a file
-            elsewhere, an HDF5 file keeps values elsewhere, or a file in a zip unpacks to too much; names file and cure.
+            elsewhere, an HDF5 file keeps values elsewhere, or a file in a zip unpacks to too much; names file and fix.
     """
     drivers_of(location)
     zips.require_moderate(location, allowed(location).unpacked_gb)

@@ -27,7 +27,7 @@ from soc_assets.storage.raster_drivers import drivers_of
 
 _BLOCK_CACHE_MB = 64
 
-# open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
+# open_raster refuses such files with a fix; a filter for good, as those of `catch_warnings` do not respect threads
 warnings.simplefilter("ignore", NotGeoreferencedWarning)
 
 
@@ -55,7 +55,7 @@ def open_raster(
             or are older than the raster: nothing that is judged may come from them.
 
     Raises:
-        RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the cure.
+        RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the fix.
     """
     name = str(location)
     with _opened(name, variable, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:

@@ -1,7 +1,7 @@
 """Bringing pixels of one grid to another: GDAL's resampling, and for the common case the same sums without its cost.
 
-Bilinear resampling onto a grid that is as fine or finer takes four weighted pixels for each; GDAL works out coordinates
-and masks anew for every raster. Rasters of a band share their grid, so here coordinates are worked out once and torch
+Bilinear resampling onto a grid that is as fine or finer takes four weighted pixels for each; GDAL computes coordinates
+and masks anew for every raster. Rasters of a band share their grid, so here coordinates are computed once and torch
 does the sums. Everything else (nearest, average, mode, a coarser grid) is GDAL's. Reading pixels is in `tiles`.
 """
 
@@ -17,7 +17,7 @@ from soc_assets.geo.grid import Grid, move
 
 TOLERANCE = 0.001  # pixels by which coordinates may be approximated between two CRS; GDAL's own is 0.125
 _COARSER = 1.05  # source pixels per pixel above which bilinear means an average: GDAL widens its kernel
-_LATTICE = 32  # pixels between coordinates that are worked out; the others lie between them, within the tolerance
+_LATTICE = 32  # pixels between coordinates that are computed; the others lie between them, within the tolerance
 _PLACES = 48  # coordinates kept: 1.5 MB each for 400 x 400 pixels
 
 

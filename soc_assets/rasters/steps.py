@@ -1,7 +1,7 @@
 """Steps, lags and keys: which raster of which year (or season) a sample reads.
 
 Lag 0 is the step of sampling, lag 1 the one before; a study reads `time_before` lags from `first_lag` on. In a seasonal
-set-up steps count seasons; a yearly band in it still counts years, back from the sampling year.
+configuration steps count seasons; a yearly band in it still counts years, back from the sampling year.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Tiles of any raster on the reference grid: the only place that reads pixels for embeddings.
 
-A raster is brought to the grid in fixed tiles, so that a pixel's value does not depend on which windows ask for it,
+A raster is resampled to the grid in fixed tiles, so that a pixel's value does not depend on which windows ask for it,
 every block is read once while it is in the cache, and memory stays below the cache's limit however large the raster.
 How pixels are resampled is in `resample`.
 """
@@ -27,7 +27,7 @@ _MARGIN = 4  # source pixels read beyond a tile, times the resolution ratio: wha
 
 
 class Readable(Protocol):
-    """A raster to be brought to the grid: one file (`Source`), or tiles put together (`mosaic.Aligned`)."""
+    """A raster to be resampled to the grid: one file (`Source`), or tiles put together (`mosaic.Aligned`)."""
 
     @property
     def resampling(self) -> str:
@@ -107,7 +107,7 @@ def read_part(
 
 
 def _codes_first(source: Readable) -> bool:
-    """Whether a class is looked for after resampling: the commonest code is no mean of shares."""
+    """Whether a class is looked for after resampling: the commonest code is not a mean of shares."""
     return source.resampling in ("mode", "nearest")
 
 

@@ -1,4 +1,4 @@
-"""Findings: what is suspicious in what goes in or wrong with what comes out, how grave it is, and its cure.
+"""Findings: what is suspicious in what goes in or wrong with what comes out, its severity, and its fix.
 
 What each check looks for is in `soc_assets.ingest.quality`, in `soc_assets.sampling.findings`, and for outputs in the
 module `check` of each stage. Which of those about inputs are right as they are, a user says in `[rasters] accept`.
@@ -46,7 +46,7 @@ class Finding:
 
     @property
     def words(self) -> str:
-        """File, what was found and the cure, in one paragraph."""
+        """File, what was found and the fix, in one paragraph."""
         return f"{self.path}: {self.found}. {self.cure}"
 
 
@@ -78,7 +78,7 @@ def accepting(findings: Iterable[Finding], accept: Sequence[str]) -> list[Findin
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """Gravest first, otherwise in the order given."""
+    """Most severe first, otherwise in the order given."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
@@ -88,7 +88,7 @@ def errors(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding for steps of a band that have the same trouble and the same cure, for tables."""
+    """One finding for steps of a band that have the same trouble and the same fix, for tables."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
         own = "" if finding.step or finding.path else finding.found  # what is no step stands alone
@@ -97,7 +97,7 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def in_words(finding: Finding) -> str:
-    """A finding as one paragraph: where, what was found, and the cure."""
+    """A finding as one paragraph: where, what was found, and the fix."""
     place = f"{finding.place} ({finding.path})" if finding.path else finding.place
     return f"{finding.check}: {place + ': ' if place else ''}{finding.found}. {finding.cure}".rstrip()
 

@@ -24,7 +24,7 @@ GRACE = 2.5
 
 MESSAGE = "Interrupted; what was finished is kept: run again"
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-_LEAVE_AT_ONCE = threading.Event()  # nothing is under way that could end by itself
+_LEAVE_AT_ONCE = threading.Event()  # nothing is in progress that could end by itself
 _told: list[int] = []
 _listening: list[bool] = []
 _stops: list[Callable[[], None]] = []

@@ -1,4 +1,4 @@
-"""The ledger of batches: which batch embeds which sample, for ever.
+"""The ledger of batches: which batch embeds which sample, forever.
 
 The ledger is append-only: what is embedded stays where it is, new samples go into new batches. They are cut in the
 order (year, Hilbert curve), so that the windows of a batch share years and pixels and a changed raster touches few

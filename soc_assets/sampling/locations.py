@@ -1,7 +1,7 @@
-"""Locations: which samples stand at the same place and so may never be in two splits.
+"""Locations: which samples are at the same place and so may never be in two splits.
 
 A sample's place is its coordinates or its pixel, named by what defines it, without hashing: two places never share a
-name. A location is a place, or several that are visits of one point: linked by the samples' own ids, or by a distance
+name. A location is a place, or several that are visits to one point: linked by the samples' own ids, or by a distance
 where [study] asks for one. It has the name of its first place. Splitting is elsewhere.
 """
 
@@ -38,8 +38,8 @@ class Located:
 def locate(samples: pd.DataFrame, study: Study, grid: Grid) -> Located:
     """Find places and locations.
 
-    Places are linked where samples with one own id stand at most `study.id_metres` apart (whatever file or campaign
-    they come from: within such a distance a link can only keep more together), and where any samples stand at most
+    Places are linked where samples with one own id are at most `study.id_metres` apart (whatever file or campaign
+    they come from: within such a distance a link can only keep more together), and where any samples are at most
     `study.location_metres` apart; links of links count. Links that reach farther than four of them, from one end of the
     places to the other, are a chain, not a point: its places are parted by cells two links wide.
 
@@ -83,7 +83,7 @@ def _pixels(longitude: np.ndarray, latitude: np.ndarray, grid: Grid) -> np.ndarr
 
 
 def _points(place: np.ndarray, by: str, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude [n] of places, whatever stands there: the coordinates, or the middle of the pixel."""
+    """Longitude and latitude [n] of places, whatever is there: the coordinates, or the middle of the pixel."""
     if by == "coordinates":
         return points_of(place)
     row = (place >> np.uint64(32)).astype(float) - _PIXEL_ZERO + 0.5

@@ -1,4 +1,4 @@
-"""Pictures of the sampling stage, as PNG bytes: what the filters, the split and the balancing did.
+"""Figures of the sampling stage, as PNG bytes: what the filters, the split and the balancing did.
 
 They show tables that the other modules made; nothing is computed here that a result depends on.
 """

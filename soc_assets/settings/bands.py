@@ -93,7 +93,7 @@ class Channel(Band):
     """A band as the numbers see it: a `Band`, or one class of a band with `classes`."""
 
     of: str = ""
-    """The band that it comes from, whose name stands in the pattern."""
+    """The band that it comes from, whose name is in the pattern."""
     value: int | None = None
     """The class, or None."""
 

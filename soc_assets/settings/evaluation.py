@@ -1,5 +1,7 @@
-"""Settings of the evaluation: recipes (what is fitted, on which features), and which of them are compared how. A recipe
-is everything that determines a model except its data. The named ones are in `soc_assets.regression.models.recipes`.
+"""Settings of the evaluation: recipes (what is fitted, on which features), and which of them are compared how.
+
+A recipe is everything that determines a model except its data. The named ones are in
+`soc_assets.regression.models.recipes`.
 """
 
 from typing import Annotated, Literal

@@ -1,5 +1,4 @@
-"""Settings of soil tables: [soil], [soil.columns] and one [[soil.tables]] for each kind of file that needs
-configuration.
+"""Settings of soil tables: [soil], [soil.columns] and [[soil.tables]] for files that need configuration.
 
 What the values mean in a file is decided in `soc_assets.ingest`; nothing here reads one.
 """
@@ -99,8 +98,9 @@ class SoilTable(Section):
 
 
 class SoilLimits(Section):
-    """How much a table may hold: small files can unpack to sizes that exceed any machine's memory. A file beyond a
-    limit is set aside; the message names the limit, which can be raised for trusted files.
+    """How much a table may hold: small files can unpack to sizes that exceed any machine's memory.
+
+    A file beyond a limit is set aside; the message names the limit, which can be raised for trusted files.
     """
 
     max_bytes: int = Field(default=2_000_000_000, ge=1000)

@@ -44,7 +44,7 @@ class Study(Section):
     that near."""
 
     def raster_steps(self, kind: str) -> list[tuple[int, str | None]]:
-        """Year and season (None for a `yearly` band) of the steps that samples of the study read, in order of time.
+        """Year and season (None for a `yearly` band) of the steps that the study's samples read, in order.
 
         Seasons run from the winter of year_from to the autumn of year_to; a December sample of year_to reads one more.
         """

@@ -49,7 +49,7 @@ def replacing(path: Path, setting: str = PATHS) -> Iterator[Path]:
 
     Args:
         path: of the file.
-        setting: what names its folder, for the cure.
+        setting: what names its folder, for the fix.
 
     Raises:
         StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.

@@ -84,7 +84,7 @@ class Remote:
 
     @contextmanager
     def removing(self, path: Path) -> Iterator[None]:
-        """Round the removal or renaming of a file or folder of the copy: what is shared of it is removed there too.
+        """Around the removal or renaming of a file or folder of the copy: what is shared of it is removed there too.
 
         Raises:
             StorageError: it cannot be removed there; the next `fetch` does that.
@@ -111,7 +111,7 @@ class Remote:
             )
 
     def _listing(self) -> dict[str, Stored]:
-        """What is stored, asked anew."""
+        """What is stored, asked again."""
         found = self._objects.list_objects((self.only,) if self.folders is None else self.folders)
         return {name: stored for name, stored in found.items() if self._is_ours(name)}
 
@@ -209,7 +209,7 @@ def send(path: Path) -> None:
 
 @contextmanager
 def removing(path: Path) -> Iterator[None]:
-    """Round the removal or renaming of a file or folder: it is removed on object storage too, where it is shared.
+    """Around the removal or renaming of a file or folder: it is removed on object storage too, where it is shared.
 
     Raises:
         StorageError: it cannot be removed there; the next `fetch` does that.

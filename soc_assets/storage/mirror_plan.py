@@ -16,7 +16,7 @@ from soc_assets.storage.objects import stamp_of, version_of
 SHARED = ("catalog", "samples", "embeddings", "features", "results")
 """Folders of data/ that all hosts share. soc.duckdb, whose paths are absolute, and exports are each host's own."""
 
-_OWN = (("catalog", "previews"), ("results", "inputs"))  # made anew where they are missing
+_OWN = (("catalog", "previews"), ("results", "inputs"))  # made again where they are missing
 _OWN_ENDINGS = (".db", ".db-journal", ".wrong")  # Optuna's database; batches set aside
 _MD5 = re.compile(r"[0-9a-f]{32}")  # the ETag of an object that was stored in one piece and without a key of its own
 

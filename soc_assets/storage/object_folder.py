@@ -38,7 +38,7 @@ class ObjectFolder:
         return str(self._system._strip_protocol(self.url)).rstrip("/")
 
     def list_objects(self, parts: Sequence[str]) -> dict[str, Stored]:
-        """What is stored below these names, asked anew."""
+        """What is stored below these names, asked again."""
         with explained(self.url, StorageError):
             self._system.invalidate_cache()
             below = [f"{self._root}/{name}".rstrip("/") for name in parts]

@@ -59,7 +59,7 @@ def _changed(info: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def explained(where: str, kind: type[SocError], what: str = "read", after: str = "") -> Iterator[None]:
-    """Turn what storage raises into an error that names the place and the cure.
+    """Turn what storage raises into an error that names the place and the fix.
 
     Args:
         where: the URL.

@@ -24,7 +24,7 @@ _looked: set[tuple[Path, int]] = set()  # databases, with their inodes, that thi
 
 
 def copy_of(database: Path) -> Path:
-    """Where the second copy is; its SHA-256 stands beside it, as `sha256sum` writes it."""
+    """Where the second copy is; its SHA-256 is next to it, as `sha256sum` writes it."""
     return database.with_name(f"{database.stem}.copy{database.suffix}")
 
 

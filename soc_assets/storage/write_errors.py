@@ -1,4 +1,4 @@
-"""Folders that cannot be written: full disks, read-only disks, missing permissions, each with its cure in words.
+"""Folders that cannot be written: full disks, read-only disks, missing permissions, each with its fix in words.
 
 Libraries tell these in errors of their own kinds, so they are known by the system's words for them. What is written is
 elsewhere.
@@ -109,7 +109,7 @@ def new_beside(path: Path, mark: str) -> Path:
 
     Args:
         path: what it is to replace.
-        mark: stands in its name after that of `path`.
+        mark: is in its name after that of `path`.
     """
     while True:
         made = path.with_name(f".{path.name}.{mark}{secrets.token_hex(4)}.tmp")

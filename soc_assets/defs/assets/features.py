@@ -40,7 +40,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
 
     - **Reads** the batches of `embeddings` and the tables of every asset before; it copies none of them.
     - **Writes** `data/soc.duckdb`: a view per table, `features` (the columns below) and `embedding_long`; macros such
-      as `similar` and `drift`; small tables: `feature_index` (what stands at each position of the vector), neighbours
+      as `similar` and `drift`; small tables: `feature_index` (what is at each position of the vector), neighbours
       and principal components.
     - **Decided by** [features] in soc.toml: what a vector holds, and what stands for a missing image.
 

@@ -54,7 +54,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
 
     - **Reads** the view `features`; with another [training] recipe than `documented` all feature groups and the folds.
     - **Writes** a run in MLflow (`mlruns/mlflow.db`, or the server of [tracking]) with its parameters, metrics,
-      pictures, predictions and model card, and a version of the registered model `soc_mlp`; the alias `champion` moves
+      figures, predictions and model card, and a version of the registered model `soc_mlp`; the alias `champion` moves
       where it is better beyond doubt.
     - **Decided by** [training] in soc.toml (layers, dropout, learning rate, early stopping) and by the balancing chosen
       in [sampling]. The Launchpad overrides [training] for one run, which MLflow records like any other.

@@ -65,7 +65,7 @@ def due_batches(project: Project) -> Due:
 def embed_requests(
     due: Due, under_way: set[str], longest: int, reason: str, run_key: str | None = None
 ) -> Iterator[dg.RunRequest]:
-    """One run per contiguous stretch of due batches that are not under way.
+    """One run per contiguous range of due batches that are not in progress.
 
     Args:
         due: from `due_batches`.

@@ -70,7 +70,7 @@ MODEL_SPECS = _specs("mlp_model", regression.CHECKS)
 
 
 def results(findings: Sequence[Finding], names: Sequence[str]) -> list[dg.AssetCheckResult]:
-    """One result per kind of finding, with a table of the findings and their cures."""
+    """One result per kind of finding, with a table of the findings and their fixes."""
     return [_result(name, [finding for finding in findings if finding.check == name]) for name in names]
 
 

@@ -1,4 +1,4 @@
-"""Pictures, tables and links as Dagster metadata."""
+"""Figures, tables and links as Dagster metadata."""
 
 import base64
 from pathlib import Path

@@ -50,7 +50,7 @@ ARCHITECTURES = {
 
 
 def anchor_index(image_size: int, anchor: str) -> int:
-    """Where the sample's pixel stands in the window: 48 of 96 at `center`, 52 (inside one token) at `token`."""
+    """Where the sample's pixel is in the window: 48 of 96 at `center`, 52 (inside one token) at `token`."""
     return image_size // 2 + (PATCH // 2 if anchor == "token" else 0)
 
 
@@ -58,7 +58,7 @@ def pooled_tokens(image_size: int, pooling: str, anchor: str) -> list[np.ndarray
     """Which tokens (row-major indices) are averaged into each part of the pooled vector.
 
     `mean` gives one part of all tokens, `center` one part of the four tokens that meet at the sample (with the anchor
-    `token` of the one round it), `mean_center` both parts, `max` the part of `mean`. `none` gives one part per token.
+    `token` of the one around it), `mean_center` both parts, `max` the part of `mean`. `none` gives one part per token.
     """
     edge = image_size // PATCH
     middle = edge // 2

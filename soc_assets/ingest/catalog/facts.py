@@ -19,13 +19,13 @@ from soc_assets.rasters.georeferencing import crs_of
 from soc_assets.rasters.opening import open_raster
 from soc_assets.settings import Channel
 
-_RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read anew
+_RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read again
 _NETCDF_RULES = 1  # likewise, of what it reads in NetCDF files alone: `missing_value`, flags, uneven axes
 _DECIDING = {"fill_values", "valid_range", "layer", "layers", "value", "variable"}  # settings
 
 
 def reading_of(channel: Channel, in_file: bool, path: str = "") -> str:
-    """How the settings have the stored numbers read, as text: what was made by another reading is computed anew.
+    """How the settings have the stored numbers read, as text: what was made by another reading is recomputed.
 
     Args:
         channel: the band, or one class of it.
@@ -48,7 +48,7 @@ def read_facts(file: RasterFile, channel: Channel, content: str, reading: str) -
         reading: from `reading_of`.
 
     Raises:
-        RasterError: the file cannot be used; names it, the reason and the cure.
+        RasterError: the file cannot be used; names it, the reason and the fix.
     """
     rows = []
     with open_raster(file.path, channel.variable) as dataset:

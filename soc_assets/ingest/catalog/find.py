@@ -59,7 +59,7 @@ def find_rasters(rasters: Rasters, folder: Path | str) -> list[RasterFile]:
         folder: a path, a zip file, a `/vsi...` path or a URL.
 
     Raises:
-        RasterError: the folder is missing or holds no raster, or a band has no file; names folder, pattern and cure.
+        RasterError: the folder is missing or holds no raster, or a band has no file; names folder, pattern and fix.
     """
     place = open_folder(folder)
     allow(folder, rasters)

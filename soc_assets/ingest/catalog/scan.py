@@ -63,7 +63,7 @@ def scan_rasters(
 ) -> Catalog:
     """Catalog the rasters of every band; only new and changed files are read.
 
-    A raster that cannot be used is set aside with its problem, and the scan goes on. Files are read side by side; the
+    A raster that cannot be used is set aside with its problem, and the scan goes on. Files are read in parallel; the
     result does not depend on how many at once.
 
     Args:
@@ -152,7 +152,7 @@ def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
 
 
 class _Digests:
-    """Digests of files, each worked out once in a scan, however many bands and threads ask for it."""
+    """Digests of files, each computed once in a scan, however many bands and threads ask for it."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,4 +1,4 @@
-"""Upside-down rasters: steps that fit the others of their band only after their rows are turned about.
+"""Upside-down rasters: steps that fit the others of their band only after their rows are flipped vertically.
 
 Correlations are taken at points of a common grid over the reference raster, so that files of any CRS and pixel size can
 be compared. Without other steps a band is compared with the other bands, which gives no more than a hint.
@@ -65,7 +65,7 @@ class _Points:
 
 
 def _within(members: list[int], upright: np.ndarray, turned: np.ndarray) -> list[tuple[int, Severity, str]]:
-    """Steps of one band and season that fit the median of the others better when turned about."""
+    """Steps of one band and season that fit the median of the others better when flipped vertically."""
     if len(members) < 2:
         return []
     as_is = np.array([[_correlation(upright[i], upright[j]) for j in members] for i in members])
@@ -96,7 +96,7 @@ def _within(members: list[int], upright: np.ndarray, turned: np.ndarray) -> list
 def _against_other_bands(
     rows: Sequence[_Row], upright: np.ndarray, turned: np.ndarray, suspects: set[int]
 ) -> list[Finding]:
-    """Bands of a single raster that resemble most other bands more, in either sense, when turned about."""
+    """Bands of a single raster that resemble most other bands more, in either sense, when flipped vertically."""
     bands: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         if i not in suspects:

@@ -74,7 +74,7 @@ def schema_failures(samples: pd.DataFrame, *, timed: bool) -> pd.DataFrame:
 
 
 def failures_in_words(failures: pd.DataFrame, samples: pd.DataFrame) -> str:
-    """What breaks the schema and where, the first five, with the cure; "" where nothing does.
+    """What breaks the schema and where, the first five, with the fix; "" where nothing does.
 
     Args:
         failures: of `schema_failures`.

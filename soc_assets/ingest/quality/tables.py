@@ -52,7 +52,7 @@ _DATA_ENDINGS = (
         ".dbf",
     ),
 )
-"""Endings of files that may hold samples and are not read, or are read only in the folder itself."""
+"""Suffixes of files that may hold samples and are not read, or are read only in the folder itself."""
 _BESIDE = (
     *(".prj", ".shx", ".cpg", ".sbn", ".sbx", ".qix", ".qpj", ".qmd", ".qml", ".lock", ".gpkg-wal", ".gpkg-shm"),
     *(".md", ".pdf", ".doc", ".docx", ".htm", ".html", ".png", ".jpg", ".jpeg", ".ini", ".bak", ".rst"),

@@ -35,7 +35,7 @@ def two_units(means: np.ndarray, spreads: np.ndarray) -> TwoUnits | None:
     """The steps that are in another unit than the rest, if there are two groups and a unit explains them.
 
     Args:
-        means: [n] of the steps of a band and season, in the order of time; NaN where a step has no value.
+        means: [n] of the steps of a band and season, in chronological order; NaN where a step has no value.
         spreads: [n] standard deviations.
     """
     known = np.flatnonzero(np.isfinite(means))
@@ -65,7 +65,7 @@ def _alike(means: np.ndarray, spreads: np.ndarray) -> bool:
 
 
 def _relation(mean: float, std: float, usual: float, usual_std: float) -> tuple[str, str] | None:
-    """How a group is stored beside the other, in words, and the cure; None where no unit explains it."""
+    """How a group is stored beside the other, in words, and the fix; None where no unit explains it."""
     if not std or not usual_std:
         return None
     for factor in (1.0, *_SCALES):

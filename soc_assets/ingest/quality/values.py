@@ -102,7 +102,7 @@ def _listed(steps: Sequence[str]) -> str:
 
 
 def _unlike(mean: float, std: float, means: np.ndarray, stds: np.ndarray) -> tuple[str, str] | None:
-    """What sets a step apart from the others, and the cure; None if nothing does."""
+    """What sets a step apart from the others, and the fix; None if nothing does."""
     middle, usual = float(np.median(means)), float(np.median(stds))
     if np.abs(means - middle).max() > max(0.5 * abs(middle), 3 * usual):
         return None  # the others do not agree among themselves

@@ -29,7 +29,7 @@ def require_sound(archive: ZipFile, limits: SoilLimits) -> None:
 
     Raises:
         LimitError: they unpack to more than a limit allows.
-        SoilError: a part defines entities, is encrypted or stands in the archive twice.
+        SoilError: a part defines entities, is encrypted or is in the archive twice.
     """
     parts = [part for part in archive.infolist() if part.filename.lower().endswith(_XML)]
     if len(archive.infolist()) > _MOST_MEMBERS:

@@ -157,7 +157,7 @@ def _faults_of_carbon(rows: pd.DataFrame) -> list[_Fault]:
 
 
 def _depths_told(rows: pd.DataFrame) -> pd.Series:
-    """The depths as the file has them [n], with the cure where all of a file's seem to be in metres."""
+    """The depths as the file has them [n], with the fix where all of a file's seem to be in metres."""
     deepest = rows["bottom"].groupby(rows["file"]).transform("max")
     metres = (deepest <= _METRES) & (rows["bottom"] % 1 > 0)
     told = " cm: in m? Then write the unit behind the names of the columns, as in 'bottom (m)'"

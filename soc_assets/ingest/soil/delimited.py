@@ -137,7 +137,7 @@ def _rows(lines: Iterator[str], read: Lines, separator: str, limits: SoilLimits,
 
 
 def _are_quoted(rows: Sequence[Sequence[str]], separator: str) -> bool:
-    """Whether each line stands in quotation marks as a whole, as some programs export them."""
+    """Whether each line is in quotation marks as a whole, as some programs export them."""
     lines = [fields for fields in rows if fields]
     return bool(lines) and all(len(fields) == 1 and separator in fields[0] for fields in lines)
 

@@ -96,7 +96,7 @@ class Budget:
 
 
 class Box:
-    """The box round the filled cells of a sheet, counted while they are read.
+    """The box around the filled cells of a sheet, counted while they are read.
 
     Attributes:
         budget: of the workbook.

@@ -60,7 +60,7 @@ def is_missing(text: pd.Series) -> pd.Series:
 
 
 def to_numbers(text: pd.Series, decimal_comma: pd.Series | bool) -> pd.Series:
-    """Numbers [n] (float64) of text [n], NaN where it is none.
+    """Numbers [n] (float64) of text [n], NaN where it is not one.
 
     Args:
         text: stripped text.
@@ -128,7 +128,7 @@ def to_dates(text: pd.Series, date_format: str | None = None, order: Order = "da
 
 
 def _years_of_months(text: pd.Series) -> pd.Series:
-    """The year [n] (Float64) of 2015-07 and 07.2015; of none where one of the column is no month, as in 2015/16."""
+    """The year [n] (Float64) of 2015-07 and 07.2015; of none where one of the column is not a month, as in 2015/16."""
     years = pd.Series(pd.NA, text.index, dtype="Float64")
     for pattern in _MONTH_OF_YEAR:
         parts = text.str.extract(pattern).astype("Float64")

@@ -159,7 +159,7 @@ def _opened(storage: Path, name: str, optuna: Any) -> "optuna.Study":
 
 
 def _end_orphans(study: "optuna.Study", optuna: Any) -> None:
-    """Mark trials as failed whose process on this machine is gone, so that none counts as running for ever."""
+    """Mark trials as failed whose process on this machine is gone, so that none counts as running forever."""
     running, failed = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
     for trial in study.get_trials(states=(running,)):
         if process.is_gone(trial.user_attrs.get(_PROCESS, {})):

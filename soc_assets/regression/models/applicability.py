@@ -3,7 +3,7 @@
 Meyer and Pebesma, "Predicting into unknown space?" (Methods in Ecology and Evolution 12, 2021): features are
 standardised and weighted by their importance; the dissimilarity of a place is its distance to the nearest training
 sample over the mean distance between training samples. Training samples are compared with those of other folds only;
-the largest of theirs that is no outlier (beyond the upper quartile by 1.5 times the interquartile range) is the
+the largest of theirs that is not an outlier (beyond the upper quartile by 1.5 times the interquartile range) is the
 threshold. Places above it are outside the area of applicability.
 """
 

@@ -26,7 +26,7 @@ _TREES_OUT_OF_BAG = 50  # with fewer, some samples are in every bag
 
 @dataclass(frozen=True)
 class Predicted:
-    """Transformed target [n] and the standard deviation [n] of the members round it (0 for a single model)."""
+    """Transformed target [n] and the standard deviation [n] of the members around it (0 for a single model)."""
 
     value: np.ndarray
     spread: np.ndarray

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: leaderboard, predictions, residuals, calibration, folds, distances, importance.
+"""Figures of an evaluation: leaderboard, predictions, residuals, calibration, folds, distances, importance.
 
 Every function returns PNG bytes. The numbers come from `leaderboard`, `scoring` and `explain`.
 """

@@ -1,4 +1,4 @@
-"""Pictures of the regression: what was learnt, how well it predicts, and where it fails.
+"""Figures of the regression: what was learnt, how well it predicts, and where it fails.
 
 Every function returns PNG bytes for the Dagster UI and MLflow. The numbers come from `soc_assets.regression.metrics`.
 """
