@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML page with its figures inside, that asks no other server for anything."""
+"""The report of an evaluation: one self-contained HTML page that loads nothing from other servers."""
 
 import base64
 from collections.abc import Mapping
