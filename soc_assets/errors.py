@@ -68,7 +68,7 @@ class StateError(SocError):
 
 
 class TableError(StateError):
-    """A table that this package wrote is missing, damaged, or of another moment than those beside it."""
+    """A table that this package wrote is missing, damaged, or out of step with those written with it."""
 
 
 class DatabaseError(StateError):
@@ -76,7 +76,7 @@ class DatabaseError(StateError):
 
 
 class StepError(SocError):
-    """A step cannot be done with what there is."""
+    """A step cannot be carried out with the data available."""
 
 
 class SamplingError(StepError):
@@ -100,7 +100,7 @@ class StorageError(SocError):
 
 
 class SocWarning(UserWarning):
-    """Something worth a look that does not stop the work."""
+    """Something worth checking that does not stop the work."""
 
 
 def kinds(error: type[SocError] = SocError) -> set[str]:

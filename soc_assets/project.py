@@ -1,6 +1,6 @@
 """The project: its settings, loaded and checked, and the absolute path of every file of the contract.
 
-What of it is on object storage is fetched here, too; the settings and their overrides are in `soc_assets.settings`.
+Parts on object storage are fetched here, too; the settings and their overrides are in `soc_assets.settings`.
 """
 
 import os
@@ -175,12 +175,12 @@ def load_project(config: Path | None = None) -> Project:
 
 
 def is_tracked(project: Project) -> bool:
-    """Whether MLflow can hold anything of the project; asks neither Dagster nor MLflow, which take seconds to load."""
+    """Whether MLflow can hold anything of the project; loads neither Dagster nor MLflow, which takes seconds."""
     return bool(project.settings.tracking.server) or tracked_database.is_there(project.mlruns / "mlflow.db")
 
 
 def open_project(config: Path | None = None) -> Project:
-    """The project; what of it is on object storage is fetched first, so that everything that follows is as it is now.
+    """The project; parts on object storage are fetched first, so that all later steps see the current state.
 
     Raises:
         SettingsError: see `load_project`; or a copy belongs to another URL.

@@ -1,4 +1,4 @@
-"""The executor `gpu_executor`, the same assets on whatever there is: this machine, a Ray cluster, Kubernetes.
+"""The executor `gpu_executor`: the same assets on this machine, a Ray cluster or Kubernetes.
 
 [execution] in soc.toml, or SOC_EXECUTOR, chooses one of the three engines; all have the same two settings in the
 Launchpad. Which step needs a device is said by op tags, here too.

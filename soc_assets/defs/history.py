@@ -1,4 +1,4 @@
-"""Dagster's history of runs in a project's instance folder: SQLite files, of which no number depends.
+"""Dagster's history of runs in a project's instance folder: SQLite files, on which no result depends.
 
 One that is damaged is renamed, with a warning, and Dagster begins a new one. Where the instance is elsewhere
 (PostgreSQL) there are none of these files.

@@ -30,7 +30,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         return True
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Launch, and note on which machine: another one has no process of this number, or somebody else's."""
+        """Launch, and record on which machine: on another one this PID is unused, or another process."""
         self._instance.add_run_tags(context.dagster_run.run_id, {MACHINE_TAG: this_machine()})
         super().launch_run(context)
 

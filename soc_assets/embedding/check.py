@@ -53,7 +53,7 @@ def check_batch(batch: Batch, folder: Path, spec: Spec) -> list[Finding]:
 
 
 def _wrong_spec(stored: dict[str, str], folder: Path, spec: Spec) -> Iterator[str]:
-    """What of the file's spec differs from the folder's, in words."""
+    """How the file's spec differs from the folder's, as text."""
     found = stored.get("soc.spec")
     if found != spec.digest or folder.name != spec.digest:
         yield f"it says that it is of the spec {found}, and lies in {folder.name} among those of {spec.digest}"
@@ -69,10 +69,10 @@ def _wrong_spec(stored: dict[str, str], folder: Path, spec: Spec) -> Iterator[st
 
 
 def _read(file: pq.ParquetFile, batch: Batch, spec: Spec, stored: dict[str, str]) -> quality.EmbeddingQuality:
-    """Compare rows, keys and shapes with what they must be; the numbers are collected for judging.
+    """Compare rows, keys and shapes with what they must be; the numbers are collected for the quality checks.
 
     Raises:
-        EmbeddingError: something is missing, too much, or of the wrong shape.
+        EmbeddingError: something is missing, superfluous, or of the wrong shape.
     """
     _require(file.schema_arrow.equals(schema_of(spec)), "its columns or their types are not the documented ones")
     n = len(batch.samples)

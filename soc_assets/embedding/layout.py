@@ -1,4 +1,4 @@
-"""Where each band's images go: slots of the feature vector, frames in a slot, and what the transformer sees at once."""
+"""Where each band's images go: slots of the feature vector, frames in a slot, and what is seen together."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Rasters on the reference grid, kept in memory tile by tile, and what is asked of them around samples.
+"""Rasters on the reference grid, kept in memory tile by tile, and what is computed from them around samples.
 
 The patch embedding is linear, so the mean of a window's tokens is the token of its mean patch: pixel (p, q) of the mean
 patch of the window that begins at (r, c) is the mean over i, j of the raster at (r + 8i + p, c + 8j + q). One filtered

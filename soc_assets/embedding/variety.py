@@ -1,7 +1,7 @@
 """How much the embeddings of a batch vary: which columns are constant, and how many directions a band's vectors span.
 
-Whether embeddings ought to vary is judged by the point values beside them: where the rasters are the same around every
-sample, equal embeddings are right.
+Whether embeddings ought to vary is inferred from the point values stored with them: where the rasters are the same
+around every sample, equal embeddings are right.
 
 The effective rank is exp(H(p)) with p the singular values of the centred vectors over their sum (Roy and Vetterli,
 "The effective rank: a measure of effective dimensionality", EUSIPCO 2007). docs/check.md says what is legitimately low

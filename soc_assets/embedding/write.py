@@ -1,4 +1,4 @@
-"""Many batches in one go: some are computed while others are written, and one that fails does not stop the rest.
+"""Many batches in one pass: some are computed while others are written, and one that fails does not stop the rest.
 
 Every file is checked, computed or cached. One that is wrong is set aside under another name, so that nothing reads it
 and the next run computes the batch again.
@@ -39,7 +39,7 @@ class Failed:
 def write_batches(
     inputs: EmbeddingInputs, keys: Sequence[str], folder: Path, embedder: Callable[[], Embedder]
 ) -> Iterator[Written | Failed]:
-    """Bring batches up to date, doing no more than is needed.
+    """Bring batches up to date, doing no more than necessary.
 
     Args:
         inputs: what they are made from.
@@ -48,7 +48,7 @@ def write_batches(
         embedder: gives the embedder with its weights, from any thread; called only if something must be embedded.
 
     Yields:
-        What became of each batch, in order, with what its checks found. An error of its rasters or its file is a
+        The outcome of each batch, in order, with what its checks found. An error of its rasters or its file is a
         `Failed`; others, of the checkpoint or the device, are the same for every batch and end the run.
     """
     batches.write_empty(folder, inputs.spec)

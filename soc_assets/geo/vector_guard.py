@@ -1,7 +1,7 @@
 """Whether GDAL may open a vector file: what it holds must be what its suffix says, and nothing that leads elsewhere.
 
 GDAL chooses a driver by the bytes, and pyogrio does not let its caller choose: a file x.geojson can list URLs, hold a
-command line, or a CRS to be fetched. So the bytes are looked at first, and GDAL is kept off the network meanwhile.
+command line, or a CRS to be fetched. So the bytes are checked first, and GDAL is kept off the network meanwhile.
 """
 
 import json

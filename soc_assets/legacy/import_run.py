@@ -2,8 +2,8 @@
 
 Nothing is recomputed: vectors are copied (tokens that were not pooled are averaged, unless they are wanted). The
 original repeated samples to balance them before it embedded; here a sample is kept once, and splits, balancing and
-folds are made by the sampling stage. What the run does not tell (weights, normalisation, valid pixels, point values) is
-said to be unknown.
+folds are made by the sampling stage. What the run does not record (weights, normalisation, valid pixels, point values)
+is marked as unknown.
 """
 
 from collections.abc import Iterator

@@ -17,7 +17,7 @@ class Asset:
         name: its key in Dagster.
         job: of the jobs in `soc_assets.defs.automation.jobs`.
         version: of the code behind it; raised where its output changes, so that what is on disk becomes stale.
-        on_request: made when asked for (`soc run --to evaluation`); `soc run` alone does not.
+        on_request: made on request (`soc run --to evaluation`); not by `soc run` alone.
     """
 
     name: str

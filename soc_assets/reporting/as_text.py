@@ -1,6 +1,6 @@
-"""Text that others wrote is shown as text: in a terminal, in Markdown, in a figure, in a spreadsheet.
+"""Third-party text is shown as plain text: in a terminal, in Markdown, in a figure, in a spreadsheet.
 
-File names, columns, ids, regions and parts of the target come from strangers. HTML and SQL are quoted where they are
+File names, columns, ids, regions and parts of the target are untrusted. HTML and SQL are quoted where they are
 made (`html.escape`, `features.tables.quoted` and `literal`).
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and newline, other ends of lines, what turns the direction of writing, no UTF-8."""
+"""Control characters except tab and newline, other line separators, bidirectional controls, invalid UTF-8."""
 _LONGEST = 60  # characters of a name in a figure
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NUMBER = re.compile(r"\s*[+-]?(\d[\d., '\u2019\u00a0\u202f]*|[.,]\d+)([eE][+-]?\d+)?\s*%?\s*|\s*[+-]+\s*")
@@ -25,7 +25,7 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def plain(text: str) -> str:
-    r"""Text without what steers a terminal or turns the direction of writing: ESC becomes the four letters \x1b."""
+    r"""Text without terminal or bidirectional controls: ESC becomes the four letters \x1b."""
     return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
@@ -77,12 +77,12 @@ def label(text: str) -> str:
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would compute the cell instead of showing it; numbers are numbers."""
+    """Whether a spreadsheet would evaluate the cell instead of showing it; numbers stay numbers."""
     return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
 
 
 def cell(value: Any) -> Any:
-    """A value of a CSV file: an apostrophe goes before text that a spreadsheet would compute."""
+    """A value of a CSV file: text that a spreadsheet would evaluate is prefixed with an apostrophe."""
     return f"'{value}" if isinstance(value, str) and is_formula(value) else value
 
 

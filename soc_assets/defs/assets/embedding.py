@@ -58,7 +58,7 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
       folder; another spec gets another folder.
 
     A batch whose inputs have not changed is not computed again (`cached`). Pick batches; a run without any is an error.
-    Without a checkpoint the weights are random, and `weights` says so.
+    Without a checkpoint the weights are random, which `weights` shows.
     """
     if not context.has_partition_key and not context.has_partition_key_range:
         words = "embeddings needs batches: choose partitions (all of them is fine) and materialise again."

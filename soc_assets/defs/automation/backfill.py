@@ -1,4 +1,4 @@
-"""What the daemon is to launch next: runs of `prepare`, `embed` and `learn` for what is missing or stale by digest.
+"""What the daemon should launch next: runs of `prepare`, `embed` and `learn` for what is missing or stale by digest.
 
 Schedules and sensors say when; this says what. Batches of runs that have not ended are left out.
 """

@@ -15,7 +15,7 @@ class Architecture:
     """Sizes of one variant.
 
     Attributes:
-        image_size: pixels of the image edge that the position embeddings were made for.
+        image_size: edge, in pixels, of the images that the position embeddings were made for.
         frames: input bands; groups of `t_patch_size` of them become one set of spatial tokens.
         width: length of a token.
         depth: transformer blocks.
