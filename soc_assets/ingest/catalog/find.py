@@ -2,8 +2,8 @@
 
 A pattern has {band}, {year} (four digits), {season}, {date}, {start} and {end}, {tile}, and * within a name. A file
 that fits the patterns of two bands, one's name within the other's, is the longer name's. Hidden files (`._N48.tif`) are
-none, and names are compared in one spelling (Unicode NFC). Only names are looked at;
-nothing here opens a raster. What kind of folder it is makes no difference here: see `rasters.folder`.
+ignored, and names are compared in one normal form (Unicode NFC). Only names are used; nothing here opens a raster.
+What kind of folder it is makes no difference here: see `rasters.folder`.
 """
 
 import difflib

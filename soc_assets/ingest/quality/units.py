@@ -1,7 +1,7 @@
 """Bands whose steps are in two units: some in Kelvin and some in degrees Celsius, some scaled and some not.
 
 A single step that is unlike all others is found by `check.values`; here are changes in between, after which a whole
-group of steps is stored otherwise, as with a new version of a product.
+group of steps is stored differently, as with a new version of a product.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class TwoUnits:
     Attributes:
         members: positions of the steps of the smaller group, or of the later one where both are as large.
         others: positions of the others.
-        words: what their values look like beside the others'.
+        words: what their values look like compared with the others'.
         cure: what to do, without the end of the sentence.
     """
 

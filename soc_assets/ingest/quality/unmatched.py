@@ -1,4 +1,4 @@
-"""Findings about rasters that fit the pattern of no band: a step may be missing for its name alone."""
+"""Findings about rasters that fit the pattern of no band: a step may be missing only because of its name."""
 
 import contextlib
 import re

@@ -62,7 +62,7 @@ def find_columns(
 
 
 def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Reading) -> SoilError:
-    """The error for needed columns that are not there: tells the columns found, those expected, and the fix."""
+    """The error for missing columns: names the columns found, those expected, and the fix."""
     mapped, missing = reading.how.columns.model_dump(), list(missing)
     expected = "; ".join(f"{field} as {', '.join(_accepted(field, mapped.get(field)))}" for field in missing)
     beside = (
@@ -124,7 +124,7 @@ def needs_unit(name: str) -> bool:
 
 
 def is_total_carbon(name: str) -> bool:
-    """Whether a name speaks of total carbon, of which carbonates are a part."""
+    """Whether a name means total carbon, which includes carbonates."""
     return _carbon_words(name)[0] in TOTAL_NAMES
 
 

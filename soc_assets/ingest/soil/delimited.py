@@ -178,7 +178,7 @@ def _uncut(error: csv.Error, line: int, limits: SoilLimits) -> SoilError:
 
 
 def _likely_separator(lines: Sequence[str], how: SoilTable, limits: SoilLimits) -> str:
-    """The sign that cuts the row of names into most names that are known, and into most fields."""
+    """The separator that splits the header into most known names, and into most fields."""
     lines = "".join(lines).splitlines()[: max(LOOKED_AT, how.header_row or 0)]
 
     def worth(sign: str) -> tuple[int, int]:

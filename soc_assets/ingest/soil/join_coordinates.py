@@ -1,4 +1,4 @@
-"""Coordinates of tables that have none: fetched by id from the table or layer that has them.
+"""Coordinates for tables without any: joined by id from the table or layer that has them.
 
 LUCAS 2015 comes so: the carbon in a CSV file without coordinates, the points in a shapefile.
 """
