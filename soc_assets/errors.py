@@ -25,14 +25,14 @@ the command line prints them without a traceback, and Dagster shows them as the 
 >>> from soc_assets.errors import InputError, RasterError
 >>> try:
 ...     raise RasterError("rasters/LAI_2015.tif has no CRS. Set it with `rio edit-info --crs EPSG:25832`.")
-... except InputError as error:  # whatever people bring: rasters, soil tables, checkpoints
+... except InputError as error:  # whatever users provide: rasters, soil tables, checkpoints
 ...     print(type(error).__name__)
 RasterError
 """
 
 
 class SocError(Exception):
-    """Something the user can mend; the base of all errors below."""
+    """Something the user can fix; the base of all errors below."""
 
 
 class SettingsError(SocError):
@@ -40,7 +40,7 @@ class SettingsError(SocError):
 
 
 class InputError(SocError):
-    """A file that people bring cannot be used."""
+    """A file that users provide cannot be used."""
 
 
 class RasterError(InputError):
@@ -68,15 +68,15 @@ class StateError(SocError):
 
 
 class TableError(StateError):
-    """A table that this package wrote is missing, damaged, or of another moment than those beside it."""
+    """A table that this package wrote is missing, damaged, or out of step with those written with it."""
 
 
 class DatabaseError(StateError):
-    """data/soc.duckdb is damaged; it is derived from the batches and can be built anew."""
+    """data/soc.duckdb is damaged; it is derived from the batches and can be rebuilt."""
 
 
 class StepError(SocError):
-    """A step cannot be done with what there is."""
+    """A step cannot be carried out with the data available."""
 
 
 class SamplingError(StepError):
@@ -100,7 +100,7 @@ class StorageError(SocError):
 
 
 class SocWarning(UserWarning):
-    """Something worth a look that does not stop the work."""
+    """Something worth checking that does not stop the work."""
 
 
 def kinds(error: type[SocError] = SocError) -> set[str]:

@@ -1,6 +1,6 @@
 """The project: its settings, loaded and checked, and the absolute path of every file of the contract.
 
-What of it is on object storage is fetched here, too; the settings and their overrides are in `soc_assets.settings`.
+Parts on object storage are fetched here, too; the settings and their overrides are in `soc_assets.settings`.
 """
 
 import os
@@ -56,7 +56,7 @@ class Project:
         """The folder of rasters, to write into.
 
         Raises:
-            SettingsError: it is no folder on this machine.
+            SettingsError: it is not a folder on this machine.
         """
         if isinstance(self.rasters, str):
             raise SettingsError(
@@ -74,7 +74,7 @@ class Project:
         """The folder of soil tables, to write into.
 
         Raises:
-            SettingsError: it is no folder on this machine.
+            SettingsError: it is not a folder on this machine.
         """
         if is_url(self.settings.paths.soil):
             raise SettingsError(
@@ -172,12 +172,12 @@ def load_project(config: Path | None = None) -> Project:
 
 
 def is_tracked(project: Project) -> bool:
-    """Whether MLflow can hold anything of the project; asks neither Dagster nor MLflow, which take seconds to load."""
+    """Whether MLflow can hold anything of the project; loads neither Dagster nor MLflow, which takes seconds."""
     return bool(project.settings.tracking.server) or tracked_database.is_there(project.mlruns / "mlflow.db")
 
 
 def open_project(config: Path | None = None) -> Project:
-    """The project; what of it is on object storage is fetched first, so that everything that follows is as it is now.
+    """The project; parts on object storage are fetched first, so that all later steps see the current state.
 
     Raises:
         SettingsError: see `load_project`; or a copy belongs to another URL.

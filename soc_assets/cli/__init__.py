@@ -2,7 +2,7 @@
 
 
 def entry() -> None:
-    """The command `soc`: it listens to signals before it loads anything."""
+    """The command `soc`: it installs its signal handlers before it loads anything."""
     from soc_assets.cli import start
 
     start.entry()

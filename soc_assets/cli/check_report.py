@@ -1,4 +1,4 @@
-"""What `soc check` prints: the rasters, the coverage of the samples, and the findings with their cures.
+"""What `soc check` prints: the rasters, the coverage of the samples, and the findings with their fixes.
 
 What is found is decided in `soc_assets.pipeline.inspection`.
 """
@@ -80,7 +80,7 @@ def coverage_tables(shares: pd.DataFrame, samples: int) -> list[Table]:
 
 
 def show_findings(findings: Sequence[Finding], console: Console) -> None:
-    """The findings by severity, each with its file and cure, and how many there are."""
+    """The findings by severity, each with its file and fix, and how many there are."""
     for finding in merged(findings):
         label = f"[{_COLOURS[finding.severity]}]{finding.severity}[/] [bold]{finding.check}[/]"
         label = f"{label} {escape(finding.place)}" if finding.place else label
@@ -98,7 +98,7 @@ def show_findings(findings: Sequence[Finding], console: Console) -> None:
 
 
 def _crs_words(crs: str) -> str:
-    """A code as it is, of WKT the name, and where it has none the projection."""
+    """The code; for WKT its name, or the projection if it has none."""
     if len(crs) <= 24:
         return crs
     name = crs.split('"')[1] if '"' in crs else crs

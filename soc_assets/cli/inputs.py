@@ -20,8 +20,8 @@ from soc_assets.project import load_project
 def demo(config: Path | None, if_empty: bool, seed: int) -> None:
     """Write a synthetic piece of Bavaria: rasters 2008-2023 and two soil tables.
 
-    Everything in it is invented and says so. It goes to the folders of [paths] in soc.toml, and only if both are empty:
-    your own files are never written over.
+    Everything in it is synthetic and labelled so. It goes to the folders of [paths] in soc.toml, and only if both are
+    empty: your own files are never written over.
     """
     from soc_assets.demo import write_demo
 
@@ -57,8 +57,8 @@ def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: 
       YearlyValue/<band>/<year>/ID...npy
       SeasonalValue/<band>/<year>_<season>/ID...npy
 
-    The rasters go to [paths] rasters of soc.toml, where the patterns of [rasters] look for them. What finds no place is
-    told with its reason, and listed in import-tiles.csv there.
+    The rasters go to [paths] rasters of soc.toml, where the patterns of [rasters] look for them. What cannot be placed
+    is reported with its reason, and listed in import-tiles.csv there.
     """
     from soc_assets.cli import terminal
     from soc_assets.cli.tiles_report import report
@@ -78,11 +78,11 @@ def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: 
 @config_option
 @explained
 def check(config: Path | None) -> None:
-    """Report what is suspicious about rasters and samples, with a cure for each, before anything is computed.
+    """Report what is suspicious about rasters and samples, with a fix for each, before anything is computed.
 
     Shows grids and values per band, which share of the samples' images are there (with a map,
     data/catalog/coverage.png), missing steps, unmasked fill values, wild pixels, upside-down and constant rasters,
-    steps unlike the others, and what of the soil tables is rejected, not looked at or looks mistaken. Exit code 1 where
+    steps unlike the others, and what of the soil tables is rejected, not read or looks mistaken. Exit code 1 where
     a run would give wrong numbers or nothing; docs/check.md says what is looked for.
     """
     from soc_assets.cli import check_report, terminal

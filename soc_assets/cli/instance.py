@@ -1,4 +1,4 @@
-"""Dagster's instance as the command line opens it: runs that died are ended, the device has its pool."""
+"""Dagster's instance as the command line opens it: dead runs are marked as failed, the device has its pool."""
 
 import os
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def fail_orphaned_runs(instance: "dg.DagsterInstance") -> None:
-    """A `soc run` that was killed must not keep the device: end its run and free its slot, as the daemon would."""
+    """A `soc run` that was killed must not keep the device: end its run and release its slot, as the daemon would."""
     import dagster as dg
 
     under_way = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={MACHINE_TAG: this_machine()})
     for record in instance.get_run_records(under_way):
         run = record.dagster_run
-        if is_gone(run.tags, record.start_time):  # of others the daemon asks its launcher
+        if is_gone(run.tags, record.start_time):  # for other runs the daemon asks its launcher
             instance.report_run_failed(run, "The process of this run was killed.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
@@ -45,21 +45,21 @@ def prepare_instance(project: Project) -> None:
 
 
 def holder_of_the_device(instance: "dg.DagsterInstance") -> str | None:
-    """The run that holds the last free device, as its id begins; None while one is free."""
+    """The short id of the run that holds the last device; None while one is free."""
     info = instance.event_log_storage.get_concurrency_info("gpu")
     return info.claimed_slots[0].run_id[:8] if info.active_slot_count >= max(info.slot_count, 1) else None
 
 
 @contextmanager
 def open_instance() -> Iterator["dg.DagsterInstance"]:
-    """The instance of `use_project`; what is damaged is set aside, what cannot be read or written is told."""
+    """The instance of `use_project`; what is damaged is set aside, what cannot be read or written is reported."""
     from filelock import FileLock
 
     from soc_assets.defs import history
 
     home = Path(os.environ["DAGSTER_HOME"])
     with translate_write_errors(home, "DAGSTER_HOME"), history.told_of(home):
-        with FileLock(home / ".opening.lock"):  # two first processes at once would make its databases twice, and fail
+        with FileLock(home / ".opening.lock"):  # two first processes would both create its databases, and fail
             history.set_damaged_aside(home)
             instance = history.opened(home)
             instance.get_dynamic_partitions("batch")

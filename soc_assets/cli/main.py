@@ -27,7 +27,7 @@ def main() -> None:
     Settings are in soc.toml; any of them can be overridden by an environment variable, for example
     SOC_EMBEDDING__STAGE=encoder.
 
-    Exit codes: 0 done, 1 failed (the message says what to mend), 2 wrong usage, 130 ended by Ctrl+C, 143 by SIGTERM.
+    Exit codes: 0 done, 1 failed (the message says what to fix), 2 usage error, 130 ended by Ctrl+C, 143 by SIGTERM.
     """  # noqa: D301 - click wants the sign itself
 
 

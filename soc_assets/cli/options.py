@@ -1,4 +1,4 @@
-"""What every command shares: the console, the option --config, and errors told without a traceback."""
+"""What every command shares: the console, the option --config, and errors shown without a traceback."""
 
 import sys
 import warnings
@@ -24,7 +24,7 @@ config_option = click.option(
 
 
 def _showing_warnings() -> Callable[..., None]:
-    """Shows warnings in the words of the platform, each once; those of libraries are for developers."""
+    """Shows the platform's own warnings, each once; those of libraries are for developers."""
     shown: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
@@ -36,7 +36,7 @@ def _showing_warnings() -> Callable[..., None]:
 
 
 def explained(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print errors that the user can mend without a traceback, and exit with 1; end when told to (`interrupts`)."""
+    """Print errors that the user can fix without a traceback, and exit with 1; stop on a signal (`interrupts`)."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -56,7 +56,7 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def _unless_it_cannot_be_written() -> Iterator[None]:
-    """Somebody else's project can be looked at: what does need the database says so itself."""
+    """Another user's project can be read: what does need the database reports it."""
     try:
         yield
     except StorageError as error:
@@ -70,7 +70,7 @@ def named(project: Project) -> Path | None:
 
 
 def opened(config: Path | None) -> Project:
-    """The project; its database, whose paths are absolute, is built anew where the folder was moved.
+    """The project; its database, whose paths are absolute, is rebuilt where the folder was moved.
 
     What other hosts wrote is fetched first, and the database follows theirs.
     """
@@ -79,7 +79,7 @@ def opened(config: Path | None) -> Project:
 
     project = load_project(config)
     if is_shared(project):
-        with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for what is asked
+        with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for results
             fetch(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)

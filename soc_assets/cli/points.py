@@ -29,8 +29,8 @@ def predict(
     POINTS is read as soil tables are: CSV, TSV, XLSX, XLS, Parquet, GeoPackage, GeoJSON or a shapefile, with longitude
     and latitude (or points), and a date or a year where bands have time; seasonal bands need a date. The rasters round
     each point are read and embedded as the model's own samples were. Columns added: predicted, lower, upper (g/kg),
-    dissimilarity, applicable (yes, no or unknown: whether the model was shown anything like it), missing_images and
-    reason (why there is no prediction).
+    dissimilarity, applicable (yes, no or unknown: whether the model was trained on anything similar), missing_images
+    and reason (why there is no prediction).
     """
     from soc_assets.cli import terminal
     from soc_assets.cli.prediction_report import report

@@ -1,4 +1,4 @@
-"""What became of the points of a prediction, in sentences: how many are applicable, which have none, and why."""
+"""A summary of a prediction, in sentences: how many are applicable, which have none, and why."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from soc_assets.ingest.soil.places import likely_crs
 from soc_assets.ingest.soil.points import understood
 from soc_assets.mapping.points import renamed
 
-_LOOKED_AT = 200  # rows from which the CRS is guessed
+_LOOKED_AT = 200  # rows from which the CRS is inferred
 _OFF = ("outside the rasters", "coordinates outside the world", "coordinates outside the CRS")
 
 

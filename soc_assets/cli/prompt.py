@@ -23,10 +23,10 @@ _BATCHES_THERE = "SELECT count(*) FILTER (WHERE state <> 'missing'), count(*) FR
 
 
 def answer(project: Project, query: str | None, rows: int, console: Console) -> None:
-    """Print the answer to a query, or hold a conversation where there is none; `.views` lists what can be asked.
+    """Print the answer to a query, or open a prompt where there is none; `.views` lists what can be queried.
 
     Raises:
-        SocError: there is nothing to ask about, or the query is wrong.
+        SocError: there is nothing to query, or the query is wrong.
     """
     if not project.data.is_dir():
         raise SocError(
@@ -47,7 +47,7 @@ def answer(project: Project, query: str | None, rows: int, console: Console) -> 
 
 
 def _tell_what_is_missing(database: Path) -> None:
-    """One line where not all batches are there; to standard error, as it is no part of an answer."""
+    """One line where not all batches are there; to standard error, as it is not part of the answer."""
     try:
         with open_database(database) as connection:
             [(there, every)] = connection.sql(_BATCHES_THERE).fetchall()
@@ -63,7 +63,7 @@ def _ensure(project: Project) -> None:
 
 
 def _rebuild(project: Project, error: DatabaseError) -> None:
-    """Build a database anew of which a block cannot be read; who has it open keeps it."""
+    """Rebuild a database with an unreadable block; those who have it open keep the old one."""
     warnings.warn(f"{error} This was done now.", SocWarning, stacklevel=2)
     project.database.unlink()
     with terminal.showing_progress(PlainConsole(stderr=True)):

@@ -39,7 +39,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did: the jobs launched (none where all was fresh) and the failures, in words."""
+    """What a run did: the jobs launched (none where everything was fresh) and the failures as text."""
 
     launched: list[str]
     failures: list[str]
@@ -130,7 +130,7 @@ def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
 
 
 def _made(project: Project, instance: "dg.DagsterInstance", job: str, selection: list[str]) -> list[str]:
-    """Run a job; where a block of the database proves damaged, build it anew and run the job again."""
+    """Run a job; where a block of the database proves damaged, rebuild it and run the job again."""
     from soc_assets.features.sql.opening import unreadable
 
     failures = _execute(instance, job, selection)
@@ -145,7 +145,7 @@ def _made(project: Project, instance: "dg.DagsterInstance", job: str, selection:
 def _execute(
     instance: "dg.DagsterInstance", job: str, selection: list[str], tags: dict[str, str] | None = None
 ) -> list[str]:
-    """Run a job in this process; returns its failures in words."""
+    """Run a job in this process; returns its failures as text."""
     import dagster as dg
 
     from soc_assets.definitions import defs
@@ -158,7 +158,7 @@ def _execute(
             tags={**(tags or {}), **marks()},
             raise_on_error=False,
         )
-    interrupts.check()  # Dagster has told it as the failure of a step
+    interrupts.check()  # Dagster has reported it as the failure of a step
     blocked = _blocking_findings(result.all_events)
     failed = [event for event in result.all_events if event.is_step_failure]
     words = [f"{event.step_key}: {blocked.get(event.step_key) or _reason(event.step_failure_data)}" for event in failed]
@@ -166,20 +166,20 @@ def _execute(
 
 
 def _blocking_findings(events: "Sequence[dg.DagsterEvent]") -> dict[str | None, str]:
-    """What failed checks found, by step, where it stops what comes after; not where the step's failure says it."""
+    """What blocking checks found, by step; not where the step's own failure says it."""
     found: dict[str | None, list[str]] = {}
     for event in events:
         if event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if not check.passed and check.blocking and check.severity.value == "ERROR":
                 found.setdefault(event.step_key, []).append(check.description or check.check_name)
-    found.pop("embeddings", None)  # tells of failed batches too
+    found.pop("embeddings", None)  # reports failed batches too
     way_out = {"raster_catalog": [_STOPPED, _WAY_OUT], "soil_samples": [_STOPPED, _WAY_OUT]}
     return {step: "\n".join([*lines, " ".join(way_out.get(step or "", [_STOPPED]))]) for step, lines in found.items()}
 
 
 def _reason(failure: Any) -> str:
-    """What the user can mend, or for anything else the error's kind and where to read all of it."""
+    """What the user can fix, or for anything else the error's kind and where to read all of it."""
     error = failure.error
     while error is not None and error.cause is not None and not _is_user_error(error):
         error = error.cause

@@ -26,7 +26,7 @@ _PORT = click.IntRange(1, 65535)
 def ui(config: Path | None, port: int) -> None:
     """Start the Dagster UI and daemon on this machine (loopback only), on the instance that `soc run` uses.
 
-    Ctrl+C or SIGTERM ends them and the runs that they have under way.
+    Ctrl+C or SIGTERM ends them and the runs that they have in progress.
     """
     from soc_assets.cli import instance, runner
 
@@ -71,7 +71,7 @@ def mlflow(config: Path | None, port: int) -> None:
 
 
 def _require_free(port: int) -> None:
-    """Look before anything is started: the daemon would go on without its page, and MLflow end as if all were well."""
+    """Look before anything is started: the daemon would run on without its UI, and MLflow exit as if successful."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has just ended does not count
         try:
@@ -82,7 +82,7 @@ def _require_free(port: int) -> None:
 
 
 def _require_alone(home: Path, port: int) -> None:
-    """Hold a lock until this process, or the program that takes its place, ends: two daemons start every run twice.
+    """Hold a lock until this process, or the program that replaces it, ends: two daemons start every run twice.
 
     Raises:
         SettingsError: another `soc ui` holds it.
@@ -117,6 +117,6 @@ def _another() -> int:
 def _become(arguments: list[str]) -> NoReturn:
     """Replace this process by one that runs Python with these arguments and ends with all its processes."""
     interrupts.check()
-    interrupts.hold_back()  # the program heeds them itself, once it can
+    interrupts.hold_back()  # the program handles them itself, once it can
     supervised = ["-m", "soc_assets.cli.supervised", sys.executable, *arguments]
     os.execv(sys.executable, [sys.executable, *supervised])

@@ -1,4 +1,4 @@
-"""Where the `soc` command begins and ends: signals are heeded before it loads anything, and its end cannot hang."""
+"""Where the `soc` command begins and ends: signals are handled before it loads anything, and it cannot hang on exit."""
 
 import os
 from typing import NoReturn
@@ -32,7 +32,7 @@ def _fail(words: str) -> NoReturn:
 
 
 def _end(code: int) -> None:
-    """Let libraries tidy up, for a few seconds at most: all is written, and some wait for threads of theirs."""
+    """Let libraries clean up, for a few seconds at most: everything is written, and some wait for their threads."""
     import atexit
     import sys
     import threading

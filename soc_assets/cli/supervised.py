@@ -1,7 +1,7 @@
-"""A command that ends with all its processes when it is told to: `python -m soc_assets.cli.supervised COMMAND ...`.
+"""A command that terminates together with all its child processes: `python -m soc_assets.cli.supervised COMMAND ...`.
 
-`dagster dev` ends its servers only where Ctrl+C reaches each of them; told by SIGTERM, as service managers and scripts
-do, it would leave them running. Here SIGTERM, SIGHUP and SIGINT all count as Ctrl+C, what does not end within seconds
+`dagster dev` ends its servers only where Ctrl+C reaches each of them; on SIGTERM, as service managers and scripts send
+it, it would leave them running. Here SIGTERM, SIGHUP and SIGINT all count as Ctrl+C, what does not end within seconds
 is killed, and a second signal kills at once. POSIX only.
 """
 
@@ -20,9 +20,9 @@ _POLL = 0.05
 
 
 def run(command: list[str], grace: float = GRACE) -> int:
-    """Run a command in a process group of its own until it ends or this process is told to; returns the exit code.
+    """Run a command in a process group of its own until it ends or this process gets a signal; returns the exit code.
 
-    Told to end, it says so, and the code is what a shell shows for the signal (130 for Ctrl+C, 143 for SIGTERM).
+    After a signal it says so, and the code is what a shell shows for the signal (130 for Ctrl+C, 143 for SIGTERM).
 
     Args:
         command: program and arguments.
@@ -54,7 +54,7 @@ def _wait(done: Callable[[], bool], seconds: float = float("inf")) -> None:
 
 
 def _signal(group: int, number: int) -> bool:
-    """Signal every process of a group; whether there is any."""
+    """Signal every process of a group; returns whether there is any."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):  # macOS: not permitted where all have ended

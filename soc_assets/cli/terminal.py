@@ -112,7 +112,7 @@ def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
 
 
 def _add_rasters(table: Table, project: Project) -> None:
-    """How many rasters are in the catalog; of those set aside the first with its reason, and where the others are."""
+    """How many rasters the catalog has; the first of those set aside with its reason, and where to find the rest."""
     usable, path = (
         len(files.read_table(project.catalog, ["band"])),
         project.catalog.with_name("problems.parquet"),

@@ -1,4 +1,4 @@
-"""What `soc import-tiles` says when it is done: what was written, what was not, what to add to soc.toml.
+"""What `soc import-tiles` reports at the end: what was written, what was not, what to add to soc.toml.
 
 The import itself is in `soc_assets.legacy.import_tiles`.
 """

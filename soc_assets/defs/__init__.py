@@ -4,4 +4,4 @@ import warnings
 
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")  # in beta for years, and stable in use
 warnings.filterwarnings("ignore", message="Function `multi_observable_source_asset`")
-warnings.filterwarnings("ignore", message="Parameter `use_user_code_server`")  # what conditions of one's own need
+warnings.filterwarnings("ignore", message="Parameter `use_user_code_server`")  # needed for custom conditions

@@ -1,4 +1,4 @@
-"""The executor `gpu_executor`, the same assets on whatever there is: this machine, a Ray cluster, Kubernetes.
+"""The executor `gpu_executor`: the same assets on this machine, a Ray cluster or Kubernetes.
 
 [execution] in soc.toml, or SOC_EXECUTOR, chooses one of the three engines; all have the same two settings in the
 Launchpad. Which step needs a device is said by op tags, here too.
@@ -51,7 +51,7 @@ def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[st
 
 @contextmanager
 def on_device() -> Iterator[str]:
-    """A device for the step, named as CUDA_VISIBLE_DEVICES has it, or `cpu`; what the user must mend is not retried."""
+    """A device for the step, named as CUDA_VISIBLE_DEVICES has it, or `cpu`; what the user must fix is not retried."""
     try:
         with gpus.lent() as name:
             yield name

@@ -1,4 +1,4 @@
-"""Dagster's history of runs in a project's instance folder: SQLite files, of which no number depends.
+"""Dagster's history of runs in a project's instance folder: SQLite files, on which no result depends.
 
 One that is damaged is renamed, with a warning, and Dagster begins a new one. Where the instance is elsewhere
 (PostgreSQL) there are none of these files.
@@ -26,7 +26,7 @@ _LOST = {  # what each file holds
 
 
 def set_damaged_aside(home: Path) -> list[Path]:
-    """Rename what is damaged, so that Dagster begins anew; returns where it was.
+    """Rename what is damaged, so that Dagster starts over; returns where it was.
 
     Of the log that each run has to itself only the header and the size are looked at: there may be thousands.
 
@@ -62,7 +62,7 @@ def opened(home: Path) -> dg.DagsterInstance:
 
 @contextmanager
 def told_of(home: Path) -> Iterator[None]:
-    """Tell what Dagster cannot read of its history, with the cure.
+    """Tell what Dagster cannot read of its history, with the fix.
 
     Raises:
         StorageError: its files hold what it did not write.

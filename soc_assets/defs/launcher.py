@@ -1,7 +1,7 @@
-"""Launching runs as Dagster does, and noticing those that died with everything round them (dagster.yaml names it).
+"""Launching runs as Dagster does, and noticing those that died with everything around them (dagster.yaml names it).
 
 Dagster's own launcher hears of a dead run from the code server that started it. Where that is gone too (no power, no
-memory, all was killed) such a run would count as started for ever, keep the device and hold up its backfill.
+memory, all was killed) such a run would count as started forever, keep the device and hold up its backfill.
 """
 
 import json
@@ -22,7 +22,7 @@ from soc_assets.runtime.process import (
 
 
 class WatchedRunLauncher(dg.DefaultRunLauncher):
-    """Dagster's launcher; the daemon asks it of every run under way whether its process is still there."""
+    """Dagster's launcher; the daemon asks it of every run in progress whether its process is still there."""
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -30,7 +30,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         return True
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Launch, and note on which machine: another one has no process of this number, or somebody else's."""
+        """Launch, and record on which machine: on another one this PID is unused, or another process."""
         self._instance.add_run_tags(context.dagster_run.run_id, {MACHINE_TAG: this_machine()})
         super().launch_run(context)
 

@@ -15,7 +15,7 @@ def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
 
 
 def contiguous_ranges(keys: list[str], wanted: set[str], longest: int) -> list[list[str]]:
-    """The wanted keys as contiguous stretches of `keys`, none longer than `longest`."""
+    """The wanted keys as contiguous ranges of `keys`, none longer than `longest`."""
     result: list[list[str]] = []
     previous_wanted = False
     for key in keys:

@@ -24,13 +24,13 @@ class _RunLog(logging.Handler):
 
 @contextmanager
 def reporting_as(asset: str, context: dg.AssetExecutionContext) -> Iterator[None]:
-    """In the block progress is that of this asset, and what the package logs stands in the run's log."""
+    """In the block progress is that of this asset, and what the package logs is in the run's log."""
     with progress.logging_to(_RunLog(context.log), "soc_assets"), progress.of(asset):
         yield
 
 
 def reporting(asset: Callable[..., Any]) -> Callable[..., Any]:
-    """`reporting_as` round the function of an asset that returns its result; one that yields does it itself."""
+    """`reporting_as` around the function of an asset that returns its result; one that yields does it itself."""
 
     @wraps(asset)
     def reported(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Any:

@@ -30,7 +30,7 @@ class ProjectResource(dg.ConfigurableResource):
 
 
 def settings_at_load() -> Settings:
-    """The settings when the code location loads; the defaults where soc.toml is wrong, so that a run can tell why."""
+    """The settings when the code location loads; the defaults where soc.toml is wrong, so that a run can report why."""
     try:
         return load_project().settings
     except SocError as error:

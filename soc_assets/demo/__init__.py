@@ -1,7 +1,7 @@
 """The demo: a synthetic piece of Bavaria, so that the platform runs before a user has data of their own.
 
-Everything in it is invented and says so (GeoTIFF tag DESCRIPTION, column source). Here is only the writing into empty
-folders; the landscape, its rasters and its soil tables are in the modules of this package.
+Everything in it is synthetic and labelled so (GeoTIFF tag DESCRIPTION, column source). Here is only the writing into
+empty folders; the landscape, its rasters and its soil tables are in the modules of this package.
 """
 
 import shutil

@@ -1,1 +1,1 @@
-"""Windows of rasters round the samples, through the SpectralGPT transformer, into one Parquet file per batch."""
+"""Windows of rasters around the samples, through the SpectralGPT transformer, into one Parquet file per batch."""

@@ -29,12 +29,12 @@ from soc_assets.rasters.steps import Step, groups, step_numbers
 from soc_assets.reporting.findings import Finding
 from soc_assets.storage import digest, files
 
-_CHUNK_BYTES = 128 * 2**20  # of vectors held before they are written as a row group
+_CHUNK_BYTES = 128 * 2**20  # of vectors buffered before they are written as a row group
 _TOKENS = "list.element.list.element"
 PARQUET_OPTIONS: dict[str, Any] = {  # measured in benchmarks/storage.py
     "compression": "zstd",
     "use_dictionary": False,
-    "write_page_checksum": True,  # a disk's flipped bits do not go unnoticed: `check_batch` reads them
+    "write_page_checksum": True,  # flipped bits on disk do not go unnoticed: `check_batch` reads the checksums
     "use_byte_stream_split": [
         f"elevation_embedding.{_TOKENS}",
         *(f"{name}_embeddings.key_value.value.{_TOKENS}" for name in ("channel_time", "static")),
@@ -129,7 +129,7 @@ def state(batch: Batch, folder: Path, listing: Listing | None = None) -> str:
     Args:
         batch: from `describe`.
         folder: of the spec.
-        listing: of the folder, where many batches are asked about; None looks now.
+        listing: of the folder, for queries about many batches; None lists it now.
     """
     stored = read_facts(batch.path(folder), len(batch.samples))
     if not stored:
@@ -142,14 +142,14 @@ def state(batch: Batch, folder: Path, listing: Listing | None = None) -> str:
 def write(
     batch: Batch, folder: Path, spec: Spec, embedder: Callable[[], Embedder], listing: Listing | None = None
 ) -> Written:
-    """Bring a batch's file up to date, doing no more than is needed.
+    """Bring a batch's file up to date, doing no more than necessary.
 
     Args:
         batch: from `describe`.
         folder: of the spec.
         spec: the frozen spec.
         embedder: gives the embedder with its weights; called only if something must be embedded.
-        listing: of the folder, where many batches are written; None looks now.
+        listing: of the folder, where many batches are written; None lists it now.
     """
     start, listing = time.perf_counter(), listing or Listing(folder)
     path, outcome = batch.path(folder), state(batch, folder, listing)
@@ -166,7 +166,7 @@ def write(
 
 
 def _keep_one(path: Path, there: Iterable[Path]) -> None:
-    """Give a file of another number of samples the name of the one that replaces it: a pattern never finds two."""
+    """Give a file with another number of samples the name of its replacement: a pattern never matches two."""
     for old in there:
         if old != path and path.is_file():
             files.remove(old)

@@ -1,7 +1,7 @@
-"""What is looked at in the file of a batch before anything is made of it: spec, rows, keys, shapes, numbers.
+"""Checks of a batch's file before it is used: spec, rows, keys, shapes, numbers.
 
 The file is read once, some rows at a time, however large it is, also where the batch was not computed but found fresh:
-a disk or a stray program may have spoilt it since. The numbers are judged in `soc_assets.embedding.quality`.
+a disk or a stray program may have corrupted it since. The numbers are checked in `soc_assets.embedding.quality`.
 """
 
 import json
@@ -53,7 +53,7 @@ def check_batch(batch: Batch, folder: Path, spec: Spec) -> list[Finding]:
 
 
 def _wrong_spec(stored: dict[str, str], folder: Path, spec: Spec) -> Iterator[str]:
-    """What of the file's spec differs from the folder's, in words."""
+    """How the file's spec differs from the folder's, as text."""
     found = stored.get("soc.spec")
     if found != spec.digest or folder.name != spec.digest:
         yield f"it says that it is of the spec {found}, and lies in {folder.name} among those of {spec.digest}"
@@ -69,10 +69,10 @@ def _wrong_spec(stored: dict[str, str], folder: Path, spec: Spec) -> Iterator[st
 
 
 def _read(file: pq.ParquetFile, batch: Batch, spec: Spec, stored: dict[str, str]) -> quality.EmbeddingQuality:
-    """Compare rows, keys and shapes with what they must be; the numbers are collected for judging.
+    """Compare rows, keys and shapes with what they must be; the numbers are collected for the quality checks.
 
     Raises:
-        EmbeddingError: something is missing, too much, or of the wrong shape.
+        EmbeddingError: something is missing, superfluous, or of the wrong shape.
     """
     _require(file.schema_arrow.equals(schema_of(spec)), "its columns or their types are not the documented ones")
     n = len(batch.samples)

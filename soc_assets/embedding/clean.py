@@ -10,7 +10,7 @@ from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.storage import files
 from soc_assets.storage.temporary import is_being_written
 
-_ABANDONED = 3600  # seconds after which nobody is writing a temporary file any more
+_ABANDONED = 3600  # seconds after which a temporary file is no longer being written
 _GOING = ".removing-"  # prefix of a folder that is being removed, which no reader looks into
 
 
@@ -23,7 +23,7 @@ class SpecFolder:
         path: the folder.
         batches: Parquet files of batches in it.
         size: bytes of everything in it.
-        in_use: why it is kept: the settings of today lead to it, or soc.duckdb shows it; empty text otherwise.
+        in_use: why it is kept: the present settings lead to it, or soc.duckdb shows it; empty text otherwise.
     """
 
     spec: Spec
@@ -65,7 +65,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether nobody writes a temporary file any more; a clock that was set forward does not decide that alone."""
+    """Whether a temporary file is no longer being written; not decided by a clock that was set forward alone."""
     return time.time() - path.stat().st_mtime > _ABANDONED and not is_being_written(path)
 
 

@@ -1,4 +1,4 @@
-"""Samples to embedding vectors and point values: asks the rasters, embeds, and puts each result in its place.
+"""Samples to embedding vectors and point values: reads the rasters, embeds, and stores each result at its position.
 
 Where pooling is a mean at stage `patch_embed`, the pooled patches of all images are gathered first (64 numbers per
 frame and part) and embedded by one matrix product; otherwise whole windows go through the transformer as one stream.
@@ -55,7 +55,7 @@ class _Gathered:
 
     Attributes:
         shares: [n, slots, frames] share of valid pixels of each window.
-        usable: [n, slots, frames] whether that is enough, also of the pixels that a center pooling looks at.
+        usable: [n, slots, frames] whether that is enough, also of the pixels that center pooling uses.
         points: [n, band slots, 4] point values.
     """
 
@@ -65,7 +65,7 @@ class _Gathered:
 
 
 class Embedder:
-    """Embeds samples under one spec; keeps rasters between calls, up to `cache_mb`. Threads may share it."""
+    """Embeds samples under one spec; caches rasters between calls, up to `cache_mb`. Thread-safe."""
 
     def __init__(self, spec: Spec, raster_index: RasterIndex, encoder: Encoder, cache_mb: int) -> None:
         self.encoder = encoder
@@ -95,7 +95,7 @@ class Embedder:
         )
 
     def _rasters(self, samples: pd.DataFrame) -> Iterator[_Raster]:
-        """Each raster that is there, once for all its lags."""
+        """Each available raster, once for all its lags."""
         choices, n = self._spec.choices, len(samples)
         rows, columns = corners(samples, self._raster_index.grid, choices["image_size"], choices["anchor"])
         for band, slots in groupby(self._layout.band_slots, key=lambda slot: slot.bands[0]):
@@ -118,7 +118,7 @@ class Embedder:
         return self._spec.statistics[band].apply(relative, self._spec.choices["normalise"])
 
     def _note(self, raster: _Raster, windows: WindowIndex, gathered: _Gathered) -> np.ndarray:
-        """Put a raster's shares and point values in their places; returns which windows [k] are usable."""
+        """Store a raster's shares and point values; returns which windows [k] are usable."""
         sample, lag, usable = raster.sample[windows.members], raster.lag[windows.members], self._usable(windows)
         for frame, slot_of_lag in self._layout.places_of(raster.band):
             gathered.shares[sample, slot_of_lag[lag], frame] = self.cache.shares(windows)
@@ -128,7 +128,7 @@ class Embedder:
         return usable
 
     def _usable(self, windows: WindowIndex) -> np.ndarray:
-        """Whether enough of the windows [k] is valid: of the whole, and of the tokens that center pooling looks at."""
+        """Whether enough of the windows [k] is valid: of the whole, and of the tokens that center pooling uses."""
         usable = self._enough(self.cache.shares(windows))
         for tokens in self._spec.parts if self._spec.choices["pooling"] in ("center", "mean_center") else ():
             row, column, side = self._square(tokens)
@@ -207,7 +207,7 @@ class Embedder:
             yield images
 
     def _draw(self, raster: _Raster, corner: np.ndarray, bands: list[str], images: np.ndarray) -> None:
-        """Put a raster's normalised windows into its band's frames; windows that are too empty stay at the mean."""
+        """Put a raster's normalised windows into its band's frames; windows with too many gaps stay at the mean."""
         gap, size = self._spec.statistics[raster.band].mean, images.shape[-1]
         for windows in self.cache.windows_in_tiles(raster.mosaic, corner[:, 0], corner[:, 1], gap):
             found = self.cache.blocks(windows, 0, 0, size)
@@ -217,7 +217,7 @@ class Embedder:
                 images[windows.members, frame] = found
 
     def _gap(self, band: str) -> float:
-        """What stands in a frame where a band has no value: its mean, normalised."""
+        """What is in a frame where a band has no value: its mean, normalised."""
         return float(self._normalised(band, np.zeros(1, np.float32))[0])
 
     def _neutral(self) -> np.ndarray:

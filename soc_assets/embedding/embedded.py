@@ -15,7 +15,7 @@ class Embedded:
         missing: [n, slots], True where no raster is there or too little of the window is valid.
         valid: [n, slots] share of valid pixels.
         point_keys: per single band and lag, the key of each sample.
-        points: [n, band slots, 4] float32, normalised means over squares round the sample, NaN where there is none.
+        points: [n, band slots, 4] float32, normalised means over squares around the sample, NaN where there is none.
     """
 
     keys: list[list[str]]

@@ -68,7 +68,7 @@ class EmbeddingInputs:
 
 
 def read_inputs(project: Project, spec: Spec | None = None) -> EmbeddingInputs:
-    """Read the inputs; nothing is measured and nothing written.
+    """Read the inputs; nothing is measured or written.
 
     Args:
         project: settings and paths.

@@ -1,4 +1,4 @@
-"""Where each band's images go: slots of the feature vector, frames in a slot, and what the transformer sees at once."""
+"""Where each band's images go: slots of the feature vector, frames in a slot, and what is seen together."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from soc_assets.rasters.steps import Slot
 
 
 class Layout:
-    """The arrangement of a spec, worked out once.
+    """The arrangement of a spec, computed once.
 
     Attributes:
         slots: bands (or groups of them) and lags in feature order.

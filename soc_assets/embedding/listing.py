@@ -1,4 +1,4 @@
-"""The files of a spec's folder by batch, listed once for many batches: looking anew for each would be quadratic."""
+"""The files of a spec's folder by batch, listed once for many batches: listing it for each would be quadratic."""
 
 import os
 import re

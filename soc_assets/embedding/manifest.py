@@ -1,4 +1,4 @@
-"""manifest.json and documentation.md beside the batches: what is in the folder, from the files themselves.
+"""manifest.json and documentation.md next to the batches: what is in the folder, from the files themselves.
 
 Both are derived from the Parquet files' metadata each time, and so right however many processes wrote batches.
 """

@@ -1,4 +1,4 @@
-"""Judging the numbers of a batch: finite, varied enough, and no column constant where the rasters differ.
+"""Checks of the numbers of a batch: finite, varied enough, and no column constant where the rasters differ.
 
 Thresholds, and what is legitimately low, are in `soc_assets.embedding.variety`; reading the file is in
 `soc_assets.embedding.check`.

@@ -1,7 +1,7 @@
 """The embedding spec: everything that decides the numbers, frozen in spec.json when it is first used.
 
 The normalisation statistics are part of it, taken from the raster catalog at that moment: a raster that comes later
-must not shift every batch. What drifted since is reported; `refit` freezes a new spec beside the old one.
+must not shift every batch. Drift since then is reported; `refit` freezes a new spec next to the old one.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ class Statistics:
     std: float
 
     def apply(self, relative: np.ndarray, normalise: str) -> np.ndarray:
-        """Values relative to the mean, standardised (`band`) or put back as they were (`none`)."""
+        """Values relative to the mean, standardised (`band`) or restored (`none`)."""
         if normalise == "none":
             return relative + np.float32(self.mean)
         return relative * np.float32(1 / self.std if self.std > 0 else 1)
@@ -172,7 +172,7 @@ def freeze(
 ) -> Spec:
     """The spec for these choices: the one frozen before, or a new one with today's statistics (always, if `refit`).
 
-    `settle` says what the precision `auto` means for a new one; from then on it is part of the spec.
+    `settle` resolves the precision `auto` for a new one; from then on it is part of the spec.
     """
     spec = None if refit else find_spec(folder, choices)
     if spec is None:
@@ -192,7 +192,7 @@ def _newest(folder: Path) -> str:
 
 
 def drift(spec: Spec, catalog: pd.DataFrame) -> list[str]:
-    """Bands whose statistics have wandered from the frozen ones, in words."""
+    """Bands whose statistics have drifted from the frozen ones, as text."""
     words = []
     for band, now in pooled_statistics(catalog).items():
         if (frozen := spec.statistics.get(band)) is None:

@@ -1,6 +1,6 @@
 """spec.json on disk: with a checksum and a second copy, because the frozen statistics cannot be derived again.
 
-Where both are lost the ends of the batches still tell the spec. Here a spec is plain values; what they mean is in
+If both are lost, the spec is still in the footers of the batches. Here a spec is plain values; what they mean is in
 `soc_assets.embedding.spec`.
 """
 
@@ -53,7 +53,7 @@ def read_all(folder: Path) -> Iterator[Told]:
 
 
 def repairs(folder: Path) -> Iterator[Repair]:
-    """What can be put right about the specs in the embeddings folder."""
+    """What can be repaired of the specs in the embeddings folder."""
     for place in _places(folder):
         path = place / NAME
         if second_copy.choose(path, is_whole) is not None:
@@ -91,7 +91,7 @@ def _checksum(told: Told) -> str:
 
 
 def _of_batches(place: Path) -> Told | None:
-    """The spec as the end of a batch tells it; when it was frozen is not there: the batch is younger."""
+    """The spec from the footer of a batch; when it was frozen is not recorded there: the batch is younger."""
     for path in place.glob("batch_*_size_*.parquet"):
         try:
             told = json.loads(files.read_metadata(path)["soc.spec_json"])

@@ -1,4 +1,4 @@
-"""Rasters on the reference grid, kept in memory tile by tile, and what is asked of them round samples.
+"""Rasters on the reference grid, kept in memory tile by tile, and what is computed from them around samples.
 
 The patch embedding is linear, so the mean of a window's tokens is the token of its mean patch: pixel (p, q) of the mean
 patch of the window that begins at (r, c) is the mean over i, j of the raster at (r + 8i + p, c + 8j + q). One filtered
@@ -17,13 +17,13 @@ from soc_assets.rasters.mosaic import StepMosaic, read_source
 from soc_assets.rasters.tiles import TILE, Source, grouped_by_tile
 from soc_assets.runtime.cache import Cache
 
-POINT_WINDOWS = (1, 3, 9, 25)  # edges of the squares round a sample whose means are its point values, pixels
+POINT_WINDOWS = (1, 3, 9, 25)  # edges of the squares around a sample whose means are its point values, pixels
 _HALF = max(POINT_WINDOWS) // 2
 
 
 @dataclass(frozen=True)
 class CachedTile:
-    """A raster round the samples of one tile.
+    """A raster around the samples of one tile.
 
     Attributes:
         values: [h, w] float32 relative to the gap value, zero where there is none.
@@ -43,7 +43,7 @@ class CachedTile:
         height, width = self.gaps.shape
         counts = np.zeros((width + 1, height + 1), np.int32)
         counts[1:, 1:] = np.cumsum((~self.gaps).view(np.uint8), axis=1, dtype=np.int32).T
-        return np.cumsum(counts, axis=1, out=counts)  # along rows again: down columns takes thrice as long
+        return np.cumsum(counts, axis=1, out=counts)  # along rows again: down columns takes three times as long
 
     @property
     def nbytes(self) -> int:
@@ -55,7 +55,7 @@ class CachedTile:
 
 @dataclass(frozen=True)
 class WindowIndex:
-    """Where samples stand in a tile: rows and columns [k] of their windows' first pixels, counted from its edge."""
+    """Where samples are in a tile: rows and columns [k] of their windows' first pixels, counted from its edge."""
 
     tile: CachedTile
     members: np.ndarray
@@ -64,7 +64,7 @@ class WindowIndex:
 
 
 class TileCache:
-    """Windows of rasters round samples; tiles are kept up to a limit, and threads may share them.
+    """Windows of rasters around samples; tiles are kept up to a limit, and threads may share them.
 
     Args:
         grid: the reference grid.
@@ -132,7 +132,7 @@ class TileCache:
         return _blocks(windows.tile.values, windows.rows + rows, windows.columns + columns, size)
 
     def points(self, windows: WindowIndex) -> np.ndarray:
-        """Means [k, 4] over the valid pixels of squares of POINT_WINDOWS round samples; NaN where there is none."""
+        """Means [k, 4] over the valid pixels of squares of POINT_WINDOWS around samples; NaN where there is none."""
         first = self._index - _HALF
         values = self.blocks(windows, first, first, 2 * _HALF + 1)
         means = np.full((len(values), len(POINT_WINDOWS)), np.nan, np.float32)
@@ -156,7 +156,7 @@ class TileCache:
         return CachedTile(values, gaps, self._filter(values))
 
     def _extent(self, index: int, grid_size: int) -> int:
-        """Pixels round the samples of a tile; those on the grid, where it ends within the tile."""
+        """Pixels around the samples of a tile; those on the grid, where it ends within the tile."""
         samples = min(TILE, grid_size - index * TILE) if index * TILE < grid_size else TILE
         return samples + self._image_size - 1 + self._before + self._after
 

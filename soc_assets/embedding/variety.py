@@ -1,7 +1,7 @@
 """How much the embeddings of a batch vary: which columns are constant, and how many directions a band's vectors span.
 
-Whether embeddings ought to vary is judged by the point values beside them: where the rasters are the same round every
-sample, equal embeddings are right.
+Whether embeddings ought to vary is inferred from the point values stored with them: where the rasters are the same
+around every sample, equal embeddings are right.
 
 The effective rank is exp(H(p)) with p the singular values of the centred vectors over their sum (Roy and Vetterli,
 "The effective rank: a measure of effective dimensionality", EUSIPCO 2007). docs/check.md says what is legitimately low
@@ -31,7 +31,7 @@ class Slot:
         low: [d] smallest value of each column so far.
         high: [d] largest.
         count: vectors seen.
-        point_low: smallest mean over 25 x 25 pixels round the samples, of the band that varies most.
+        point_low: smallest mean over 25 x 25 pixels around the samples, of the band that varies most.
         point_high: largest.
     """
 
@@ -47,7 +47,7 @@ class Slot:
         return cls(np.full(width, np.inf, np.float32), np.full(width, -np.inf, np.float32))
 
     def see(self, vectors: np.ndarray, points: np.ndarray) -> None:
-        """Take in vectors [m, d] and the 25 x 25 means [m, bands] round their samples, NaN where there is none."""
+        """Take in vectors [m, d] and the 25 x 25 means [m, bands] around their samples, NaN where there is none."""
         if len(vectors) == 0:
             return
         self.low, self.high = np.minimum(self.low, vectors.min(axis=0)), np.maximum(self.high, vectors.max(axis=0))
@@ -65,7 +65,7 @@ class Slot:
         return self.high - self.low <= _ROUNDING * np.maximum(np.abs(self.low), np.abs(self.high))
 
     def inputs_differ(self, least: np.ndarray) -> bool:
-        """Whether the rasters round the samples differ by more than `least` [bands]."""
+        """Whether the rasters around the samples differ by more than `least` [bands]."""
         return self.count > 1 and bool((self.point_high - self.point_low > least).any())
 
 

@@ -1,4 +1,4 @@
-"""Many batches in one go: some are computed while others are written, and one that fails does not stop the rest.
+"""Many batches in one pass: some are computed while others are written, and one that fails does not stop the rest.
 
 Every file is checked, computed or cached. One that is wrong is set aside under another name, so that nothing reads it
 and the next run computes the batch again.
@@ -25,7 +25,7 @@ from soc_assets.runtime import interrupts
 from soc_assets.storage import files
 from soc_assets.storage.write_errors import translate_write_errors
 
-_MOST_AT_ONCE = 4  # batches under way, for memory's sake
+_MOST_AT_ONCE = 4  # batches in progress, for memory's sake
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Failed:
 def write_batches(
     inputs: EmbeddingInputs, keys: Sequence[str], folder: Path, embedder: Callable[[], Embedder]
 ) -> Iterator[Written | Failed]:
-    """Bring batches up to date, doing no more than is needed.
+    """Bring batches up to date, doing no more than necessary.
 
     Args:
         inputs: what they are made from.
@@ -48,7 +48,7 @@ def write_batches(
         embedder: gives the embedder with its weights, from any thread; called only if something must be embedded.
 
     Yields:
-        What became of each batch, in order, with what its checks found. An error of its rasters or its file is a
+        The outcome of each batch, in order, with what its checks found. An error of its rasters or its file is a
         `Failed`; others, of the checkpoint or the device, are the same for every batch and end the run.
     """
     batches.write_empty(folder, inputs.spec)
@@ -87,7 +87,7 @@ def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Finding]]]:
 
 
 def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str, listing: Listing) -> tuple[Finding, ...]:
-    """What is wrong with a batch's file, with the cure; where it is an error the file is set aside."""
+    """What is wrong with a batch's file, with the fix; where it is an error the file is set aside."""
     findings, path = check_batch(batch, folder, spec), batch.path(folder)
     aside = path.with_name(path.name + SET_ASIDE)
     if not errors(findings):

@@ -1,4 +1,4 @@
-"""NPZ and Zarr: one array of numbers, the samples' columns, and what stands where; a stretch at a time."""
+"""NPZ and Zarr: one array of numbers, the samples' columns, and the axis labels; a block at a time."""
 
 import zipfile
 from pathlib import Path
@@ -15,7 +15,7 @@ _ZARR_CHUNK = 256  # samples
 
 
 def write_npz(source: Source, name: str, path: Path) -> None:
-    """An uncompressed .npz that `numpy.load` reads; the numbers are written as they come, never all in memory.
+    """An uncompressed .npz that `numpy.load` reads; the numbers are streamed, never all in memory.
 
     Args:
         source: what is written.

@@ -1,4 +1,4 @@
-"""`soc export`: choosing the writer, and putting the file in its place when it is whole."""
+"""`soc export`: choosing the writer, and moving the finished file into place."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ def export(
     bands: Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Write features or embeddings to a file (Zarr: a folder), which appears when it is whole.
+    """Write features or embeddings to a file (Zarr: a folder), which appears only when complete.
 
     Args:
         project: settings and paths.

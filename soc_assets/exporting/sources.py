@@ -38,7 +38,7 @@ class Source(ABC):
         n: samples.
         shape: of the numbers of one sample.
         axes: names of these dimensions.
-        labels: small arrays that say what stands where, by the name of the axis that each goes along.
+        labels: small arrays that label positions, by the name of the axis that each belongs to.
         metadata: where it comes from.
     """
 
@@ -99,7 +99,7 @@ class ImageSource(Source):
         """All samples, in the order of the batches.
 
         Raises:
-            FeaturesError: there are not as many as there were when it began; told at the end.
+            FeaturesError: there are not as many as at the start; raised at the end.
         """
         found = 0
         for path in self.paths:

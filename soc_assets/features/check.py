@@ -1,8 +1,8 @@
-"""What must hold of `soc.duckdb` before a model is fitted on it: the view has every embedded sample, and whole vectors.
+"""Checks of `soc.duckdb` before a model is fitted on it: the view has every embedded sample, and complete vectors.
 
-Counting reads one column of every batch. Vectors are looked at in the first `ROWS` rows only: to build all of them
-takes as long as training's own reading, which refuses vectors of unequal length, and `soc_assets.embedding.check` has
-looked at every number in the files.
+Counting reads one column of every batch. Vectors are checked in the first `ROWS` rows only: building all of them takes
+as long as reading them for training, which refuses vectors of unequal length, and `soc_assets.embedding.check` has
+checked every number in the files.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def check_database(
 
     Args:
         database: soc.duckdb.
-        spec: the spec that it is to show.
+        spec: the spec that it should show.
         batches: the files of the batches that are there, by key.
         ledger: sample_id, batch.
         studied: ids of the samples studied.

@@ -35,7 +35,7 @@ class Images:
 
 
 def batch_paths(folder: Path) -> list[Path]:
-    """The files of a spec's batches that are there, in order."""
+    """The existing files of a spec's batches, in order."""
     return sorted(folder.glob("batch_*_size_*.parquet"))
 
 
@@ -87,7 +87,7 @@ def _images(table: pa.Table, spec: Spec, parts: dict[str, range], wanted: list[i
 
 
 def _slice(positions: list[int]) -> slice | list[int]:
-    """Positions as a slice where they follow one another, which is copied in one go."""
+    """Positions as a slice where they are consecutive, which is copied at once."""
     first, last = positions[0], positions[-1]
     return slice(first, last + 1) if positions == list(range(first, last + 1)) else positions
 

@@ -19,7 +19,7 @@ def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
 
 
 def built_here(project: Project) -> str | None:
-    """Digest of what the database was built from; "moved" where its paths are those of another folder."""
+    """Digest of what the database was built from; "moved" where its paths point to another folder."""
     info = read_info(project.database)
     return info.get("inputs") if info.get("data", str(project.data)) == str(project.data) else "moved"
 

@@ -1,6 +1,6 @@
 """The one way in which vectors leave DuckDB: lists of a query as rows of a float32 matrix, an Arrow batch at a time.
 
-Whoever reads features by SQL reads them here: the view `features`, a group of features, or embeddings in memory. The
+All code that reads features by SQL does it here: the view `features`, a group of features, or embeddings in memory. The
 batches' files are read without SQL in `soc_assets.features.images`.
 """
 
@@ -26,7 +26,7 @@ def read_matrix(
     """Vectors of samples as a matrix [n, width] float32; memory stays near its size.
 
     Args:
-        connection: to where the query is asked.
+        connection: to run the query on.
         query: gives a key and a list of numbers per row; rows with other keys are left out.
         samples: [n] keys, in the order of the matrix.
         source: the file or folder that messages name.
@@ -66,7 +66,7 @@ def iter_vectors(
 
 
 def require_all(found: int, wanted: int, source: Path) -> None:
-    """Refuse features of which some rows were not read: their numbers would be anything.
+    """Refuse features of which some rows were not read: their numbers would be undefined.
 
     Raises:
         FeaturesError: there are fewer, or more.

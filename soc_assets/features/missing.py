@@ -1,4 +1,4 @@
-"""How many of its images each sample lacks, counted where they lie, whatever the vector is made of."""
+"""How many of its images each sample lacks, counted in the files, whatever the vector is made of."""
 
 from pathlib import Path
 

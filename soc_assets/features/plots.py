@@ -1,4 +1,4 @@
-"""A picture of the feature vector: which band and lag stands where."""
+"""A figure of the feature vector: which band and lag is where."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def vector_layout(parts: Sequence[Segment]) -> bytes:
-    """Bars of the vector's stretches, one row per band, PNG bytes; darker is more recent."""
+    """Bars of the vector's slices, one row per band, PNG bytes; darker is more recent."""
     rows = list(dict.fromkeys(_row(part) for part in parts))
     figure = new_figure(8.0, 1.2 + 0.3 * len(rows))
     axes: Axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Features for people who train elsewhere: the view `features` as numpy arrays, torch tensors or a pandas table.
+"""Features for training elsewhere: the view `features` as numpy arrays, torch tensors or a pandas table.
 
 Which rows and columns these are, and how they are read, is in `soc_assets.features.selection`.
 """
@@ -24,7 +24,7 @@ class Loaded:
         matrix: [n, d] float32, numpy or torch; missing images as [features] missing says.
         organic_carbon: [n] g/kg, numpy float64 or torch float32.
         samples: [n] rows with sample_id, location_id, split, multiplicity, weight, longitude, latitude, year, season.
-        columns: [d] what stands in each column: what, band, lag, row, dimension.
+        columns: [d] what is in each column: what, band, lag, row, dimension.
     """
 
     matrix: Any

@@ -1,7 +1,7 @@
-"""The project's database, brought up to date: what it shows, when it must be built anew, and building it.
+"""The project's database, brought up to date: what it shows, when it must be rebuilt, and building it.
 
 It can be built at any time: before there are samples its views are empty. The asset `features` builds it with the
-digest of its inputs, by which `soc status` judges it; `soc sql` builds what is missing or was made elsewhere.
+digest of its inputs, which `soc status` compares; `soc sql` builds what is missing or was made elsewhere.
 """
 
 import json
@@ -30,8 +30,7 @@ VERSION = 1  # of views, macros and tables: raise it when their SQL changes
 def contents_of(project: Project) -> Contents:
     """What the project's database shows: the embeddings of the settings' spec, whether they were made or not.
 
-    Where they were never used, an imported run is shown, if there is one; where the checkpoint is not there, the newest
-    spec.
+    If it was never used, an imported run is shown, if there is one; if the checkpoint is missing, the newest spec.
     """
     settings = project.settings
     try:
@@ -93,7 +92,7 @@ def built_elsewhere(project: Project) -> str | None:
 
 
 def _told(project: Project) -> Path:
-    """Shared by all hosts, while the database itself is each one's own: its paths are absolute."""
+    """Shared by all hosts, while each has its own database: its paths are absolute."""
     return project.data / "features" / "soc.duckdb.json"
 
 
@@ -105,7 +104,7 @@ def is_up_to_date(project: Project, wanted: str) -> bool:
 
 
 def is_current(project: Project, info: Mapping[str, str]) -> bool:
-    """Whether a database of which `info` tells has the project's views and was built in this place."""
+    """Whether the database that `info` describes has the project's views and was built in this place."""
     return _agrees(info, {"data": str(project.data), **identity(contents_of(project))})
 
 
@@ -147,7 +146,7 @@ def ensure(project: Project) -> bool:
 
 
 def require_tables(project: Project) -> None:
-    """Refuse tables that are damaged, because DuckDB compares no checksums; warn of those that are of another moment.
+    """Refuse damaged tables, because DuckDB compares no checksums; warn of those out of step with the others.
 
     Raises:
         TableError: one is damaged.
@@ -170,7 +169,8 @@ def _agrees(info: Mapping[str, str], with_these: Mapping[str, str]) -> bool:
 def rebuild_database_if_stale(project: Project) -> bool:
     """Build the database here where another host's `features` built one of the same batches, samples and settings.
 
-    Where nobody has told of one, and this host's is fresh (the folder was local before), the others are told of it.
+    Where no host has announced one, and this host's is fresh (the folder was local before), it is announced to the
+    others.
 
     Args:
         project: from `open_project`.

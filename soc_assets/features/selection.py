@@ -1,4 +1,4 @@
-"""Which rows and columns of the view `features` are wanted, and reading them: from files where numbers are the same.
+"""Which rows and columns of the view `features` are wanted, and reading them, from files if possible.
 
 The batches' files are read directly, a row group at a time into one matrix: less time than SQL takes. Vectors that are
 aligned by calendar or hold point values are read by SQL (`soc_assets.features.matrix`).
@@ -47,7 +47,7 @@ class Selection:
 
     @property
     def names(self) -> list[str]:
-        """A name per feature: band, lag or year, number; points are told from embeddings."""
+        """A name per feature: band, lag or year, number; points are distinguished from embeddings."""
         parts = self.columns.astype("str").replace(["nan", "<NA>", "None"], "")
         lag = parts["lag"].str.removesuffix(".0").radd(" lag ").where(self.columns["lag"].notna(), "")
         year = parts["year"].str.removesuffix(".0").radd(" ").where(self.columns["year"].notna(), "")
@@ -68,10 +68,10 @@ class Selection:
         return pd.Index(self.samples["sample_id"] + "\n" + self.samples["batch"])
 
     def matrix(self) -> np.ndarray:
-        """All rows [n, d] float32; files are read side by side, each a row group at a time.
+        """All rows [n, d] float32; files are read in parallel, each a row group at a time.
 
         Raises:
-            FeaturesError: a row is not there any more.
+            FeaturesError: a row no longer exists.
         """
         matrix = np.empty((len(self.samples), len(self.columns)), np.float32)
         filled = np.zeros(len(matrix), bool)
@@ -89,13 +89,13 @@ class Selection:
         return matrix
 
     def row_blocks(self, paths: Sequence[Path] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Stretches of rows: their positions in `samples` [m] and their values [m, d] float32.
+        """Blocks of rows: their positions in `samples` [m] and their values [m, d] float32.
 
         Args:
             paths: of the batches wanted; None takes all.
 
         Raises:
-            FeaturesError: not every row was there, where all were wanted; told at the end.
+            FeaturesError: not every row was there, where all were wanted; raised at the end.
         """
         found = 0
         for rows, values in self._some(paths):
@@ -105,7 +105,7 @@ class Selection:
             require_all(found, len(self.samples), self.contents.folder)
 
     def _some(self, paths: Sequence[Path] | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """`row_blocks`, without looking whether all are there."""
+        """`row_blocks`, without checking that all are there."""
         if not self.from_files:
             yield from self._by_sql()
             return
@@ -177,7 +177,7 @@ def select(project: Project | Path | None, split: str | Sequence[str] | None, ba
 
 
 def _filled(images: Images, slots: list[Slot]) -> np.ndarray:
-    """Vectors with each missing image replaced by its band's nearest lag; of two equally near the more recent."""
+    """Vectors with each missing image replaced by its band's nearest lag; of two equally near, the more recent."""
     vectors = images.vectors.copy()
     for index, slot in enumerate(slots):
         lags = {n: s.lag for n, s in enumerate(slots) if s.name == slot.name and s.lag is not None}

@@ -140,7 +140,7 @@ class Grid:
 
 @lru_cache(maxsize=2**14)
 def box_on(grid: Grid, other: Grid) -> Box:
-    """`Grid.box_of` another grid, worked out once however many rasters lie on its pixels."""
+    """`Grid.box_of` another grid, computed once however many rasters lie on its pixels."""
     return grid.box_of(other.crs, other.transform, other.height, other.width)
 
 

@@ -1,4 +1,4 @@
-"""The region of each sample, by which an evaluation is scored: named polygons of a file, or quarters of the compass.
+"""The region of each sample, by which an evaluation is scored: named polygons of a file, or quadrants.
 
 Regions decide no fit and no fold: they only say where scores hold. The region of the study is in `region`.
 """
@@ -34,7 +34,7 @@ def regions_of(samples: pd.DataFrame, path: Path | None, column: str) -> Regions
 
     Args:
         samples: [n] rows with longitude and latitude (WGS84 degrees), x and y (metres).
-        path: a file of polygons in any CRS, with `|layer=name` for one of several layers; None makes quarters.
+        path: a file of polygons in any CRS, with `|layer=name` for one of several layers; None makes quadrants.
         column: of the file, with the name of each polygon; polygons of one name are one region.
 
     Returns:
@@ -60,7 +60,7 @@ def regions_of(samples: pd.DataFrame, path: Path | None, column: str) -> Regions
 
 
 def quarters(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The quarter of the compass [n] of points in metres, parted at their medians; on the median is north and east."""
+    """The quadrant [n] of points in metres, split at their medians; on the median is north and east."""
     north, east = (np.where(v >= np.median(v), *words) for v, words in ((y, _NORTH_SOUTH), (x, _EAST_WEST)))
     return np.char.add(np.char.add(north, "-"), east).astype(object)
 

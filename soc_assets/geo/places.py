@@ -1,6 +1,6 @@
 """Which points are one place, though files write their coordinates to different digits or in different CRS.
 
-And which visits of one point its own id links, though GPS puts each some metres beside the others. What follows from
+And which visits to one point its own id links, though GPS positions differ by some metres. What follows from
 two samples at one place is decided where it matters.
 """
 
@@ -74,7 +74,7 @@ def near_pairs(points: np.ndarray, metres: float, ids: np.ndarray | None = None)
 
 
 def plain_id(ids: pd.Series) -> np.ndarray:
-    """Own ids [n] as they are compared: without blanks at their ends and without capitals; "" where there is none."""
+    """Own ids [n] for comparison: stripped and in lower case; "" where there is none."""
     return ids.astype("object").fillna("").astype("str").str.strip().str.casefold().to_numpy(object).astype(str)
 
 

@@ -92,7 +92,7 @@ def read_region(path: Path) -> Region:
 
     Raises:
         SamplingError: no such file or layer, no vector file, several layers and none named, no polygon, or numbers that
-            are no degrees though the CRS has degrees.
+            cannot be degrees though the CRS is in degrees.
     """
     frame = read_vector(path, _SETTING)
     polygons = polygons_of(frame.geometry.dropna().to_numpy())
@@ -104,7 +104,7 @@ def read_region(path: Path) -> Region:
 
 
 def polygons_of(geometries: "npt.NDArray[Any] | shapely.Geometry") -> np.ndarray:
-    """The polygons [k] that geometries consist of, those inside collections too; what is no polygon is left out."""
+    """The polygons [k] that geometries consist of, those inside collections too; other geometries are left out."""
     parts = shapely.get_parts(geometries)
     while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():  # collections of collections
         parts = shapely.get_parts(parts)
@@ -112,7 +112,7 @@ def polygons_of(geometries: "npt.NDArray[Any] | shapely.Geometry") -> np.ndarray
 
 
 def check_degrees(path: Path, geometries: "npt.NDArray[Any] | shapely.Geometry", crs: "pyproj.CRS") -> None:
-    """Raise a SamplingError where the CRS has degrees and the numbers are none."""
+    """Raise a SamplingError where the CRS is in degrees and the numbers cannot be."""
     west, south, east, north = shapely.total_bounds(geometries)
     if crs.is_geographic and (west < -180 or east > 180 or south < -90 or north > 90):
         raise SamplingError(

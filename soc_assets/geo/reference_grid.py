@@ -28,7 +28,7 @@ def reference_grid(catalog: pd.DataFrame, rasters: Rasters) -> Grid:
 
 
 def grid_of(catalog: pd.DataFrame, reference: str, chosen: ReferenceGrid | None) -> Grid:
-    """`reference_grid` of a reference band and a grid of one's own, or None."""
+    """`reference_grid` of a reference band and a custom grid, or None."""
     if chosen is None:
         return Grid.of_catalog(catalog, reference)
     try:
@@ -67,7 +67,7 @@ def _require_pixels(catalog: pd.DataFrame, reference: str, crs: CRS, size: float
 
 
 def _extent(catalog: pd.DataFrame, reference: str, crs: CRS, size: float) -> tuple[float, float, float, float]:
-    """Bounds of all rasters of the reference band in another CRS, out to multiples of the pixel size."""
+    """Bounds of all rasters of the reference band in another CRS, expanded to multiples of the pixel size."""
     box = _bounds(catalog, reference, crs)
     low, high = np.array(box[:2]) / size, np.array(box[2:]) / size
     (left, bottom), (right, top) = np.floor(low + 1e-6) * size, np.ceil(high - 1e-6) * size

@@ -1,7 +1,7 @@
 """Whether GDAL may open a vector file: what it holds must be what its suffix says, and nothing that leads elsewhere.
 
 GDAL chooses a driver by the bytes, and pyogrio does not let its caller choose: a file x.geojson can list URLs, hold a
-command line, or a CRS to be fetched. So the bytes are looked at first, and GDAL is kept off the network meanwhile.
+command line, or a CRS to be fetched. So the bytes are checked first, and GDAL is kept off the network meanwhile.
 """
 
 import json
@@ -165,7 +165,7 @@ def _of_xml(path: Path, roots: tuple[str, ...]) -> str | None:
 
 
 def _of_database(path: Path) -> str | None:
-    """What a GeoPackage computes while it is read: views and computed columns can run for ever."""
+    """What a GeoPackage computes while it is read: views and computed columns can run forever."""
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
             database.execute("PRAGMA trusted_schema = OFF")

@@ -1,6 +1,6 @@
-"""New, changed and removed input files since the catalog and the samples were made, for whoever watches the folders.
+"""New, changed and removed input files since the catalog and the samples were made, for the sensors.
 
-A change is noticed by a file's stamp (size, times and inode), and believed when the content's digest differs too.
+A change is detected by a file's stamp (size, times and inode), and confirmed when the content's digest differs too.
 Whether a table is up to date in every respect (settings, code) is `soc_assets.pipeline.freshness`.
 """
 
@@ -17,12 +17,12 @@ from soc_assets.rasters.identity import stamp
 from soc_assets.storage import digest, files
 from soc_assets.storage.names import nfc
 
-_NAMED = 5  # files of a kind named in words
+_NAMED = 5  # files of a kind that are named
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """Files that are not as they were read last; names as in their folders."""
+    """Files that differ from when they were last read; names as in their folders."""
 
     new: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)

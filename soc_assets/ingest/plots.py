@@ -1,4 +1,4 @@
-"""Pictures of what was ingested: a thumbnail of each band, the histogram of organic carbon, the map of the samples.
+"""Figures of what was ingested: a thumbnail of each band, the histogram of organic carbon, the map of the samples.
 
 Shared looks are in `soc_assets.reporting.figures`.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LONGEST = 240  # pixels of a thumbnail's longer edge
 _STRETCH = (2, 98)  # percentiles between which the colours run
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 50, 100, 200, 500)  # g/kg
-_MOST_BANDS = 24  # thumbnails in one picture, which is kept with every materialisation
+_MOST_BANDS = 24  # thumbnails in one figure, which is kept with every materialisation
 _OC_LABEL = "organic carbon, g/kg"
 
 

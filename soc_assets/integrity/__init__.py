@@ -1,1 +1,1 @@
-"""What stands on disk: that tables agree with each other, and which of them can be made again."""
+"""The files on disk: whether tables are consistent with each other, and which of them can be recomputed."""

@@ -1,7 +1,8 @@
 """What must hold within and between the tables of a project, whatever wrote them; docs/faults.md has it as a table.
 
-One function for each table; each yields what is wrong in words, with an example. Leaks of locations between splits and
-folds are in `soc_assets.sampling.check`, what every sample must be in `soc_assets.ingest.quality.sample_schema`.
+One function for each table; each yields a description of what is wrong, with an example. Leaks of locations between
+splits and folds are in `soc_assets.sampling.check`, what every sample must be in
+`soc_assets.ingest.quality.sample_schema`.
 """
 
 from collections.abc import Iterator, Mapping

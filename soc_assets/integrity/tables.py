@@ -1,9 +1,8 @@
-"""Whether the tables of an asset are all there, undamaged and of one moment, and the two that cannot be made again.
+"""Whether the tables of an asset are complete, undamaged and consistent, and the two that cannot be recomputed.
 
 Tables of one asset are written together, and the last one vouches for the others (`soc_assets.storage.vouching`). Those
-of an earlier version are read, and must keep what `soc_assets.integrity.invariants` says. The ledger of batches and the
-splits are decisions, not results: each has a second copy (`soc_assets.storage.second_copy`), and the loss of both is an
-error.
+of an earlier version are read, and must satisfy `soc_assets.integrity.invariants`. The ledger of batches and the splits
+are decisions, not results: each has a second copy (`soc_assets.storage.second_copy`), and the loss of both is an error.
 """
 
 import warnings
@@ -22,7 +21,7 @@ from soc_assets.storage.second_copy import Repair
 
 TABLE_ASSETS = ("raster_catalog", "soil_samples", "balanced_samples")
 DECISIONS = {"batches": "sample_id", "splits": "location_id"}
-"""What cannot be made again -> the column that is unique in it."""
+"""What cannot be recomputed -> the column that is unique in it."""
 _MEANING = {
     "batches": "which batch embeds which sample. Batches would be cut anew, and every sample be embedded again",
     "splits": "which places are held out for testing. They would be drawn anew: places of the test split would "
@@ -45,7 +44,7 @@ def siblings_of(project: Project, asset: str) -> list[Path]:
 
 
 def complete(project: Project, asset: str) -> bool:
-    """Whether every table that an asset writes is there and can be believed; a warning says why not."""
+    """Whether every table that an asset writes is there and can be trusted; a warning says why not."""
     last, others = last_of(project, asset), siblings_of(project, asset)
     if not last.is_file():
         return False
@@ -98,7 +97,7 @@ def write_sampling(
         metadata = of_splits if name == "splits" else None
         second_copy.write(project.samples(name), partial(files.write_table, frame=tables[name], metadata=metadata))
     files.write_table(project.samples("excluded"), tables["excluded"])
-    if not _equal(project.samples("folds"), tables["folds"]):  # an evaluation knows the file by its bytes
+    if not _equal(project.samples("folds"), tables["folds"]):  # an evaluation identifies the file by its bytes
         files.write_table(project.samples("folds"), tables["folds"])
     path = project.samples("balanced")
     vouching_for = vouching.vouch(path, siblings_of(project, "balanced_samples"))
@@ -106,13 +105,13 @@ def write_sampling(
 
 
 def repairs(project: Project) -> Iterator[Repair]:
-    """What can be put right about the ledger and the splits."""
+    """What can be repaired of the ledger and the splits."""
     for name in DECISIONS:
         yield from second_copy.repairs(project.samples(name), _readable, _known(project, name))
 
 
 def require_once(samples: pd.DataFrame, ledger: pd.DataFrame, balanced: pd.DataFrame, project: Project) -> None:
-    """Refuse samples that stand twice, and a ledger that does not have every studied sample once.
+    """Refuse duplicate samples, and a ledger that does not have every studied sample exactly once.
 
     Raises:
         TableError: they do, or it has not.

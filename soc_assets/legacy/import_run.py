@@ -1,9 +1,9 @@
 """`soc import-run`: a run of the original script as a spec, samples and batches of the platform.
 
-Nothing is computed anew: vectors are copied (tokens that were not pooled are averaged, unless they are wanted). The
+Nothing is recomputed: vectors are copied (tokens that were not pooled are averaged, unless they are wanted). The
 original repeated samples to balance them before it embedded; here a sample is kept once, and splits, balancing and
-folds are made by the sampling stage. What the run does not tell (weights, normalisation, valid pixels, point values) is
-said to be unknown.
+folds are made by the sampling stage. What the run does not record (weights, normalisation, valid pixels, point values)
+is marked as unknown.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Importing the original project's tiles: one GeoTIFF per band and step, and a reason for whatever finds no place.
+"""Importing the original project's tiles: one GeoTIFF per band and step, and a reason for whatever cannot be placed.
 
 What the names mean is in `legacy.names`, which tiles share a grid in `legacy.grid`, reading and writing in
 `legacy.write`. Here is decided where a raster goes, and that one bad tile or step does not stop the others.
@@ -37,7 +37,7 @@ class Imported:
     rasters: list[ImportedRaster] = field(default_factory=list)
     """Rasters written, and those that were there already."""
     aside: list[SetAside] = field(default_factory=list)
-    """Files and folders that found no place."""
+    """Files and folders that were not imported."""
     off_grid: int = 0
     """How many of them lie between the pixels of the others."""
 

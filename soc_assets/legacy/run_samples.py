@@ -1,4 +1,4 @@
-"""The samples of an old run: identity, what is rejected, and a grid round them for folds and batches."""
+"""The samples of an old run: identity, what is rejected, and a grid around them for folds and batches."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """The pixel grid that tiles of one step share, and which of them lie on it.
 
 A tile's name gives its outer edges in degrees, its array the number of pixels between them. Names are rounded numbers,
-so the grid is the one that most tiles agree with; what does not lie on it is told, never shifted.
+so the grid is the one that most tiles agree with; what does not lie on it is reported, never shifted.
 """
 
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Predictions at places."""
+"""Predictions at new points."""

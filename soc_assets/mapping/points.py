@@ -1,7 +1,8 @@
-"""Predicting at new points: read the rasters round them, embed them as the model's samples were, ask the model.
+"""Predicting at new points: read the rasters around them, embed them as the model's samples were, apply the model.
 
 The embedding spec, the feature set and the way that features are put together are those that the registered model was
-fitted on, whatever soc.toml says now. A point that cannot be predicted is told with its reason, the others are.
+fitted on, whatever soc.toml says now. A point that cannot be predicted is reported with its reason; the others are
+predicted.
 """
 
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ _STRANGE = (
 
 @dataclass(frozen=True)
 class Registered:
-    """What is asked: the loaded model, where it came from, and what it was fitted on.
+    """The loaded model, its origin, and what it was fitted on.
 
     Attributes:
         model: has `predict` of raw features [n, d].
@@ -146,7 +147,7 @@ def _predict(
     found = _answers(registered.model, features[asked])
     frame = pd.DataFrame(np.nan, index=range(len(samples)), columns=list(NUMBERS))
     frame.iloc[asked, : found.shape[1]] = found
-    frame[["lower", "upper"]] = frame[["lower", "upper"]].clip(lower=0)  # graphs of before did not
+    frame[["lower", "upper"]] = frame[["lower", "upper"]].clip(lower=0)  # earlier graphs did not
     frame = frame.round(3).assign(missing_images=missing, reason="")
     applicable = frame["applicable"].map({1.0: "yes", 0.0: "no"}).fillna("unknown")
     most = registered.most_missing
@@ -177,7 +178,7 @@ def _answers(model: Any, features: np.ndarray) -> np.ndarray:
 
 
 def _without_number(frame: pd.DataFrame, nothing: np.ndarray) -> pd.DataFrame:
-    """Leave out what was predicted from no image at all, and what is not a number."""
+    """Remove predictions made without any image, and those that are not numbers."""
     strange = ~np.isfinite(frame["predicted"].to_numpy(float))
     reason = frame["reason"].mask(strange, _STRANGE).mask(nothing, "no image: all are missing here")
     gone = strange | nothing

@@ -1,7 +1,7 @@
 """Which outputs are missing, stale or fresh: the digest stored with each, against that of its inputs computed now.
 
 What decides an output's content is in the `inputs` of each stage; here it is only compared. Nothing is computed, and
-nothing written but what was read of rasters whose stamps are new.
+nothing is written except the record of rasters read because their stamps are new.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Freshness:
 
     @property
     def fresh(self) -> bool:
-        """Whether nothing is to be done."""
+        """Whether there is nothing to do."""
         return self.state == "fresh"
 
 
@@ -61,7 +61,7 @@ def assess(project: Project, trained: Callable[[str], str] | None = None, to: st
 
 
 def assess_results(project: Project, states: list[Freshness] | None = None) -> list[Freshness]:
-    """State of what is made when asked for, if the features are fresh; else stale or missing.
+    """State of what is made on request, if the features are fresh; else stale or missing.
 
     Args:
         project: settings and paths.
@@ -95,7 +95,7 @@ def _rest(project: Project, trained: Callable[[str], str] | None) -> list[Freshn
 
 
 def _table(project: Project, asset: str, path: Path, inputs: Callable[[Project], str]) -> Freshness:
-    """State of tables; inputs that are not there are for the asset to complain about, not for the status."""
+    """State of tables; missing inputs are reported by the asset, not by the status."""
     if not path.is_file():
         return Freshness(asset, "missing")
     try:

@@ -1,7 +1,7 @@
 """What `soc check` and the asset checks look at: the project's rasters and samples, before anything is computed.
 
 Which rasters and samples are meant, and which step each sample needs, is decided here; the findings themselves are in
-`soc_assets.reporting.findings` and its neighbours. Nothing is written but previews and the picture of the coverage.
+`soc_assets.reporting.findings` and its neighbours. Nothing is written but previews and the coverage map.
 """
 
 import warnings
@@ -48,9 +48,9 @@ class Inspection:
     """The samples that the study's filters keep; None where they cannot be read."""
     coverage: Coverage | None
     findings: list[Finding]
-    """Gravest first."""
+    """Most severe first."""
     map: Path | None
-    """The picture of the coverage."""
+    """The coverage map."""
 
 
 def inspect(project: Project) -> Inspection:
@@ -132,7 +132,7 @@ def _earlier_splits(project: Project) -> tuple[pd.DataFrame | None, list[Finding
 
 
 def _studied(project: Project, samples: pd.DataFrame) -> pd.DataFrame:
-    """The samples that the filters keep; none where the region cannot be read, which `run_ahead` has told."""
+    """The samples that the filters keep; none where the region cannot be read, which `run_ahead` has reported."""
     try:
         return run_ahead.studied_samples(project, samples)
     except SamplingError:
@@ -140,7 +140,7 @@ def _studied(project: Project, samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def _files_not_read(project: Project) -> list[Finding]:
-    """What lies in the folder of soil tables and is not looked at; nothing is told of a folder that is gone."""
+    """What lies in the folder of soil tables and is not read; a missing folder is not reported here."""
     try:
         used = find_inputs(project.soil)
     except SoilError:

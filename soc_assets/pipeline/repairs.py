@@ -1,6 +1,6 @@
-"""What can be put right on disk without computing anything: second copies put back, manifests written from the batches.
+"""What can be repaired on disk without computing: second copies restored, manifests written from the batches.
 
-`soc run` does it before it asks what is stale, `soc status` says what it would do.
+`soc run` does it before it checks what is stale, `soc status` says what it would do.
 """
 
 import warnings
@@ -20,28 +20,28 @@ from soc_assets.storage.second_copy import Repair
 
 
 def mend(project: Project) -> None:
-    """Put right what can be; a warning says of each thing what was wrong.
+    """Repair what can be repaired; a warning for each item says what was wrong.
 
     Raises:
-        StorageError: what nothing works without cannot be written.
+        StorageError: something essential cannot be written.
     """
     for repair in _found(project):
         if repair.urgent:
             repair.act()
         else:
-            with suppress(StorageError):  # a project that may only be read
+            with suppress(StorageError):  # a read-only project
                 repair.act()
         if repair.words:
             warnings.warn(f"{repair.words}: it was put right.", SocWarning, stacklevel=2)
 
 
 def warn_of_repairs(project: Project) -> None:
-    """Warn of what `mend` would put right."""
+    """Warn of what `mend` would repair."""
     for repair in _found(project):
         if repair.words:
             warnings.warn(f"{repair.words}: `soc run` puts it right.", SocWarning, stacklevel=2)
     for name in tables.DECISIONS:
-        with suppress(SamplingError):  # what is lost is told where it is asked for
+        with suppress(SamplingError):  # losses are reported where the data are needed
             tables.decision(project, name)
 
 

@@ -1,4 +1,4 @@
-"""What `soc run` is certain to refuse after the ingest stage: told beforehand, by the code that would refuse it.
+"""What `soc run` is certain to refuse after the ingest stage: reported beforehand, by the code that would refuse it.
 
 Called by `soc check` and by the asset `soil_samples`. What is here stops a run whatever soc.toml accepts; what may
 merely be wrong is a finding of `soc_assets.ingest.quality`.
@@ -44,7 +44,7 @@ def sampling_refusals(project: Project, samples: pd.DataFrame, grid: Grid) -> li
 
 
 def embedding_refusals(project: Project) -> list[Finding]:
-    """The error that `embeddings` would stop with before it reads a raster; a checkpoint that is there is not read."""
+    """The error that `embeddings` would stop with before it reads a raster; an existing checkpoint is not read."""
     missing = project.checkpoint if project.checkpoint and not project.checkpoint.is_file() else None
     said = _refused(lambda: choices_of(project.settings, missing))
     return [_error(said)] if said else []
@@ -57,7 +57,7 @@ def _prepare(project: Project, samples: pd.DataFrame, grid: Grid) -> None:
 
 
 def _without_folds(project: Project, samples: pd.DataFrame, grid: Grid) -> list[Finding]:
-    """Whether the primary scheme of the evaluation can be cut."""
+    """Whether the folds of the evaluation's primary scheme can be built."""
     primary = project.settings.evaluation.primary
     if primary == "knndm":
         return []

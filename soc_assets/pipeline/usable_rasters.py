@@ -1,4 +1,4 @@
-"""The rasters that can be used, where some bands cannot: `soc check` says all that is wrong at once."""
+"""The rasters that can be used, where some bands cannot, so that `soc check` reports everything at once."""
 
 import pandas as pd
 

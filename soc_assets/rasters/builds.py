@@ -1,4 +1,4 @@
-"""What the GDAL that rasterio brings cannot read, though the format is one of GDAL's: HDF4, and drivers left out."""
+"""What the GDAL bundled with rasterio cannot read, though GDAL supports the format: HDF4, and drivers left out."""
 
 from collections.abc import Sequence
 from functools import cache

@@ -1,10 +1,10 @@
 """The catalog on disk: rasters in the project's folder are named relative to it, so that a project can be moved.
 
-The table also says where the folder of rasters was: where [paths] rasters names another folder now (hosts that share
-their data may name it each in its own way), the rasters are looked for in that one.
+The table also says where the folder of rasters was: if [paths] rasters now names another folder (hosts that share data
+may each name it differently), the rasters are looked for in that one.
 
-In memory every path is what GDAL opens. A catalog of an older version, with absolute paths, is read as it is. Known
-here too is what of each file was read: its stamp and the digest of its content.
+In memory every path is what GDAL opens. A catalog of an older version, with absolute paths, is read as it is. What was
+read of each file is recorded here, too: its stamp and the digest of its content.
 """
 
 import json
@@ -76,7 +76,7 @@ def folder_of_rasters(project: Project) -> dict[str, str]:
 
 
 def name_of(location: str, project: Project) -> str:
-    """What a raster is called wherever it lies: its path in the folder of rasters, else in the project's."""
+    """The name of a raster, wherever it is stored: its path in the folder of rasters, else in the project's."""
     rasters = project.rasters
     name = relative(location, rasters) if isinstance(rasters, Path) else location
     return relative(location, project.root) if name == location else name
@@ -121,9 +121,9 @@ def contents_now(
     catalog: Path,
     project: Project,
 ) -> dict[str, str]:
-    """Digest of each file as it is; one is read only where its stamp is none of those under which it was read before.
+    """Digest of each file now; a file is read only if its stamp is not among those under which it was read.
 
-    What had to be read is noted beside the catalog: a project that was copied or moved is read once.
+    What had to be read is recorded next to the catalog: a project that was copied or moved is read once.
 
     Args:
         locations: of the files.
@@ -162,7 +162,7 @@ def _known_stamps(catalog: Path, noted: Path, project: Project) -> Stamps:
 def _note(path: Path, stamps: Mapping[str, str], digests: Mapping[str, str], project: Project) -> None:
     rows = [(location, mark, digests[location]) for location, mark in stamps.items()]
     frame = pd.DataFrame(rows, columns=_CONTENT, dtype="str")
-    with suppress(StorageError):  # a project that may only be read is compared anew each time
+    with suppress(StorageError):  # a read-only project is compared again each time
         files.write_table(path, to_keep(frame, project), folder_of_rasters(project))
 
 

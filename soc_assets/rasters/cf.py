@@ -1,6 +1,6 @@
-"""What the CF conventions have NetCDF files say and GDAL does not pass on: axes, dates, flags, further missing values.
+"""What CF-compliant NetCDF files state and GDAL does not expose: axes, dates, flags, further missing values.
 
-Only tags and coordinate variables are looked at; files of other formats have none of these.
+Only tags and coordinate variables are read; files of other formats have none of these.
 """
 
 import re
@@ -21,12 +21,12 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _SINCE = re.compile(r"(second|minute|hour|day|month|year)s? since (\d{1,4})-(\d{1,2})-(\d{1,2})")
 _PER_DAY = {"second": 86_400, "minute": 1_440, "hour": 24, "day": 1}
 _REAL = {"", "standard", "gregorian", "proleptic_gregorian"}  # calendars
-_YEARS = {"noleap": 365, "365_day": 365, "360_day": 360}  # days of a year in those of models
+_YEARS = {"noleap": 365, "365_day": 365, "360_day": 360}  # days of a year in model calendars
 _UNEVEN = 0.1  # pixels by which the coordinates of an axis may differ from even steps
 
 
 def degrees(way: str) -> set[str]:
-    """How the unit of an axis is written that counts degrees `north` or `east`."""
+    """Spellings of the unit of an axis in degrees `north` or `east`."""
     short = way[0]
     return {f"degree{s}{line}{name}" for s in ("", "s") for line, name in (("_", way), ("", way), ("_", short))}
 
@@ -46,7 +46,7 @@ def axes_in_degrees(dataset: Dataset) -> dict[str, str]:
 
 
 def missing_values(dataset: Dataset, band: int) -> list[float]:
-    """Stored numbers of `missing_value`, of which GDAL passes on one at most, and none beside `_FillValue`."""
+    """Stored numbers of `missing_value`, of which GDAL exposes at most one, and none if there is a `_FillValue`."""
     if not is_netcdf(dataset):
         return []
     tags, kind = dataset.tags(band), np.dtype(dataset.dtypes[band - 1])
@@ -98,10 +98,10 @@ def _day(value: float, units: str, calendar: str) -> str:
 
 
 def require_even_axes(dataset: Dataset, name: str) -> None:
-    """Refuse a file whose longitudes and latitudes are no even steps along its columns and rows: GDAL takes them so.
+    """Refuse a file whose longitudes and latitudes are not evenly spaced along columns and rows, as GDAL assumes.
 
     Raises:
-        RasterError: names the file, the axis and a cure.
+        RasterError: names the file, the axis and a fix.
     """
     axes = axes_in_degrees(dataset)
     if len(axes) < 2 or (dataset.crs and not dataset.crs.is_geographic):
@@ -152,7 +152,7 @@ def _steps(axis: np.ndarray) -> str:
 
 
 def _apart(axis: np.ndarray, even: np.ndarray) -> float:
-    """How far coordinates are from even ones at most, in whichever direction either runs, and whichever turn."""
+    """The largest deviation of coordinates from even spacing, in either direction, modulo full turns."""
     away = np.sort(axis) - np.sort(even)
     return float(np.abs(away - 360 * np.round(np.median(away) / 360)).max())
 

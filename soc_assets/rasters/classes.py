@@ -25,7 +25,7 @@ def attribute_tables(path: str) -> list[str]:
 def is_classes(dataset: DatasetReader, path: str, index: int) -> bool:
     """Whether a band of an open raster holds classes, by what the file says and what lies beside it.
 
-    A table that only counts how often each number occurs is no sign: ArcGIS writes one for any raster of integers.
+    A table that only counts how often each number occurs does not count: ArcGIS writes one for any raster of integers.
 
     Args:
         dataset: the open raster.
@@ -36,7 +36,7 @@ def is_classes(dataset: DatasetReader, path: str, index: int) -> bool:
         return False
     if dataset.colorinterp[index - 1] == ColorInterp.palette or has_flags(dataset, index):
         return True
-    with tempfile.TemporaryDirectory() as folder:  # rasterio tells categories and tables only through a copy as VRT
+    with tempfile.TemporaryDirectory() as folder:  # rasterio exposes categories and tables only through a copy as VRT
         copy = Path(folder) / "copy.vrt"
         rasterio.shutil.copy(dataset, copy, driver="VRT")
         described = copy.read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""How the stored numbers of a raster become values, and which of them mean that there is none.
+"""How the stored numbers of a raster become values, and which of them mean nodata.
 
 Only numbers are dealt with here, pixel by pixel; reading is in `rasters.io`, statistics are in `rasters.statistics`.
 """
@@ -15,7 +15,7 @@ from soc_assets.rasters.cf import Dataset, missing_values
 
 @dataclass(frozen=True)
 class Coding:
-    """How the stored numbers of a band become values, and which of them are none.
+    """How the stored numbers of a band become values, and which of them are nodata.
 
     Attributes:
         dtype: of the stored numbers.
@@ -83,7 +83,7 @@ class Coding:
         return np.logical_or.reduce(found) if found else None
 
     def _always_finite(self) -> bool:
-        """Whether every stored number is a finite value in float32, so that no pixel need be looked at."""
+        """Whether every stored number is a finite value in float32, so that no pixel need be checked."""
         if self.dtype.kind not in "iu":
             return False
         info = np.iinfo(self.dtype)
@@ -92,12 +92,12 @@ class Coding:
 
 
 def shares_of_class(values: np.ndarray, value: int) -> np.ndarray:
-    """1 where a pixel is of the class, 0 where it is of another, NaN where it has no value; float32."""
+    """1 where a pixel belongs to the class, 0 where it belongs to another, NaN where it has no value; float32."""
     return np.where(np.isnan(values), np.float32(np.nan), (values == value).astype(np.float32))
 
 
 def _storable(numbers: Sequence[float], dtype: np.dtype) -> np.ndarray:
-    """The numbers that a raster of this dtype can hold, in this dtype (65535 is none in uint8)."""
+    """The numbers that a raster of this dtype can hold, in this dtype (uint8 cannot hold 65535)."""
     if dtype.kind in "iu":
         info = np.iinfo(dtype)
         numbers = [n for n in numbers if math.isfinite(n) and n == int(n) and info.min <= n <= info.max]

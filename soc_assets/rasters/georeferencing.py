@@ -1,6 +1,6 @@
 """Where a raster lies on Earth, and whether that can be used: CRS, datum, georeferencing, poles and the antimeridian.
 
-Each refusal comes with a cure that works for the file's format; reading pixels is in `rasters.io`.
+Each refusal comes with a fix that works for the file's format; reading pixels is in `rasters.io`.
 """
 
 from functools import lru_cache
@@ -23,7 +23,7 @@ def grid_of_dataset(dataset: Dataset) -> Grid:
 
 
 def crs_of(dataset: Dataset) -> CRS:
-    """The horizontal coordinate reference system: of a compound one the part without heights.
+    """The horizontal coordinate reference system: of a compound one the horizontal part.
 
     A NetCDF variable in degrees north and east that names no CRS is in WGS84, as the CF conventions have it.
     """
@@ -52,10 +52,10 @@ def _without_heights(text: str) -> str:
 
 
 def require_georeferencing(dataset: Dataset, name: str) -> None:
-    """Refuse a raster that says nothing of its place: control points alone, no CRS, no extent.
+    """Refuse a raster that does not state its position: control points alone, no CRS, no extent.
 
     Raises:
-        RasterError: names the file and a cure.
+        RasterError: names the file and a fix.
     """
     crs = dataset.crs
     if dataset.gcps[0] and (dataset.transform.is_identity or not crs):
@@ -80,7 +80,7 @@ def require_datum(dataset: Dataset, name: str) -> None:
     """Refuse a raster whose CRS names an ellipsoid but no datum: it would be placed as if it were in WGS84.
 
     Raises:
-        RasterError: names the file and a cure.
+        RasterError: names the file and a fix.
     """
     crs = crs_of(dataset)
     if ellipsoid := ellipsoid_without_datum(crs.to_wkt()):
@@ -93,7 +93,7 @@ def require_datum(dataset: Dataset, name: str) -> None:
 
 
 def require_no_wrapping(dataset: Dataset, name: str) -> None:
-    """Refuse a raster in which longitude wraps round: what is near on Earth is far apart in its degrees.
+    """Refuse a raster in which longitude wraps around: points close on Earth are far apart in degrees.
 
     Raises:
         RasterError: a pole or the antimeridian lies in it.

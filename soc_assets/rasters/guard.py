@@ -1,8 +1,8 @@
-"""Whether GDAL may open a raster at all: what lies beside it, and which other files it would make GDAL open.
+"""Whether GDAL may open a raster at all: its sidecar files, and which other files it would make GDAL open.
 
-GDAL opens pyramids and masks beside a raster, and the sources of a VRT, by whatever driver knows their bytes: one that
-holds XML would have it send requests or read any file of this machine. So each of them is looked at first. What a VRT
-may hold is in `vrt`, links in HDF5 files are in `hdf_links`, how large a raster may say to be in `limits`.
+GDAL opens overviews and masks next to a raster, and the sources of a VRT, with whatever driver recognises their bytes:
+one that holds XML could make it send requests or read any file of this machine. So each of them is checked first. What
+a VRT may hold is in `vrt`, links in HDF5 files are in `hdf_links`, how large a raster may claim to be in `limits`.
 """
 
 import os
@@ -41,8 +41,8 @@ def require_safe(location: str) -> None:
         location: a path, `/vsizip/...` or an object on storage.
 
     Raises:
-        RasterError: the suffix is none that is opened, a file beside it is not what its name says, a VRT names a file
-            elsewhere, an HDF5 file keeps values elsewhere, or a file in a zip unpacks to too much; names file and cure.
+        RasterError: the suffix is not supported, a sidecar file is not what its name says, a VRT names a file
+            elsewhere, an HDF5 file keeps values elsewhere, or a file in a zip unpacks to too much; names file and fix.
     """
     drivers_of(location)
     zips.require_moderate(location, allowed(location).unpacked_gb)
@@ -52,7 +52,7 @@ def require_safe(location: str) -> None:
 
 
 def require_no_other(dataset: DatasetReader, name: str) -> None:
-    """Refuse an open raster whose metadata name another file for its pyramids, before anything is read from it.
+    """Refuse an open raster whose metadata name another file for its overviews, before anything is read from it.
 
     Raises:
         RasterError: names the file.
@@ -141,7 +141,7 @@ def _wrong_kind(location: str, mark: tuple[int, ...]) -> bytes | None:
 
 @lru_cache(maxsize=2**12)
 def _require_plain_pyramid(location: str, mark: tuple[int, ...]) -> None:
-    """Refuse pyramids or a mask that name further files."""
+    """Refuse overviews or a mask that name further files."""
     import rasterio
 
     if raster_location.first_bytes(location, 4) in _TIFF:
@@ -157,7 +157,7 @@ def _elsewhere(location: str, mark: tuple[int, ...]) -> str | None:
 
 
 def _files_beside(location: str) -> list[str]:
-    """Pyramids, masks and older metadata files beside a raster, as GDAL finds them: whatever their case."""
+    """Overviews, masks and older metadata files next to a raster, as GDAL finds them: case-insensitively."""
     head, name = os.path.split(location) if raster_location.is_local(location) else posixpath.split(location)
     if not (others := _candidates(head or ".", location)):
         return []
@@ -178,5 +178,5 @@ def _local_candidates(folder: str, changed: int) -> tuple[str, ...]:
 
 
 def _mark(location: str) -> tuple[int, ...]:
-    """By which a change of a file is noticed."""
+    """What a change of a file is detected by."""
     return tuple(raster_location.stamp_of(location))

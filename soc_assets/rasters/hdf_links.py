@@ -1,8 +1,8 @@
 """Whether an HDF5 file (NetCDF 4 is one) takes values from another: links, storage and datasets that lie elsewhere.
 
-The library follows them without asking, to any file of this machine. They are told by what they must look like in the
-file's own index, wherever that lies: each find is confirmed by what it points at, so that numbers which look alike do
-not count.
+The library follows them without asking, to any file of this machine. They are recognised by their byte patterns in the
+file's own index, wherever that lies: each match is confirmed by what it points at, so that numbers that merely look
+alike do not count.
 """
 
 import mmap
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import IO
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_MOST = 2**31  # bytes read of a file that is no file of this machine
+_MOST = 2**31  # bytes read of a file that is not on this machine
 _LINK = re.compile(rb"\x01[\x08-\x1f]\x40", re.DOTALL)  # version 1, flags with a type, type 64: external
 
 
@@ -26,14 +26,14 @@ def names_elsewhere(file: IO[bytes]) -> str | None:
         return None
     try:
         content: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (AttributeError, OSError, ValueError):  # no file of this machine
+    except (AttributeError, OSError, ValueError):  # not a file of this machine
         file.seek(0)
         content = file.read(_MOST)
     return next(iter(_found(content, start)), None)
 
 
 def _start(file: IO[bytes]) -> int | None:
-    """Where HDF5 begins: at 0, 512, 1024, 2048, ... after whatever somebody put before it."""
+    """Where HDF5 begins: at 0, 512, 1024, 2048, ... after a user block of any size."""
     place = 0
     while True:
         file.seek(place)

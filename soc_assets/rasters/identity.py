@@ -1,4 +1,4 @@
-"""What a raster file is known by: the files it is made of, their stamp, and the digest of what they say."""
+"""What identifies a raster file: the files it consists of, their stamp, and the digest of their content."""
 
 import contextlib
 from pathlib import Path, PurePosixPath
@@ -15,11 +15,11 @@ from soc_assets.storage import digest, raster_location
 _WORLD_FILES = (".tfw", ".tifw", ".wld")
 
 
-_SIDECARS = (".aux.xml", *_WORLD_FILES, *(suffix.upper() for suffix in _WORLD_FILES))  # GDAL reads those, too
+_SIDECARS = (".aux.xml", *_WORLD_FILES, *(suffix.upper() for suffix in _WORLD_FILES))  # GDAL reads these, too
 
 
 def beside(path: str) -> list[str]:
-    """Files beside a raster that say what it does not say itself: place, CRS, nodata, scale, names of classes."""
+    """Sidecar files that hold what the raster itself does not: georeferencing, CRS, nodata, scale, class names."""
     stem = path.rpartition(".")[0]
     names = [f"{path if suffix == '.aux.xml' else stem}{suffix}" for suffix in _SIDECARS]
     return [*(name for name in names if raster_location.exists(name)), *attribute_tables(path)]
@@ -33,11 +33,11 @@ def how_read(dataset: DatasetReader, path: str) -> list[Any]:
     return [*place, *(list(map(str, values)) for values in tags), *([classes] if classes else [])]
 
 
-_WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")  # need not be opened to know their files
+_WHOLE = (".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5")  # need not be opened to list their files
 
 
 def stamp(path: Path | str) -> dict[str, Any]:
-    """What a change is noticed by without reading: the files that a raster is made of, as the folder lists each.
+    """What a change is detected by without reading: the files that a raster consists of, as the folder lists them.
 
     Returns:
         Bytes of all (`size`), the newest time of change (`mtime_ns`), and a digest of all that is known (`stamp`): a
@@ -75,5 +75,5 @@ def readable_digest(path: str) -> str:
     """`content_digest`, or empty text where the file cannot be read."""
     try:
         return content_digest(path)
-    except (RasterError, OSError, MemoryError):  # whoever opens the file is told why
+    except (RasterError, OSError, MemoryError):  # opening the file reports why
         return ""

@@ -41,7 +41,7 @@ class RasterIndex:
             catalog: the raster catalog.
             bands: those of the spec.
             reference: the reference band.
-            chosen: a reference grid of one's own, or None for that of the reference band.
+            chosen: a custom reference grid, or None for that of the reference band.
         """
         grid = grid_of(catalog, reference, chosen)
         by_name = {band.name: band for band in bands}

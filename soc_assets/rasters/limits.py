@@ -1,4 +1,4 @@
-"""How large a raster may say to be: a file of a thousand bytes can declare a million times a million pixels."""
+"""How large a raster may claim to be: a file of a thousand bytes can declare a million times a million pixels."""
 
 import math
 
@@ -10,7 +10,7 @@ from soc_assets.errors import RasterError
 from soc_assets.storage import raster_location
 from soc_assets.storage.raster_drivers import allowed
 
-_PIXELS_A_BYTE = 1000  # what the best packing of one value makes of a byte
+_PIXELS_A_BYTE = 1000  # pixels of one value that a byte can hold at best compression
 
 
 def require_bounded(dataset: DatasetReader, name: str) -> None:

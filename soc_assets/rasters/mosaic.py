@@ -1,4 +1,4 @@
-"""The files of one step as one raster: tiles of one pixel grid put together before they are resampled, others after.
+"""The files of one step as one raster: tiles of one pixel grid are mosaicked before resampling, others after.
 
 Where files overlap, the first by path that has a valid value wins; files of one pixel grid count as one, at the place
 of the first of them. Bringing one raster to the reference grid is in `tiles`.
@@ -18,7 +18,7 @@ from soc_assets.rasters.tiles import REACH, Source, reaches, read_part
 from soc_assets.storage import digest
 
 _PARTS = 400  # of a pixel, each wider than the offset that counts as none
-_MOST = 2**18  # windows times tiles that are looked at in one go
+_MOST = 2**18  # windows times tiles that are compared at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ class StepMosaic:
 
     @classmethod
     def of(cls, tiles: Sequence[Tile], reference: Grid) -> "StepMosaic":
-        """Put the tiles that share a pixel grid together."""
+        """Combine the tiles that share a pixel grid."""
         alike = (_aligned(group, reference) for group in _by_pixel_grid(tiles))
         return cls(tuple(tiles), tuple(alike))
 

@@ -1,4 +1,4 @@
-"""Opening rasters with GDAL: any format, a variable of a file, a file without a place of its own.
+"""Opening rasters with GDAL: any format, a variable of a file, a file without georeferencing.
 
 What a file must have to be used belongs here, and what GDAL's errors mean; reading pixels is in `rasters.reading`.
 """
@@ -27,7 +27,7 @@ from soc_assets.storage.raster_drivers import drivers_of
 
 _BLOCK_CACHE_MB = 64
 
-# open_raster refuses such files with a cure; a filter for good, as those of `catch_warnings` do not respect threads
+# open_raster refuses such files with a fix; a filter for good, as those of `catch_warnings` do not respect threads
 warnings.simplefilter("ignore", NotGeoreferencedWarning)
 
 
@@ -35,7 +35,7 @@ warnings.simplefilter("ignore", NotGeoreferencedWarning)
 def small_block_cache() -> Iterator[None]:
     """For reading each block of rasters once, in any thread: let GDAL keep few decoded blocks.
 
-    It would keep as many as fit into a twentieth of the machine's memory, be they needed again or not. The user's own
+    It would keep as many as fit into a twentieth of the machine's memory, whether needed again or not. The user's own
     GDAL_CACHEMAX in the environment holds.
     """
     with nullcontext() if "GDAL_CACHEMAX" in os.environ else rasterio.Env(GDAL_CACHEMAX=_BLOCK_CACHE_MB):
@@ -52,10 +52,10 @@ def open_raster(
         location: a path, or any other string that GDAL opens (`/vsizip/...`, `/vsis3/...`).
         variable: which variable of a NetCDF or HDF file, or page of a TIFF; None where the file holds one.
         overviews: whether GDAL may take its pyramids for a reading at a lower resolution. They are made by averaging,
-            or are older than the raster: nothing that is judged may come from them.
+            or are older than the raster: nothing that is checked may come from them.
 
     Raises:
-        RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the cure.
+        RasterError: the file is missing, truncated, or without CRS or georeferencing; names the file and the fix.
     """
     name = str(location)
     with _opened(name, variable, **({} if overviews else {"OVERVIEW_LEVEL": "NONE"})) as dataset:
@@ -65,7 +65,7 @@ def open_raster(
 
 @contextmanager
 def open_placed(location: Path | str, place: Grid, variable: str | None = None) -> Iterator[DatasetReader]:
-    """Open a raster whose place the catalog knows, for its pixels: to find its place takes GDAL half of the opening.
+    """Open a raster whose grid the catalog knows, for its pixels: GDAL spends half of opening on georeferencing.
 
     Args:
         location: as for `open_raster`.

@@ -1,4 +1,4 @@
-"""Reading pixel values from open rasters, with every reason for "no value" turned into NaN.
+"""Reading pixel values from open rasters, with every kind of nodata turned into NaN.
 
 How stored numbers become values is in `rasters.coding`, opening files in `rasters.opening`, resampling to the reference
 grid in `rasters.resample`.
@@ -24,7 +24,7 @@ def read_values(
 ) -> np.ndarray:
     """Read a window as values: scale and offset tags applied, NaN wherever there is no value.
 
-    No value: the nodata tag, a zero in the mask or alpha band, NaN and infinity, one of `fill_values` or beyond
+    Nodata: the nodata tag, a zero in the mask or alpha band, NaN and infinity, one of `fill_values` or beyond
     `valid_range` (compared with the stored numbers, before scaling), and all of the window beyond the raster.
 
     Args:
@@ -69,7 +69,7 @@ def read_stored(dataset: Dataset, window: Window, band: int = 1) -> tuple[np.nda
         RasterError: the file is truncated or damaged; names it.
     """
     is_whole = (window.height, window.width) == dataset.shape
-    part = None if is_whole else window  # rasterio takes its time with windows
+    part = None if is_whole else window  # rasterio is slow with windows
     with explained(dataset.name):
         raw = dataset.read(band, window=part)
         return raw, _mask(dataset, band, window=part)
@@ -122,7 +122,7 @@ def _mask(dataset: Dataset, band: int, **part: Any) -> np.ndarray | None:
 
 
 def alpha_band(dataset: Dataset) -> int | None:
-    """Which band of a file, from 1, says where the others are transparent; None where none does."""
+    """Which band of a file, from 1, is the alpha band; None where none is."""
     if dataset.count == 1:
         return None
     found = [n for n, meaning in enumerate(dataset.colorinterp, start=1) if meaning == ColorInterp.alpha]

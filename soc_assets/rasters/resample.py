@@ -1,8 +1,8 @@
-"""Bringing pixels of one grid to another: GDAL's resampling, and for the common case the same sums without its cost.
+"""Resampling from one grid to another: GDAL's, and for the common case the same sums without its cost.
 
-Bilinear resampling onto a grid that is as fine or finer takes four weighted pixels for each; GDAL works out coordinates
-and masks anew for every raster. Rasters of a band share their grid, so here coordinates are worked out once and torch
-does the sums. Everything else (nearest, average, mode, a coarser grid) is GDAL's. Reading pixels is in `tiles`.
+Bilinear resampling onto a grid that is as fine or finer takes four weighted pixels for each; GDAL recomputes
+coordinates and masks for every raster. Rasters of a band share their grid, so here coordinates are computed once and
+torch does the sums. Everything else (nearest, average, mode, a coarser grid) is GDAL's. Reading pixels is in `tiles`.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from soc_assets.geo.grid import Grid, move
 
 TOLERANCE = 0.001  # pixels by which coordinates may be approximated between two CRS; GDAL's own is 0.125
 _COARSER = 1.05  # source pixels per pixel above which bilinear means an average: GDAL widens its kernel
-_LATTICE = 32  # pixels between coordinates that are worked out; the others lie between them, within the tolerance
+_LATTICE = 32  # pixels between coordinates that are computed; the others lie between them, within the tolerance
 _PLACES = 48  # coordinates kept: 1.5 MB each for 400 x 400 pixels
 
 
@@ -32,7 +32,7 @@ def resample(values: np.ndarray, origin: Grid, onto: Grid, how: Resampling) -> n
 
 @dataclass(frozen=True)
 class _Places:
-    """For each pixel of a grid: its place in the source.
+    """For each pixel of a grid: its position in the source.
 
     Attributes:
         points: [1, h, w, 2] float32, x and y as torch's `grid_sample` counts, from -1 to 1 across the source.
@@ -63,7 +63,7 @@ def _bilinear(values: np.ndarray, places: _Places) -> np.ndarray:
 
 @lru_cache(maxsize=_PLACES)
 def _places(source: Grid, grid: Grid) -> _Places | None:
-    """None where the source is finer than the grid, or part of the grid has no place in its CRS."""
+    """None where the source is finer than the grid, or part of the grid has no coordinates in its CRS."""
     found = _coordinates(source, grid)
     if found is None:
         return None
@@ -82,7 +82,7 @@ def _places(source: Grid, grid: Grid) -> _Places | None:
 def _coordinates(source: Grid, grid: Grid) -> tuple[np.ndarray, np.ndarray] | None:
     """Columns and rows [h, w], not rounded, in the source of the grid's pixel centres, within the tolerance.
 
-    None where part of the grid has no place in the source's CRS. The error is looked at in the middle of the lattice's
+    None where part of the grid has no place in the source's CRS. The error is checked at the midpoints of the lattice's
     cells and of their edges: where the two axes are curved against each other, as between conformal projections, it
     vanishes in the middle of a cell and is greatest on the edges.
     """
@@ -121,7 +121,7 @@ def _transformed(source: Grid, grid: Grid, rows: np.ndarray, columns: np.ndarray
     if source.crs != grid.crs:
         x, y = (values.reshape(c.shape) for values in move(grid.crs, source.crs, x.ravel(), y.ravel()))
     inverse = ~source.transform
-    with np.errstate(invalid="ignore"):  # infinite where the CRS has no such place
+    with np.errstate(invalid="ignore"):  # infinite where undefined in the CRS
         return inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
 
 
@@ -161,7 +161,7 @@ def _by_gdal(values: np.ndarray, origin: Grid, onto: Grid, how: Resampling) -> n
 def _kernel(origin: Grid, onto: Grid) -> dict[str, float]:
     """How wide GDAL's kernel is: pixels per source pixel along both axes of the source, at the middle of the grid.
 
-    GDAL would divide the sizes of what it happens to read and write, and a value would depend on the part asked for.
+    GDAL would divide the sizes of what it happens to read and write, so a value would depend on the part requested.
     """
     middle = [np.array([size / 2 - 1, size / 2]) for size in (onto.height, onto.width)]
     steps = [np.hypot(np.diff(at[:, 0])[0], np.diff(at[0])[0]) for at in _transformed(origin, onto, *middle)]

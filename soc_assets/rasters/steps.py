@@ -1,7 +1,7 @@
 """Steps, lags and keys: which raster of which year (or season) a sample reads.
 
 Lag 0 is the step of sampling, lag 1 the one before; a study reads `time_before` lags from `first_lag` on. In a seasonal
-set-up steps count seasons; a yearly band in it still counts years, back from the sampling year.
+configuration steps count seasons; a yearly band in it still counts years, back from the sampling year.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from soc_assets.settings.seasons import SEASONS, season_number, season_of_number
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in the feature vector: a band (or a group of bands seen together) and a lag (None if static).
+    """A position in the feature vector: a band (or a group of bands seen together) and a lag (None if static).
 
     Attributes:
         name: of the band, or `group1`, ...; the first part of the keys.
@@ -83,7 +83,7 @@ def step_numbers(slot: Slot, samples: pd.DataFrame) -> np.ndarray:
 
 
 def step_of(number: int, kind: str) -> Step:
-    """The step that a number of `step_numbers` stands for.
+    """The step that a number from `step_numbers` stands for.
 
     >>> step_of(4 * 2015, "seasonal").key("LAI")  # December 2014 to February 2015
     'LAI_2015_winter'

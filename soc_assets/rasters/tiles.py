@@ -1,6 +1,6 @@
 """Tiles of any raster on the reference grid: the only place that reads pixels for embeddings.
 
-A raster is brought to the grid in fixed tiles, so that a pixel's value does not depend on which windows ask for it,
+A raster is resampled to the grid in fixed tiles, so that a pixel's value does not depend on which windows ask for it,
 every block is read once while it is in the cache, and memory stays below the cache's limit however large the raster.
 How pixels are resampled is in `resample`.
 """
@@ -23,11 +23,11 @@ from soc_assets.rasters.resample import resample
 
 TILE = 512  # pixels of the reference grid along a tile's edge
 REACH = 4  # pixels beyond its edge to which a raster can matter, by the resampling kernel
-_MARGIN = 4  # source pixels read beyond a tile, times the resolution ratio: what the resampling kernel reaches for
+_MARGIN = 4  # source pixels read beyond a tile, times the resolution ratio: the reach of the resampling kernel
 
 
 class Readable(Protocol):
-    """A raster to be brought to the grid: one file (`Source`), or tiles put together (`mosaic.Aligned`)."""
+    """A raster to be resampled to the grid: one file (`Source`), or mosaicked tiles (`mosaic.Aligned`)."""
 
     @property
     def resampling(self) -> str:
@@ -60,7 +60,7 @@ class Source:
         box: top, left, bottom, right in pixels of the grid: nothing is read where it does not reach.
         layer: the band in the file, from 1.
         valid_range: lowest and highest stored number that is a value.
-        value: a class, to be read as 1 where a pixel is of it and 0 where it is of another.
+        value: a class, to be read as 1 where a pixel belongs to it and 0 where it belongs to another.
         variable: which variable or page of the file; None where it holds one.
     """
 
@@ -76,7 +76,7 @@ class Source:
     def read(self, dataset: DatasetReader, window: Window) -> np.ndarray:
         """Values [h, w] float32 of a window of the raster's own pixels; NaN where there is none.
 
-        A class becomes shares here, but for resampling that needs the codes: then `read_part` compares afterwards.
+        A class becomes shares here, except for resampling that needs the codes: then `read_part` compares afterwards.
         """
         values = read_values(dataset, window, self.fill_values, self.layer, self.valid_range)
         return values if self.value is None or _codes_first(self) else shares_of_class(values, self.value)
@@ -107,7 +107,7 @@ def read_part(
 
 
 def _codes_first(source: Readable) -> bool:
-    """Whether a class is looked for after resampling: the commonest code is no mean of shares."""
+    """Whether a class is compared after resampling: the most frequent code is not a mean of shares."""
     return source.resampling in ("mode", "nearest")
 
 

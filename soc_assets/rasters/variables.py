@@ -1,4 +1,4 @@
-"""Files that hold several rasters: variables of a NetCDF or HDF file, pages of a TIFF. Which one is read."""
+"""Files that hold several rasters (variables of a NetCDF or HDF file, pages of a TIFF), and which one is read."""
 
 import re
 
@@ -39,7 +39,7 @@ def chosen(dataset: DatasetReader, name: str, variable: str | None) -> str | Non
 
 
 def _likely(names: list[str]) -> str:
-    """The first that is neither an axis, nor bounds of one, nor a CRS; the first at all where all sound so."""
+    """The first that is neither an axis, nor bounds of one, nor a CRS; the very first where all look like these."""
     return next((name for name in names if not _NO_VALUES.fullmatch(name)), names[0] if names else "name")
 
 

@@ -1,8 +1,8 @@
 """Which files a VRT names, and whether it may: files below its own folder, below that of the rasters, or of a setting.
 
-A VRT is a text that tells GDAL to open other files, by any name that GDAL knows: URLs, any file of this machine, code.
-GDAL reads its XML more loosely than a parser does, so that only elements known here are let through, spelled as
-GDAL writes them.
+A VRT is a text that makes GDAL open other files, by any name that GDAL knows: URLs, any file of this machine, code.
+GDAL reads its XML more loosely than a parser does, so only elements known here are accepted, spelled as GDAL writes
+them.
 """
 
 import os
@@ -73,7 +73,7 @@ class _Found:
 
 
 class _Refused(Exception):
-    """What a VRT holds that is not let through."""
+    """What a VRT holds that is not accepted."""
 
 
 def sources_of(location: str, may: Allowed) -> list[tuple[str, bool]]:
@@ -84,7 +84,7 @@ def sources_of(location: str, may: Allowed) -> list[tuple[str, bool]]:
         may: what is allowed in its folder.
 
     Raises:
-        RasterError: it is damaged, holds what is not let through, or names a file elsewhere.
+        RasterError: it is damaged, holds what is not accepted, or names a file elsewhere.
     """
     content = raster_location.first_bytes(location, _LARGEST + 1)
     found = []

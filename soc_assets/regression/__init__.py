@@ -1,1 +1,1 @@
-"""The regression stage: from the features view to a fitted MLP, its scores and its pictures."""
+"""The regression stage: from the features view to a fitted MLP, its scores and its figures."""

@@ -1,4 +1,4 @@
-"""What the bootstrap draws under a scheme: what the scheme holds out, since that is what a new sample would differ in.
+"""What the bootstrap resamples under a scheme: what the scheme holds out, as that is how a new sample would differ.
 
 Samples near each other are alike, so drawing them one by one makes an interval too narrow. The unit is
 
@@ -7,7 +7,7 @@ Samples near each other are alike, so drawing them one by one makes an interval 
 - `knndm`: the block, because its clusters are merged into as few as its folds;
 - `leave_source_out` and `leave_year_out`: the source, or the year.
 
-Fewer than `FEWEST` units say nothing of their own spread: then it is blocks, and locations where these are few, too.
+Fewer than `FEWEST` units cannot show their own spread: then it is blocks, or locations if there are few blocks, too.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Whether what a training run says of itself can be true, and whether the model is of any use."""
+"""Whether the metrics of a training run are plausible, and whether the model is of any use."""
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
@@ -20,7 +20,7 @@ def check_run(where: str, metrics: Mapping[str, float], best_epoch: int, weights
 
     Args:
         where: names the run.
-        metrics: `test_r2`, `test_rmse`, `baseline_test_rmse`, ...; what was not finite is not among them.
+        metrics: `test_r2`, `test_rmse`, `baseline_test_rmse`, ...; those that were not finite are left out.
         best_epoch: whose weights the model has, from 1.
         weights: label of the encoder's weights, said beside the comparison with the mean.
     """
@@ -34,7 +34,7 @@ def check_run(where: str, metrics: Mapping[str, float], best_epoch: int, weights
 
 
 def compared(metrics: Mapping[str, float]) -> str:
-    """The test RMSE beside that of the mean predictor, in words."""
+    """The test RMSE next to that of the mean predictor, as text."""
     mine, mean = (metrics.get(name) for name in ("test_rmse", "baseline_test_rmse"))
     if mine is None or mean is None:
         return "unknown: there is no test split"

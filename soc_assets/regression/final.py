@@ -33,13 +33,14 @@ _AT_ONCE = 1024  # rows of raw features
 
 @dataclass(frozen=True)
 class RecipeFit:
-    """A recipe fitted for good.
+    """The final fit of a recipe.
 
     Attributes:
         served: the graph that is registered.
         model: the fitted recipe.
         evaluation: predictions and scores by split; those of training and validation samples come from the inner folds,
-            from models that have not seen them (and are flattered only by the choice of the recipe, if there was one).
+            from models that have not seen them (and are optimistic only through the choice of the recipe, if there was
+            one).
         importance: by group, on the test split (on the training rows where there is none).
         dependence: partial dependence.
         columns: of the raw features, in the graph's order.
@@ -95,7 +96,7 @@ def fit_final(
         zeros: the kinds of features in which zeros stand for what is missing; see `Gaps`.
 
     Raises:
-        TrainingError: a recipe cannot be served; told before anything is fitted.
+        TrainingError: a recipe cannot be served; raised before anything is fitted.
     """
     from soc_assets.regression.models.served import ServedRecipe
 

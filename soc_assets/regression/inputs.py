@@ -1,4 +1,4 @@
-"""What decides the model and the results of the evaluation: features, folds, and what is compared how."""
+"""What decides the model and the results of the evaluation: features, folds, and the settings of the comparison."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
 """Scores of predictions, and a summary of the target.
 
 R2 is the coefficient of determination (1 - residual over total sum of squares), never a squared correlation, which
-would forgive a bias; that one is kept beside it under its own name. RPIQ is the interquartile range of the observations
-over the RMSE (Bellon-Maurel et al. 2010), CCC the concordance correlation coefficient (Lin, Biometrics 1989).
-Confidence intervals are in `soc_assets.regression.evaluation.bootstrap`.
+would ignore a bias; that one is reported next to it under its own name. RPIQ is the interquartile range of the
+observations over the RMSE (Bellon-Maurel et al. 2010), CCC the concordance correlation coefficient (Lin, Biometrics
+1989). Confidence intervals are in `soc_assets.regression.evaluation.bootstrap`.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from soc_assets.settings.soil import TAIL_THRESHOLD
 
 @dataclass(frozen=True)
 class Scores:
-    """How well predictions meet observations; rmse, mae, bias (mean of predicted - observed) and iqr in their unit.
+    """How well predictions match observations; rmse, mae, bias (mean of predicted - observed) and iqr in their unit.
 
     Without samples all are NaN; r2 is NaN as well for fewer than two samples or when all observations are equal, and
     squared_pearson when all predictions are.
@@ -40,7 +40,7 @@ def r_squared(observed: np.ndarray, predicted: np.ndarray) -> float:
     >>> observed = np.array([10.0, 20.0, 30.0])
     >>> r_squared(observed, observed)
     1.0
-    >>> r_squared(observed, observed + 10)  # a perfect correlation, and a bias that costs everything
+    >>> r_squared(observed, observed + 10)  # a perfect correlation, but a large bias
     -0.5
     """
     from sklearn.metrics import r2_score

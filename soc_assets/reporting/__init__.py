@@ -1,1 +1,1 @@
-"""Findings and figures for people."""
+"""Findings and figures for users."""

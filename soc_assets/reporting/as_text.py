@@ -1,6 +1,6 @@
-"""Text that others wrote is shown as text: in a terminal, in Markdown, in a picture, in a spreadsheet.
+"""Third-party text is shown as plain text: in a terminal, in Markdown, in a figure, in a spreadsheet.
 
-File names, columns, ids, regions and parts of the target come from strangers. HTML and SQL are quoted where they are
+File names, columns, ids, regions and parts of the target are untrusted. HTML and SQL are quoted where they are
 made (`html.escape`, `features.tables.quoted` and `literal`).
 """
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and newline, other ends of lines, what turns the direction of writing, no UTF-8."""
-_LONGEST = 60  # characters of a name in a picture
+"""Control characters except tab and newline, other line separators, bidirectional controls, invalid UTF-8."""
+_LONGEST = 60  # characters of a name in a figure
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NUMBER = re.compile(r"\s*[+-]?(\d[\d., '\u2019\u00a0\u202f]*|[.,]\d+)([eE][+-]?\d+)?\s*%?\s*|\s*[+-]+\s*")
 _MARKUP = re.compile(r"[\\`*\[\]|~!#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^\s*(?:[-+]|\d+[.)])(?=\s)")
@@ -25,7 +25,7 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def plain(text: str) -> str:
-    r"""Text without what steers a terminal or turns the direction of writing: ESC becomes the four letters \x1b."""
+    r"""Text without terminal or bidirectional controls: ESC becomes the four letters \x1b."""
     return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
@@ -49,7 +49,7 @@ class PlainConsole(Console):
         super().__init__(**{"emoji": False, "highlight": False, **options})
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Every string that is printed or stands in a table passes here, before its width is measured."""
+        """Every string that is printed or is in a table passes here, before its width is measured."""
         return super().render_str(one_line(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
@@ -62,7 +62,7 @@ class PlainConsole(Console):
 
 
 def markdown(text: str) -> str:
-    """Text as Markdown that shows it: no link, picture, HTML, code or table cell begins or ends in it, on one line."""
+    """Text as Markdown that shows it: no link, figure, HTML, code or table cell begins or ends in it, on one line."""
     one_line = " ".join(plain(text).split())
     escaped = _MARKUP.sub(lambda found: found[0][:-1] + "\\" + found[0][-1], one_line)
     entities = "".join(_ENTITIES.get(char, char) for char in escaped)
@@ -70,19 +70,19 @@ def markdown(text: str) -> str:
 
 
 def label(text: str) -> str:
-    """A name in a picture, where a leading _ would leave it out of the legend; `figures.to_png` takes $ as text."""
+    """A name in a figure, where a leading _ would leave it out of the legend; `figures.to_png` takes $ as text."""
     shown = " ".join(plain(str(text)).split())
     shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
     return f" {shown}" if shown.startswith("_") else shown
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would compute the cell instead of showing it; numbers are numbers."""
+    """Whether a spreadsheet would evaluate the cell instead of showing it; numbers stay numbers."""
     return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
 
 
 def cell(value: Any) -> Any:
-    """A value of a CSV file: an apostrophe goes before text that a spreadsheet would compute."""
+    """A value of a CSV file: text that a spreadsheet would evaluate is prefixed with an apostrophe."""
     return f"'{value}" if isinstance(value, str) and is_formula(value) else value
 
 

@@ -1,6 +1,6 @@
-"""The look shared by every picture, and turning a figure into PNG bytes.
+"""The look shared by every figure, and turning a figure into PNG bytes.
 
-What a picture shows is decided in the `plots` module of each stage.
+What a figure shows is decided in the `plots` module of each stage.
 """
 
 import io

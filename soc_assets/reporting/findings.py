@@ -1,7 +1,7 @@
-"""Findings: what is suspicious in what goes in or wrong with what comes out, how grave it is, and its cure.
+"""Findings: what is suspicious in what goes in or wrong with what comes out, its severity, and its fix.
 
 What each check looks for is in `soc_assets.ingest.quality`, in `soc_assets.sampling.findings`, and for outputs in the
-module `check` of each stage. Which of those about inputs are right as they are, a user says in `[rasters] accept`.
+module `check` of each stage. Findings about inputs that are right as they are can be accepted in `[rasters] accept`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,12 +46,12 @@ class Finding:
 
     @property
     def words(self) -> str:
-        """File, what was found and the cure, in one paragraph."""
+        """File, what was found and the fix, in one paragraph."""
         return f"{self.path}: {self.found}. {self.cure}"
 
 
 def of_output(check: str, severity: Severity, path: str, found: str, cure: str) -> Finding:
-    """A finding about an output: a file, a table or a run, named so that it can be found. Nobody can accept it."""
+    """A finding about an output: a file, a table or a run, named so that it can be found. It cannot be accepted."""
     return Finding(check, severity, "", "", path, found, cure, acceptable=False)
 
 
@@ -78,26 +78,26 @@ def accepting(findings: Iterable[Finding], accept: Sequence[str]) -> list[Findin
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """Gravest first, otherwise in the order given."""
+    """Most severe first, otherwise in the order given."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that must not flow on: a run would give wrong numbers or nothing."""
+    """Those that block downstream steps: a run would give wrong numbers or nothing."""
     return [finding for finding in findings if finding.severity == "error"]
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding for steps of a band that have the same trouble and the same cure, for tables."""
+    """One finding for steps of a band that have the same problem and the same fix, for tables."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        own = "" if finding.step or finding.path else finding.found  # what is no step stands alone
+        own = "" if finding.step or finding.path else finding.found  # findings without a step are kept separate
         groups.setdefault((finding.check, finding.severity, finding.band, finding.cure, own), []).append(finding)
     return [_as_one(members) for members in groups.values()]
 
 
 def in_words(finding: Finding) -> str:
-    """A finding as one paragraph: where, what was found, and the cure."""
+    """A finding as one paragraph: where, what was found, and the fix."""
     place = f"{finding.place} ({finding.path})" if finding.path else finding.place
     return f"{finding.check}: {place + ': ' if place else ''}{finding.found}. {finding.cure}".rstrip()
 

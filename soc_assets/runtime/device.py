@@ -1,4 +1,4 @@
-"""The device that torch computes on: from the word in soc.toml to a torch.device, checked before any work begins.
+"""The device that torch computes on: from the name in soc.toml to a torch.device, checked before any work begins.
 
 What runs on the device is decided by the embedding and the regression stage.
 """
@@ -21,7 +21,7 @@ def resolve_device(name: str) -> "torch.device":
             mps.
 
     Raises:
-        SettingsError: the word is none of these, or this machine has no such device.
+        SettingsError: the name is not one of these, or this machine has no such device.
     """
     import torch
 
@@ -37,7 +37,7 @@ def resolve_device(name: str) -> "torch.device":
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether a device's allocator gave up; those of the CPU and of CUDA's libraries have no error of their own."""
+    """Whether a device's allocator failed; those of the CPU and of CUDA's libraries have no specific error."""
     import torch
 
     told = ("DefaultCPUAllocator", "_STATUS_ALLOC_FAILED")

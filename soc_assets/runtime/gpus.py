@@ -1,7 +1,7 @@
-"""The GPUs of this machine, and lending one to a process: a step has a device of its own, and other steps see none.
+"""The GPUs of this machine, and assigning one to a process: each step has its own device, and other steps see none.
 
-Which GPUs there are is read from the driver's files, without importing torch. A device is lent by locking a file that
-is the machine's, not the project's: two runs of whatever project never share one, and the lock goes with the process.
+Which GPUs there are is read from the driver's files, without importing torch. A device is assigned by locking a
+machine-wide file, not the project's: two runs of any project never share one, and the lock ends with the process.
 """
 
 import logging

@@ -1,9 +1,9 @@
-"""Ctrl+C, SIGTERM and SIGHUP: long work ends at its next step, and whatever does not end in time is ended.
+"""Ctrl+C, SIGTERM and SIGHUP: long work ends at its next step, and whatever does not end in time is killed.
 
-A command works in a thread of its own, so that the main thread, the only one that Python tells of signals, always hears
-them; Dagster leaves their handlers alone there, too. The handler only notes the signal; `check`, which long work calls
-between batches, epochs, fits, trials, tiles, rasters and files, raises `Interrupted`. What has not ended after `GRACE`
-seconds, and everything at a second signal, ends as if it were killed: no file is ever half written.
+A command works in its own thread, so that the main thread, the only one to which Python delivers signals, can always
+handle them; Dagster leaves their handlers alone there, too. The handler only records the signal; `check`, which long
+work calls between batches, epochs, fits, trials, tiles, rasters and files, raises `Interrupted`. What has not ended
+after `GRACE` seconds, and everything at a second signal, ends as if it were killed: no file is ever half written.
 
 Without `listen`, in notebooks, tests and Dagster's own processes, nothing here does anything.
 """
@@ -24,7 +24,7 @@ GRACE = 2.5
 
 MESSAGE = "Interrupted; what was finished is kept: run again"
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-_LEAVE_AT_ONCE = threading.Event()  # nothing is under way that could end by itself
+_LEAVE_AT_ONCE = threading.Event()  # nothing is in progress that could end by itself
 _told: list[int] = []
 _listening: list[bool] = []
 _stops: list[Callable[[], None]] = []
@@ -37,12 +37,12 @@ T = TypeVar("T")
 class Interrupted(BaseException):
     """The user, or the system, has asked the command to end.
 
-    No `KeyboardInterrupt`: Dagster would take that for the crash of a step, and start the step again.
+    Not a `KeyboardInterrupt`: Dagster would take that for the crash of a step, and retry the step.
     """
 
 
 def listen() -> None:
-    """From now on signals are heeded; called first of all by a command's process. What is ignored stays so (nohup)."""
+    """Handle signals from now on; called first in a command's process. Ignored signals stay ignored (nohup)."""
     _LEAVE_AT_ONCE.set()
     _listening.append(True)
     for number in SIGNALS:
@@ -104,7 +104,7 @@ def heeding(work: Callable[[], T]) -> T:
 
 @contextmanager
 def asking() -> Iterator[None]:
-    """In the block the user is asked for something: a signal ends the command at once, and without a word."""
+    """In the block the user is asked for something: a signal ends the command at once, silently."""
     _asking.append(_terminal())
     try:
         yield

@@ -1,7 +1,7 @@
-"""Memory that does not suffice (`ulimit -v`, a container, a small machine), told in words.
+"""Readable messages for insufficient memory (`ulimit -v`, a container, a small machine).
 
-Libraries tell it in errors of their own kinds, an import among them, so it is known by their words. That of a GPU is in
-`soc_assets.runtime.device`.
+Libraries report it with their own exceptions, imports included, so it is recognised by their messages. That of a GPU is
+in `soc_assets.runtime.device`.
 """
 
 import sys
@@ -19,7 +19,7 @@ _WORDS = (
 
 
 LEAST = 4096
-"""Megabytes of addresses: less than the libraries reserve, some of which end the process without a word."""
+"""Megabytes of address space: less than the libraries reserve, some of which end the process silently."""
 
 
 def refusal() -> str | None:

@@ -1,7 +1,7 @@
 """This machine and its processes: whether the one that a run or a file is of is still there.
 
-A machine is its host name and its numbering of processes (`this_machine`); a process is its machine, its number, and
-when it began, as numbers are used again.
+A machine is its host name and its numbering of processes (`this_machine`); a process is its machine, its PID, and its
+start time, as PIDs are reused.
 """
 
 import os
@@ -17,7 +17,7 @@ HOST_TAG, MACHINE_TAG, PROCESS_TAG, BIRTH_TAG = "soc/host", "soc/machine", "soc/
 """Tags of Dagster runs: the host's name, for people, `this_machine`, the process of `soc run`, its `_birth`."""
 
 _IN_NAMES = re.compile(r".*\.([0-9a-f]{8})-(\d+)-(?:([0-9a-f]{8}-\d+)-)?")  # versions before did not note the birth
-_CLOCKS_DIFFER = 2.0  # seconds: boot time is told in whole ones
+_CLOCKS_DIFFER = 2.0  # seconds: boot time is given in whole ones
 
 
 def is_alive(process: int, seen: float | None = None) -> bool:
@@ -25,7 +25,7 @@ def is_alive(process: int, seen: float | None = None) -> bool:
 
     Args:
         process: its number.
-        seen: when it was there, in seconds since 1970. One that began later has only taken over the number.
+        seen: when it was there, in seconds since 1970. One that began later has only reused the number.
     """
     if os.name == "nt":  # there, signal 0 would end the process
         return True

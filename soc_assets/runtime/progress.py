@@ -1,8 +1,8 @@
-"""Progress of long work, from wherever it happens to whoever shows it.
+"""Progress of long work, from where it happens to where it is shown.
 
 An asset or command says whose work it is (`with progress.of("features"):`), the work itself calls `report`, and the
 command line listens and draws bars. Outside of `of` nothing is shown. In the Dagster UI the log has what is worth a
-line there (`unit`). Words without counts go to `logging` directly.
+line there (`unit`). Messages without counts go to `logging` directly.
 
 Threads see the block that they are started in only where they run in a copy of its context, as those of
 `soc_assets.runtime.threads` do.
@@ -18,7 +18,7 @@ from soc_assets.runtime import interrupts
 
 _log = logging.getLogger(__name__)
 _MB = 1_000_000
-_LARGE = 5 * _MB  # bytes of a table whose rows are judged within some seconds
+_LARGE = 5 * _MB  # bytes of a table whose rows are checked within some seconds
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def step(done: int, total: int, message: str) -> Iterator[None]:
 
 
 def report(done: int, total: int, message: str = "", unit: str = "") -> None:
-    """Report how far the work has come; work that was told to end ends here.
+    """Report how far the work has come; interrupted work ends here.
 
     Args:
         done: units done.

@@ -1,4 +1,4 @@
-"""What of the surroundings must not reach the libraries: other programs' variables, signs in the names of folders."""
+"""What of the environment must not reach the libraries: other programs' variables, special characters in paths."""
 
 import os
 import re
@@ -65,7 +65,7 @@ def _fits(found: tuple[int, int] | None, wanted: tuple[int, int]) -> bool:
 
 
 def require_plain(folder: Path, what: str) -> None:
-    """Refuse a folder in whose path stands what the addresses of databases give another meaning.
+    """Refuse a folder whose path contains characters with a special meaning in database URLs.
 
     Args:
         folder: absolute.

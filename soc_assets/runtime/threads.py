@@ -1,7 +1,7 @@
 """The same work on many things in several threads, with the results in the order of the things.
 
 For work that waits for files, or runs in libraries that let other threads run meanwhile (GDAL, numpy, hashlib). Each
-call runs in a copy of the caller's context, so that progress goes to whom it belongs.
+call runs in a copy of the caller's context, so that progress is attributed correctly.
 """
 
 import os
@@ -22,8 +22,8 @@ R = TypeVar("R")
 def threaded_map(work: Callable[[T], R], things: Sequence[T], threads: int | None = None) -> Generator[R, None, None]:
     """The result of each thing in order, as soon as it and those before it are there.
 
-    An error of `work` is raised in its turn. When the generator is closed, what has not begun is left out, and what has
-    begun is waited for.
+    An error of `work` is raised in its turn. When the generator is closed, pending work is cancelled, and running work
+    is waited for.
 
     Args:
         work: called in another thread.

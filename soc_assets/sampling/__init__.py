@@ -1,1 +1,1 @@
-"""The sampling stage: usable soil samples become filtered, split, balanced, folded and batched ones."""
+"""The sampling stage: usable soil samples are filtered, split, balanced, assigned to folds and batched."""

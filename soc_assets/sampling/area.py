@@ -1,4 +1,4 @@
-"""The prediction area: places all over the region that a map would cover, for distances and for nothing else."""
+"""The prediction area: places all over the region that a map would cover, used for distances only."""
 
 from collections.abc import Iterator
 from pathlib import Path

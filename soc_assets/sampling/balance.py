@@ -1,6 +1,6 @@
 """Balancing: rare organic carbon counts for more in training, by repeating samples or by weights.
 
-`balance` knows nothing of splits: it is given the training part, once for the study and anew inside every fold.
+`balance` knows nothing of splits: it is given the training part, once for the study and again inside every fold.
 Quantile bins and min_ratio are those of the original project; inverse-density weights follow Steininger et al.,
 "Density-based weighting for imbalanced regression" (Machine Learning, 2021).
 """
@@ -22,7 +22,7 @@ class Balance:
 
     Attributes:
         bin: [n] int32, the bin of organic carbon, from 0.
-        multiplicity: [n] int32, how often the sample counts, at least 1.
+        multiplicity: [n] int32, how often the sample is repeated, at least 1.
         weight: [n] float32, its weight in the loss, 1 on average.
     """
 
@@ -40,7 +40,7 @@ def balance(oc: np.ndarray, sampling: Sampling, seed: int) -> Balance:
         seed: decides which samples of a bin are repeated once more than the others.
 
     Raises:
-        SamplingError: there is no sample.
+        SamplingError: there are no samples.
 
     >>> from soc_assets.settings import Sampling
     >>> carbon = np.repeat([10.0, 60.0], [15, 5])  # g/kg; peat is rare
@@ -76,7 +76,7 @@ def tail_share(oc: np.ndarray, multiplicity: np.ndarray | None = None, threshold
 
 
 def _multiplicity(bins: np.ndarray, sampling: Sampling, seed: int) -> np.ndarray:
-    """Every bin filled up to the target; within a bin, samples are repeated equally often but for a drawn rest."""
+    """Every bin filled up to the target; within a bin, all samples repeat equally often but for a drawn remainder."""
     count = np.bincount(bins)
     target = np.maximum(count, max(int(np.ceil(sampling.min_ratio * count.max())), sampling.min_per_bin))
     order = np.lexsort((np.random.default_rng(seed).random(len(bins)), bins))

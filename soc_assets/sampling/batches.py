@@ -1,6 +1,6 @@
-"""The ledger of batches: which batch embeds which sample, for ever.
+"""The ledger of batches: which batch embeds which sample, forever.
 
-The ledger is append-only: what is embedded stays where it is, new samples go into new batches. They are cut in the
+The ledger is append-only: what is embedded stays where it is, new samples go into new batches. They are formed in the
 order (year, Hilbert curve), so that the windows of a batch share years and pixels and a changed raster touches few
 batches. The curve is Hilbert, "Über die stetige Abbildung einer Linie auf ein Flächenstück" (Mathematische Annalen 38,
 1891), computed bit by bit. Reading and writing the ledger's file, and registering partitions, is the asset's business.

@@ -1,4 +1,4 @@
-"""What must hold of the tables of `balanced_samples` before anything is fitted: above all, that nothing leaks.
+"""Checks of the tables of `balanced_samples` before anything is fitted: above all, that nothing leaks.
 
 A location in two splits, or in two folds, would let a model be scored on places that it has seen.
 """

@@ -1,6 +1,6 @@
 """The study's filters: which usable samples are studied, and why the others are not.
 
-Rows that are unusable in themselves are rejected by the ingest stage; here stand the choices of a study: the range of
+Rows that are unusable in themselves are rejected by the ingest stage; here are the choices of a study: the range of
 sampling years, the largest organic carbon and the region. Each excluded sample is named with the first filter it fails.
 """
 

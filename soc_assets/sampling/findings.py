@@ -1,4 +1,4 @@
-"""Findings of `soc check` about locations: what stands on both sides of the split though it looks like one place.
+"""Findings of `soc check` about locations: what is on both sides of the split though it looks like one place.
 
 The split is the one that `balanced_samples` would make now: earlier splits are kept. Nothing is written.
 """
@@ -21,8 +21,8 @@ from soc_assets.sampling.split import split_by_location
 from soc_assets.settings import Sampling, Study
 
 NEAR = 30.0
-"""Metres that visits of one point by GPS seldom exceed."""
-_VICINITY = 5000.0  # metres: farther off, an id is another point's number, but for surveys whose ids are points
+"""Metres between GPS positions of visits to one point, seldom exceeded."""
+_VICINITY = 5000.0  # metres: farther apart, an id is another point's number, except in surveys whose ids are points
 _YEAR = re.compile(r"[\W_]*(?<!\d)(19|20)\d\d(?!\d)[\W_]*")
 
 
@@ -50,7 +50,7 @@ def location_findings(
         studied = samples.loc[apply_filters(samples, study, region)[0]].reset_index(drop=True)
         studied["location"] = (located := locate(studied, study, grid)).location
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SocWarning)  # the asset tells
+            warnings.simplefilter("ignore", SocWarning)  # the asset reports it
             studied["split"] = split_by_location(located.location, sampling, previous, located.place)
     except SamplingError:
         return []  # too few samples or no region: other findings, and the asset, say so
@@ -60,7 +60,7 @@ def location_findings(
 
 
 def _ids(studied: pd.DataFrame, xyz: np.ndarray, study: Study) -> Iterator[tuple[str, str]]:
-    """Ids of one survey that stand at several locations, in several splits."""
+    """Ids of one survey that are at several locations, in several splits."""
     if "own_id" not in studied:
         return
     family = _family(studied)
@@ -104,7 +104,7 @@ def _pixels(studied: pd.DataFrame, grid: Grid, study: Study) -> Iterator[tuple[s
 
 
 def _near(studied: pd.DataFrame, xyz: np.ndarray) -> Iterator[tuple[str, str]]:
-    """Test samples nearer to a training sample than visits of one point may lie."""
+    """Test samples nearer to a training sample than visits to one point may lie."""
     from scipy.spatial import KDTree
 
     test, train = ((studied["split"] == split).to_numpy() for split in ("test", "train"))

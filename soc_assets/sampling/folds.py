@@ -1,6 +1,6 @@
 """Cross-validation folds over training and validation samples; test samples have none.
 
-Six schemes, from flattering to hard (Roberts et al., "Cross-validation strategies for data with temporal, spatial,
+Six schemes, from optimistic to hard (Roberts et al., "Cross-validation strategies for data with temporal, spatial,
 hierarchical, or phylogenetic structure", Ecography 2017): `random` deals out samples, `location` keeps samples of one
 location together, `block` square blocks, `knndm` matches the distances of the map (see `soc_assets.sampling.knndm`),
 `leave_source_out` and `leave_year_out` hold out one laboratory or campaign each. Which samples a fold trains on is in
@@ -22,7 +22,7 @@ from soc_assets.settings.evaluation import Evaluation
 
 
 def with_schemes(sampling: Sampling, evaluation: Evaluation) -> Sampling:
-    """The settings with the schemes that are cut, where they leave that open: `knndm` only for who evaluates by it."""
+    """The settings with the schemes filled in where they leave that open: `knndm` only if the evaluation uses it."""
     if sampling.fold_schemes is not None:
         return sampling
     asked = {evaluation.primary, *evaluation.schemes}
@@ -36,7 +36,7 @@ def cut_folds(
     grid: Grid,
     area: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """Cut the folds of every scheme of the settings.
+    """Build the folds of every scheme of the settings.
 
     Args:
         samples: columns sample_id, location_id, split, longitude, latitude (WGS84 degrees); source and year where the
@@ -48,7 +48,7 @@ def cut_folds(
     Returns:
         Columns scheme, sample_id, fold (int32, from 0), sorted by scheme and sample_id. A scheme with fewer groups than
         folds has as many folds as groups; `location` and `block` with a single group are left out with a SocWarning,
-        the others without a word. Samples without a year have no fold in `leave_year_out`.
+        the others silently. Samples without a year have no fold in `leave_year_out`.
     """
     part = samples.loc[samples["split"] != "test"].sort_values("sample_id").reset_index(drop=True)
     tables = []

@@ -29,7 +29,7 @@ def sampling_inputs(project: Project) -> str:
 
 
 def split_inputs(project: Project) -> str:
-    """Digest of the settings that decide the split: with others, every place is drawn anew."""
+    """Digest of the settings that decide the split: with others, every place is redrawn."""
     sampling = project.settings.sampling
     return digest.of_values(
         [sampling.seed, sampling.validation_fraction, sampling.test_fraction, project.settings.study.location]

@@ -3,7 +3,7 @@
 kNNDM of Linnenbrink, Mila, Ludwig and Meyer (Geoscientific Model Development 17, 2024): locations are clustered at many
 degrees of fineness, the clusters merged into k folds, and that partition kept whose distribution of distances from test
 to training is nearest (Wasserstein distance) to that from the prediction area to the locations. Where locations are as
-regular as the area asks for, random folds of locations are the answer. Follows `knndm` of the R package CAST.
+regular as the area requires, random folds of locations are used. Follows `knndm` of the R package CAST.
 
 Ward's hierarchy takes memory and time with the square of what it joins. Above 8,000 locations it therefore joins 4,096
 groups of neighbours (halves of halves, by a k-d tree) instead of single locations, finer clusterings are the tree's
@@ -22,7 +22,7 @@ from soc_assets.runtime import progress
 GRID_POINTS = 2000  # of the prediction area that distances are taken from
 _MOST_HIERARCHICAL = 8000  # locations that Ward's hierarchy joins one by one
 _GROUPS = 4096  # of neighbours, that it joins where there are more
-_FINENESS, _FINENESS_OF_MANY = 100, 40  # degrees that are tried, and where there are more locations
+_FINENESS, _FINENESS_OF_MANY = 100, 40  # numbers of clusters that are tried, and where there are more locations
 _LOOKED_AT = 4000  # locations from which distances are taken where there are more
 _LARGEST_FOLD = 0.5  # share of the locations
 _REGULAR = 0.05  # p of the Kolmogorov-Smirnov test above which locations count as regular
@@ -49,7 +49,7 @@ def match_distances(
         points: [n, 2] distinct locations, metres.
         area: [m, 2] places to predict, metres.
         n_folds: k.
-        seed: of random folds, and of the locations that are looked at where there are many.
+        seed: of random folds, and of the locations that are sampled where there are many.
     """
     from scipy.stats import ks_2samp, wasserstein_distance
 
@@ -160,7 +160,7 @@ def _first_axis(points: np.ndarray) -> np.ndarray:
 
 
 def _merge(labels: np.ndarray, along: np.ndarray, n_folds: int) -> np.ndarray:
-    """Merge clusters into folds: each big one begins a fold, the rest are dealt out along the first axis."""
+    """Merge clusters into folds: each large one starts a fold, the rest are assigned along the first axis."""
     unique, index = np.unique(labels, return_inverse=True)
     size = np.bincount(index)
     position = np.bincount(index, weights=along) / size

@@ -1,7 +1,7 @@
-"""Locations: which samples stand at the same place and so may never be in two splits.
+"""Locations: which samples are at the same place and so may never be in two splits.
 
 A sample's place is its coordinates or its pixel, named by what defines it, without hashing: two places never share a
-name. A location is a place, or several that are visits of one point: linked by the samples' own ids, or by a distance
+name. A location is a place, or several that are visits to one point: linked by the samples' own ids, or by a distance
 where [study] asks for one. It has the name of its first place. Splitting is elsewhere.
 """
 
@@ -16,7 +16,7 @@ from soc_assets.geo.places import near_pairs, on_sphere, places, plain_id, point
 from soc_assets.settings import Study
 
 _PIXEL_ZERO = 2**31  # the grid's "far outside" becomes 0
-_LONGEST = 4  # links: a location that would reach farther is a chain, and is cut
+_LONGEST = 4  # links: a location that would reach farther is a chain, and is divided
 _DEGREE = 111_195.0  # metres of a degree of latitude
 
 
@@ -38,10 +38,10 @@ class Located:
 def locate(samples: pd.DataFrame, study: Study, grid: Grid) -> Located:
     """Find places and locations.
 
-    Places are linked where samples with one own id stand at most `study.id_metres` apart (whatever file or campaign
-    they come from: within such a distance a link can only keep more together), and where any samples stand at most
+    Places are linked where samples with one own id are at most `study.id_metres` apart (whatever file or campaign
+    they come from: within such a distance a link can only keep more together), and where any samples are at most
     `study.location_metres` apart; links of links count. Links that reach farther than four of them, from one end of the
-    places to the other, are a chain, not a point: its places are parted by cells two links wide.
+    places to the other, are a chain, not a point: its places are divided by cells two links wide.
 
     Args:
         samples: [n] rows with longitude and latitude, WGS84 degrees, and own_id where the tables have one.
@@ -77,13 +77,13 @@ def location_ids(samples: pd.DataFrame, by: Literal["coordinates", "pixel"], gri
 
 
 def _pixels(longitude: np.ndarray, latitude: np.ndarray, grid: Grid) -> np.ndarray:
-    """A number [n] for each pixel: its row and column, one beside the other."""
+    """A number [n] for each pixel: its row and column, packed side by side."""
     rows, columns = (axis + _PIXEL_ZERO for axis in grid.pixels(longitude, latitude))
     return (rows.astype(np.uint64) << np.uint64(32)) | columns.astype(np.uint64)
 
 
 def _points(place: np.ndarray, by: str, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude [n] of places, whatever stands there: the coordinates, or the middle of the pixel."""
+    """Longitude and latitude [n] of places, whatever is there: the coordinates, or the middle of the pixel."""
     if by == "coordinates":
         return points_of(place)
     row = (place >> np.uint64(32)).astype(float) - _PIXEL_ZERO + 0.5
@@ -100,7 +100,7 @@ def _width(grid: Grid) -> float:
 
 
 def _pairs(point: np.ndarray, xyz: np.ndarray, ids: np.ndarray | None, study: Study) -> np.ndarray:
-    """Rows [k, 2] of samples that are linked; of those of one point (and id), one is looked at."""
+    """Rows [k, 2] of samples that are linked; of those of one point (and id), only one is considered."""
     first = np.unique(point, return_index=True)[1]
     found = [first[near_pairs(xyz[first], study.location_metres)]]
     if ids is not None:
@@ -112,7 +112,7 @@ def _pairs(point: np.ndarray, xyz: np.ndarray, ids: np.ndarray | None, study: St
 def _cut_chains(
     linked: np.ndarray, place: np.ndarray, xyz: np.ndarray, points: tuple[np.ndarray, np.ndarray], link: float
 ) -> tuple[np.ndarray, int]:
-    """Locations [n] with those that reach too far cut into cells, and how many places stood in them."""
+    """Locations [n] with those that reach too far divided into cells, and how many places were in them."""
     group = np.unique(linked, return_inverse=True)[1]
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(group.max() + 1))

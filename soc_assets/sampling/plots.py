@@ -1,6 +1,6 @@
-"""Pictures of the sampling stage, as PNG bytes: what the filters, the split and the balancing did.
+"""Figures of the sampling stage, as PNG bytes: what the filters, the split and the balancing did.
 
-They show tables that the other modules made; nothing is computed here that a result depends on.
+They show tables from the other modules; no result depends on anything computed here.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
 """The sampling stage from end to end: filter, locate, split, balance, folds, batches, in this order.
 
-Each step is in its own module; here they are put together over the unique samples of the study. Nothing reads or writes
-a file but the region.
+Each step is in its own module; here they are put together over the unique samples of the study. No file is read or
+written, except that the region is read.
 """
 
 import warnings

@@ -32,7 +32,7 @@ def split_by_location(
 
     Returns:
         [n] strings train, validation or test. Every split with a positive share has at least one location. A location
-        of places that an earlier split had parted is test if one of them was, else validation: nothing held out ever
+        of places that an earlier split had separated is test if one of them was, else validation: nothing held out ever
         becomes training. A SocWarning says how many there are.
 
     Raises:

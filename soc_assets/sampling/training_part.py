@@ -1,6 +1,6 @@
-"""Which samples a fold trains on: those of the other folds, but none that stands where the test samples stand.
+"""Which samples a fold trains on: those of the other folds, but none at the locations of the test samples.
 
-Every fold balances anew inside its training part; that is the regression stage's business, with `balance`.
+Every fold is balanced again inside its training part; that is the regression stage's business, with `balance`.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def training_rows(
         fold: [n] fold of each sample, -1 for those that the scheme leaves out.
         number: the fold held out.
         location: [n]; samples at a location of the held-out fold are dropped. None keeps them: only `random` does,
-            which is why it flatters.
+            which is why it is optimistic.
         places: [n, 2] coordinates in metres.
         buffer: training samples nearer than this to a test sample are dropped, metres.
     """

@@ -33,26 +33,26 @@ class Band(Section):
     kind: Literal["static", "yearly", "seasonal"] = "yearly"
     """static: one raster; yearly: one a year; seasonal: one a season."""
     pattern: str | None = None
-    """Path below the rasters folder with {band}, {year}, {season}, {date}, {start} and {end}, {tile}; None takes the
-    pattern of the kind. Without {year} (or {season}) the bands of each file are the steps, see `layers`."""
+    """Path relative to the rasters folder, with {band}, {year}, {season}, {date}, {start} and {end}, {tile}; None takes
+    the pattern of the kind. Without {year} (or {season}) the bands of each file are the steps; see `layers`."""
     resampling: Literal["nearest", "bilinear", "average", "mode"] = "bilinear"
-    """How its pixels are brought to the reference grid where the grids differ."""
+    """Method by which its pixels are resampled to the reference grid where the grids differ."""
     fill_values: tuple[float, ...] = ()
-    """Stored numbers that mean "no data" beside the file's own nodata tag (MODIS: 65535, 32761)."""
+    """Stored numbers that mean "no data", in addition to the file's own nodata tag (MODIS: 65535, 32761)."""
     valid_range: tuple[float, float] | None = None
-    """Lowest and highest stored number (before scale and offset, both inclusive) that is a value."""
+    """Lowest and highest valid stored number (before scale and offset, both inclusive)."""
     variable: str | None = None
     """Which variable of a NetCDF or HDF file that holds several (`tas`), or page of a TIFF (`2`); a pattern
-    `netcdf:climate_{year}.nc:tas` says the same."""
+    `netcdf:climate_{year}.nc:tas` is equivalent."""
     layer: int | None = Field(default=None, ge=1)
-    """Which band of a file that holds several, from 1."""
+    """Which band of a multi-band file, counted from 1."""
     layers: tuple[str, ...] = ()
     """What the bands of a file hold, in order, for a band with time: `2007`, `2007_winter`, or `winter` where the
-    pattern has {year}; years may be numbers, and `2000-2016` stands for each of them. Empty takes the descriptions of
-    the bands in the file."""
+    pattern has {year}; years may be numbers, and `2000-2016` stands for all years of the range. Empty takes the
+    descriptions of the bands in the file."""
     classes: tuple[ClassCode, ...] = ()
-    """Codes of a class raster, each of which becomes a band of its own (`LandCover_1`): 1 where the pixel is of the
-    class, else 0; resampled with bilinear or average the share of the class."""
+    """Codes of a class raster, each of which becomes a band of its own (`LandCover_1`): 1 where the pixel belongs to
+    the class, else 0; resampled with bilinear or average it is the share of the class."""
 
     @model_validator(mode="before")
     @classmethod
@@ -93,7 +93,7 @@ class Channel(Band):
     """A band as the numbers see it: a `Band`, or one class of a band with `classes`."""
 
     of: str = ""
-    """The band that it comes from, whose name stands in the pattern."""
+    """The band that it comes from, whose name is in the pattern."""
     value: int | None = None
     """The class, or None."""
 

@@ -1,6 +1,7 @@
 """Settings of the evaluation: recipes (what is fitted, on which features), and which of them are compared how.
 
-A recipe is everything that decides a model but its data. The named ones are in `soc_assets.regression.models.recipes`.
+A recipe is everything that determines a model except its data. The named ones are in
+`soc_assets.regression.models.recipes`.
 """
 
 from typing import Annotated, Literal
@@ -54,9 +55,9 @@ class Recipe(Section):
     min_leaf: int = Field(default=3, ge=1)
     """Forests: fewest samples of a leaf."""
     max_features: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Forests: share of the features that a split looks at."""
+    """Forests: share of the features considered at each split."""
     intervals: bool = True
-    """Fit also on the inner folds, for calibrated prediction intervals and for smearing by held-out residuals."""
+    """Also fit on the inner folds, for calibrated prediction intervals and for smearing with held-out residuals."""
 
 
 class Evaluation(Section):
@@ -67,7 +68,7 @@ class Evaluation(Section):
     primary: FoldScheme = "block"
     """The scheme that decides what is best and what becomes champion."""
     models: tuple[str, ...] = ("ridge", "random_forest", "gradient_boosting", "mlp")
-    """Named recipes, each on every feature set. `mean`, `coordinates` and the recipes below come always."""
+    """Named recipes, each on every feature set. `mean`, `coordinates` and the recipes below are always included."""
     feature_sets: tuple[FeatureSet, ...] = Field(default=("point", "embedding", "point+embedding"), min_length=1)
     """Feature sets that the models are compared on."""
     documented: bool = True
@@ -76,28 +77,29 @@ class Evaluation(Section):
     """Whether the recipe chosen inside each training part among the candidates is compared too, under the primary
     scheme."""
     recipes: tuple[Recipe, ...] = ()
-    """Recipes of one's own, compared on their own features."""
+    """Custom recipes, compared on their own features."""
     candidates: tuple[Recipe, ...] = ()
     """Recipes to choose from; empty takes those of `soc_assets.regression.models.recipes`."""
     inner_folds: int = Field(default=3, ge=2)
-    """Parts that the other folds are merged into, inside the training part: for choosing, smearing and calibration."""
+    """Inner folds, merged from the other folds inside the training part: for selection, smearing and calibration."""
     buffer: float = Field(default=0.0, ge=0)
-    """Training samples nearer than this to a test sample are dropped, metres; under `block` only."""
+    """Training samples closer than this to a test sample are dropped, metres; `block` only."""
     level: Share = 0.9
     """Share of samples that prediction intervals should cover."""
     draws: int = Field(default=1000, ge=100)
-    """Bootstrap draws of locations for the 95 % intervals of scores."""
+    """Bootstrap draws for the 95 % intervals of scores."""
     regions: str | None = None
     """A file of polygons in any CRS (GeoJSON, `file.gpkg` or `file.gpkg|layer=name`) for each of which there are
-    scores. None takes the quarters of the compass, parted at the medians of the samples' coordinates."""
+    scores. None takes four quadrants, split at the medians of the samples' coordinates."""
     region_column: str = "name"
     """The column of that file that names each polygon; polygons of one name are one region."""
     strata: tuple[str, ...] = ("land_cover", "land_use", "soil_type", "laboratory", "method")
-    """Columns of the samples for whose parts there are scores: further columns of the soil tables (`extra` in [soil]);
-    numbers are cut into quarters. Those named here by default are left out where no soil table has them."""
+    """Columns of the samples by whose categories there are scores: further columns of the soil tables (`extra` in
+    [soil]); numbers are binned into quartiles. Those named here by default are left out where no soil table has
+    them."""
     trials: int = Field(default=30, ge=1)
-    """Trials of the search of `hyperparameters`."""
+    """Trials of the hyperparameter search."""
     workers: int = Field(default=0, ge=0)
-    """Processes that fit; 0 takes as many as there are processors."""
+    """Worker processes for fitting; 0 takes as many as there are processors."""
     seed: int = 42
-    """Seed of everything fitted here."""
+    """Random seed of everything fitted here."""

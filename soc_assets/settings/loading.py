@@ -1,4 +1,4 @@
-"""All of soc.toml with the overrides of SOC_* variables, and mistakes in them told to people."""
+"""All of soc.toml with the overrides of SOC_* variables, and readable messages for mistakes in them."""
 
 import difflib
 import json
@@ -142,6 +142,6 @@ def _parent(key: str) -> str:
 
 
 def _keys_of_lists() -> list[str]:
-    """Keys of the tables that stand in lists."""
+    """Keys of the tables that are in lists."""
     of_recipes = [*_known_keys(Recipe, "evaluation.recipes."), *_known_keys(Recipe, "evaluation.candidates.")]
     return [*_known_keys(Band, "rasters.bands."), *_known_keys(SoilTable, "soil.tables."), *of_recipes]

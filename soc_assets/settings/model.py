@@ -8,7 +8,7 @@ from soc_assets.settings.base import Section, Share
 
 
 class Embedding(Section):
-    """The transformer and what is kept of it; what comes after `storage` does not decide the numbers."""
+    """The transformer and what is stored of it; settings after `storage` do not affect the numbers."""
 
     model: Literal["vit_base_patch8", "vit_base_patch8_128", "vit_large_patch8_128", "vit_huge_patch8_128"] = (
         "vit_base_patch8"
@@ -20,34 +20,38 @@ class Embedding(Section):
     weights_seed: int = 42
     """Seed of the random weights."""
     drop_path: Share = 0.1
-    """Stochastic depth of the architecture; acts in training only, never on embeddings."""
+    """Stochastic depth of the architecture; active in training only, never for embeddings."""
     stage: Literal["patch_embed", "encoder"] = "patch_embed"
     """Tokens after the patch embedding, or after the transformer blocks and the final norm."""
     layer: int | None = Field(default=None, ge=1)
     """Stop the encoder after this block and leave out the final norm; None runs all blocks and the norm."""
     pooling: Literal["mean", "center", "mean_center", "max", "none"] = "mean"
-    """Tokens to one vector: mean of all, of those at the sample, both concatenated, maximum, or keep every token."""
+    """How tokens become one vector: mean of all, of those at the sample, both concatenated, maximum, or keep every
+    token."""
     arrangement: Literal["expand", "stack"] = "expand"
-    """One band as equal frames, or the bands of one lag as frames, so that the encoder sees them jointly."""
+    """One band as identical frames, or the bands of one lag as frames, so that the encoder sees them jointly."""
     anchor: Literal["center", "token"] = "center"
-    """The sample's place in the window: index 48 where four tokens meet, or index 52 inside one token (for 96)."""
+    """The sample's position in the window: index 48 where four tokens meet, or index 52 inside one token (for 96)."""
     image_size: int = Field(default=96, ge=8)
     """Edge of the window, reference pixels; a multiple of 16."""
     normalise: Literal["band", "none"] = "band"
     """Standardise each band by the statistics frozen in the spec, or feed raw values as the original did."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the encoder. auto measures when the spec is frozen: bfloat16 on a GPU where it is faster and
+    """Arithmetic of the encoder. auto benchmarks when the spec is frozen: bfloat16 on a GPU where it is faster and
     agrees (cosine at least 0.999), float32 elsewhere; then it holds for every batch of the spec, on any machine."""
     storage: Literal["float32", "float16"] = "float32"
-    """Numbers in the Parquet files; float16 halves them, at a relative error of up to 0.05 % (of values above 1e-4)."""
+    """Numbers in the Parquet files; float16 halves their size, at a relative error of up to 0.05 % (of values above
+    1e-4)."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     images_at_once: int = Field(default=0, ge=0)
-    """Images per device call of the encoder; 0 chooses from the free memory, and halves it when memory runs out."""
+    """Images per device call of the encoder; 0 chooses by the free memory, and halves the number when memory runs
+    out."""
     compile: Literal["auto", "always", "never"] = "auto"
-    """torch.compile for the encoder; auto tries it before 20 minutes of work or more and keeps it if it is faster."""
+    """torch.compile for the encoder; auto tries it when 20 minutes of work or more lie ahead, and keeps it if it is
+    faster."""
     cache_mb: int = Field(default=1024, ge=16)
-    """Memory for rasters brought to the reference grid, MB."""
+    """Memory for rasters resampled to the reference grid, MB."""
 
     @model_validator(mode="after")
     def _four_tokens_meet_at_the_middle(self) -> Self:
@@ -81,8 +85,9 @@ class Training(Section):
     """The model that is registered: the documented MLP, whose settings these are, or a recipe."""
 
     recipe: str = "documented"
-    """`documented`, or `chosen` by the folds of the primary scheme among the candidates of [evaluation], or the name of
-    an MLP recipe of [evaluation], or `tuned`, the one of `hyperparameters`. Refitted on all but the test split."""
+    """`documented`; or `chosen`, selected by the folds of the primary scheme among the candidates of [evaluation]; or
+    the name of an MLP recipe of [evaluation]; or `tuned`, that of the hyperparameter search. Recipes are refitted on
+    all samples except the test split."""
     seed: int = 42
     """Seed of the initial weights, of dropout and of the order of samples."""
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (512, 256)
@@ -94,7 +99,7 @@ class Training(Section):
     batch_size: int = Field(default=32, ge=1)
     """Samples per step."""
     epochs: int = Field(default=50, ge=1)
-    """Most epochs."""
+    """Maximum number of epochs."""
     patience: int = Field(default=10, ge=1)
     """Epochs without a better validation loss after which training stops; the best weights are kept."""
     device: str = "auto"

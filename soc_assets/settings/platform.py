@@ -1,4 +1,4 @@
-"""Folders, MLflow, what the Dagster daemon does by itself, and where steps run."""
+"""Folders, MLflow, what the Dagster daemon does automatically, and where steps run."""
 
 from typing import Literal
 
@@ -8,16 +8,16 @@ from soc_assets.settings.base import Section
 
 
 class Paths(Section):
-    """Folders. Relative paths start at the folder of soc.toml."""
+    """Folders. Paths are relative to the folder of soc.toml."""
 
     data: str = "data"
-    """Everything the platform writes, but for MLflow: a folder, or a URL that fsspec knows, such as
+    """Everything the platform writes, except MLflow's files: a folder, or a URL that fsspec knows, such as
     `s3://bucket/prefix`, for several hosts; each then has a copy of it (docs/scaling.md)."""
     data_copy: str | None = None
-    """The copy on this host where `data` is a URL, on a disk of its own; None names it after the URL, in `.soc`."""
+    """The copy on this host where `data` is a URL, on a local disk; None names it after the URL, in `.soc`."""
     rasters: str = "data/rasters"
-    """The rasters, laid out as the patterns in [rasters] say: a folder, a zip file, `/vsizip/...`, or a URL such as
-    `s3://bucket/prefix` (credentials and AWS_ENDPOINT_URL come from the environment)."""
+    """The rasters, laid out according to the patterns in [rasters]: a folder, a zip file, `/vsizip/...`, or a URL such
+    as `s3://bucket/prefix` (credentials and AWS_ENDPOINT_URL come from the environment)."""
     soil: str = "data/soil"
     """The soil tables: every CSV, workbook, Parquet file and point layer in it; a URL is copied to `.soc` first."""
     mlruns: str = "mlruns"
@@ -31,28 +31,28 @@ class Tracking(Section):
     """An MLflow tracking server that also serves artifacts, such as `http://mlflow:5000`, for several hosts; None keeps
     runs and models in [paths] mlruns."""
     experiment: str = "soc"
-    """Experiment that holds the runs."""
+    """Name of the experiment that holds the runs."""
     registered_model: str = "soc_mlp"
     """Name in the model registry."""
 
 
 class Automation(Section):
-    """What the Dagster daemon does by itself; read when the code location is loaded."""
+    """What the Dagster daemon does automatically; read when the code location is loaded."""
 
     active: bool = True
     """Whether the sensors and schedules start switched on. Each can be switched in the UI at any time."""
     cron: str = "0 2 * * *"
-    """When rasters and soil files are looked at, and missing and stale batches are backfilled."""
+    """When rasters and soil files are checked for changes, and missing and stale batches are backfilled."""
     timezone: str = "UTC"
     """Time zone of cron, for example Europe/Berlin."""
     sensor_seconds: int = Field(default=60, ge=1)
     """How often new and changed files are looked for."""
     batches_per_run: int = Field(default=32, ge=1)
-    """Most batches in one run of `embeddings`: the weights are loaded once for them."""
+    """Maximum number of batches in one run of `embeddings`: the weights are loaded once for all of them."""
     max_runtime_hours: float = Field(default=24.0, gt=0)
-    """A run that takes longer is ended by the daemon, and its device is freed."""
+    """A run that takes longer is terminated by the daemon, and its device is released."""
     max_retries: int = Field(default=2, ge=0)
-    """How often the daemon starts a run again whose process died; a step that failed with a reason is not repeated."""
+    """How often the daemon retries a run whose process died; a step that failed with an error is not retried."""
 
 
 class Execution(Section):
@@ -61,16 +61,18 @@ class Execution(Section):
     executor: Literal["local", "ray", "k8s"] = "local"
     """local: a process per step on this machine. ray: jobs of a Ray cluster. k8s: Kubernetes jobs (docs/scaling.md)."""
     devices: int | None = Field(default=None, ge=1)
-    """Steps that hold a GPU at once. None: as many as this machine has (1 without a GPU); set it for ray and k8s."""
+    """Steps that may hold a GPU at the same time. None: as many as this machine has (1 without a GPU); set it for ray
+    and k8s."""
     concurrency: int | None = Field(default=None, ge=1)
-    """Steps of a run at once, with or without a device. None: as many as there are cores, or as the cluster takes."""
+    """Steps of a run at the same time, with or without a device. None: as many as there are cores, or as the cluster
+    accepts."""
     ray_address: str = ""
-    """Address of Ray's job server; left out, RAY_ADDRESS or http://127.0.0.1:8265."""
+    """Address of Ray's job server; by default RAY_ADDRESS or http://127.0.0.1:8265."""
     image: str = ""
-    """Container image of the steps on Kubernetes; left out, that of the run's pod."""
+    """Container image of the steps on Kubernetes; by default that of the run's pod."""
     namespace: str = ""
-    """Kubernetes namespace of the steps; left out, that of the run's pod."""
+    """Kubernetes namespace of the steps; by default that of the run's pod."""
     env_vars: tuple[str, ...] = ()
-    """Variables of the steps' pods, NAME or NAME=value."""
+    """Environment variables of the steps' pods, NAME or NAME=value."""
     gpu_resource: str = "nvidia.com/gpu"
-    """Kubernetes' name of a GPU."""
+    """Name of the GPU resource in Kubernetes."""

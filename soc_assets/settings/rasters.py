@@ -1,6 +1,6 @@
 """Settings of the rasters: the bands, where their files lie, how they are read, and the reference grid.
 
-Only what soc.toml says and whether it fits together; nothing here looks at a file. The rules in words: docs/rasters.md.
+Only what soc.toml says and whether it is consistent; nothing here opens a file. The rules in words: docs/rasters.md.
 """
 
 import re
@@ -20,14 +20,15 @@ PATTERN_FIELDS = ("band", "year", "season", "date", "start", "end", "tile")
 
 
 class ReferenceGrid(Section):
-    """A reference grid of one's own instead of the reference band's."""
+    """A custom reference grid instead of the reference band's."""
 
     crs: str
     """Coordinate reference system: `EPSG:25832`, WKT or a PROJ string."""
     resolution: float = Field(gt=0)
     """Edge of a pixel, units of the CRS (metres, degrees)."""
     bounds: tuple[float, float, float, float] | None = None
-    """Left, bottom, right, top in the CRS; None: those of the reference band, out to multiples of the resolution."""
+    """Left, bottom, right, top in the CRS; None: those of the reference band, expanded to multiples of the
+    resolution."""
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
@@ -42,11 +43,11 @@ class Rasters(Section):
     reference: Name = "Elevation"
     """The static band whose grid is the reference grid, and whose embedding is the column elevation_embedding."""
     grid: ReferenceGrid | None = None
-    """A reference grid of one's own; None takes the grid of the reference band."""
+    """A custom reference grid; None takes the grid of the reference band."""
     static_pattern: str = "static/{band}.tif"
     """Files of static bands."""
     yearly_pattern: str = "yearly/{band}/{band}_{year}.tif"
-    """Files of yearly bands; a date or the middle of a period ({start}, {end}) decides by its year."""
+    """Files of yearly bands; of a date or a period ({start}, {end}; its midpoint) the year counts."""
     seasonal_pattern: str = "seasonal/{band}/{band}_{year}_{season}.tif"
     """Files of seasonal bands; seasons are winter, spring, summer, autumn; a winter has the year of its January."""
     bands: tuple[Band, ...] = (
@@ -59,21 +60,21 @@ class Rasters(Section):
     )
     """The bands, in the order of the feature vector."""
     min_valid_fraction: Share = 0.5
-    """Least share of valid pixels in a window; below it the image is missing (null)."""
+    """Minimum share of valid pixels in a window; below it the image is missing (null)."""
     drivers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """GDAL drivers by suffix, beside those of docs/security.md: `{ ".ers" = ["ERS"] }`. A file's suffix alone decides
-    which may open it, never its bytes."""
+    """GDAL drivers by suffix, in addition to those in docs/security.md: `{ ".ers" = ["ERS"] }`. Only a file's suffix
+    decides which driver may open it, never its bytes."""
     vrt_folders: tuple[str, ...] = ()
-    """Folders whose files a VRT may name, beside its own folder and the rasters folder."""
+    """Folders whose files a VRT may name, in addition to its own folder and the rasters folder."""
     max_pixels_without_data: float = Field(default=5e9, gt=0)
-    """Pixels of a raster for which its file can hold no data; a file that declares more is refused."""
+    """Pixels that a raster may declare beyond what its file can hold; a file that declares more is refused."""
     max_block_mb: int = Field(default=1024, ge=1)
-    """Largest block (tile, strip) of a raster, MB: GDAL decodes no part of one."""
+    """Largest block (tile, strip) of a raster, MB: GDAL only decodes whole blocks."""
     max_unpacked_gb: float = Field(default=4.0, gt=0)
-    """Largest file in a zip that is packed more than a hundredfold, GB."""
+    """Largest file in a zip that is compressed more than a hundredfold, GB."""
     accept: tuple[str, ...] = ()
-    """Findings of `soc check` that are right as they are: "constant:LAI" or, for one step, "orientation:LST_2012"; of a
-    soil table "carbon:lab.csv"."""
+    """Findings of `soc check` to accept, because the data are right as they are: "constant:LAI" or, for one step,
+    "orientation:LST_2012"; of a soil table "carbon:lab.csv"."""
 
     @model_validator(mode="after")
     def _bands_fit_together(self) -> Self:

@@ -1,4 +1,4 @@
-"""Settings of soil tables: [soil], [soil.columns] and one [[soil.tables]] for each kind of file that needs telling.
+"""Settings of soil tables: [soil], [soil.columns] and [[soil.tables]] for files that need configuration.
 
 What the values mean in a file is decided in `soc_assets.ingest`; nothing here reads one.
 """
@@ -35,7 +35,7 @@ class SoilColumns(Section):
     year: str | None = None
     """Year of sampling, where there is no date."""
     source: str | None = None
-    """Where the row comes from; without such a column the file's name is the source."""
+    """Origin of the row; without such a column the file's name is the source."""
     depth: str | None = None
     """Depth as one text, `0-20 cm`."""
     depth_upper: str | None = None
@@ -51,16 +51,16 @@ class SoilColumns(Section):
 
 
 class SoilTable(Section):
-    """How files are read whose names fit `file`; what is left out is found out from the file."""
+    """How files whose names match `file` are read; whatever is not set is detected from the file."""
 
     file: str
-    """A file name or a pattern such as `LfU*.xlsx`; capitals do not matter, the first entry that fits a file counts."""
+    """A file name or a pattern such as `LfU*.xlsx`, case-insensitive; the first entry that matches a file applies."""
     sheet: str | None = None
-    """The one sheet of a workbook to read; None reads all."""
+    """The only sheet of a workbook to read; None reads all."""
     layer: str | None = None
-    """The one layer of a GeoPackage to read; None reads all."""
+    """The only layer of a GeoPackage to read; None reads all."""
     columns: SoilColumns = SoilColumns()
-    """The file's own column names; [soil.columns] does not hold for it, the usual names do."""
+    """The file's own column names; [soil.columns] does not apply to it, the usual names do."""
     coordinates_from: str | None = None
     """The file, by name, that has the coordinates of this table's points; rows are matched by `id`."""
     crs: str | None = None
@@ -69,13 +69,14 @@ class SoilTable(Section):
     """Unit of organic carbon, or of organic matter, which is divided by 1.724. None takes that of the column's name, of
     a row or column of units, else g/kg."""
     decimal: Literal["auto", ",", "."] = "auto"
-    """Decimal sign of numbers that are text; auto takes a comma for one unless the file is separated by commas."""
+    """Decimal separator of numbers stored as text; auto accepts a decimal comma unless the file is separated by
+    commas."""
     header_row: int | None = Field(default=None, ge=1)
-    """Row of a CSV file or sheet that holds the names of the columns; None looks for the one with the names needed."""
+    """Row of a CSV file or sheet that holds the names of the columns; None detects the row with the names needed."""
     separator: str | None = Field(default=None, min_length=1, max_length=1)
-    """Field separator of a CSV file; None takes the one of , ; | and tab that cuts the header best."""
+    """Field separator of a CSV file; None takes whichever of , ; | and tab splits the header best."""
     encoding: str | None = None
-    """Encoding of a CSV file; None takes UTF-8, and Windows-1252 where it is none."""
+    """Encoding of a CSV file; None takes UTF-8, or Windows-1252 where the file is not valid UTF-8."""
     source: str | None = None
     """Name of the source; None takes the column, or the file's name."""
     year: int | None = Field(default=None, ge=1800, le=2200)
@@ -83,11 +84,11 @@ class SoilTable(Section):
     date_format: str | None = None
     """Format of the dates, for example `%d/%m/%Y`; None reads ISO and day first."""
     depth: Depth | None = None
-    """Depth of this table's rows that is kept; None takes that of [soil]."""
+    """Depth to keep of this table's rows; None takes that of [soil]."""
     below_detection: BelowDetection | None = None
     """What happens to this table's values below detection; None takes that of [soil]."""
     extra: Extra | None = None
-    """Further columns that are kept beside the samples; None takes those of [soil]."""
+    """Further columns to keep with the samples; None takes those of [soil]."""
 
     @model_validator(mode="after")
     def _separator_is_no_decimal_sign(self) -> Self:
@@ -97,16 +98,17 @@ class SoilTable(Section):
 
 
 class SoilLimits(Section):
-    """How much a table may hold: small files can unpack to sizes that no machine has memory for.
+    """How much a table may hold: small files can unpack to sizes that exceed any machine's memory.
 
-    A file beyond a limit is set aside; the message names the limit, to be raised where the file is honest.
+    A file beyond a limit is set aside; the message names the limit, which can be raised for trusted files.
     """
 
     max_bytes: int = Field(default=2_000_000_000, ge=1000)
     """Bytes of a table in memory: of a workbook, of Parquet and of layers once unpacked; of a CSV file, which is read
     row by row, the text of the columns that are used."""
     max_cells: int = Field(default=50_000_000, ge=1000)
-    """Rows times columns of the sheets of a workbook, of a Parquet file or of a layer, empty cells between included."""
+    """Rows times columns of the sheets of a workbook, of a Parquet file or of a layer, including empty cells in
+    between."""
     max_columns: int = Field(default=16_384, ge=10)
     """Columns of a table."""
     max_text: int = Field(default=1_000_000, ge=1000)
@@ -121,17 +123,17 @@ class Soil(SoilLimits):
     below_detection: BelowDetection = "reject"
     """`< LOD` and the like: reject the row, or, where a limit is given (`< 2.0`), take half of it."""
     depth: Depth = "0-20"
-    """Depth kept, cm: a row that states another is rejected, one that states none is not. `topsoil` takes whatever
-    begins at the surface, `any` everything."""
+    """Depth to keep, cm: a row that states another depth is rejected, one without a depth is not. `topsoil` takes
+    whatever begins at the surface, `any` everything."""
     horizons: Literal["mean", "spline", "filter"] = "mean"
-    """Profiles given by horizons, under a `depth` of two limits: the mean of what overlaps the depth, weighted by the
-    overlap; a mass-preserving spline; or only rows that state the depth."""
+    """Profiles given by horizons, under a `depth` of two limits: the mean of the horizons that overlap the depth,
+    weighted by the overlap; a mass-preserving spline; or only rows that state the depth."""
     min_cover: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Least share of the depth that the horizons of a profile must cover."""
+    """Minimum share of the depth that the horizons of a profile must cover."""
     spline_smoothing: float = Field(default=0.1, ge=0)
     """Lambda of the spline; 0 keeps the mean of each horizon exactly."""
     extra: Extra = ()
-    """Further columns of the tables that are kept beside the samples, by name or pattern (`LC*`); land cover, land use,
+    """Further columns of the tables to keep with the samples, by name or pattern (`LC*`); land cover, land use,
     soil type, laboratory and method are always kept where a table has them."""
     tables: tuple[SoilTable, ...] = ()
-    """How files are read that cannot tell by themselves: columns, CRS, unit, dates."""
+    """How to read files that are not self-describing: columns, CRS, unit, dates."""

@@ -1,4 +1,4 @@
-"""soc.toml as a file: where it is found, and reading what editors make of it.
+"""soc.toml as a file: where it is found, and reading it as editors save it.
 
 What its settings mean is in `soc_assets.settings`, how SOC_* variables override them in `soc_assets.project`.
 """

@@ -1,1 +1,1 @@
-"""Files on a local disk or in object storage, written so that a reader never sees half of one."""
+"""Files on a local disk or in object storage, written so that no reader ever sees a partial file."""

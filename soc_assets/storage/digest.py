@@ -1,4 +1,4 @@
-"""Digests: short fingerprints of inputs, by which an output knows whether it is fresh.
+"""Digests: short fingerprints of inputs, which show whether an output is fresh.
 
 Only hashing belongs here; what goes into a digest is decided by the stage that writes the output.
 """

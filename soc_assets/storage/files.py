@@ -1,8 +1,8 @@
-"""Writing files so that nobody ever sees half of one, and reading tables back, never believing that they are whole.
+"""Writing files so that no reader ever sees a partial one, and reading tables back, never assuming they are intact.
 
-A file is written beside its place under a hidden temporary name and then renamed over it. What a killed process left of
-a file goes when the file is next written. What is written, renamed and removed here in the copy of a folder on object
-storage is so there, too (`soc_assets.storage.mirror`). Nothing about the content of files belongs here.
+A file is written to a hidden temporary file, then atomically renamed. What a killed process left of a file is removed
+when the file is next written. What is written, renamed and removed here in the copy of a folder on object storage is so
+there, too (`soc_assets.storage.mirror`). Nothing about the content of files belongs here.
 """
 
 import io
@@ -34,7 +34,7 @@ _DAMAGE = (
     KeyError,
     TypeError,
 )  # a footer without a seal: anything may be wrong
-_ASSETS = {  # name of a file or folder of results -> the asset that writes it, which `soc run` alone does not make
+_ASSETS = {  # name of a file or folder of results -> the asset that writes it, which `soc run` alone does not run
     **dict.fromkeys(("evaluation.parquet", "out_of_fold.parquet", "verdict.json", "fits"), "evaluation"),
     "baselines.parquet": "baselines",
     **dict.fromkeys(("hyperparameters.parquet", "hyperparameters.json"), "hyperparameters"),
@@ -49,7 +49,7 @@ def replacing(path: Path, setting: str = PATHS) -> Iterator[Path]:
 
     Args:
         path: of the file.
-        setting: what names its folder, for the cure.
+        setting: what names its folder, for the fix.
 
     Raises:
         StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
@@ -163,7 +163,7 @@ def require_whole(path: Path) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a table of ours is there and not damaged; of one without a seal only the end is read.
+    """Whether one of our tables exists and is undamaged; of one without a seal only the end is read.
 
     Raises:
         TableError: this user may not read it.
@@ -208,9 +208,9 @@ def cure_of(path: Path) -> str:
 
 
 def stamp(path: Path) -> tuple[int, int, int, int]:
-    """Bytes, time of change in ns, ctime in ns and inode of a file: what differs where another took its place.
+    """Bytes, mtime in ns, ctime in ns and inode of a file: what changes when another file replaces it.
 
-    Size and time alone do not: of files that `rsync -t` or unzip put there both may be equal.
+    Size and time alone may not: with `rsync -t` or unzip both may be equal.
     """
     found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
@@ -222,7 +222,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def read_footer(path: Path) -> tuple[int, dict[str, str]]:
-    """Rows and key-value metadata of a Parquet file as its end tells them; none where it is missing or damaged."""
+    """Rows and key-value metadata of a Parquet file from its footer; none where it is missing or damaged."""
     if not path.is_file():
         return 0, {}
     try:

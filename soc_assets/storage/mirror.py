@@ -1,6 +1,6 @@
-"""The data folder on object storage: a local copy of it, from which everything reads, kept equal to what is stored.
+"""The data folder on object storage: a local copy of it, from which everything reads, kept in sync with the storage.
 
-`fetch` brings over what other hosts wrote; `send` is called when a file of ours was put in its place, `removing` round
+`fetch` downloads what other hosts wrote; `send` is called when one of our files was moved into place, `removing` round
 its removal. A copy knows where it belongs (`.remote/` in it), so that whoever writes a file in it, in whatever process,
 need not.
 """
@@ -51,7 +51,7 @@ class Remote:
         return Index(self.copy / _HOME / "index.sqlite")
 
     def fetch(self) -> int:
-        """Make the copy equal to what is stored; files that were written here and not yet sent are sent.
+        """Bring the copy in sync with the storage; files that were written here and not yet sent are sent.
 
         Returns:
             Files fetched, sent and removed.
@@ -84,7 +84,7 @@ class Remote:
 
     @contextmanager
     def removing(self, path: Path) -> Iterator[None]:
-        """Round the removal or renaming of a file or folder of the copy: what is shared of it is removed there too.
+        """Around the removal or renaming of a file or folder of the copy: what is shared of it is removed there too.
 
         Raises:
             StorageError: it cannot be removed there; the next `fetch` does that.
@@ -111,7 +111,7 @@ class Remote:
             )
 
     def _listing(self) -> dict[str, Stored]:
-        """What is stored, asked anew."""
+        """What is stored, queried again."""
         found = self._objects.list_objects((self.only,) if self.folders is None else self.folders)
         return {name: stored for name, stored in found.items() if self._is_ours(name)}
 
@@ -147,7 +147,7 @@ class Remote:
             self._index.forget(todo.name)
 
     def _get(self, name: str, stored: Stored, row: Row | None, kept: Kept | None) -> None:
-        """Bring a file over, unless this host writes or removes it at the same time."""
+        """Download a file, unless this host writes or removes it at the same time."""
         path = self.copy / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._beside(path) as temporary:
@@ -209,7 +209,7 @@ def send(path: Path) -> None:
 
 @contextmanager
 def removing(path: Path) -> Iterator[None]:
-    """Round the removal or renaming of a file or folder: it is removed on object storage too, where it is shared.
+    """Around the removal or renaming of a file or folder: it is removed on object storage too, where it is shared.
 
     Raises:
         StorageError: it cannot be removed there; the next `fetch` does that.

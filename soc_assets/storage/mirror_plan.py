@@ -1,4 +1,4 @@
-"""What must be done to make a copy and the stored folder equal, decided by three facts about each file.
+"""What must be done to synchronise a copy with the stored folder, decided by three facts about each file.
 
 How it is on this host, how it is stored, and how both were when they were last equal. What of a data folder is shared,
 and what each host has for itself, is decided here too. Nothing is transferred here.
@@ -16,7 +16,7 @@ from soc_assets.storage.objects import stamp_of, version_of
 SHARED = ("catalog", "samples", "embeddings", "features", "results")
 """Folders of data/ that all hosts share. soc.duckdb, whose paths are absolute, and exports are each host's own."""
 
-_OWN = (("catalog", "previews"), ("results", "inputs"))  # made anew where they are missing
+_OWN = (("catalog", "previews"), ("results", "inputs"))  # made again where they are missing
 _OWN_ENDINGS = (".db", ".db-journal", ".wrong")  # Optuna's database; batches set aside
 _MD5 = re.compile(r"[0-9a-f]{32}")  # the ETag of an object that was stored in one piece and without a key of its own
 
@@ -73,7 +73,7 @@ class Todo:
 def plan(known: Mapping[str, Row], here: Mapping[str, Kept], there: Mapping[str, Stored], sends: bool) -> list[Todo]:
     """What to do with each file.
 
-    A file that was written here and never stored is sent, not removed; of two that differ the newer one stays.
+    A file that was written here and never stored is sent, not removed; if two differ, the newer one wins.
 
     Args:
         known: how files were when copy and storage were last equal.

@@ -1,7 +1,7 @@
-"""Names as people compare them: one spelling (Unicode NFC) for what a Mac, a stick or an archive may spell in two.
+"""Names for comparison: one normal form (Unicode NFC) for what a Mac, a USB stick or an archive may spell in two ways.
 
-`ö` is one character in NFC and two in NFD; both look alike, and file systems keep either. Paths stay as they are on the
-disk: only what is compared is spelled anew.
+`ö` is one character in NFC and two in NFD; both look alike, and file systems keep either. Paths stay as they are on
+disk: only names for comparison are normalised.
 """
 
 import unicodedata
@@ -19,7 +19,7 @@ def nfc(text: str) -> str:
 
 
 def fits(name: str, pattern: str) -> bool:
-    """Whether a name is, or fits, a pattern with * and ?, whatever the capitals and the spelling."""
+    """Whether a name equals, or matches, a pattern with * and ?, ignoring case and normal form."""
     own, wanted = nfc(name).lower(), nfc(pattern).lower()
     return own == wanted or fnmatchcase(own, wanted)
 

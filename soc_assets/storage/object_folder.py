@@ -38,7 +38,7 @@ class ObjectFolder:
         return str(self._system._strip_protocol(self.url)).rstrip("/")
 
     def list_objects(self, parts: Sequence[str]) -> dict[str, Stored]:
-        """What is stored below these names, asked anew."""
+        """What is stored below these names, queried again."""
         with explained(self.url, StorageError):
             self._system.invalidate_cache()
             below = [f"{self._root}/{name}".rstrip("/") for name in parts]
@@ -67,7 +67,7 @@ class ObjectFolder:
         raise StorageError(f"{self.url}/{name} changes while it is read: another host writes it. `soc run` once more.")
 
     def upload(self, path: Path, name: str, kept: str) -> None:
-        """Store a file so that nobody ever sees half of it; `kept` says in an error what became of the file."""
+        """Store a file so that no reader ever sees part of it; `kept` says in an error what became of the file."""
         key = f"{self._root}/{name}"
         with explained(f"{self.url}/{name}", StorageError, "written", kept):
             if self._scheme in BUCKETS:

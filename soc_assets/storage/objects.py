@@ -1,4 +1,4 @@
-"""Object storage through fsspec: opening it, what is said of an object, and its errors in words.
+"""Object storage through fsspec: opening it, the properties of an object, and readable messages for its errors.
 
 fsspec is imported when storage is opened, and never for a local folder. Rasters on storage are in
 `soc_assets.storage.raster_folder`, the data folder on storage in `soc_assets.storage.mirror`.
@@ -59,7 +59,7 @@ def _changed(info: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def explained(where: str, kind: type[SocError], what: str = "read", after: str = "") -> Iterator[None]:
-    """Turn what storage raises into an error that names the place and the cure.
+    """Turn what storage raises into an error that names the place and the fix.
 
     Args:
         where: the URL.

@@ -1,8 +1,8 @@
 """What the files of a folder may do: which drivers open them, which files a VRT may name, how large they may be.
 
-A driver is chosen by the suffix of a name, never by the bytes: a stranger's LAI_2015.tif can hold anything. The
-settings of a project are noted here by its folder of rasters, so that whoever opens a file finds what holds for it.
-Nothing here opens a file, and the module imports no raster library: loading a project stays light.
+A driver is chosen by the suffix of a name, never by the bytes: an untrusted LAI_2015.tif can hold anything. A project's
+settings are registered here by its folder of rasters, so that any code that opens a file finds its rules. Nothing here
+opens a file, and the module imports no raster library: loading a project stays light.
 """
 
 import os
@@ -120,7 +120,7 @@ def drivers_of(name: str) -> tuple[str, ...]:
 
 
 def suffix_of(name: str) -> str:
-    """The suffix of a path or another location, in small letters, with its dot."""
+    """The suffix of a path or another location, in lower case, with its dot."""
     file = name.rpartition("/")[2].rpartition(os.sep)[2] if os.sep != "/" else name.rpartition("/")[2]
     start, dot, end = file.rpartition(".")
     return f".{end.lower()}" if dot and start else ""

@@ -20,7 +20,7 @@ GDAL_PREFIXES = {"s3": "/vsis3/", "gs": "/vsigs/", "gcs": "/vsigs/", "az": "/vsi
 SCHEMES = {"/vsis3/": "s3", "/vsigs/": "gs", "/vsiaz/": "az"}
 _NO_CODE = {"GDAL_VRT_ENABLE_PYTHON": "NO"}
 OFFLINE = {**_NO_CODE, "CPL_VSIL_CURL_ALLOWED_FILENAME": "-", "GDAL_HTTP_PROXY": "127.0.0.1:1"}
-"""What keeps GDAL off the network: no name is allowed, and whatever asks all the same meets a closed door."""
+"""What keeps GDAL off the network: no name is allowed, and any request that is made anyway fails."""
 
 
 def is_local(location: str) -> bool:
@@ -74,8 +74,8 @@ def first_bytes(location: str, count: int = 2**16) -> bytes:
 def gdal_options(location: str) -> dict[str, Any]:
     """What GDAL must be told to open a location: for one on this machine to stay off the network.
 
-    On storage it is the endpoint of AWS_ENDPOINT_URL, and to forget what it has read: else a raster that changes would
-    be read in parts from before and from after.
+    On storage it is the endpoint of AWS_ENDPOINT_URL, and to forget what it has read: else parts of a changing raster
+    would be read from before and parts from after the change.
     """
     if is_local(location) or location.startswith(zips.PREFIX):
         return OFFLINE

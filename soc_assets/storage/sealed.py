@@ -40,7 +40,7 @@ def holds(content: bytes) -> bool:
     found = _find(content)
     if found is None:
         footer = _footer(content)
-        return KEY.encode() not in footer and _VALUE[1:] not in footer  # else the seal itself is spoilt
+        return KEY.encode() not in footer and _VALUE[1:] not in footer  # else the seal itself is corrupt
     return _digest(content, found[0]) == found[1]
 
 

@@ -1,7 +1,8 @@
 """A second copy of what cannot be derived again: the ledger of batches, the splits, and the specs.
 
-It lies beside the file (`splits.parquet`, `splits.copy.parquet`) with the same bytes; on object storage it is an object
-of its own. Of the two that one is read which is whole and, where it is known which one belongs there, is that one.
+It lies next to the file (`splits.parquet`, `splits.copy.parquet`) with the same bytes; on object storage it is a
+separate object. Of the two, the one that is intact is read and, where the expected digest is known, the one that
+matches it.
 """
 
 import shutil
@@ -17,11 +18,11 @@ _ALL = 64  # digits of a SHA-256
 
 @dataclass(frozen=True)
 class Repair:
-    """Something that can be put right without computing anything.
+    """Something that can be repaired without computing anything.
 
     Attributes:
         words: what is wrong; empty where nobody need know.
-        act: puts it right.
+        act: repairs it.
         urgent: whether nothing works without it, so that a folder that cannot be written is an error.
     """
 
@@ -31,7 +32,7 @@ class Repair:
 
 
 Judge = Callable[[Path], bool]
-"""Whether a file, which is there, is whole."""
+"""Whether an existing file is intact."""
 
 
 def copy_of(path: Path) -> Path:
@@ -40,7 +41,7 @@ def copy_of(path: Path) -> Path:
 
 
 def write(path: Path, content: Callable[[Path], None]) -> None:
-    """Write a file and its second copy, which comes first: whoever looks in between believes what was there before.
+    """Write a file and its second copy, which comes first: a reader in between sees the previous state.
 
     Args:
         path: of the file.
@@ -51,7 +52,7 @@ def write(path: Path, content: Callable[[Path], None]) -> None:
 
 
 def choose(path: Path, is_whole: Judge, known: str | None = None) -> Path | None:
-    """The file to be believed: itself, its copy, or None where neither is whole.
+    """The file to trust: itself, its copy, or None where neither is intact.
 
     Args:
         path: of the first.
@@ -65,7 +66,7 @@ def choose(path: Path, is_whole: Judge, known: str | None = None) -> Path | None
 
 
 def repairs(path: Path, is_whole: Judge, known: str | None = None) -> Iterator[Repair]:
-    """Putting a file back from its copy where that is to be believed, or making a copy that is missing or damaged."""
+    """Restoring a file from its copy if that is to be trusted, or making a copy that is missing or damaged."""
     chosen, copy = choose(path, is_whole, known), copy_of(path)
     if chosen == copy:
         ailing = "is an older or edited one" if path.is_file() and is_whole(path) else "is damaged"

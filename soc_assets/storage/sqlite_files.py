@@ -1,4 +1,4 @@
-"""SQLite files of others (MLflow's, Dagster's, Optuna's): whether they are whole, in words, and setting them aside.
+"""SQLite files of others (MLflow's, Dagster's, Optuna's): whether they are intact, as text, and setting them aside.
 
 What a loss means, and what is done about it, is decided where the file is used.
 """
@@ -14,7 +14,7 @@ _PATIENCE = 60  # seconds that another process's change may take
 
 
 def fault_of(path: Path, needed: str | None = None) -> str | None:
-    """What is wrong with a database, in words; None where it is whole, or nothing can be said while another holds it.
+    """What is wrong with a database; None where it is intact, or nothing can be said while another process holds it.
 
     Flipped bits inside a value do not show: SQLite has no checksums.
 
@@ -31,7 +31,7 @@ def fault_of(path: Path, needed: str | None = None) -> str | None:
     except sqlite3.DatabaseError as error:
         if _is_damage(error):
             return str(error)
-        if isinstance(error, sqlite3.OperationalError):  # locked, or not to be opened: not for us to judge
+        if isinstance(error, sqlite3.OperationalError):  # locked, or cannot be opened: nothing can be said about it
             return None
         raise
     if found[0] != "ok":
@@ -60,7 +60,7 @@ def header_fault(path: Path) -> str | None:
 def open_existing(path: Path) -> sqlite3.Connection:
     """A connection to a database that is there; none is made."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_PATIENCE)
-    connection.text_factory = lambda content: content.decode(errors="replace")  # damage is told, not stumbled over
+    connection.text_factory = lambda content: content.decode(errors="replace")  # damage is reported, not raised
     return connection
 
 

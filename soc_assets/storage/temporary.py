@@ -1,4 +1,4 @@
-"""Files and folders under a temporary name beside their place, and removing what killed processes left of them."""
+"""Files and folders under a temporary name in the target folder, and removing what killed processes left of them."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
 
 
 def remove_abandoned(path: Path) -> None:
-    """Remove what processes of this machine that are no more left half-written beside `path`.
+    """Remove what dead processes of this machine left half-written next to `path`.
 
     Looking through a folder of thousands of files at each of thousands of writes would take most of the time: it is
     left out until 20 times as long has passed as the last look took.

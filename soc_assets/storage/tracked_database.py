@@ -1,8 +1,8 @@
 """MLflow's database in a folder: what it holds cannot be derived again, so it has a second copy, made after each run.
 
-Before it is opened it is looked at: one that is missing or damaged is put back from the copy, with a warning; one that
+Before it is opened it is checked: one that is missing or damaged is restored from the copy, with a warning; one that
 lacks or contradicts what the copy knows of finished runs is refused, and so is its loss without a copy. MLflow itself
-would begin an empty one, or try for minutes.
+would create an empty one, or retry for minutes.
 """
 
 import sqlite3
@@ -24,7 +24,7 @@ _looked: set[tuple[Path, int]] = set()  # databases, with their inodes, that thi
 
 
 def copy_of(database: Path) -> Path:
-    """Where the second copy is; its SHA-256 stands beside it, as `sha256sum` writes it."""
+    """Where the second copy is; its SHA-256 is next to it, as `sha256sum` writes it."""
     return database.with_name(f"{database.stem}.copy{database.suffix}")
 
 
@@ -58,7 +58,7 @@ def require_whole(database: Path) -> None:
 
 
 def keep_copy(database: Path) -> None:
-    """Make the second copy, of a database that is whole.
+    """Make the second copy of an intact database.
 
     Raises:
         StorageError: it cannot be written.
@@ -119,7 +119,7 @@ def _lost(database: Path, fault: str, models: list[Path]) -> str:
 
 
 def _contradiction(database: Path, copy: Path) -> str:
-    """What the copy knows of finished runs and the database does not, in words; empty where they agree."""
+    """What the copy knows of finished runs and the database does not, as text; empty where they agree."""
     with closing(open_existing(database)) as connection:
         connection.execute("ATTACH ? AS kept", (str(copy),))
         if not all(_has(connection, schema, table) for schema in ("main", "kept") for table in _KNOWN):

@@ -1,6 +1,6 @@
 """Files written together vouch for each other: the one written last knows the SHA-256 of the others.
 
-So a file that was deleted, damaged, edited or put back from another moment is noticed, whatever of it still reads.
+So a file that was deleted, damaged, edited or restored from another point in time is detected, even if it is readable.
 Which files are written together is in `soc_assets.integrity.tables`.
 """
 

@@ -1,6 +1,6 @@
-"""Folders that cannot be written: full disks, read-only disks, missing permissions, each with its cure in words.
+"""Folders that cannot be written: full disks, read-only disks, missing permissions, each with its fix.
 
-Libraries tell these in errors of their own kinds, so they are known by the system's words for them. What is written is
+Libraries report these with their own exceptions, so they are recognised by the system's messages. What is written is
 elsewhere.
 """
 
@@ -21,7 +21,7 @@ _NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full
 _READ_ONLY = (os.strerror(errno.EROFS), "readonly database")
 _FORBIDDEN = (os.strerror(errno.EACCES), os.strerror(errno.EPERM))
 _VAGUE = ("disk I/O error", "unable to open database file")  # SQLite's, for any of them
-_LITTLE = 2**24  # bytes of a disk that is as good as full
+_LITTLE = 2**24  # free bytes of a disk that is practically full
 _NOWHERE = "No usable temporary directory found"  # Python's
 _KEPT = "What was finished before is kept, and `soc run` goes on from there."
 
@@ -109,7 +109,7 @@ def new_beside(path: Path, mark: str) -> Path:
 
     Args:
         path: what it is to replace.
-        mark: stands in its name after that of `path`.
+        mark: is in its name after that of `path`.
     """
     while True:
         made = path.with_name(f".{path.name}.{mark}{secrets.token_hex(4)}.tmp")

@@ -70,7 +70,7 @@ def _opened(archive: Path, *stamp: int) -> zipfile.ZipFile:
 
 @contextmanager
 def explained(where: str) -> Iterator[None]:
-    """Turn what storage and zip files raise into an error that names the place and the cure."""
+    """Turn what storage and zip files raise into an error that names the place and the fix."""
     with objects.explained(where, RasterError):
         try:
             yield

@@ -63,6 +63,6 @@ class Artifacts:
 
 
 def folder_of(uri: str) -> Path | None:
-    """The folder that a URI of MLflow's means; None where it is no folder."""
+    """The folder that a URI of MLflow's means; None where it is not a folder."""
     parts = urlparse(uri)
     return Path(url2pathname(parts.path)) if parts.scheme in ("", "file") else None

@@ -1,4 +1,4 @@
-"""The alias `champion` of the registered model: it moves only to what is better beyond doubt.
+"""The alias `champion` of the registered model: it moves only to a significantly better model.
 
 A version is compared by the out-of-fold predictions of its recipe under the primary scheme, which `evaluation` makes:
 better than the present champion and than every baseline beyond the 95 % interval of the paired difference of R2, on the
@@ -27,7 +27,7 @@ _OUT_OF_FOLD, _CARD = "tables/out_of_fold.csv", "model_card.md"
 
 
 def promote(project: Project, tracking: MlflowTracking, record: RunRecord) -> str:
-    """Move the alias to a version if it is better beyond doubt; says in words what was decided, and why.
+    """Move the alias to a version if it is significantly better; returns what was decided, and why, as text.
 
     Args:
         project: settings and paths.

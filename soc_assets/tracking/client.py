@@ -24,7 +24,7 @@ _QUIET = {
 
 
 def require_answer(server: str) -> None:
-    """MLflow itself would try for minutes; whatever answers, if only to refuse, is there."""
+    """MLflow itself would retry for minutes; any answer, even a refusal, shows that the server is there."""
     try:
         urllib.request.urlopen(f"{server.rstrip('/')}/health", timeout=_ANSWER_SECONDS).close()
     except urllib.error.HTTPError:

@@ -1,4 +1,4 @@
-"""An evaluation in MLflow: one parent run with the scores and pictures, and a child run for every fit.
+"""An evaluation in MLflow: one parent run with the scores and figures, and a child run for every fit.
 
 What one run of a model holds is in `soc_assets.tracking.run`, where runs are kept in `soc_assets.tracking.store`.
 """

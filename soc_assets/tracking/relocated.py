@@ -1,4 +1,4 @@
-"""MLflow's database after its folder was copied or moved: it keeps absolute places of runs and models.
+"""MLflow's database after its folder was copied or moved: it stores absolute paths of runs and models.
 
 Without this a copy would write into the folder that it is a copy of, and a moved project would make the old one anew.
 """

@@ -44,7 +44,7 @@ def write_results(project: Project, tracking: MlflowTracking, record: RunRecord)
 
 
 def state_of_model(project: Project, inputs: str) -> str:
-    """Whether there is a model of these inputs and its predictions are on disk, whole: fresh, else stale."""
+    """Whether there is a model of these inputs and its predictions are intact on disk: fresh, else stale."""
     record, path = tracking_of(project).find_run(inputs), project.results / "predictions.parquet"
     if record is None or not path.is_file():
         return "stale"

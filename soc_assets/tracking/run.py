@@ -1,4 +1,4 @@
-"""One MLflow run: its epochs, metrics, pictures, tables and model, and reading it back.
+"""One MLflow run: its epochs, metrics, figures, tables and model, and reading it back.
 
 Opening and closing runs, and where they are kept, is in `soc_assets.tracking.store`.
 """
@@ -59,13 +59,13 @@ class RunRecord:
 
     @property
     def figures(self) -> dict[str, bytes]:
-        """The run's pictures, PNG bytes by name."""
+        """The run's figures, PNG bytes by name."""
         names = [name for name in self.artifacts.names("figures") if name.endswith(".png")]
         return {PurePosixPath(name).stem: self.artifacts.read(name) or b"" for name in names}
 
 
 class TrackedRun:
-    """A run under way, made by `soc_assets.tracking.store.MlflowTracking.run`."""
+    """A run in progress, made by `soc_assets.tracking.store.MlflowTracking.run`."""
 
     def __init__(self, client: "MlflowClient", run_id: str, registered_model: str):
         self.run_id = run_id
@@ -92,7 +92,7 @@ class TrackedRun:
         example: np.ndarray,
         gaps: Gaps | None = None,
     ) -> RunRecord:
-        """Log final metrics, pictures, predictions and the model, and register the model.
+        """Log final metrics, figures, predictions and the model, and register the model.
 
         Args:
             fit: the finished fit; the documented MLP gets the interval of `evaluation`, a recipe has its own.

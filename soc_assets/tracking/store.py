@@ -202,7 +202,7 @@ class MlflowTracking(BaseModel):
 
 
 def _end_orphans(client: "MlflowClient", experiment_id: str, registered_model: str) -> None:
-    """Mark runs as KILLED whose process on this machine is gone, so that none stays RUNNING for ever."""
+    """Mark runs as KILLED whose process on this machine is gone, so that none stays RUNNING forever."""
     of_this_machine = f"tags.`{_MACHINE_TAG}` = '{this_machine()}' and attributes.status = 'RUNNING'"
     for run in client.search_runs([experiment_id], of_this_machine):
         tags = {name.replace(".", "/"): value for name, value in run.data.tags.items()}

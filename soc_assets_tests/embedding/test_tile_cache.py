@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from rasterio.transform import from_origin
-from soc_assets.embedding.tile_cache import TileCache, running_sum
 
+from soc_assets.embedding.tile_cache import TileCache, running_sum
 from soc_assets.rasters.tiles import Source
 from soc_assets.runtime.cache import Cache
 from soc_assets_tests.embedding.world import window_of

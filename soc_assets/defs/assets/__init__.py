@@ -1,1 +1,1 @@
-"""The assets, stage by stage: they call the stages, record what came out, and compute nothing themselves."""
+"""The assets, stage by stage: they call the stages, record the results, and compute nothing themselves."""

@@ -48,9 +48,9 @@ from soc_assets.storage import files
     check_specs=checks.EMBEDDING_SPECS,
 )
 def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> Iterator[Any]:
-    """SpectralGPT embeddings of the windows round the samples of a batch; one partition is one batch.
+    """SpectralGPT embeddings of the windows around the samples of a batch; one partition is one batch.
 
-    - **Reads** the samples of the batch and, for each, the window of every band and time step round it.
+    - **Reads** the samples of the batch and, for each, the window of every band and time step around it.
     - **Writes** one Parquet file per batch in `data/embeddings/<spec>/`: a row per sample, a vector per band and step,
       null where a raster is missing. QGIS, GeoPandas and DuckDB open it; `documentation.md` beside it explains the
       columns.
@@ -58,7 +58,7 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
       folder; another spec gets another folder.
 
     A batch whose inputs have not changed is not computed again (`cached`). Pick batches; a run without any is an error.
-    Without a checkpoint the weights are random, and `weights` says so.
+    Without a checkpoint the weights are random, which `weights` shows.
     """
     if not context.has_partition_key and not context.has_partition_key_range:
         words = "embeddings needs batches: choose partitions (all of them is fine) and materialise again."

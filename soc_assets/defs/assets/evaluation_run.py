@@ -167,7 +167,7 @@ def _notes(project: Project, compared: Compared) -> list[str]:
 
 
 def _drawn(compared: Compared) -> str:
-    """What the bootstrap draws under each scheme: `blocks (block), locations (location)`."""
+    """What the bootstrap resamples under each scheme: `blocks (block), locations (location)`."""
     known, words = compared.design.samples.set_index("sample_id"), {}
     for found in compared.models:
         if not found.rows.empty and not found.failed:

@@ -36,16 +36,16 @@ from soc_assets.storage import files
 )
 @reporting
 def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
-    """A DuckDB database over the Parquet files: one feature vector per studied sample, and SQL for all the rest.
+    """A DuckDB database over the Parquet files: one feature vector per studied sample, and SQL for everything else.
 
     - **Reads** the batches of `embeddings` and the tables of every asset before; it copies none of them.
     - **Writes** `data/soc.duckdb`: a view per table, `features` (the columns below) and `embedding_long`; macros such
-      as `similar` and `drift`; small tables: `feature_index` (what stands at each position of the vector), neighbours
+      as `similar` and `drift`; small tables: `feature_index` (what is at each position of the vector), neighbours
       and principal components.
     - **Decided by** [features] in soc.toml: what a vector holds, and what stands for a missing image.
 
     Follows when the last batch is done. With 100 batches or more Dagster no longer compares them and shows this asset
-    as fresh whatever happened to a batch: then `soc status` is what holds, and the sensor goes by it.
+    as fresh whatever happened to a batch: then `soc status` is authoritative, and the sensor follows it.
 
     `soc sql ".views"` lists it, and any DuckDB client opens it.
     """
@@ -83,7 +83,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
 
 
 def _check(project: Project, inputs: EmbeddingInputs, digest: str) -> list[dg.AssetCheckResult]:
-    """Check the database; one that is wrong counts as stale, so that a later run builds it again."""
+    """Check the database; one that is wrong counts as stale, so that a later run rebuilds it."""
     batches = {key: path for key in inputs.keys if (path := inputs.path(key)).is_file()}
     ledger, balanced = (files.read_table(project.samples(name)) for name in ("batches", "balanced"))
     settings = project.settings

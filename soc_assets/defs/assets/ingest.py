@@ -1,4 +1,4 @@
-"""The assets `raster_catalog` and `soil_samples`: what is there, and what of it can be used."""
+"""The assets `raster_catalog` and `soil_samples`: what is available, and what of it can be used."""
 
 import json
 
@@ -51,8 +51,8 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
       `gaps.parquet` with the steps of the study's years that have no raster.
     - **Decided by** [rasters] in soc.toml: bands, file patterns, reference grid.
 
-    Findings with which a run would give wrong numbers stop what comes after, and the catalog stays stale until they are
-    mended or accepted ([rasters] accept).
+    Findings with which a run would give wrong numbers block downstream assets, and the catalog stays stale until they
+    are mended or accepted ([rasters] accept).
     """
     loaded = project.on_cpu()
     catalog = _scan(loaded)

@@ -1,7 +1,7 @@
 """The assets `mlp_model`, `baselines`, `evaluation` and `hyperparameters`.
 
-`mlp_model` trains and registers with every run; the others compare models on identical folds and are made when asked
-for (`soc run --to evaluation`). What they do is in `model_run`, `evaluation_run` and `tuning_run`.
+`mlp_model` trains and registers with every run; the others compare models on identical folds and are made on request
+(`soc run --to evaluation`). What they do is in `model_run`, `evaluation_run` and `tuning_run`.
 """
 
 from collections.abc import Iterator
@@ -54,8 +54,8 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
 
     - **Reads** the view `features`; with another [training] recipe than `documented` all feature groups and the folds.
     - **Writes** a run in MLflow (`mlruns/mlflow.db`, or the server of [tracking]) with its parameters, metrics,
-      pictures, predictions and model card, and a version of the registered model `soc_mlp`; the alias `champion` moves
-      where it is better beyond doubt.
+      figures, predictions and model card, and a version of the registered model `soc_mlp`; the alias `champion` moves
+      if it is significantly better.
     - **Decided by** [training] in soc.toml (layers, dropout, learning rate, early stopping) and by the balancing chosen
       in [sampling]. The Launchpad overrides [training] for one run, which MLflow records like any other.
 
@@ -75,7 +75,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
     findings = _findings(record, weights)
     said = f"On the test split the RMSE is {compared(record.metrics)} (embeddings with weights: {weights})."
     results = checks.finding_results(findings, CHECKS, {"better_than_mean": said})
-    if grave := errors(findings):  # to train again would end the same
+    if grave := errors(findings):  # training again would end the same way
         tracking.reject(record, "; ".join(finding.found for finding in grave))
         yield from checks.evaluations(results, "mlp_model")
         raise dg.Failure("\n".join(finding.words for finding in grave), allow_retries=False)
@@ -136,7 +136,7 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
       and the report `evaluation.html`; one MLflow run with a child for every fit.
     - **Decided by** [evaluation] in soc.toml, and the file of its `regions`, by which nothing is fitted again.
 
-    Says plainly when a baseline wins, and moves the alias `champion` where a registered model is better beyond doubt.
+    Says plainly when a baseline wins, and moves the alias `champion` if a registered model is significantly better.
     """
     loaded = project.load()
     _require_fresh_features(loaded)
@@ -167,7 +167,7 @@ def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource)
     - **Writes** the best recipe to `data/results/hyperparameters.json`; `[training] recipe = "tuned"` trains it.
     - **Decided by** [evaluation] trials and candidates in soc.toml.
 
-    The R2 that it shows is flattered by the choice among trials; `evaluation` measures without that.
+    The R2 that it shows is optimistic because of the selection among trials; `evaluation` is free of that.
     """
     loaded = project.load()
     _require_fresh_features(loaded)

@@ -52,7 +52,7 @@ def balanced_samples(
     - **Decided by** [study] (years, `max_oc`, region) and [sampling] (split, balancing, folds) in soc.toml. The
       Launchpad overrides [sampling] for one run; the next run without overrides goes back to soc.toml.
 
-    Nothing of one location is in two splits: equal coordinates, and visits of one point by its own id. Batches are
+    Nothing of one location is in two splits: equal coordinates, and visits to one point by its own id. Batches are
     append-only: new samples go into new batches.
     """
     loaded, overrides = overridden(project.on_cpu(), "sampling", config)

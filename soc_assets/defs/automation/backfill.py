@@ -1,4 +1,4 @@
-"""What the daemon is to launch next: runs of `prepare`, `embed` and `learn` for what is missing or stale by digest.
+"""What the daemon should launch next: runs of `prepare`, `embed` and `learn` for what is missing or stale by digest.
 
 Schedules and sensors say when; this says what. Batches of runs that have not ended are left out.
 """
@@ -65,7 +65,7 @@ def due_batches(project: Project) -> Due:
 def embed_requests(
     due: Due, under_way: set[str], longest: int, reason: str, run_key: str | None = None
 ) -> Iterator[dg.RunRequest]:
-    """One run per contiguous stretch of due batches that are not under way.
+    """One run per contiguous range of due batches that are not in progress.
 
     Args:
         due: from `due_batches`.

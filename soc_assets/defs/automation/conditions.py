@@ -25,7 +25,7 @@ class BatchesDone(dg.AutomationCondition):
 
 
 def after_the_last_batch() -> dg.AutomationCondition:
-    """Something upstream was updated since the last time, nothing upstream is under way, and every batch is fresh."""
+    """Something upstream was updated since the last time, nothing upstream is in progress, and every batch is fresh."""
     condition = dg.AutomationCondition
     updated = (condition.newly_missing() | condition.any_deps_updated()).since_last_handled()
     quiet = ~condition.any_deps_in_progress() & ~condition.in_progress()

@@ -9,7 +9,7 @@ from soc_assets.settings import Automation
 
 
 def limits(automation: Automation) -> dict[str, str]:
-    """Tags by which the daemon ends a run that takes too long, and starts one again whose process died."""
+    """Tags by which the daemon ends a run that takes too long, and retries one whose process died."""
     return {
         "dagster/max_runtime": str(round(automation.max_runtime_hours * 3600)),
         "dagster/max_retries": str(automation.max_retries),
@@ -17,7 +17,7 @@ def limits(automation: Automation) -> dict[str, str]:
 
 
 def build_jobs(automation: Automation) -> list[Any]:
-    """`prepare`, `embed` and `learn`, the main job; `evaluate` and `tune`, which are run when asked for."""
+    """`prepare`, `embed` and `learn`, the main job; `evaluate` and `tune`, which run on request."""
     tags = limits(automation)
     assets = dg.AssetSelection.assets
     return [

@@ -57,8 +57,8 @@ def build_sensors(automation: Automation) -> list[dg.SensorDefinition]:
 def _look_for_files(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.SensorResult | dg.SkipReason:
     """The cursor holds the digest of names and stamps seen at the last look, and of those dealt with, and their number.
 
-    Dagster launches nothing twice under one run key. With the number, and what the tables were made by last, files
-    that are again as they once were are dealt with again.
+    Dagster launches nothing twice under one run key. With the number, and what the tables were made by last, files that
+    return to an earlier state are dealt with again.
     """
     cursor = json.loads(context.cursor or "{}")
     try:

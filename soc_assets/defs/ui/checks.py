@@ -1,7 +1,7 @@
 """Asset checks: their specs, and findings and faults turned into Dagster's results.
 
 What is looked for is in `soc_assets.ingest.quality` and in the modules `check` of the other stages. A check with an
-error blocks what comes after, a check with warnings does not.
+error blocks downstream assets, a check with warnings does not.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ MODEL_SPECS = _specs("mlp_model", regression.CHECKS)
 
 
 def results(findings: Sequence[Finding], names: Sequence[str]) -> list[dg.AssetCheckResult]:
-    """One result per kind of finding, with a table of the findings and their cures."""
+    """One result per kind of finding, with a table of the findings and their fixes."""
     return [_result(name, [finding for finding in findings if finding.check == name]) for name in names]
 
 
@@ -105,7 +105,7 @@ def drift_result(drift: Drift | None) -> dg.AssetCheckResult:
 def finding_results(
     findings: Sequence[Finding], names: Sequence[str], said: Mapping[str, str] | None = None
 ) -> list[dg.AssetCheckResult]:
-    """One result per check, with a table of what is wrong; `said` are words for a check that passes."""
+    """One result per check, with a table of what is wrong; `said` is the text for a check that passes."""
     words = {**_SAYS, **(said or {})}
     return [
         _finding_result(name, [finding for finding in findings if finding.check == name], words[name]) for name in names
@@ -113,7 +113,7 @@ def finding_results(
 
 
 def saying(what: str, names: Sequence[str]) -> dict[str, str]:
-    """Words for checks that pass, with what was looked at."""
+    """Texts for checks that pass, with what was checked."""
     return {name: f"{_SAYS[name]} Looked at: {what}." for name in names}
 
 

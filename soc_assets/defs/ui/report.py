@@ -1,4 +1,4 @@
-"""Pictures, tables and links as Dagster metadata."""
+"""Figures, tables and links as Dagster metadata."""
 
 import base64
 from pathlib import Path
@@ -13,7 +13,7 @@ from soc_assets.tracking.store import MlflowTracking
 
 
 def picture(png: bytes, caption: str = "") -> dg.MarkdownMetadataValue:
-    """A PNG that the UI shows in place."""
+    """A PNG that the UI shows inline."""
     below = f"\n\n{markdown(caption)}" if caption else ""
     return dg.MetadataValue.md(f"![figure](data:image/png;base64,{base64.b64encode(png).decode()}){below}")
 

@@ -15,7 +15,7 @@ class Architecture:
     """Sizes of one variant.
 
     Attributes:
-        image_size: pixels of the image edge that the position embeddings were made for.
+        image_size: edge, in pixels, of the images that the position embeddings were made for.
         frames: input bands; groups of `t_patch_size` of them become one set of spatial tokens.
         width: length of a token.
         depth: transformer blocks.
@@ -50,7 +50,7 @@ ARCHITECTURES = {
 
 
 def anchor_index(image_size: int, anchor: str) -> int:
-    """Where the sample's pixel stands in the window: 48 of 96 at `center`, 52 (inside one token) at `token`."""
+    """Where the sample's pixel is in the window: 48 of 96 at `center`, 52 (inside one token) at `token`."""
     return image_size // 2 + (PATCH // 2 if anchor == "token" else 0)
 
 
@@ -58,7 +58,7 @@ def pooled_tokens(image_size: int, pooling: str, anchor: str) -> list[np.ndarray
     """Which tokens (row-major indices) are averaged into each part of the pooled vector.
 
     `mean` gives one part of all tokens, `center` one part of the four tokens that meet at the sample (with the anchor
-    `token` of the one round it), `mean_center` both parts, `max` the part of `mean`. `none` gives one part per token.
+    `token` of the one around it), `mean_center` both parts, `max` the part of `mean`. `none` gives one part per token.
     """
     edge = image_size // PATCH
     middle = edge // 2

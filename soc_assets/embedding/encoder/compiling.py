@@ -1,4 +1,4 @@
-"""Whether compiling the transformer pays here: tried on real images, timed, and kept only where it is faster.
+"""Whether compiling the transformer pays off: tried on real images, timed, and kept only where it is faster.
 
 `torch.compile` takes half a minute or more, so it is tried only before long work. It fuses operations and so changes
 results by rounding alone (about 1e-6 relative); the precision is decided in `precision`.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LONG = 1200  # seconds of work left before compiling is tried: on two cores it takes 30 s and gains about 4 %
-_GAIN = 1.02  # times as fast as without, below which it is not kept
+_GAIN = 1.02  # minimum speed-up for it to be kept
 _TIMES = 3
 
 Run = Callable[["Tensor"], "Tensor"]
@@ -50,7 +50,7 @@ def compile_if_it_pays(run: Run, images: "Tensor", still_to_do: int, always: boo
         start = time.perf_counter()
         compiled(images)
         cost = time.perf_counter() - start
-    except Exception as error:  # of whatever compiler is not there: the network runs without
+    except Exception as error:  # if the compiler is missing in any way, the network runs without
         if out_of_memory(error):
             raise
         return Compiled(None, len(images), f"no, it failed: {str(error).strip().splitlines()[0]}")

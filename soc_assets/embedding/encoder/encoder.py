@@ -1,4 +1,4 @@
-"""The transformer on its device: pooled patches, or a stream of images, to pooled embeddings.
+"""The transformer on its device: from pooled patches, or a stream of images, to pooled embeddings.
 
 Images of all rasters run through the device in large batches. While the device works on one the next is prepared; when
 its memory runs out the batch is halved and nothing is lost.
@@ -34,7 +34,7 @@ class Encoder:
         weights: from `load_weights`.
         device: as torch names it.
         images_at_once: images per device call; 0 chooses from the free memory.
-        images_expected: images that will come, by which it is decided whether compiling pays.
+        images_expected: images to expect, which decides whether compiling pays off.
         compiling: `auto`, `always` or `never`.
     """
 
@@ -112,7 +112,7 @@ class Encoder:
             yield np.concatenate(held)
 
     def _send(self, images: np.ndarray) -> list["Tensor"]:
-        """Start computing; on a GPU this returns at once. Out of memory: in halves, now and from now on."""
+        """Start computing; on a GPU this returns at once. Out of memory, it halves the batches from then on."""
         pooled = self._compute(images)
         if pooled is not None:
             self.images_embedded += len(images)
@@ -136,7 +136,7 @@ class Encoder:
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-        if on_gpu:  # out here: the error held on to what had been computed
+        if on_gpu:  # out here: the error kept what had been computed alive
             torch.cuda.empty_cache()
         return None
 

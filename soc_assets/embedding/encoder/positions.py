@@ -1,8 +1,8 @@
-"""Position embeddings of a checkpoint: which groups of frames they are for, and taking them to another window.
+"""Position embeddings of a checkpoint: which groups of frames they are for, and interpolating them to another window.
 
 The number of positions alone does not say how many groups there are: 144 may be one group of 12 x 12 or four of 6 x 6.
-So they are read as groups of the size of image that the model, the windows or a published checkpoint has, and never as
-more or fewer groups than the model's without a word. Groups that a checkpoint lacks stand as NaN: nobody can use them.
+So they are read as groups of the size of image that the model, the windows or a published checkpoint has, and never
+silently as more or fewer groups than the model's. Groups that a checkpoint lacks are NaN, so that they cannot be used.
 """
 
 import math
@@ -43,7 +43,7 @@ def positions_of_groups(joint: "Tensor", architecture: Architecture, path: Path,
         architecture: whose checkpoint it should be.
         path: of the file, for messages.
         grid: tokens along the edge of the windows.
-        used: groups whose positions are looked at.
+        used: groups whose positions are used.
 
     Raises:
         CheckpointError: they are those of another number of groups, or of none.
@@ -88,7 +88,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def interpolate_positions(pos_embed: "Tensor", groups: int, grid: int) -> "Tensor":
-    """Position embeddings [1, groups * m * m, width] taken to [1, groups * grid * grid, width], bicubic per group."""
+    """Position embeddings [1, groups * m * m, width] as [1, groups * grid * grid, width], bicubic per group."""
     import torch
 
     _, tokens, width = pos_embed.shape

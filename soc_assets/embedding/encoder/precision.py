@@ -1,6 +1,6 @@
 """How the encoder computes on a device: in float32 or bfloat16, and how many images fit at once.
 
-`precision = "auto"` is settled once, when a spec is frozen, and then holds for all its batches on every machine.
+`precision = "auto"` is resolved once, when a spec is frozen, and then applies to all its batches on every machine.
 """
 
 import time
@@ -39,7 +39,7 @@ class Precision:
 
 
 def precision_of(network: "SpectralEncoder", spec: Spec, device: str) -> Precision:
-    """The spec's arithmetic; bfloat16 is measured beside float32, once in a process."""
+    """The spec's arithmetic; bfloat16 is measured against float32, once per process."""
     wanted = spec.choices["precision"]
     if spec.linear or wanted == "float32":
         return Precision("float32")
@@ -47,13 +47,13 @@ def precision_of(network: "SpectralEncoder", spec: Spec, device: str) -> Precisi
 
 
 def faster_precision(network: "SpectralEncoder", spec: Spec, device: str) -> str:
-    """bfloat16 where it is measured to be faster on this device and as good; float32 elsewhere."""
+    """bfloat16 where it is measured to be faster on this device and equally accurate; float32 elsewhere."""
     cosine, speedup = measure_bfloat16(network, spec, device)
     return "bfloat16" if cosine >= LEAST_COSINE and speedup >= LEAST_SPEEDUP else "float32"
 
 
 def measure_bfloat16(network: "SpectralEncoder", spec: Spec, device: str) -> tuple[float, float]:
-    """bfloat16 against float32 on random images: the least cosine of their mean tokens, and times as fast.
+    """bfloat16 against float32 on random images: the lowest cosine of their mean tokens, and the speed-up.
 
     What was measured for a model on a device is kept, so that loading it again costs nothing.
     """

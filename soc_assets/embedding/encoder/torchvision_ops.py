@@ -2,7 +2,7 @@
 
 timm 1.0 imports torchvision as soon as any part of it is imported (`timm.layers._fx`), although nothing here uses it.
 With a CPU build of torch beside a torchvision built for CUDA that import fails with "operator torchvision::nms does not
-exist"; declaring the schemas of two operators is enough. It goes once timm imports without torchvision.
+exist"; declaring the schemas of two operators is enough. It can be removed once timm imports without torchvision.
 """
 
 import importlib.util

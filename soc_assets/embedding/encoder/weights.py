@@ -30,7 +30,7 @@ IGNORED = ("decoder", "mask_token", "head.", "fc_norm.")
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """A ready encoder and what is to be said about its weights.
+    """A ready encoder and a report about its weights.
 
     Attributes:
         encoder: in evaluation mode, on the CPU, without gradients.
@@ -55,7 +55,7 @@ def load_weights(
     layer: int | None = None,
     seen_together: int | None = None,
 ) -> LoadedWeights:
-    """Build the encoder for windows of `image_size` pixels and fill it; only the blocks that are needed.
+    """Build the encoder for windows of `image_size` pixels and fill it; only the required blocks.
 
     Args:
         architecture: sizes of the model, and of the images that its checkpoints were made for.

@@ -1,6 +1,6 @@
-"""Principal components of the studied samples' embeddings: a table made once, when the database is built.
+"""Principal components of the studied samples' embeddings: a table built once, with the database.
 
-They are fitted on training samples only, at most 2,048 of them, and every sample is projected; missing images stand at
+They are fitted on training samples only, at most 2,048 of them, and every sample is projected; missing images are at
 the mean of their band and lag. Inner products of the index's coordinates are those of the vectors, so the components
 are those of the whole flattened vectors.
 """
@@ -94,7 +94,7 @@ def _project(connection: duckdb.DuckDBPyConnection, fitted: Components, ids: lis
 
 
 def _stream(connection: duckdb.DuckDBPyConnection, where: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Rows of the index, a stretch at a time: samples [m], slots [m], coordinates [m, r]."""
+    """Rows of the index, a block at a time: samples [m], slots [m], coordinates [m, r]."""
     at_once = max(1, _ROWS * 64 // _width(connection))
     query = f"SELECT sample_id, slot, coordinates FROM neighbour_index {where}"
     for batch in connection.sql(query).to_arrow_reader(at_once):

@@ -1,7 +1,7 @@
 """Building data/soc.duckdb: views over the Parquet files, macros, and the small tables that are made once.
 
-The file is written beside its place and renamed over it, and is never held open: readers keep what they opened. Paths
-in views are absolute, so that it opens from any folder; memory limits are the connection's.
+The file is written to a temporary file, then atomically renamed, and never held open: readers keep what they opened.
+Paths in views are absolute, so that it opens from any folder; memory limits are the connection's.
 """
 
 import warnings
@@ -43,8 +43,7 @@ def build_database(
     """Write the database.
 
     Args:
-        database: where it goes. What an older one has of neighbours and components is taken over while the batches are
-            the same.
+        database: where it goes. Neighbours and components of an older one are kept as long as the batches are the same.
         contents: what it shows.
         info: kept in build_info, with what identifies the contents.
         batch_inputs: of each batch, the digests of its inputs and labels now.
@@ -82,7 +81,7 @@ def read_info(database: Path) -> dict[str, str]:
     try:
         with open_database(database) as connection:
             return dict(connection.execute("SELECT key, value FROM build_info").fetchall())
-    except duckdb.Error as error:  # as if it were missing: it is built anew
+    except duckdb.Error as error:  # as if it were missing: it is rebuilt
         if is_damage(error, database):
             warnings.warn(f"{database} is damaged: it is built anew.", SocWarning, stacklevel=2)
         return {}
@@ -117,8 +116,8 @@ def index_of(contents: Contents, info: Mapping[str, str]) -> dict[str, str]:
         info: of the database as it is. While the batches' stamps are those that it knows none of them is opened.
 
     Returns:
-        `stamps`, a digest of the batches' names and stamps; `batches`, of what each file's end tells (inputs, labels,
-        when it was made), which a copy shares; `index`, of the latter, the spec and the splits.
+        `stamps`, a digest of the batches' names and stamps; `batches`, of what each footer says (inputs, labels, when
+        it was made), which a copy shares; `index`, of the latter, the spec and the splits.
     """
     paths = batch_paths(contents.folder)
     stamps = digest.of_values([(path.name, files.stamp(path)) for path in paths])

@@ -18,7 +18,7 @@ from soc_assets.features.images import Images, read_images
 from soc_assets.runtime import progress
 
 _LOST = 1e-4  # largest share of a vector's length outside the basis: inner products are then exact to 1e-8
-_NOISE = 1e-3  # directions shorter than this share of the longest are left for the next look, they may be rounding
+_NOISE = 1e-3  # directions shorter than this share of the longest are left for the next pass: they may be rounding
 _AT_ONCE = 256  # vectors from which directions are taken
 _LOOKED_AT = 8  # batches from which the basis is found; all are checked against it
 COLUMNS = {
@@ -90,7 +90,7 @@ def _basis(row_blocks: Iterator[np.ndarray]) -> np.ndarray:
 
 
 def _outside(vectors: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """What of the vectors lies outside the space of a basis, of those [m, width] of which a noticeable part does."""
+    """The residuals outside the space of a basis, of those vectors [m, width] for which they are noticeable."""
     outside = vectors - (vectors @ basis) @ basis.T
     return outside[np.linalg.norm(outside, axis=1) > _LOST / 10 * np.linalg.norm(vectors, axis=1)]
 
@@ -105,7 +105,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, images: Images, basis: np.nda
         if (lost > _LOST * np.linalg.norm(vectors, axis=1)).any():
             raise BasisTooSmallError
     sample, slot = np.nonzero(~images.missing)
-    order = np.argsort(slot, kind="stable")  # a band's rows lie together, so that others are skipped
+    order = np.argsort(slot, kind="stable")  # a band's rows are contiguous, so that others are skipped
     table = pa.table(
         {
             "sample_id": pa.array(images.sample_id[sample[order]], pa.string()),

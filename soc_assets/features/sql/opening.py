@@ -1,4 +1,4 @@
-"""Opening data/soc.duckdb to read it, and telling where it is damaged: it is derived, and can be built anew.
+"""Opening data/soc.duckdb for reading, and detecting damage: it is derived, and can be rebuilt.
 
 DuckDB compares the checksum of a block when it reads it. Building the file is in `soc_assets.features.sql.database`.
 """
@@ -35,7 +35,7 @@ def open_database(database: Path) -> duckdb.DuckDBPyConnection:
 
 @contextmanager
 def reading(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """As `open_database`, for a block; damage of the file is told with the cure.
+    """As `open_database`, for a block; damage of the file is reported with the fix.
 
     Raises:
         DatabaseError: the file is damaged.
@@ -72,7 +72,7 @@ def unreadable(database: Path) -> DatabaseError | None:
                 connection.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM {name}").fetchall()
     except DatabaseError as error:
         return error
-    except duckdb.Error:  # of another version, or in use: not for us to judge
+    except duckdb.Error:  # of another version, or in use: nothing can be said about it
         return None
     return None
 

@@ -1,4 +1,4 @@
-"""The flattened feature vector: which band, lag and dimension stands at which position, and the SQL that builds it.
+"""The flattened feature vector: which band, lag and dimension is at which position, and the SQL that builds it.
 
 The order is the reference band, further static bands, then band by band with lag 0 first; point values, where they are
 included, follow all embeddings in the same order, four per band and lag. Aligned by lag, samples of
@@ -19,7 +19,7 @@ _STATIC = Step()
 
 @dataclass(frozen=True)
 class Segment:
-    """One stretch of the vector: an image's embedding, or the point values of a band and step.
+    """One slice of the vector: an image's embedding, or the point values of a band and step.
 
     Attributes:
         what: embedding or point.
@@ -44,7 +44,7 @@ class Segment:
 
 
 def segments(spec: Spec, features: Features, study: Study) -> list[Segment]:
-    """The stretches of the vector, in order: embeddings, then point values, as the setting `include` says."""
+    """The slices of the vector, in order: embeddings, then point values, as the setting `include` says."""
     every = {"embedding": (spec.slots, spec.shape), "point": (spec.band_slots, (1, len(POINT_WINDOWS)))}
     return [
         Segment(what, name, lag, step, *shape)
@@ -104,7 +104,7 @@ def vector_sql(spec: Spec, features: Features, study: Study) -> str:
 
 
 def _images_joined_sql(spec: Spec, features: Features, study: Study, filler: str) -> str:
-    """The images one after another; most samples have all, and theirs are joined without a look at each."""
+    """The images one after another; most samples have all, and theirs are joined without checking each."""
     lists = _image_lists(spec, features, study)
     filled = lists
     if features.missing == "nearest_lag":

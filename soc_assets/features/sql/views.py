@@ -1,6 +1,6 @@
 """The views of the database: their SQL, and a comment for each of them and each of their columns.
 
-Views read files when they are asked, by patterns: a batch that is added, rewritten or of another size shows at once.
+Views read files at query time, by patterns: a batch that is added, rewritten or of another size shows at once.
 How vectors are put together is in `vector`, tables that are built once are in `neighbours` and `components`.
 """
 
@@ -87,7 +87,7 @@ def _predictions(contents: Contents) -> View:
 
 
 def batch_files(contents: Contents, function: str = "read_parquet") -> str:
-    """A table function over the file without rows and all batches of the spec, as they are when it is asked."""
+    """A table function over the file without rows and all batches of the spec, as they are at query time."""
     schema = contents.data / SCHEMAS / "embeddings.parquet"
     batches = f"{glob_of(contents.folder)}/batch_*_size_*.parquet"
     return f"{function}([{literal(glob_of(schema))}, {literal(batches)}], allow_empty = true)"

@@ -1,4 +1,4 @@
-"""The time step of a raster from text: dates in file names, and what the bands of a file are called.
+"""The time step of a raster from text: dates in file names, and the names of the bands of a file.
 
 Only text and dates belong here; the rule of seasons is in `soc_assets.settings.seasons`.
 """

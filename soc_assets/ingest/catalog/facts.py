@@ -1,4 +1,4 @@
-"""What one raster file tells about itself: its grid, its statistics, and the steps that its bands hold.
+"""What one raster file states about itself: its grid, its statistics, and the steps that its bands hold.
 
 Which files are looked at, and when, is in `catalog`.
 """
@@ -19,13 +19,13 @@ from soc_assets.rasters.georeferencing import crs_of
 from soc_assets.rasters.opening import open_raster
 from soc_assets.settings import Channel
 
-_RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read anew
+_RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read again
 _NETCDF_RULES = 1  # likewise, of what it reads in NetCDF files alone: `missing_value`, flags, uneven axes
 _DECIDING = {"fill_values", "valid_range", "layer", "layers", "value", "variable"}  # settings
 
 
 def reading_of(channel: Channel, in_file: bool, path: str = "") -> str:
-    """How the settings have the stored numbers read, as text: what was made by another reading is computed anew.
+    """How the settings interpret the stored numbers, as text: results of another reading are recomputed.
 
     Args:
         channel: the band, or one class of it.
@@ -48,7 +48,7 @@ def read_facts(file: RasterFile, channel: Channel, content: str, reading: str) -
         reading: from `reading_of`.
 
     Raises:
-        RasterError: the file cannot be used; names it, the reason and the cure.
+        RasterError: the file cannot be used; names it, the reason and the fix.
     """
     rows = []
     with open_raster(file.path, channel.variable) as dataset:
@@ -89,7 +89,7 @@ def _grid(dataset: DatasetReader, layer: int) -> dict[str, Any]:
 
 @cache
 def _crs_words(wkt: str) -> str:
-    """`EPSG:n` where that is the same, else the WKT: the code is the most similar one, and might move the raster."""
+    """`EPSG:n` where that is identical, else the WKT: the most similar code might shift the raster."""
     crs = CRS.from_wkt(wkt)
     code = crs.to_epsg()  # a search that takes 50 ms
     return f"EPSG:{code}" if code and CRS.from_epsg(code) == crs else wkt

@@ -2,8 +2,8 @@
 
 A pattern has {band}, {year} (four digits), {season}, {date}, {start} and {end}, {tile}, and * within a name. A file
 that fits the patterns of two bands, one's name within the other's, is the longer name's. Hidden files (`._N48.tif`) are
-none, and names are compared in one spelling (Unicode NFC). Only names are looked at;
-nothing here opens a raster. What kind of folder it is makes no difference here: see `storage.raster_folder`.
+ignored, and names are compared in one normal form (Unicode NFC). Only names are used; nothing here opens a raster.
+What kind of folder it is makes no difference here: see `storage.raster_folder`.
 """
 
 import difflib
@@ -59,7 +59,7 @@ def find_rasters(rasters: Rasters, folder: Path | str) -> list[RasterFile]:
         folder: a path, a zip file, a `/vsi...` path or a URL.
 
     Raises:
-        RasterError: the folder is missing or holds no raster, or a band has no file; names folder, pattern and cure.
+        RasterError: the folder is missing or holds no raster, or a band has no file; names folder, pattern and fix.
     """
     place = open_folder(folder)
     allow(folder, rasters)

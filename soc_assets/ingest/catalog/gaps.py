@@ -1,4 +1,4 @@
-"""Which steps of the bands have no raster: a table for people, and the list that is kept beside the catalog."""
+"""Which steps of the bands have no raster: a table for users, and the list that is stored with the catalog."""
 
 from collections.abc import Iterable
 

@@ -62,8 +62,8 @@ def require_usable(dataset: DatasetReader, file: RasterFile, index: int) -> None
     """Refuse what would be misread.
 
     Raises:
-        RasterError: complex numbers, a class raster in a band that is none, an ellipsoid without a datum, a pole or the
-            antimeridian in the raster.
+        RasterError: complex numbers, a class raster in a band not declared as one, an ellipsoid without a datum, a pole
+            or the antimeridian in the raster.
     """
     if "complex" in dataset.dtypes[index - 1]:
         raise RasterError(
@@ -115,7 +115,7 @@ def _steps(dataset: DatasetReader, file: RasterFile, usable: list[int]) -> list[
 
 
 def otherwise(dataset: DatasetReader, usable: list[int], layers: Sequence[Layer], kind: str) -> list[tuple[Layer, str]]:
-    """The bands that `layers` of the settings take for another step than the file itself says, and what it says.
+    """The bands to which `layers` of the settings assign another step than the file states, and what it states.
 
     Args:
         dataset: the open file.
@@ -126,7 +126,7 @@ def otherwise(dataset: DatasetReader, usable: list[int], layers: Sequence[Layer]
     said = dict(zip(usable, descriptions(dataset, usable), strict=True))
     found = []
     for layer in layers:
-        with suppress(ValueError):  # of no step, or of several: it contradicts nothing
+        with suppress(ValueError):  # of no step, or of several: no contradiction
             if step_of_text(said.get(layer.index, ""), kind) != (layer.year, layer.season):
                 found.append((layer, said[layer.index]))
     return found

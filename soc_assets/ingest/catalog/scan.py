@@ -1,6 +1,6 @@
 """The raster catalog: one row per usable raster, with its grid, its statistics and its digest.
 
-When a raster must be read again, and what becomes of one that cannot be used, belongs here. Finding the files is in
+When a raster must be read again, and what happens to one that cannot be used, is decided here. Finding the files is in
 `rasters.files`, what a file tells about itself in `rasters.facts`; writing the catalog is left to the asset.
 """
 
@@ -46,7 +46,7 @@ class Catalog:
     read: int
     """Files whose bytes were read in this scan, those set aside included."""
     reused: int
-    """Files taken over from the previous catalog without opening them."""
+    """Files carried over from the previous catalog without opening them."""
 
     @property
     def contents(self) -> dict[str, str]:
@@ -63,14 +63,14 @@ def scan_rasters(
 ) -> Catalog:
     """Catalog the rasters of every band; only new and changed files are read.
 
-    A raster that cannot be used is set aside with its problem, and the scan goes on. Files are read side by side; the
+    A raster that cannot be used is set aside with its problem, and the scan goes on. Files are read in parallel; the
     result does not depend on how many at once.
 
     Args:
         rasters: bands and where their files lie.
         folder: what the patterns start from: a path, a zip file, a `/vsi...` path or a URL.
         previous: the catalog of the last scan; files of the same stamp and reading are not opened.
-        progress: told in this thread after each file, in order: files done, files in all, its path below `folder`.
+        progress: called in this thread after each file, in order: files done, files in all, its path below `folder`.
         threads: files read at once; by default one a core, up to 8.
 
     Raises:
@@ -103,7 +103,7 @@ def scan_rasters(
 
 
 def catalog_digest(frame: pd.DataFrame) -> str:
-    """Digest of everything in the catalog that decides numbers: not of paths and file times, but of tiles' order."""
+    """Digest of everything in the catalog that decides numbers: not paths or file times, but the order of tiles."""
     step = ["band", "kind", "year", "season"]
     deciding = frame[[*step, "layer", "digest", "reading"]].astype("str").fillna("")
     deciding["order"] = deciding.groupby(step).cumcount().astype("str")
@@ -152,7 +152,7 @@ def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
 
 
 class _Digests:
-    """Digests of files, each worked out once in a scan, however many bands and threads ask for it."""
+    """Digests of files, each computed once in a scan, however many bands and threads need it."""
 
     def __init__(self) -> None:
         self._lock = Lock()

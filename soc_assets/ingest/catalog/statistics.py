@@ -1,6 +1,6 @@
 """Count, mean, standard deviation and range of a raster's valid pixels, exact and in one pass with bounded memory.
 
-Numbers of 8 and 16 bits are counted, each on its own, and the statistics follow from the counts. Others are taken in
+For 8-bit and 16-bit integers each number is counted, and the statistics follow from the counts. Others are taken in
 chunks that are combined by the pairwise update of Chan, Golub and LeVeque (1979, Stanford STAN-CS-79-773). Both in
 float64, and always in the same order.
 """
@@ -138,7 +138,7 @@ def _of_class(values: np.ndarray, value: int | None) -> np.ndarray:
 
 
 def _absence(dataset: Dataset, band: int) -> Callable[[Window], bool]:
-    """Tells of windows whether no block of them is in a sparse GeoTIFF, so that all of it is nodata."""
+    """Whether none of a window's blocks is stored in a sparse GeoTIFF, so that all of it is nodata."""
     nodata_alone = dataset.mask_flag_enums[band - 1] == [MaskFlags.nodata]
     if dataset.driver != "GTiff" or not nodata_alone:
         return lambda window: False

@@ -1,6 +1,6 @@
-"""Findings about the numbers of organic carbon in a soil table: codes for "missing", slips of the decimal sign, units.
+"""Findings about the numbers of organic carbon in a soil table: codes for "missing", misplaced decimal points, units.
 
-Each table is judged by itself, all its usable rows together, before any filter of the study.
+Each table is assessed separately, all its usable rows together, before any filter of the study.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ import pandas as pd
 from soc_assets.reporting.findings import Finding
 
 _CODES = (0.0, 9.0, 9.9, 9.99, 99.0, 99.9, 99.99, 100.0, 999.0, 999.9, 999.99)
-_FEWEST = 10  # rows from which a table is judged
+_FEWEST = 10  # minimum rows for a table to be assessed
 _CODE_SHARE, _SHARE = 0.005, 0.02  # of a table's rows from which a code, any other number, stands out
 _TIMES = 5  # how much more often than its neighbours a number occurs that stands for something else
 _TIMES_OF_ZERO = 3  # no soil is without carbon
 _NEIGHBOURS = 10
-_MOST_SPIKES = 3  # more are the habit of a laboratory that rounds
+_MOST_SPIKES = 3  # more come from a laboratory that rounds
 _GAP, _FAR = 3.0, 20.0  # factors: empty between the rest and what is far off; from the median
 _SIGMAS = 5.0
 _PURE = 580.0  # g/kg: organic matter itself
@@ -25,7 +25,7 @@ _MASS_FRACTION = 0.6  # kg/kg: largest that there is
 
 
 def carbon_findings(samples: pd.DataFrame, tables: pd.DataFrame) -> list[Finding]:
-    """Numbers far too often or far off, and tables whose unit seems to be another.
+    """Numbers that are far too frequent or far off, and tables that seem to be in another unit.
 
     Args:
         samples: all usable rows: `organic_carbon` (g/kg), `file`, `row`.
@@ -44,7 +44,7 @@ def carbon_findings(samples: pd.DataFrame, tables: pd.DataFrame) -> list[Finding
 
 
 def _too_often(file: str, carbon: np.ndarray, *, halves: bool) -> Iterator[Finding]:
-    """A number that occurs far more often than those beside it."""
+    """A number that occurs far more often than its neighbours."""
     values, counts = np.unique(carbon, return_counts=True)
     spikes = [i for i in range(len(values)) if _stands_out(values, counts, i)]
     codes = [i for i in spikes if np.isclose(values[i], _CODES).any()]
@@ -71,7 +71,7 @@ def _stands_out(values: np.ndarray, counts: np.ndarray, place: int) -> bool:
 
 
 def _far_off(file: str, rows: pd.DataFrame, carbon: np.ndarray) -> Iterator[Finding]:
-    """A few numbers far from all others of the table, with nothing between; and more carbon than organic matter has."""
+    """A few numbers far from all others of the table, with a gap; and more carbon than organic matter contains."""
     far = np.zeros(len(carbon), bool)
     positive = carbon > 0
     if positive.sum() >= _FEWEST:

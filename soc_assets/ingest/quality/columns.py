@@ -1,4 +1,4 @@
-"""Findings about how soil tables were read: what their columns may mean and was not understood."""
+"""Findings about how soil tables were read: columns that may have a meaning which was not recognised."""
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ _CURES = {
     "cm is wanted": "Set depth in an entry of [[soil.tables]] in soc.toml to the depth of these samples, or take the "
     "file out of the folder.",
 }
-"""What helps against a note that holds these words."""
+"""The fix for a note that contains these words."""
 _CURE = (
     "Name the columns in an entry of [[soil.tables]] in soc.toml, for example columns = {{ depth_upper = 'top', "
     "depth_lower = 'bottom' }}; or accept it by accept = [\"columns:{reference}\"] in [rasters]."

@@ -37,7 +37,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What of the needed images is there."""
+    """Which of the needed images are available."""
 
     table: pd.DataFrame
     """Per band and step that a sample needs: band, year, season, needed, on_raster, present (samples)."""
@@ -188,7 +188,7 @@ def _shares(
 
 
 def _extent(own: Grid, reference: Grid, half: float) -> tuple[float, float]:
-    """Half the window's width and height, in pixels of another grid, at the middle of the reference grid."""
+    """Half the window's width and height, in pixels of another grid, at the centre of the reference grid."""
     row, column = reference.height / 2, reference.width / 2
     shift = reference.transform * Affine.translation(column - half, row - half)
     top, left, bottom, right = own.box_of(reference.crs, shift, round(2 * half), round(2 * half))
@@ -205,7 +205,7 @@ def _integral(valid: np.ndarray) -> np.ndarray:
 
 
 def _at(total: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The summed-area table at fractional places [n], between its entries bilinear."""
+    """The summed-area table at fractional positions [n], by bilinear interpolation."""
     row, column = (
         np.minimum(np.floor(place).astype(np.int64), limit - 2)
         for place, limit in zip((rows, columns), total.shape, strict=True)

@@ -1,4 +1,4 @@
-"""Fill values that nothing masks: numbers such as 65535 or -9999 that stand for "no data" and enter the statistics.
+"""Unmasked fill values: numbers such as 65535 or -9999 that stand for "no data" and enter the statistics.
 
 A number is suspected where it is an extreme, far from all the rest: a code that producers are known to use, or any
 number that occurs often. Numbers are compared as the file stores them, as `fill_values` in soc.toml are.
@@ -26,9 +26,9 @@ from soc_assets.settings import Channel, Rasters
 
 _FEWEST_VALUES = 16  # distinct numbers below which a raster is one of classes, where gaps mean nothing
 _TAIL = 0.0005  # share left out on each side when the range of the rest is measured
-_OFTEN = 0.002  # share of pixels from which an unknown number counts as frequent
+_OFTEN = 0.002  # minimum share of pixels for an unknown number to count as frequent
 _INFLATED = 1.25  # times the standard deviation without it: a number of few pixels counts like a frequent one
-_VOID = 0.4  # widths of the others, by which zero lies apart from them where it is no value of theirs
+_VOID = 0.4  # distance of zero from the others, in widths of their range, at which it is not a value
 _FEWEST_VOIDS = 20
 _KELVIN = (200.0, 350.0)
 _TEMPERATURE_NAME = re.compile(
@@ -46,7 +46,7 @@ class _Fill:
     """Range of the rest, stored numbers."""
     severity: Severity
     why: str = ""
-    """What gives it away, if not that it is a known code or frequent."""
+    """What makes it suspicious, other than being a known code or frequent."""
 
 
 def unmasked_fills(
@@ -96,7 +96,7 @@ def _fills(row: Mapping[Any, Any], preview: Preview, *, classes: bool, warm: boo
     few = classes or len(rest) < _FEWEST_VALUES
     outside = (values < rest[0]) | (values > rest[-1])
     shares = dict(zip(values[outside].tolist(), (counts[outside] / len(numbers)).tolist(), strict=True))
-    ends = preview.stored(np.array([row["min"], row["max"]])).astype(np.float32)  # as the preview holds its numbers
+    ends = preview.stored(np.array([row["min"], row["max"]])).astype(np.float32)  # in the precision of the preview
     rare = [end for end in ends[known_codes(ends, preview.integer)].tolist() if end < rest[0] or end > rest[-1]]
     spread = _std(rest, rest_counts)
     fills = []
@@ -120,7 +120,7 @@ class _Seen:
     spread: float
     """Standard deviation of the rest."""
     warm: bool
-    """Whether the band's name speaks of temperature."""
+    """Whether the band's name suggests temperature."""
 
     @property
     def distance(self) -> float:
@@ -152,7 +152,7 @@ def _without_spikes(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray,
 
 
 def _range(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """Between which numbers all but the tails lie."""
+    """The range of the values without the tails."""
     cumulated = np.cumsum(counts) / counts.sum()
     first, last = np.searchsorted(cumulated, [_TAIL, 1 - _TAIL])
     return float(values[first]), float(values[min(last, len(values) - 1)])
@@ -182,7 +182,7 @@ def _judged(seen: _Seen, preview: Preview, *, few: bool) -> tuple[Severity, str]
 
 
 def _of_unknown(seen: _Seen, *, scaled: bool) -> tuple[Severity, str] | None:
-    """A number that is no code: frequent and far off, or a code times a scale."""
+    """A number that is not a code: frequent and far off, or a code times a scale."""
     if scaled and seen.count >= 5 and seen.distance > 1:
         certain = seen.distance > 3 and seen.share >= 1e-4
         return "error" if certain else "warning", "a producer's code times a scale"

@@ -1,6 +1,6 @@
 """Numbers that stand for "no data" in the files of producers: codes, codes times a scale, and 0 K in degrees Celsius.
 
-Whether a raster that holds such a number means "no data" by it is judged in `check.fill`.
+Whether such a number means "no data" in a raster is decided in `check.fill`.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _CODES = (
     *(2147483647, -2147483648, 4294967295, 1e20, -1e20, 1e30, -1e30, 9.969209968386869e36),
     *(3.4028234663852886e38, -3.4028234663852886e38, -3.4e38, 3.4e38),
 )
-HUGE = 1e18  # no quantity of a landscape is that large
+HUGE = 1e18  # no geophysical quantity is that large
 ZERO_CELSIUS = 273.15
 TEMPERATURES = (1.0, 0.02, 0.1, 0.01)  # scales of temperatures, MODIS' first, which files often lack as a tag
 _BELOW_DEGREES = 0.16  # by which 0 K in degrees Celsius may be rounded: -273, -273.1, -273.2
@@ -26,7 +26,7 @@ _SCALED = np.sort(
         for code in (*_BYTES, *range(32761, 32768), 65533, 65534, 65535, -32768, -28672, -9999)
         if offset == 0 or scale in TEMPERATURES
     ]
-)  # in files of floating numbers
+)  # in floating-point files
 
 
 def known_codes(numbers: np.ndarray, integer: bool) -> np.ndarray:
@@ -36,7 +36,7 @@ def known_codes(numbers: np.ndarray, integer: bool) -> np.ndarray:
 
 
 def scaled_codes(numbers: np.ndarray, integer: bool) -> np.ndarray:
-    """Which numbers of a file of floating numbers are a known code times a usual scale: 1310.7 is 65535 times 0.02."""
+    """Which numbers of a floating-point file are a known code times a usual scale: 1310.7 is 65535 times 0.02."""
     if integer:
         return np.zeros(len(numbers), bool)
     place = np.clip(np.searchsorted(_SCALED, numbers), 1, len(_SCALED) - 1)

@@ -1,7 +1,4 @@
-"""Findings about grids (resolution, extent, geographic coordinates) and about steps that are not there.
-
-Judged from the catalog alone.
-"""
+"""Findings about grids (resolution, extent, geographic coordinates) and about missing steps, from the catalog alone."""
 
 import math
 from collections import Counter
@@ -19,7 +16,7 @@ from soc_assets.settings import Study
 METRES_PER_DEGREE = 111_320.0
 """Along a meridian."""
 _COVERED = 0.9  # part of a tile that another may cover before it is worth a warning
-_SHIFT = 0.5  # share of its extent up to which a step beside the others is an oversight, not another region
+_SHIFT = 0.5  # offset, as a share of its extent, up to which a shifted step is an error, not another region
 _BESIDE = 5.0  # pixels up to which that holds where half of the steps lie in another place
 _TOUCH = 0.01  # pixels by which the places of two steps may differ
 _Row = Mapping[Any, Any]
@@ -124,7 +121,7 @@ def _other_grids(rows: Sequence[_Row]) -> list[Finding]:
 
 
 def _shifted(rows: Sequence[_Row]) -> list[Finding]:
-    """Steps as large as most steps of the band that lie somewhat beside them; a band of tiles has many places."""
+    """Steps as large as most steps of the band but slightly offset; a band of tiles has many positions."""
     findings = []
     tiled = {row["band"] for row in rows if pd.notna(row.get("tile"))}
     for band in dict.fromkeys(row["band"] for row in rows if row["band"] not in tiled):
@@ -152,7 +149,7 @@ def _shifted(rows: Sequence[_Row]) -> list[Finding]:
 
 
 def _tiles_on_tiles(rows: Sequence[_Row], grid: Grid) -> list[Finding]:
-    """Tiles of a step of which one covers the other almost wholly: rarely parts of one raster."""
+    """Tiles of a step that overlap almost completely: rarely parts of one raster."""
     steps: dict[tuple[str, str], list[_Row]] = {}
     for row in rows:
         if isinstance(row["tile"], str):

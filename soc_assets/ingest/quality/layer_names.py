@@ -16,7 +16,7 @@ from soc_assets.reporting.findings import Finding, about
 
 
 def layers_told_otherwise(rows: Sequence[Mapping[Any, Any]]) -> list[Finding]:
-    """A warning for each step that a file says to be another one than `layers` of soc.toml.
+    """A warning for each step for which a file states another one than `layers` of soc.toml.
 
     Args:
         rows: of the raster catalog; only files of bands with `layers` are opened.

@@ -1,7 +1,7 @@
 """Bands whose steps are in two units: some in Kelvin and some in degrees Celsius, some scaled and some not.
 
 A single step that is unlike all others is found by `check.values`; here are changes in between, after which a whole
-group of steps is stored otherwise, as with a new version of a product.
+group of steps is stored differently, as with a new version of a product.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class TwoUnits:
     Attributes:
         members: positions of the steps of the smaller group, or of the later one where both are as large.
         others: positions of the others.
-        words: what their values look like beside the others'.
+        words: what their values look like compared with the others'.
         cure: what to do, without the end of the sentence.
     """
 
@@ -35,7 +35,7 @@ def two_units(means: np.ndarray, spreads: np.ndarray) -> TwoUnits | None:
     """The steps that are in another unit than the rest, if there are two groups and a unit explains them.
 
     Args:
-        means: [n] of the steps of a band and season, in the order of time; NaN where a step has no value.
+        means: [n] of the steps of a band and season, in chronological order; NaN where a step has no value.
         spreads: [n] standard deviations.
     """
     known = np.flatnonzero(np.isfinite(means))
@@ -65,7 +65,7 @@ def _alike(means: np.ndarray, spreads: np.ndarray) -> bool:
 
 
 def _relation(mean: float, std: float, usual: float, usual_std: float) -> tuple[str, str] | None:
-    """How a group is stored beside the other, in words, and the cure; None where no unit explains it."""
+    """How a group is stored beside the other, in words, and the fix; None where no unit explains it."""
     if not std or not usual_std:
         return None
     for factor in (1.0, *_SCALES):

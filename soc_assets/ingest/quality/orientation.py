@@ -1,4 +1,4 @@
-"""Upside-down rasters: steps that fit the others of their band only after their rows are turned about.
+"""Upside-down rasters: steps that fit the others of their band only when flipped vertically.
 
 Correlations are taken at points of a common grid over the reference raster, so that files of any CRS and pixel size can
 be compared. Without other steps a band is compared with the other bands, which gives no more than a hint.
@@ -15,12 +15,12 @@ from soc_assets.reporting.findings import Finding, Severity, about
 
 _EDGE = 64  # points along each edge of the common grid
 _FEWEST = 200  # points with values in both rasters
-_CLIP = (1, 99)  # percentiles to which values are cut, so that a few extremes do not decide
+_CLIP = (1, 99)  # percentiles to which values are clipped, so that a few extremes do not decide
 _Row = Mapping[Any, Any]
 
 
 def upside_down(rows: Sequence[_Row], previews: Sequence[Preview], reference: str) -> list[Finding]:
-    """Findings about rasters whose rows seem to run the wrong way.
+    """Findings about rasters that seem to be stored upside down.
 
     Args:
         rows: the raster catalog.
@@ -42,7 +42,7 @@ def upside_down(rows: Sequence[_Row], previews: Sequence[Preview], reference: st
 
 
 class _Points:
-    """The common grid: centres of `_EDGE` x `_EDGE` cells over a raster, in the CRS of whoever is asked."""
+    """The common grid: centres of `_EDGE` x `_EDGE` cells over a raster, in the CRS of each raster."""
 
     def __init__(self, reference: Preview) -> None:
         height, width = reference.values.shape
@@ -54,7 +54,7 @@ class _Points:
         self._places = {reference.crs.to_wkt(): (x, y)}
 
     def values(self, preview: Preview, *, upside_down: bool = False) -> np.ndarray:
-        """The raster's values at the points [n], cut to its inner percentiles; NaN where there is none."""
+        """The raster's values at the points [n], clipped to its inner percentiles; NaN where there is none."""
         wkt = preview.crs.to_wkt()
         if wkt not in self._places:
             self._places[wkt] = move(self._crs, preview.crs, *next(iter(self._places.values())))
@@ -65,7 +65,7 @@ class _Points:
 
 
 def _within(members: list[int], upright: np.ndarray, turned: np.ndarray) -> list[tuple[int, Severity, str]]:
-    """Steps of one band and season that fit the median of the others better when turned about."""
+    """Steps of one band and season that fit the median of the others better when flipped vertically."""
     if len(members) < 2:
         return []
     as_is = np.array([[_correlation(upright[i], upright[j]) for j in members] for i in members])
@@ -96,7 +96,7 @@ def _within(members: list[int], upright: np.ndarray, turned: np.ndarray) -> list
 def _against_other_bands(
     rows: Sequence[_Row], upright: np.ndarray, turned: np.ndarray, suspects: set[int]
 ) -> list[Finding]:
-    """Bands of a single raster that resemble most other bands more, in either sense, when turned about."""
+    """Bands of a single raster that resemble most other bands more, in either sense, when flipped vertically."""
     bands: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         if i not in suspects:

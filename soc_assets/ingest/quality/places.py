@@ -21,7 +21,7 @@ _DEGREES = (1.0, 0.5, 0.25, 0.1, 0.05, 1 / 60, 0.01, 0.005, 0.001, 1 / 3600, 0.0
 _METRES = (100_000.0, 10_000.0, 5000.0, 1000.0, 500.0, 100.0, 50.0, 10.0)
 _WRITTEN = {1 / 60: 6e-5, 1 / 3600: 6e-6}  # degrees to which minutes and seconds are rounded in decimal degrees
 _ROUNDED = {"degrees": 1e-7, "metres": 0.02}
-_FEWEST, _SHARE = 5, 0.1  # samples, and share of a table's, from which coarse coordinates are told
+_FEWEST, _SHARE = 5, 0.1  # minimum number, and share of a table's samples, for coarse coordinates to be reported
 _MANY = 10  # samples of one day at one place
 
 
@@ -73,7 +73,7 @@ def _coarse(file: str, rows: pd.DataFrame, system: "pyproj.CRS | None", grid: Gr
 
 
 def _crowded(file: str, rows: pd.DataFrame) -> Iterator[Finding]:
-    """Places where many samples of one day stand: the middle of a field, a farm or a municipality."""
+    """Points with many samples of one day: the centre of a field, a farm or a municipality."""
     keys = pd.DataFrame({"place": places(rows["longitude"].to_numpy(float), rows["latitude"].to_numpy(float))})
     keys["day"] = rows["survey_date"].to_numpy()
     keys["year"] = rows["year"].to_numpy()

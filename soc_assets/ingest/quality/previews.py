@@ -1,6 +1,6 @@
 """Previews: every raster once at a low resolution, kept on disk, so that checks read a raster only when it is new.
 
-The one place where the checks touch pixels; what they look for is in the modules beside this one.
+The only place where the checks read pixels; what they look for is in the neighbouring modules.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class Preview:
     integer: bool
     """Whether the file stores integers."""
     masked: tuple[float, ...] = ()
-    """Stored numbers that `without` has taken for "no value"."""
+    """Stored numbers that `without` has masked."""
 
     def stored(self, values: np.ndarray) -> np.ndarray:
         """Values as the numbers that the file holds (float64)."""
@@ -47,13 +47,13 @@ class Preview:
         return np.round(numbers) if self.integer else numbers
 
     def without(self, numbers: Sequence[float]) -> "Preview":
-        """The preview with these stored numbers taken for "no value"."""
+        """The preview with these stored numbers masked."""
         invalid = np.isin(self.stored(self.values).astype(np.float32), np.asarray(numbers, np.float32))
         values = np.where(invalid, np.float32(np.nan), self.values)
         return replace(self, values=values, masked=(*self.masked, *numbers))
 
     def at(self, x: np.ndarray, y: np.ndarray, *, upside_down: bool = False) -> np.ndarray:
-        """Values [n] at coordinates of the raster's CRS, NaN outside; `upside_down` turns its rows about first."""
+        """Values [n] at coordinates of the raster's CRS, NaN outside; `upside_down` flips it vertically first."""
         inverse = ~self.transform
         height, width = self.values.shape
         with np.errstate(invalid="ignore"):

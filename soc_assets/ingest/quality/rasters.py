@@ -1,4 +1,4 @@
-"""All findings about the rasters of a catalog, gravest first."""
+"""All findings about the rasters of a catalog, most severe first."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from soc_assets.settings import Rasters, Study
 def inspect_rasters(
     catalog: pd.DataFrame, problems: pd.DataFrame, rasters: Rasters, study: Study, preview: Callable[[Any], Preview]
 ) -> list[Finding]:
-    """All findings about the rasters of a catalog, gravest first.
+    """All findings about the rasters of a catalog, most severe first.
 
     Args:
         catalog: the raster catalog, one row per usable raster.

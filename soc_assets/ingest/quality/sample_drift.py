@@ -1,6 +1,6 @@
 """How the distribution of organic carbon moved since the samples were last built.
 
-Numbers and the verdict only; where the former samples come from is decided by the asset.
+Only the numbers and the verdict; where the former samples come from is decided by the asset.
 """
 
 from dataclasses import dataclass

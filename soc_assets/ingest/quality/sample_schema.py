@@ -1,6 +1,7 @@
 """What every sample must be: types, ranges, nothing missing, no id twice. A pandera schema, imported where it is used.
 
-Rows unusable in themselves are rejected in `soil.clean` before; a failure here is a table's wrong unit or mapping.
+Rows unusable in themselves are rejected in `soil.clean` before; a failure here points to a wrong unit or column mapping
+of a table.
 """
 
 from datetime import UTC, datetime
@@ -74,7 +75,7 @@ def schema_failures(samples: pd.DataFrame, *, timed: bool) -> pd.DataFrame:
 
 
 def failures_in_words(failures: pd.DataFrame, samples: pd.DataFrame) -> str:
-    """What breaks the schema and where, the first five, with the cure; "" where nothing does.
+    """What breaks the schema and where, the first five, with the fix; "" where nothing does.
 
     Args:
         failures: of `schema_failures`.

@@ -1,4 +1,4 @@
-"""Findings about soil tables as files: those set aside, those not looked at, and how many rows of each are rejected.
+"""Findings about soil tables as files: those set aside, those not read, and how many rows of each are rejected.
 
 Which rows are usable was decided in `soil.clean`; here it is counted. What the values look like is in `check.carbon`.
 """
@@ -52,14 +52,14 @@ _DATA_ENDINGS = (
         ".dbf",
     ),
 )
-"""Endings of files that may hold samples and are not read, or are read only in the folder itself."""
+"""Suffixes of files that may hold samples and are not read, or are read only in the folder itself."""
 _BESIDE = (
     *(".prj", ".shx", ".cpg", ".sbn", ".sbx", ".qix", ".qpj", ".qmd", ".qml", ".lock", ".gpkg-wal", ".gpkg-shm"),
     *(".md", ".pdf", ".doc", ".docx", ".htm", ".html", ".png", ".jpg", ".jpeg", ".ini", ".bak", ".rst"),
 )
 _DOCUMENTS = ("readme", "licence", "license", "metadata", "citation", "changelog")
 _MOST_NAMED = 6
-_MOST_SEEN = 2000  # files of subfolders that are looked at
+_MOST_SEEN = 2000  # files of subfolders that are listed
 
 
 def table_findings(rejected: pd.DataFrame, tables: pd.DataFrame) -> list[Finding]:

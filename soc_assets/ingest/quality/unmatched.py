@@ -1,4 +1,4 @@
-"""Findings about rasters that fit the pattern of no band: a step may be missing for its name alone."""
+"""Findings about rasters that fit the pattern of no band: a step may be missing only because of its name."""
 
 import contextlib
 import re
@@ -46,7 +46,7 @@ def rasters_not_read(
 
 
 def _sources(path: str) -> list[str]:
-    """What a raster takes its values from, if it is no GeoTIFF."""
+    """What a raster takes its values from, if it is not a GeoTIFF."""
     if not path.lower().endswith(_WHOLE):
         with contextlib.suppress(RasterError), open_raster(path) as dataset:  # one set aside has no sources to name
             return [str(name) for name in dataset.files]
@@ -54,7 +54,7 @@ def _sources(path: str) -> list[str]:
 
 
 def _lacking(path: PurePosixPath, catalog: pd.DataFrame, rasters: Rasters) -> str:
-    """The band with time whose name stands in a path, and a year in the file's name that the band lacks; "" if none."""
+    """The band with time whose name is in a path, and a year in the file's name that the band lacks; "" if none."""
     years = {int(year) for year in _YEAR.findall(path.name)}
     for band in sorted(rasters.bands, key=lambda band: -len(band.name)):
         named = re.search(rf"(?<![a-z0-9]){re.escape(band.name)}(?![a-z])", path.as_posix(), re.IGNORECASE)

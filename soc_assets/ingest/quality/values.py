@@ -1,6 +1,6 @@
 """Suspicious statistics: rasters of one value, steps that repeat another, and steps unlike the others of their band.
 
-Judged from the catalog and, for the spread, from previews; fill values are in `check.fill`.
+Based on the catalog and, for the spread, on previews; fill values are in `check.fill`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +13,8 @@ from soc_assets.ingest.quality.previews import Preview
 from soc_assets.reporting.findings import Finding, about, step_of_row
 
 _FACTORS = (10.0, 100.0, 1000.0, 10_000.0, 50.0, 0.1, 0.01, 0.001, 0.0001, 0.02)  # scales left out or applied twice
-_FEWEST_FOR_SCALE = 3  # steps from which a factor between one and the others is told
-_FEWEST_FOR_SHIFT = 5  # steps from which their spread is known well enough
+_FEWEST_FOR_SCALE = 3  # minimum steps for a factor between one and the others to be reported
+_FEWEST_FOR_SHIFT = 5  # minimum steps for a reliable estimate of their spread
 _SPREADS = 6.0
 _MOST_LISTED = 6  # steps named in one line
 _CURES = {
@@ -102,7 +102,7 @@ def _listed(steps: Sequence[str]) -> str:
 
 
 def _unlike(mean: float, std: float, means: np.ndarray, stds: np.ndarray) -> tuple[str, str] | None:
-    """What sets a step apart from the others, and the cure; None if nothing does."""
+    """What sets a step apart from the others, and the fix; None if nothing does."""
     middle, usual = float(np.median(means)), float(np.median(stds))
     if np.abs(means - middle).max() > max(0.5 * abs(middle), 3 * usual):
         return None  # the others do not agree among themselves

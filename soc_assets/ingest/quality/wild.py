@@ -1,6 +1,6 @@
-"""Wild pixels: a handful of numbers, far from all others, that decide the spread by which a band is standardised.
+"""Wild pixels: a handful of numbers, far from all others, that dominate the standard deviation of a band.
 
-A long tail is no such thing, however long: between wild pixels and the rest there is nothing. Where the preview and the
+A long tail does not count, however long: between wild pixels and the rest there is a gap. Where the preview and the
 exact extremes make them likely, the whole raster is read, so that few pixels in a large raster are found too.
 """
 
@@ -51,7 +51,7 @@ class _Wild:
 
 
 def wild_pixels(rows: Sequence[_Row], previews: Sequence[Preview], rasters: Rasters) -> list[Finding]:
-    """Rasters whose standard deviation a few pixels multiply.
+    """Rasters whose standard deviation is inflated by a few pixels.
 
     Args:
         rows: the raster catalog.
@@ -83,7 +83,7 @@ def _wild(row: _Row, preview: Preview, channel: Channel) -> _Wild | None:
     if middle is None:
         return None
     ends = np.array([row["min"], row["max"]])
-    masked = preview.masked  # fill values that the preview has lost, but the catalog not
+    masked = preview.masked  # fill values that are in the catalog's extremes, but not in the preview
     if not _likely(ends, middle) and not masked:
         return None
     shown = preview.values[~np.isnan(preview.values)]

@@ -1,7 +1,7 @@
-"""What a workbook's zip archive is before it is unpacked: how large its parts are, and that its XML defines nothing.
+"""What a workbook's zip archive is before it is unpacked: the size of its parts, and no entities in its XML.
 
 A part of a kilobyte can unpack to gigabytes; XML can define entities that grow without end or name other files, and no
-program writes such into a workbook.
+program writes these into a workbook.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def require_sound(archive: ZipFile, limits: SoilLimits) -> None:
 
     Raises:
         LimitError: they unpack to more than a limit allows.
-        SoilError: a part defines entities, is encrypted or stands in the archive twice.
+        SoilError: a part defines entities, is encrypted or is in the archive twice.
     """
     parts = [part for part in archive.infolist() if part.filename.lower().endswith(_XML)]
     if len(archive.infolist()) > _MOST_MEMBERS:

@@ -1,4 +1,4 @@
-"""Columns of carbon for several depths beside each other: OC_0_10, SOC_10-30cm, OC_topsoil.
+"""Columns of carbon for several depths side by side: OC_0_10, SOC_10-30cm, OC_topsoil.
 
 A sample has one depth, so such columns are named and not read unless soc.toml names one.
 """

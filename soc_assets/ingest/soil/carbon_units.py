@@ -70,7 +70,7 @@ def resolve_unit(
         in_row: the column's cell in the row of units, "" where there is none.
         section: the table of soc.toml, for messages.
         needed: whether the name alone does not mean g/kg.
-        by_row: whether a column of units stands beside.
+        by_row: whether a column of units is next to.
         percent: row and text of the first cell that says per cent itself, None where none does.
         above: what lines above the names say; of the table as a whole it counts where no column says more.
 

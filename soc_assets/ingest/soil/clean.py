@@ -1,4 +1,4 @@
-"""Judging the rows of soil tables: which are samples, and why the others are not.
+"""Validating the rows of soil tables: which are samples, and why the others are not.
 
 Rows unusable in themselves are rejected here, one reason each; the study's filters (years, largest organic carbon,
 region) belong to the sampling stage.
@@ -38,11 +38,11 @@ _Fault = tuple[str, pd.Series, pd.Series]  # reason, rows that have it, the offe
 def clean_samples(
     rows: pd.DataFrame, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part rows [n] into samples and rejected rows; every row is in exactly one of the two.
+    """Divide rows [n] into samples and rejected rows; every row is in exactly one of the two.
 
-    Duplicates are told in two ways. A table in several formats (files of one name, or a table and the layer that it has
-    its coordinates from): of rows with the same id, year (where both have one) and place (to 0.001 degrees) that in the
-    format that stands first in `soil.files.READ` is judged, usable or not, and the others are duplicates of it.
+    Duplicates are recognised in two ways. A table in several formats (files of one name, or a table and the layer that
+    it has its coordinates from): of rows with the same id, year (where both have one) and place (to 0.001 degrees) that
+    in the format that stands first in `soil.files.READ` is judged, usable or not, and the others are duplicates of it.
     Everything else: of usable rows with the same coordinates, date and organic carbon the first by source, own id and
     place is kept; of rows of several files, coordinates at most `VISIT_METRES` apart are the same where own ids are.
 
@@ -157,7 +157,7 @@ def _faults_of_carbon(rows: pd.DataFrame) -> list[_Fault]:
 
 
 def _depths_told(rows: pd.DataFrame) -> pd.Series:
-    """The depths as the file has them [n], with the cure where all of a file's seem to be in metres."""
+    """The depths as the file has them [n], with the fix where all of a file's seem to be in metres."""
     deepest = rows["bottom"].groupby(rows["file"]).transform("max")
     metres = (deepest <= _METRES) & (rows["bottom"] % 1 > 0)
     told = " cm: in m? Then write the unit behind the names of the columns, as in 'bottom (m)'"

@@ -62,7 +62,7 @@ def find_columns(
 
 
 def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Reading) -> SoilError:
-    """The error for needed columns that are not there: tells the columns found, those expected, and the cure."""
+    """The error for missing columns: names the columns found, those expected, and the fix."""
     mapped, missing = reading.how.columns.model_dump(), list(missing)
     expected = "; ".join(f"{field} as {', '.join(_accepted(field, mapped.get(field)))}" for field in missing)
     beside = (
@@ -96,7 +96,7 @@ def missing_columns(header: Sequence[str], missing: Iterable[str], reading: Read
 
 
 def require_mapped_names(headers: Iterable[tuple[Sequence[str], bool]], columns: SoilColumns, section: str) -> None:
-    """Check that each mapped name stands in at least one file, so that no typing error goes unnoticed.
+    """Check that each mapped name is in at least one file, so that no typing error goes unnoticed.
 
     Args:
         headers: of every file for which `columns` holds, and whether its names are cut to ten letters.
@@ -124,7 +124,7 @@ def needs_unit(name: str) -> bool:
 
 
 def is_total_carbon(name: str) -> bool:
-    """Whether a name speaks of total carbon, of which carbonates are a part."""
+    """Whether a name means total carbon, which includes carbonates."""
     return _carbon_words(name)[0] in TOTAL_NAMES
 
 

@@ -14,7 +14,7 @@ Order = Literal["day", "month", "year"]
 _PARTS = r"^(?P<first>\d\d?)(?P<sign>[-/])(?P<second>\d\d?)(?P=sign)(?P<third>(?:19|20)?\d\d)(?:[T ].*)?$"
 _CELL = r"^\d{4}-\d\d-(\d\d) 00:00:00$"  # a day of a workbook, as text
 _MOST_DAYS = 12  # that may be months
-_ENOUGH = 5  # cells and texts, each, before their parting at the twelfth is no chance
+_ENOUGH = 5  # cells and texts, each, before their parting at the twelfth is not a chance
 
 
 def order_of_dates(text: pd.Series, rows: pd.Series | None = None) -> Order:

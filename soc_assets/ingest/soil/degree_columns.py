@@ -55,7 +55,7 @@ def with_minutes(parts: Mapping[str, pd.Series]) -> pd.Series:
     """Coordinates [n] in decimal degrees, as text.
 
     Degrees with decimal places are whole coordinates: then minutes are not looked at. Where a part is not a number, or
-    minutes are missing, the row has the three texts side by side, which are not a coordinate.
+    minutes are missing, the row has the three texts in parallel, which are not a coordinate.
 
     Args:
         parts: text [n] of `degrees`, `minutes` and, if there are any, `seconds`.

@@ -137,7 +137,7 @@ def _rows(lines: Iterator[str], read: Lines, separator: str, limits: SoilLimits,
 
 
 def _are_quoted(rows: Sequence[Sequence[str]], separator: str) -> bool:
-    """Whether each line stands in quotation marks as a whole, as some programs export them."""
+    """Whether each line is in quotation marks as a whole, as some programs export them."""
     lines = [fields for fields in rows if fields]
     return bool(lines) and all(len(fields) == 1 and separator in fields[0] for fields in lines)
 
@@ -178,7 +178,7 @@ def _uncut(error: csv.Error, line: int, limits: SoilLimits) -> SoilError:
 
 
 def _likely_separator(lines: Sequence[str], how: SoilTable, limits: SoilLimits) -> str:
-    """The sign that cuts the row of names into most names that are known, and into most fields."""
+    """The separator that splits the header into most known names, and into most fields."""
     lines = "".join(lines).splitlines()[: max(LOOKED_AT, how.header_row or 0)]
 
     def worth(sign: str) -> tuple[int, int]:

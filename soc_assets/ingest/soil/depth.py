@@ -43,7 +43,7 @@ def depth_limits(
         units: of the columns `depth`, `depth_upper` and `depth_lower` where a cell states none; cm if left out.
 
     Returns:
-        `text` (of `depth_texts`), `top` and `bottom` [n] in cm (NaN where there is none or it is no number).
+        `text` (of `depth_texts`), `top` and `bottom` [n] in cm (NaN where there is none or it is not a number).
     """
     units = units or {}
     ranges = _limits(depth, units.get("depth", "cm"))
@@ -63,8 +63,9 @@ def fits_depth(limits: pd.DataFrame, wanted: str) -> pd.Series:
     """Whether the stated depth [n] is the wanted one; a row that states none is taken to fit.
 
     Args:
-        limits: of `depth_limits`; an upper limit alone must be that of the wanted depth.
-        wanted: `0-20` (cm), `topsoil` (whatever begins at the surface) or `any`; a text that is no depth fits the last.
+        limits: of `depth_limits`; an upper limit alone must equal that of the wanted depth.
+        wanted: `0-20` (cm), `topsoil` (whatever begins at the surface) or `any`, which also fits a text without a
+            depth.
     """
     text, top, bottom = limits["text"], limits["top"], limits["bottom"]
     if wanted == "any":

@@ -78,7 +78,7 @@ def extra_columns(
 def require_extra(
     headers: Sequence[tuple[Sequence[str], bool]], asked: Sequence[str] | Mapping[str, str], section: str
 ) -> None:
-    """Check that each name (not pattern) of `extra` stands in at least one of the files for which it holds.
+    """Check that each name (not pattern) of `extra` is in at least one of the files for which it holds.
 
     Raises:
         SoilError: one does not; tells the columns that there are.

@@ -1,4 +1,4 @@
-"""What the rows of a table say together: horizons that no column names, and years that contradict the dates."""
+"""What the rows of a table reveal together: horizons without a depth column, and years that contradict the dates."""
 
 import numpy as np
 import pandas as pd

@@ -15,7 +15,7 @@ from soc_assets.settings import Soil, SoilTable
 from soc_assets.storage.names import fits, nfc
 
 READ = (".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".parquet", ".gpkg", ".geojson", ".shp", ".dbf")
-"""Endings of the files read; of one table in several formats the row in the format that stands first is kept."""
+"""Suffixes of the files read; of one table in several formats the row in the format that stands first is kept."""
 _NOT_READ = (".ods", ".mdb", ".accdb", ".kml", ".gdb")
 _BESIDE_A_SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")
 _CAMPAIGNS = (2009, 2012, 2015, 2018, 2022)
@@ -72,7 +72,7 @@ def campaign_of(name: str, part: str = "") -> int | None:
     """Year of the one LUCAS campaign that a name speaks of; `LUCAS_TOPSOIL_v1` is that of 2009.
 
     Args:
-        name: of the file, without its ending. One that names several campaigns, `LUCAS_2009_2015_2018`, names none.
+        name: of the file, without its suffix. One that names several campaigns, `LUCAS_2009_2015_2018`, names none.
         part: the sheet or layer, whose name goes before the file's.
     """
     names = nfc(name), nfc(part)

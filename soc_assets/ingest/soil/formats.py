@@ -105,14 +105,14 @@ def of_records(body: pd.DataFrame, part: str = "") -> Sheet:
 def below_header(
     part: str, cells: pd.DataFrame, place: int, *, decimal_comma: bool, kept: Collection[str] = ()
 ) -> Sheet:
-    """The sheet whose names stand in the row at a position; blank rows are left out.
+    """The sheet whose names are in the row at a position; blank rows are left out.
 
     Args:
         part: name of the sheet, or "".
         cells: of the whole table, index = row as a person counts.
         place: of the row of names.
         decimal_comma: whether 1,5 is a number.
-        kept: names that soc.toml gives as they stand in the row.
+        kept: names that soc.toml gives as they are in the row.
 
     Raises:
         SoilError: there is nothing in the table.

@@ -69,7 +69,7 @@ def mapped_names(how: SoilTable) -> set[str]:
 
 
 def names_in_two_rows(above: Sequence[str], names: Sequence[str], kept: Collection[str]) -> list[str]:
-    """The names where some stand in the row above: `Corg` over `%`, or `Profil` over an empty cell.
+    """The names where some are in the row above: `Corg` over `%`, or `Profil` over an empty cell.
 
     Args:
         above: cells of the row above; a title, which is one text alone, names nothing.

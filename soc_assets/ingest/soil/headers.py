@@ -1,4 +1,4 @@
-"""What the header of a column says: its words, the signs that belong to them, and the unit that stands beside.
+"""What the header of a column says: its words, the signs that belong to them, and the unit that is next to.
 
 `OC [g/kg]` is the words `oc` in g/kg, `± OC` is not `oc`. Which column is which is decided in `soil.columns`.
 """
@@ -31,7 +31,7 @@ _LONGEST = 500  # characters of a name that are looked at: a whole line may seem
 
 
 def exact(name: str) -> str:
-    """A name with its Unicode composed and no blanks round it: what two names must share to be the same."""
+    """A name with its Unicode composed and no blanks around it: what two names must share to be the same."""
     return unicodedata.normalize("NFC", name).strip()
 
 
@@ -61,7 +61,7 @@ def plain(name: str) -> str:
 
 
 def carbon_unit_of(text: str | Sequence[str]) -> str | None:
-    """A unit of organic carbon from the way it is written, "a stock per area" or the like; None where it is none."""
+    """A unit of organic carbon from the way it is written, "a stock per area" or the like; None where it is not one."""
     joined = "".join(tokens(text) if isinstance(text, str) else text)
     for spellings in (_NO_CONTENT, CARBON_UNITS):
         for pattern, unit in spellings.items():
@@ -71,7 +71,7 @@ def carbon_unit_of(text: str | Sequence[str]) -> str | None:
 
 
 def depth_unit_of(text: str | Sequence[str]) -> str | None:
-    """A unit of length: cm, mm, dm, m, in or ft; None where it is none."""
+    """A unit of length: cm, mm, dm, m, in or ft; None where it is not one."""
     found = tokens(text) if isinstance(text, str) else text
     return _LENGTHS.get(found[0]) if len(found) == 1 else None
 

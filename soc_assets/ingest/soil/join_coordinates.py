@@ -1,4 +1,4 @@
-"""Coordinates of tables that have none: fetched by id from the table or layer that has them.
+"""Coordinates for tables without any: joined by id from the table or layer that has them.
 
 LUCAS 2015 comes so: the carbon in a CSV file without coordinates, the points in a shapefile.
 """
@@ -74,7 +74,7 @@ def borrow_coordinates(tables: list[Table]) -> list[Table]:
     """Give tables without coordinates those of another table, row by row where the ids are equal.
 
     The other table is the one that `coordinates_from` names; else one of the same name in another format; else one of
-    the same LUCAS campaign. Unless it is named, it must know nine tenths of the ids. Ids that stand at several places
+    the same LUCAS campaign. Unless it is named, it must know nine tenths of the ids. Ids that are at several places
     are left out, and both tables become one group: a sample that is in both is one sample.
     """
     return [_placed(table, tables) if _lacks_coordinates(table) else table for table in tables]

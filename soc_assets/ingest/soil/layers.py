@@ -29,7 +29,7 @@ def read_layers(path: Path, limits: SoilLimits) -> list[Sheet]:
     """Every layer of a vector file that has rows; a layer without geometry is a table.
 
     Raises:
-        SoilError: the file is damaged, not what its ending says or has no rows, or holds more than the limits allow.
+        SoilError: the file is damaged, not what its suffix says or has no rows, or holds more than the limits allow.
     """
     import pyogrio
 

@@ -1,7 +1,7 @@
-"""What a table may hold, and every library's error as one of ours.
+"""How much a table may hold, and every library's error as one of ours.
 
 The limits are settings (`SoilLimits`): each reader asks before it takes memory, from what a file says of itself and,
-because that may be wrong, again while it reads. What libraries raise about a file is told with the file in
+because that may be wrong, again while it reads. What libraries raise about a file is reported with the file's name in
 `translated`.
 """
 
@@ -96,7 +96,7 @@ class Budget:
 
 
 class Box:
-    """The box round the filled cells of a sheet, counted while they are read.
+    """The box around the filled cells of a sheet, counted while they are read.
 
     Attributes:
         budget: of the workbook.

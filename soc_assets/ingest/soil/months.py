@@ -41,7 +41,7 @@ _MONTHS = _prefixes()
 
 
 def named_dates(text: pd.Series) -> pd.DataFrame:
-    """Year, month and day of dates [n] with a named month, 6 July 2015, Jul 6, 2015, 06JUL15; null where it is none."""
+    """Year, month and day of dates [n] with a named month: 6 July 2015, Jul 6, 2015, 06JUL15; else null."""
     parts = pd.DataFrame(None, text.index, ["year", "month", "day"], dtype="object")
     for pattern in _DATES:
         parts = parts.fillna(text.str.extract(pattern)[["year", "month", "day"]].astype("object"))

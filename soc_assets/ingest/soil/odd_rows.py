@@ -1,4 +1,4 @@
-"""Rows below the names that are no samples: the means at the end of a table, and a second table under the first."""
+"""Rows below the header that are not samples: means at the end of a table, and a second table under the first."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ COORDINATE_DIGITS = 5
 _LIKELY = (31468, 31467, 31466, 31469, 25832, 25833, 4647, 5650, 3035, 3857)
 """EPSG codes of German and European tables: Gauss-Krüger, UTM (with the zone before the easting, too), LAEA, Web."""
 _WORLDWIDE = 3857  # fits any numbers: only the rasters can speak for it
-_MARGIN = 5.0  # degrees round a CRS's area of use: the whole of Bavaria is mapped in zone 32
+_MARGIN = 5.0  # degrees around a CRS's area of use: the whole of Bavaria is mapped in zone 32
 
 
 def to_wgs84(x: pd.Series, y: pd.Series, crs: str | None, where: str) -> tuple[pd.Series, pd.Series, pd.Series]:
@@ -68,7 +68,7 @@ def in_degrees(crs: str | None, where: str = "the table") -> bool:
 def units(x: pd.Series, y: pd.Series, crs: str | None) -> pd.Series:
     """Coordinates as written [n], rounded, as text: what identity rests on, so that no transformation decides it.
 
-    Degrees to `COORDINATE_DIGITS` decimal places, metres to two; "" where there is no number.
+    Degrees to `COORDINATE_DIGITS` decimal places, metres to two; "" where there is not a number.
     """
     scale, largest = (100, 1e9) if not in_degrees(crs) else (10**COORDINATE_DIGITS, 360)
     whole = [(value.where(value.abs() <= largest) * scale).round().astype("Int64") for value in (x, y)]
@@ -88,7 +88,7 @@ def suggest_crs(x: pd.Series, y: pd.Series, grid: Grid) -> str:
 
 
 def likely_crs(x: pd.Series, y: pd.Series, grid: Grid) -> tuple[int | None, bool]:
-    """The EPSG code that fits numbers [n] best, None where none does, and whether x and y have to be exchanged."""
+    """The EPSG code that fits numbers [n] best, None where none does, and whether x and y have to be swapped."""
     best, found = 0.0, (None, False)
     for exchanged, (first, second) in ((False, (x, y)), (True, (y, x))):
         for code in _LIKELY:

@@ -1,6 +1,6 @@
 """Points to predict at: read by the reader of soil tables, each row with its place and date, or why it has none.
 
-The columns of the file stay as they are; what was understood stands beside them under names that begin with `OWN`.
+The columns of the file stay as they are; what was understood is next to them under names that begin with `OWN`.
 Whether points lie on the rasters and need dates is decided where the model is known, in `soc_assets.mapping.points`.
 """
 

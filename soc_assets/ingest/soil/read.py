@@ -1,6 +1,6 @@
 """From the files of a folder to tables of text with known columns, with file and row of each entry.
 
-Files are read in `soil.formats`, columns recognised in `soil.columns`, coordinates that stand in another file are
+Files are read in `soil.formats`, columns recognised in `soil.columns`, coordinates that are in another file are
 fetched in `soil.borrowing`. Values stay text: what they mean is decided in `soil.rows`.
 """
 
@@ -33,7 +33,7 @@ def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFram
 
     Returns:
         The tables, and the files that cannot be used and the rows that a workbook hides: file, row (null for a file),
-        source, reason, detail (what was found, what was expected, the cure).
+        source, reason, detail (what was found, what was expected, the fix).
 
     Raises:
         SoilError: the folder is missing, holds no table or no usable one, a mapped column is in no file, or an entry of
@@ -68,7 +68,7 @@ def read_soil_tables(folder: Path, soil: Soil) -> tuple[list[Table], pd.DataFram
 
 
 def _require_names(sheets: list[Named], soil: Soil) -> None:
-    """Check that the columns that soc.toml names for several files stand in one of them at least."""
+    """Check that the columns that soc.toml names for several files are in one of them at least."""
     if headers := [item.names for item in sheets if not item.reading.own]:
         require_mapped_names(headers, soil.columns, "[soil.columns]")
     if sheets:

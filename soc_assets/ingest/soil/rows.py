@@ -1,6 +1,6 @@
 """From the text of a table to what its rows say: degrees, g/kg, dates, and whether the depth fits.
 
-Which rows are usable is decided in `soil.clean`; the text stands beside the values for the reasons given there.
+Which rows are usable is decided in `soil.clean`; the text is next to the values for the reasons given there.
 """
 
 import pandas as pd
@@ -157,7 +157,7 @@ def _dates(table: Table) -> pd.DataFrame:
 
 
 def _told_dates(text: pd.Series, known: pd.Series) -> pd.Series:
-    """The dates or years as the file has them [n]; of those that say it in another way also the day, and the cure.
+    """The dates or years as the file has them [n]; of those that say it in another way also the day, and the fix.
 
     Args:
         text: as the file has it.

@@ -12,7 +12,7 @@ from soc_assets.settings import SoilLimits, SoilTable
 from soc_assets.storage.names import nfc
 
 LONGEST = 10
-"""Times as many characters as in a cell may stand in a line."""
+"""Times as many characters as in a cell may are in a line."""
 _CHUNK = 1 << 20
 _HEAD = 4096  # bytes in which text holds no NUL
 _HALVES, _ODD = 0.5, 0.05  # parts of the pairs of bytes in UTF-16 with a NUL where one belongs, and where none does

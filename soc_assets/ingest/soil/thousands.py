@@ -10,7 +10,7 @@ _SMALL = ("mg/kg", "organic_matter_mg/kg")
 
 
 def clear_thousands(text: pd.Series, rows: pd.Series, unit: str | None, decimal: str) -> pd.Series:
-    """The text [n] of organic carbon without signs that part thousands.
+    """The text [n] of organic carbon without thousands separators.
 
     Only a table in mg/kg is looked at whose numbers with a comma or a point all have three digits behind it.
 
@@ -18,7 +18,7 @@ def clear_thousands(text: pd.Series, rows: pd.Series, unit: str | None, decimal:
         text: stripped text [n].
         rows: their numbers in the file [n].
         unit: of the table.
-        decimal: of the settings: with "," or "." the other sign parts thousands, "auto" does not know.
+        decimal: of the settings: with "," or "." the other sign is the thousands separator, "auto" does not know.
 
     Raises:
         SoilError: it may be either, and nothing says which.

@@ -47,7 +47,7 @@ _MONTH_FIRST = r"^(?P<month>\d\d?)(?P<sign>[-/])(?P<day>\d\d?)(?P=sign)(?P<year>
 _SHORT_YEAR_FIRST = r"^(?P<year>\d\d)(?P<sign>[-/])(?P<month>\d\d)(?P=sign)(?P<day>\d\d)(?:[T ].*)?$"
 _BARE_YEAR = r"^((?:19|20)\d\d)$"
 _MONTH_OF_YEAR = (r"^(?P<year>(?:19|20)\d\d)[-./](?P<month>\d\d)$", r"^(?P<month>\d\d?)[-./](?P<year>(?:19|20)\d\d)$")
-_THOUSANDS = r"[+-]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})"  # 1.234,5 and 4.468.000: points that part thousands
+_THOUSANDS = r"[+-]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:\.\d{3}){2,})"  # 1.234,5 and 4.468.000: thousands points
 _COMMAS = r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d*|(?:,\d{3}){2,})"  # 1,234.5 and 4,468,000, whatever the decimal sign
 _GAPS = r"[+-]?\d{1,3}(?:[ '’\u00a0\u2009\u202f]\d{3})+(?:[.,]\d*)?"  # 4 468 000,5 and 2'683'000
 _MONTH_DIRECTIVES = ("%m", "%b", "%B", "%j", "%c", "%x", "%D", "%F", "%U", "%W", "%V")
@@ -60,7 +60,7 @@ def is_missing(text: pd.Series) -> pd.Series:
 
 
 def to_numbers(text: pd.Series, decimal_comma: pd.Series | bool) -> pd.Series:
-    """Numbers [n] (float64) of text [n], NaN where it is none.
+    """Numbers [n] (float64) of text [n], NaN where it is not one.
 
     Args:
         text: stripped text.
@@ -128,7 +128,7 @@ def to_dates(text: pd.Series, date_format: str | None = None, order: Order = "da
 
 
 def _years_of_months(text: pd.Series) -> pd.Series:
-    """The year [n] (Float64) of 2015-07 and 07.2015; of none where one of the column is no month, as in 2015/16."""
+    """The year [n] (Float64) of 2015-07 and 07.2015; of none where one of the column is not a month, as in 2015/16."""
     years = pd.Series(pd.NA, text.index, dtype="Float64")
     for pattern in _MONTH_OF_YEAR:
         parts = text.str.extract(pattern).astype("Float64")

@@ -1,7 +1,7 @@
-"""What stands in a vector file before GDAL opens it, which takes whatever driver recognises the bytes.
+"""What is in a vector file before GDAL opens it, which takes whatever driver recognises the bytes.
 
 So a `.geojson` that holds a virtual data set could read other files and send requests. Here each format is what its
-ending says, and says nothing that GDAL would follow elsewhere.
+suffix says, and says nothing that GDAL would follow elsewhere.
 """
 
 import json
@@ -33,7 +33,7 @@ def source_of(path: Path, budget: Budget) -> str:
         budget: how much it may hold.
 
     Raises:
-        SoilError: the file is not what its ending says, names files or addresses elsewhere, or is too large.
+        SoilError: the file is not what its suffix says, names files or addresses elsewhere, or is too large.
     """
     require_bytes([path], budget)
     match path.suffix.lower():
@@ -95,7 +95,7 @@ def _require_short(size: int, limits: SoilLimits) -> None:
 
 
 def _require_no_link(path: Path) -> None:
-    """Refuse a CRS that stands at an address, as GeoJSON of 2008 allowed: GDAL would fetch it."""
+    """Refuse a CRS that is at an address, as GeoJSON of 2008 allowed: GDAL would fetch it."""
     found: list[str] = []
 
     def look(pairs: list[tuple[str, object]]) -> dict[str, object]:

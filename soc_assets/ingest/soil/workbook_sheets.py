@@ -1,4 +1,4 @@
-"""From the cells of workbooks to sheets: what is hidden is left out and told, and so are formulas without a value."""
+"""From the cells of workbooks to sheets: hidden parts and formulas without a value are left out and reported."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -21,7 +21,7 @@ from soc_assets.settings import SoilLimits
 _MERGED_AT_MOST = 100_000  # cells: a merged title over all 16,384 columns is no table
 
 Rows = dict[int, list[Any]]
-"""The rows that stand in a sheet by their numbers from 0, each up to its last filled cell; empty ones too."""
+"""The rows that are in a sheet by their numbers from 0, each up to its last filled cell; empty ones too."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _xlsx_cells(path: Path, budget: Budget) -> list[SheetCells]:
 
 
 def _xlsx_rows(sheet: Any, budget: Budget) -> Rows:
-    """The rows of a sheet that stand in it, as far as their cells say: its own word for its size is often wrong."""
+    """The rows of a sheet that are in it, as far as their cells say: its own word for its size is often wrong."""
     from openpyxl.worksheet._reader import WorkSheetParser
 
     book, rows, box = sheet.parent, {}, Box(budget, sheet.title)

@@ -1,4 +1,4 @@
-"""A column that says the zone or CRS of each row, where the table is read in one: rows of other zones are not in it."""
+"""A column that says the zone or CRS of each row, where the table is read in one: other rows are not in it."""
 
 import re
 from collections.abc import Mapping, Sequence

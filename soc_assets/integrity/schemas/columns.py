@@ -20,7 +20,7 @@ class Rule:
         low: the least value.
         high: the largest value; `this year` is the year in which it is asked.
         values: all there are.
-        unique: whether each stands in one row only.
+        unique: whether each is in one row only.
     """
 
     low: float | None = None

@@ -1,8 +1,8 @@
-"""Feature groups beside the samples: embedding, point values and coordinates, and choosing columns of them by name.
+"""Feature groups of the samples: embedding, point values and coordinates, and selecting columns of them by name.
 
-A feature set is words joined by +: `embedding`, `coordinates`, `point` or `point:1:9` (squares of 1 and 9 pixels). The
-matrices are read from soc.duckdb once, with the setting `missing` of [features], and kept as .npy files, so that the
-processes of an evaluation share them without a copy each.
+A feature set is a list of names joined by +: `embedding`, `coordinates`, `point` or `point:1:9` (squares of 1 and 9
+pixels). The matrices are read from soc.duckdb once, with the setting `missing` of [features], and kept as .npy files,
+so that the processes of an evaluation share them without a copy each.
 """
 
 import json
@@ -73,7 +73,7 @@ class Design:
         )
 
     def save(self, folder: Path) -> None:
-        """Keep everything in a folder named by its content; `Design.load` maps it into memory."""
+        """Save everything in a folder named by its content; `Design.load` memory-maps it."""
         folder.mkdir(parents=True, exist_ok=True)
         for group, matrix in self.matrices.items():
             with files.replacing(folder / f"{group}.npy") as temporary, temporary.open("wb") as file:
@@ -85,7 +85,7 @@ class Design:
 
     @staticmethod
     def is_saved(folder: Path) -> bool:
-        """Whether `save` finished there, and nothing of it has changed since; reads all of it."""
+        """Whether `save` finished there and nothing has changed since; reads all of it."""
         path = folder / "samples.parquet"
         return path.is_file() and not wrong(path) and vouched(path) is not None
 

@@ -1,8 +1,9 @@
-"""Images that a row of raw features lacks, told by its columns.
+"""Images that a row of raw features lacks, inferred from its columns.
 
-Each counts as the training mean, which looks central: where more are missing than in training, a model is not
-applicable. What `[features] missing` puts in a gap tells it: nulls, or zeros in every column of the image. A gap that
-was filled from another lag (`nearest_lag`) cannot be told by the columns; `soc predict` counts the images themselves.
+Each counts as the training mean, which looks typical: where more are missing than in training, a model is not
+applicable. What `[features] missing` puts in a gap reveals it: nulls, or zeros in every column of the image. A gap that
+was filled from another lag (`nearest_lag`) cannot be detected from the columns; `soc predict` counts the images
+themselves.
 """
 
 from collections.abc import Iterable
@@ -17,11 +18,11 @@ class Gaps:
     """Which columns belong together, and how many images a training row lacks at most.
 
     Attributes:
-        image: [d] the number of each column's image (or band and lag of point values), from 0; those of no image
+        image: [d] the number of each column's image (or band and lag of point values), from 0; columns of no image
             (coordinates) have the highest, which is never missing.
-        columns: [images + 1] columns of each; infinity for what is no image.
+        columns: [images + 1] columns of each; infinity for what is not an image.
         zeros: [d] whether a zero in the column may be a gap.
-        most: missing images of a training row at most.
+        most: the most missing images of any training row.
     """
 
     image: np.ndarray

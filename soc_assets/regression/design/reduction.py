@@ -1,8 +1,8 @@
-"""From raw columns to what a model is fitted on: standardised, gaps at the mean, wide groups as principal components.
+"""From raw columns to what a model is fitted on: standardised, gaps set to the mean, wide groups as components.
 
 Everything is fitted on the training rows it is given. Components come from a randomised decomposition (Halko,
-Martinsson and Tropp, SIAM Review 2011) of the standardised columns; all of a group share one scale afterwards, so that
-the many last ones do not count as much as the first.
+Martinsson and Tropp, SIAM Review 2011) of the standardised columns; all of a group then share one scale, so that the
+many minor ones do not count as much as the first.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
-"""The target and back: transforms fitted on training samples, and predictions in g/kg that are unbiased.
+"""The transform of the target, fitted on training samples, and its unbiased back-transform to g/kg.
 
-The inverse of a mean of logarithms is a median, too low for a skewed target. Duan's smearing (JASA 1983) averages the
-inverse over the residuals instead: sum over i of inverse(prediction + residual i) / n. Residuals of held-out samples
-are better than those of fitted ones, which are too small. Box-Cox (JRSS B 1964) is taken of organic carbon + 1.
-What comes back lies between 0 and the most that a training sample holds (docs/decisions/back-transform.md).
+Back-transforming a mean of logarithms gives a median, too low for a skewed target. Duan's smearing (JASA 1983) averages
+the inverse over the residuals instead: sum over i of inverse(prediction + residual i) / n. Residuals of held-out
+samples are better than those of fitted ones, which are too small. Box-Cox (JRSS B 1964) is taken of organic carbon + 1.
+Back-transformed values lie between 0 and the maximum of the training samples (docs/decisions/back-transform.md).
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import numpy as np
 Kind = Literal["none", "log1p", "box-cox"]
 _SMEARED = 200  # numbers that stand for all residuals
 _LAMBDA = (-1.0, 2.0)
-MOST = 600.0  # g/kg: nothing holds more organic carbon; a straight line in the logarithm would say anything
+MOST = 600.0  # g/kg: nothing holds more organic carbon; a linear model in the logarithm can predict anything
 
 
 @dataclass(frozen=True)

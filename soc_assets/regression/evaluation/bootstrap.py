@@ -16,8 +16,8 @@ from soc_assets.regression.metrics import Scores
 DRAWS = 1000
 LEVEL = 0.95
 _SUMS = 8  # n, y, y2, p, p2, yp, |e|, e2
-_MOST_KEPT = 128 * 2**20  # bytes of draws that are kept; more are drawn anew each time
-_AT_ONCE = 4 * 2**20  # numbers that are looked at together
+_MOST_KEPT = 128 * 2**20  # bytes of draws that are kept; beyond that they are redrawn each time
+_AT_ONCE = 4 * 2**20  # numbers that are processed together
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Draws:
         return replace(made, kept=tuple(made.times())) if draws * len(unique) <= _MOST_KEPT else made
 
     def part(self, rows: np.ndarray) -> "Draws":
-        """The same draws seen by some of the samples (indices or a mask)."""
+        """The same draws restricted to some of the samples (indices or a mask)."""
         return replace(self, unit=self.unit[rows])
 
     def times(self) -> Iterator[np.ndarray]:

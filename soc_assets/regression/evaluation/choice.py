@@ -1,4 +1,4 @@
-"""Choosing a recipe inside a training part, by its inner folds: the outer test part never has a say."""
+"""Selecting a recipe inside a training part, by its inner folds: the outer test part never has an influence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The evaluation of a project: its features and folds, the fits that are planned, and the tables made of them.
 
-Puts the regression stage to work on the files of a project; the assets and the command line call this. What is fitted
-and how is in `soc_assets.regression`.
+Applies the regression stage to the files of a project; the assets and the command line call this. What is fitted and
+how is in `soc_assets.regression`.
 """
 
 import json
@@ -37,7 +37,7 @@ from soc_assets.storage.vouching import wrong
 
 _log = logging.getLogger(__name__)
 
-_SCORED = ("year", "source", "region")  # always, and with the samples in any case
+_SCORED = ("year", "source", "region")  # always there, with the samples in any case
 _OWN = (
     "sample_id",
     "location_id",
@@ -76,7 +76,7 @@ def compare(project: Project, only_baselines: bool = False) -> Compared:
 
     Args:
         project: settings and paths.
-        only_baselines: leave out everything that is no baseline.
+        only_baselines: leave out everything that is not a baseline.
 
     Raises:
         TrainingError: features or folds are missing.
@@ -122,7 +122,7 @@ def strata_of(settings: Evaluation, columns: Sequence[str]) -> list[str]:
     """The columns of `[evaluation] strata` that the samples have.
 
     Raises:
-        TrainingError: one that is no default is not there, or every sample has a value of its own by its nature.
+        TrainingError: one that is not a default is missing, or by its nature differs for every sample.
     """
     usual = Evaluation.model_fields["strata"].default
     missing = [name for name in settings.strata if name not in columns and name not in usual]

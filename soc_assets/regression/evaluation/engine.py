@@ -1,7 +1,7 @@
-"""Running a plan of fits in parallel processes; every finished fit is a file, so a killed run goes on where it was.
+"""Running a plan of fits in parallel processes; every finished fit is a file, so a killed run resumes where it stopped.
 
 A fit's file is named by the digest of everything that decides it (data/results/fits/<digest>.parquet) and holds its
-predictions; importance and facts are in its metadata. A fit that fails is told, counted and tried again next time.
+predictions; importance and facts are in its metadata. A fit that fails is reported, counted and retried next time.
 """
 
 import json
@@ -51,7 +51,7 @@ def run_fits(
     options: Options,
     workers: int = 0,
 ) -> list[Done]:
-    """Run what is not there yet, and read everything.
+    """Run the missing fits, and read all of them.
 
     Args:
         fits: the plan.
@@ -129,7 +129,7 @@ def _here(groups: list[Group], design: Design, folder: Path, options: Options, _
 
 
 def _in_processes(groups: list[Group], design: Design, folder: Path, options: Options, count: int) -> Reports:
-    """Fits by processes that end with this one, or as soon as nobody waits for their reports any more."""
+    """Fits by worker processes that end with this one, or as soon as nobody waits for their results."""
     inputs = _inputs(folder, design)
     if not Design.is_saved(inputs):
         design.save(inputs)
@@ -163,13 +163,14 @@ def _start(inputs: str, reports: Any, going_on: Connection) -> None:
     import torch
 
     torch.set_num_threads(1)
-    # leave at once when all is done, as the `soc` command does: the interpreter's teardown makes DuckDB report leaks
+    # leave immediately when everything is done, as the `soc` command does: the interpreter's teardown makes DuckDB
+    # report leaks
     multiprocessing.util.Finalize(None, os._exit, (0,), exitpriority=-1)
     _worker.update(design=Design.load(Path(inputs)), reports=reports, limits=threadpoolctl.threadpool_limits(1))
 
 
 def _end_with(going_on: Connection) -> None:
-    """End this process when the other end is closed, by the process that has it or by its death: nobody works on."""
+    """End this process when the other end of the pipe closes, because its process closed it or died."""
     with suppress(EOFError):
         going_on.recv()
     os._exit(1)

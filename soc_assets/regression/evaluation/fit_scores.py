@@ -24,7 +24,7 @@ class Evaluation:
     organic carbon in g/kg). `scores` and `baseline` are keyed by split; the baseline predicts the mean of the training
     split for everything, so its R2 is near zero by construction and a model below it has learnt nothing. `ends` is how
     far an interval of fixed width reaches below and above, g/kg: calibrated on the validation split (NaN without one),
-    which has also chosen the epoch, so it is a little narrow.
+    which has also chosen the epoch, so it is slightly too narrow.
     """
 
     predictions: pd.DataFrame

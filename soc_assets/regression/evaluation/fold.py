@@ -1,7 +1,7 @@
-"""One fit of an evaluation: a model on the training part of one fold, and what it says of the test part.
+"""One fit of an evaluation: a model on the training part of one fold, and its predictions for the test part.
 
-The training part decides everything; of the test part only features are looked at, and its organic carbon only beside
-finished predictions. Which fits there are is in `soc_assets.regression.evaluation.plan`, running them in `engine`.
+The training part decides everything; of the test part only features are used, and its organic carbon only to compare
+with finished predictions. Which fits there are is in `soc_assets.regression.evaluation.plan`, running them in `engine`.
 """
 
 import time
@@ -21,7 +21,7 @@ from soc_assets.settings.evaluation import Recipe
 from soc_assets.storage import digest
 
 VERSION = 2  # of the code behind a fit: raise it when the numbers change
-_FIELDS = {  # of a recipe at this version; one that came later counts only where it is not at its default
+_FIELDS = {  # fields of a recipe at this version; a later one counts only where it is not at its default
     *("model", "features", "target", "back", "pca", "balance", "hidden", "activation", "dropout", "learning_rate"),
     *("weight_decay", "epochs", "batch_size", "members", "trees", "min_leaf", "max_features", "intervals"),
 }
@@ -58,7 +58,7 @@ class FoldFit:
 
     @property
     def baseline(self) -> bool:
-        """Whether it is one that the MLP has to beat: anything that is no network."""
+        """Whether it is one that the MLP has to beat: anything that is not a network."""
         return all(is_baseline(recipe) for recipe in self.recipes)
 
     def digest(self, design: Design, options: Options) -> str:
@@ -84,7 +84,7 @@ class FoldFit:
 
 
 def _decisive(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe decides its fit: a later field at its default must not spoil the fits that are there."""
+    """What of a recipe decides its fit: a later field at its default must not invalidate existing fits."""
     later = recipe.model_dump(exclude={"name", *_FIELDS}, exclude_defaults=True)
     return recipe.model_dump(include=_FIELDS) | later
 
@@ -150,7 +150,7 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
 
 
 def _applicability(model: FittedModel, design: Design, fit: FoldFit, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Dissimilarity of the test part, where the model says intervals; NaN elsewhere."""
+    """Dissimilarity of the test part, where the model states intervals; NaN elsewhere."""
     if model.calibration is None or model.recipe.model == "documented":
         return {"dissimilarity": np.full(len(x), np.nan), "inside": np.ones(len(x), bool)}
     area = applicability_of(model, design, fit.train, fit.inner, seed)

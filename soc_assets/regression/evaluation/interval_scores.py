@@ -1,7 +1,7 @@
-"""Coverage and width of prediction intervals beside each other: overall, by stratum, by region, and over blocks.
+"""Coverage and width of prediction intervals side by side: overall, by stratum, by region, and over blocks.
 
-Intervals that cover what they promise on average may fail somewhere, and may pay for it by their width. The numbers are
-of the long table that `soc_assets.regression.evaluation.scoring` makes; only models that state intervals are in it.
+Intervals with nominal coverage on average may fail somewhere, and may achieve it only by their width. The numbers come
+from the long table that `soc_assets.regression.evaluation.scoring` makes; only models that state intervals are in it.
 """
 
 import pandas as pd

@@ -1,7 +1,7 @@
-"""What an evaluation keeps on disk: finished fits and the features for its processes; what is in use, and removing.
+"""What an evaluation keeps on disk: finished fits and the features for its processes; what is in use, and clean-up.
 
-In use is what the last plan of `evaluation` and of `baselines` asked for, noted when it began: a killed run finds its
-finished fits again, and what an earlier plan fitted on other features or settings can go.
+In use is what the last plan of `evaluation` and of `baselines` asked for, recorded when it began: a killed run finds
+its finished fits again, and fits of earlier plans on other features or settings can be removed.
 """
 
 import json

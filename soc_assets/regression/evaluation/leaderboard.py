@@ -1,7 +1,7 @@
-"""Who is best, by how much and for sure: one row per model, and the verdict in words.
+"""Which model is best, by how much and how surely: one row per model, and the verdict as a sentence.
 
 Differences are paired: both models on the same drawn units (see `units`). Naming the best of many by the scores it is
-then shown with flatters it a little; `mlp_chosen`, whose recipe is chosen inside each training part, has not that.
+then shown with flatters it a little; `mlp_chosen`, whose recipe is chosen inside each training part, is free of that.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """The best model that is no baseline, the best baseline, the paired difference of their R2, and a sentence."""
+    """The best model that is not a baseline, the best baseline, the paired difference of their R2, and a sentence."""
 
     best: OutOfFold | None
     baseline: OutOfFold | None
@@ -111,7 +111,7 @@ def _first(board: pd.DataFrame, scheme: str, by_key: dict[tuple[str, str, str], 
 
 
 def _alone(found: OutOfFold | None, models: Sequence[OutOfFold], board: pd.DataFrame, scheme: str) -> str:
-    """Only baselines, or only other models, have scores: who is first among them, and why nobody else is there."""
+    """Only baselines, or only other models, have scores: which is first among them, and why there are no others."""
     if found is None:
         return f"Under {scheme} folds no model could be fitted in every fold."
     failed = any(model.scheme == scheme and model.baseline != found.baseline for model in models)

@@ -41,7 +41,7 @@ def make_plan(
         folds: scheme, sample_id, fold.
         evaluation: the settings.
         documented_features: what the documented MLP is fitted on.
-        only_baselines: leave out everything that is no baseline.
+        only_baselines: leave out everything that is not a baseline.
 
     Raises:
         TrainingError: none of the schemes was cut, or the primary one was not.

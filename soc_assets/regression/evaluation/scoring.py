@@ -28,7 +28,7 @@ STRATA = (0.0, 15.0, 30.0, TAIL_THRESHOLD, 150.0)  # g/kg; the study's max_oc en
 COLUMNS = list(EVALUATION.names)
 _FEWEST = 10  # samples of a part that is scored
 _FEWEST_IN_BLOCK = 20
-_MOST_NUMBERS = 12  # distinct numbers that are parts by themselves
+_MOST_NUMBERS = 12  # distinct numbers up to which each is a part by itself
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def score_table(
             continue
         samples = known.loc[found.rows["sample_id"]].reset_index()
         units, _ = units_of(found.scheme, samples)
-        if drawn is None or not np.array_equal(units, drawn[0]):  # as many rows are not yet the same ones
+        if drawn is None or not np.array_equal(units, drawn[0]):  # equal numbers of rows need not be the same rows
             drawn = units, Draws.of(units, seed, draws)
         for line in _scores_of(found, samples, drawn[1], strata(max_oc), columns):
             lines.append((*found.key, *line, found.failed, found.baseline))
@@ -161,7 +161,7 @@ def _parts(
 
 
 def _quarters(values: pd.Series) -> pd.Series:
-    """Numbers of many kinds in four parts of like size, named by their range; everything else as it is."""
+    """Numbers with many distinct values as quartiles, named by their range; everything else as it is."""
     if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= _MOST_NUMBERS:
         return values
     numbers = values.astype("float64")

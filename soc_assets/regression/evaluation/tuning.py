@@ -1,8 +1,8 @@
 """The search for a recipe inside the training data: Optuna's TPE, pruned after each inner fold, resumable.
 
 TPE after Bergstra et al. (NeurIPS 2011), Optuna after Akiba et al. (KDD 2019). The inner folds are those of the primary
-scheme over training and validation samples; the test split is not looked at. The R2 of the best of many trials is
-flattered by the choice: what the recipe is worth is measured by `evaluation`, where it can be a candidate.
+scheme over training and validation samples; the test split is not used. The R2 of the best of many trials is optimistic
+because of the selection: the recipe's real performance is measured by `evaluation`, where it can be a candidate.
 """
 
 import logging
@@ -63,7 +63,7 @@ def tune(
     name: str,
     options: Options,
 ) -> Tuned:
-    """Run the trials that the study does not hold yet.
+    """Run the trials that the study still lacks.
 
     Args:
         design: samples and features.
@@ -137,7 +137,7 @@ def _study(storage: Path, name: str, optuna: Any) -> "optuna.Study":
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, ValueError, LookupError) as error:
         if told := cannot_write(error, storage):
             raise told from error
-        _set_aside(storage, str(error).splitlines()[0])  # what it holds, not how it is built
+        _set_aside(storage, str(error).splitlines()[0])  # its content, not its schema
         return _opened(storage, name, optuna)
 
 
@@ -159,7 +159,7 @@ def _opened(storage: Path, name: str, optuna: Any) -> "optuna.Study":
 
 
 def _end_orphans(study: "optuna.Study", optuna: Any) -> None:
-    """Mark trials as failed whose process on this machine is gone, so that none counts as running for ever."""
+    """Mark trials as failed whose process on this machine is gone, so that none counts as running forever."""
     running, failed = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
     for trial in study.get_trials(states=(running,)):
         if process.is_gone(trial.user_attrs.get(_PROCESS, {})):

@@ -1,4 +1,4 @@
-"""What a served graph takes: it refuses rows that nobody measured, instead of answering them.
+"""What a served graph accepts: it refuses impossible rows instead of answering them.
 
 A refusal is an error, not a null: the answer of MLflow's server would hold NaN, which is not JSON, with status 200.
 """
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from soc_assets.regression.design.gaps import Gaps
 
 FARTHEST = 1e6
-"""How many times what is usual of a column (1 + |mean| + scale of the training rows) a value may be."""
+"""How many times the usual size of a column (1 + |mean| + scale of the training rows) a value may be."""
 
 STRANGE = (
     "Refused: a row of the inputs holds infinity, or a number a million times larger than its column has in training. "
@@ -70,5 +70,5 @@ class Accepted(nn.Module):
 
 
 def require(holds: Tensor, words: str) -> None:
-    """Raise a RuntimeError, also from an exported graph; asked on the CPU, for on a GPU it would end the process."""
+    """Raise a RuntimeError, also from an exported graph; on the CPU, as on a GPU it would end the process."""
     torch.ops.aten._assert_async.msg(holds.cpu(), words)

@@ -1,9 +1,9 @@
-"""Dissimilarity index and area of applicability: where a model was shown anything like what it is asked about.
+"""Dissimilarity index and area of applicability: where training data resembled the points to predict.
 
 Meyer and Pebesma, "Predicting into unknown space?" (Methods in Ecology and Evolution 12, 2021): features are
 standardised and weighted by their importance; the dissimilarity of a place is its distance to the nearest training
 sample over the mean distance between training samples. Training samples are compared with those of other folds only;
-the largest of theirs that is no outlier (beyond the upper quartile by 1.5 times the interquartile range) is the
+the largest of theirs that is not an outlier (beyond the upper quartile by 1.5 times the interquartile range) is the
 threshold. Places above it are outside the area of applicability.
 """
 
@@ -36,7 +36,7 @@ class Applicability:
 
     @classmethod
     def fit(cls, features: np.ndarray, importance: np.ndarray, fold: np.ndarray, seed: int = 0) -> "Applicability":
-        """Learn the training data's place in feature space.
+        """Learn the training data's distribution in feature space.
 
         Args:
             features: [n, d] of the training samples, without NaN.

@@ -1,9 +1,9 @@
 """Prediction intervals: split-conformal calibration on held-out residuals.
 
-A residual is divided by the scale that the model states for the sample: the spread of its members joined with the
-overall spread of held-out residuals, both in the transformed target. The two ends are calibrated apart, each to half of
-the miscoverage, because residuals are skewed (Romano, Patterson and Candes, NeurIPS 2019; Lei et al., JASA 2018). The
-residuals must come from models that have not seen the sample: here from the inner folds of a training part.
+A residual is divided by the scale that the model states for the sample: the spread of its members combined with the
+overall spread of held-out residuals, both in the transformed target. The two bounds are calibrated separately, each to
+half of the miscoverage, because residuals are skewed (Romano, Patterson and Candes, NeurIPS 2019; Lei et al., JASA
+2018). The residuals must come from models that have not seen the sample: here from the inner folds of a training part.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Calibration:
 
         Args:
             observed: [n] transformed target.
-            predicted: what models that have not seen the samples say.
+            predicted: by models that have not seen the samples.
             level: share that the intervals should cover, for example 0.9.
         """
         error = np.asarray(observed, float) - predicted.value

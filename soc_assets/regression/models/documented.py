@@ -1,4 +1,4 @@
-"""The documented MLP inside a fold: its early stopping looks at one inner fold, which also calibrates its interval.
+"""The documented MLP inside a fold: its early stopping uses one inner fold, which also calibrates its interval.
 
 The network and its training are those of the asset `mlp_model`; only the rows differ. The validation part has chosen
 the epoch, so intervals calibrated on it are slightly too narrow: the evaluation measures by how much.

@@ -1,9 +1,10 @@
 """Several small MLPs as one torch module, and fitting them together: the field's recipe.
 
 The members differ in their initial weights, in the order of samples and in dropout; their weights lie in one tensor per
-layer, so that one batched product serves all (5 members cost about what 1.5 cost one after the other). AdamW with
-decoupled weight decay (Loshchilov and Hutter, ICLR 2019) under a one-cycle learning rate (Smith and Topin 2018), deep
-ensembles after Lakshminarayanan et al. (NeurIPS 2017). What goes in is standardised already, target too: see `model`.
+layer, so that one batched product serves all (5 members cost about as much as 1.5 trained one after the other). AdamW
+with decoupled weight decay (Loshchilov and Hutter, ICLR 2019) under a one-cycle learning rate (Smith and Topin 2018),
+deep ensembles after Lakshminarayanan et al. (NeurIPS 2017). What goes in is standardised already, target too: see
+`model`.
 """
 
 import math
@@ -36,7 +37,7 @@ class Schedule:
 
 
 class EnsembleMlp(nn.Module):
-    """S multi-layer perceptrons side by side, GELU (or ReLU) and dropout after each hidden layer."""
+    """S multi-layer perceptrons evaluated together, GELU (or ReLU) and dropout after each hidden layer."""
 
     def __init__(self, members: int, n_features: int, hidden: Sequence[int], dropout: float, activation: str = "gelu"):
         super().__init__()
@@ -44,7 +45,7 @@ class EnsembleMlp(nn.Module):
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         for before, after in pairwise(widths):
-            bound = 1 / math.sqrt(before)  # as nn.Linear begins
+            bound = 1 / math.sqrt(before)  # as nn.Linear is initialised
             self.weights.append(nn.Parameter(torch.empty(members, before, after).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(torch.empty(members, 1, after).uniform_(-bound, bound)))
         self.members, self.dropout, self.activation = members, dropout, activation

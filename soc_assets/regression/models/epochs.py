@@ -54,7 +54,7 @@ class Part:
 
 
 class Epochs:
-    """One fit under way: the optimizer, the reports so far, and the best weights so far."""
+    """One fit in progress: the optimizer, the reports so far, and the best weights so far."""
 
     def __init__(self, network: "SocMlp", train: Part, validation: Part, training: Training):
         import torch

@@ -1,4 +1,4 @@
-"""What a fitted model looks at: importance by group of features, occlusion of bands, partial dependence.
+"""Explaining a fitted model: importance by group of features, occlusion of bands, partial dependence.
 
 A group's part of the reduced features is linear in its columns, components included, so that permuting or removing a
 band needs no new reduction. Permutation importance after Breiman (Machine Learning 2001), by group; partial dependence
@@ -31,7 +31,7 @@ def group_importance(model: FittedModel, design: Design, rows: np.ndarray, seed:
 
     Returns:
         kind (what, band, lag, dynamics, window), group, permuted and occluded: the increase of the squared error
-        (g/kg squared) summed over the rows when the group is shuffled among them, and when it is put to its mean.
+        (g/kg squared) summed over the rows when the group is shuffled among them, and when it is set to its mean.
     """
     observed = design.samples["organic_carbon"].to_numpy(float)[rows]
     reduced = model.reduce(design, rows)

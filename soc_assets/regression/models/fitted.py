@@ -1,4 +1,4 @@
-"""A recipe fitted on training rows: reduced features, a learner, the way back to g/kg, and calibrated intervals.
+"""A recipe fitted on training rows: reduced features, a learner, the back-transform to g/kg, and calibrated intervals.
 
 Everything is fitted on the rows given; the inner folds among them give the held-out residuals that smearing and
 calibration need. What is fitted in which fold is in `soc_assets.regression.evaluation.fold`, choosing among recipes
@@ -24,7 +24,7 @@ from soc_assets.storage import digest
 
 @dataclass(frozen=True)
 class Options:
-    """What a fit needs beside recipe and rows."""
+    """What a fit needs besides recipe and rows."""
 
     seed: int = 42
     level: float = 0.9
@@ -47,7 +47,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What models of the inner folds say of the rows [n] that they have not seen, in the transformed target."""
+    """Predictions of the inner folds' models for the rows [n] that they have not seen, in the transformed target."""
 
     predicted: Predicted
     observed: np.ndarray

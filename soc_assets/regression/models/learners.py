@@ -1,7 +1,7 @@
 """The learners behind a recipe: each is fitted on reduced features and predicts the transformed target with its spread.
 
 scikit-learn's for the baselines, `soc_assets.regression.models.ensemble` for the MLP; `KINDS` lists them all. Choosing
-features, transforming the target and going back to g/kg is in `soc_assets.regression.models.fitted`.
+features, transforming the target and back-transforming to g/kg is in `soc_assets.regression.models.fitted`.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 _SHRINKAGE = 0.05  # learning rate of gradient boosting
 _CHUNK = 1024
-CLIP = 8.0  # standard deviations beyond which a feature counts as this far: far outside is far enough
+CLIP = 8.0  # standard deviations at which features are clipped
 _TREES_OUT_OF_BAG = 50  # with fewer, some samples are in every bag
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Transformed target [n] and the standard deviation [n] of the members round it (0 for a single model)."""
+    """Transformed target [n] and the standard deviation [n] of the members around it (0 for a single model)."""
 
     value: np.ndarray
     spread: np.ndarray
@@ -96,7 +96,7 @@ def fit_learner(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray
 def fit_mlp_learner(
     recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str, on_epoch: Any = None
 ) -> MlpLearner:
-    """Fit the members; `on_epoch` is told the epoch and its loss and may raise to stop."""
+    """Fit the members; `on_epoch` receives the epoch and its loss and may raise to stop."""
     import torch
 
     from soc_assets.regression.models.ensemble import EnsembleMlp, Schedule, fit_ensemble

@@ -1,4 +1,4 @@
-"""The named recipes: baselines, the MLP as the field would do it, and the candidates to choose from.
+"""The named recipes: baselines, an MLP by current practice, and the candidates to choose from.
 
 A recipe says what is fitted; fitting is in `soc_assets.regression.models.fitted`.
 """
@@ -23,7 +23,7 @@ CHOSEN = "mlp_chosen"
 
 
 def is_baseline(recipe: Recipe) -> bool:
-    """Whether it is one that the MLP has to beat: anything that is no network."""
+    """Whether it is one that the MLP has to beat: anything that is not a network."""
     return not kind_of(recipe).network
 
 
@@ -31,7 +31,7 @@ def require_servable(recipes: Sequence[Recipe], inner_folds: int) -> None:
     """Refuse, before anything is fitted, recipes that no served model can be made of.
 
     Raises:
-        TrainingError: one is no MLP or has no intervals, or there are too few inner folds to calibrate them.
+        TrainingError: one is not an MLP or has no intervals, or there are too few inner folds to calibrate them.
     """
     for recipe in recipes:
         if recipe.model != "mlp" or not recipe.intervals:
@@ -45,7 +45,7 @@ def require_servable(recipes: Sequence[Recipe], inner_folds: int) -> None:
 
 
 def unservable(recipe: Recipe) -> TrainingError:
-    """The error for a recipe that is no MLP with intervals."""
+    """The error for a recipe that is not an MLP with intervals."""
     lacks = f"is of the kind {recipe.model!r}" if recipe.model != "mlp" else "has intervals = false"
     return TrainingError(
         f"The recipe {recipe.name!r} {lacks}; only an MLP with intervals is registered. Name such a one as `recipe` in "

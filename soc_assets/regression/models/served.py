@@ -1,7 +1,7 @@
 """A fitted model as one torch graph from raw features to organic carbon with its interval, to be served anywhere.
 
-Everything that a prediction needs lies in buffers: standardisation, components, the members, the way back to g/kg, the
-calibrated interval, and the training samples that dissimilarity is measured from. The graph needs no class of ours.
+Everything that a prediction needs is in buffers: standardisation, components, the members, the back-transform to g/kg,
+the calibrated interval, and the training samples that dissimilarity is measured from. The graph needs no class of ours.
 Rows that it cannot answer are refused; see `accepted`.
 """
 
@@ -34,7 +34,7 @@ class WithInterval(nn.Module):
             network: fitted.
             below: what the lower end is below the prediction, g/kg.
             above: what the upper end is above it, g/kg.
-            gaps: which columns are an image; None tells what is missing by NaN in all columns alone.
+            gaps: which columns are an image; None recognises missing images only by NaN in all columns.
         """
         super().__init__()
         self.network = network
@@ -120,7 +120,7 @@ class ServedRecipe(nn.Module):
         return torch.cat(parts, dim=1)
 
     def back(self, transformed: Tensor) -> Tensor:
-        """The transformed scale to g/kg, as `Target` does before it limits what it says to 0 and `most`."""
+        """The transformed scale to g/kg, as `Target` does before it limits the result to 0 and `most`."""
         if self.kind == "none":
             return transformed
         inside = transformed.clamp(*self.bounds)
@@ -136,7 +136,7 @@ class ServedRecipe(nn.Module):
 
 
 def _answered(found: Tensor) -> Tensor:
-    """The same, where predicted, lower and upper are numbers in every row."""
+    """The same, checking that predicted, lower and upper are numbers in every row."""
     require(torch.isfinite(found[:, :3]).all(), UNANSWERED)
     return found
 

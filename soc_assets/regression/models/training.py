@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted network (on the CPU, in evaluation mode) with the weights of `best_epoch`, and how it came about.
+    """A fitted network (on the CPU, in evaluation mode) with the weights of `best_epoch`, and how it was obtained.
 
     `validated` is False when there was no validation split: then the weights are those of the last epoch. `visits` are
     the rows seen per epoch, repeats by balancing included; `seconds` is wall time.

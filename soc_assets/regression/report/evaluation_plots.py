@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: leaderboard, predictions, residuals, calibration, folds, distances, importance.
+"""Figures of an evaluation: leaderboard, predictions, residuals, calibration, folds, distances, importance.
 
 Every function returns PNG bytes. The numbers come from `leaderboard`, `scoring` and `explain`.
 """
@@ -92,7 +92,7 @@ def residual_maps(models: Mapping[str, pd.DataFrame]) -> bytes:
 
 
 def calibration_plot(measured: Mapping[str, np.ndarray], levels: Sequence[float]) -> bytes:
-    """Measured against nominal coverage of the intervals; the diagonal is what was promised."""
+    """Measured against nominal coverage of the intervals; the diagonal is the nominal coverage."""
     figure = new_figure(5.4, 5.0)
     axes = figure.subplots()
     axes.plot((0, 1), (0, 1), color=MUTED, linestyle="--", label="as promised")
@@ -105,7 +105,7 @@ def calibration_plot(measured: Mapping[str, np.ndarray], levels: Sequence[float]
 
 
 def interval_bars(scores: pd.DataFrame, level: float) -> bytes:
-    """Coverage and mean width of the intervals by part, a colour per model; the dashed line is what was promised.
+    """Coverage and mean width of the intervals by part, a colour per model; the dashed line is the nominal coverage.
 
     Args:
         scores: rows of `interval_scores`; of more than 24 regions, those with the most samples are shown.
@@ -167,7 +167,7 @@ def fold_maps(folds: Mapping[str, pd.DataFrame]) -> bytes:
 
 
 def distance_curves(distances: Mapping[str, np.ndarray]) -> bytes:
-    """Cumulative distances to the nearest neighbour: how hard each scheme is beside the map.
+    """Cumulative distances to the nearest neighbour: how hard each scheme is compared with the map.
 
     Args:
         distances: by name, metres: samples to samples, prediction area to samples, and test to training per scheme.
@@ -192,7 +192,7 @@ def distance_curves(distances: Mapping[str, np.ndarray]) -> bytes:
 
 
 def importance_bars(importance: pd.DataFrame, kind: str, most: int = 15) -> bytes:
-    """Increase of the mean squared error when a group is permuted (bars) or put to its mean (dots).
+    """Increase of the mean squared error when a group is permuted (bars) or set to its mean (dots).
 
     Args:
         importance: kind, group, permuted, occluded (g/kg squared, per sample).

@@ -1,4 +1,4 @@
-"""Pictures of the regression: what was learnt, how well it predicts, and where it fails.
+"""Figures of the regression: what was learnt, how well it predicts, and where it fails.
 
 Every function returns PNG bytes for the Dagster UI and MLflow. The numbers come from `soc_assets.regression.metrics`.
 """
@@ -58,7 +58,7 @@ def observed_predicted(
         predicted: g/kg, [n].
         split: train, validation or test, [n].
         scores: by split; shown in the panel titles.
-        note: what the scores rest on, for example that the weights are random; shown in the panel titles.
+        note: what the scores are based on, for example that the weights are random; shown in the panel titles.
     """
     shown = [name for name in ("validation", "test") if (split == name).any()] or ["train"]
     crowded = any((split == name).sum() > _MOST_POINTS for name in shown)

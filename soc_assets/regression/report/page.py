@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML page with its pictures inside, that asks no other server for anything."""
+"""The report of an evaluation: one self-contained HTML page that loads nothing from other servers."""
 
 import base64
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def figures_of(
     area: np.ndarray,
     level: float,
 ) -> dict[str, bytes]:
-    """Every picture of the report, PNG bytes by name.
+    """Every figure of the report, PNG bytes by name.
 
     Args:
         design: samples.

@@ -1,4 +1,4 @@
-"""Pictures of a search for hyperparameters."""
+"""Figures of a search for hyperparameters."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
