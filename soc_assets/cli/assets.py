@@ -55,7 +55,7 @@ def run(config: Path | None, to: str) -> None:
 @click.command()
 @config_option
 @click.option("--check", is_flag=True, help="Exit with 1 unless every asset is fresh.")
-@click.option("--verify", is_flag=True, help="Read every batch and check it; set aside what a disk has spoilt.")
+@click.option("--verify", is_flag=True, help="Read every batch and check it; set aside corrupt files.")
 @explained
 def status(config: Path | None, check: bool, verify: bool) -> None:
     """Say of each asset whether it is missing, stale, fresh or failed, and how many batches are done.

@@ -100,7 +100,7 @@ def _print(database: Path, query: str, rows: int, console: Console) -> None:
     try:
         connection = open_database(database)
     except duckdb.Error as error:
-        raise SocError(f"{database} cannot be opened ({error}). `soc run --to features` builds it anew.") from None
+        raise SocError(f"{database} cannot be opened ({error}). `soc run --to features` rebuilds it.") from None
     with connection:
         if query.strip().startswith("."):
             _tell(connection, query.strip().rstrip(";"), console)

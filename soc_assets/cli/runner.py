@@ -135,7 +135,7 @@ def _made(project: Project, instance: "dg.DagsterInstance", job: str, selection:
 
     failures = _execute(instance, job, selection)
     if failures and project.database.is_file() and (error := unreadable(project.database)):
-        words = f"{str(error).partition(' Delete it')[0]} It is derived: it is built anew, from the batches."
+        words = f"{str(error).partition(' Delete it')[0]} It is derived: it is rebuilt from the batches."
         warnings.warn(words, SocWarning, stacklevel=2)
         files.remove(project.database)
         failures = _execute(instance, "learn", ["features"]) or _execute(instance, job, selection)

@@ -44,7 +44,7 @@ def read_all(folder: Path) -> Iterator[Told]:
             yield told
         elif any(place.glob("batch_*")):
             raise EmbeddingError(
-                f"{place / NAME} and its copy are damaged, so that nobody can say how the embeddings beside them were "
+                f"{place / NAME} and its copy are damaged, so that it is unknown how the embeddings beside them were "
                 f"made, nor make more of the same. Put {NAME} back from a backup; or remove the folder {place}: "
                 "`soc run` then freezes the statistics of today's rasters and embeds every batch again."
             )
@@ -59,7 +59,7 @@ def repairs(folder: Path) -> Iterator[Repair]:
         if second_copy.choose(path, is_whole) is not None:
             yield from second_copy.repairs(path, is_whole)
         elif told := _of_batches(place):
-            words = f"{path} and its copy are lost; the batches beside it tell the spec"
+            words = f"{path} and its copy are lost; the spec is read from the batches"
             yield Repair(words, lambda place=place, told=told: write(place, told))
 
 

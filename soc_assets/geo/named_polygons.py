@@ -90,7 +90,7 @@ def _named_polygons(path: Path, column: str) -> _Polygons:
         raise SamplingError(f"The region {path} holds no polygon; {_SETTING} needs Polygons or MultiPolygons.")
     if (crs := frame.crs) is None:
         raise SamplingError(
-            f"The region {path} states no CRS, so that nobody knows where its polygons lie. Give it one (QGIS: Assign "
+            f"The region {path} states no CRS, so the position of its polygons is unknown. Give it one (QGIS: Assign "
             f"Projection) and save it as GeoPackage ({_SETTING})."
         )
     columns = [str(name) for name in frame.columns if name != frame.geometry.name]

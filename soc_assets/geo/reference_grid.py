@@ -35,13 +35,13 @@ def grid_of(catalog: pd.DataFrame, reference: str, chosen: ReferenceGrid | None)
         crs = CRS.from_user_input(chosen.crs)
     except CRSError as error:
         raise SettingsError(
-            f"crs = {chosen.crs!r} in [rasters.grid] of soc.toml is none that is known ({error}). "
+            f"crs = {chosen.crs!r} in [rasters.grid] of soc.toml is not a known CRS ({error}). "
             "Expected for example EPSG:25832."
         ) from error
     if ellipsoid := ellipsoid_without_datum(crs.to_wkt()):
         raise SettingsError(
             f"crs = {chosen.crs!r} in [rasters.grid] of soc.toml is on the ellipsoid {ellipsoid} without a known "
-            "datum, so that rasters in other CRS would lie some 100 m beside it. Expected for example EPSG:25832."
+            "datum, so that rasters in other CRS would lie off by some 100 m. Expected for example EPSG:25832."
         )
     size = chosen.resolution
     left, bottom, right, top = chosen.bounds or _extent(catalog, reference, crs, size)

@@ -61,7 +61,7 @@ def of_splits(splits: pd.DataFrame, balanced: pd.DataFrame) -> Iterator[str]:
     yield from _some(splits, ~splits["split"].isin(SPLITS), "places are in no split", "location_id")
     known = splits.drop_duplicates("location_id").set_index("location_id")["split"]
     kept = balanced["location_id"].map(known)
-    yield from _some(balanced, kept.isna(), "studied samples stand at places without a split")
+    yield from _some(balanced, kept.isna(), "studied samples are at places without a split")
     yield from _some(balanced, kept.notna() & (kept != balanced["split"]), "studied samples are in another split")
 
 
@@ -92,7 +92,7 @@ def of_sampling(samples: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> It
 
 
 def _twice(table: pd.DataFrame, columns: list[str], named: str, what: str) -> Iterator[str]:
-    yield from _some(table, table.duplicated(columns), f"{what} stand in it twice", named)
+    yield from _some(table, table.duplicated(columns), f"{what} occur twice", named)
     yield from _some(table, table[columns].isna().any(axis=1), f"{what} have no {named}", named)
 
 

@@ -83,7 +83,7 @@ def find_tiles(source: Path) -> tuple[list[TileStep], list[SetAside]]:
     if not kinds:
         inside = ", ".join(sorted(path.name for path in _visible(root))[:5]) or "nothing"
         raise RasterError(
-            f"The folder {root} is no folder of tiles: expected in it at least one of {', '.join(KINDS)} "
+            f"The folder {root} is not a folder of tiles: expected in it at least one of {', '.join(KINDS)} "
             f"(found {inside}). Name the folder {ROOT} of the original project, or the one that holds it."
         )
     aside: list[SetAside] = []

@@ -86,7 +86,7 @@ def require_datum(dataset: Dataset, name: str) -> None:
     if ellipsoid := ellipsoid_without_datum(crs.to_wkt()):
         raise RasterError(
             f"The raster {name} is in a coordinate reference system on the ellipsoid {ellipsoid} without a known "
-            "datum, so that nobody can say where on Earth it lies: without a datum shift it is often more than 100 m "
+            "datum, so that its position on Earth is undefined: without a datum shift it is often more than 100 m "
             "off. Give it the full CRS, for example EPSG:31468 (Gauss-Krüger zone 4, DHDN) instead of a zone on "
             f"Bessel 1841: {_with_crs(dataset)}"
         )

@@ -72,7 +72,8 @@ def recipe_candidates(name: str, evaluation: EvaluationSettings, tuned: Recipe |
     known = {**own, "mlp": NAMED["mlp"], **({"tuned": tuned} if tuned else {})}
     if name not in known:
         raise SettingsError(
-            f"recipe = {name!r} in [training] of soc.toml is none; known are documented, chosen, {', '.join(known)}."
+            f"recipe = {name!r} in [training] of soc.toml is not a known recipe; known are documented, chosen, "
+            f"{', '.join(known)}."
         )
     return (known[name],)
 

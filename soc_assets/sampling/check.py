@@ -49,7 +49,7 @@ def _shared(table: pd.DataFrame, column: str, words: str) -> Iterator[str]:
 
 def _odd_samples(balanced: pd.DataFrame) -> Iterator[str]:
     if twice := _example(balanced, balanced["sample_id"].duplicated()):
-        yield f"samples stand in it twice ({twice})"
+        yield f"samples occur twice ({twice})"
     if unknown := _example(balanced, ~balanced["split"].isin(SPLITS)):
         yield f"samples have no split ({unknown})"
     train = balanced["split"] == "train"

@@ -77,7 +77,7 @@ def _ids(studied: pd.DataFrame, xyz: np.ndarray, study: Study) -> Iterator[tuple
     (name, own), first = wrong.index[0], wrong.iloc[0]
     where = ", ".join(sorted(visits.get_group((name, own))["split"].unique()))
     yield (
-        f"{len(wrong)} of {len(facts)} own ids stand at several locations in several splits, for example {own} of "
+        f"{len(wrong)} of {len(facts)} own ids occur at several locations in several splits, for example {own} of "
         f"{name} ({first['metres']:,.0f} m apart: {where}), the farthest {wrong['metres'].max():,.0f} m",
         f"Correct their coordinates, or set [study] id_metres (now {study.id_metres:g}, at most 1000) so that their "
         "visits are one location. Ids that name no point (plots that are numbered anew at each place) are right so.",

@@ -104,7 +104,7 @@ def _tell_of_chains(chained: int) -> None:
     if chained:
         warnings.warn(
             f"{chained} places lie in chains, each within [study] id_metres or location_metres of the next: linked, "
-            "they would be one location over a whole area. They are parted into cells instead. Smaller distances, or "
+            "they would be one location over a whole area. They are divided into cells instead. Smaller distances, or "
             "ids that name one point each, link visits alone.",
             SocWarning,
             stacklevel=3,

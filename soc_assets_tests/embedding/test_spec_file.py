@@ -76,7 +76,7 @@ def test_spec_whose_files_are_both_lost_is_told_by_its_batches(path):
     second_copy.copy_of(path).unlink()
     [found] = all_specs(path.parents[1])
     assert (found.digest, found.choices, found.statistics) == (SPEC.digest, SPEC.choices, SPEC.statistics)
-    assert [said.endswith("the batches beside it tell the spec") for said in mended(path.parents[1])] == [True]
+    assert [said.endswith("the spec is read from the batches") for said in mended(path.parents[1])] == [True]
     assert spec_file.is_whole(path)
 
 

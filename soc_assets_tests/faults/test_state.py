@@ -238,7 +238,7 @@ def test_ledger_with_repeated_rows_and_no_copy_counts_each_sample_once(made):
     as_before(project)
     ledger = made.table("batches")
     pd.concat([ledger, ledger.iloc[:5].assign(batch="batch_0009")]).to_parquet(project.samples("batches"), index=False)
-    with pytest.warns(SocWarning, match="5 samples of the batches stand in it twice"):
+    with pytest.warns(SocWarning, match="5 samples of the batches occur twice"):
         assert not tables.complete(project, "balanced_samples")
     with pytest.warns(SocWarning, match="has 5 rows again .* the first one counts"):
         prepare_again(project)

@@ -43,19 +43,19 @@ def test_tables_of_one_moment_keep_every_rule():
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("balanced", again, "1 studied samples stand in it twice (for example a)"),
+        ("balanced", again, "1 studied samples occur twice (for example a)"),
         ("balanced", other("split", "held out"), "1 studied samples are in no split (for example a)"),
         ("balanced", other("sample_id", "z"), "1 studied samples do not exist (for example z)"),
         ("excluded", other("sample_id", "a"), "1 samples are left out and studied (for example a)"),
         ("excluded", less, "1 samples are neither studied nor left out (for example f)"),
-        ("folds", again, "1 samples within a scheme stand in it twice (for example a)"),
+        ("folds", again, "1 samples within a scheme occur twice (for example a)"),
         ("folds", less, "1 samples have no fold of block (for example a)"),
         ("folds", other("sample_id", "e"), "1 samples have a fold, and are not to have one (for example e)"),
-        ("batches", again, "1 samples of the batches stand in it twice (for example a)"),
+        ("batches", again, "1 samples of the batches occur twice (for example a)"),
         ("batches", less, "1 studied samples are in no batch (for example a)"),
         ("batches", other("batch", "batch"), "1 samples are in no batch of ours (for example a)"),
-        ("splits", again, "1 places stand in it twice (for example A)"),
-        ("splits", less, "1 studied samples stand at places without a split (for example a)"),
+        ("splits", again, "1 places occur twice (for example A)"),
+        ("splits", less, "1 studied samples are at places without a split (for example a)"),
         ("splits", other("split", "test"), "1 studied samples are in another split (for example a)"),
         ("splits", other("split", ""), "1 places are in no split (for example A)"),
     ],
@@ -65,11 +65,11 @@ def test_broken_rule_is_said_with_an_example(name, change, said):
 
 
 def test_samples_rasters_and_predictions_stand_once():
-    assert list(invariants.of_samples(again(SAMPLES))) == ["1 samples stand in it twice (for example a)"]
+    assert list(invariants.of_samples(again(SAMPLES))) == ["1 samples occur twice (for example a)"]
     rasters = pd.DataFrame({"band": ["LAI", "LAI"], "path": ["a.tif", "a.tif"], "layer": [1, 2]})
     assert not list(invariants.of_rasters(rasters))
-    assert list(invariants.of_rasters(rasters.assign(layer=1))) == ["1 rasters stand in it twice (for example a.tif)"]
+    assert list(invariants.of_rasters(rasters.assign(layer=1))) == ["1 rasters occur twice (for example a.tif)"]
     rows = pd.DataFrame({"run_id": "1", "sample_id": ["a", "b"], "scheme": "block", "model": "m", "features": "f"})
     assert not [*invariants.of_predictions(rows), *invariants.of_out_of_fold(rows)]
-    assert list(invariants.of_out_of_fold(again(rows))) == ["1 samples of a model stand in it twice (for example a)"]
+    assert list(invariants.of_out_of_fold(again(rows))) == ["1 samples of a model occur twice (for example a)"]
     assert list(invariants.of_predictions(rows.assign(run_id=["1", "2"]))) == ["2 runs, expected one"]

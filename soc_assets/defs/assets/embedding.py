@@ -172,7 +172,7 @@ def _weights_metadata(folder: Path) -> dict[str, Any]:
         counts = {what: len(told[what]) for what in ("loaded", "ignored", "interpolated")}
         precision = str(told["precision"])
     except (ValueError, KeyError, TypeError):
-        words = f"{path} is damaged, so it is not shown which weights were loaded; the next batch writes it anew."
+        words = f"{path} is damaged, so it is not shown which weights were loaded; the next batch rewrites it."
         warnings.warn(words, SocWarning, stacklevel=2)
         return {}
     keys = {"weights_keys": counts} if counts["loaded"] else {}  # random weights have none

@@ -68,7 +68,7 @@ def _look_for_files(context: dg.SensorEvaluationContext, project: ProjectResourc
             return dg.SkipReason("No file is new, changed or gone.")
         if seen != cursor.get("seen"):
             context.update_cursor(json.dumps({**cursor, "seen": seen}))
-            return dg.SkipReason("Files have changed; the next look tells whether they are still being written.")
+            return dg.SkipReason("Files have changed; the next check shows whether they are still being written.")
         found = arrivals.diff(loaded)
     except SocError as error:
         return dg.SkipReason(str(error))

@@ -55,7 +55,7 @@ def _too_often(file: str, carbon: np.ndarray, *, halves: bool) -> Iterator[Findi
         return
     parts = " and ".join(f"{values[i]:g} in {counts[i]}" for i in chosen)
     cure = 'If it stands for "missing" or "below detection", empty these cells; if it is measured, accept the finding.'
-    found = f"organic carbon is {parts} of {len(carbon)} rows, far more often than any number beside it (g/kg)"
+    found = f"organic carbon is {parts} of {len(carbon)} rows, far more often than neighbouring values (g/kg)"
     yield Finding("carbon", "warning", file, "", "", found, cure)
 
 

@@ -88,7 +88,7 @@ def _within(members: list[int], upright: np.ndarray, turned: np.ndarray) -> list
         if severity:
             which = "the other step" if len(members) == 2 else "the other steps"
             doubt = "; one of the two is upside-down" if len(members) == 2 else ""
-            found = f"correlation with {which} is {before:.2f}, with its rows turned about {after:.2f}{doubt}"
+            found = f"correlation with {which} is {before:.2f}, flipped vertically {after:.2f}{doubt}"
             result.append((i, severity, found))
     return result
 
@@ -112,9 +112,7 @@ def _against_other_bands(
             for values in (upright, turned)
         )
         if after >= 0.5 and after - before >= 0.3:
-            found = (
-                f"resemblance to the other bands is {before:.2f}, with its rows turned about {after:.2f} (a hint only)"
-            )
+            found = f"resemblance to the other bands is {before:.2f}, flipped vertically {after:.2f} (a hint only)"
             findings.append(_finding(rows[i], "warning", found))
     return findings
 

@@ -19,7 +19,7 @@ _SPREADS = 6.0
 _MOST_LISTED = 6  # steps named in one line
 _CURES = {
     True: "Replace the file or take it out of the folder; a missing step is treated as missing.",
-    False: "It tells nothing about the samples: replace it, or take the band out of [rasters] bands.",
+    False: "It carries no information about the samples: replace it, or take the band out of [rasters] bands.",
 }  # of a constant raster, by whether other steps of its band vary
 _Row = Mapping[Any, Any]
 

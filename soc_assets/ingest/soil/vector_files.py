@@ -135,7 +135,7 @@ def _require_shapefile(path: Path, budget: Budget) -> None:
 def _require_whole_shapes(path: Path) -> None:
     head, size = _begins(path, 100), path.stat().st_size
     if len(head) < 100 or not head.startswith(_SHAPE):
-        raise SoilError(f"{path.name} is no part of a shapefile: it begins with {head[:24]!r}. Copy the files again.")
+        raise SoilError(f"{path.name} is not part of a shapefile: it begins with {head[:24]!r}. Copy the files again.")
     (words,) = struct.unpack(">i", head[24:28])
     if not 100 <= 2 * words <= size:
         raise SoilError(f"{path.name} is to have {2 * words:,} bytes and has {size:,}: it is cut. Copy it again.")

@@ -144,7 +144,7 @@ def _study(storage: Path, name: str, optuna: Any) -> "optuna.Study":
 def _set_aside(storage: Path, fault: str) -> None:
     with translate_write_errors(storage):
         aside = set_aside(storage)
-    words = f"{storage} is damaged ({fault}): it is now {aside.name}, and the search for a recipe begins anew."
+    words = f"{storage} is damaged ({fault}): it is now {aside.name}, and the search for a recipe starts over."
     warnings.warn(words, SocWarning, stacklevel=3)
 
 

@@ -173,7 +173,7 @@ def repeat_a_test_sample(made: SmallProject) -> None:
         ("no_location_in_two_splits", leak_into_test, "1 locations are in two splits or more"),
         ("no_location_in_two_splits", leak_between_folds, "folds or more (for example"),
         ("tables", fold_for_test, "test samples have a fold (1, for example"),
-        ("tables", sample_twice, "samples stand in it twice (1, for example"),
+        ("tables", sample_twice, "samples occur twice (1, for example"),
         ("tables", repeat_a_test_sample, "samples outside the training split are repeated or weighted"),
     ],
 )

@@ -163,5 +163,5 @@ def test_recipe_that_is_not_there_is_named_with_those_that_are():
 
     assert [recipe.name for recipe in recipe_candidates("mlp", Evaluation(), None)] == ["mlp"]
     assert len(recipe_candidates("chosen", Evaluation(), Recipe(name="tuned"))) > 3
-    with pytest.raises(SettingsError, match=r"'tuned' .* is none; known are documented, chosen"):
+    with pytest.raises(SettingsError, match=r"'tuned' .* is not a known recipe; known are documented, chosen"):
         recipe_candidates("tuned", Evaluation(), None)
