@@ -6,19 +6,38 @@ its metadata), the views of soc.duckdb and the metrics of the registered model. 
 Prints what differs, and exits with 1 where something does.
 """
 
+import json
 import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-_TIMES = {"seconds", "fit_seconds", "mtime_ns", "stamp", "run_id", "started", "finished", "duration", "created"}
-_OF_FILES = {"soc.siblings", "soc.seal", "pandas", "ARROW:schema"}  # of the files' bytes, or of how they are read
+_TIMES = {
+    "seconds",
+    "fit_seconds",
+    "mtime_ns",
+    "stamp",
+    "run_id",
+    "started",
+    "finished",
+    "duration",
+    "created",
+    "ended",
+}
+_OF_FILES = {
+    "soc.siblings",
+    "soc.seal",
+    "soc.mlflow_run",
+    "pandas",
+    "ARROW:schema",
+}  # of the files' bytes, or of how they are read
 _VIEWS = ("samples", "embeddings", "features", "feature_index", "folds", "batches", "predictions", "evaluation")
 
 
@@ -45,7 +64,11 @@ def _files(before: Path, after: Path) -> Iterator[str]:
             }
             for table in tables
         ]
-        yield from (f"{name}: {key} of the metadata" for key in sorted(told[0]) if told[0][key] != told[1].get(key))
+        yield from (
+            f"{name}: {key} of the metadata"
+            for key in sorted(told[0])
+            if _timeless(told[0][key]) != _timeless(told[1].get(key))
+        )
 
 
 def _views(before: Path, after: Path) -> Iterator[str]:
@@ -77,12 +100,29 @@ def _difference(one: pd.DataFrame, other: pd.DataFrame) -> Iterator[str]:
                 yield f"column {name}"
 
 
-def _same(one: object, other: object) -> bool:
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        if one.dtype == object:
-            return len(one) == len(other) and all(map(_same, one, other))
-        return one.shape == other.shape and bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
-    missing = [item is None or item is pd.NA or item != item for item in (one, other)]
+def _timeless(value: Any) -> Any:
+    """A value, or text that is JSON, without the seconds that something took."""
+    if isinstance(value, (str, bytes)):
+        try:
+            return _timeless(json.loads(value))
+        except ValueError:
+            return value
+    if isinstance(value, dict):
+        return {key: _timeless(each) for key, each in value.items() if "second" not in key}
+    if isinstance(value, list) and value and isinstance(value[0], tuple):  # a map of Arrow
+        return _timeless(dict(value))
+    return [_timeless(each) for each in value] if isinstance(value, list) else value
+
+
+def _same(one: Any, other: Any) -> bool:
+    one, other = _timeless(one), _timeless(other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and one.dtype != object != other.dtype:
+        return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+    if isinstance(one, (list, tuple, np.ndarray)) and isinstance(other, (list, tuple, np.ndarray)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    missing = [bool(pd.isna(item)) for item in (one, other)]
     return all(missing) or (not any(missing) and bool(one == other))
 
 
