@@ -19,6 +19,7 @@ class _RunLog(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, at its own level."""
         self._log.log(record.levelno, record.getMessage())
 
 

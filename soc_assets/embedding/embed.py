@@ -155,7 +155,7 @@ class Embedder:
                 for frame, slot_of_lag in self._layout.places_of(raster.band):
                     patches[sample, slot_of_lag[lag], frame] = found
 
-        self._side_by_side(ask, rasters)
+        self._in_threads(ask, rasters)
         n, slots, frames = gathered.shares.shape
         patches = patches.transpose(0, 1, 3, 2, 4).reshape(n * slots, len(parts), frames * PATCH * PATCH)
         return self.encoder.patches(patches).reshape(n, slots, *self._spec.shape)
@@ -176,7 +176,7 @@ class Embedder:
             for windows in self._windows(raster):
                 self._note(raster, windows, gathered)
 
-        self._side_by_side(note, rasters)
+        self._in_threads(note, rasters)
         n, slots, _ = gathered.shares.shape
         vectors = np.zeros((n, slots, *self._spec.shape), np.float32)
         places: list[_Place] = []
@@ -228,7 +228,7 @@ class Embedder:
         """End the threads."""
         self._threads.shutdown(wait=False)
 
-    def _side_by_side(self, work: Callable[[_Raster], None], rasters: list[_Raster]) -> None:
+    def _in_threads(self, work: Callable[[_Raster], None], rasters: list[_Raster]) -> None:
         """Rasters at once on all cores: GDAL and numpy let other threads run."""
 
         def heeding_signals(raster: _Raster) -> None:

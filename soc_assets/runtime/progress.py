@@ -41,6 +41,7 @@ class _Scope:
     step: Progress | None = None
 
     def place(self, done: int, total: int, message: str) -> Progress:
+        """Counts reported inside, as progress of the whole: those of a step stand in its message."""
         if self.step:
             return replace(self.step, message=f"{self.step.message}: {done} of {total} {message}")
         return Progress(self.asset, self.before + done, total if self.total is None else self.total, message)

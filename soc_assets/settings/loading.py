@@ -54,13 +54,14 @@ class Settings(BaseSettings):
     _from_file: ClassVar[dict[str, Any]] = {}
 
     @classmethod
-    def settings_customise_sources(  # noqa: D102 - a hook of pydantic-settings
+    def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         **_: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments go before SOC_* variables, and these before soc.toml."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, cls._from_file)
 
 

@@ -1,6 +1,8 @@
 """Fixtures of the faults: a daemon of a prepared project, and a small world."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +32,10 @@ def dev(fresh: SmallProject) -> Iterator[DagsterDev]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def made(finished: SmallProject, tmp_path: Path) -> SmallProject:
+    """A finished project of one's own, without its models."""
+    shutil.copytree(finished.root, tmp_path / "own", ignore=shutil.ignore_patterns("mlruns", ".dagster"))
+    return SmallProject(tmp_path / "own")

@@ -1,29 +1,23 @@
 """Tables that were deleted, damaged, edited or put back from another moment: never believed, and put right."""
 
-import json
 import shutil
 import warnings
-from collections.abc import Callable
-from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from soc_assets.defs.assets import sampling
-from soc_assets.embedding import manifest
 from soc_assets.embedding.inputs import read_inputs
 from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.features import refresh
 from soc_assets.integrity import tables
 from soc_assets.pipeline import inspection, repairs
 from soc_assets.project import Project
-from soc_assets.regression.evaluation import compare
 from soc_assets.sampling.inputs import earlier_splits, sampling_inputs
 from soc_assets.storage import files, second_copy, vouching
-from soc_assets.tracking import results
 from soc_assets_tests import spoil
+from soc_assets_tests.faults.states import DAMAGES, mend, older
 from soc_assets_tests.small_project import SmallProject
 
 ASSETS = {
@@ -31,27 +25,6 @@ ASSETS = {
     "soil_samples": ("samples", "rejected", "tables"),
     "balanced_samples": ("balanced", "excluded", "folds", "batches", "splits"),
 }
-
-
-@pytest.fixture
-def made(finished: SmallProject, tmp_path: Path) -> SmallProject:
-    """A finished project of one's own, without its models."""
-    shutil.copytree(finished.root, tmp_path / "own", ignore=shutil.ignore_patterns("mlruns", ".dagster"))
-    return SmallProject(tmp_path / "own")
-
-
-def deleted(path: Path) -> None:
-    path.unlink()
-
-
-def older(path: Path) -> None:
-    """A sound table of another moment: with a row less or more."""
-    frame = files.read_table(path)
-    other = frame.iloc[:-1] if len(frame) else pd.DataFrame([dict.fromkeys(frame)]).astype(frame.dtypes)
-    files.write_table(path, other, files.table_metadata(path))
-
-
-DAMAGES: dict[str, Callable[[Path], None]] = {**spoil.DAMAGES, "deleted": deleted, "older": older}
 
 
 def as_before(project: Project) -> None:
@@ -68,14 +41,6 @@ def as_before(project: Project) -> None:
 def prepare_again(project: Project) -> None:
     """What the asset balanced_samples writes."""
     sampling._write(sampling._prepare(project), project, sampling_inputs(project))
-
-
-def mend(project: Project) -> list[str]:
-    """Put right what can be; returns what was said."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", SocWarning)
-        repairs.mend(project)
-    return [str(item.message) for item in told]
 
 
 def test_every_table_that_is_not_as_it_was_written_makes_its_asset_stale(made):
@@ -243,64 +208,6 @@ def test_ledger_with_repeated_rows_and_no_copy_counts_each_sample_once(made):
     with pytest.warns(SocWarning, match="has 5 rows again .* the first one counts"):
         prepare_again(project)
     pd.testing.assert_frame_equal(made.table("batches"), ledger)
-
-
-def test_manifest_that_is_damaged_older_or_gone_is_written_from_the_batches(made):
-    project = made.project
-    folder = next(project.embeddings.glob("*"))
-    path, text = folder / "manifest.json", folder / "documentation.md"
-    content, words = path.read_bytes(), text.read_bytes()
-    assert manifest.wrong(folder) is None
-    older_one = {key: value for key, value in json.loads(content).items() if key != "checksum"}
-    older_one["batches"] = older_one["batches"][:3]
-    damages = {**spoil.DAMAGES, "deleted": deleted, "older": lambda file: file.write_text(json.dumps(older_one))}
-    for file, word in [(path, word) for word in damages] + [(text, word) for word in ("flipped", "empty", "deleted")]:
-        damages[word](file)
-        assert manifest.wrong(folder) is not None, word
-        said = mend(project)
-        assert [f"{file} is " in line for line in said] == (
-            [] if file == path and word in ("deleted", "older") else [True]
-        )
-        assert (path.read_bytes(), text.read_bytes()) == (content, words)
-
-
-def test_predictions_that_are_damaged_or_of_another_run_are_stale(tmp_path, monkeypatch, made):
-    path, runs = made.project.results / "predictions.parquet", made.project.results / "runs.parquet"
-    run = files.read_metadata(path)["soc.mlflow_run"]
-    record = SimpleNamespace(run_id=run)
-    monkeypatch.setattr(results, "tracking_of", lambda _: SimpleNamespace(find_run=lambda _: record))
-    assert results.state_of_model(made.project, "") == "fresh"
-    content = {each: each.read_bytes() for each in (path, runs)}
-    for each in content:
-        for word, damage in DAMAGES.items():
-            damage(each)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SocWarning)
-                if (each, word) != (path, "older"):
-                    assert results.state_of_model(made.project, "") == "stale", (each.name, word)
-            each.write_bytes(content[each])
-    record.run_id = "another"
-    assert results.state_of_model(made.project, "") == "stale"
-    files.read_table(path).to_parquet(path)
-    assert results.state_of_model(made.project, "") == "stale"
-    record.run_id = run
-    assert results.state_of_model(made.project, "") == "fresh", "of an earlier version"
-
-
-def test_recipe_that_the_trials_do_not_vouch_for_is_refused(made):
-    folder = made.project.results
-    assert compare.tuned_recipe(made.project) is None
-    told, table = folder / "hyperparameters.json", folder / "hyperparameters.parquet"
-    files.write_json(told, {"recipe": {"name": "mlp", "hidden": [8]}})
-    files.write_table(table, pd.DataFrame({"value": [0.5]}), vouching.vouch(table, [told]))
-    content = told.read_bytes()
-    for damage in (deleted, *spoil.DAMAGES.values(), lambda path: path.write_bytes(content.replace(b"8", b"9"))):
-        recipe = compare.tuned_recipe(made.project)
-        assert recipe is not None and recipe.hidden == (8,)
-        damage(told)
-        with pytest.raises(TableError, match=r"hyperparameters\.json .*`soc run --to hyperparameters` makes it again"):
-            compare.tuned_recipe(made.project)
-        told.write_bytes(content)
 
 
 def test_queries_refuse_damaged_tables_and_tell_of_those_of_another_moment(made):

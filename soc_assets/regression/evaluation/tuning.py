@@ -100,20 +100,23 @@ def tune(
             errors.append("its R2 is not defined, as where all organic carbon is equal")
         return r2
 
-    def told(study: "optuna.Study", trial: Any) -> None:
-        best = f"best R2 {study.best_value:.3f}" if _completed(study) else "none finished"
-        value = f"R2 {trial.value:.3f}" if trial.value is not None else trial.state.name.lower()
-        words = f"trial {trial.number}: {value}; {best}"
-        progress.report(_ended(study) + len(errors), trials, words, unit="trials")
-
     progress.report(known, trials, "trials are there already" if known else "first trial", unit="trials")
     while (number := _ended(study) + len(errors)) < trials:
         # a seed for each trial: what a search that was interrupted draws next is what it would have drawn
         study.sampler = optuna.samplers.TPESampler(seed=options.seed + number)
-        study.optimize(objective, n_trials=1, callbacks=[told], catch=(SocError,))
+        study.optimize(objective, n_trials=1, catch=(SocError,))
+        progress.report(_ended(study) + len(errors), trials, _outcome(study), unit="trials")
     if not _completed(study):
         raise TrainingError(f"{_none_fitted(trials, errors)} The study is {name} in {storage}.")
     return _result(study, base, optuna)
+
+
+def _outcome(study: "optuna.Study") -> str:
+    """The last trial's result, and the best one so far."""
+    trial = study.trials[-1]
+    best = f"best R2 {study.best_value:.3f}" if _completed(study) else "none finished"
+    value = f"R2 {trial.value:.3f}" if trial.value is not None else trial.state.name.lower()
+    return f"trial {trial.number}: {value}; {best}"
 
 
 def _none_fitted(trials: int, errors: list[str]) -> str:
