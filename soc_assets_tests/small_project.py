@@ -8,6 +8,7 @@ are planes, which bilinear resampling keeps.
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ def clean_environment() -> Iterator[None]:
             if name.upper().startswith(("SOC_", "DAGSTER_", "MLFLOW_")):
                 del os.environ[name]
         yield
+        if mlflow := sys.modules.get("mlflow"):
+            mlflow.set_tracking_uri(None)
 
 
 @dataclass(frozen=True)

@@ -154,12 +154,8 @@ def test_registered_model_predicts_what_the_run_recorded_and_its_r2_is_that_of_t
     record = model_record(finished)
     predictions = pd.read_csv(record.artifacts.folder / "tables/predictions.csv")
     view = finished.query("SELECT sample_id, split, organic_carbon, features FROM features ORDER BY sample_id")
-    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
     mlflow.set_tracking_uri(tracking_of(finished.project).uri)
-    try:
-        model = mlflow.pyfunc.load_model("models:/soc_mlp/1")
-    finally:
-        mlflow.set_tracking_uri(before)
+    model = mlflow.pyfunc.load_model("models:/soc_mlp/1")
     assert record.model_uri == "models:/soc_mlp/1"
     assert predictions[["sample_id", "split"]].equals(view[["sample_id", "split"]].astype(predictions["split"].dtype))
     assert_allclose(predictions["observed"], view["organic_carbon"])

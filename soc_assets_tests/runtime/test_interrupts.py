@@ -14,7 +14,7 @@ from soc_assets.runtime.interrupts import MESSAGE
 from soc_assets_tests.cli.test_supervised import running
 from soc_assets_tests.dagster_dev import REPOSITORY
 
-BEGIN = "import os, subprocess, sys, time\nfrom soc_assets import interrupts\ninterrupts.listen()\n"
+BEGIN = "import os, subprocess, sys, time\nfrom soc_assets.runtime import interrupts\ninterrupts.listen()\n"
 COMMAND = f"""{BEGIN}
 from soc_assets.cli.options import explained
 @explained

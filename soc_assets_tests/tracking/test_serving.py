@@ -82,7 +82,6 @@ def served(request, tmp_path_factory) -> SimpleNamespace:
     tracking, uri, rows = request.param(tmp_path_factory.mktemp("served"))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("MLFLOW_TRACKING_URI", tracking.uri)
-        patched.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)  # what other tests have set
         with pickle_blocked(patched):
             model = mlflow.pyfunc.load_model(uri)
             found = model.predict(rows[:5])
