@@ -86,9 +86,9 @@ def import_run_command(config: Path | None, source: Path, keep_tokens: bool) -> 
 
     project = opened(config)
     with terminal.showing_progress(console), progress.of("import-run"):
-        told = import_run(project, source, keep_tokens)
+        done = import_run(project, source, keep_tokens)
         refresh.ensure(project)
-    console.print(f"{told.samples} samples in {told.batches} batches, {told.missing_images} images missing.")
-    if told.repeated or told.rejected:
-        console.print(f'{told.repeated} rows repeated a sample; {told.rejected} were rejected: soc sql "FROM rejected"')
-    console.print(f"Embedding spec {told.spec.digest}; weights {told.spec.weights}.", soft_wrap=True, markup=False)
+    console.print(f"{done.samples} samples in {done.batches} batches, {done.missing_images} images missing.")
+    if done.repeated or done.rejected:
+        console.print(f'{done.repeated} rows repeated a sample; {done.rejected} were rejected: soc sql "FROM rejected"')
+    console.print(f"Embedding spec {done.spec.digest}; weights {done.spec.weights}.", soft_wrap=True, markup=False)

@@ -37,11 +37,11 @@ def report(points: pd.DataFrame, values: pd.DataFrame, model: str, grid: Grid) -
 def _reasons(rows: pd.DataFrame, values: pd.DataFrame) -> list[str]:
     """A line per reason, with the first row that has it."""
     lines = []
-    told = values["reason"] != ""
+    explained = values["reason"] != ""
     kinds = (
         values["reason"].str.partition(":")[0].where(values["predicted"].isna(), "not applicable for images missing")
     )
-    for kind, group in values[told].groupby(kinds[told], sort=False):
+    for kind, group in values[explained].groupby(kinds[explained], sort=False):
         first = group.index[0]
         lines.append(f"  - {len(group)} {kind} (first: row {rows['row'][first]}, {group['reason'][first]})")
     return lines

@@ -188,8 +188,8 @@ def _reason(failure: Any) -> str:
     if error is None:
         return "failed"
     message = error.message.strip()
-    if told := memory.shortage_in(message) or temporary_in(message):
-        return told
+    if explanation := memory.shortage_in(message) or temporary_in(message):
+        return explanation
     return message.partition(": ")[2] if _is_user_error(error) else f"{message} (the Dagster UI has the traceback)"
 
 

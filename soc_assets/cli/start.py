@@ -20,10 +20,10 @@ def entry() -> None:
     except Exception as error:
         from soc_assets.storage.write_errors import temporary
 
-        told = memory.shortage(error) or temporary(error)
-        if told is None:
+        explanation = memory.shortage(error) or temporary(error)
+        if explanation is None:
             raise
-        _fail(told)
+        _fail(explanation)
 
 
 def _fail(words: str) -> NoReturn:

@@ -28,22 +28,22 @@ def run(command: list[str], grace: float = GRACE) -> int:
         command: program and arguments.
         grace: seconds between the interrupt and the kill.
     """
-    told: list[int] = []
+    received: list[int] = []
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            signal.signal(number, lambda found, _: told.append(found))
+            signal.signal(number, lambda found, _: received.append(found))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # `soc ui` holds them back until here
     process = subprocess.Popen(command, start_new_session=True)
-    _wait(lambda: process.poll() is not None or bool(told))
-    if told:
+    _wait(lambda: process.poll() is not None or bool(received))
+    if received:
         print(MESSAGE, file=sys.stderr, flush=True)
         _signal(process.pid, signal.SIGINT)
-        _wait(lambda: process.poll() is not None or len(told) > 1, grace)
-    _wait(lambda: len(told) > 1 or not _signal(process.pid, 0), _AFTER if process.poll() is not None else 0.0)
+        _wait(lambda: process.poll() is not None or len(received) > 1, grace)
+    _wait(lambda: len(received) > 1 or not _signal(process.pid, 0), _AFTER if process.poll() is not None else 0.0)
     _signal(process.pid, signal.SIGKILL)
     code = process.wait()
-    if told:
-        return 128 + told[0]
+    if received:
+        return 128 + received[0]
     return code if code >= 0 else 128 - code
 
 

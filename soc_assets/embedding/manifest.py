@@ -50,15 +50,15 @@ def wrong(folder: Path) -> str | None:
     if not path.is_file():
         return "" if there else None
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        whole = told.pop("checksum", None) in (None, digest.of_values(told))
-        listed = {row["file"]: row["bytes"] for row in told["batches"]}
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        whole = stored.pop("checksum", None) in (None, digest.of_values(stored))
+        listed = {row["file"]: row["bytes"] for row in stored["batches"]}
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{path} is damaged"
     if not whole:
         return f"{path} is damaged"
     text = folder / _DOCUMENTATION
-    if not text.is_file() or told.get("documentation") not in (None, digest.of_bytes(text.read_bytes())):
+    if not text.is_file() or stored.get("documentation") not in (None, digest.of_bytes(text.read_bytes())):
         return f"{text} is {'damaged' if text.is_file() else 'missing'}"
     return None if listed == there else ""
 

@@ -157,9 +157,9 @@ def all_specs(folder: Path) -> list[Spec]:
         EmbeddingError: embeddings are there whose spec is lost.
     """
     specs = []
-    for told in spec_file.read_all(folder):
-        statistics = {name: Statistics(**value) for name, value in told["statistics"].items()}
-        specs.append(Spec(told["choices"], statistics, told["created"]))
+    for stored in spec_file.read_all(folder):
+        statistics = {name: Statistics(**value) for name, value in stored["statistics"].items()}
+        specs.append(Spec(stored["choices"], statistics, stored["created"]))
     return specs
 
 

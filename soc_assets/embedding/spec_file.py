@@ -16,7 +16,7 @@ from soc_assets.storage import digest, files, second_copy
 from soc_assets.storage.second_copy import Repair
 
 NAME = "spec.json"
-Told = dict[str, Any]
+Record = dict[str, Any]
 """digest, choices, statistics (mean and std by band) and created."""
 
 
@@ -25,13 +25,13 @@ def digest_of(choices: Mapping[str, Any], statistics: Mapping[str, Mapping[str, 
     return digest.of_values([choices, statistics])[:10]
 
 
-def write(folder: Path, told: Told) -> None:
+def write(folder: Path, record: Record) -> None:
     """Write spec.json and its second copy."""
-    whole = {**told, "checksum": _checksum(told)}
+    whole = {**record, "checksum": _checksum(record)}
     second_copy.write(folder / NAME, lambda path: files.write_json(path, whole))
 
 
-def read_all(folder: Path) -> Iterator[Told]:
+def read_all(folder: Path) -> Iterator[Record]:
     """Every spec in the embeddings folder.
 
     Raises:
@@ -39,9 +39,9 @@ def read_all(folder: Path) -> Iterator[Told]:
     """
     for place in _places(folder):
         chosen = second_copy.choose(place / NAME, is_whole)
-        told = _read(chosen) if chosen else _of_batches(place)
-        if told is not None:
-            yield told
+        record = _read(chosen) if chosen else _of_batches(place)
+        if record is not None:
+            yield record
         elif any(place.glob("batch_*")):
             raise EmbeddingError(
                 f"{place / NAME} and its copy are damaged, so that it is unknown how the embeddings beside them were "
@@ -58,9 +58,9 @@ def repairs(folder: Path) -> Iterator[Repair]:
         path = place / NAME
         if second_copy.choose(path, is_whole) is not None:
             yield from second_copy.repairs(path, is_whole)
-        elif told := _of_batches(place):
+        elif record := _of_batches(place):
             words = f"{path} and its copy are lost; the spec is read from the batches"
-            yield Repair(words, lambda place=place, told=told: write(place, told))
+            yield Repair(words, lambda place=place, record=record: write(place, record))
 
 
 def is_whole(path: Path) -> bool:
@@ -75,30 +75,35 @@ def _places(folder: Path) -> list[Path]:
     return sorted(found | {place for place in others if _of_batches(place)})
 
 
-def _read(path: Path) -> Told | None:
+def _read(path: Path) -> Record | None:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        named = digest_of(told["choices"], told["statistics"])
-        agrees = told["digest"] == named == path.parent.name and isinstance(told["created"], str)
-        whole = agrees and told.get("checksum", "") in ("", _checksum(told))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        named = digest_of(record["choices"], record["statistics"])
+        agrees = record["digest"] == named == path.parent.name and isinstance(record["created"], str)
+        whole = agrees and record.get("checksum", "") in ("", _checksum(record))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return told if whole else None
+    return record if whole else None
 
 
-def _checksum(told: Told) -> str:
-    return digest.of_values({key: value for key, value in told.items() if key != "checksum"})
+def _checksum(record: Record) -> str:
+    return digest.of_values({key: value for key, value in record.items() if key != "checksum"})
 
 
-def _of_batches(place: Path) -> Told | None:
+def _of_batches(place: Path) -> Record | None:
     """The spec from the footer of a batch; when it was frozen is not recorded there: the batch is younger."""
     for path in place.glob("batch_*_size_*.parquet"):
         try:
-            told = json.loads(files.read_metadata(path)["soc.spec_json"])
-            named = digest_of(told["choices"], told["statistics"])
+            record = json.loads(files.read_metadata(path)["soc.spec_json"])
+            named = digest_of(record["choices"], record["statistics"])
         except (ValueError, KeyError, TypeError):
             continue
         if named == place.name:
             created = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="microseconds")
-            return {"digest": named, "choices": told["choices"], "statistics": told["statistics"], "created": created}
+            return {
+                "digest": named,
+                "choices": record["choices"],
+                "statistics": record["statistics"],
+                "created": created,
+            }
     return None

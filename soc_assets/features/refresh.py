@@ -80,18 +80,18 @@ def build(
 def tell_others(project: Project, inputs: EmbeddingInputs, built: str) -> None:
     """Let the hosts that share the data folder know what the database was built from; see `built_elsewhere`."""
     if is_url(project.settings.paths.data) and built_elsewhere(project) != built:
-        files.write_json(_told(project), {"inputs": built, "spec": inputs.spec.digest})
+        files.write_json(_elsewhere_file(project), {"inputs": built, "spec": inputs.spec.digest})
 
 
 def built_elsewhere(project: Project) -> str | None:
     """What the asset `features` built a database from last, on any of the hosts that share the data folder."""
     try:
-        return json.loads(_told(project).read_text(encoding="utf-8"))["inputs"]
+        return json.loads(_elsewhere_file(project).read_text(encoding="utf-8"))["inputs"]
     except (FileNotFoundError, ValueError, KeyError):
         return None
 
 
-def _told(project: Project) -> Path:
+def _elsewhere_file(project: Project) -> Path:
     """Shared by all hosts, while each has its own database: its paths are absolute."""
     return project.data / "features" / "soc.duckdb.json"
 
@@ -180,14 +180,14 @@ def rebuild_database_if_stale(project: Project) -> bool:
     """
     if not is_url(project.settings.paths.data):
         return False
-    told = refresh.built_elsewhere(project)
-    if told and refresh.is_up_to_date(project, told):
+    elsewhere = refresh.built_elsewhere(project)
+    if elsewhere and refresh.is_up_to_date(project, elsewhere):
         return False
     embeddings = known_embeddings(project)
     wanted = features_inputs(project, embeddings) if embeddings else None
-    if embeddings is None or wanted is None or wanted != (told or built_here(project)):
+    if embeddings is None or wanted is None or wanted != (elsewhere or built_here(project)):
         return False
-    if told is None:
+    if elsewhere is None:
         refresh.tell_others(project, embeddings, wanted)
         return False
     with progress.of("database"):

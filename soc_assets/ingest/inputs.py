@@ -41,7 +41,7 @@ def soil_inputs(project: Project) -> str:
     grid = files.read_metadata(project.catalog).get("soc.grid")
     return digest.of_inputs(
         SOIL_VERSION,
-        _told(settings.soil),
+        _as_configured(settings.soil),
         settings.rasters.timed,
         settings.rasters.seasonal,
         contents,
@@ -49,7 +49,7 @@ def soil_inputs(project: Project) -> str:
     )
 
 
-def _told(soil: Soil) -> dict[str, object]:
+def _as_configured(soil: Soil) -> dict[str, object]:
     """[soil] without limits that are the usual ones: a file within them reads the same under any."""
     usual = SoilLimits().model_dump()
     return {name: value for name, value in soil.model_dump(mode="json").items() if usual.get(name, ...) != value}

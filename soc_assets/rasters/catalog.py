@@ -146,8 +146,8 @@ def contents_now(
 
 def _tables(catalog: Path, project: Project) -> list[pd.DataFrame]:
     paths = [path for path in (catalog, catalog.with_name("problems.parquet")) if files.is_whole(path)]
-    told = [path for path in paths if set(_CONTENT) <= set(pq.read_schema(path).names)]  # not of an older version
-    return [table for path in told if (table := _known(path, project, _CONTENT)) is not None]
+    new = [path for path in paths if set(_CONTENT) <= set(pq.read_schema(path).names)]  # not of an older version
+    return [table for path in new if (table := _known(path, project, _CONTENT)) is not None]
 
 
 def _known_stamps(catalog: Path, noted: Path, project: Project) -> Stamps:

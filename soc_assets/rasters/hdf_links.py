@@ -79,9 +79,9 @@ def _external(content: "mmap.mmap | bytes", at: int) -> str | None:
     if not 0 < length < 2**12:
         return None
     here += width + length
-    told = int.from_bytes(content[here : here + 2], "little")
-    value = content[here + 2 : here + 2 + told]
+    size = int.from_bytes(content[here : here + 2], "little")
+    value = content[here + 2 : here + 2 + size]
     parts = value[1:].split(b"\0")
-    if len(value) != told or told < 4 or value[0] != 0 or len(parts) != 3 or parts[2] or not parts[0] or not parts[1]:
+    if len(value) != size or size < 4 or value[0] != 0 or len(parts) != 3 or parts[2] or not parts[0] or not parts[1]:
         return None
     return parts[0].decode(errors="replace")

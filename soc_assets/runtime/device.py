@@ -40,8 +40,8 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether a device's allocator failed; those of the CPU and of CUDA's libraries have no specific error."""
     import torch
 
-    told = ("DefaultCPUAllocator", "_STATUS_ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in told)
+    markers = ("DefaultCPUAllocator", "_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in markers)
 
 
 def _refuse_absent(device: "torch.device", name: str) -> None:

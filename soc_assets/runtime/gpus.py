@@ -110,7 +110,7 @@ def lent(
 
 def _first_free(candidates: list[str], folder: Path) -> tuple[FileLock, str]:
     _make_common(folder)
-    told = False
+    announced = False
     while True:
         for name in candidates:
             lock = FileLock(folder / f"{name.replace('/', '_')}.lock", mode=0o666)
@@ -124,14 +124,14 @@ def _first_free(candidates: list[str], folder: Path) -> tuple[FileLock, str]:
                     f"all: chmod 777 {folder}; chmod 666 {folder}/*"
                 ) from error
             return lock, name
-        if not told:
+        if not announced:
             _log.info("all %d GPUs of this machine are taken; waiting for one", len(candidates))
-            told = True
+            announced = True
         time.sleep(0.5)
 
 
 def _make_common(folder: Path) -> None:
-    """A folder in which every user may lock; the umask cuts what `mkdir` is told."""
+    """A folder in which every user may lock; the umask cuts the mode that `mkdir` is given."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError:

@@ -25,7 +25,7 @@ GRACE = 2.5
 MESSAGE = "Interrupted; what was finished is kept: run again"
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _LEAVE_AT_ONCE = threading.Event()  # nothing is in progress that could end by itself
-_told: list[int] = []
+_received: list[int] = []
 _listening: list[bool] = []
 _stops: list[Callable[[], None]] = []
 _said: list[bool] = []
@@ -50,9 +50,9 @@ def listen() -> None:
             signal.signal(number, _heed)
 
 
-def told() -> bool:
+def requested() -> bool:
     """Whether a signal has come."""
-    return bool(_told)
+    return bool(_received)
 
 
 def check() -> None:
@@ -61,13 +61,13 @@ def check() -> None:
     Raises:
         Interrupted: it has.
     """
-    if _told:
+    if _received:
         raise Interrupted
 
 
 def exit_code() -> int:
     """What a shell shows for a process that the signal has ended: 130 for Ctrl+C, 143 for SIGTERM."""
-    return 128 + _told[0]
+    return 128 + _received[0]
 
 
 def heeding(work: Callable[[], T]) -> T:
@@ -140,17 +140,17 @@ def leave(code: int) -> NoReturn:
 
 
 def _heed(number: int, _: FrameType | None) -> None:
-    _told.append(number)
-    if len(_told) > 1 or _asking or _LEAVE_AT_ONCE.is_set():
-        _leave_told()
-    ending = threading.Timer(GRACE, _leave_told)
+    _received.append(number)
+    if len(_received) > 1 or _asking or _LEAVE_AT_ONCE.is_set():
+        _leave_as_requested()
+    ending = threading.Timer(GRACE, _leave_as_requested)
     ending.daemon = True
     ending.start()
     for stop in list(_stops):
         stop()
 
 
-def _leave_told() -> NoReturn:
+def _leave_as_requested() -> NoReturn:
     if _asking:
         _asking[0]()
         _said.append(True)

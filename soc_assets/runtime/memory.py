@@ -36,8 +36,8 @@ def refusal() -> str | None:
 def shortage(error: BaseException | None) -> str | None:
     """What to do where an error, or one that it came from, is of too little memory; None where it is not."""
     while error is not None:
-        if told := shortage_in(f"{type(error).__name__}: {error}"):
-            return told
+        if explanation := shortage_in(f"{type(error).__name__}: {error}"):
+            return explanation
         error = error.__cause__ or error.__context__
     return None
 

@@ -226,9 +226,9 @@ def read_footer(path: Path) -> tuple[int, dict[str, str]]:
     if not path.is_file():
         return 0, {}
     try:
-        told = pq.read_metadata(path)
-        stored = told.metadata or {}
-        return told.num_rows, {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
+        found = pq.read_metadata(path)
+        stored = found.metadata or {}
+        return found.num_rows, {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
     except PermissionError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError):  # a footer has no checksum: anything may be wrong with it

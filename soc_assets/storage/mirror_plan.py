@@ -110,11 +110,11 @@ def same_bytes(path: Path, stored: Stored) -> bool:
     """Whether a file has the stored object's bytes, as far as size and ETag tell."""
     if path.stat().st_size != stored.size:
         return False
-    told = stored.version.strip('"')
-    if not _MD5.fullmatch(told):
+    etag = stored.version.strip('"')
+    if not _MD5.fullmatch(etag):
         return True
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == told
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == etag
 
 
 def is_shared(name: str) -> bool:

@@ -72,7 +72,7 @@ def allow(folder: Path | str, rasters: Rasters, start: Path | None = None) -> No
     Args:
         folder: of the rasters: a path, a zip file, or a location on object storage as GDAL opens it.
         rasters: the settings.
-        start: what relative `vrt_folders` start from; None: what was told before, or the working folder.
+        start: what relative `vrt_folders` start from; None: those given before, or the working folder.
     """
     root = _plain(str(folder))
     start = start or _BY_FOLDER.get(root, _NOTHING_MORE).start
@@ -84,7 +84,7 @@ def allow(folder: Path | str, rasters: Rasters, start: Path | None = None) -> No
 
 
 def allowed(location: str) -> Allowed:
-    """What the file at a location may do: by the nearest folder that `allow` was told of."""
+    """What the file at a location may do: by the nearest folder that `allow` was given."""
     if not _BY_FOLDER:
         return _NOTHING_MORE
     return _nearest(location.rpartition("/")[0] if "/" in location else str(Path(location).absolute().parent))
@@ -109,9 +109,9 @@ def drivers_of(name: str) -> tuple[str, ...]:
     suffix = suffix_of(name)
     found = allowed(name).drivers.get(suffix) or DRIVERS.get(suffix)
     if not found:
-        told = f"its suffix {suffix!r} is" if suffix else "it has no suffix, which would be"
+        fault = f"its suffix {suffix!r} is" if suffix else "it has no suffix, which would be"
         raise RasterError(
-            f"The raster {name} is not opened: {told} that of no known raster format, and what a file holds does not "
+            f"The raster {name} is not opened: {fault} that of no known raster format, and what a file holds does not "
             "decide. Give it the suffix of its format (.tif, .nc, .vrt, ...), or name GDAL's driver for it in "
             "soc.toml: "
             f'[rasters] drivers = {{ "{suffix or ".xyz"}" = ["NAME"] }}'

@@ -34,8 +34,8 @@ def vouch(path: Path, siblings: Iterable[Path]) -> dict[str, str]:
 
 def vouched(path: Path) -> dict[str, str] | None:
     """Digest of each file that a table vouches for, by its place beside it; None where it vouches for none."""
-    told = files.table_metadata(path).get(SIBLINGS)
-    return json.loads(told) if told else None
+    stored = files.table_metadata(path).get(SIBLINGS)
+    return json.loads(stored) if stored else None
 
 
 def warn_of(said: str, cure: str) -> bool:

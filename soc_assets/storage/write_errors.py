@@ -36,8 +36,8 @@ def translate_write_errors(path: Path, setting: str = PATHS) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if told := cannot_write(error, path, setting):
-            raise told from error
+        if translated := cannot_write(error, path, setting):
+            raise translated from error
         raise
 
 
@@ -51,8 +51,8 @@ def cannot_write(error: BaseException, path: Path, setting: str = PATHS) -> Stor
     """
     if isinstance(error, SocError):
         return None
-    if told := temporary_in(str(error), path):
-        return StorageError(told)
+    if words := temporary_in(str(error), path):
+        return StorageError(words)
     if isinstance(error, OSError) and error.filename and not _inside(Path(os.fsdecode(error.filename)), path.parent):
         return None
     text = str(error)
@@ -74,8 +74,8 @@ def cannot_write(error: BaseException, path: Path, setting: str = PATHS) -> Stor
 def temporary(error: BaseException | None) -> str | None:
     """What to do where an error, or one that it came from, is of the folder of temporary files; None where not."""
     while error is not None:
-        if told := temporary_in(str(error)):
-            return told
+        if words := temporary_in(str(error)):
+            return words
         error = error.__cause__ or error.__context__
     return None
 

@@ -27,7 +27,9 @@ command()
 """
 HEEDING = "[(time.sleep(0.01), interrupts.check()) for _ in range(60_000)]"
 DEAF = "time.sleep(600)"
-SWALLOWING = "[os.path.exists('x') for _ in iter(lambda: time.sleep(0.01), 1) if interrupts.told() and sys.exit(0)]"
+SWALLOWING = (
+    "[os.path.exists('x') for _ in iter(lambda: time.sleep(0.01), 1) if interrupts.requested() and sys.exit(0)]"
+)
 
 
 def started(folder: Path, work: str) -> tuple[subprocess.Popen[str], int]:
@@ -77,4 +79,4 @@ def test_work_in_this_process_is_not_touched_without_listening():
     with pytest.raises(ZeroDivisionError):
         interrupts.heeding(lambda: 1 / 0)
     interrupts.check()
-    assert not interrupts.told()
+    assert not interrupts.requested()

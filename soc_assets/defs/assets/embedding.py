@@ -75,14 +75,14 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
     sound = [written for written in done if not errors(written.findings)]
     maps = BatchMaps(inputs.samples)
     of_all = {"device_lent": device, **_facts_of_all(inputs, manifest)}
-    told = {written.key: {**facts(written, inputs, maps), **of_all} for written in sound}
+    of = {written.key: {**facts(written, inputs, maps), **of_all} for written in sound}
     if failed:  # the step fails, but what is done is done: record it
-        yield from (dg.AssetMaterialization("embeddings", partition=key, metadata=told[key]) for key in told)
+        yield from (dg.AssetMaterialization("embeddings", partition=key, metadata=of[key]) for key in of)
         yield from checks.evaluations(results, "embeddings")
         keys = len(context.partition_keys)
         words = f"{keys - len(sound)} of {keys} batches failed."
         raise dg.Failure("\n".join([words, *failed]), allow_retries=False)
-    for key, metadata in told.items():  # facts of the whole run stand there too, so that those of the batch come first
+    for key, metadata in of.items():  # facts of the whole run stand there too, so that those of the batch come first
         context.add_asset_metadata(metadata, asset_key="embeddings", partition_key=key)
     yield dg.MaterializeResult(check_results=results)
 
@@ -168,9 +168,9 @@ def _weights_metadata(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        counts = {what: len(told[what]) for what in ("loaded", "ignored", "interpolated")}
-        precision = str(told["precision"])
+        record = json.loads(path.read_text(encoding="utf-8"))
+        counts = {what: len(record[what]) for what in ("loaded", "ignored", "interpolated")}
+        precision = str(record["precision"])
     except (ValueError, KeyError, TypeError):
         words = f"{path} is damaged, so it is not shown which weights were loaded; the next batch rewrites it."
         warnings.warn(words, SocWarning, stacklevel=2)

@@ -34,8 +34,8 @@ def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str)
         inputs,
         compare.options_of(project),
     )
-    told = {"recipe": found.recipe.model_dump(mode="json"), "r2": found.r2, "importance": found.importance}
-    files.write_json(results / "hyperparameters.json", told)
+    stored = {"recipe": found.recipe.model_dump(mode="json"), "r2": found.r2, "importance": found.importance}
+    files.write_json(results / "hyperparameters.json", stored)
     path = results / "hyperparameters.parquet"
     stored = {files.INPUTS: inputs, **vouch(path, [results / "hyperparameters.json"])}
     files.write_table(path, found.trials.astype({"state": "str"}), stored)
@@ -46,17 +46,17 @@ def tuning_metadata(project: Project) -> dict[str, Any]:
     import json
 
     results = project.results
-    told = json.loads((results / "hyperparameters.json").read_text(encoding="utf-8"))
+    stored = json.loads((results / "hyperparameters.json").read_text(encoding="utf-8"))
     trials = files.read_table(results / "hyperparameters.parquet")
     metadata: dict[str, Any] = {
-        "recipe": told["recipe"],
-        "r2_in_the_inner_folds": told["r2"],
+        "recipe": stored["recipe"],
+        "r2_in_the_inner_folds": stored["r2"],
         "trials": len(trials),
         "pruned": int((trials["state"] == "PRUNED").sum()),
         "history": report.picture(plots.search_history(trials)),
         "best": report.table(trials.sort_values("value", ascending=False).head(10).round(4)),
         "storage": dg.MetadataValue.path(str(results / "hyperparameters.db")),
     }
-    if told["importance"]:
-        metadata["importance"] = report.picture(plots.parameter_importance(told["importance"]))
+    if stored["importance"]:
+        metadata["importance"] = report.picture(plots.parameter_importance(stored["importance"]))
     return metadata

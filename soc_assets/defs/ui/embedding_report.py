@@ -87,7 +87,7 @@ class Pulse:
         self._images -= images_expected - images_embedded
 
     def _run(self) -> None:
-        while not self._ended.wait(self._every) and not interrupts.told():
+        while not self._ended.wait(self._every) and not interrupts.requested():
             words = self._words()
             progress.report(self._done, self._batches, words)
             _log.info("%d of %d batches done; %s", self._done, self._batches, words)

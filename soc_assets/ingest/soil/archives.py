@@ -37,8 +37,8 @@ def require_sound(archive: ZipFile, limits: SoilLimits) -> None:
     whole = sum(part.file_size for part in parts)
     if whole > limits.max_bytes:
         largest = max(parts, key=lambda part: part.file_size)
-        told = f"it unpacks to {whole:,} bytes ({largest.filename} to {largest.file_size:,})"
-        raise beyond("max_bytes", limits.max_bytes, told)
+        found = f"it unpacks to {whole:,} bytes ({largest.filename} to {largest.file_size:,})"
+        raise beyond("max_bytes", limits.max_bytes, found)
     for part in parts:
         _require_sound_part(archive, part)
 
@@ -65,7 +65,7 @@ def _require_sound_part(archive: ZipFile, part: ZipInfo) -> None:
 
 
 def _require_no_definitions(file: IO[bytes], name: str) -> None:
-    """Read XML up to its first element; a document type must stand before that. Damage is told where it is parsed."""
+    """Read XML up to its first element; a document type must stand before that. Damage is found where it is parsed."""
     begun = False
 
     def begin(*_: object) -> None:

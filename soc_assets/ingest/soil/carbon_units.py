@@ -52,7 +52,7 @@ def is_matter(name: str) -> bool:
 
 
 def resolve_unit(
-    told: str | None,
+    given: str | None,
     column: str,
     in_row: str,
     section: str,
@@ -65,7 +65,7 @@ def resolve_unit(
     """The unit of organic carbon.
 
     Args:
-        told: `unit` of soc.toml.
+        given: `unit` of soc.toml.
         column: the column's name.
         in_row: the column's cell in the row of units, "" where there is none.
         section: the table of soc.toml, for messages.
@@ -78,18 +78,18 @@ def resolve_unit(
         SoilError: a unit is none of a content, two of them contradict, or none is stated where one is needed.
     """
     matter = is_matter(column)
-    units = _units_of_file(told, column, in_row, section, percent)
+    units = _units_of_file(given, column, in_row, section, percent)
     general = [said for said in above if said.general and not units and not by_row]
-    units |= _units_above([said for said in above if not said.general] + general, told, section)
+    units |= _units_above([said for said in above if not said.general] + general, given, section)
     require_agreement(units)
-    if told and matter and not told.startswith("organic_matter"):
+    if given and matter and not given.startswith("organic_matter"):
         raise SoilError(
-            f"the column {column!r} holds organic matter, but {section} of soc.toml says unit = {told!r}, which is of "
-            f"carbon. Set unit = 'organic_matter_{told}' (organic matter is divided by {VAN_BEMMELEN}), or rename the "
+            f"the column {column!r} holds organic matter, but {section} of soc.toml says unit = {given!r}, which is of "
+            f"carbon. Set unit = 'organic_matter_{given}' (organic matter is divided by {VAN_BEMMELEN}), or rename the "
             "column if it does hold carbon."
         )
-    if told:
-        return CarbonUnit(told, section, told.startswith("organic_matter"))
+    if given:
+        return CarbonUnit(given, section, given.startswith("organic_matter"))
     for where, unit in units.items():
         by = BY_CELLS if where.startswith("row ") else where
         return CarbonUnit(f"organic_matter_{unit}" if matter else unit, by, matter)
@@ -105,7 +105,7 @@ def resolve_unit(
 
 
 def _units_of_file(
-    told: str | None, column: str, in_row: str, section: str, percent: tuple[int, str] | None
+    given: str | None, column: str, in_row: str, section: str, percent: tuple[int, str] | None
 ) -> dict[str, str]:
     """What the file itself says of the unit, by where it says so; it must agree with itself and with soc.toml."""
     said = {
@@ -120,22 +120,22 @@ def _units_of_file(
             "of [[soil.tables]] in soc.toml."
         )
     units = {where: unit for where, unit in said.items() if unit}
-    _require_told(units, told, section)
+    _require_given(units, given, section)
     return units
 
 
-def _units_above(above: Sequence[Said], told: str | None, section: str) -> dict[str, str]:
+def _units_above(above: Sequence[Said], given: str | None, section: str) -> dict[str, str]:
     units = {f"the line {said.text!r} above the names": said.unit for said in above}
-    _require_told(units, told, section)
+    _require_given(units, given, section)
     return units
 
 
-def _require_told(units: Mapping[str, str], told: str | None, section: str) -> None:
+def _require_given(units: Mapping[str, str], given: str | None, section: str) -> None:
     for where, unit in units.items():
         require_content(unit, where)
-        if told and unit != told.removeprefix("organic_matter_"):
+        if given and unit != given.removeprefix("organic_matter_"):
             raise SoilError(
-                f"{where} says {unit}, but {section} of soc.toml says unit = {told!r}. Correct unit, or take it out: "
+                f"{where} says {unit}, but {section} of soc.toml says unit = {given!r}. Correct unit, or take it out: "
                 "then the file's own unit counts."
             )
 
@@ -155,14 +155,14 @@ def require_content(unit: str, where: str) -> None:
         )
 
 
-def units_of_rows(text: pd.Series, rows: pd.Series, unit: CarbonUnit, told: str | None, section: str) -> pd.Series:
+def units_of_rows(text: pd.Series, rows: pd.Series, unit: CarbonUnit, given: str | None, section: str) -> pd.Series:
     """The unit of each row [n] (keys of `G_PER_KG`, null where it is not understood or not stated).
 
     Args:
         text: of the column of units [n], "" where it is empty; all "" where there is none.
         rows: their numbers in the file [n].
         unit: of the table.
-        told: `unit` of soc.toml.
+        given: `unit` of soc.toml.
         section: the table of soc.toml, for messages.
 
     Raises:
@@ -173,13 +173,13 @@ def units_of_rows(text: pd.Series, rows: pd.Series, unit: CarbonUnit, told: str 
     known = {value: carbon_unit_of(value) for value in text.unique() if value}
     matter = "organic_matter_" if unit.matter else ""
     own = {value: f"{matter}{found}" for value, found in known.items() if found in CARBON_UNITS.values()}
-    stated = told or (unit.unit if unit.said_by.startswith(("the name", "the row", "the line", BY_CELLS)) else None)
+    stated = given or (unit.unit if unit.said_by.startswith(("the name", "the row", "the line", BY_CELLS)) else None)
     for value, found in own.items():
         if stated and found != stated:
             raise SoilError(
                 f"the column of units says {value!r} (first in row {rows[text == value].iloc[0]}), but "
-                f"{section + ' of soc.toml' if told else unit.said_by} says {stated}. "
-                + ("Take unit out of soc.toml: then each row's own unit counts." if told else "Correct the file.")
+                f"{section + ' of soc.toml' if given else unit.said_by} says {stated}. "
+                + ("Take unit out of soc.toml: then each row's own unit counts." if given else "Correct the file.")
             )
     return text.map({"": unit.unit, **own}).astype("object")
 

@@ -160,8 +160,8 @@ def _depths_told(rows: pd.DataFrame) -> pd.Series:
     """The depths as the file has them [n], with the fix where all of a file's seem to be in metres."""
     deepest = rows["bottom"].groupby(rows["file"]).transform("max")
     metres = (deepest <= _METRES) & (rows["bottom"] % 1 > 0)
-    told = " cm: in m? Then write the unit behind the names of the columns, as in 'bottom (m)'"
-    return rows["depth_text"].mask(metres, rows["depth_text"] + told)
+    hint = " cm: in m? Then write the unit behind the names of the columns, as in 'bottom (m)'"
+    return rows["depth_text"].mask(metres, rows["depth_text"] + hint)
 
 
 def _with_dates_told(text: pd.Series, instead: str) -> pd.Series:

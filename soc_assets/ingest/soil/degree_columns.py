@@ -69,5 +69,5 @@ def with_minutes(parts: Mapping[str, pd.Series]) -> pd.Series:
     known = whole.notna() & sixtieths.between(0, 60, inclusive="left") & rest.between(0, 60, inclusive="left")
     joined = (whole.abs() + sixtieths / 60 + rest / 3600).round(9).astype("str")
     signed = joined.mask(degrees.str.startswith(("-", "−")), "-" + joined)
-    told = (degrees + " " + minutes + " " + seconds).str.strip() + " (degrees, minutes, seconds)"
-    return signed.where(known, told.where(~is_missing(degrees), ""))
+    as_text = (degrees + " " + minutes + " " + seconds).str.strip() + " (degrees, minutes, seconds)"
+    return signed.where(known, as_text.where(~is_missing(degrees), ""))

@@ -73,9 +73,9 @@ def read_records(
     with open_text(path, how) as file:
         lines = Lines(file, limits)
         first = _first_lines(lines, max(LOOKED_AT, how.header_row or 0))
-        told = _TOLD.match(first[0]) if first else None  # Excel's own first line, which is not of the table
-        separator = how.separator or (told["sign"] if told else _likely_separator(first, how, limits))
-        rows = _rows(chain(first, lines), lines, separator, limits, skipped=bool(told))
+        declared = _TOLD.match(first[0]) if first else None  # Excel's own first line, which is not of the table
+        separator = how.separator or (declared["sign"] if declared else _likely_separator(first, how, limits))
+        rows = _rows(chain(first, lines), lines, separator, limits, skipped=bool(declared))
         head = list(islice(rows, max(LOOKED_AT, how.header_row or 0)))
         if not any(any(fields) for _, fields in head) and (late := next((r for r in rows if any(r[1])), None)):
             head.append(late)

@@ -20,7 +20,7 @@ _COMPUTED = (2, 3)  # `hidden` of PRAGMA table_xinfo
 
 
 def require_plain_geopackage(path: Path) -> None:
-    """Check that a file is a GeoPackage of plain tables; views of users' own are told by `views_of`.
+    """Check that a file is a GeoPackage of plain tables; views of users' own are found by `views_of`.
 
     Raises:
         SoilError: it is something else, or has virtual tables, generated columns or views in place of its own tables.
@@ -28,8 +28,8 @@ def require_plain_geopackage(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(len(_SQLITE))
     if head != _SQLITE:
-        told = f"it cannot be read as gpkg: it is no GeoPackage, it begins with {head!r}"
-        raise SoilError(f"{told}. Write it again, or give it its right name.")
+        message = f"it cannot be read as gpkg: it is no GeoPackage, it begins with {head!r}"
+        raise SoilError(f"{message}. Write it again, or give it its right name.")
     with closing(_opened(path)) as database:
         schema = _schema(database)
         if not any(name == "gpkg_contents" and kind == "table" for kind, name, _ in schema):

@@ -83,9 +83,9 @@ def read_axis(frame: pd.DataFrame, columns: Mapping[str, str], axis: str, comma:
     unsure = signs.isna() & (numbers > 0) if (signs < 0).any() else pd.Series(False, text.index)
     unsure |= (numbers < 0) & (signs > 0)
     unsure &= ~written
-    told = text.str.cat(frame[side], sep=f" ({name}: ") + ")"
+    as_text = text.str.cat(frame[side], sep=f" ({name}: ") + ")"
     signed = (numbers.abs() * signs).fillna(numbers)  # without a side a number keeps its own sign
-    return Axis(signed.where(~written, numbers).mask(unsure), text.mask(unsure, told))
+    return Axis(signed.where(~written, numbers).mask(unsure), text.mask(unsure, as_text))
 
 
 def _of_one_pair(side: str, axis: str) -> bool:

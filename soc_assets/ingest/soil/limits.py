@@ -40,10 +40,10 @@ def require(limits: SoilLimits, name: str, found: int, where: str = "it") -> Non
         raise beyond(name, most, f"{where} has {found:,} {_WHOLE[name]}")
 
 
-def beyond(name: str, most: int, told: str) -> LimitError:
-    """The error for more than a limit allows; `told` says what was found."""
+def beyond(name: str, most: int, found: str) -> LimitError:
+    """The error for more than a limit allows; `found` says what was found."""
     return LimitError(
-        f"{told}, more than {name} = {most:,} of [soil] allows. If the file is honest and there is memory for it, "
+        f"{found}, more than {name} = {most:,} of [soil] allows. If the file is honest and there is memory for it, "
         f"raise {name} under [soil] in soc.toml; if not, take it out of the folder, or save what you need of it as CSV."
     )
 
@@ -72,16 +72,16 @@ class Budget:
         self.cells = 0
         self.bytes = 0
 
-    def box(self, rows: int, columns: int, told: str) -> None:
-        """Count a sheet's box of cells; `told` says in the message how far it reaches.
+    def box(self, rows: int, columns: int, found: str) -> None:
+        """Count a sheet's box of cells; `found` says in the message how far it reaches.
 
         Raises:
             LimitError: there are too many columns, or too many cells in all.
         """
         require(self.limits, "max_columns", columns)
         if self.cells + rows * columns > self.limits.max_cells:
-            told = f"{told}, which makes {self.cells + rows * columns:,} cells (rows times columns)"
-            raise beyond("max_cells", self.limits.max_cells, told)
+            found = f"{found}, which makes {self.cells + rows * columns:,} cells (rows times columns)"
+            raise beyond("max_cells", self.limits.max_cells, found)
         self.cells += rows * columns
 
     def text(self, longest: int, size: int, where: str) -> None:
@@ -136,8 +136,8 @@ class Box:
         Raises:
             LimitError: it is too large.
         """
-        told = f"the cells of the sheet {self.name!r} reach to {_letters(max(self.columns, 1))}{self.rows}"
-        self.budget.box(self.rows, self.columns, told)
+        found = f"the cells of the sheet {self.name!r} reach to {_letters(max(self.columns, 1))}{self.rows}"
+        self.budget.box(self.rows, self.columns, found)
 
 
 def _letters(column: int) -> str:
@@ -163,10 +163,10 @@ def translated(what: str, cure: str) -> Iterator[None]:
     except RecursionError as error:
         raise SoilError(f"{what}: it is nested too deeply. {cure}") from error
     except Exception as error:
-        raise SoilError(f"{what} ({_told(error)}). {cure}") from error
+        raise SoilError(f"{what} ({_first_line(error)}). {cure}") from error
 
 
-def _told(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """What a library says, in one line; its kind where it says nothing or only a name."""
     said = " ".join(str(error).split()).rstrip(".")
     said = said if len(said) <= _TOLD else said[: _TOLD - 3] + "..."

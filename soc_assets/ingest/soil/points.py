@@ -84,8 +84,8 @@ def first_fault(faults: Sequence[Fault], reason: pd.Series) -> pd.Series:
     """Reasons [n], those given before where there is one: `outside the rasters: 11.5, 48.1`."""
     for name, holds, found in faults:
         new = holds.astype(bool) & (reason == "")
-        told = name + ": " + found if isinstance(found, pd.Series) else f"{name}: {found}" if found else name
-        reason = reason.mask(new, told)
+        words = name + ": " + found if isinstance(found, pd.Series) else f"{name}: {found}" if found else name
+        reason = reason.mask(new, words)
     return reason
 
 
@@ -191,8 +191,8 @@ def _undated(rows: pd.DataFrame) -> pd.Series:
     """Why rows [n] have no year, "" where they have one; whether one is needed depends on the model."""
     written = rows["date_text"]
     quoted = ("'" + written + "' is neither a date nor a year").mask(written.str.contains(": ", regex=False), written)
-    told = quoted.mask(is_missing(written), "there is neither date nor year")
-    return told.where(rows["year"].isna(), "")
+    undated = quoted.mask(is_missing(written), "there is neither date nor year")
+    return undated.where(rows["year"].isna(), "")
 
 
 def _own_columns(sheet: Sheet, table: Table, rows: pd.DataFrame) -> pd.DataFrame:

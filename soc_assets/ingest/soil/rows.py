@@ -166,7 +166,7 @@ def _told_dates(text: pd.Series, known: pd.Series) -> pd.Series:
     days, instants = (text.where(~known & text.str.fullmatch(form).astype(bool)) for form in (_DAY_NUMBER, _INSTANT))
     start = pd.Timestamp(1899, 12, 30), pd.Timestamp(1970, 1, 1)
     dates = start[0] + pd.to_timedelta(days.astype("float64"), unit="D")
-    told = text.mask(
+    text_of = text.mask(
         days.notna(),
         text
         + ": the number of a day in Excel ("
@@ -174,11 +174,11 @@ def _told_dates(text: pd.Series, known: pd.Series) -> pd.Series:
         + "); give the column the format of a date, and save it",
     )
     moments = start[1] + pd.to_timedelta(instants.astype("float64"), unit="ms")
-    told = told.mask(
+    text_of = text_of.mask(
         instants.notna(), text + ": milliseconds since 1970 (" + _day(moments) + "); write the dates as 2015-07-06"
     )
     early = ~known & text.str.contains(_EARLY, regex=True)
-    return told.mask(early, text + ": before 1900; dates and years are read from 1900 on")
+    return text_of.mask(early, text + ": before 1900; dates and years are read from 1900 on")
 
 
 def _day(dates: pd.Series) -> pd.Series:

@@ -71,8 +71,8 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
     filled = [table for table in tables if len(table.frame)]
     if not filled:
         hidden = sum(len(table.hidden_rows) for table in tables)
-        told = f", but for {hidden} rows that workbooks hide: show these in the program that hid them" if hidden else ""
-        raise SoilError(f"The soil tables in {folder} have headers but no rows{told}. Put rows with samples into them.")
+        but = f", but for {hidden} rows that workbooks hide: show these in the program that hid them" if hidden else ""
+        raise SoilError(f"The soil tables in {folder} have headers but no rows{but}. Put rows with samples into them.")
     rows, strange = _rows(filled)
     refused = pd.concat([refused, strange], ignore_index=True) if len(strange) else refused
     if rows.empty:
@@ -84,12 +84,12 @@ def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid
     types = {"row": "Int64", **dict.fromkeys(("file", "source", "reason", "detail"), "str")}
     rejected = rejected.reindex(columns=list(REJECTED_COLUMNS)).astype(types)
     notes = [falling_carbon(rows), years_apart(rows)]
-    told = [
+    tables = [
         _with_notes(describe(table), [of.get(table.file) for of in notes])
         for table in filled
         if table.file in set(rows["file"])
     ]
-    return SoilSamples(samples, rejected, pd.DataFrame(told))
+    return SoilSamples(samples, rejected, pd.DataFrame(tables))
 
 
 def _with_notes(described: dict[str, object], notes: Sequence[str | None]) -> dict[str, object]:

@@ -216,10 +216,10 @@ def _as_text(body: pd.DataFrame, places: dict[str, int], width: int) -> pd.DataF
     frame = pd.DataFrame(columns, index=body.index)
     surplus = body.iloc[:, width:]
     filled = surplus.notna() & (surplus != "")
-    told = f"more fields than the {width} of the header"
+    message = f"more fields than the {width} of the header"
     if len(filled) and (filled.sum(axis=1) == 1).all():
-        told += ", as all rows have: R writes so without row.names = FALSE; put a name before the first one"
-    frame["malformed"] = empty.mask(filled.any(axis=1), told)
+        message += ", as all rows have: R writes so without row.names = FALSE; put a name before the first one"
+    frame["malformed"] = empty.mask(filled.any(axis=1), message)
     return frame.assign(row=body.index).reset_index(drop=True)
 
 

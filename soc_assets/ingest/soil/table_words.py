@@ -31,10 +31,10 @@ def where_it_was_looked(table: Table) -> str:
 
 def hidden_rows(table: Table) -> list[dict[str, object]]:
     """The rows among the rejected ones that a workbook hides."""
-    told = "the workbook hides this row, by hand, by a filter or in a closed group. Show it if it is a sample"
+    message = "the workbook hides this row, by hand, by a filter or in a closed group. Show it if it is a sample"
     source = nfc(table.path.stem)
     return [
-        {"file": table.file, "row": row, "source": source, "reason": "hidden row", "detail": told}
+        {"file": table.file, "row": row, "source": source, "reason": "hidden row", "detail": message}
         for row in table.hidden_rows
     ]
 

@@ -37,8 +37,8 @@ class Lines:
             self.number += 1
             self._characters += len(line)
             if self._characters > self._longest:
-                told = f"from line {self.number}, {self._characters:,} characters or more stand in one row"
-                raise beyond("max_text", self._limits.max_text, f"{told}, {LONGEST} times those of a cell or more")
+                found = f"from line {self.number}, {self._characters:,} characters or more stand in one row"
+                raise beyond("max_text", self._limits.max_text, f"{found}, {LONGEST} times those of a cell or more")
             self._since_reported += len(line)
             if self._since_reported > _BETWEEN_REPORTS:
                 self._since_reported = 0

@@ -90,8 +90,8 @@ def _require_geojson(path: Path, limits: SoilLimits) -> None:
 def _require_short(size: int, limits: SoilLimits) -> None:
     """Check what stands between two quotation marks of GeoJSON: a text, or the coordinates of one geometry."""
     if size > _BYTES * limits.max_text:
-        told = f"one text or geometry in it has more than {_BYTES * limits.max_text:,} bytes"
-        raise beyond("max_text", limits.max_text, f"{told}, {_BYTES} for each character")
+        found = f"one text or geometry in it has more than {_BYTES * limits.max_text:,} bytes"
+        raise beyond("max_text", limits.max_text, f"{found}, {_BYTES} for each character")
 
 
 def _require_no_link(path: Path) -> None:

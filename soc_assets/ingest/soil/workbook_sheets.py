@@ -45,8 +45,8 @@ def _sheet(found: SheetCells, how: SoilTable) -> Sheet:
     visible, hidden = _whole_top(cells, how), {*gone}
     visible.loc[gone] = None
     if visible.isna().all(axis=None):
-        told = "all of its rows are hidden in the workbook. Show them if they hold samples."
-        return Sheet(part, [], cells.iloc[:0], True, problem=told, reason="hidden", hidden=marks.hidden)
+        message = "all of its rows are hidden in the workbook. Show them if they hold samples."
+        return Sheet(part, [], cells.iloc[:0], True, problem=message, reason="hidden", hidden=marks.hidden)
     rows = visible.head(max(LOOKED_AT, how.header_row or 0)).to_numpy(object).tolist()
     place = header_place(rows, how)
     sheet = below_header(part, visible, place, decimal_comma=True, kept=mapped_names(how))
@@ -59,7 +59,7 @@ def _sheet(found: SheetCells, how: SoilTable) -> Sheet:
     sheet = replace(sheet, header=header, above=above, body=body, hidden=marks.hidden, hidden_rows=below)
     return replace(
         sheet,
-        left_out="; ".join([*_told("hidden columns", named), *_told("hidden rows", map(str, gone))]),
+        left_out="; ".join([*_listed("hidden columns", named), *_listed("hidden rows", map(str, gone))]),
         **_problem(sheet, kept, [(row, column) for row, column in marks.uncalculated if row + 1 not in hidden], how),
     )
 
@@ -78,11 +78,11 @@ def _kept_columns(sheet: Sheet, hidden: set[int], how: SoilTable) -> list[int]:
 
 def _problem(sheet: Sheet, kept: list[int], uncalculated: list[tuple[int, int]], how: SoilTable) -> dict[str, str]:
     if sheet.hidden and how.sheet is None:
-        told = (
+        message = (
             f"the sheet {sheet.part!r} is hidden in the workbook. If it holds samples, show it, or give it an entry in "
             f"[[soil.tables]] of soc.toml with sheet = {sheet.part!r}."
         )
-        return {"problem": told, "reason": "hidden"}
+        return {"problem": message, "reason": "hidden"}
     try:
         needed = [kept[place] for place in find_columns(sheet.header, how.columns).values()]
     except SoilError:  # two columns for one field: told where the columns are named
@@ -91,15 +91,15 @@ def _problem(sheet: Sheet, kept: list[int], uncalculated: list[tuple[int, int]],
     lacking = [(row, column) for row, column in uncalculated if row == top or (row > top and column in needed)]
     if not lacking:
         return {}
-    places = ", ".join(_told("", (f"{_letters(column)}{row + 1}" for row, column in lacking)))
-    told = (
+    places = ", ".join(_listed("", (f"{_letters(column)}{row + 1}" for row, column in lacking)))
+    message = (
         f"it holds formulas whose values are not stored, as some programs write them ({places.strip()}). Open the "
         "workbook in Excel or LibreOffice and save it: then it holds the values."
     )
-    return {"problem": told, "reason": "formulas without values"}
+    return {"problem": message, "reason": "formulas without values"}
 
 
-def _told(what: str, named: Iterable[str]) -> list[str]:
+def _listed(what: str, named: Iterable[str]) -> list[str]:
     names = list(named)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return [f"{what} {', '.join(names[:_NAMED])}{more}"] if names else []

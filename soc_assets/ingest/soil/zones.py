@@ -51,8 +51,8 @@ def outside_zone(text: pd.Series, name: str, crs: str | None, where: str) -> pd.
     if not clear:
         return nothing
     other = said.notna() & (said != own)
-    told = f" ({name}: " + text + f"; the table is read as {crs}: give rows of another zone a file of their own)"
-    return nothing.mask(other, told)
+    reason = f" ({name}: " + text + f"; the table is read as {crs}: give rows of another zone a file of their own)"
+    return nothing.mask(other, reason)
 
 
 def _zone_of(utm: str | None, code: int | None) -> int | None:

@@ -100,8 +100,8 @@ def known_fit(folder: Path, name: str) -> FoldResult | None:
         return None
     metadata = files.read_metadata(path)
     try:
-        told = json.loads(metadata["soc.fit"])
-        result = FoldResult(rows, pd.DataFrame(told["importance"]), told["facts"])
+        record = json.loads(metadata["soc.fit"])
+        result = FoldResult(rows, pd.DataFrame(record["importance"]), record["facts"])
     except (KeyError, ValueError):
         result = None
     if result is None or metadata.get("soc.digest", name) != name:
@@ -112,8 +112,8 @@ def known_fit(folder: Path, name: str) -> FoldResult | None:
 
 def store_fit(folder: Path, name: str, result: FoldResult) -> None:
     """Write the file of a fit."""
-    told = {"importance": result.importance.to_dict("list"), "facts": result.facts}
-    files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(told), "soc.digest": name})
+    record = {"importance": result.importance.to_dict("list"), "facts": result.facts}
+    files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(record), "soc.digest": name})
 
 
 Group = list[tuple[FoldFit, str]]

@@ -88,8 +88,8 @@ def leftovers(folder: Path) -> list[Path]:
 def _plans(folder: Path) -> dict[str, dict[str, list[str]]]:
     path = folder / _PLANS
     try:
-        told = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return {kind: {what: [str(name) for name in plan[what]] for what in _WHAT} for kind, plan in told.items()}
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return {kind: {what: [str(name) for name in plan[what]] for what in _WHAT} for kind, plan in stored.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         words = f"{path} is damaged: every fit counts as in use until the next `soc run --to evaluation` rewrites it."
         warnings.warn(words, SocWarning, stacklevel=3)

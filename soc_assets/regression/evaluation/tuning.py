@@ -138,8 +138,8 @@ def _study(storage: Path, name: str, optuna: Any) -> "optuna.Study":
         study.get_trials(deepcopy=False)
         return study
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, ValueError, LookupError) as error:
-        if told := cannot_write(error, storage):
-            raise told from error
+        if translated := cannot_write(error, storage):
+            raise translated from error
         _set_aside(storage, str(error).splitlines()[0])  # its content, not its schema
         return _opened(storage, name, optuna)
 

@@ -132,9 +132,9 @@ def _placed(found: OutOfFold, design: Design) -> pd.DataFrame:
 def _calibration(models: list[OutOfFold], done: list[Done], primary: str) -> dict[str, np.ndarray]:
     curves: dict[tuple[str, str, str], dict[int, tuple[tuple[float, float], ...]]] = {}
     for item in done:
-        told = item.result.facts["calibration"] if item.result else None
-        if told and item.fit.scheme == primary:
-            curves.setdefault((item.fit.scheme, item.fit.model, item.fit.features), {})[item.fit.number] = told["curve"]
+        fit = item.result.facts["calibration"] if item.result else None
+        if fit and item.fit.scheme == primary:
+            curves.setdefault((item.fit.scheme, item.fit.model, item.fit.features), {})[item.fit.number] = fit["curve"]
     by_key = {found.key: found for found in models if not found.failed}
     return {
         _title(by_key[key]): calibration_curve(by_key[key], of_folds, LEVELS)
