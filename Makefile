@@ -11,11 +11,11 @@ run: .venv/installed
 	$(BIN)/soc run
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
 
 # The real daemon, Ray and PostgreSQL, and processes killed in the middle of their work.
 test-slow: .venv/installed
-	$(BIN)/python -m pytest -n auto -m slow
+	$(BIN)/python -m pytest -n auto --dist loadscope -m slow
 
 check: .venv/installed
 	$(BIN)/ruff format --check .

@@ -2,9 +2,11 @@
 
     python -m benchmarks.growth [name...]
 
-Each case is timed at some sizes; the exponent between two sizes is the logarithm of the ratio of the times over that of
-the sizes: 0 is a cost that does not grow, 1 one in proportion. A case counts as flat below 0.3, as linear below 1.3,
-and as worse above. Cases of the rasters are here, those of other areas in the modules that MODULES names.
+Each case is timed at some sizes, in processor seconds, which other work on the machine hardly changes. The exponent
+from one size to a larger one is the logarithm of the ratio of the times over that of the sizes: 0 is a cost that does
+not grow, 1 one in proportion. Between neighbouring sizes it is noisy; the verdict is that of the smallest against the
+largest: flat below 0.3, linear below 1.3, and worse above. Cases of the rasters are here, those of other areas in the
+modules that MODULES names.
 """
 
 import argparse
@@ -47,7 +49,7 @@ def main() -> None:
     names = parser.parse_args().names or list(cases)
     if unknown := [name for name in names if name not in cases]:
         parser.error(f"no case is called {', '.join(unknown)}; there are {', '.join(cases)}")
-    print(f"{'name':28} {'n':>8} {'seconds':>9} {'exponent':>9}  verdict")
+    print(f"{'name':28} {'n':>8} {'seconds':>9} {'exponent':>9} {'over all':>9}  verdict")
     for name in names:
         for line in measured(name, *cases[name]):
             print(line, flush=True)
@@ -65,15 +67,18 @@ def every_case() -> dict[str, tuple[Case, tuple[int, ...]]]:
 
 
 def measured(name: str, prepare: Case, sizes: tuple[int, ...]) -> list[str]:
-    """A line for each size: its time, the exponent from the size before, and what that means."""
-    lines, before = [], None
-    for size in sizes:
-        took = _seconds(prepare(size))
-        exponent = math.log(took / before[1]) / math.log(size / before[0]) if before else math.nan
-        shown = (f"{exponent:9.2f}", verdict(exponent)) if before else (f"{'':9}", "")
-        lines.append(f"{name:28} {size:8,} {took:9.4f} {shown[0]}  {shown[1]}".rstrip())
-        before = size, took
+    """A line for each size: its time, the exponent from the size before, and at last that over all sizes."""
+    took = [(size, _seconds(prepare(size))) for size in sizes]
+    lines = [f"{name:28} {size:8,} {seconds:9.4f}" for size, seconds in took]
+    for number in range(1, len(took)):
+        lines[number] += f" {_exponent(took[number - 1], took[number]):9.2f}"
+    overall = _exponent(took[0], took[-1])
+    lines[-1] += f" {overall:9.2f}  {verdict(overall)}"
     return lines
+
+
+def _exponent(small: tuple[int, float], large: tuple[int, float]) -> float:
+    return math.log(large[1] / small[1]) / math.log(large[0] / small[0])
 
 
 def verdict(exponent: float) -> str:
@@ -82,13 +87,13 @@ def verdict(exponent: float) -> str:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """The shortest of some calls; of one that takes long, a single call."""
+    """Processor seconds of the shortest of some calls; of one that takes long, of a single call."""
     best = math.inf
     for _ in range(_REPEATS):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        best = min(best, time.perf_counter() - start)
-        if best > 5:
+        best = min(best, time.process_time() - start)
+        if best > 10:
             break
     return max(best, 1e-6)
 

@@ -9,16 +9,13 @@ import pytest
 from soc_assets.cli import runner
 from soc_assets.definitions import defs
 from soc_assets.errors import SocWarning
-from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
+from soc_assets_tests.small_project import SmallProject
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> SmallProject:
+def built(templates, tmp_path_factory) -> SmallProject:
     """A project up to its features; each test leaves it as it was."""
-    made = write_project(tmp_path_factory.mktemp("repairs"))
-    with clean_environment():
-        assert made.run("features").failures == []
-    return made
+    return templates.copy("with features", tmp_path_factory.mktemp("repairs") / "project")
 
 
 def table(made: SmallProject, name: str) -> pd.DataFrame:

@@ -17,24 +17,19 @@ from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.encoder.weights import load_weights
 from soc_assets_tests.small_project import (
     SmallProject,
-    clean_environment,
     image,
     materialised,
     model_record,
     sheet,
-    write_project,
     write_tiff,
 )
 from soc_assets_tests.small_world import coordinates_of_pixels, reference_grid
 
 
 @pytest.fixture(scope="module")
-def changing(tmp_path_factory) -> SmallProject:
+def changing(templates, tmp_path_factory) -> SmallProject:
     """A finished project; each test brings it up to date, changes something, and looks at what follows."""
-    made = write_project(tmp_path_factory.mktemp("changing"))
-    with clean_environment():
-        assert made.run().failures == []
-    return made
+    return templates.copy("finished", tmp_path_factory.mktemp("changing") / "project")
 
 
 @pytest.fixture

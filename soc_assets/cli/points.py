@@ -45,6 +45,7 @@ def predict(
     target = output or points.with_name(f"{points.stem}_predicted.csv")
     if target.suffix.lower() != ".csv":
         raise SocError(f"--output {target}: predictions are written as CSV. Name a file that ends in .csv.")
+    files.require_writable(target, "--output")
     project = open_project(config)
     with terminal.showing_progress(console), progress.of("points"):
         table = read_points(points, project.settings.soil, layer, **how)

@@ -62,6 +62,16 @@ def replacing(path: Path, setting: str = PATHS) -> Iterator[Path]:
         mirror.send(path)
 
 
+def require_writable(path: Path, setting: str = PATHS) -> None:
+    """Fail before the work is done that its result could not be written.
+
+    Raises:
+        StorageError: the disk is full or read-only, or permission is missing.
+    """
+    with translate_write_errors(path, setting), temporary_beside(path) as temporary:
+        temporary.touch()
+
+
 def rename(path: Path, to: Path) -> None:
     """Give a file another name, or a folder that is to be removed."""
     with mirror.removing(path):

@@ -20,6 +20,7 @@ PATHS = "[paths] in soc.toml"
 _NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full")
 _READ_ONLY = (os.strerror(errno.EROFS), "readonly database")
 _FORBIDDEN = (os.strerror(errno.EACCES), os.strerror(errno.EPERM))
+_NO_FOLDER = (os.strerror(errno.ENOTDIR), os.strerror(errno.EEXIST))
 _VAGUE = ("disk I/O error", "unable to open database file")  # SQLite's, for any of them
 _LITTLE = 2**24  # free bytes of a disk that is practically full
 _NOWHERE = "No usable temporary directory found"  # Python's
@@ -56,9 +57,14 @@ def cannot_write(error: BaseException, path: Path, setting: str = PATHS) -> Stor
     if isinstance(error, OSError) and error.filename and not _inside(Path(os.fsdecode(error.filename)), path.parent):
         return None
     text = str(error)
-    if not any(words in text for words in (*_NO_SPACE, *_READ_ONLY, *_FORBIDDEN, *_VAGUE)):
+    if not any(words in text for words in (*_NO_SPACE, *_READ_ONLY, *_FORBIDDEN, *_VAGUE, *_NO_FOLDER)):
         return None
-    if any(words in text for words in _NO_SPACE):
+    if any(words in text for words in _NO_FOLDER):
+        file = _nearest(path)
+        if file == path or file.is_dir():
+            return None
+        found, cure = f"{file} is a file, not a folder", "Rename it, or name another folder"
+    elif any(words in text for words in _NO_SPACE):
         found, cure = "no space is left on its disk", "Free some, or name a folder on a larger disk"
     elif os.strerror(errno.EROFS) in text or _read_only(path):
         found, cure = "its disk is read-only", "Make it writable, or name a folder on another disk"

@@ -167,13 +167,13 @@ def test_model_is_not_asked_for_where_features_are_the_last_wanted(finished, mon
     assert [item.asset for item in runner.assess(finished.project, "features")][-1] == "features"
 
 
-def test_no_step_of_a_run_asks_for_devices_while_they_are_hidden(fresh, monkeypatch):
+def test_no_step_of_a_run_asks_for_devices_while_they_are_hidden(prepared, monkeypatch):
     """CUDA looks once in a process, and all steps of `soc run` share one: a GPU hidden then stays hidden."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # a pretended GPU
     monkeypatch.setattr(gpus, "_mine", [])
     seen = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(seen.append(os.environ["CUDA_VISIBLE_DEVICES"])))
-    fresh.set('image_size = 16\ndevice = "cpu"', 'image_size = 16\nstage = "encoder"')
-    assert fresh.run("embeddings").failures == []
+    prepared.set('image_size = 16\ndevice = "cpu"', 'image_size = 16\nstage = "encoder"\nlayer = 1')
+    assert prepared.run("embeddings").failures == []
     assert len(seen) >= 2, "for the precision of the new spec, and for the encoder"
     assert set(seen) == {"0"}

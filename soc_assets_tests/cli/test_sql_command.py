@@ -23,21 +23,21 @@ def numbers(result):
     return [int(word) for word in result.stdout.replace("│", " ").split() if word.isdigit()]
 
 
-def test_sql_answers_before_anything_was_made_and_after_each_step(fresh):
+def test_sql_answers_before_anything_was_made_and_after_each_step(fresh, templates, tmp_path):
     count = "SELECT (SELECT count(*) FROM samples), (SELECT count(*) FROM features), count(*) FROM feature_index"
     assert numbers(soc("sql", count, at=fresh)) == [0, 0, 19968]
     assert soc("status", at=fresh).exit_code == 0
     assert states(fresh)["features"] == ["missing"]
-    assert soc("run", "--to", "balanced_samples", at=fresh).exit_code == 0
-    assert numbers(soc("sql", count, at=fresh))[:2] == [62, 0]
-    assert numbers(soc("sql", "SELECT count(*) FROM batches WHERE state = 'missing'", at=fresh)) == [4]
-    assert "The answer is from 0 of 4 batches" in soc("sql", count, at=fresh).stderr
-    assert soc("run", "--to", "embeddings", at=fresh).exit_code == 0
-    assert numbers(soc("sql", count, at=fresh))[:2] == [62, 60]
-    assert states(fresh)["features"] == ["missing"]  # its asset was not materialised
-    assert soc("run", "--to", "features", at=fresh).exit_code == 0
-    assert states(fresh)["features"] == ["fresh"]
-    assert numbers(soc("sql", "SELECT count(*) FROM batches WHERE state = 'fresh'", at=fresh)) == [4]
+    made = templates.copy("prepared", tmp_path / "prepared")
+    assert numbers(soc("sql", count, at=made))[:2] == [62, 0]
+    assert numbers(soc("sql", "SELECT count(*) FROM batches WHERE state = 'missing'", at=made)) == [4]
+    assert "The answer is from 0 of 4 batches" in soc("sql", count, at=made).stderr
+    made = templates.copy("embedded", tmp_path / "embedded")
+    assert numbers(soc("sql", count, at=made))[:2] == [62, 60]
+    assert states(made)["features"] == ["missing"]  # its asset was not materialised
+    assert soc("run", "--to", "features", at=made).exit_code == 0
+    assert states(made)["features"] == ["fresh"]
+    assert numbers(soc("sql", "SELECT count(*) FROM batches WHERE state = 'fresh'", at=made)) == [4]
 
 
 def test_sql_says_in_one_line_that_batches_are_missing(copy):

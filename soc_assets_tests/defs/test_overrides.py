@@ -7,7 +7,7 @@ from soc_assets.definitions import defs
 from soc_assets.defs.overrides import SamplingConfig, TrainingConfig, overridden
 from soc_assets.errors import SettingsError
 from soc_assets.settings import Sampling, Training
-from soc_assets_tests.small_project import SmallProject, write_project
+from soc_assets_tests.small_project import write_project
 
 
 @pytest.mark.parametrize(("config", "section"), [(SamplingConfig, Sampling), (TrainingConfig, Training)])
@@ -56,8 +56,9 @@ def learn(config: dict) -> dict:
     return {name: value.value for name, value in event.materialization.metadata.items()}
 
 
-def test_override_trains_another_model_and_is_recorded_and_soc_toml_still_holds(fresh: SmallProject):
-    fresh.run()
+def test_override_trains_another_model_and_is_recorded_and_soc_toml_still_holds(templates, tmp_path):
+    fresh = templates.copy("finished", tmp_path / "project")
+    assert fresh.run().launched == []
     with_override = learn({"epochs": 1})
     assert with_override["overrides"] == {"epochs": 1}
     assert with_override["training"]["epochs"] == 1

@@ -1,6 +1,7 @@
 """Removing embeddings of specs not in use: listed first, never the one in use, nothing half-removed in sight."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -10,18 +11,24 @@ from click.testing import CliRunner
 from soc_assets.cli.main import main
 from soc_assets.embedding.clean import leftovers, remove, spec_folders
 from soc_assets.embedding.spec import all_specs
-from soc_assets_tests.small_project import SmallProject
+from soc_assets_tests.small_project import SmallProject, clean_environment
+
+
+@pytest.fixture(scope="module")
+def twice_embedded(templates, tmp_path_factory) -> SmallProject:
+    made = templates.copy("embedded", tmp_path_factory.mktemp("specs") / "project")
+    made.set("image_size = 16", 'image_size = 16\npooling = "max"')
+    with clean_environment():
+        assert made.run("embeddings").launched == ["embed"]
+    return made
 
 
 @pytest.fixture
-def two_specs(fresh) -> tuple[SmallProject, Path, Path]:
+def two_specs(twice_embedded, tmp_path) -> tuple[SmallProject, Path, Path]:
     """A project with an old spec and the current one, and their folders."""
-    assert fresh.run("embeddings").failures == []
-    [old] = (fresh.root / "data/embeddings").iterdir()
-    fresh.set("image_size = 16", 'image_size = 16\npooling = "max"')
-    assert fresh.run("embeddings").failures == []
-    [new] = set((fresh.root / "data/embeddings").iterdir()) - {old}
-    return fresh, old, new
+    made = SmallProject(shutil.copytree(twice_embedded.root, tmp_path / "project"))
+    folders = {'"max"' in (path / "spec.json").read_text(): path for path in (made.root / "data/embeddings").iterdir()}
+    return made, folders[False], folders[True]
 
 
 def clean(made: SmallProject, *options: str, stdin: str | None = None):
@@ -50,7 +57,8 @@ def test_removing_lists_asks_and_obeys(two_specs):
     assert made.run("embeddings").launched == []
 
 
-def test_spec_that_the_database_shows_is_kept(fresh):
+def test_spec_that_the_database_shows_is_kept(embedded):
+    fresh = embedded
     assert fresh.run("features").failures == []
     [old] = (fresh.root / "data/embeddings").iterdir()
     fresh.set("image_size = 16", 'image_size = 16\npooling = "max"')

@@ -19,14 +19,13 @@ def world(tmp_path) -> World:
 
 
 @pytest.fixture
-def dev(fresh: SmallProject) -> Iterator[DagsterDev]:
-    """Of the project `fresh`, whose batches are known and not embedded; each is a run of its own.
+def dev(prepared: SmallProject) -> Iterator[DagsterDev]:
+    """Of the project `prepared`, whose batches are known and not embedded; each is a run of its own.
 
     The daemon looks after its runs every second.
     """
-    fresh.config.write_text(fresh.config.read_text() + ONE_BY_ONE)
-    assert fresh.run("balanced_samples").failures == []
-    running = DagsterDev(fresh.root, watchful())
+    prepared.config.write_text(prepared.config.read_text() + ONE_BY_ONE)
+    running = DagsterDev(prepared.root, watchful())
     try:
         running.wait_until_up()
         yield running

@@ -9,10 +9,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("killed", ["daemon", "everything"])
-def test_backfill_goes_on_after_a_kill(dev, fresh, finished, killed):
+def test_backfill_goes_on_after_a_kill(dev, prepared, finished, killed):
     backfill = dev.start_backfill(list(BATCHES))
-    dev.wait(lambda: any(run["status"] == "STARTED" for run in dev.runs()) and len(fresh.batch_files()) >= 1)
-    assert len(fresh.batch_files()) < 4
+    dev.wait(lambda: any(run["status"] == "STARTED" for run in dev.runs()) and len(prepared.batch_files()) >= 1)
+    assert len(prepared.batch_files()) < 4
     if killed == "daemon":
         dev.kill_daemon()
     else:
@@ -23,4 +23,4 @@ def test_backfill_goes_on_after_a_kill(dev, fresh, finished, killed):
     assert dev.status_of(backfill) == "COMPLETED_SUCCESS"
     assert dev.partitions() == (list(BATCHES), 4)
     assert dev.device_held_by() == []
-    pd.testing.assert_frame_equal(fresh.embeddings().map(str), finished.embeddings().map(str))
+    pd.testing.assert_frame_equal(prepared.embeddings().map(str), finished.embeddings().map(str))

@@ -18,19 +18,16 @@ from soc_assets.errors import EmbeddingError, SocWarning
 from soc_assets.features import load_features
 from soc_assets.reporting.findings import errors
 from soc_assets_tests import spoil
-from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
+from soc_assets_tests.small_project import SmallProject
 from soc_assets_tests.spoil import cut, empty, zero
 
 FLIPS = 300
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> SmallProject:
+def built(templates, tmp_path_factory) -> SmallProject:
     """A project with features; each test leaves it as it was."""
-    made = write_project(tmp_path_factory.mktemp("damage"))
-    with clean_environment():
-        assert made.run("features").failures == []
-    return made
+    return templates.copy("with features", tmp_path_factory.mktemp("damage") / "project")
 
 
 def footer_of(content: bytes) -> int:

@@ -14,19 +14,17 @@ from soc_assets.cli import runner
 from soc_assets.errors import StorageError
 from soc_assets.storage import write_errors
 from soc_assets_tests.faults import disks, processes
-from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, write_project
+from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment
 
 KEPT = "What was finished before is kept"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Iterator[SmallProject]:
+def built(templates, tmp_path_factory) -> Iterator[SmallProject]:
     """A project with features, on a disk of its own; each test leaves it as it was."""
     root = tmp_path_factory.mktemp("disk")
     with disks.disk(root, 64), clean_environment():
-        made = write_project(root)
-        assert made.run("features").failures == []
-        yield made
+        yield templates.copy("with features", root / "project")
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -50,9 +48,8 @@ def run_elsewhere(made: SmallProject, to: str) -> list[str]:
         return made.run(to).failures
 
 
-def test_embedding_stops_where_the_disk_is_full_and_goes_on_where_there_is_space(tmp_path, empty_instance):
-    made = write_project(tmp_path / "project")
-    shutil.copytree(empty_instance, made.root / ".dagster")
+def test_embedding_stops_where_the_disk_is_full_and_goes_on_where_there_is_space(prepared):
+    made = prepared
     made.set("[embedding]", '[embedding]\npooling = "none"')  # 5 MB per batch
     data = made.root / "data"
     data.rename(made.root / "kept")

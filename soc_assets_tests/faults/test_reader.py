@@ -27,8 +27,8 @@ def missing_of(database: Path) -> str:
     return read_info(database)["missing"]
 
 
-def test_database_is_built_anew_while_a_reader_holds_it_open(fresh):
-    assert fresh.run("features").failures == []
+def test_database_is_built_anew_while_a_reader_holds_it_open(with_features):
+    fresh = with_features
     database = fresh.project.database
     ours, theirs = _SPAWN.Pipe()
     reader = _SPAWN.Process(target=read, args=(database, theirs))
@@ -48,9 +48,9 @@ def test_database_is_built_anew_while_a_reader_holds_it_open(fresh):
     assert [path.name for path in database.parent.glob("*soc.duckdb*")] == ["soc.duckdb"]
 
 
-def test_reader_and_builder_in_one_process(fresh):
+def test_reader_and_builder_in_one_process(with_features):
     """A notebook that runs the pipeline: its connection keeps the old database, and the pipeline sees the new."""
-    assert fresh.run("features").failures == []
+    fresh = with_features
     database = fresh.project.database
     with open_database(database) as reader:
         fresh.config.write_text(fresh.config.read_text() + '\n[features]\nmissing = "null"\n')

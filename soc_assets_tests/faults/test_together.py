@@ -51,14 +51,14 @@ def assert_one_result(made: SmallProject, expected: SmallProject) -> None:
     assert [run.info.status for run in trained] == ["FINISHED"]
 
 
-def test_two_dagster_runs_of_the_same_batch_compute_it_once(dev, fresh):
+def test_two_dagster_runs_of_the_same_batch_compute_it_once(dev, prepared):
     batch = {"dagster/partition": "batch_0002"}
     both = [dev.launch("embed", batch) for _ in range(2)]
     dev.wait(lambda: all(dev.run(run)["status"] in ("SUCCESS", "FAILURE") for run in both))
     assert [dev.run(run)["status"] for run in both] == ["SUCCESS", "SUCCESS"]
     assert dev.device_held_by() == []
-    assert list(fresh.batch_files()) == ["batch_0002"]
-    fresh.use()
+    assert list(prepared.batch_files()) == ["batch_0002"]
+    prepared.use()
     with dg.DagsterInstance.get() as instance:
         told = embedded(instance)
     assert sorted(told["cached"]) == [False, True]

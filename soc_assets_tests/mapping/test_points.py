@@ -97,6 +97,15 @@ def test_model_that_does_not_say_what_training_lacked_leaves_gaps_unknown(scanne
     assert found["applicable"].iloc[[0, 7]].tolist() == ["unknown", "unknown"]
 
 
+def test_output_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "file").write_text("")
+    command = ["predict", "no points.csv", "-o", str(tmp_path / "file/out.csv"), "--config", str(tmp_path / "no.toml")]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert f"Cannot write {tmp_path / 'file/out.csv'}" in done.output
+    assert "--output" in done.output
+
+
 def test_command_says_where_no_point_is_predicted_and_suspects_exchanged_columns(scanned, model, file, monkeypatch):
     monkeypatch.setattr(registry, "load_registered", lambda tracking, number: model)
     command = ["predict", str(file), "--config", str(scanned.config)]

@@ -6,19 +6,15 @@ import pytest
 
 from soc_assets.definitions import defs
 from soc_assets.storage import files
-from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, write_project
+from soc_assets_tests.small_project import BATCHES, SmallProject, write_project
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> SmallProject:
+def made(templates, tmp_path_factory) -> SmallProject:
     """A project whose ingest and sampling assets were materialised in the UI's way."""
-    project = write_project(tmp_path_factory.mktemp("ui"))
-    with clean_environment():
-        project.use()
-        assert materialise("raster_catalog", "soil_samples", "balanced_samples").success
-    return project
+    return templates.copy("prepared in the UI", tmp_path_factory.mktemp("ui") / "project")
 
 
 @pytest.fixture(autouse=True)

@@ -35,8 +35,15 @@ def tick(schedule: str, built: dg.Definitions = defs) -> tuple[list[dg.RunReques
     return list(result.run_requests or []), result.skip_message or ""
 
 
-def prepared(made: SmallProject) -> SmallProject:
-    """Tables made by a run of the UI, not by `soc run`."""
+@pytest.fixture
+def in_the_ui(templates, tmp_path) -> SmallProject:
+    """Tables made by a run of the UI, not by `soc run`, which this process would seem to be at still."""
+    made = templates.copy("prepared in the UI", tmp_path / "project")
+    made.use()
+    return made
+
+
+def prepare(made: SmallProject) -> SmallProject:
     made.use()
     with dg.DagsterInstance.get() as instance:
         assert defs.resolve_job_def("prepare").execute_in_process(instance=instance).success
@@ -57,8 +64,8 @@ def test_new_files_waits_until_they_stand_still_then_prepares_once(fresh):
     assert (requests, words) == ([], "No file is new, changed or gone.")
 
 
-def test_new_files_prepares_for_a_changed_file_and_not_for_a_touched_one(fresh):
-    prepared(fresh)
+def test_new_files_prepares_for_a_changed_file_and_not_for_a_touched_one(in_the_ui):
+    fresh = in_the_ui
     _, _, cursor = diff("new_files", fresh)
     requests, words, cursor = diff("new_files", fresh, cursor)
     assert (requests, words) == ([], "Times have changed, and no content.")
@@ -78,18 +85,18 @@ def test_files_that_are_again_as_they_once_were_are_prepared_again(fresh):
     fresh.use()
     keys, cursor = [], None
 
-    def prepare() -> None:
+    def prepare_again() -> None:
         nonlocal cursor
         _, _, cursor = diff("new_files", fresh, cursor)
         [request], _, cursor = diff("new_files", fresh, cursor)
         keys.append(request.run_key)
-        prepared(fresh)
+        prepare(fresh)
 
-    prepare()
+    prepare_again()
     shutil.copy(fresh.raster("LAI", 2015), fresh.raster("LAI", 2016))
-    prepare()
+    prepare_again()
     fresh.raster("LAI", 2016).unlink()
-    prepare()  # Dagster would skip a run key that it has seen
+    prepare_again()  # Dagster would skip a run key that it has seen
     assert len(set(keys)) == 3
 
 
@@ -102,8 +109,8 @@ def test_sensors_say_what_is_wrong_with_the_folders(fresh):
     assert "soc demo" in words
 
 
-def test_embed_follows_prepare_in_stretches_and_not_twice(fresh):
-    prepared(fresh)
+def test_embed_follows_prepare_in_stretches_and_not_twice(in_the_ui):
+    fresh = in_the_ui
     [request], _, cursor = diff("embed_after_prepare", fresh)
     assert ranges([request]) == [("batch_0001", "batch_0004")]
     assert request.tags[backfill.BATCHES] == "batch_0001 to batch_0004 (4)"
@@ -112,28 +119,28 @@ def test_embed_follows_prepare_in_stretches_and_not_twice(fresh):
     assert (requests, "not been materialised since" in words) == ([], True)
 
 
-def test_embed_waits_for_a_soc_run_that_is_at_work(fresh):
+def test_embed_waits_for_a_soc_run_that_is_at_work(in_the_ui):
+    fresh = in_the_ui
     fresh.run("balanced_samples")  # this process is alive
     requests, words, _ = diff("embed_after_prepare", fresh)
     assert (requests, words) == ([], "A run is at work on catalog, samples or batches.")
 
 
-def test_embed_asks_for_stale_batches_only_and_says_the_spec(fresh):
-    prepared(fresh)
+def test_embed_asks_for_stale_batches_only_and_says_the_spec(in_the_ui):
+    fresh = in_the_ui
     fresh.run("embeddings")
     values, transform, crs = sheet("LAI", 2015, seed=1)
     write_tiff(fresh.raster("LAI", 2015), values + 1, transform, crs)
     requests, words, _ = diff("embed_after_prepare", fresh)
     assert (requests, "stale: materialise them" in words) == ([], True)
-    prepared(fresh)
+    prepare(fresh)
     [request], _, _ = diff("embed_after_prepare", fresh)
     assert ranges([request]) == [("batch_0004", "batch_0004")]
     [folder] = (fresh.root / "data/embeddings").iterdir()
     assert request.tags[backfill.SPEC] == folder.name
 
 
-def test_nightly_backfill_cuts_stretches_at_the_setting_and_at_batches_under_way(fresh):
-    prepared(fresh)
+def test_nightly_backfill_cuts_stretches_at_the_setting_and_at_batches_under_way(in_the_ui):
     built = build_definitions(Automation(batches_per_run=3))
     requests, _ = tick("nightly_backfill", built)
     assert ranges(requests) == [("batch_0001", "batch_0003"), ("batch_0004", "batch_0004")]
@@ -159,11 +166,11 @@ def test_schedules_skip_what_is_not_their_turn(fresh):
     assert tick("nightly_learn") == ([], "Everything is fresh.")
 
 
-def test_batch_added_after_the_last_one_was_done_is_due_alone(fresh):
-    fresh.run("embeddings")
+def test_batch_added_after_the_last_one_was_done_is_due_alone(embedded):
+    fresh = embedded
     table = pd.read_csv(fresh.root / "data/soil/a.csv").head(3)
     table.assign(survey_date="2014-01-05").to_csv(fresh.root / "data/soil/c.csv", index=False)
-    prepared(fresh)
+    prepare(fresh)
     assert ranges(diff("embed_after_prepare", fresh)[0]) == [("batch_0005", "batch_0005")]
 
 

@@ -10,18 +10,17 @@ from soc_assets.definitions import defs
 from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.storage import files
-from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, sheet, write_project, write_tiff
+from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, sheet, write_tiff
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> SmallProject:
+def made(templates, tmp_path_factory) -> SmallProject:
     """A project with every batch embedded, as the UI does it."""
-    project = write_project(tmp_path_factory.mktemp("stale"))
+    project = templates.copy("prepared in the UI", tmp_path_factory.mktemp("stale") / "project")
     with clean_environment():
         project.use()
-        materialise("raster_catalog", "soil_samples", "balanced_samples")
         materialise("embeddings", tags=dict(zip(RANGE, ("batch_0001", "batch_0004"), strict=True)))
     return project
 

@@ -20,7 +20,7 @@ def accept(made: SmallProject, *entries: str) -> None:
     made.set("[sampling]", f"[rasters]\naccept = {list(entries)!r}\n\n[sampling]".replace("'", '"'))
 
 
-def prepared(*assets: str) -> dict[str, dg.AssetCheckEvaluation]:
+def materialised_checks(*assets: str) -> dict[str, dg.AssetCheckEvaluation]:
     """Evaluations of the checks, by name, of the assets materialised as the UI does."""
     with dg.DagsterInstance.get() as instance:
         result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -52,14 +52,14 @@ def test_an_accepted_finding_passes_and_is_kept_as_a_note(fresh):
     turn_constant(fresh)
     accept(fresh, "constant:MODIS_NPP_2012")
     fresh.use()
-    checks = prepared("raster_catalog", "soil_samples")
+    checks = materialised_checks("raster_catalog", "soil_samples")
     assert checks["constant"].passed
     assert "(accepted in soc.toml)" in checks["constant"].metadata["findings"].value
     assert fresh.project.samples("samples").is_file()
 
 
-def test_new_errors_stop_a_finished_project_too(fresh):
-    assert fresh.run("balanced_samples").failures == []
+def test_new_errors_stop_a_finished_project_too(prepared):
+    fresh = prepared
     turn_constant(fresh)
     assert len(fresh.run("balanced_samples").failures) == 1
     assert len(fresh.run("balanced_samples").failures) == 1
@@ -67,7 +67,7 @@ def test_new_errors_stop_a_finished_project_too(fresh):
 
 def test_warnings_are_shown_with_a_table_and_block_nothing(fresh):
     fresh.use()
-    checks = prepared("raster_catalog", "soil_samples", "balanced_samples")
+    checks = materialised_checks("raster_catalog", "soil_samples", "balanced_samples")
     gaps = checks["gaps"]
     assert (gaps.passed, gaps.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "2010" in (gaps.description or "")
@@ -109,18 +109,18 @@ def test_samples_that_break_the_schema_stop_the_run_and_are_named(fresh):
 
 def test_drift_against_the_last_materialisation_is_a_warning_with_both_numbers(fresh):
     fresh.use()
-    first = prepared("raster_catalog", "soil_samples")["drift"]
+    first = materialised_checks("raster_catalog", "soil_samples")["drift"]
     assert first.passed
     for name in ("a.csv", "b.csv"):
         path = fresh.root / "data/soil" / name
         table = pd.read_csv(path)
         table["OC"] = pd.to_numeric(table["OC"], errors="coerce") / 10
         table.to_csv(path, index=False)
-    drift = prepared("soil_samples")["drift"]
+    drift = materialised_checks("soil_samples")["drift"]
     assert (drift.passed, drift.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "median g/kg 2" in (drift.description or "")
     assert "| median g/kg |" in drift.metadata["before_and_now"].value
-    assert prepared("soil_samples")["drift"].passed  # unchanged since
+    assert materialised_checks("soil_samples")["drift"].passed  # unchanged since
 
 
 @pytest.mark.parametrize("entry", ["constant", "constant:Snow", "strange:LAI"])
