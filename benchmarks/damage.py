@@ -23,7 +23,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from benchmarks.damage_commands import COMMANDS, Trial, baseline, preload, try_command
+from benchmarks.damage_commands import COMMANDS, Trial, baseline, try_command
 from benchmarks.damage_project import DAMAGES, damage, make
 
 WRONG = ("NO FILE NAMED", "TRACEBACK", "HANG", "DIFFERENT NUMBER")
@@ -40,7 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
     if wanted.again:
         done = {}
     if not wanted.table:
-        preload()
         usual = baseline(kept)
         todo = [trial for trial in product(names, kinds, commands) if trial not in done]
         for number, (name, kind, command) in enumerate(todo, start=1):

@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ QUERY = """SELECT (SELECT count(*) FROM samples) studied, (SELECT count(*) FROM 
 (SELECT bit_xor(hash(n)) FROM neighbour_index n) neighbours, count(*) n, round(fsum(organic_carbon), 6) oc,
 round(fsum(list_sum(features)), 2) f, count(DISTINCT split) splits FROM features"""
 _OUTPUT = "answer.csv"
+_MODULES = "modules.txt"
 _FAILED = 70
 
 
@@ -44,32 +46,24 @@ class Answer:
     seconds: float
 
 
-def preload() -> None:
-    """Import what the commands need, once: they run in forks of this process."""
-    for name in (
-        "dagster",
-        "mlflow",
-        "mlflow.pytorch",
-        "torch",
-        "sklearn",
-        "soc_assets.definitions",
-        "soc_assets.cli.main",
-    ):
-        importlib.import_module(name)
+def baseline(kept: Kept) -> dict[str, str]:
+    """What each command gives where nothing is damaged.
+
+    Every command runs in a fork of this process; what the first one of its kind imports is then imported here, too.
+    """
     for name in list(os.environ):
         if name.upper().startswith(("SOC_", "DAGSTER_", "MLFLOW_")):
             del os.environ[name]
-
-
-def baseline(kept: Kept) -> dict[str, str]:
-    """What each command gives where nothing is damaged."""
     usual = {}
-    for command in ("status", "sql", "predict"):
+    for command in ("run", "status", "sql", "predict"):
         kept.put_back()
         answer = call(kept, command, "", 600)
         if answer.code != 0:
             raise SystemExit(f"soc {command} fails on the whole project:\n{answer.said}")
         usual[command] = _numbers(kept, command, answer)
+        for name in (kept.folder / _MODULES).read_text().splitlines():
+            with suppress(Exception):  # made while the command ran, not imported
+                importlib.import_module(name)
     return usual
 
 
@@ -168,6 +162,7 @@ def _forked(work: Callable[[], int], streams: list[Path], seconds: float) -> int
         for number, path in enumerate(streams, start=1):
             os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o644), number)
         code = work()
+        streams[0].with_name(_MODULES).write_text("\n".join(sys.modules))
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -53,8 +53,10 @@ class Kept:
 
 
 def kind_of(name: str) -> str:
-    """A path with its ids, digests, numbers and years left out, and rasters without their band."""
+    """A path with its ids, digests, numbers and years left out, rasters without their band, and what is read alike."""
     name = re.sub(r"yearly/.*", "yearly/*/*.tif", name)
+    name = re.sub(r"\.schemas/.*", ".schemas/*.parquet", re.sub(r"compute_logs/.*", "compute_logs/*", name))
+    name = re.sub(r"(conda\.yaml|python_env\.yaml|requirements\.txt)$", "conda.yaml", name)
     return _VARYING.sub("*", re.sub(r"figures/.*", "figures/*.png", name))
 
 
