@@ -3,7 +3,7 @@
     SOC_CONFIG=.../soc.toml python -m benchmarks.checks [batches]
     python -m benchmarks.checks --encoder    # effective ranks of the transformer on windows as plain as they can be
 
-Each batch is embedded anew into a scratch folder, where `check_batch` then reads it. The effective rank is that of the
+Each batch is embedded again into a scratch folder, where `check_batch` then reads it. The effective rank is that of the
 check `rank`: of at most 32 vectors per band, docs/check.md.
 """
 

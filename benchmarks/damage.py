@@ -4,9 +4,9 @@
 
 Before each command the project is put back and one file of it is spoilt. Of files of one kind (batches, fits, rasters,
 files of MLflow's runs) the newest stands for all. Outcomes are kept in FOLDER/outcomes.jsonl, so that an interrupted
-table goes on where it was; --again tries what is asked for anew. The table goes to standard output, as markdown.
+table goes on where it was; --again tries what is asked for again. The table goes to standard output, as markdown.
 
-    rebuilt            exit 0, the file was written anew, and the numbers are those of before
+    rebuilt            exit 0, the file was rewritten, and the numbers are those of before
     same               exit 0, the same numbers; "warned" where a warning names the file
     stale              soc status says that something is to be done
     said               exit 0, other numbers (an older state, a partial database), and a warning says so

@@ -1,6 +1,6 @@
 """The small project at the ends of its jobs: each state is made once for all test processes, and copied.
 
-What Dagster does around a few rasters takes seconds, a copy milliseconds; a copied project computes nothing anew.
+What Dagster does around a few rasters takes seconds, a copy milliseconds; a copied project computes nothing again.
 """
 
 import fcntl

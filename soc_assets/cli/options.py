@@ -82,7 +82,7 @@ def opened(config: Path | None) -> Project:
         with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for results
             fetch(project)
     if refresh.moved(project):
-        console.print(f"{project.data} was moved: building {project.database.name} anew.", soft_wrap=True, markup=False)
+        console.print(f"{project.data} was moved: rebuilding {project.database.name}.", soft_wrap=True, markup=False)
         with terminal.showing_progress(console), suppress(TableError), _unless_it_cannot_be_written():
             refresh.ensure(project)
     if is_shared(project):

@@ -68,7 +68,7 @@ def read_images(
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise EmbeddingError(
             f"{path} cannot be read as a batch of the spec {spec.digest} ({error}). Delete it and run "
-            "`soc run --to embeddings`: it is written anew."
+            "`soc run --to embeddings`: it is rewritten."
         ) from None
 
 

@@ -23,8 +23,8 @@ TABLE_ASSETS = ("raster_catalog", "soil_samples", "balanced_samples")
 DECISIONS = {"batches": "sample_id", "splits": "location_id"}
 """What cannot be recomputed -> the column that is unique in it."""
 _MEANING = {
-    "batches": "which batch embeds which sample. Batches would be cut anew, and every sample be embedded again",
-    "splits": "which places are held out for testing. They would be drawn anew: places of the test split would "
+    "batches": "which batch embeds which sample. Batches would be divided again, and every sample be embedded again",
+    "splits": "which places are held out for testing. They would be drawn again: places of the test split would "
     "move into training, and no score could be compared with those of models trained before",
 }
 

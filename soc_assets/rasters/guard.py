@@ -60,7 +60,7 @@ def require_no_other(dataset: DatasetReader, name: str) -> None:
     if other := dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE"):
         raise RasterError(
             f"The raster {name} names another file for its pyramids ({other}), and GDAL would open whatever that is. "
-            "Write it anew without its metadata: rio convert in.tif out.tif, without the .aux.xml beside it."
+            "Rewrite it without its metadata: rio convert in.tif out.tif, without the .aux.xml beside it."
         )
 
 
@@ -89,7 +89,7 @@ def _require_sources(location: str, depth: int) -> None:
         if raw:
             continue
         if source == location:
-            raise RasterError(f"The VRT {location} names itself as its source. Write it anew.")
+            raise RasterError(f"The VRT {location} names itself as its source. Rewrite it.")
         try:
             _require_source(source, depth)
         except RasterError as error:

@@ -80,7 +80,7 @@ def _ids(studied: pd.DataFrame, xyz: np.ndarray, study: Study) -> Iterator[tuple
         f"{len(wrong)} of {len(facts)} own ids occur at several locations in several splits, for example {own} of "
         f"{name} ({first['metres']:,.0f} m apart: {where}), the farthest {wrong['metres'].max():,.0f} m",
         f"Correct their coordinates, or set [study] id_metres (now {study.id_metres:g}, at most 1000) so that their "
-        "visits are one location. Ids that name no point (plots that are numbered anew at each place) are right so.",
+        "visits are one location. Ids that name no point (plots numbered from 1 at each place) are right so.",
     )
 
 

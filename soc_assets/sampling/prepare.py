@@ -64,7 +64,7 @@ def prepare_samples(
         region: a file of polygons (see `geo.polygons.read_region`), or None.
         ledger: the batches cut so far, or None.
         previous: the splits of an earlier run with the same seed, fractions and kind of location: its places keep
-            their split. None draws every location anew.
+            their split. None draws every location again.
         area: [m, 2] longitude and latitude of places to predict, for the folds of `knndm`; None leaves them out.
 
     Raises:

@@ -45,8 +45,8 @@ class Allowed:
     Attributes:
         root: the folder, a location; empty where none is known.
         start: what relative `vrt_folders` of the settings start from.
-        drivers: suffix -> drivers, beside `DRIVERS`.
-        folders: whose files a VRT may name, beside its own and `root`.
+        drivers: suffix -> drivers, in addition to `DRIVERS`.
+        folders: whose files a VRT may name, besides its own and `root`.
         pixels: without data, of one raster.
         block_mb: largest block, MB.
         unpacked_gb: largest file in a zip that is packed more than a hundredfold, GB.

@@ -114,7 +114,7 @@ def _lost(database: Path, fault: str, models: list[Path]) -> str:
         f"{database}: {fault}, and there is no copy of it. With it the runs and registered models are lost whose files "
         f"are in {artifacts} ({len(models)} models, the last one {models[-1].parent.name}). Put it back from a backup. "
         f"To begin without them, rename {artifacts}, for example to {artifacts.name}_before; then `soc run` trains "
-        "anew, and mlflow.pyfunc.load_model still reads the folders of models in it."
+        "again, and mlflow.pyfunc.load_model still reads the folders of models in it."
     )
 
 

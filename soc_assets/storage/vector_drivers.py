@@ -9,7 +9,7 @@ _ALLOWED: dict[str, Mapping[str, tuple[str, ...]]] = {}
 
 
 def allow(files: Iterable[Path | None], drivers: Mapping[str, Sequence[str]]) -> None:
-    """Note what the settings allow some files beside `SUFFIXES`.
+    """Note what the settings allow some files in addition to `SUFFIXES`.
 
     Args:
         files: those that the settings name, with `|layer=name` where they name a layer.

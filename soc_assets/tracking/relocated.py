@@ -1,6 +1,7 @@
 """MLflow's database after its folder was copied or moved: it stores absolute paths of runs and models.
 
-Without this a copy would write into the folder that it is a copy of, and a moved project would make the old one anew.
+Without this a copy would write into the folder that it is a copy of, and a moved project would create
+the old one again.
 """
 
 import sqlite3

@@ -69,7 +69,7 @@ def test_sql_follows_a_changed_setting_and_features_is_stale_until_it_is_materia
 
 def test_moved_project_is_built_anew_by_the_first_command_and_its_features_stay_fresh(copy):
     before = soc("sql", "SELECT count(*) FROM embeddings", at=copy)
-    assert "was moved: building soc.duckdb anew" in before.stdout
+    assert "was moved: rebuilding soc.duckdb" in before.stdout
     assert numbers(soc("sql", "SELECT count(*) FROM embeddings", at=copy)) == [60]
     again = soc("status", at=copy)
     assert "was moved" not in again.stdout

@@ -1,4 +1,4 @@
-"""A damaged soc.duckdb: built anew, or named with a cure that works."""
+"""A damaged soc.duckdb: rebuilt, or named with a cure that works."""
 
 import os
 import shutil
@@ -81,7 +81,7 @@ def test_run_builds_a_database_with_a_damaged_block_anew_and_goes_on(own, monkey
     assert runner._made(project, None, "evaluate", ["baselines"]) == []
     assert ran == [("evaluate", ["baselines"])]
     spoil_a_block(database)
-    with pytest.warns(SocWarning, match=r"soc\.duckdb is damaged \(.*\)\. It is derived: it is built anew"):
+    with pytest.warns(SocWarning, match=r"soc\.duckdb is damaged \(.*\)\. It is derived: it is rebuilt"):
         assert runner._made(project, None, "evaluate", ["baselines"]) == []
     assert ran[1:] == [("evaluate", ["baselines"]), ("learn", ["features"]), ("evaluate", ["baselines"])]
     monkeypatch.setattr(runner, "_execute", lambda *_: ["of something else"])

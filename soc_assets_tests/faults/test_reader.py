@@ -1,4 +1,4 @@
-"""A reader holds data/soc.duckdb open while it is built anew: neither waits, and each sees one database, whole."""
+"""A reader holds data/soc.duckdb open while it is rebuilt: neither waits, and each sees one database, whole."""
 
 import multiprocessing
 from multiprocessing.connection import Connection

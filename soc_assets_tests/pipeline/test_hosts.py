@@ -201,7 +201,7 @@ def test_local_folder_moves_to_storage_by_itself(two, finished, tmp_path):
     (tmp_path / "first/soc.toml").write_text(f'{paths}data_copy = "data"\n{SETTINGS}')
     (tmp_path / "second/soc.toml").write_text(paths + SETTINGS)
     first, second = (Host(SmallProject(tmp_path / name)) for name in ("first", "second"))
-    assert "was moved: building soc.duckdb anew" in first.soc("status", "--check")
+    assert "was moved: rebuilding soc.duckdb" in first.soc("status", "--check")
     assert "fresh" in second.soc("status", "--check")
     keys = [item["Key"] for item in two.s3.list_objects_v2(Bucket="soil", Prefix="moved/")["Contents"]]
     assert not [key for key in keys if key.startswith(("moved/rasters", "moved/soil", "moved/soc.duckdb"))]

@@ -1,4 +1,4 @@
-"""A project that was copied or moved: nothing is computed anew, and nothing is written into the former folder."""
+"""A project that was copied or moved: nothing is computed again, and nothing is written into the former folder."""
 
 import shutil
 from contextlib import closing

@@ -110,9 +110,9 @@ def test_draws_that_are_too_many_to_keep_are_the_same_ones(monkeypatch):
     kept = resampled(observed, predicted, Draws.of(units, 3, 200))
     monkeypatch.setattr(bootstrap, "_MOST_KEPT", 0)
     monkeypatch.setattr(bootstrap, "_AT_ONCE", 7000)
-    anew = resampled(observed, predicted, Draws.of(units, 3, 200))
+    again = resampled(observed, predicted, Draws.of(units, 3, 200))
     for name, values in kept.items():
-        np.testing.assert_allclose(anew[name], values)
+        np.testing.assert_allclose(again[name], values)
 
 
 def test_memory_of_draws_is_bounded():

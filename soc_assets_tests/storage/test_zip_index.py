@@ -1,4 +1,4 @@
-"""The index of a zip is read once while it does not change, and anew when it does."""
+"""The index of a zip is read once while it does not change, and again when it does."""
 
 import zipfile
 

@@ -83,7 +83,7 @@ def read_info(database: Path) -> dict[str, str]:
             return dict(connection.execute("SELECT key, value FROM build_info").fetchall())
     except duckdb.Error as error:  # as if it were missing: it is rebuilt
         if is_damage(error, database):
-            warnings.warn(f"{database} is damaged: it is built anew.", SocWarning, stacklevel=2)
+            warnings.warn(f"{database} is damaged: it is rebuilt.", SocWarning, stacklevel=2)
         return {}
 
 

@@ -60,7 +60,7 @@ def damaged(database: Path, error: duckdb.Error) -> DatabaseError:
     """What a user can do about a damaged database."""
     words = str(error).splitlines()[0]
     return DatabaseError(
-        f"{database} is damaged ({words}). Delete it and try again: it is built anew, from the batches."
+        f"{database} is damaged ({words}). Delete it and try again: it is rebuilt from the batches."
     )
 
 

@@ -49,7 +49,7 @@ def columns_of(data: Path, name: str) -> Columns:
         return columns
     try:
         described = _relation(f"DESCRIBE SELECT * FROM read_parquet({literal(glob_of(path))})").fetchall()
-    except duckdb.Error:  # damaged: its asset writes it anew
+    except duckdb.Error:  # damaged: its asset rewrites it
         return columns
     return columns | {row[0]: (row[1], "") for row in described if row[0] not in columns}
 

@@ -87,7 +87,7 @@ def of_raster(
 
     Args:
         dataset: an open raster.
-        fill_values: stored numbers that mean "no data" beside the nodata tag.
+        fill_values: stored numbers that mean "no data" besides the nodata tag.
         chunk: most pixels read at once, but a block of the file at least, as GDAL decodes no part of one.
         band: index of the band in the file, from 1.
         valid_range: lowest and highest stored number that is a value.

@@ -25,7 +25,7 @@ class Draws:
     """Draws of units with replacement: how many, of how many units by which seed, and the unit [n] of each sample.
 
     A draw says how often it has each unit. That is one byte each, and never more than 128 MB: above, draws are made
-    anew whenever they are asked for, the same ones.
+    again whenever they are asked for, the same ones.
     """
 
     draws: int

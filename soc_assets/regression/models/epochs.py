@@ -104,7 +104,7 @@ class Epochs:
     def step(self, rows: "torch.Tensor") -> "torch.Tensor":
         """One Adam step on some training rows [b]; returns their mean loss.
 
-        The gradient of the first layer is written into memory that is kept: letting autograd allocate 41 MB anew
+        The gradient of the first layer is written into memory that is kept: letting autograd allocate 41 MB each time
         per step costs as much as computing it.
         """
         import torch

@@ -1,4 +1,4 @@
-"""Views stand whatever is there, say what they are, and follow the files without being built anew."""
+"""Views stand whatever is there, say what they are, and follow the files without being rebuilt."""
 
 import numpy as np
 import pandas as pd
