@@ -59,9 +59,7 @@ def is_damage(error: duckdb.Error, database: Path) -> bool:
 def damaged(database: Path, error: duckdb.Error) -> DatabaseError:
     """What a user can do about a damaged database."""
     words = str(error).splitlines()[0]
-    return DatabaseError(
-        f"{database} is damaged ({words}). Delete it and try again: it is rebuilt from the batches."
-    )
+    return DatabaseError(f"{database} is damaged ({words}). Delete it and try again: it is rebuilt from the batches.")
 
 
 def unreadable(database: Path) -> DatabaseError | None:
