@@ -5,24 +5,25 @@ digest of its inputs, which `soc status` compares; `soc sql` builds what is miss
 """
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.embedding.spec import Spec, all_specs, find_spec
 from soc_assets.embedding.spec_choices import choices_of
-from soc_assets.errors import CheckpointError
+from soc_assets.errors import CheckpointError, SocWarning
 from soc_assets.features import refresh
 from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.features.sql.database import build_database, index_of, read_batch_inputs, read_info, write_schemas
 from soc_assets.features.sql.tables import SCHEMAS, columns_of
 from soc_assets.features.sql.views import Contents
 from soc_assets.integrity.schemas import TABLES
-from soc_assets.integrity.tables import TABLE_ASSETS, complete
+from soc_assets.integrity.tables import TABLE_ASSETS, complete, last_of
 from soc_assets.project import Project, is_url
 from soc_assets.runtime import progress
 from soc_assets.storage import digest, files
-from soc_assets.storage.vouching import warn_of, wrong
+from soc_assets.storage.vouching import missing_tables, warn_of, wrong
 
 VERSION = 1  # of views, macros and tables: raise it when their SQL changes
 
@@ -146,7 +147,7 @@ def ensure(project: Project) -> bool:
 
 
 def require_tables(project: Project) -> None:
-    """Refuse damaged tables, because DuckDB compares no checksums; warn of those out of step with the others.
+    """Refuse damaged tables, because DuckDB compares no checksums; warn of those missing or out of step with others.
 
     Raises:
         TableError: one is damaged.
@@ -157,9 +158,12 @@ def require_tables(project: Project) -> None:
             files.require_whole(path)
     for asset in TABLE_ASSETS:
         complete(project, asset)
-    for name in ("evaluation", "predictions"):
-        path = project.results / f"{name}.parquet"
+    results = [project.results / f"{name}.parquet" for name in ("evaluation", "predictions")]
+    for path in results:
         warn_of(wrong(path), files.cure_of(path))
+    for path in (*results, *(last_of(project, asset) for asset in TABLE_ASSETS)):
+        for gone in missing_tables(path):
+            warnings.warn(f"{gone} is missing: its view is empty. {files.cure_of(path)}", SocWarning, stacklevel=2)
 
 
 def _agrees(info: Mapping[str, str], with_these: Mapping[str, str]) -> bool:

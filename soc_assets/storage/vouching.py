@@ -45,6 +45,13 @@ def warn_of(said: str, cure: str) -> bool:
     return not said
 
 
+def missing_tables(path: Path) -> list[Path]:
+    """Tables that a table vouches for and that are gone."""
+    known = vouched(path) or {} if path.is_file() and files.is_whole(path) else {}
+    beside = (path.parent / name for name in known if name.endswith(".parquet"))
+    return [each for each in beside if not each.is_file()]
+
+
 def wrong(path: Path) -> str:
     """What is wrong with a table or with a file that it vouches for, in words; empty where nothing is."""
     if not path.is_file():

@@ -55,6 +55,21 @@ def test_query_builds_a_damaged_database_anew_and_says_so(own, how):
     assert read_info(own.project.database)
 
 
+@pytest.mark.parametrize(
+    ("path", "view"),
+    [
+        ("data/catalog/gaps.parquet", "gaps"),
+        ("data/samples/rejected.parquet", "rejected"),
+        ("data/samples/folds.parquet", "folds"),
+    ],
+)
+def test_query_says_that_a_table_is_gone_whose_view_is_empty(own, path, view):
+    (own.root / path).unlink()
+    answer = soc("sql", f"SELECT count(*) FROM {view}", at=own)
+    assert answer.exit_code == 0
+    assert f"Warning: {own.root / path} is missing: its view is empty. `soc run` makes it again." in answer.stderr
+
+
 def test_damaged_block_is_found_named_and_built_anew(own):
     database, before = own.project.database, soc("sql", QUERY, at=own).stdout
     spoil_a_block(database)
