@@ -91,7 +91,8 @@ def try_command(kept: Kept, name: str, command: str, usual: dict[str, str], seco
         if command == "status" and not same:
             outcome = "stale" + warned
         elif not same:
-            outcome = f"said{warned}" if "Warning: " in answer.said else "DIFFERENT NUMBER"
+            said = "Warning: " in answer.said or "The answer is from" in answer.said
+            outcome = f"said{warned}" if said else "DIFFERENT NUMBER"
         else:
             outcome = ("rebuilt" if rebuilt and not _opened(name) else "same") + warned
     return Trial(outcome, answer.said, answer.seconds)

@@ -19,13 +19,15 @@ from soc_assets.features.sql.database import build_database, index_of, read_batc
 from soc_assets.features.sql.tables import SCHEMAS, columns_of
 from soc_assets.features.sql.views import Contents
 from soc_assets.integrity.schemas import TABLES
-from soc_assets.integrity.tables import TABLE_ASSETS, complete, last_of
+from soc_assets.integrity.tables import TABLE_ASSETS, complete, last_of, siblings_of
 from soc_assets.project import Project, is_url
 from soc_assets.runtime import progress
 from soc_assets.storage import digest, files
 from soc_assets.storage.vouching import missing_tables, warn_of, wrong
 
 VERSION = 1  # of views, macros and tables: raise it when their SQL changes
+
+_RESULTS = (("evaluation", "out_of_fold"), ("predictions", "runs"))  # a table and what is written just before it
 
 
 def contents_of(project: Project) -> Contents:
@@ -158,11 +160,13 @@ def require_tables(project: Project) -> None:
             files.require_whole(path)
     for asset in TABLE_ASSETS:
         complete(project, asset)
-    results = [project.results / f"{name}.parquet" for name in ("evaluation", "predictions")]
+    results = {project.results / f"{one}.parquet": [project.results / f"{other}.parquet"] for one, other in _RESULTS}
     for path in results:
         warn_of(wrong(path), files.cure_of(path))
-    for path in (*results, *(last_of(project, asset) for asset in TABLE_ASSETS)):
-        for gone in missing_tables(path):
+    together = {last_of(project, asset): siblings_of(project, asset) for asset in TABLE_ASSETS} | results
+    for path, siblings in together.items():
+        lost = not path.is_file() and any(each.is_file() for each in siblings)
+        for gone in [path] if lost else missing_tables(path):
             warnings.warn(f"{gone} is missing: its view is empty. {files.cure_of(path)}", SocWarning, stacklevel=2)
 
 

@@ -61,6 +61,8 @@ def test_query_builds_a_damaged_database_anew_and_says_so(own, how):
         ("data/catalog/gaps.parquet", "gaps"),
         ("data/samples/rejected.parquet", "rejected"),
         ("data/samples/folds.parquet", "folds"),
+        ("data/catalog/rasters.parquet", "rasters"),
+        ("data/results/predictions.parquet", "predictions"),
     ],
 )
 def test_query_says_that_a_table_is_gone_whose_view_is_empty(own, path, view):
