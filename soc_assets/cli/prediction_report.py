@@ -51,8 +51,9 @@ def _unknown(values: pd.DataFrame) -> list[str]:
     if not len(values) or values["dissimilarity"].notna().any() or not (values["applicable"] == "unknown").any():
         return []
     return [
-        "Whether they are like what it was fitted on is unknown: the documented MLP has no area of applicability, a "
-        'recipe has (recipe = "chosen" in [training] of soc.toml).'
+        "Whether they are like what it was fitted on is unknown: it was registered by an earlier release, in which the "
+        "documented MLP had no area of applicability. With another `seed` in [training] of soc.toml `soc run` trains "
+        "anew."
     ]
 
 

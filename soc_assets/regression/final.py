@@ -5,7 +5,7 @@ The recipe is one of [evaluation], or chosen by the folds of the primary scheme,
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,22 +13,28 @@ import pandas as pd
 
 from soc_assets.errors import SettingsError
 from soc_assets.integrity.schemas import SPLITS
+from soc_assets.regression.design.data import FeatureTable
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.gaps import Gaps
 from soc_assets.regression.evaluation.choice import choose
 from soc_assets.regression.evaluation.fit_scores import Evaluation
 from soc_assets.regression.evaluation.fold import applicability_of
+from soc_assets.regression.evaluation.plan import merged
 from soc_assets.regression.metrics import scores
+from soc_assets.regression.models.conformal import Calibration
+from soc_assets.regression.models.documented import area_of_network
 from soc_assets.regression.models.explain import group_importance, partial_dependence
 from soc_assets.regression.models.fitted import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
-from soc_assets.regression.models.recipes import CHOSEN, NAMED, candidates, require_servable
+from soc_assets.regression.models.recipes import CHOSEN, candidates, registrable, require_servable
+from soc_assets.regression.models.training import Fit
 from soc_assets.settings.evaluation import Evaluation as EvaluationSettings
 from soc_assets.settings.evaluation import Recipe
 
 if TYPE_CHECKING:
-    from soc_assets.regression.models.served import ServedRecipe
+    from soc_assets.regression.models.served import ServedDocumented, ServedRecipe
 
 _AT_ONCE = 1024  # rows of raw features
+_FOLDS = 3  # of the documented MLP's training rows
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,7 @@ def recipe_candidates(name: str, evaluation: EvaluationSettings, tuned: Recipe |
     """
     if name in ("chosen", CHOSEN):
         return (*candidates(evaluation), *([tuned] if tuned else []))
-    own = {recipe.name: recipe for recipe in (*evaluation.recipes, *candidates(evaluation)) if recipe.model == "mlp"}
-    known = {**own, "mlp": NAMED["mlp"], **({"tuned": tuned} if tuned else {})}
+    known = {**registrable(evaluation), **({"tuned": tuned} if tuned else {})}
     if name not in known:
         raise SettingsError(
             f"recipe = {name!r} in [training] of soc.toml is not a known recipe; known are documented, chosen, "
@@ -98,6 +103,8 @@ def fit_final(
 
     Raises:
         TrainingError: a recipe cannot be served; raised before anything is fitted.
+
+    A recipe is fitted as it is compared; its interval is calibrated by the inner folds in any case.
     """
     from soc_assets.regression.models.served import ServedRecipe
 
@@ -111,19 +118,23 @@ def fit_final(
         model, found = choice.model, choice.scores
     else:
         model, found = fit_recipe(first, design, rows, inner, options), {}
+    held_out = predict_held_out(model.recipe, design, rows, inner, options)
+    model = replace(model, calibration=Calibration.fit(held_out.observed, held_out.predicted, options.level))
     area = applicability_of(model, design, rows, inner, options.seed)
     test = np.flatnonzero((design.samples["split"] == "test").to_numpy())
     looked_at = test if len(test) else rows
     facts = {
         "recipe": model.recipe.name,
+        "kind": model.recipe.model,
         "features": model.recipe.features,
         "candidates": found,
         "inputs": model.reduction.width,
+        "dissimilarity": f"in {area.measured_in}",
     }
     return RecipeFit(
         served=ServedRecipe(model, area, gaps_of(design, model.recipe.features, rows, zeros)),
         model=model,
-        evaluation=_evaluation(model, design, rows, predict_held_out(model.recipe, design, rows, inner, options)),
+        evaluation=_evaluation(model, design, rows, held_out),
         importance=group_importance(model, design, looked_at, options.seed),
         dependence=partial_dependence(model, design, rows, options.seed),
         columns=design.names(model.recipe.features),
@@ -131,6 +142,29 @@ def fit_final(
         facts=facts,
         seconds=time.perf_counter() - start,
     )
+
+
+def serve_documented(
+    fit: Fit, table: FeatureTable, evaluation: Evaluation, gaps: Gaps, seed: int
+) -> tuple["ServedDocumented", str]:
+    """The graph of the documented MLP, and what its dissimilarity is measured in.
+
+    Args:
+        fit: finished.
+        table: the features it was fitted on.
+        evaluation: has its interval.
+        gaps: which columns are an image.
+        seed: see `area_of_network`.
+
+    The threshold of its area of applicability is found by three folds of locations among the training rows.
+    """
+    from soc_assets.regression.models.served import ServedDocumented
+
+    rows = table.rows("train")
+    fold = merged(pd.factorize(table.location_id[rows])[0], _FOLDS)
+    area = area_of_network(fit.network, table.matrix, rows, fold, seed)
+    gaps = gaps.of_training(table.matrix[rows[start : start + _AT_ONCE]] for start in range(0, len(rows), _AT_ONCE))
+    return ServedDocumented(fit.network, *evaluation.ends, area, gaps), f"in {area.measured_in}"
 
 
 def raw_features(design: Design, features: str, rows: np.ndarray) -> np.ndarray:

@@ -49,5 +49,8 @@ def _fitted(project: Project, left_out: set[str]) -> list[Any]:
     folds = digest.of_file(path) if path.is_file() else None
     left_out = {"workers", "regions", "region_column", "strata", *left_out}
     chosen = settings.evaluation.model_dump(mode="json", exclude=left_out)
-    training = settings.training.model_dump(exclude={"device", "recipe"}) if settings.evaluation.documented else None
+    documented = settings.evaluation.documented or any(
+        recipe.model == "documented" for recipe in settings.evaluation.candidates
+    )
+    training = settings.training.model_dump(exclude={"device", "recipe"}) if documented else None
     return [fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump()]

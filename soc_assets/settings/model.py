@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from soc_assets.settings.base import Section, Share
 
@@ -81,13 +81,18 @@ class Features(Section):
         return self
 
 
+def _documented(recipe: str) -> str:
+    """The leaderboard calls it `mlp_documented on embedding`."""
+    return "documented" if recipe.split(" on ")[0] == "mlp_documented" else recipe
+
+
 class Training(Section):
     """The model that is registered: the documented MLP, whose settings these are, or a recipe."""
 
-    recipe: str = "documented"
+    recipe: Annotated[str, AfterValidator(_documented)] = "documented"
     """`documented`; or `chosen`, selected by the folds of the primary scheme among the candidates of [evaluation]; or
-    the name of an MLP recipe of [evaluation]; or `tuned`, that of the hyperparameter search. Recipes are refitted on
-    all samples except the test split."""
+    a model as the leaderboard calls it (`random_forest on point+embedding`), or a recipe of [evaluation] by its name
+    alone; or `tuned`, that of the hyperparameter search. Recipes are refitted on all samples except the test split."""
     seed: int = 42
     """Seed of the initial weights, of dropout and of the order of samples."""
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (512, 256)

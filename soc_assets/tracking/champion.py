@@ -1,10 +1,13 @@
 """The alias `champion` of the registered model: it moves only to a significantly better model.
 
 A version is compared by the out-of-fold predictions of its recipe under the primary scheme, which `evaluation` makes:
-better than the present champion and than every baseline beyond the 95 % interval of the paired difference of R2, on the
-same samples, drawn by what the scheme holds out. Without an evaluation of its recipe on these features nothing moves.
+better than the present champion and than every simpler baseline beyond the 95 % interval of the paired difference of
+R2, on the same samples, drawn by what the scheme holds out; and no other baseline better than it beyond the interval.
+For a network every baseline is simpler (docs/decisions/champion.md). Without an evaluation of its recipe on these
+features nothing moves.
 """
 
+from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,9 @@ from soc_assets.integrity.invariants import of_out_of_fold
 from soc_assets.project import Project
 from soc_assets.regression.evaluation.bootstrap import Draws, paired_difference
 from soc_assets.regression.inputs import evaluation_inputs
+from soc_assets.regression.models.learners import NETWORK
+from soc_assets.regression.models.recipes import CHOSEN, MEAN, rank_of, ranks
+from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.storage import files, vouching
 from soc_assets.tracking.run import RunRecord
 from soc_assets.tracking.store import MlflowTracking
@@ -44,38 +50,75 @@ def promote(project: Project, tracking: MlflowTracking, record: RunRecord) -> st
     own = _of_version(rows, client.get_run(record.run_id).data.tags)
     if own is None:
         return "Not compared: `evaluation` holds no out-of-fold predictions of its recipe."
-    words, better = _judge(project, client, rows, own, champion, record.model_name)
+    words, better = _judge(project, client, rows, own, champion, record)
     client.set_model_version_tag(record.model_name, record.model_version, DECISION_TAG, words[:4900])
     if better:
-        record.artifacts.write(_OUT_OF_FOLD, own.to_csv(index=False))
+        record.artifacts.write(_OUT_OF_FOLD, own.drop(columns="key").to_csv(index=False))
         client.set_registered_model_alias(record.model_name, ALIAS, record.model_version)
         tracking.remember()
     return words
 
 
+@dataclass(frozen=True)
+class _Rival:
+    """What a version is compared with: must it be better than that, or only not worse, beyond the interval?"""
+
+    name: str
+    rows: pd.DataFrame
+    beat: bool = True
+    key: str = ""
+
+    @property
+    def cure(self) -> str:
+        """How it would be registered itself."""
+        if not self.key or self.key.startswith(MEAN.name + " "):
+            return ""
+        return (
+            f' `recipe = "{"chosen" if self.key.startswith(CHOSEN) else self.key}"` in [training] registers that one.'
+        )
+
+
 def _judge(
-    project: Project, client: "MlflowClient", rows: pd.DataFrame, own: pd.DataFrame, champion: str | None, name: str
+    project: Project, client: "MlflowClient", rows: pd.DataFrame, own: pd.DataFrame, champion: str | None, of: RunRecord
 ) -> tuple[str, bool]:
-    """What is said, and whether the version is better than the best baseline and than the champion."""
+    """What is said, and whether the version is better than simpler baselines and the champion, and worse than none."""
     settings = project.settings.evaluation
-    rivals = {f"the baseline {key}": part for key, part in rows[rows["baseline"]].groupby("key")}
+    rivals = _baselines(rows, own, _rank(of), settings)
     if champion is not None:
-        former = _remembered(client, name, champion)
+        former = _remembered(client, of.model_name, champion)
         if former is None:
             return f"Not compared: the predictions of the champion (version {champion}) are gone.", False
-        rivals[f"the champion (version {champion})"] = former
-    worst: tuple[float, str] | None = None
-    for rival, part in rivals.items():
-        both = own.merge(part[["sample_id", "predicted"]], on="sample_id", suffixes=("", "_rival"))
+        rivals.append(_Rival(f"the champion (version {champion})", former))
+    worst: tuple[bool, float, str, str] | None = None
+    for rival in rivals:
+        both = own.merge(rival.rows[["sample_id", "predicted"]], on="sample_id", suffixes=("", "_rival"))
         draws = Draws.of(both["unit"].to_numpy(), settings.seed, settings.draws)
         observed, first, second = (both[c].to_numpy(float) for c in ("observed", "predicted", "predicted_rival"))
         found = paired_difference(observed, first, second, draws)
-        line = f"{found.value:+.3f} R2 against {rival} ({found.low:+.3f} to {found.high:+.3f}), {len(both)} samples"
-        if worst is None or found.low < worst[0]:
-            worst = found.low, line
-    low, line = worst or (1.0, "nothing to compare with")
-    verdict = "Became champion" if low > 0 else "Did not become champion"
-    return f"{verdict}: by {settings.primary} folds the closest is {line}.", low > 0
+        line = (
+            f"{found.value:+.3f} R2 against {rival.name} ({found.low:+.3f} to {found.high:+.3f}), {len(both)} samples"
+        )
+        passed, margin = (found.low > 0, found.low) if rival.beat else (found.high >= 0, found.high)
+        if worst is None or (passed, margin) < worst[:2]:
+            worst = passed, margin, line if rival.beat else f"{line}, which is not simpler", rival.cure
+    passed, _, line, cure = worst or (True, 1.0, "nothing to compare with", "")
+    verdict = "Became champion" if passed else "Did not become champion"
+    return f"{verdict}: by {settings.primary} folds the closest is {line}.{'' if passed else cure}", passed
+
+
+def _baselines(rows: pd.DataFrame, own: pd.DataFrame, rank: int, settings: Evaluation) -> list[_Rival]:
+    """Every baseline but the version's own recipe; those of lower rank have to be beaten."""
+    known, mine = ranks(settings), own["key"].iloc[0]
+    parts = {str(key): part for key, part in rows[rows["baseline"]].groupby("key") if key != mine}
+    return [_Rival(f"the baseline {key}", part, known[key] < rank, key) for key, part in parts.items()]
+
+
+def _rank(record: RunRecord) -> int:
+    """Of the recipe that was registered; earlier ones, which do not say their kind, are networks."""
+    kind, features = (record.params.get(f"fit.{name}") for name in ("kind", "features"))
+    if not kind or not features:
+        return NETWORK
+    return rank_of(Recipe.model_validate({"name": kind, "model": kind, "features": features}))
 
 
 def _evaluated(project: Project) -> pd.DataFrame | None:
@@ -92,7 +135,7 @@ def _evaluated(project: Project) -> pd.DataFrame | None:
 
 def _of_version(rows: pd.DataFrame, tags: dict[str, str]) -> pd.DataFrame | None:
     own = rows[(rows["model"] == tags.get(MODEL_TAG)) & (rows["features"] == tags.get(FEATURES_TAG))]
-    return own[["sample_id", "unit", "observed", "predicted"]] if len(own) else None
+    return own[["sample_id", "unit", "observed", "predicted", "key"]] if len(own) else None
 
 
 def _champion(client: "MlflowClient", name: str) -> str | None:

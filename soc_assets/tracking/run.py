@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soc_assets.errors import SocWarning, TrainingError
-from soc_assets.regression.design.gaps import Gaps
 from soc_assets.regression.evaluation.fit_scores import Evaluation
 from soc_assets.regression.models.epochs import EpochReport
 from soc_assets.regression.models.training import Fit
@@ -87,19 +86,19 @@ class TrackedRun:
     def log_fit(
         self,
         fit: "Fit | RecipeFit",
+        served: "nn.Module",
         evaluation: Evaluation,
         figures: Mapping[str, bytes],
         example: np.ndarray,
-        gaps: Gaps | None = None,
     ) -> RunRecord:
         """Log final metrics, figures, predictions and the model, and register the model.
 
         Args:
-            fit: the finished fit; the documented MLP gets the interval of `evaluation`, a recipe has its own.
+            fit: the finished fit.
+            served: its graph from raw features to the columns of `soc_assets.regression.models.served`.
             evaluation: its predictions and scores, logged as `test_r2`, `test_rmse`, ..., `baseline_test_r2`, ...
             figures: PNG bytes by name; `loss_curve` becomes figures/loss_curve.png.
             example: one or more rows of raw features, float32 [k, d]; two are kept as the model's input example.
-            gaps: which columns of the documented MLP are an image; a recipe knows its own.
 
         Raises:
             TrainingError: the model cannot be found after it was logged.
@@ -107,7 +106,7 @@ class TrackedRun:
         self._log_facts(fit)
         self._log_metrics(_final_metrics(fit, evaluation), step=0)
         self._log_files(figures, evaluation)
-        self._log_model(_served(fit, evaluation, gaps), example)
+        self._log_model(served, example)
         record = read_record(self.client, self.run_id, self._registered_model)
         if record is None:
             raise TrainingError(f"MLflow did not keep the model of run {self.run_id}. Look for space on the disk.")
@@ -146,7 +145,7 @@ class TrackedRun:
         info = log_model(
             served.eval(),
             name=self._registered_model,
-            signature=_signature(served, n_features),
+            signature=_signature(n_features),
             input_example=np.resize(example, (2, n_features)).astype(np.float32),  # one row would freeze the batch size
             pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in ("mlflow", "numpy", "torch")],
             serialization_format="pt2",
@@ -204,23 +203,17 @@ def _holds_model(uri: str, tags: Mapping[str, str], client: "MlflowClient") -> b
     return "MLmodel" in {PurePosixPath(item.path).name for item in found}
 
 
-def _served(fit: "Fit | RecipeFit", evaluation: Evaluation, gaps: Gaps | None) -> "nn.Module":
-    """The graph with its interval."""
-    from soc_assets.regression.models.served import WithInterval
-
-    return WithInterval(fit.network, *evaluation.ends, gaps) if isinstance(fit, Fit) else fit.served
-
-
-def _signature(served: "nn.Module", n_features: int) -> "ModelSignature":
-    """Features in; predicted, lower, upper (and dissimilarity, applicable) out."""
+def _signature(n_features: int) -> "ModelSignature":
+    """Features in; predicted, lower, upper, dissimilarity, applicable out."""
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    from soc_assets.regression.models.served import APPLICABLE, INTERVAL, WithInterval
+    from soc_assets.regression.models.served import COLUMNS
 
-    number, width = np.dtype(np.float32), len(INTERVAL if isinstance(served, WithInterval) else APPLICABLE)
+    number = np.dtype(np.float32)
     return ModelSignature(
-        inputs=Schema([TensorSpec(number, (-1, n_features))]), outputs=Schema([TensorSpec(number, (-1, width))])
+        inputs=Schema([TensorSpec(number, (-1, n_features))]),
+        outputs=Schema([TensorSpec(number, (-1, len(COLUMNS)))]),
     )
 
 

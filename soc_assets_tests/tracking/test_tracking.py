@@ -14,7 +14,10 @@ import pytest
 
 from soc_assets.errors import TrainingError
 from soc_assets.regression.design.data import FeatureTable, load_features
+from soc_assets.regression.design.gaps import Gaps
 from soc_assets.regression.evaluation.fit_scores import Evaluation, evaluate_fit
+from soc_assets.regression.final import serve_documented
+from soc_assets.regression.models.served import ServedDocumented
 from soc_assets.regression.models.training import Fit, fit_mlp
 from soc_assets.regression.report.fit_plots import loss_curve
 from soc_assets.runtime.process import marks
@@ -45,6 +48,7 @@ class Tracked:
     database: Path
     fit: Fit
     evaluation: Evaluation
+    served: ServedDocumented
 
     @property
     def client(self) -> mlflow.MlflowClient:
@@ -63,8 +67,9 @@ def tracked(tmp_path_factory) -> Tracked:
         fit = fit_mlp(table, TRAINING, on_epoch=run.log_epoch)
         evaluation = evaluate_fit(fit, table)
         figures = {"loss_curve": loss_curve(fit.history, fit.best_epoch)}
-        record = run.log_fit(fit, evaluation, figures, table.matrix[:1])
-    return Tracked(tracking, record, table, database, fit, evaluation)
+        served, _ = serve_documented(fit, table, evaluation, Gaps.unknown(table.n_features), 0)
+        record = run.log_fit(fit, served, evaluation, figures, table.matrix[:1])
+    return Tracked(tracking, record, table, database, fit, evaluation, served)
 
 
 def logged_run(tracked: Tracked):
@@ -117,7 +122,7 @@ def test_model_has_signature_and_input_example(tracked):
     folder = Path(tracked.tracking.folder) / "artifacts" / "models" / model_id(tracked) / "artifacts"
     model = mlflow.models.Model.load(str(folder))
     assert str(model.signature.inputs.inputs[0]) == "Tensor('float32', (-1, 12))"
-    assert str(model.signature.outputs.inputs[0]) == "Tensor('float32', (-1, 3))"
+    assert str(model.signature.outputs.inputs[0]) == "Tensor('float32', (-1, 5))"
     np.testing.assert_array_equal(model.load_input_example(str(folder)), tracked.table.matrix[[0, 0]])
     version = tracked.client.get_model_version("soc_mlp", tracked.record.model_version)
     assert version.run_id == tracked.record.run_id
@@ -150,7 +155,7 @@ def test_run_whose_model_files_are_gone_is_not_found(tracked):
 def test_run_whose_model_version_was_deleted_is_not_found(tracked):
     tracking = tracked.tracking.model_copy(update={"registered_model": "other"})
     with tracking.run("mlp_model", "digest-3", {}, {}) as run:
-        record = run.log_fit(tracked.fit, tracked.evaluation, {}, tracked.table.matrix[:2])
+        record = run.log_fit(tracked.fit, tracked.served, tracked.evaluation, {}, tracked.table.matrix[:2])
     assert tracking.find_run("digest-3") == record
     tracked.client.delete_model_version("other", record.model_version)
     assert tracking.find_run("digest-3") is None

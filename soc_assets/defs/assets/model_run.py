@@ -22,7 +22,7 @@ from soc_assets.regression.evaluation import compare
 from soc_assets.regression.evaluation.fit_scores import Evaluation, evaluate_fit
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.evaluation.plan import fold_of_samples, merged
-from soc_assets.regression.final import RecipeFit, fit_final, recipe_candidates
+from soc_assets.regression.final import RecipeFit, fit_final, recipe_candidates, serve_documented
 from soc_assets.regression.inputs import evaluation_inputs
 from soc_assets.regression.models.epochs import EpochReport
 from soc_assets.regression.models.recipes import CHOSEN, DOCUMENTED
@@ -60,9 +60,12 @@ def _documented(
     fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(run))
     evaluation = evaluate_fit(fit, table, settings.evaluation.level)
     _log_gaps(project, run, table.sample_id[table.rows("train")])
-    record = run.log_fit(fit, evaluation, _figures(evaluation, note, fit), table.matrix[:2], _gaps(project))
+    served, measured = serve_documented(fit, table, evaluation, _gaps(project), settings.training.seed)
+    run.client.log_param(run.run_id, "fit.dissimilarity", measured)
+    record = run.log_fit(fit, served, evaluation, _figures(evaluation, note, fit), table.matrix[:2])
     hidden = ", ".join(map(str, settings.training.hidden))
-    return record, evaluation, {"model": f"the documented MLP ({table.n_features:,} features, {hidden})"}
+    model = f"the documented MLP ({table.n_features:,} features, {hidden})"
+    return record, evaluation, {"model": model, "dissimilarity": measured}
 
 
 def _recipe(
@@ -77,7 +80,7 @@ def _recipe(
     _log_gaps(project, run, design.samples["sample_id"].to_numpy()[fold >= 0])
     words = f"{fit.facts['recipe']} fitted on {int((fold >= 0).sum())} samples"
     progress.report(len(recipes) + 1, len(recipes) + 1, words, unit="step")
-    record = run.log_fit(fit, fit.evaluation, _figures(fit.evaluation, note, fit), fit.example)
+    record = run.log_fit(fit, fit.served, fit.evaluation, _figures(fit.evaluation, note, fit), fit.example)
     columns = fit.columns.to_csv(index=False)
     run.client.log_text(run.run_id, columns, "tables/columns.csv")
     return record, fit.evaluation, fit.facts

@@ -50,7 +50,10 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     automation_condition=after_the_last_batch(),
 )
 def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig) -> Iterator[Any]:
-    """PyTorch MLP from features to organic carbon (g/kg) with an interval, tracked and registered in MLflow.
+    """The model from features to organic carbon (g/kg) with an interval, tracked and registered in MLflow.
+
+    The documented MLP, or whatever else the evaluation ranks: other networks, forests, boosting, ridge. All are served
+    as one PyTorch graph with the same columns.
 
     - **Reads** the view `features`; with another [training] recipe than `documented` all feature groups and the folds.
     - **Writes** a run in MLflow (`mlruns/mlflow.db`, or the server of [tracking]) with its parameters, metrics,

@@ -49,8 +49,11 @@ class Gaps:
         number, unique = pd.factorize(keys.where(is_image))
         image = np.where(is_image, number, len(unique)).astype(np.int64)
         columns = np.append(np.bincount(number[is_image], minlength=len(unique)), np.inf).astype(np.float32)
-        gaps = cls(image, columns, names["what"].isin(list(zeros)).to_numpy())
-        return replace(gaps, most=max((int(gaps.count(part).max(initial=0)) for part in training), default=0))
+        return cls(image, columns, names["what"].isin(list(zeros)).to_numpy()).of_training(training)
+
+    def of_training(self, training: Iterable[np.ndarray]) -> "Gaps":
+        """The same, with `most` of training rows [m, d], in parts."""
+        return replace(self, most=max((int(self.count(part).max(initial=0)) for part in training), default=0))
 
     def count(self, features: np.ndarray) -> np.ndarray:
         """Missing images [n] of raw features [n, d]."""

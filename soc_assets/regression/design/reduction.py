@@ -49,9 +49,15 @@ class GroupReduction:
         return np.concatenate(parts) if parts else np.empty((0, self.width), np.float32)
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        """Reduced features of the group's chosen raw columns [m, d]."""
+        """Reduced features of the group's chosen raw columns [m, d].
+
+        Products are summed in double precision, as in the served graph: their sums in float32 would differ in the last
+        digit, and a tree may branch at exactly the value of a training sample.
+        """
         z = np.nan_to_num((values - self.mean) / self.scale, nan=0.0).astype(np.float32)
-        return z if self.components is None else (z @ self.components) / np.float32(self.component_scale)
+        if self.components is None:
+            return z
+        return (z.astype(np.float64) @ self.components / self.component_scale).astype(np.float32)
 
     def _take(self, matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
         taken = matrix[rows]
@@ -107,13 +113,24 @@ def _fit_group(
     values -= mean
     values /= scale
     np.nan_to_num(values, copy=False, nan=0.0)
-    components, variance, total = _decompose(values, wanted, seed)
+    components, scale_of_all, explained = fit_components(values, pca, seed)
+    return GroupReduction(group, columns, mean, scale, components, scale_of_all, explained)
+
+
+def fit_components(z: np.ndarray, pca: float, seed: int) -> tuple[np.ndarray, float, float]:
+    """Principal components [d, k], the scale that all share, and the share of variance that they hold.
+
+    Args:
+        z: [n, d] standardised columns without NaN.
+        pca: how many, or (below 1) the share of variance they keep.
+        seed: of the randomised decomposition.
+    """
+    wanted = _MOST if pca < 1 else int(pca)
+    components, variance, total = _decompose(z, wanted, seed)
     share = np.cumsum(variance) / total
     kept = int(np.searchsorted(share, pca) + 1) if pca < 1 else wanted
     kept = min(kept, len(variance), max(1, int((variance > 1e-10 * total).sum())))
-    scale_of_all = float(np.sqrt(variance[:kept].mean()))
-    explained = float(share[kept - 1])
-    return GroupReduction(group, columns, mean, scale, components[:kept].T.copy(), scale_of_all or 1.0, explained)
+    return components[:kept].T.copy(), float(np.sqrt(variance[:kept].mean())) or 1.0, float(share[kept - 1])
 
 
 def _decompose(values: np.ndarray, wanted: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:

@@ -14,6 +14,7 @@ import pandas as pd
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.choice import choose
 from soc_assets.regression.models.applicability import Applicability
+from soc_assets.regression.models.documented import DocumentedLearner, area_of_network
 from soc_assets.regression.models.explain import column_importance, group_importance
 from soc_assets.regression.models.fitted import FittedModel, Options, fit_recipe
 from soc_assets.regression.models.recipes import is_baseline
@@ -161,6 +162,11 @@ def _applicability(model: FittedModel, design: Design, fit: FoldFit, x: np.ndarr
 def applicability_of(
     model: FittedModel, design: Design, rows: np.ndarray, inner: np.ndarray, seed: int
 ) -> Applicability:
-    """The area of applicability in the model's own reduced features, weighted by their importance."""
+    """The area of applicability in the model's own reduced features, weighted by their importance.
+
+    That of the documented MLP, whose features are not reduced, is in `soc_assets.regression.models.documented`.
+    """
     reduced = model.reduce(design, rows)
+    if isinstance(model.learner, DocumentedLearner):
+        return area_of_network(model.learner.network, reduced, np.arange(len(rows)), inner, seed)
     return Applicability.fit(reduced, column_importance(model, reduced, seed), inner, seed)

@@ -8,9 +8,10 @@ threshold. Places above it are outside the area of applicability.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+
+from soc_assets.regression.design.reduction import GroupReduction
 
 _PAIRS = 2000  # training samples that the mean distance is taken over; the mean of all pairs of a few thousand is close
 _CHUNK = 256
@@ -26,6 +27,7 @@ class Applicability:
         training: [n, d] weighted, standardised training samples.
         mean_distance: between training samples.
         threshold: dissimilarity index up to which a place is inside.
+        space: that features are taken to before anything else; None takes them as they are.
     """
 
     mean: np.ndarray
@@ -33,16 +35,25 @@ class Applicability:
     training: np.ndarray
     mean_distance: float
     threshold: float
+    space: GroupReduction | None = None
 
     @classmethod
-    def fit(cls, features: np.ndarray, importance: np.ndarray, fold: np.ndarray, seed: int = 0) -> "Applicability":
+    def fit(
+        cls,
+        features: np.ndarray,
+        importance: np.ndarray,
+        fold: np.ndarray,
+        seed: int = 0,
+        space: GroupReduction | None = None,
+    ) -> "Applicability":
         """Learn the training data's distribution in feature space.
 
         Args:
-            features: [n, d] of the training samples, without NaN.
+            features: [n, d] of the training samples, without NaN; in the space, if there is one.
             importance: [d], at least 0; all equal where none is positive.
             fold: [n] cross-validation fold of each training sample.
             seed: chooses the pairs for the mean distance where there are more than 2,000 samples.
+            space: that the features of places have yet to be taken to.
         """
         weight = np.maximum(np.asarray(importance, float), 0)
         weight = weight / weight.mean() if weight.sum() > 0 else np.ones(features.shape[1])
@@ -56,33 +67,25 @@ class Applicability:
         for number in np.unique(fold):
             held_out = fold == number
             found[held_out] = _nearest(z[held_out], z[~held_out]) / distance
-        return cls(mean, scale, z, distance, upper_whisker(found[np.isfinite(found)]))
+        return cls(mean, scale, z, distance, upper_whisker(found[np.isfinite(found)]), space)
+
+    @property
+    def measured_in(self) -> str:
+        """What distances are measured in, as text."""
+        k = self.training.shape[1]
+        if self.space is None:
+            return f"its {k} reduced features"
+        return f"{k} principal components of its standardised features ({self.space.explained:.1%} of their variance)"
 
     def index(self, features: np.ndarray) -> np.ndarray:
         """Dissimilarity index [m] of places [m, d]; 0 at a training sample, 1 at the mean distance between them."""
-        z = ((np.asarray(features) - self.mean) / self.scale).astype(np.float32)
+        taken = self.space.transform(features) if self.space else np.asarray(features)
+        z = ((taken - self.mean) / self.scale).astype(np.float32)
         return _nearest(z, self.training) / self.mean_distance
 
     def inside(self, features: np.ndarray) -> np.ndarray:
         """Whether places [m, d] are inside the area of applicability."""
         return self.index(features) <= self.threshold
-
-    def save(self, path: Path) -> None:
-        """Write to an .npz file, without pickle."""
-        np.savez_compressed(
-            path,
-            mean=self.mean,
-            scale=self.scale,
-            training=self.training,
-            numbers=np.array([self.mean_distance, self.threshold]),
-        )
-
-    @classmethod
-    def load(cls, path: Path) -> "Applicability":
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as stored:
-            mean_distance, threshold = stored["numbers"].tolist()
-            return cls(stored["mean"], stored["scale"], stored["training"], mean_distance, threshold)
 
 
 def upper_whisker(values: np.ndarray) -> float:

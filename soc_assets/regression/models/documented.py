@@ -2,14 +2,19 @@
 
 The network and its training are those of the asset `mlp_model`; only the rows differ. The validation part has chosen
 the epoch, so intervals calibrated on it are slightly too narrow: the evaluation measures by how much.
+
+Its area of applicability is measured in principal components of the standardised features of its training rows, as many
+as a recipe keeps: distances over 20,000 columns, most of them copies of each other, would say little and cost much.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from soc_assets.regression.design.data import FeatureTable
+from soc_assets.regression.design.reduction import GroupReduction, fit_components
+from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.learners import Predicted
 from soc_assets.regression.models.training import fit_mlp
 from soc_assets.sampling.balance import balance
@@ -18,6 +23,10 @@ from soc_assets.settings.evaluation import Recipe
 
 if TYPE_CHECKING:
     from soc_assets.regression.models.mlp import SocMlp
+
+COMPONENTS = 60
+"""Principal components that dissimilarity is measured in, or fewer where there are fewer rows or columns."""
+_FITTED_TO, _PERMUTED = 4096, 400  # rows
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,50 @@ class DocumentedLearner:
     def predict(self, x: np.ndarray) -> Predicted:
         """g/kg, without a spread."""
         return Predicted(self.network.predict(np.ascontiguousarray(x, np.float32)), np.zeros(len(x)))
+
+
+def area_of_network(
+    network: "SocMlp", matrix: np.ndarray, rows: np.ndarray, fold: np.ndarray, seed: int
+) -> Applicability:
+    """The area of applicability in principal components, each weighted by what the network makes of it.
+
+    Args:
+        network: fitted.
+        matrix: features as the network takes them [n, d]; NaN for gaps.
+        rows: [m] that it was fitted on.
+        fold: [m] cross-validation fold of each of them; see `Applicability`.
+        seed: chooses the 4,096 rows that components are fitted to where there are more, and of the permutations.
+    """
+    mean, scale = (buffer.numpy() for buffer in (network.feature_mean, network.feature_scale))
+    standardised = GroupReduction("features", np.arange(matrix.shape[1]), mean, scale, None)
+    rng = np.random.default_rng(seed)
+    z = standardised.apply(matrix, np.sort(rng.permutation(rows)[:_FITTED_TO]))
+    space = replace(standardised, **_principal(z, seed))
+    importance = _importance(network, z[rng.permutation(len(z))[:_PERMUTED]], space, rng)
+    return Applicability.fit(space.apply(matrix, rows), importance, fold, seed, space)
+
+
+def _principal(z: np.ndarray, seed: int) -> dict[str, Any]:
+    components, scale, explained = fit_components(z, min(COMPONENTS, *z.shape), seed)
+    return {"components": components, "component_scale": scale, "explained": explained}
+
+
+def _importance(network: "SocMlp", z: np.ndarray, space: GroupReduction, rng: np.random.Generator) -> np.ndarray:
+    """Mean squared change [k] of the outputs when the rows' parts along one component are permuted."""
+    import torch
+
+    components = torch.from_numpy(space.components)
+    with torch.inference_mode():
+        rows = torch.from_numpy(z)
+        hidden, along = network.first(rows), rows @ components
+        pushed = network.first.weight @ components  # [hidden, k]: what a component adds to the first layer
+        before = network.rest(hidden)
+        importance = np.zeros(along.shape[1])
+        for number in range(along.shape[1]):
+            by = along[torch.from_numpy(rng.permutation(len(z))), number] - along[:, number]
+            changed = network.rest(hidden + by[:, None] * pushed[:, number])
+            importance[number] = float(((changed - before) ** 2).mean())
+    return importance
 
 
 def fit_documented(

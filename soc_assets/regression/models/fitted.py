@@ -121,7 +121,8 @@ def fit_recipe(
     reduction = reduction or fit_reduction(design, recipe.features, rows, recipe.pca, options.seed)
     x = reduction.apply(design, rows)
     if recipe.model == "documented":
-        learner, (predicted, observed) = fit_documented(recipe, x, oc, inner, options.training, options.sampling)
+        learner, stopped = fit_documented(recipe, x, oc, inner, options.training, options.sampling)
+        predicted, observed = (held_out.predicted, held_out.observed) if held_out else stopped
         calibration = Calibration.fit(observed, predicted, options.level) if len(observed) else None
         return FittedModel(recipe, reduction, target, learner, None, calibration)
     if held_out is None and recipe.intervals and len(np.unique(inner)) > 1:
@@ -148,6 +149,7 @@ def _key(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, op
     samples = design.samples.loc[rows, ["sample_id", "organic_carbon"]]
     decisive = [recipe.model_dump(exclude={"name", "intervals"}), design.content(recipe.features), inner.tolist()]
     used = [options.seed, options.sampling.model_dump() if recipe.balance else None]
+    used += [options.training.model_dump()] if recipe.model == "documented" else []
     return digest.of_values([decisive, digest.of_frame(samples), used])
 
 
@@ -158,7 +160,11 @@ def _predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: n
     for number in np.unique(inner):
         out = inner == number
         reduction = fit_reduction(design, recipe.features, rows[~out], recipe.pca, options.seed)
-        learner = _fit(recipe, reduction.apply(design, rows[~out]), observed[~out], oc[~out], options)
+        x, part = reduction.apply(design, rows[~out]), oc[~out]
+        if recipe.model == "documented":
+            learner, _ = fit_documented(recipe, x, part, inner[~out], options.training, options.sampling)
+        else:
+            learner = _fit(recipe, x, observed[~out], part, options)
         found = learner.predict(reduction.apply(design, rows[out]))
         value[out], spread[out] = found.value, found.spread
     return HeldOut(Predicted(value, spread), observed)

@@ -160,21 +160,27 @@ class Kind:
     Attributes:
         fit: from recipe, reduced features, transformed target, weights, seed and device; None where it is fitted on
             other things (`soc_assets.regression.models.documented`).
-        network: whether it is a network, which has to beat all others: the baselines.
+        rank: how much it can express; what can express more has to be better to become champion.
     """
 
     fit: Callable[[Recipe, np.ndarray, np.ndarray, np.ndarray, int, str], Learner] | None
-    network: bool = False
+    rank: int
+
+    @property
+    def network(self) -> bool:
+        """Whether it is a network, which has to beat all others: the baselines."""
+        return self.rank == NETWORK
 
 
+NOTHING, PLACE, LINEAR, TREES, NETWORK = range(5)  # ranks; PLACE is whatever knows only where a sample is
 KINDS: dict[str, Kind] = {
-    "mean": Kind(_fit_mean),
-    "ridge": Kind(_fit_ridge),
-    "random_forest": Kind(_fit_forest),
-    "extra_trees": Kind(_fit_forest),
-    "gradient_boosting": Kind(_fit_boosting),
-    "mlp": Kind(fit_mlp_learner, network=True),
-    "documented": Kind(None, network=True),
+    "mean": Kind(_fit_mean, NOTHING),
+    "ridge": Kind(_fit_ridge, LINEAR),
+    "random_forest": Kind(_fit_forest, TREES),
+    "extra_trees": Kind(_fit_forest, TREES),
+    "gradient_boosting": Kind(_fit_boosting, TREES),
+    "mlp": Kind(fit_mlp_learner, NETWORK),
+    "documented": Kind(None, NETWORK),
 }
 
 

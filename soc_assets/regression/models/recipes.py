@@ -6,7 +6,7 @@ A recipe says what is fitted; fitting is in `soc_assets.regression.models.fitted
 from collections.abc import Sequence
 
 from soc_assets.errors import SettingsError, TrainingError
-from soc_assets.regression.models.learners import kind_of
+from soc_assets.regression.models.learners import PLACE, kind_of
 from soc_assets.settings.evaluation import Evaluation, Recipe
 
 NAMED = {
@@ -27,30 +27,40 @@ def is_baseline(recipe: Recipe) -> bool:
     return not kind_of(recipe).network
 
 
+def rank_of(recipe: Recipe) -> int:
+    """How much a recipe can express: nothing, the place alone, something linear, trees, a network."""
+    kind = kind_of(recipe)
+    return kind.rank if kind.network or recipe.features != "coordinates" else min(kind.rank, PLACE)
+
+
+def ranks(evaluation: Evaluation) -> dict[str, int]:
+    """The rank of every model that is compared, by its name; a choice has that of the highest it may choose."""
+    every = compared(evaluation, "embedding")
+    chosen = max(rank_of(recipe) for recipe in candidates(evaluation))
+    return {f"{recipe.name} on {recipe.features}": rank_of(recipe) for recipe in every} | {
+        f"{CHOSEN} on chosen": chosen
+    }
+
+
 def require_servable(recipes: Sequence[Recipe], inner_folds: int) -> None:
-    """Refuse, before anything is fitted, recipes that no served model can be made of.
+    """Refuse, before anything is fitted, what no served model can be made of.
 
     Raises:
-        TrainingError: one is not an MLP or has no intervals, or there are too few inner folds to calibrate them.
+        TrainingError: one is the mean, or there are too few inner folds to calibrate intervals.
     """
     for recipe in recipes:
-        if recipe.model != "mlp" or not recipe.intervals:
-            raise unservable(recipe)
+        if recipe.model == MEAN.model:
+            raise TrainingError(
+                f"The recipe {recipe.name!r} predicts the same everywhere: it is there to be compared with and is not "
+                "registered. Name another one as `recipe` in [training] of soc.toml, and take it out of "
+                "[[evaluation.candidates]] where one of them is to be chosen."
+            )
     if inner_folds < 2:
         raise TrainingError(
             f"The samples that may be trained on are in {inner_folds} fold, and an interval needs two to be "
             "calibrated. Choose another scheme as `primary` in [evaluation] of soc.toml, or a smaller `block_size` in "
             "[sampling]."
         )
-
-
-def unservable(recipe: Recipe) -> TrainingError:
-    """The error for a recipe that is not an MLP with intervals."""
-    lacks = f"is of the kind {recipe.model!r}" if recipe.model != "mlp" else "has intervals = false"
-    return TrainingError(
-        f"The recipe {recipe.name!r} {lacks}; only an MLP with intervals is registered. Name such a one as `recipe` in "
-        "[training] of soc.toml, and take others out of [[evaluation.candidates]] where one of them is to be chosen."
-    )
 
 
 def candidates(evaluation: Evaluation) -> tuple[Recipe, ...]:
@@ -89,3 +99,14 @@ def compared(evaluation: Evaluation, documented_features: str) -> list[Recipe]:
     named = [NAMED[name].model_copy(update={"features": features}) for name in evaluation.models for features in sets]
     documented = [DOCUMENTED.model_copy(update={"features": documented_features})] if evaluation.documented else []
     return [MEAN, COORDINATES, *named, *documented, *evaluation.recipes]
+
+
+def registrable(evaluation: Evaluation) -> dict[str, Recipe]:
+    """What [training] recipe may name: every recipe compared, as the leaderboard calls it, and every candidate.
+
+    `random_forest on point+embedding` is the recipe on that feature set; a name alone is the last recipe of that name
+    in soc.toml, or a named one on point values.
+    """
+    every = [*compared(evaluation.model_copy(update={"documented": False}), ""), *candidates(evaluation)]
+    own = [*NAMED.values(), COORDINATES, MEAN, *evaluation.recipes, *candidates(evaluation), NAMED["mlp"]]
+    return {f"{recipe.name} on {recipe.features}": recipe for recipe in every} | {recipe.name: recipe for recipe in own}

@@ -13,8 +13,8 @@ from soc_assets.settings.soil import TAIL_THRESHOLD
 
 _CHAMPION = (
     "Whether it is in use: the alias `champion` of the registered model moves only to a version that is better than "
-    "the champion and every baseline beyond the interval of the paired difference; the version's tag "
-    "`soc.champion_decision` says why."
+    "the champion and every simpler baseline beyond the interval of the paired difference, and worse than no baseline; "
+    "the version's tag `soc.champion_decision` says why."
 )
 
 

@@ -21,6 +21,7 @@ from soc_assets.pipeline import freshness
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.storage import files, vouching
 from soc_assets.tracking.champion import promote
+from soc_assets.tracking.run import RunRecord
 from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import QUICK_EVALUATION, SmallProject, clean_environment, copy_of
@@ -226,27 +227,53 @@ def refused(port: int, x: np.ndarray, number: str) -> tuple[int, str]:
 
 
 def test_points_are_predicted_as_the_samples_at_the_same_places(evaluated, tmp_path):
-    project = evaluated.project
-    record = tracking_of(project).find_run(model_inputs(project))
+    record = tracking_of(evaluated.project).find_run(model_inputs(evaluated.project))
     assert record is not None
-    balanced = evaluated.table("balanced")
+    assert_predicts_its_test_samples(evaluated, record, tmp_path)
+
+
+def assert_predicts_its_test_samples(made: SmallProject, record: RunRecord, folder: Path) -> None:
+    """`soc predict` says of the places of test samples what the run says of these, and nothing of a place far away."""
+    balanced = made.table("balanced")
     tested = balanced.loc[balanced["split"] == "test", ["sample_id"]]
-    samples = evaluated.table("samples").merge(tested, on="sample_id").head(5)
+    samples = made.table("samples").merge(tested, on="sample_id").head(5)
     table = samples[["sample_id", "longitude", "latitude", "survey_date"]].rename(columns={"sample_id": "name"})
     far = pd.DataFrame({"name": ["far"], "longitude": [30.0], "latitude": [10.0], "survey_date": ["2013-07-01"]})
-    pd.concat([table.astype(str), far.astype(str)]).to_csv(tmp_path / "points.csv", index=False)
+    pd.concat([table.astype(str), far.astype(str)]).to_csv(folder / "points.csv", index=False)
     done = CliRunner().invoke(
-        main,
-        ["predict", str(tmp_path / "points.csv"), "--config", str(evaluated.config), "--version", record.model_version],
+        main, ["predict", str(folder / "points.csv"), "--config", str(made.config), "--version", record.model_version]
     )
     assert done.exit_code == 0, done.output
-    found = pd.read_csv(tmp_path / "points_predicted.csv")
+    found = pd.read_csv(folder / "points_predicted.csv")
     stored = pd.read_csv(record.artifacts.folder / "tables" / "predictions.csv").set_index("sample_id")
     expected = stored.loc[samples["sample_id"], ["predicted", "lower", "upper"]]
     np.testing.assert_allclose(found.loc[:4, ["predicted", "lower", "upper"]], expected, rtol=2e-3, atol=2e-2)
     assert found["name"].tolist() == [*samples["sample_id"], "far"]
-    assert set(found.loc[:4, "applicable"]) <= {"yes", "no"}
+    assert set(found.loc[:4, "applicable"]) <= {"yes", "no"} and found.loc[:4, "dissimilarity"].notna().all()
     assert np.isnan(found["predicted"].iloc[5])
+
+
+def test_documented_mlp_says_where_it_is_applicable(evaluated, tmp_path):
+    record = tracking_of(evaluated.project).find_run(model_inputs(_documented(evaluated.project)))
+    assert record is not None
+    assert "principal components of its standardised features" in record.params["fit.dissimilarity"]
+    assert_predicts_its_test_samples(evaluated, record, tmp_path)
+
+
+def test_baseline_is_registered_under_its_name_on_the_leaderboard(evaluated, tmp_path):
+    """Coordinates are a forest, and the simplest model there is: only the mean is left for it to beat."""
+    evaluated.set('recipe = "chosen"', 'recipe = "coordinates on coordinates"')
+    try:
+        assert evaluated.run().failures == []
+        record = tracking_of(evaluated.project).find_run(model_inputs(evaluated.project))
+        assert record is not None
+        assert (record.params["fit.kind"], record.params["fit.features"]) == ("random_forest", "coordinates")
+        version = client_of(evaluated).get_model_version(record.model_name, record.model_version)
+        decision = version.tags["soc.champion_decision"]
+        assert "against the baseline coordinates" not in decision and "champion: by" in decision
+        assert_predicts_its_test_samples(evaluated, record, tmp_path)
+    finally:
+        evaluated.set('recipe = "coordinates on coordinates"', 'recipe = "chosen"')
 
 
 def test_points_without_coordinates_are_told(evaluated, tmp_path):

@@ -46,11 +46,3 @@ def test_training_samples_of_one_fold_are_not_compared_with_each_other():
 def test_threshold_leaves_outliers_out():
     assert upper_whisker(np.array([1.0, 2, 3, 4, 100])) == 4
     assert upper_whisker(np.array([1.0, 2, 3, 4, 5])) == 5
-
-
-def test_saved_area_says_the_same(tmp_path):
-    area = Applicability.fit(SQUARE, np.array([3.0, 1.0]), np.array([0, 1, 2, 3]))
-    area.save(tmp_path / "area.npz")
-    again = Applicability.load(tmp_path / "area.npz")
-    assert again.threshold == area.threshold
-    assert again.index(SQUARE + 0.3).tolist() == area.index(SQUARE + 0.3).tolist()

@@ -6,16 +6,22 @@ import torch
 
 from soc_assets.errors import TrainingError
 from soc_assets.regression import final
+from soc_assets.regression.design.design import Design
+from soc_assets.regression.design.gaps import Gaps
 from soc_assets.regression.evaluation.fold import applicability_of
 from soc_assets.regression.evaluation.plan import merged
 from soc_assets.regression.final import fit_final, gaps_of, raw_features, recipe_candidates
+from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.fitted import Options, fit_recipe
 from soc_assets.regression.models.mlp import SocMlp
-from soc_assets.regression.models.served import ServedRecipe, WithInterval
+from soc_assets.regression.models.recipes import MEAN
+from soc_assets.regression.models.served import ServedDocumented, ServedRecipe
+from soc_assets.settings import Training
 from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets_tests.regression.designs import make
 
 TINY = {"hidden": (8, 4), "epochs": 5, "members": 2, "batch_size": 32, "pca": 5}
+MLP = Recipe(name="m", **TINY)
 
 
 def inner_of(fold: np.ndarray) -> np.ndarray:
@@ -70,7 +76,8 @@ def test_documented_network_and_its_interval_stop_at_the_most_of_the_training_sp
     network.target_scale.fill_(10.0)
     network.target_most.fill_(45.0)
     features = torch.tensor([[-3.0], [-1.5], [0.0], [2.0], [9.0]])
-    found = WithInterval(network, 10.0, 15.0)(features)
+    area = Applicability.fit(np.arange(-2.0, 4)[:, None], np.ones(1), np.arange(6))
+    found = ServedDocumented(network, 10.0, 15.0, area, Gaps.unknown(1))(features)[:, :3]
     expected = [[0.0, 0.0, 15.0], [5.0, 0.0, 20.0], [20.0, 10.0, 35.0], [40.0, 30.0, 45.0], [45.0, 35.0, 45.0]]
     torch.testing.assert_close(found, torch.tensor(expected))
     np.testing.assert_allclose(network.predict(features.numpy()), [0, 5, 20, 40, 45])
@@ -89,20 +96,20 @@ def test_graph_is_exported_for_any_number_of_rows(tmp_path):
     torch.testing.assert_close(again(x[:7]), served(x[:7]))
 
 
-def test_only_an_mlp_is_served():
+def test_model_without_an_interval_is_not_served():
     design = make(120)
     rows, fold = np.arange(120), np.arange(120) // 2 % 4
-    model = fit_recipe(Recipe(name="forest", model="random_forest", trees=5), design, rows, inner_of(fold), Options())
+    bare = Recipe(name="bare", model="ridge", intervals=False)
+    model = fit_recipe(bare, design, rows, inner_of(fold), Options())
     area = applicability_of(model, design, rows, inner_of(fold), 0)
-    with pytest.raises(TrainingError, match="'forest' is of the kind 'random_forest'; only an MLP with intervals"):
+    with pytest.raises(TrainingError, match="'bare' was fitted without a calibrated interval"):
         ServedRecipe(model, area, gaps_of(design, "point", rows, ()))
 
 
 @pytest.mark.parametrize(
     ("recipes", "folds", "match"),
     [
-        ([Recipe(name="forest", model="random_forest"), Recipe(name="m", **TINY)], 4, "'forest' is of the kind"),
-        ([Recipe(name="bare", intervals=False, **TINY)], 4, "'bare' has intervals = false"),
+        ([MEAN, Recipe(name="m", **TINY)], 4, "'mean' predicts the same everywhere"),
         ([Recipe(name="m", **TINY)], 1, "are in 1 fold, and an interval needs two"),
     ],
 )
@@ -114,6 +121,48 @@ def test_what_cannot_be_served_is_refused_before_anything_is_fitted(recipes, fol
     monkeypatch.setattr(final, "choose", fitted)
     with pytest.raises(TrainingError, match=match):
         fit_final(tuple(recipes), make(120), np.arange(120) % folds, inner_of, Options())
+
+
+@pytest.mark.parametrize("name", ["random_forest", "gradient_boosting on point:1+embedding", "coordinates", "ridge"])
+def test_recipe_compared_without_intervals_is_registered_as_it_is_with_one(name):
+    """Registered predictions are those that were compared; the inner folds calibrate the interval beside them."""
+    settings = Evaluation(feature_sets=("point", "point:1+embedding"))
+    [recipe] = recipe_candidates(name, settings, None)
+    recipe = recipe.model_copy(update={"trees": 60, "pca": 5})
+    assert not recipe.intervals
+    design, fold = make(200), np.arange(200) // 2 % 4
+    fit = fit_final((recipe,), design, fold, inner_of, Options(level=0.8))
+    assert fit.facts["kind"] == recipe.model and fit.facts["features"] == recipe.features
+    compared = fit_recipe(recipe, design, np.arange(200), inner_of(fold), Options(level=0.8))
+    expected = compared.predict(compared.reduce(design, np.arange(200)))
+    found = fit.served(torch.from_numpy(raw_features(design, recipe.features, np.arange(200)))).numpy()
+    np.testing.assert_allclose(found[:, 0], expected.mean, rtol=2e-6)
+    unseen = fit.evaluation.predictions
+    inside = (unseen["observed"] >= unseen["lower"]) & (unseen["observed"] <= unseen["upper"])
+    assert inside.mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_choice_may_take_a_tree_and_the_documented_mlp_too():
+    design = make(160, noise=0.05)
+    training = Training(hidden=(8,), epochs=4, device="cpu")
+    documented = Recipe(name="d", model="documented", features="point:1+embedding", target="none", pca=0)
+    recipes = (documented, Recipe(name="trees", model="extra_trees", trees=60, intervals=False), MLP)
+    fit = fit_final(recipes, design, np.arange(160) // 2 % 4, inner_of, Options(training=training))
+    assert fit.facts["candidates"].keys() == {"d", "trees", "m"}
+    assert (fit.facts["recipe"], fit.facts["kind"]) == ("trees", "extra_trees")
+    alone = fit_final((documented,), design, np.arange(160) // 2 % 4, inner_of, Options(training=training))
+    assert alone.facts["dissimilarity"].startswith("in 43 principal components of its standardised features (100.0%")
+    raw = torch.from_numpy(raw_features(design, documented.features, np.arange(160)))
+    found, expected = alone.served(raw).detach().numpy(), alone.model.predict(raw_of(alone, design))
+    for column, values in enumerate((expected.mean, expected.lower, expected.upper)):
+        np.testing.assert_allclose(found[:, column], values, rtol=1e-4)
+    assert (found[:, 3] < 1e-3).all()
+    far = alone.served(raw * 30).detach().numpy()
+    assert (far[:, 4] == 0).all()
+
+
+def raw_of(fit: final.RecipeFit, design: Design) -> np.ndarray:
+    return fit.model.reduce(design, np.arange(len(design.samples)))
 
 
 @pytest.mark.parametrize("filler", [np.nan, 0.0])
@@ -132,7 +181,7 @@ def test_graph_is_not_applicable_where_more_images_are_missing_than_in_training(
     x[2, lacks[0]] = x[2, lacks[1]] = filler
     found = served(torch.from_numpy(x)).detach().numpy()
     assert gaps.count(x).tolist() == [0, 1, 2]
-    assert (found[:, 3] <= served.threshold).all()  # the mean looks central
+    assert (found[:, 3] <= served.area.threshold.item()).all()  # the mean looks central
     assert found[:, 4].tolist() == [1, 1, 0]
 
 
