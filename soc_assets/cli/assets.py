@@ -68,7 +68,7 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     Without --verify only the ends of the batches are read, where a cut file shows, but not flipped bits; with it a
     damaged batch is named and set aside, and the next `soc run` computes it again.
     """
-    from soc_assets.cli import runner, terminal
+    from soc_assets.cli import map_runner, runner, terminal
     from soc_assets.pipeline import freshness, repairs
 
     project = opened(config)
@@ -88,7 +88,7 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     except StorageError as error:  # states are read from the files
         warnings.warn(f"Failed runs are not shown. {error}", SocWarning, stacklevel=1)
         failed = set()
-    maps = freshness.assess_maps(project, lambda: runner.registered_of(project))
+    maps = freshness.assess_maps(project, lambda: map_runner.registered_of(project))
     console.print(terminal.states_table([*states, *optional, *maps], failed))
     if check and not all(item.fresh for item in states):
         sys.exit(1)

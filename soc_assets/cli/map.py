@@ -28,18 +28,20 @@ def map_command(
     """
     given = {"YEARS": json.dumps(years) if years else None, "SEASON": season, "MODEL": number, "STEP": step}
     os.environ.update({f"SOC_MAP__{name}": str(value) for name, value in given.items() if value is not None})
-    from soc_assets.cli import map_report, runner, terminal
+    from soc_assets.cli import map_report, map_runner, runner, terminal
 
     project = opened(config)
     runner.use_project(project, config)
     if not project.settings.map.years:
         raise SocError("Which year? `soc map --year 2020`, or years = [2020] in [map] of soc.toml.")
-    inputs = runner.maps_of(project)
+    inputs = map_runner.maps_of(project)
     for line in map_report.plan(inputs):
         console.print(line, soft_wrap=True, markup=False)
+    if due := map_report.due(inputs):
+        console.print(map_report.time_needed(map_runner.with_model(inputs), due), soft_wrap=True, markup=False)
     own = terminal.own_console(console)
     with terminal.showing_progress(own):
-        outcome = runner.make_maps(inputs)
+        outcome = map_runner.make_maps(inputs)
     if outcome.failures:
         raise SocError("\n".join(outcome.failures))
     if not outcome.launched:

@@ -9,17 +9,36 @@ from soc_assets.mapping.inputs import MapInputs, missing_steps
 from soc_assets.mapping.lattice import of_key
 
 
+def due(inputs: MapInputs) -> list[str]:
+    """The tiles that are missing or stale."""
+    return [key for key, state in inputs.states().items() if state != "fresh"]
+
+
+def time_needed(inputs: MapInputs, keys: list[str]) -> str:
+    """How long the tiles will take; measures a few cells.
+
+    Args:
+        inputs: with the loaded model.
+        keys: the tiles, at least one.
+    """
+    from soc_assets.mapping.engines import engine_for
+    from soc_assets.mapping.estimate import estimate
+
+    found = estimate(inputs, keys, engine_for(inputs))
+    words = f"{found.seconds:,.0f} s" if found.seconds < 90 else f"{found.seconds / 60:,.0f} min"
+    return f"Time      about {words}, from {found.cells:,} cells of {found.tile} ({found.engine})"
+
+
 def plan(inputs: MapInputs) -> Iterator[str]:
     """How much there is to do."""
-    model, states = inputs.registered, inputs.states()
-    due = [key for key, state in states.items() if state != "fresh"]
-    cells = sum(int(inputs.places[of_key(key)[1]].sum()) for key in due)
+    model, to_do = inputs.registered, due(inputs)
+    cells = sum(int(inputs.places[of_key(key)[1]].sum()) for key in to_do)
     images = len(inputs.predictor.spec.slots)
     yield f"Model     {model.uri}: {model.recipe} on {model.features}; embeddings with weights: {model.weights}"
     height, width = inputs.lattice.shape
     step = f", every {inputs.lattice.step}. pixel" if inputs.lattice.step > 1 else ""
     yield f"Map       {width} x {height} cells{step}, {inputs.cells:,} of them wanted, {len(inputs.periods)} periods"
-    yield f"To do     {len(due)} of {len(states)} tiles: {cells:,} cells, {cells * images:,} images"
+    yield f"To do     {len(to_do)} of {len(inputs.keys)} tiles: {cells:,} cells, {cells * images:,} images"
     for period in inputs.periods:
         if missing := missing_steps(inputs, period):
             share = len(missing) / len(inputs.rasters(period))

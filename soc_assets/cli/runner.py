@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import soc_assets
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, holder_of_the_device, open_instance
-from soc_assets.errors import SettingsError, SocWarning, kinds
-from soc_assets.mapping.inputs import MapInputs
-from soc_assets.mapping.registered import Registered
+from soc_assets.errors import SocWarning, kinds
 from soc_assets.pipeline import freshness, repairs
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS, RESULTS
 from soc_assets.pipeline.freshness import Freshness
@@ -79,7 +77,9 @@ def run(project: Project, to: str) -> Outcome:
     if to in RESULTS:
         return _run_results(project, to)
     if to in MAPS:
-        return _run_maps(project, to)
+        from soc_assets.cli import map_runner
+
+        return map_runner.run_maps(project, to)
     if all(item.fresh for item in assess(project, to)):
         return Outcome([], [])
     launched: list[str] = []
@@ -116,58 +116,7 @@ def _run_results(project: Project, to: str) -> Outcome:
     return Outcome([*before.launched, job], failures)
 
 
-def _run_maps(project: Project, to: str) -> Outcome:
-    """The model, and then the maps of the settings' periods."""
-    if not project.settings.map.years:
-        raise SettingsError(
-            "No years are set in [map] of soc.toml (years = [2020, 2023]), or by `soc map --year 2020`."
-        )
-    before = run(project, ASSETS[-1])
-    if before.failures:
-        return before
-    after = make_maps(maps_of(project), to)
-    return Outcome([*before.launched, *after.launched], after.failures)
-
-
-def maps_of(project: Project) -> MapInputs:
-    """What the maps of the settings' periods are made from."""
-    from soc_assets.mapping.inputs import read_map_inputs
-
-    return read_map_inputs(project, registered_of(project))
-
-
-def registered_of(project: Project) -> Registered:
-    """The model of the maps, not loaded."""
-    from soc_assets.tracking.registered import describe_registered
-    from soc_assets.tracking.store import tracking_of
-
-    return describe_registered(tracking_of(project), project.settings.map.model)
-
-
-def make_maps(inputs: MapInputs, to: str = MAPS[-1]) -> Outcome:
-    """Predict the tiles that are missing or stale, and assemble the maps whose files are."""
-    from soc_assets.defs.partitions import add_maps, contiguous_ranges
-    from soc_assets.mapping.assemble import state_of_map
-
-    launched: list[str] = []
-    due = {key for key, state in inputs.states().items() if state != "fresh"}
-    with open_instance() as instance:
-        fail_orphaned_runs(instance)
-        give_pool_its_slots(instance, inputs.project)
-        every = add_maps(instance, inputs.keys, [str(period) for period in inputs.periods])
-        for stretch in contiguous_ranges(every, due, longest=len(every)):
-            launched = [JOB_OF["map_tiles"]]
-            if failures := _execute(instance, launched[0], ["map_tiles"], _between(stretch[0], stretch[-1])):
-                return Outcome(launched, failures)
-        for period in inputs.periods if to == MAPS[-1] else ():
-            if state_of_map(inputs, period) != "fresh":
-                launched = [*launched, JOB_OF["soc_map"]]
-                if failures := _execute(instance, launched[-1], ["soc_map"], _between(str(period), str(period))):
-                    return Outcome(launched, failures)
-    return Outcome(launched, [])
-
-
-def _between(first: str, last: str) -> dict[str, str]:
+def between(first: str, last: str) -> dict[str, str]:
     """The tags of a run of a range of partitions."""
     return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
@@ -185,7 +134,7 @@ def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
     due = {key for key, state in inputs.states().items() if state != "fresh"}
     failures = []
     for stretch in contiguous_ranges(inputs.keys, due, longest=len(inputs.keys)):
-        failures += _execute(instance, "embed", ["embeddings"], _between(stretch[0], stretch[-1]))
+        failures += execute(instance, "embed", ["embeddings"], between(stretch[0], stretch[-1]))
     return failures
 
 
@@ -193,16 +142,16 @@ def _made(project: Project, instance: "dg.DagsterInstance", job: str, selection:
     """Run a job; where a block of the database proves damaged, rebuild it and run the job again."""
     from soc_assets.features.sql.opening import unreadable
 
-    failures = _execute(instance, job, selection)
+    failures = execute(instance, job, selection)
     if failures and project.database.is_file() and (error := unreadable(project.database)):
         words = f"{str(error).partition(' Delete it')[0]} It is derived: it is rebuilt from the batches."
         warnings.warn(words, SocWarning, stacklevel=2)
         files.remove(project.database)
-        failures = _execute(instance, "learn", ["features"]) or _execute(instance, job, selection)
+        failures = execute(instance, "learn", ["features"]) or execute(instance, job, selection)
     return failures
 
 
-def _execute(
+def execute(
     instance: "dg.DagsterInstance", job: str, selection: list[str], tags: dict[str, str] | None = None
 ) -> list[str]:
     """Run a job in this process; returns its failures as text."""

@@ -91,7 +91,7 @@ def _predicted(
         return block_of(block)
 
     with ThreadPoolExecutor(
-        max(1, min(threads, at_once)), initializer=_one_thread_each if threads > 1 else None
+        max(1, min(threads, at_once)), initializer=one_thread_each if threads > 1 else None
     ) as pool:
         for start in range(0, len(blocks), at_once):
             some = blocks[start : start + at_once]
@@ -100,7 +100,7 @@ def _predicted(
                 yield some[number - 1], found
 
 
-def _one_thread_each() -> None:
+def one_thread_each() -> None:
     """Blocks are computed side by side: a product shared by threads would wait for them, and round otherwise."""
     import torch
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soc_assets.errors import MapError
 from soc_assets.mapping.blocks import Engine, compute_tile
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import of_key
@@ -43,7 +44,15 @@ def write_tiles(inputs: MapInputs, keys: Sequence[str], engine: Engine) -> Itera
         inputs: with the loaded model.
         keys: partitions.
         engine: how blocks are predicted.
+
+    Raises:
+        MapError: a tile holds no cell of the region.
     """
+    if unknown := [key for key in keys if of_key(key)[1] not in inputs.places]:
+        raise MapError(
+            f"There is no cell to map in {', '.join(unknown[:5])}: the region or the step has changed since these "
+            "partitions were registered. `soc map` registers those that there are now."
+        )
     total = sum(int(inputs.places[of_key(key)[1]].sum()) for key in keys)
     done = predicted = 0
     start = time.perf_counter()

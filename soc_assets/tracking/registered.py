@@ -8,7 +8,7 @@ from soc_assets.mapping.registered import Registered
 from soc_assets.settings import Features, Study
 from soc_assets.tracking.artifacts import folder_of
 from soc_assets.tracking.champion import ALIAS, FEATURES_TAG
-from soc_assets.tracking.client import tracking_uri
+from soc_assets.tracking.client import leaving_the_root_logger, tracking_uri
 from soc_assets.tracking.model_files import MODEL_TAG as MODEL_FILES_TAG
 from soc_assets.tracking.model_files import are_whole, digest_of
 from soc_assets.tracking.store import MlflowTracking
@@ -30,7 +30,7 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
     described, folder, whole = _describe(tracking, version)
     if not whole:
         raise _damaged(described.uri, folder or tracking.where, "they are not those that were registered")
-    with tracking_uri(tracking.uri) as mlflow:
+    with tracking_uri(tracking.uri) as mlflow, leaving_the_root_logger():
         try:
             # by the folder: by its name MLflow writes into the folder, which may be somebody else's
             model = mlflow.pyfunc.load_model(folder.as_uri() if folder else described.uri)
