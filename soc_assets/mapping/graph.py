@@ -87,8 +87,8 @@ def _forms(graph: "GraphModule", features: "Node", width: int) -> "dict[Node, Di
         form = forms.get(first) if not isinstance(first, (list, tuple)) else None
         if node.op != "call_function":
             continue
-        if node.target is aten.cat.default and node.args[1] in (1, -1) and all(part in forms for part in first):
-            parts = [forms[part] for part in first]
+        if node.target is aten.cat.default and node.args[1] in (1, -1) and set(node.args[0]) <= set(forms):
+            parts = [forms[part] for part in node.args[0]]
             if sum(part.width for part in parts) <= WIDEST:
                 forms[node] = parts[0] if len(parts) == 1 else concatenated(parts)
         elif node.target in (aten.linear.default, aten.matmul.default, aten.mm.default):

@@ -151,6 +151,7 @@ def read_map_inputs(project: Project, registered: Registered, periods: Sequence[
     chosen = tuple(sorted(set(wanted_periods(project) if periods is None else periods)))
     inputs = MapInputs(project, predictor, lattice, chosen, read_map_region(project))
     _require_season(inputs)
+    masks.require_classes(project, settings.masks)
     if 0 in lattice.shape:
         height, width = lattice.reference.height, lattice.reference.width
         raise MapError(

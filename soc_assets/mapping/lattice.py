@@ -120,7 +120,12 @@ class Lattice:
     def coordinates(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
         """Longitude and latitude [h * w] of the centres of the cells' pixels."""
         rows, columns = (values.ravel() + 0.5 for values in np.meshgrid(*self.pixels(cells), indexing="ij"))
-        return self.degrees(*(self.reference.transform * (columns, rows)))
+        return self.degrees(*self.metres(rows, columns))
+
+    def metres(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """X and y [n], in the CRS of the grid, of rows and columns of the reference grid that need not be whole."""
+        a, b, c, d, e, f = self.reference.transform[:6]
+        return a * columns + b * rows + c, d * columns + e * rows + f
 
     def degrees(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Longitude and latitude [n] of coordinates in the CRS of the grid."""

@@ -62,15 +62,15 @@ def _quarters(cells: Cells) -> list[Cells]:
 
 def _outline(region: Region, lattice: Lattice, cells: Cells) -> shapely.Geometry | None:
     """The outline of cells in the region's CRS, a pixel wider all round; None where it has none there."""
-    grid, (rows, columns) = lattice.reference, lattice.pixels(cells)
+    rows, columns = lattice.pixels(cells)
     top, bottom, left, right = rows[0] - 1.0, rows[-1] + 2.0, columns[0] - 1.0, columns[-1] + 2.0
     t = np.linspace(0, 1, _ALONG)
     along = np.concatenate([top + 0 * t, top + (bottom - top) * t, bottom + 0 * t, bottom + (top - bottom) * t])
     across = np.concatenate([left + (right - left) * t, right + 0 * t, right + (left - right) * t, left + 0 * t])
-    x, y = coordinates(*lattice.degrees(*(grid.transform * (across, along))), region.crs, region.name)
+    x, y = coordinates(*lattice.degrees(*lattice.metres(along, across)), region.crs, region.name)
     if not (np.isfinite(x) & np.isfinite(y)).all():
         return None
-    outline = shapely.polygons(np.column_stack([x, y]))
+    outline = shapely.Polygon(np.column_stack([x, y]))
     return outline if shapely.is_valid(outline) else None
 
 

@@ -99,7 +99,7 @@ class TileData:
             if field is not None and field.points is not None:
                 values[:, number] = field.points[where].reshape(n, -1)
         if self.missing_as == "nearest_lag":
-            source = nearest(~np.isnan(values).all(axis=2), self.point_order)
+            source = nearest(np.logical_not(np.isnan(values).all(axis=2)), self.point_order)
             values = values[np.arange(n)[:, None], source]
         if self.missing_as != "null":
             np.nan_to_num(values, copy=False, nan=0.0)

@@ -133,13 +133,14 @@ def _beside(form: Dense, columns: Columns) -> tuple[Beside, np.ndarray]:
 def _patch_embedding(inputs: MapInputs) -> _PatchEmbedding:
     predictor = inputs.predictor
     projection = predictor.embedder.encoder.weights.encoder.patch_embed.proj
-    weight = projection.weight.detach().cpu().double()
+    weight, bias = projection.weight.detach().cpu().double(), projection.bias
+    assert bias is not None
     kernel = weight.sum(dim=2).flatten(1) if predictor.spec.frames == 1 else weight.flatten(1)
     spec, by_band = predictor.spec, predictor.spec.choices["normalise"] == "band"
     means = [[0.0 if by_band else spec.statistics[band.name].mean for band in slot.bands] for slot in spec.slots]
     return _PatchEmbedding(
         kernel.numpy(),
-        projection.bias.detach().cpu().double().numpy(),
+        bias.detach().cpu().double().numpy(),
         np.repeat(np.array(means), _PIXELS, axis=1),
         len(spec.parts),
         zeros=predictor.features.missing != "null",
