@@ -22,6 +22,7 @@ from soc_assets.mapping.lattice import Cells, Period, key_of
 from soc_assets.mapping.layers import POSITIONS, QUALITY, Layer, layers_of
 from soc_assets.mapping.quality import BEYOND, CLASSES
 from soc_assets.mapping.statistics import Running
+from soc_assets.mapping.tables import AtSamples, digest_of_samples, write_tables
 from soc_assets.mapping.tile_files import TileLayers, read_tile
 from soc_assets.mapping.versions import FILES
 from soc_assets.mapping.write_raster import as_cog, open_tiled, write_categories
@@ -44,7 +45,7 @@ def map_inputs(inputs: MapInputs, period: Period) -> str:
     settings = inputs.project.settings.map
     tiles = [inputs.tile_inputs(period, place) for place in inputs.places]
     layers = [layer.name for layer in layers_of(settings)]
-    return digest.of_inputs(FILES, tiles, layers, settings.dtype)
+    return digest.of_inputs(FILES, tiles, layers, settings.dtype, digest_of_samples(inputs))
 
 
 def map_folder(inputs: MapInputs, period: Period) -> Path:
@@ -80,7 +81,7 @@ def assemble(inputs: MapInputs, period: Period) -> MapFile:
     wanted, folder, settings = map_inputs(inputs, period), map_folder(inputs, period), inputs.project.settings.map
     layers = [*layers_of(settings), QUALITY]
     running = {layer.name: Running(layer.scale / 2 if layer.scale < 1 else 0.005) for layer in layers[:-1]}
-    counts = dict.fromkeys(CLASSES, 0)
+    counts, at_samples = dict.fromkeys(CLASSES, 0), AtSamples(inputs)
     with files.replacing_folder(folder) as temporary:
         with ExitStack() as stack:
             opened = {
@@ -91,6 +92,7 @@ def assemble(inputs: MapInputs, period: Period) -> MapFile:
             }
             for cells, tile in _tiles(inputs, period):
                 _count(tile, running, counts)
+                at_samples.add(cells, tile)
                 for layer in layers:
                     window = Window.from_slices((cells.top, cells.bottom), (cells.left, cells.right))
                     opened[layer.name].write(_stored(layer, tile), 1, window=window)
@@ -101,6 +103,7 @@ def assemble(inputs: MapInputs, period: Period) -> MapFile:
         for number, layer in enumerate(layers, start=1):
             as_cog(temporary / f"{layer.name}.part", temporary / f"{layer.name}.tif", layer)
             progress.report(number, len(layers), f"{layer.name}.tif of {period}")
+        write_tables(temporary, at_samples, facts)
         write_categories(temporary / "quality.tif", CLASSES)
         (temporary / NAME).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return MapFile(folder, facts)
