@@ -6,6 +6,8 @@ product per block gives it; what comes after is the model's own graph (`graph`).
 constant stands for it: that of zeros, or of what a null becomes.
 """
 
+import threading
+
 import numpy as np
 
 from soc_assets.mapping.blocks import Block, PointEngine, cores
@@ -29,7 +31,7 @@ class AffineEngine:
     def __init__(self, inputs: MapInputs, cut: Cut) -> None:
         self._inputs, self._cut, self._columns = inputs, cut, Columns(inputs)
         self._weights = prepare(inputs, self._columns, cut.forms)
-        self._by_points = PointEngine(inputs)
+        self._by_points, self._own = PointEngine(inputs), threading.local()
         self.threads = cores()
 
     def open(self, period: Period, place: Place) -> Block:
@@ -47,13 +49,13 @@ class AffineEngine:
         import torch
 
         present, beside = data.present(cells), self._columns.beside(data, cells)
-        x = np.zeros((cells.size, len(self._weights.matrix)), np.float32)
+        x = self._buffer(cells.size)
         filled = self._write_images(data, cells, present, x)
         first = len(data.spec.slots) * self._weights.slot
         for own in self._weights.beside:
             x[:, first : first + len(own.positions)] = own.apply(beside)
             first += len(own.positions)
-        if not np.abs(x).max(initial=0) < _STRANGE:
+        if x.size and not max(x.max(), -x.min()) < _STRANGE:
             return None
         with torch.inference_mode():
             reduced = torch.addmm(self._weights.constant, torch.from_numpy(x), self._weights.matrix)
@@ -65,6 +67,13 @@ class AffineEngine:
         numbers[:, : found.shape[1]] = found.numpy()
         numbers[missing == present.shape[1]] = np.nan
         return Predictions(sound(numbers), missing, present.shape[1])
+
+    def _buffer(self, n: int) -> np.ndarray:
+        """Room for the inputs of n cells, each thread's own: fresh memory would take as long as filling it."""
+        whole = getattr(self._own, "buffer", None)
+        if whole is None or len(whole) < n:
+            whole = self._own.buffer = np.empty((n, len(self._weights.matrix)), np.float32)
+        return whole[:n]
 
     def _write_images(self, data: TileData, cells: Cells, present: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Put the patches and flags of all slots into x; returns which images [n, slots] there are after filling."""

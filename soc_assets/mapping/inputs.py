@@ -24,6 +24,8 @@ from soc_assets.rasters.mosaic import StepMosaic
 from soc_assets.rasters.steps import Slot, Step, step_numbers, step_of
 from soc_assets.storage import digest
 
+_CACHE_MB = 384  # rasters of two tiles: a tile reads each once, for all of its periods
+
 
 @dataclass(frozen=True)
 class MapInputs:
@@ -146,7 +148,7 @@ def read_map_inputs(project: Project, registered: Registered, periods: Sequence[
             its class.
     """
     settings = project.settings.map
-    predictor = Predictor(project, registered)
+    predictor = Predictor(project, registered, min(project.settings.embedding.cache_mb, _CACHE_MB))
     lattice = Lattice(predictor.grid, settings.step)
     chosen = tuple(sorted(set(wanted_periods(project) if periods is None else periods)))
     inputs = MapInputs(project, predictor, lattice, chosen, read_map_region(project))

@@ -65,14 +65,16 @@ class Predictor:
     Args:
         project: settings and paths; the rasters are those of its catalog.
         registered: the model.
+        cache_mb: most memory for rasters; None takes [embedding] cache_mb.
 
     Raises:
         SocError: the model's embedding spec or the catalog is gone.
     """
 
-    def __init__(self, project: Project, registered: Registered) -> None:
+    def __init__(self, project: Project, registered: Registered, cache_mb: int | None = None) -> None:
         self.project, self.registered, self.spec = project, registered, spec_of(project, registered)
         settings = project.settings
+        self._cache_mb = cache_mb or settings.embedding.cache_mb
         self.features: Features = registered.vector or settings.features
         self.study: Study = registered.study or settings.study
 
@@ -95,7 +97,7 @@ class Predictor:
         encoder = load_encoder(
             self.spec, self.project.checkpoint, settings.drop_path, settings.device, settings.images_at_once
         )
-        return Embedder(self.spec, self.raster_index, encoder, settings.cache_mb)
+        return Embedder(self.spec, self.raster_index, encoder, self._cache_mb)
 
     @property
     def columns(self) -> dict[str, list[tuple[Any, ...]]]:

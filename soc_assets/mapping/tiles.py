@@ -38,7 +38,7 @@ class Tiled:
 
 
 def write_tiles(inputs: MapInputs, keys: Sequence[str], engine: Engine) -> Iterator[Tiled]:
-    """Bring tiles up to date, in order.
+    """Bring tiles up to date: place by place, so that rasters are read once for all periods.
 
     Args:
         inputs: with the loaded model.
@@ -56,7 +56,8 @@ def write_tiles(inputs: MapInputs, keys: Sequence[str], engine: Engine) -> Itera
     total = sum(int(inputs.places[of_key(key)[1]].sum()) for key in keys)
     done = predicted = 0
     start = time.perf_counter()
-    for number, key in enumerate(keys, start=1):
+    by_place = sorted(keys, key=lambda key: of_key(key)[::-1])
+    for number, key in enumerate(by_place, start=1):
         with progress.silent():
             tile = _write_tile(inputs, key, engine)
         done += int(inputs.places[of_key(key)[1]].sum())
