@@ -1,5 +1,6 @@
 """Every engine predicts at every cell what `soc predict` predicts at its centre."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,17 @@ from soc_assets.mapping.blocks import PointEngine
 from soc_assets.mapping.columns import ColumnEngine
 from soc_assets.mapping.engines import engine_for
 from soc_assets.mapping.lattice import Cells, Period
-from soc_assets_tests.mapping.small_maps import YEAR, Served, inputs_of, registered_model, with_settings, write_region
+from soc_assets.mapping.registered import Registered
+from soc_assets.settings import Features
+from soc_assets_tests.mapping.small_maps import (
+    YEAR,
+    Served,
+    inputs_of,
+    registered_model,
+    spec_of,
+    with_settings,
+    write_region,
+)
 from soc_assets_tests.small_project import SmallProject, clean_environment
 
 SOME = [Cells(13, 12, 17, 26), Cells(30, 60, 34, 64)]  # beside a hole; at the edge of the grid
@@ -82,3 +93,13 @@ def test_absurd_pixels_are_left_to_the_checks_of_the_model(region, tmp_path):
     points, found = (each.open(Period(YEAR), place)(Cells(43, 43, 46, 50)) for each in engines)
     assert np.isnan(points.numbers[:, 0]).any()
     np.testing.assert_allclose(found.numbers, points.numbers, rtol=1e-5)
+
+
+def test_what_is_not_linear_goes_the_way_of_single_points(region):
+    for embedding in ({"stage": "encoder"}, {"pooling": "max"}):
+        project = with_settings(region.project, embedding=embedding)
+        bare = Registered(Served(None), "models:/m/1", spec_of(project).digest, "embedding")
+        assert isinstance(engine_for(inputs_of(project, bare)), PointEngine)
+        assert isinstance(engine_for(inputs_of(project, replace(bare, features="point"))), ColumnEngine)
+    absolute = Features.model_validate({"alignment": "absolute"})
+    assert isinstance(engine_for(inputs_of(project, replace(bare, features="point", vector=absolute))), PointEngine)
