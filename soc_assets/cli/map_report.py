@@ -36,8 +36,9 @@ def plan(inputs: MapInputs) -> Iterator[str]:
     images = len(inputs.predictor.spec.slots)
     yield f"Model     {model.uri}: {model.recipe} on {model.features}; embeddings with weights: {model.weights}"
     height, width = inputs.lattice.shape
-    step = f", every {inputs.lattice.step}. pixel" if inputs.lattice.step > 1 else ""
-    yield f"Map       {width} x {height} cells{step}, {inputs.cells:,} of them wanted, {len(inputs.periods)} periods"
+    step, periods = inputs.lattice.step, ", ".join(map(str, inputs.periods))
+    coarse = f", one per {step} x {step} pixels" if step > 1 else ""
+    yield f"Map       {width} x {height} cells{coarse}, {inputs.cells:,} of them wanted; {periods}"
     yield f"To do     {len(to_do)} of {len(inputs.keys)} tiles: {cells:,} cells, {cells * images:,} images"
     for period in inputs.periods:
         if missing := missing_steps(inputs, period):

@@ -27,7 +27,7 @@ from soc_assets.mapping.tile_files import TileLayers, read_tile
 from soc_assets.mapping.versions import FILES
 from soc_assets.mapping.write_raster import as_cog, open_tiled, write_categories
 from soc_assets.runtime import progress
-from soc_assets.storage import digest, files
+from soc_assets.storage import digest, files, mirror
 
 NAME = "map.json"
 
@@ -78,35 +78,41 @@ def assemble(inputs: MapInputs, period: Period) -> MapFile:
         MapError: a tile is missing, stale or damaged.
         StorageError: the disk is full or read-only.
     """
-    wanted, folder, settings = map_inputs(inputs, period), map_folder(inputs, period), inputs.project.settings.map
-    layers = [*layers_of(settings), QUALITY]
-    running = {layer.name: Running(layer.scale / 2 if layer.scale < 1 else 0.005) for layer in layers[:-1]}
-    counts, at_samples = dict.fromkeys(CLASSES, 0), AtSamples(inputs)
-    with files.replacing_folder(folder) as temporary:
-        with ExitStack() as stack:
-            opened = {
-                layer.name: stack.enter_context(
-                    open_tiled(temporary / f"{layer.name}.part", layer, inputs.lattice.grid)
-                )
-                for layer in layers
-            }
-            for cells, tile in _tiles(inputs, period):
-                _count(tile, running, counts)
-                at_samples.add(cells, tile)
-                for layer in layers:
-                    window = Window.from_slices((cells.top, cells.bottom), (cells.left, cells.right))
-                    opened[layer.name].write(_stored(layer, tile), 1, window=window)
-            facts = _facts(inputs, period, wanted, layers, {n: r.facts() for n, r in running.items()}, counts)
-            for layer in layers:
-                opened[layer.name].update_tags(**_tags(facts, layer))
-                opened[layer.name].update_tags(1, **_statistics_tags(facts["statistics"].get(layer.name, {})))
+    folder, layers = map_folder(inputs, period), [*layers_of(inputs.project.settings.map), QUALITY]
+    with mirror.removing(folder), files.replacing_folder(folder) as temporary:
+        at_samples = AtSamples(inputs)
+        facts = _write_layers(inputs, period, layers, temporary, at_samples)
         for number, layer in enumerate(layers, start=1):
             as_cog(temporary / f"{layer.name}.part", temporary / f"{layer.name}.tif", layer)
             progress.report(number, len(layers), f"{layer.name}.tif of {period}")
         write_tables(temporary, at_samples, facts)
         write_categories(temporary / "quality.tif", CLASSES)
         (temporary / NAME).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == NAME):  # map.json last
+        mirror.send(path)
     return MapFile(folder, facts)
+
+
+def _write_layers(
+    inputs: MapInputs, period: Period, layers: list[Layer], folder: Path, at_samples: AtSamples
+) -> dict[str, Any]:
+    """Write the layers as tiled GeoTIFFs, tile by tile; returns what is said of the map."""
+    running = {layer.name: Running(layer.scale / 2 if layer.scale < 1 else 0.005) for layer in layers[:-1]}
+    counts, grid = dict.fromkeys(CLASSES, 0), inputs.lattice.grid
+    with ExitStack() as stack:
+        opened = [stack.enter_context(open_tiled(folder / f"{layer.name}.part", layer, grid)) for layer in layers]
+        for cells, tile in _tiles(inputs, period):
+            _count(tile, running, counts)
+            at_samples.add(cells, tile)
+            window = Window.from_slices((cells.top, cells.bottom), (cells.left, cells.right))
+            for layer, dataset in zip(layers, opened, strict=True):
+                dataset.write(_stored(layer, tile), 1, window=window)
+        statistics = {name: each.facts() for name, each in running.items()}
+        facts = _facts(inputs, period, layers, statistics, counts)
+        for layer, dataset in zip(layers, opened, strict=True):
+            dataset.update_tags(**_tags(facts, layer))
+            dataset.update_tags(1, **_statistics_tags(statistics.get(layer.name, {})))
+    return facts
 
 
 def _tiles(inputs: MapInputs, period: Period) -> Iterator[tuple[Cells, TileLayers]]:
@@ -142,7 +148,6 @@ def _count(tile: TileLayers, running: dict[str, Running], counts: dict[int, int]
 def _facts(
     inputs: MapInputs,
     period: Period,
-    wanted: str,
     layers: list[Layer],
     statistics: dict[str, dict[str, object]],
     counts: dict[int, int],
@@ -161,7 +166,7 @@ def _facts(
         "period": str(period),
         "year": period.year,
         "season": period.season,
-        "digest": wanted,
+        "digest": map_inputs(inputs, period),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "software": f"soc_assets {__version__}",
         "grid": {
@@ -192,7 +197,11 @@ def _tags(facts: dict[str, Any], layer: Layer) -> dict[str, str]:
         "SOC_SPEC": facts["spec"],
         "SOC_DIGEST": facts["digest"],
     }
-    return {**words, "SOC_STEP": f"every {step}th pixel of the reference grid"} if step > 1 else words
+    return (
+        {**words, "SOC_STEP": f"one cell per {step} x {step} pixels, predicted at the middle one"}
+        if step > 1
+        else words
+    )
 
 
 def _statistics_tags(statistics: dict[str, Any]) -> dict[str, str]:

@@ -34,7 +34,7 @@ def test_map_says_what_it_does_and_what_came_of_it(mapped):
     assert done.exit_code == 0, done.output
     for words in (
         "Model     models:/soc_mlp/1: documented on embedding; embeddings with weights: random",
-        "Map       16 x 16 cells, every 4. pixel, 256 of them wanted, 1 periods",
+        f"Map       16 x 16 cells, one per 4 x 4 pixels, 256 of them wanted; {YEAR}",
         "To do     1 of 1 tiles: 256 cells, 6,656 images",
         "Time      about ",
         "map_tiles: 256 of 256  tile 1 of 1",
