@@ -5,9 +5,10 @@ from typing import Any
 import dagster as dg
 
 from soc_assets.defs import assets
-from soc_assets.defs.automation import jobs, schedules, sensors
+from soc_assets.defs.automation import jobs, maps, schedules, sensors
 from soc_assets.defs.execution import gpu_executor
 from soc_assets.defs.resources import ProjectResource, settings_at_load
+from soc_assets.pipeline.assets import JOB_OF, MAPS
 from soc_assets.settings import Automation, Execution
 
 
@@ -17,11 +18,13 @@ def build_definitions(
     """All definitions; a test overrides resources by keyword. Sections that are left out are those of soc.toml."""
     settings = settings_at_load()
     chosen = automation or settings.automation
+    every, wanted = jobs.build_jobs(chosen), settings.map
+    of_maps = [job for job in every if job.name in {JOB_OF[name] for name in MAPS}]
     return dg.Definitions(
         assets=_all_assets(chosen.batches_per_run),
-        jobs=jobs.build_jobs(chosen),
-        schedules=schedules.build_schedules(chosen),
-        sensors=sensors.build_sensors(chosen),
+        jobs=every,
+        schedules=[*schedules.build_schedules(chosen), maps.build_map_schedule(chosen, wanted)],
+        sensors=[*sensors.build_sensors(chosen), maps.build_map_sensor(chosen, wanted, of_maps)],
         executor=gpu_executor(execution or settings.execution),
         resources={"project": ProjectResource(), **resources},
     )

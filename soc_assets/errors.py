@@ -19,6 +19,7 @@ the command line prints them without a traceback, and Dagster shows them as the 
         EmbeddingError
         FeaturesError
         TrainingError
+        MapError
       StorageError
     SocWarning
 
@@ -93,6 +94,10 @@ class FeaturesError(StepError):
 
 class TrainingError(StepError):
     """The regression cannot be fitted."""
+
+
+class MapError(StepError):
+    """A map cannot be made of this model, period or place."""
 
 
 class StorageError(SocError):

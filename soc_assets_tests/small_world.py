@@ -79,6 +79,10 @@ def write_world(folder: Path, size: int = 64, years=range(2018, 2022), seed: int
         write_raster(
             folder / f"yearly/LAI/LAI_{year}.tif", values, from_origin(*ORIGIN, 2 * PIXEL, 2 * PIXEL), nodata=-1
         )
+    return settings_of_world()
+
+
+def settings_of_world() -> Settings:
     return Settings(
         study=Study(time_before=3),
         rasters=Rasters(bands=(Band(name="Elevation", kind="static"), Band(name="LAI")), min_valid_fraction=0.5),

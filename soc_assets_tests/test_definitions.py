@@ -12,7 +12,7 @@ import pytest
 import soc_assets
 from soc_assets.definitions import build_definitions, defs
 from soc_assets.defs.resources import ProjectResource
-from soc_assets.pipeline.assets import ASSETS, JOB_OF, RESULTS
+from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS, RESULTS
 
 PACKAGE = Path(soc_assets.__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -29,6 +29,8 @@ GROUPS = {
     "baselines": "regression",
     "evaluation": "regression",
     "hyperparameters": "regression",
+    "map_tiles": "mapping",
+    "soc_map": "mapping",
 }
 UPSTREAM = {
     "raster_catalog": set(),
@@ -41,6 +43,8 @@ UPSTREAM = {
     "baselines": {"features"},
     "evaluation": {"features", "baselines"},
     "hyperparameters": {"features"},
+    "map_tiles": {"mlp_model", "raster_catalog"},
+    "soc_map": {"map_tiles"},
 }
 
 
@@ -72,14 +76,19 @@ def test_assets_have_the_names_groups_and_dependencies_of_the_contract():
     assert {name: spec.group_name for name, spec in found.items()} == GROUPS
     upstream = {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in found.items()}
     assert upstream == UPSTREAM
-    assert set(found) == {*ASSETS, *RESULTS, "batch_inputs"}
+    assert set(found) == {*ASSETS, *RESULTS, *MAPS, "batch_inputs"}
 
 
-def test_embeddings_and_their_inputs_alone_are_partitioned_by_batch():
+def test_embeddings_are_partitioned_by_batch_and_maps_by_tile_and_period():
     partitions = {name: spec.partitions_def for name, spec in specs().items()}
     for batch in (partitions.pop("embeddings"), partitions.pop("batch_inputs")):
         assert isinstance(batch, dg.DynamicPartitionsDefinition)
         assert batch.name == "batch"
+    maps = {name: partitions.pop(name) for name in MAPS}
+    assert {name: getattr(found, "name", None) for name, found in maps.items()} == {
+        "map_tiles": "map_tile",
+        "soc_map": "map_period",
+    }
     assert set(partitions.values()) == {None}
 
 

@@ -9,7 +9,7 @@ from rich.progress import track
 
 from soc_assets.cli.options import config_option, console, explained, opened
 from soc_assets.errors import SocError, SocWarning, StorageError
-from soc_assets.pipeline.assets import ASSETS, RESULTS
+from soc_assets.pipeline.assets import ASSETS, MAPS, RESULTS
 from soc_assets.project import Project
 from soc_assets.reporting.as_text import PlainConsole, one_line
 from soc_assets.runtime import interrupts
@@ -19,7 +19,11 @@ from soc_assets.storage import vouching
 @click.command()
 @config_option
 @click.option(
-    "--to", type=click.Choice(ASSETS + RESULTS), default=ASSETS[-1], show_default=True, help="The last asset wanted."
+    "--to",
+    type=click.Choice(ASSETS + RESULTS + MAPS),
+    default=ASSETS[-1],
+    show_default=True,
+    help="The last asset wanted.",
 )
 @explained
 def run(config: Path | None, to: str) -> None:
@@ -64,7 +68,7 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     Without --verify only the ends of the batches are read, where a cut file shows, but not flipped bits; with it a
     damaged batch is named and set aside, and the next `soc run` computes it again.
     """
-    from soc_assets.cli import runner, terminal
+    from soc_assets.cli import map_runner, runner, terminal
     from soc_assets.pipeline import freshness, repairs
 
     project = opened(config)
@@ -84,7 +88,8 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     except StorageError as error:  # states are read from the files
         warnings.warn(f"Failed runs are not shown. {error}", SocWarning, stacklevel=1)
         failed = set()
-    console.print(terminal.states_table([*states, *optional], failed))
+    maps = freshness.assess_maps(project, lambda: map_runner.registered_of(project))
+    console.print(terminal.states_table([*states, *optional, *maps], failed))
     if check and not all(item.fresh for item in states):
         sys.exit(1)
 

@@ -16,7 +16,7 @@ import soc_assets
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, holder_of_the_device, open_instance
 from soc_assets.errors import SocWarning, kinds
 from soc_assets.pipeline import freshness, repairs
-from soc_assets.pipeline.assets import ASSETS, JOB_OF, RESULTS
+from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS, RESULTS
 from soc_assets.pipeline.freshness import Freshness
 from soc_assets.project import Project, is_tracked
 from soc_assets.runtime import gpus, interrupts, memory
@@ -67,7 +67,8 @@ def run(project: Project, to: str) -> Outcome:
 
     Args:
         project: settings and paths; see `use_project`.
-        to: the last asset wanted; for one of `RESULTS` features come first, and then the results up to it.
+        to: the last asset wanted; for one of `RESULTS` features come first, and then the results up to it; for one of
+            `MAPS` the model, and then the maps of [map] years.
 
     Raises:
         StorageError: Dagster's instance cannot be written.
@@ -75,6 +76,10 @@ def run(project: Project, to: str) -> Outcome:
     repairs.mend(project)
     if to in RESULTS:
         return _run_results(project, to)
+    if to in MAPS:
+        from soc_assets.cli import map_runner
+
+        return map_runner.run_maps(project, to)
     if all(item.fresh for item in assess(project, to)):
         return Outcome([], [])
     launched: list[str] = []
@@ -111,6 +116,11 @@ def _run_results(project: Project, to: str) -> Outcome:
     return Outcome([*before.launched, job], failures)
 
 
+def between(first: str, last: str) -> dict[str, str]:
+    """The tags of a run of a range of partitions."""
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+
+
 def _selection(job: str, last: str) -> list[str]:
     return [name for name in ASSETS[: ASSETS.index(last) + 1] if JOB_OF[name] == job]
 
@@ -124,8 +134,7 @@ def _embed(project: Project, instance: "dg.DagsterInstance") -> list[str]:
     due = {key for key, state in inputs.states().items() if state != "fresh"}
     failures = []
     for stretch in contiguous_ranges(inputs.keys, due, longest=len(inputs.keys)):
-        ends = {"dagster/asset_partition_range_start": stretch[0], "dagster/asset_partition_range_end": stretch[-1]}
-        failures += _execute(instance, "embed", ["embeddings"], ends)
+        failures += execute(instance, "embed", ["embeddings"], between(stretch[0], stretch[-1]))
     return failures
 
 
@@ -133,16 +142,16 @@ def _made(project: Project, instance: "dg.DagsterInstance", job: str, selection:
     """Run a job; where a block of the database proves damaged, rebuild it and run the job again."""
     from soc_assets.features.sql.opening import unreadable
 
-    failures = _execute(instance, job, selection)
+    failures = execute(instance, job, selection)
     if failures and project.database.is_file() and (error := unreadable(project.database)):
         words = f"{str(error).partition(' Delete it')[0]} It is derived: it is rebuilt from the batches."
         warnings.warn(words, SocWarning, stacklevel=2)
         files.remove(project.database)
-        failures = _execute(instance, "learn", ["features"]) or _execute(instance, job, selection)
+        failures = execute(instance, "learn", ["features"]) or execute(instance, job, selection)
     return failures
 
 
-def _execute(
+def execute(
     instance: "dg.DagsterInstance", job: str, selection: list[str], tags: dict[str, str] | None = None
 ) -> list[str]:
     """Run a job in this process; returns its failures as text."""

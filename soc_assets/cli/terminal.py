@@ -25,6 +25,7 @@ from soc_assets.reporting.as_text import PlainConsole
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 
+_IN_PARTS = ("embeddings", "map_tiles", "soc_map")  # of batches, of tiles, of periods
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
 
 
@@ -47,11 +48,11 @@ def showing_progress(console: Console) -> Iterator[None]:
 
 def states_table(states: list[Freshness], failed: set[str]) -> Table:
     """One row per asset."""
-    table = Table("asset", "state", "batches")
+    table = Table("asset", "state", "done")
     for item in states:
         state = "failed" if item.asset in failed and not item.fresh else item.state
-        batches = f"{item.done} of {item.total}" if item.asset == "embeddings" else ""
-        table.add_row(item.asset, f"[{_COLOURS[state]}]{state}[/]", batches)
+        parts = f"{item.done} of {item.total}" if item.asset in _IN_PARTS else ""
+        table.add_row(item.asset, f"[{_COLOURS[state]}]{state}[/]", parts)
     return table
 
 

@@ -1,8 +1,13 @@
-"""The partitions of `embeddings`: one per batch, registered by `balanced_samples`."""
+"""The partitions: of `embeddings` one per batch, of `map_tiles` one per period and tile, of `soc_map` one per period.
+
+Batches are registered by `balanced_samples`; those of maps by `soc map`, the schedule and the sensor of maps.
+"""
 
 import dagster as dg
 
 BATCH = dg.DynamicPartitionsDefinition(name="batch")
+MAP_TILE = dg.DynamicPartitionsDefinition(name="map_tile")
+MAP_PERIOD = dg.DynamicPartitionsDefinition(name="map_period")
 
 
 def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
@@ -12,6 +17,15 @@ def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
         instance.add_dynamic_partitions("batch", new)
     for gone in sorted(known - set(keys)):
         instance.delete_dynamic_partition("batch", gone)
+
+
+def add_maps(instance: dg.DagsterInstance, tiles: list[str], periods: list[str]) -> list[str]:
+    """Register partitions of maps, beside those of earlier ones; returns all tiles in the order of the ranges."""
+    for name, keys in (("map_tile", tiles), ("map_period", periods)):
+        known = set(instance.get_dynamic_partitions(name))
+        if new := [key for key in keys if key not in known]:
+            instance.add_dynamic_partitions(name, new)
+    return list(instance.get_dynamic_partitions("map_tile"))
 
 
 def contiguous_ranges(keys: list[str], wanted: set[str], longest: int) -> list[list[str]]:

@@ -114,28 +114,29 @@ class Embedder:
             raster.mosaic, raster.rows, raster.columns, self._spec.statistics[raster.band].mean
         )
 
-    def _normalised(self, band: str, relative: np.ndarray) -> np.ndarray:
+    def normalised(self, band: str, relative: np.ndarray) -> np.ndarray:
+        """Values of a band relative to its mean, as the spec feeds them to the transformer."""
         return self._spec.statistics[band].apply(relative, self._spec.choices["normalise"])
 
     def _note(self, raster: _Raster, windows: WindowIndex, gathered: _Gathered) -> np.ndarray:
         """Store a raster's shares and point values; returns which windows [k] are usable."""
-        sample, lag, usable = raster.sample[windows.members], raster.lag[windows.members], self._usable(windows)
+        sample, lag, usable = raster.sample[windows.members], raster.lag[windows.members], self.usable(windows)
         for frame, slot_of_lag in self._layout.places_of(raster.band):
             gathered.shares[sample, slot_of_lag[lag], frame] = self.cache.shares(windows)
             gathered.usable[sample, slot_of_lag[lag], frame] = usable
-        points = self._normalised(raster.band, self.cache.points(windows))
+        points = self.normalised(raster.band, self.cache.points(windows))
         gathered.points[sample, self._layout.points_of(raster.band)[lag]] = points
         return usable
 
-    def _usable(self, windows: WindowIndex) -> np.ndarray:
+    def usable(self, windows: WindowIndex) -> np.ndarray:
         """Whether enough of the windows [k] is valid: of the whole, and of the tokens that center pooling uses."""
         usable = self._enough(self.cache.shares(windows))
         for tokens in self._spec.parts if self._spec.choices["pooling"] in ("center", "mean_center") else ():
-            row, column, side = self._square(tokens)
+            row, column, side = self.square(tokens)
             usable &= self._enough(self.cache.shares_of(windows, row, column, side))
         return usable
 
-    def _square(self, tokens: np.ndarray) -> tuple[int, int, int]:
+    def square(self, tokens: np.ndarray) -> tuple[int, int, int]:
         """First row, first column and edge, in pixels of the window, of a square of tokens."""
         row, column = divmod(int(tokens[0]), self._spec.choices["image_size"] // PATCH)
         return row * PATCH, column * PATCH, round(len(tokens) ** 0.5) * PATCH
@@ -150,7 +151,7 @@ class Embedder:
             for windows in self._windows(raster):
                 found = np.stack([self._pooled(windows, tokens) for tokens in parts], axis=1)
                 found[~self._note(raster, windows, gathered)] = 0  # the band's mean
-                found = self._normalised(raster.band, found)
+                found = self.normalised(raster.band, found)
                 sample, lag = raster.sample[windows.members], raster.lag[windows.members]
                 for frame, slot_of_lag in self._layout.places_of(raster.band):
                     patches[sample, slot_of_lag[lag], frame] = found
@@ -165,7 +166,7 @@ class Embedder:
         edge = self._spec.choices["image_size"] // PATCH
         if len(tokens) == edge * edge:
             return self.cache.mean_patches(windows)
-        row, column, size = self._square(tokens)
+        row, column, size = self.square(tokens)
         pixels = self.cache.blocks(windows, row, column, size).reshape(-1, size // PATCH, PATCH, size // PATCH, PATCH)
         return pixels.mean(axis=(1, 3)).reshape(-1, PATCH * PATCH)
 
@@ -211,14 +212,14 @@ class Embedder:
         gap, size = self._spec.statistics[raster.band].mean, images.shape[-1]
         for windows in self.cache.windows_in_tiles(raster.mosaic, corner[:, 0], corner[:, 1], gap):
             found = self.cache.blocks(windows, 0, 0, size)
-            found[~self._usable(windows)] = 0
-            found = self._normalised(raster.band, found)
+            found[~self.usable(windows)] = 0
+            found = self.normalised(raster.band, found)
             for frame in [number for number, band in enumerate(bands) if band == raster.band]:
                 images[windows.members, frame] = found
 
     def _gap(self, band: str) -> float:
         """What is in a frame where a band has no value: its mean, normalised."""
-        return float(self._normalised(band, np.zeros(1, np.float32))[0])
+        return float(self.normalised(band, np.zeros(1, np.float32))[0])
 
     def _neutral(self) -> np.ndarray:
         """`_gap` of every slot and frame."""

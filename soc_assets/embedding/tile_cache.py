@@ -18,7 +18,7 @@ from soc_assets.rasters.tiles import TILE, Source, grouped_by_tile
 from soc_assets.runtime.cache import Cache
 
 POINT_WINDOWS = (1, 3, 9, 25)  # edges of the squares around a sample whose means are its point values, pixels
-_HALF = max(POINT_WINDOWS) // 2
+HALF = max(POINT_WINDOWS) // 2
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class TileCache:
     def __init__(self, grid: Grid, image_size: int, anchor: str, cache_mb: int, filtered: bool = True) -> None:
         self._grid, self._image_size, self._filtered = grid, image_size, filtered
         self._index = anchor_index(image_size, anchor)
-        self._before = max(0, _HALF - self._index)  # pixels that point values need beyond the windows
-        self._after = max(0, self._index + _HALF + 1 - image_size)
+        self.before = max(0, HALF - self._index)  # pixels that point values need beyond the windows
+        self._after = max(0, self._index + HALF + 1 - image_size)
         self._tiles: Cache[CachedTile] = Cache(cache_mb * 2**20)
 
     @property
@@ -99,14 +99,18 @@ class TileCache:
         """
         pixels = rows + self._index, columns + self._index  # the samples' own pixels decide the tile
         for (i, j), members in grouped_by_tile(*pixels):
-            tile = self._tiles.get((source, gap, i, j), lambda i=i, j=j: self._read(source, i, j, gap))
-            r, c = (values[members] - k * TILE + self._before for values, k in zip(pixels, (i, j), strict=True))
+            tile = self.tile(source, i, j, gap)
+            r, c = (values[members] - k * TILE + self.before for values, k in zip(pixels, (i, j), strict=True))
             yield WindowIndex(tile, members, r, c)
+
+    def tile(self, source: Source | StepMosaic, i: int, j: int, gap: float) -> CachedTile:
+        """The raster around the pixels of the tile (i, j); see `windows_in_tiles`."""
+        return self._tiles.get((source, gap, i, j), lambda: self._read(source, i, j, gap))
 
     def mean_patches(self, windows: WindowIndex) -> np.ndarray:
         """Mean patches [k, 64] of windows, relative to the gap value."""
         assert windows.tile.mean is not None
-        return _blocks(windows.tile.mean, windows.rows - self._before, windows.columns - self._before, PATCH).reshape(
+        return _blocks(windows.tile.mean, windows.rows - self.before, windows.columns - self.before, PATCH).reshape(
             -1, PATCH**2
         )
 
@@ -133,11 +137,11 @@ class TileCache:
 
     def points(self, windows: WindowIndex) -> np.ndarray:
         """Means [k, 4] over the valid pixels of squares of POINT_WINDOWS around samples; NaN where there is none."""
-        first = self._index - _HALF
-        values = self.blocks(windows, first, first, 2 * _HALF + 1)
+        first = self._index - HALF
+        values = self.blocks(windows, first, first, 2 * HALF + 1)
         means = np.full((len(values), len(POINT_WINDOWS)), np.nan, np.float32)
         for number, edge in enumerate(POINT_WINDOWS):
-            inset = _HALF - edge // 2
+            inset = HALF - edge // 2
             square = (slice(None), *[slice(inset, inset + edge)] * 2)
             count = self._valid(windows, first + inset, first + inset, edge)
             total = values[square].sum(axis=(1, 2), dtype=np.float64)
@@ -145,7 +149,7 @@ class TileCache:
         return means
 
     def _read(self, source: Source | StepMosaic, i: int, j: int, gap: float) -> CachedTile:
-        top, left = (k * TILE - self._index - self._before for k in (i, j))
+        top, left = (k * TILE - self._index - self.before for k in (i, j))
         height, width = self._extent(i, self._grid.height), self._extent(j, self._grid.width)
         values = read_source(source, self._grid, top, left, height, width)
         values -= np.float32(gap)
@@ -158,11 +162,11 @@ class TileCache:
     def _extent(self, index: int, grid_size: int) -> int:
         """Pixels around the samples of a tile; those on the grid, where it ends within the tile."""
         samples = min(TILE, grid_size - index * TILE) if index * TILE < grid_size else TILE
-        return samples + self._image_size - 1 + self._before + self._after
+        return samples + self._image_size - 1 + self.before + self._after
 
     def _inner(self, values: np.ndarray) -> np.ndarray:
         """Without the margin that only point values need."""
-        return values[self._before : len(values) - self._after, self._before : values.shape[1] - self._after]
+        return values[self.before : len(values) - self._after, self.before : values.shape[1] - self._after]
 
     def _filter(self, values: np.ndarray) -> np.ndarray | None:
         if not self._filtered:

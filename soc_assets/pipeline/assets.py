@@ -7,6 +7,7 @@ from functools import partial
 from soc_assets.embedding import spec
 from soc_assets.features import inputs as features
 from soc_assets.ingest import inputs as ingest
+from soc_assets.mapping import versions as mapping
 from soc_assets.project import Project
 from soc_assets.regression import inputs as regression
 from soc_assets.sampling import inputs as sampling
@@ -22,17 +23,19 @@ class Asset:
         version: of the code behind it; raised where its output changes, so that what is on disk becomes stale.
         result_inputs: of what is made when asked for (`soc run --to evaluation`), as `data/results/<name>.parquet`: the
             digest of its inputs. None for what `soc run` makes.
+        of_maps: whether it is a part of a map (`soc map`).
     """
 
     name: str
     job: str
     version: str
     result_inputs: Callable[[Project], str] | None = None
+    of_maps: bool = False
 
     @property
     def on_request(self) -> bool:
         """Whether it is made only when asked for."""
-        return self.result_inputs is not None
+        return self.result_inputs is not None or self.of_maps
 
 
 _evaluated = regression.evaluation_inputs
@@ -48,9 +51,12 @@ _ALL = (
     Asset(
         "hyperparameters", "tune", regression.VERSIONS["hyperparameters"], partial(_evaluated, asset="hyperparameters")
     ),
+    Asset("map_tiles", "map", mapping.TILES, of_maps=True),
+    Asset("soc_map", "assemble", mapping.FILES, of_maps=True),
 )
 ASSETS: tuple[str, ...] = tuple(asset.name for asset in _ALL if not asset.on_request)
-RESULTS: tuple[str, ...] = tuple(asset.name for asset in _ALL if asset.on_request)
+RESULTS: tuple[str, ...] = tuple(asset.name for asset in _ALL if asset.result_inputs)
+MAPS: tuple[str, ...] = tuple(asset.name for asset in _ALL if asset.of_maps)
 VERSIONS = {asset.name: asset.version for asset in _ALL}
 JOB_OF = {asset.name: asset.job for asset in _ALL}
 RESULT_INPUTS = {asset.name: asset.result_inputs for asset in _ALL if asset.result_inputs}

@@ -13,7 +13,10 @@ from soc_assets.errors import SocError
 from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.ingest.inputs import catalog_inputs, soil_inputs
 from soc_assets.integrity.tables import complete
-from soc_assets.pipeline.assets import ASSETS, RESULT_INPUTS
+from soc_assets.mapping.assemble import state_of_map
+from soc_assets.mapping.inputs import MapInputs, read_map_inputs
+from soc_assets.mapping.registered import Registered
+from soc_assets.pipeline.assets import ASSETS, MAPS, RESULT_INPUTS
 from soc_assets.project import Project
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.sampling.inputs import sampling_inputs
@@ -24,7 +27,7 @@ from soc_assets.storage.vouching import is_fresh
 
 @dataclass(frozen=True)
 class Freshness:
-    """State of one asset: missing, stale or fresh; for embeddings also how many batches are done."""
+    """State of one asset: missing, stale or fresh; of what has partitions also how many are done."""
 
     asset: str
     state: str
@@ -76,6 +79,38 @@ def assess_results(project: Project, states: list[Freshness] | None = None) -> l
     return results
 
 
+def assess_maps(project: Project, registered: Callable[[], Registered]) -> list[Freshness]:
+    """State of the maps of [map] years: how many tiles and periods are done; nothing where none are wanted.
+
+    Args:
+        project: settings and paths.
+        registered: gives the model of the maps, which need not be loaded; asked only where maps are wanted.
+    """
+    if not project.settings.map.years:
+        return []
+    try:
+        inputs = read_map_inputs(project, registered())
+    except SocError:
+        return [Freshness(name, "missing", 0, 0) for name in MAPS]
+    return maps_freshness(inputs)
+
+
+def maps_freshness(inputs: MapInputs) -> list[Freshness]:
+    """State of tiles and maps, with how many of them are done."""
+    tiles = list(inputs.states().values())
+    maps = [state_of_map(inputs, period) for period in inputs.periods]
+    return [
+        Freshness(name, _of_all(states), states.count("fresh"), len(states))
+        for name, states in zip(MAPS, (tiles, maps), strict=True)
+    ]
+
+
+def _of_all(states: list[str]) -> str:
+    if states.count("fresh") == len(states):
+        return "fresh"
+    return "missing" if set(states) == {"missing"} else "stale"
+
+
 def _rest(project: Project, trained: Callable[[str], str] | None) -> list[Freshness]:
     embeddings = known_embeddings(project)
     if embeddings is None:  # of an unknown number of batches
@@ -83,12 +118,11 @@ def _rest(project: Project, trained: Callable[[str], str] | None) -> list[Freshn
         return [Freshness("embeddings", state, 0, 0), *(Freshness(name, "missing") for name in ASSETS[4:])]
     states = list(embeddings.states().values())
     done = states.count("fresh")
-    of_batches = "fresh" if done == len(states) else "missing" if set(states) == {"missing"} else "stale"
     built = built_here(project)
     features = "missing" if not built else "fresh" if built == features_inputs(project, embeddings) else "stale"
     model = "missing" if features == "missing" or not trained else trained(model_inputs(project))
     return [
-        Freshness("embeddings", of_batches, done, len(states)),
+        Freshness("embeddings", _of_all(states), done, len(states)),
         Freshness("features", features),
         Freshness("mlp_model", model),
     ]

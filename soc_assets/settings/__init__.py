@@ -6,6 +6,7 @@ in `loading`; no other module here reads a file. docs/settings.md is made from t
 
 from soc_assets.settings.bands import Band, Channel, channels_of
 from soc_assets.settings.base import Section
+from soc_assets.settings.map import Maps, Mask
 from soc_assets.settings.model import Embedding, Features, Training
 from soc_assets.settings.platform import Automation, Execution, Paths, Tracking
 from soc_assets.settings.rasters import RASTER_CHECKS, SAMPLE_CHECKS, Rasters, ReferenceGrid
@@ -26,6 +27,8 @@ __all__ = [
     "Execution",
     "Features",
     "FoldScheme",
+    "Maps",
+    "Mask",
     "Paths",
     "Rasters",
     "ReferenceGrid",

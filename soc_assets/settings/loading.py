@@ -17,6 +17,8 @@ from soc_assets.settings import (
     Embedding,
     Execution,
     Features,
+    Maps,
+    Mask,
     Paths,
     Rasters,
     Sampling,
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     features: Features = Features()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
+    map: Maps = Maps()
     tracking: Tracking = Tracking()
     automation: Automation = Automation()
     execution: Execution = Execution()
@@ -145,4 +148,5 @@ def _parent(key: str) -> str:
 def _keys_of_lists() -> list[str]:
     """Keys of the tables that are in lists."""
     of_recipes = [*_known_keys(Recipe, "evaluation.recipes."), *_known_keys(Recipe, "evaluation.candidates.")]
-    return [*_known_keys(Band, "rasters.bands."), *_known_keys(SoilTable, "soil.tables."), *of_recipes]
+    others = [*_known_keys(SoilTable, "soil.tables."), *_known_keys(Mask, "map.masks.")]
+    return [*_known_keys(Band, "rasters.bands."), *others, *of_recipes]

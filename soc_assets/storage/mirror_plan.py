@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from soc_assets.storage.objects import stamp_of, version_of
 
-SHARED = ("catalog", "samples", "embeddings", "features", "results")
+SHARED = ("catalog", "samples", "embeddings", "features", "results", "maps")
 """Folders of data/ that all hosts share. soc.duckdb, whose paths are absolute, and exports are each host's own."""
 
 _OWN = (("catalog", "previews"), ("results", "inputs"))  # made again where they are missing

@@ -69,6 +69,17 @@ def tracking_uri(uri: str) -> Iterator[Any]:
         mlflow.set_tracking_uri(before)  # pyright: ignore[reportArgumentType] - None is how MLflow unsets it
 
 
+@contextmanager
+def leaving_the_root_logger() -> Iterator[None]:
+    """Importing MLflow's module for torch gives the root logger a handler, which would print all that is logged."""
+    root = logging.getLogger()
+    before = list(root.handlers)
+    try:
+        yield
+    finally:
+        root.handlers[:] = before
+
+
 def log_params(client: "MlflowClient", run_id: str, values: Mapping[str, Any]) -> None:
     """Log parameters, cut to the longest text that MLflow takes."""
     from mlflow.entities import Param

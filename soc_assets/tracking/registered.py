@@ -1,14 +1,16 @@
 """Finding a version of the registered model and loading it: the champion, the newest, or one that is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from soc_assets.errors import TrainingError
-from soc_assets.mapping.points import Registered
+from soc_assets.mapping.registered import Registered
 from soc_assets.settings import Features, Study
 from soc_assets.tracking.artifacts import folder_of
 from soc_assets.tracking.champion import ALIAS, FEATURES_TAG
-from soc_assets.tracking.client import tracking_uri
-from soc_assets.tracking.model_files import are_whole
+from soc_assets.tracking.client import leaving_the_root_logger, tracking_uri
+from soc_assets.tracking.model_files import MODEL_TAG as MODEL_FILES_TAG
+from soc_assets.tracking.model_files import are_whole, digest_of
 from soc_assets.tracking.store import MlflowTracking
 
 MISSING_PARAM = "fit.missing_images"
@@ -25,6 +27,32 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
     Raises:
         TrainingError: there is no such version, or its files are damaged.
     """
+    described, folder, whole = _describe(tracking, version)
+    if not whole:
+        raise _damaged(described.uri, folder or tracking.where, "they are not those that were registered")
+    with tracking_uri(tracking.uri) as mlflow, leaving_the_root_logger():
+        try:
+            # by the folder: by its name MLflow writes into the folder, which may be somebody else's
+            model = mlflow.pyfunc.load_model(folder.as_uri() if folder else described.uri)
+        except Exception as error:  # of whatever library reads one of the files
+            found = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise _damaged(described.uri, folder or tracking.where, found) from error
+    return replace(described, model=model)
+
+
+def describe_registered(tracking: MlflowTracking, version: str | None) -> Registered:
+    """As `load_registered`, without loading the model: what it was fitted on, and the digest of its files.
+
+    Raises:
+        TrainingError: there is no such version.
+    """
+    return _describe(tracking, version)[0]
+
+
+def _describe(tracking: MlflowTracking, version: str | None) -> tuple[Registered, Path | None, bool]:
+    """A version without its model, the folder of its files where there is one, and whether they are whole."""
+    if not tracking.exists:
+        raise TrainingError(f"There is no registered model in {tracking.where}: run `soc run` first.")
     client, name = tracking.client(), tracking.registered_model
     versions = {str(found.version): found for found in client.search_model_versions(f"name = '{name}'")}
     if not versions:
@@ -32,27 +60,23 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
     wanted = version or _champion(tracking, name) or max(versions, key=int)
     if wanted not in versions:
         raise TrainingError(f"{name} has no version {wanted}; there are {', '.join(sorted(versions, key=int))}.")
-    uri = f"models:/{name}/{wanted}"
     run = client.get_run(str(versions[wanted].run_id))
     params, tags = run.data.params, run.data.tags
     folder = folder_of(client.get_model_version_download_uri(name, wanted))
-    if folder and not are_whole(folder, versions[wanted].tags):
-        raise _damaged(uri, folder, "they are not those that were registered")
-    with tracking_uri(tracking.uri) as mlflow:
-        try:
-            # by the folder: by its name MLflow writes into the folder, which may be somebody else's
-            model = mlflow.pyfunc.load_model(folder.as_uri() if folder else uri)
-        except Exception as error:  # of whatever library reads one of the files
-            raise _damaged(uri, folder or tracking.where, f"{type(error).__name__}: {error}".splitlines()[0]) from error
-    return Registered(
-        model=model,
-        uri=uri,
+    own = versions[wanted].tags
+    described = Registered(
+        model=None,
+        uri=f"models:/{name}/{wanted}",
         spec=tags["soc.spec"],
         features=params.get("fit.features") or tags.get(FEATURES_TAG, "embedding"),
         most_missing=int(params[MISSING_PARAM]) if MISSING_PARAM in params else None,
         vector=Features.model_validate(_section(params, "features", ("missing", "alignment"))),
         study=Study.model_validate(_section(params, "study", ("year_from", "year_to", "time_before", "first_lag"))),
+        recipe=params.get("fit.recipe") or params.get("training.recipe", "documented"),
+        weights=tags.get("soc.weights", "unknown"),
+        files=own.get(MODEL_FILES_TAG) or (digest_of(folder) if folder else str(versions[wanted].run_id)),
     )
+    return described, folder, folder is None or are_whole(folder, own)
 
 
 def _damaged(uri: str, where: Path | str, found: str) -> TrainingError:

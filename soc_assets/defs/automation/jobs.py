@@ -17,7 +17,7 @@ def limits(automation: Automation) -> dict[str, str]:
 
 
 def build_jobs(automation: Automation) -> list[Any]:
-    """`prepare`, `embed` and `learn`, the main job; `evaluate` and `tune`, which run on request."""
+    """`prepare`, `embed` and `learn`, the main job; `evaluate`, `tune`, `map` and `assemble`, which run on request."""
     tags = limits(automation)
     assets = dg.AssetSelection.assets
     return [
@@ -42,5 +42,9 @@ def build_jobs(automation: Automation) -> list[Any]:
             assets(*assets_of("tune")),
             tags=tags,
             description="Search for an MLP recipe inside the training data.",
+        ),
+        dg.define_asset_job("map", assets(*assets_of("map")), tags=tags, description="Predict tiles of maps."),
+        dg.define_asset_job(
+            "assemble", assets(*assets_of("assemble")), tags=tags, description="Assemble maps from their tiles."
         ),
     ]

@@ -14,6 +14,7 @@ from soc_assets.embedding import check as embedding
 from soc_assets.features import check as features
 from soc_assets.ingest.quality import sample_schema
 from soc_assets.ingest.quality.sample_drift import Drift
+from soc_assets.mapping import check as mapping
 from soc_assets.regression import check as regression
 from soc_assets.reporting.findings import Finding, errors, in_words, merged
 from soc_assets.reporting.findings import errors as errors_of
@@ -49,6 +50,8 @@ _SAYS = {
     "vectors": "Vectors have the length that the spec and `feature_index` say, and no gap that should be filled.",
     "metrics_sane": "The scores are finite and possible, and training has not diverged.",
     "better_than_mean": "On the test split the model is better than the mean of the training split.",
+    "map_values": "Organic carbon is between 0 and 600 g/kg, and cells have a value.",
+    "map_applicable": "At least half of the cells are inside the area of applicability, where that is known.",
     "tables": "Ids are unique, test samples have no fold, and only training samples are repeated or weighted.",
 }
 
@@ -66,6 +69,7 @@ SAMPLE_SPECS = _specs("soil_samples", (*SAMPLE_CHECKS, "schema", "drift"))
 SAMPLING_SPECS = _specs("balanced_samples", sampling.CHECKS)
 EMBEDDING_SPECS = _specs("embeddings", embedding.CHECKS)
 FEATURE_SPECS = _specs("features", features.CHECKS)
+MAP_SPECS = _specs("soc_map", mapping.CHECKS)
 MODEL_SPECS = _specs("mlp_model", regression.CHECKS)
 
 

@@ -58,7 +58,9 @@ def table_sql(data: Path, name: str, columns: Mapping[str, tuple[str, str]]) -> 
     """A query that reads a table as it is when it runs: typed columns, no rows where the file is not there."""
     schema = data / SCHEMAS / f"{name}.parquet"
     listed = ", ".join(f"{quoted(column)}::{kind} AS {quoted(column)}" for column, (kind, _) in columns.items())
-    paths = f"[{literal(glob_of(schema))}, {literal(glob_of(data / TABLES[name].path))}]"
+    path = TABLES[name].path
+    pattern = f"{glob_of(data)}/{path}" if "*" in path else glob_of(data / path)
+    paths = f"[{literal(glob_of(schema))}, {literal(pattern)}]"
     return f"SELECT {listed} FROM read_parquet({paths}, allow_empty = true, union_by_name = true)"
 
 

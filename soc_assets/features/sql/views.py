@@ -59,6 +59,8 @@ def views_of(contents: Contents) -> dict[str, View]:
         "batches": _batches(contents),
         "features": _features(contents),
         "embedding_long": _embedding_long(contents),
+        "maps": _maps(contents),
+        "map_at_samples": _map_at_samples(contents),
     }
 
 
@@ -157,6 +159,30 @@ def _features(contents: Contents) -> View:
     filled = {"zero": "zeros", "nearest_lag": "the nearest lag of the band", "null": "nulls"}[features.missing]
     columns["features"] += f"; missing images are {filled}"
     return View(sql, FEATURES.description, columns)
+
+
+def _maps(contents: Contents) -> View:
+    columns = columns_of(contents.data, "maps")
+    folder = f"{literal(str(contents.data / 'maps'))} || '/' || model_digest || '/' || period"
+    sql = f"SELECT *, {folder} AS folder FROM ({table_sql(contents.data, 'maps', columns)})"
+    comments = {column: comment for column, (_, comment) in columns.items()}
+    return View(sql, TABLES["maps"].description, {**comments, "folder": "of its GeoTIFFs and map.json"})
+
+
+def _map_at_samples(contents: Contents) -> View:
+    columns = columns_of(contents.data, "map_at_samples")
+    added = {
+        "observed": "organic carbon of the sample, g/kg",
+        "sampled": "year of sampling",
+        "split": "train, validation or test; null for samples that are not studied, or came later",
+        "residual": "predicted - observed, g/kg",
+        "outside": "whether the sample lies outside the map's interval",
+    }
+    sql = f"""SELECT m.*, s.organic_carbon AS observed, s.year AS sampled, s.split,
+            m.predicted - s.organic_carbon AS residual, s.organic_carbon NOT BETWEEN m.lower AND m.upper AS outside
+        FROM ({table_sql(contents.data, "map_at_samples", columns)}) m JOIN samples s USING (sample_id)"""
+    comments = {column: comment for column, (_, comment) in columns.items()}
+    return View(sql, TABLES["map_at_samples"].description, {**comments, **added})
 
 
 def _embedding_long(contents: Contents) -> View:

@@ -8,6 +8,7 @@ into these modules.
 
 from soc_assets.integrity.schemas.columns import SPLITS, Column, Table, pandas_type
 from soc_assets.integrity.schemas.embeddings import EMBEDDINGS, FEATURES
+from soc_assets.integrity.schemas.maps import MAP_AT_SAMPLES, MAPS
 from soc_assets.integrity.schemas.rasters import GAPS, RASTERS
 from soc_assets.integrity.schemas.results import EVALUATION, MODEL_PREDICTIONS, OUT_OF_FOLD, RUNS
 from soc_assets.integrity.schemas.samples import BALANCED, EXCLUDED, FOLDS, LEDGER, REJECTED, SOIL_SAMPLES
@@ -27,5 +28,7 @@ TABLES = {
     "out_of_fold": OUT_OF_FOLD,
     "evaluation": EVALUATION,
     "runs": RUNS,
+    "maps": MAPS,
+    "map_at_samples": MAP_AT_SAMPLES,
 }
 """The Parquet files that the database shows, by the name that it knows them by."""

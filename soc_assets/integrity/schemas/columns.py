@@ -53,7 +53,7 @@ class Table:
     """A table that one asset writes, or a view.
 
     Attributes:
-        path: of the Parquet file, below the data folder; "" where there is no such file.
+        path: of the Parquet file, below the data folder; a pattern where there are several; "" where there is none.
         description: what a row is.
         columns: in the order of the file.
     """

@@ -178,11 +178,15 @@ def test_batch_added_after_the_last_one_was_done_is_due_alone(embedded):
 def test_automation_starts_as_the_settings_say(active):
     built = build_definitions(Automation(active=active, cron="15 3 * * 1", timezone="Europe/Berlin", sensor_seconds=7))
     sensors = list(built.sensors or ())
-    assert [sensor.name for sensor in sensors] == ["new_files", "embed_after_prepare", "learn_after_embed"]
+    names = ["new_files", "embed_after_prepare", "learn_after_embed", "map_after_champion"]
+    assert [sensor.name for sensor in sensors] == names
+    assert sensors.pop().default_status.value == "STOPPED"  # no years are set in [map]
     assert {sensor.default_status.value for sensor in sensors} == {"RUNNING" if active else "STOPPED"}
     assert {sensor.minimum_interval_seconds for sensor in sensors} == {7}
     schedules = [schedule for schedule in built.schedules or () if isinstance(schedule, dg.ScheduleDefinition)]
-    assert [schedule.name for schedule in schedules] == ["nightly_prepare", "nightly_backfill", "nightly_learn"]
+    names = ["nightly_prepare", "nightly_backfill", "nightly_learn", "nightly_map"]
+    assert [schedule.name for schedule in schedules] == names
+    assert schedules.pop().default_status.value == "STOPPED"
     assert {schedule.default_status.value for schedule in schedules} == {"RUNNING" if active else "STOPPED"}
     assert {(schedule.cron_schedule, schedule.execution_timezone) for schedule in schedules} == {
         ("15 3 * * 1", "Europe/Berlin")

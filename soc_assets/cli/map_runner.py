@@ -1,0 +1,69 @@
+"""Maps from the command line: registering their partitions, and the Dagster runs of what is missing or stale."""
+
+from soc_assets.cli import runner
+from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, open_instance
+from soc_assets.errors import SettingsError
+from soc_assets.mapping.assemble import state_of_map
+from soc_assets.mapping.inputs import MapInputs, read_map_inputs
+from soc_assets.mapping.lattice import Period
+from soc_assets.mapping.registered import Registered
+from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS
+from soc_assets.project import Project
+
+
+def run_maps(project: Project, to: str) -> runner.Outcome:
+    """The model, and then the maps of the settings' periods."""
+    if not project.settings.map.years:
+        raise SettingsError(
+            "No years are set in [map] of soc.toml (years = [2020, 2023]), or by `soc map --year 2020`."
+        )
+    before = runner.run(project, ASSETS[-1])
+    if before.failures:
+        return before
+    after = make_maps(maps_of(project), to)
+    return runner.Outcome([*before.launched, *after.launched], after.failures)
+
+
+def maps_of(project: Project) -> MapInputs:
+    """What the maps of the settings' periods are made from."""
+    return read_map_inputs(project, registered_of(project))
+
+
+def registered_of(project: Project) -> Registered:
+    """The model of the maps, not loaded."""
+    from soc_assets.tracking.registered import describe_registered
+    from soc_assets.tracking.store import tracking_of
+
+    return describe_registered(tracking_of(project), project.settings.map.model)
+
+
+def with_model(inputs: MapInputs) -> MapInputs:
+    """The same with the model loaded."""
+    from soc_assets.tracking.registered import load_registered
+    from soc_assets.tracking.store import tracking_of
+
+    loaded = load_registered(tracking_of(inputs.project), inputs.registered.version)
+    return read_map_inputs(inputs.project, loaded, inputs.periods)
+
+
+def make_maps(inputs: MapInputs, to: str = MAPS[-1]) -> runner.Outcome:
+    """Predict the tiles that are missing or stale, and assemble the maps whose files are."""
+    from soc_assets.defs.partitions import add_maps, contiguous_ranges
+
+    launched: list[str] = []
+    due = {key for key, state in inputs.states().items() if state != "fresh"}
+    with open_instance() as instance:
+        fail_orphaned_runs(instance)
+        give_pool_its_slots(instance, inputs.project)
+        every = add_maps(instance, inputs.keys, [str(period) for period in inputs.periods])
+        runs = [("map_tiles", stretch[0], stretch[-1]) for stretch in contiguous_ranges(every, due, len(every))]
+        for asset, first, last in runs:
+            launched = [JOB_OF[asset]]
+            if failures := runner.execute(instance, JOB_OF[asset], [asset], runner.between(first, last)):
+                return runner.Outcome(launched, failures)
+        for period in map(str, inputs.periods if to == MAPS[-1] else ()):
+            if state_of_map(inputs, Period.of(period)) != "fresh":
+                launched = [*launched, JOB_OF[to]]
+                if failures := runner.execute(instance, JOB_OF[to], [to], runner.between(period, period)):
+                    return runner.Outcome(launched, failures)
+    return runner.Outcome(launched, [])

@@ -1,0 +1,114 @@
+"""Maps that follow by themselves where [map] years are set: nightly, and after a new champion.
+
+Tiles come first, in runs of several; the sensor assembles a period once all of its tiles are fresh.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from soc_assets.defs.automation import backfill
+from soc_assets.defs.partitions import add_maps, contiguous_ranges
+from soc_assets.defs.resources import ProjectResource
+from soc_assets.errors import SocError
+from soc_assets.mapping.assemble import map_inputs, state_of_map
+from soc_assets.mapping.inputs import MapInputs, read_map_inputs
+from soc_assets.mapping.lattice import of_key
+from soc_assets.pipeline.assets import JOB_OF
+from soc_assets.project import Project
+from soc_assets.settings import Automation, Maps
+from soc_assets.storage import digest
+from soc_assets.tracking.registered import describe_registered
+from soc_assets.tracking.store import tracking_of
+
+_FOLLOWED = ("mlp_model", "evaluation", "raster_catalog", "map_tiles")
+"""What a map may follow from: `evaluation` moves the champion, too."""
+
+
+def build_map_schedule(automation: Automation, maps: Maps) -> dg.ScheduleDefinition:
+    """The schedule; off unless years are set."""
+    wanted, tiles_job = automation.active and bool(maps.years), JOB_OF["map_tiles"]
+
+    @dg.schedule(
+        job_name=JOB_OF["map_tiles"],
+        cron_schedule=automation.cron,
+        execution_timezone=automation.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING if wanted else dg.DefaultScheduleStatus.STOPPED,
+        description="Predicts the tiles of [map] years that are missing or stale; `map_after_champion` assembles them.",
+    )
+    def nightly_map(
+        context: dg.ScheduleEvaluationContext, project: ProjectResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        tick = context.scheduled_execution_time.isoformat()
+        found = _asked(context.instance, project.load(), automation.batches_per_run, "nightly", tick)
+        tiles = [] if isinstance(found, dg.SkipReason) else [each for each in found if each.job_name == tiles_job]
+        return tiles or (found if isinstance(found, dg.SkipReason) else dg.SkipReason("Every tile is fresh."))
+
+    return nightly_map
+
+
+def build_map_sensor(automation: Automation, maps: Maps, jobs: list[Any]) -> dg.SensorDefinition:
+    """The sensor, which launches the jobs of maps; off unless years are set."""
+    wanted = automation.active and bool(maps.years)
+
+    @dg.sensor(
+        jobs=jobs,
+        minimum_interval_seconds=automation.sensor_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED,
+        description="Maps [map] years again after a new champion or changed rasters: tiles first, then the maps.",
+    )
+    def map_after_champion(
+        context: dg.SensorEvaluationContext, project: ProjectResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        loaded = project.load()
+        newest = f"{_newest(context.instance)}/{loaded.settings.map.model_dump_json()}"
+        if newest == context.cursor:
+            return dg.SkipReason("Model, rasters and tiles have not been materialised since the last look.")
+        if backfill.running(context.instance, _FOLLOWED):
+            return dg.SkipReason("A run is at work on the model, the rasters or the tiles.")
+        found = _asked(context.instance, loaded, automation.batches_per_run, "after a new champion", newest)
+        return found if isinstance(found, dg.SkipReason) else dg.SensorResult(found, cursor=newest)
+
+    return map_after_champion
+
+
+def _asked(
+    instance: dg.DagsterInstance, project: Project, longest: int, reason: str, run_key: str
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """Runs of the tiles that are due, or else of the periods whose files are."""
+    if not project.settings.map.years:
+        return dg.SkipReason("No maps are wanted: years in [map] of soc.toml is empty.")
+    try:
+        inputs = read_map_inputs(project, describe_registered(tracking_of(project), project.settings.map.model))
+        requests = list(_requests(instance, inputs, longest, reason, run_key))
+    except SocError as error:
+        return dg.SkipReason(str(error))
+    return requests or dg.SkipReason(f"All {len(inputs.keys)} tiles and their maps are fresh or under way.")
+
+
+def _requests(
+    instance: dg.DagsterInstance, inputs: MapInputs, longest: int, reason: str, run_key: str
+) -> Iterator[dg.RunRequest]:
+    every = add_maps(instance, inputs.keys, [str(period) for period in inputs.periods])
+    due = {key for key, state in inputs.states().items() if state != "fresh"}
+    tags = {backfill.REASON: reason}
+    for stretch in contiguous_ranges(every, due - backfill.under_way(instance, every), longest):
+        content = [inputs.tile_inputs(*of_key(key)) for key in stretch]
+        yield _request("map_tiles", stretch[0], stretch[-1], [run_key, *content], tags)
+    of_due = {of_key(key)[0] for key in due}
+    periods = [str(period) for period in inputs.periods]
+    assembling = backfill.under_way(instance, periods)
+    for period in inputs.periods:
+        if period not in of_due and str(period) not in assembling and state_of_map(inputs, period) != "fresh":
+            yield _request("soc_map", str(period), str(period), [run_key, map_inputs(inputs, period)], tags)
+
+
+def _request(asset: str, first: str, last: str, content: list[str], tags: dict[str, str]) -> dg.RunRequest:
+    ends = {backfill.RANGE_START: first, backfill.RANGE_END: last}
+    return dg.RunRequest(run_key=digest.of_values(content), job_name=JOB_OF[asset], tags={**tags, **ends})
+
+
+def _newest(instance: dg.DagsterInstance) -> str:
+    events = [instance.get_latest_materialization_event(dg.AssetKey(name)) for name in _FOLLOWED]
+    return "/".join(f"{event.run_id}@{event.timestamp}" if event else "none" for event in events)

@@ -1,0 +1,34 @@
+"""Whether a map is plausible, and how much of it may be believed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from soc_assets.mapping.quality import INCOMPLETE, INSIDE, OUTSIDE, UNKNOWN
+from soc_assets.reporting.findings import Finding, of_output
+
+CHECKS = ("map_values", "map_applicable")
+_MOST = 600.0  # g/kg
+_FEWEST = 0.5  # share inside the area of applicability below which it is worth a look
+
+
+def check_map(where: str, facts: Mapping[str, Any]) -> list[Finding]:
+    """Everything wrong with a map, or worth a look.
+
+    Args:
+        where: its folder.
+        facts: map.json.
+    """
+    findings = []
+    values, counts = facts["statistics"]["organic_carbon"], {int(n): k for n, k in facts["counts"].items()}
+    if not values["count"]:
+        cure = "Look at quality.tif for the reason, and at the rasters of the period with `soc check`."
+        findings.append(of_output("map_values", "error", where, "no cell has a value", cure))
+    elif values["min"] < 0 or values["max"] > _MOST:
+        words = f"organic carbon is {values['min']:.3g} to {values['max']:.3g} g/kg, which no soil holds"
+        findings.append(of_output("map_values", "error", where, words, "Look at the model's scores (`soc status`)."))
+    known = counts[INSIDE] + counts[OUTSIDE] + counts[INCOMPLETE]
+    if known and counts[INSIDE] < _FEWEST * known and counts[UNKNOWN] == 0:
+        words = f"{counts[INSIDE] / known:.0%} of the cells are inside the area of applicability"
+        cure = "Elsewhere the training samples hold nothing alike: show the map with quality.tif, or sample there."
+        findings.append(of_output("map_applicable", "warning", where, words, cure))
+    return findings

@@ -1,0 +1,29 @@
+"""Which engine predicts the blocks of a map."""
+
+from typing import Any
+
+from soc_assets.mapping.affine import AffineEngine
+from soc_assets.mapping.blocks import Engine, PointEngine
+from soc_assets.mapping.columns import ColumnEngine, Columns
+from soc_assets.mapping.graph import cut_graph
+from soc_assets.mapping.inputs import MapInputs
+
+
+def engine_for(inputs: MapInputs) -> Engine:
+    """The fastest engine that knows the model's features; all give the same map.
+
+    Args:
+        inputs: with the loaded model.
+    """
+    spec, features = inputs.predictor.spec, inputs.predictor.features
+    embedded = "embedding" in Columns(inputs).positions
+    if features.alignment != "lag" or (embedded and not spec.linear):
+        return PointEngine(inputs)
+    cut = cut_graph(_graph_of(inputs.registered.model))
+    exact = not embedded or spec.choices["storage"] == "float32"
+    return AffineEngine(inputs, cut) if cut is not None and exact else ColumnEngine(inputs)
+
+
+def _graph_of(model: Any) -> Any:
+    """The graph behind MLflow's wrapper, or None where there is none."""
+    return model.get_raw_model() if hasattr(model, "get_raw_model") else None

@@ -1,0 +1,230 @@
+"""Cutting a served graph where it stops being affine in the raw features.
+
+What comes before the cuts becomes matrices (`forms`), what comes after them stays the model's own graph. Of the checks
+of its inputs only the count of missing images is kept, as an input: who calls the rest of the graph counts them.
+A graph that this cannot cut is served whole, row by row.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from soc_assets.mapping.forms import Dense, Diagonal, concatenated
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.fx import GraphModule, Node
+
+WIDEST = 4096
+"""Columns of all cuts together, at most."""
+_NEAREST = 4  # training samples whose distance is computed exactly
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A served graph in two.
+
+    Attributes:
+        forms: what the cuts are of the raw features.
+        rest: from the cuts [n, width] (and missing images [n], where `counts_missing`) to predictions [n, columns].
+        counts_missing: whether the rest needs the number of missing images.
+        image: [d] number of each raw column's image, as the graph counts them; -1 where it does not.
+        zeros: [d] whether a zero in the column may be a gap.
+    """
+
+    forms: tuple[Dense, ...]
+    rest: "GraphModule"
+    counts_missing: bool
+    image: np.ndarray
+    zeros: np.ndarray
+
+
+def cut_graph(graph: Any) -> Cut | None:
+    """Cut a served graph; None where it is no torch graph of one input, or not affine at its beginning."""
+    from torch.fx import GraphModule
+
+    if not isinstance(graph, GraphModule):
+        return None
+    inputs = [node for node in graph.graph.nodes if node.op == "placeholder"]
+    constants = {**dict(graph.named_buffers()), **dict(graph.named_parameters())}
+    width = _width(graph, constants)
+    if len(inputs) != 1 or width is None:
+        return None
+    forms, counter = _forms(graph, inputs[0], width), _counter(graph)
+    if (found := _cuts(graph, forms, counter)) is None:
+        return None
+    cuts, counts = found
+    dense = [forms[node] for node in cuts]
+    whole = tuple(part.dense() if isinstance(part, Diagonal) else part for part in dense)
+    rest = _rest(graph, cuts, counter if counts else None)
+    prefix = counter.args[0].args[1].target.rpartition(".")[0] if counter else ""
+    image, zeros = (constants.get(f"{prefix}.{name}") for name in ("image", "zeros_are_gaps"))
+    return Cut(
+        whole,
+        rest,
+        counts,
+        np.full(width, -1) if image is None else image.numpy(),
+        np.zeros(width, bool) if zeros is None else zeros.numpy(),
+    )
+
+
+def _width(graph: "GraphModule", constants: dict[str, Any]) -> int | None:
+    """Raw features that the graph takes: the check of its inputs has a limit for each."""
+    found = [tensor for name, tensor in constants.items() if name.endswith("accepted.most")]
+    return len(found[0]) if len(found) == 1 else None
+
+
+def _forms(graph: "GraphModule", features: "Node", width: int) -> "dict[Node, Diagonal | Dense]":
+    """The nodes that are affine in the raw features."""
+    import torch
+
+    aten = torch.ops.aten
+    forms: dict[Any, Any] = {features: Diagonal.identity(width)}
+    masks: dict[Any, Any] = {}  # isnan of a node, zeros like a node
+    for node in graph.graph.nodes:
+        first = node.args[0] if node.args else None
+        form = forms.get(first) if not isinstance(first, (list, tuple)) else None
+        if node.op != "call_function":
+            continue
+        if node.target is aten.cat.default and node.args[1] in (1, -1) and set(node.args[0]) <= set(forms):
+            parts = [forms[part] for part in node.args[0]]
+            if sum(part.width for part in parts) <= WIDEST:
+                forms[node] = parts[0] if len(parts) == 1 else concatenated(parts)
+        elif node.target in (aten.linear.default, aten.matmul.default, aten.mm.default):
+            if isinstance(form, Diagonal) and form.fill is not None:
+                forms[node] = _product(graph, node, form, aten)
+        elif node.target is aten.where.self and masks.get(first) == ("nan", node.args[2]):
+            if masks.get(node.args[1], ("",))[0] == "zeros" and isinstance(forms[node.args[2]], Diagonal):
+                forms[node] = forms[node.args[2]].filled(0.0)
+        elif isinstance(form, Diagonal):
+            if node.target is aten.isnan.default:
+                masks[node] = ("nan", first)
+            elif node.target is aten.zeros_like.default:
+                masks[node] = ("zeros", first)
+            elif (found := _elementwise(graph, node, form, aten)) is not None:
+                forms[node] = found
+    return forms
+
+
+def _elementwise(graph: "GraphModule", node: "Node", form: Diagonal, aten: Any) -> Diagonal | None:
+    """A diagonal form after a slice, a sum or a product with constants, or None."""
+    if node.target is aten.slice.Tensor:
+        axis, start, stop = (*node.args[1:], *(0, 0, 2**63 - 1)[len(node.args) - 1 :])
+        return form if axis == 0 else form.take(slice(start, stop)) if len(node.args) < 5 else None
+    if node.target is aten.index_select.default and node.args[1] == 1:
+        index = _constant(graph, node.args[2])
+        return None if index is None else form.take(index.astype(np.int64))
+    kinds = {aten.sub.Tensor: "sub", aten.add.Tensor: "add", aten.mul.Tensor: "mul", aten.div.Tensor: "div"}
+    kind = kinds.get(node.target)
+    value = _constant(graph, node.args[1]) if kind and not node.kwargs else None
+    if kind is None or value is None or value.size not in (1, form.width):
+        return None
+    value = value.reshape(-1)
+    if kind in ("sub", "add"):
+        return form.plus(-value if kind == "sub" else value)
+    return form.times(1 / value if kind == "div" else value)
+
+
+def _product(graph: "GraphModule", node: "Node", form: Diagonal, aten: Any) -> Dense | None:
+    matrix = _constant(graph, node.args[1])
+    if matrix is None:
+        return None
+    if node.target is not aten.linear.default:
+        return form.dense(matrix)
+    bias = _constant(graph, node.args[2]) if len(node.args) > 2 else np.zeros(1)
+    return None if bias is None else form.dense(matrix.T, bias)
+
+
+def _constant(graph: "GraphModule", value: Any) -> np.ndarray | None:
+    """The number, or what the graph keeps, in double precision."""
+    from torch.fx import Node
+
+    if not isinstance(value, Node):
+        return np.array(value, np.float64)
+    if value.op != "get_attr":
+        return None
+    found: Any = graph
+    for name in str(value.target).split("."):
+        found = getattr(found, name)
+    return found.detach().numpy().astype(np.float64)
+
+
+def _counter(graph: "GraphModule") -> Any:
+    """The node that counts the missing images of each row (see `models.accepted`), or None."""
+    import torch
+
+    aten = torch.ops.aten
+    for node in graph.graph.nodes:
+        if node.target is aten.sum.dim_IntList and node.args[0].target is aten.eq.Tensor:
+            beside = node.args[0].args[1]
+            if getattr(beside, "op", "") == "get_attr" and str(beside.target).endswith("image_columns"):
+                return node
+    return None
+
+
+def _cuts(graph: "GraphModule", forms: dict[Any, Any], counter: Any) -> tuple[list[Any], bool] | None:
+    """The affine nodes that the rest begins with, and whether it needs the count; None where they are too wide."""
+    import torch
+
+    [output] = [node for node in graph.graph.nodes if node.op == "output"]
+    found: list[Any] = []
+    seen, waiting, counts = set(), list(output.all_input_nodes), False
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node is counter:
+            counts = True
+        elif node in forms:
+            found.append(node)
+        elif node.target is not torch.ops.aten.sym_size.int:
+            waiting += node.all_input_nodes
+    in_order = [node for node in graph.graph.nodes if node in found]
+    return (in_order, counts) if 0 < sum(forms[node].width for node in in_order) <= WIDEST else None
+
+
+def _rest(graph: "GraphModule", cuts: list[Any], counter: Any) -> "GraphModule":
+    """The graph from the cuts on."""
+    import torch
+    from torch.fx import Graph, GraphModule
+
+    aten, rest = torch.ops.aten, Graph()
+    known: dict[Any, Any] = {node: rest.placeholder(f"cut_{number}") for number, node in enumerate(cuts)}
+    first = known[cuts[0]]
+    if counter is not None:
+        known[counter] = rest.placeholder("missing")
+    [output] = [node for node in graph.graph.nodes if node.op == "output"]
+    needed = _ancestors(output, set(known))
+    for node in graph.graph.nodes:
+        if node not in needed or node in known:
+            continue
+        if node.target is aten.sym_size.int and node.args[1] == 0:
+            known[node] = rest.call_function(aten.sym_size.int, (first, 0))
+        elif node.target is aten.amin.default and node.args[0].target is aten.cdist.default:
+            place, training = node.args[0].args[:2]
+            known[node] = rest.call_function(nearest_distance, (known[place], known[training]))
+        elif node.target is not aten.cdist.default:
+            known[node] = rest.node_copy(node, lambda before: known[before])
+    return GraphModule(graph, rest)
+
+
+def _ancestors(output: Any, stop: set[Any]) -> set[Any]:
+    found, waiting = set(), [output]
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting += [] if node in stop else node.all_input_nodes
+    return found
+
+
+def nearest_distance(place: "Tensor", training: "Tensor") -> "Tensor":
+    """Distance [n] of places [n, k] to the nearest of [m, k].
+
+    A product finds the four nearest; their distances are computed from differences, which loses no digits.
+    """
+    squared = (training * training).sum(dim=1)[None, :] - 2 * (place @ training.T)
+    nearest = squared.topk(min(_NEAREST, len(training)), dim=1, largest=False, sorted=False).indices
+    return (place[:, None, :] - training[nearest]).square().sum(dim=2).sqrt().amin(dim=1)

@@ -1,0 +1,187 @@
+"""Rows of places and dates to predictions that are not rounded: what points and maps have in common.
+
+The embedding spec, the feature set and the way that features are put together are those that the registered model was
+fitted on, whatever soc.toml says now.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from soc_assets.embedding.embed import Embedder
+from soc_assets.embedding.encoder.encoder import load_encoder
+from soc_assets.embedding.parquet import to_table
+from soc_assets.embedding.spec import Spec, all_specs
+from soc_assets.errors import SocError, TrainingError
+from soc_assets.features.matrix import read_matrix
+from soc_assets.features.sql.groups import group_columns, group_queries
+from soc_assets.geo.grid import Grid
+from soc_assets.geo.projection import to_metres
+from soc_assets.geo.reference_grid import grid_of
+from soc_assets.mapping.registered import Registered
+from soc_assets.project import Project
+from soc_assets.rasters.catalog import read_table
+from soc_assets.rasters.index import RasterIndex
+from soc_assets.regression.design.design import Design, columns_table, make_design
+from soc_assets.regression.final import raw_features
+from soc_assets.settings import Features, Study
+
+NUMBERS = ("predicted", "lower", "upper", "dissimilarity", "applicable")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of n rows.
+
+    Attributes:
+        numbers: [n, 5] float64, the columns `NUMBERS`, not rounded; NaN where there is none.
+        missing: [n] images that are missing.
+        images: of a row.
+    """
+
+    numbers: np.ndarray
+    missing: np.ndarray
+    images: int
+
+    def applicable(self, most_missing: int | None) -> np.ndarray:
+        """1 where the model is applicable [n], 0 where it is not, NaN where that is unknown.
+
+        Args:
+            most_missing: images that a training sample lacks at most; None where that was not recorded.
+        """
+        told = self.numbers[:, 4]
+        if most_missing is None:
+            return np.where((self.missing > 0) & (told == 1), np.nan, told)
+        return np.where(self.missing > most_missing, 0.0, told)
+
+
+class Predictor:
+    """Predicts rows of places and dates by one model; keeps the rasters that it reads, and the encoder.
+
+    Args:
+        project: settings and paths; the rasters are those of its catalog.
+        registered: the model.
+        cache_mb: most memory for rasters; None takes [embedding] cache_mb.
+
+    Raises:
+        SocError: the model's embedding spec or the catalog is gone.
+    """
+
+    def __init__(self, project: Project, registered: Registered, cache_mb: int | None = None) -> None:
+        self.project, self.registered, self.spec = project, registered, spec_of(project, registered)
+        settings = project.settings
+        self._cache_mb = cache_mb or settings.embedding.cache_mb
+        self.features: Features = registered.vector or settings.features
+        self.study: Study = registered.study or settings.study
+
+    @cached_property
+    def raster_index(self) -> RasterIndex:
+        """The rasters of the spec's bands."""
+        catalog = read_table(self.project.catalog, self.project)
+        return RasterIndex.of_catalog(catalog, self.spec.bands, self.spec.choices["reference"], self.spec.grid)
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The reference grid of the model."""
+        catalog = read_table(self.project.catalog, self.project)
+        return grid_of(catalog, self.spec.choices["reference"], self.spec.grid)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """Reads and embeds windows; the weights are loaded at the first use."""
+        settings = self.project.settings.embedding
+        encoder = load_encoder(
+            self.spec, self.project.checkpoint, settings.drop_path, settings.device, settings.images_at_once
+        )
+        return Embedder(self.spec, self.raster_index, encoder, self._cache_mb)
+
+    @property
+    def columns(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Per group of features the meaning of every column."""
+        return group_columns(self.spec, self.features, self.study)
+
+    def __call__(self, rows: pd.DataFrame) -> Predictions:
+        """Predict n rows of longitude, latitude, year, season and season_year."""
+        samples = _as_samples(rows)
+        embedded = self.embedder(samples)
+        design = self._design(samples, to_table(samples, self.spec, embedded))
+        features = raw_features(design, self.registered.features, np.arange(len(samples)))
+        missing, images = embedded.missing.sum(axis=1), embedded.missing.shape[1]
+        return predict_features(self.registered.model, features, missing, images)
+
+    def _design(self, samples: pd.DataFrame, table: Any) -> Design:
+        """The rows' features, by the same SQL as the samples' own."""
+        queries, columns = group_queries(self.spec, self.features, self.study), self.columns
+        index = pd.Index(samples["sample_id"])
+        with duckdb.connect() as connection:
+            connection.register("embeddings", table)
+            matrices = {
+                group: read_matrix(connection, queries[group], index, self.project.catalog, len(named))
+                for group, named in columns.items()
+            }
+        x, y = to_metres(samples["longitude"].to_numpy(), samples["latitude"].to_numpy(), self.grid)
+        return make_design(
+            samples.assign(x=x, y=y), matrices, {name: columns_table(of) for name, of in columns.items()}
+        )
+
+
+def predict_features(model: Any, features: np.ndarray, missing: np.ndarray, images: int) -> Predictions:
+    """Predictions of raw features [n, d] of which [n] images are missing; none where all are, or a number is absurd."""
+    numbers = np.full((len(features), len(NUMBERS)), np.nan)
+    asked = np.flatnonzero((missing < images) & ~np.isinf(features).any(axis=1))
+    found = _answers(model, features[asked])
+    numbers[asked, : found.shape[1]] = found
+    return Predictions(sound(numbers), missing, images)
+
+
+def sound(numbers: np.ndarray) -> np.ndarray:
+    """Predictions [n, 5] whose interval begins at 0 or above, and none where organic carbon is not a number."""
+    numbers[:, 1:3] = numbers[:, 1:3].clip(min=0)  # earlier graphs did not
+    numbers[~np.isfinite(numbers[:, 0])] = np.nan
+    return numbers
+
+
+def _answers(model: Any, features: np.ndarray) -> np.ndarray:
+    """Predictions [n, columns] of rows of features; NaN where the graph refuses the row (see `served`)."""
+    if not len(features):
+        return np.empty((0, 0))
+    try:
+        return np.asarray(model.predict(features), float)
+    except RuntimeError as error:
+        if "Refused: " not in str(error):
+            raise
+    if len(features) == 1:
+        return np.full((1, 1), np.nan)
+    half = len(features) // 2
+    parts = [_answers(model, part) for part in (features[:half], features[half:])]
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate([np.pad(p, ((0, 0), (0, width - p.shape[1])), constant_values=np.nan) for p in parts])
+
+
+def _as_samples(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows as the embedding reads samples; year and season are null where the model needs none."""
+    names = ["longitude", "latitude", "year", "season", "season_year"]
+    ids = [f"p{number:09d}" for number in range(len(rows))]
+    labels = {"location_id": "", "organic_carbon": np.nan, "source": "", "batch": ""}
+    return rows[names].reset_index(drop=True).assign(sample_id=ids, **labels)
+
+
+def spec_of(project: Project, registered: Registered) -> Spec:
+    """The embedding spec that a model was fitted on.
+
+    Raises:
+        SocError: it is gone, or the rasters are not catalogued.
+    """
+    if not project.catalog.is_file():
+        raise SocError(f"{project.catalog} does not exist: run `soc run --to raster_catalog` first.")
+    found = [spec for spec in all_specs(project.embeddings) if spec.digest == registered.spec]
+    if not found:
+        raise TrainingError(
+            f"The model {registered.uri} was fitted on embeddings of the spec {registered.spec}, which is not in "
+            f"{project.embeddings}. Put its folder back (spec.json is enough), or train again."
+        )
+    return found[0]

@@ -1,0 +1,104 @@
+"""`soc map`: what it says, what it leaves, and that what is done is not done again."""
+
+import json
+
+import duckdb
+import pytest
+import rasterio
+from click.testing import CliRunner, Result
+
+from soc_assets.cli.main import main
+from soc_assets.mapping import blocks
+from soc_assets_tests.small_project import SIZE, SmallProject
+
+YEAR = 2014
+
+
+@pytest.fixture(scope="module")
+def mapped(finished, tmp_path_factory) -> SmallProject:
+    """The finished project, of one's own."""
+    import shutil
+
+    root = tmp_path_factory.mktemp("mapped") / "project"
+    shutil.copytree(finished.root, root)
+    return SmallProject(root)
+
+
+def soc(project: SmallProject, *arguments: str) -> Result:
+    done = CliRunner().invoke(main, [*arguments, "--config", str(project.config)])
+    return done
+
+
+def test_map_says_what_it_does_and_what_came_of_it(mapped):
+    done = soc(mapped, "map", "--year", str(YEAR), "--step", "4")
+    assert done.exit_code == 0, done.output
+    for words in (
+        "Model     models:/soc_mlp/1: documented on embedding; embeddings with weights: random",
+        f"Map       16 x 16 cells, one per 4 x 4 pixels, 256 of them wanted; {YEAR}",
+        "To do     1 of 1 tiles: 256 cells, 6,656 images",
+        "Time      about ",
+        "map_tiles: 256 of 256  tile 1 of 1",
+    ):
+        assert words in done.output
+    [folder] = mapped.root.glob(f"data/maps/*/{YEAR}")
+    assert f"Map of {YEAR}: {folder}" in done.output
+    facts = json.loads((folder / "map.json").read_text())
+    assert facts["missing_rasters"] == ["SoilEvaporation_2010"]
+    assert f"Missing   {YEAR}: 1 images (4%) have no raster: SoilEvaporation_2010" in done.output
+    with rasterio.open(folder / "organic_carbon.tif") as dataset:
+        assert (dataset.shape, dataset.transform.a) == ((SIZE // 4, SIZE // 4), 1000.0)
+
+
+def test_what_is_done_is_not_done_again_and_status_shows_what_is_wanted(mapped, monkeypatch):
+    assert "map_tiles" not in soc(mapped, "status").output
+    mapped.config.write_text(mapped.config.read_text() + f"\n[map]\nyears = [{YEAR}]\nstep = 4\n")
+    soc(mapped, "map")
+    monkeypatch.setattr(blocks, "compute_tile", None)
+    again = soc(mapped, "map")
+    assert "Every map is fresh: nothing was computed." in again.output, again.output
+    assert "soc_map" in (said := soc(mapped, "status").output) and "1 of 1" in said
+    mapped.set("step = 4", 'step = 4\noutputs = ["upper"]')
+    assert "stale" in soc(mapped, "status").output
+    assert soc(mapped, "run", "--to", "soc_map").exit_code == 0
+    [folder] = mapped.root.glob(f"data/maps/*/{YEAR}")
+    assert {path.stem for path in folder.glob("*.tif")} == {"organic_carbon", "quality", "upper"}
+
+
+def test_map_at_samples_is_one_query(mapped):
+    soc(mapped, "map", "--year", str(YEAR), "--step", "4")
+    soc(mapped, "sql", "SELECT 1")
+    with duckdb.connect(mapped.project.database, read_only=True) as connection:
+        rows = connection.sql("SELECT * FROM map_at_samples").df()
+        [(period, cells, folder)] = connection.sql("SELECT period, cells, folder FROM maps").fetchall()
+    assert (period, cells) == (str(YEAR), 256)
+    samples = mapped.table("samples").set_index("sample_id")
+    assert set(rows["sample_id"]) <= set(samples.index) and len(rows) > 55
+    with rasterio.open(f"{folder}/organic_carbon.tif") as dataset:
+        x, y = rasterio.warp.transform("EPSG:4326", dataset.crs, rows["longitude"], rows["latitude"])[:2]
+        expected = [value[0] for value in dataset.sample(zip(x, y, strict=True))]
+    assert rows["predicted"].to_numpy() == pytest.approx(expected)
+    assert (rows["residual"] == rows["predicted"] - rows["observed"]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Which year? `soc map --year 2020`"),
+        (("--year", "1990"), "No map of 1990: 25 of 26 images (96%) have no raster"),
+        (("--year", "2014", "--season", "summer"), "reads no band by season"),
+        (("--year", "2014", "--version", "77"), "soc_mlp has no version 77; there are 1."),
+        (("--year", "2014", "--step", "0"), "0 is not in the range x>=1"),
+    ],
+)
+def test_map_that_cannot_be_made_is_refused_at_once(finished, arguments, words):
+    done = soc(finished, "map", *arguments)
+    assert done.exit_code in (1, 2)
+    assert words in " ".join(done.output.split())
+
+
+def test_without_a_model_the_cure_is_named(fresh):
+    done = soc(fresh, "map", "--year", "2014")
+    assert done.exit_code == 1
+    assert "run `soc run` first" in done.output
+    fresh.config.write_text(fresh.config.read_text() + "\n[map]\ntile = 0\n")
+    assert "map.tile: Input should be greater than or equal to 1" in soc(fresh, "map", "--year", "2014").output

@@ -1,0 +1,105 @@
+"""Every engine predicts at every cell what `soc predict` predicts at its centre."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from soc_assets.mapping.affine import AffineEngine
+from soc_assets.mapping.blocks import PointEngine
+from soc_assets.mapping.columns import ColumnEngine
+from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.lattice import Cells, Period
+from soc_assets.mapping.registered import Registered
+from soc_assets.settings import Features
+from soc_assets_tests.mapping.small_maps import (
+    YEAR,
+    Served,
+    inputs_of,
+    registered_model,
+    spec_of,
+    with_settings,
+    write_region,
+)
+from soc_assets_tests.small_project import SmallProject, clean_environment
+
+SOME = [Cells(13, 12, 17, 26), Cells(30, 60, 34, 64)]  # beside a hole; at the edge of the grid
+MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "documented": ({}, {"features": "embedding", "documented": True}),
+    "parts and nulls": ({"pooling": "mean_center", "anchor": "token"}, {"features": "embedding", "missing": "null"}),
+    "nearest lags, raw": (
+        {"pooling": "center", "normalise": "none"},
+        {"features": "point:1:9+embedding", "missing": "nearest_lag"},
+    ),
+    "stack": ({"arrangement": "stack"}, {"features": "embedding+coordinates", "missing": "zero"}),
+    "points": ({}, {"features": "point+coordinates", "missing": "null"}),
+}
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory) -> SmallProject:
+    with clean_environment():
+        return write_region(tmp_path_factory.mktemp("region"))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_engines_agree_with_single_points(region, name):
+    embedding, how = MODELS[name]
+    project = with_settings(region.project, embedding=embedding)
+    registered = registered_model(project, **how)
+    inputs = inputs_of(project, registered)
+    engine = engine_for(inputs)
+    assert isinstance(engine, AffineEngine)
+    [place] = inputs.places
+    engines = (PointEngine(inputs), ColumnEngine(inputs), engine)
+    for cells in SOME:
+        points, columns, affine = (each.open(Period(YEAR), place)(cells) for each in engines)
+        assert len(np.unique(points.missing)) > 1 or cells is not SOME[0]
+        for found, tolerance in ((columns, 1e-6), (affine, 1e-5)):
+            np.testing.assert_array_equal(found.missing, points.missing)
+            np.testing.assert_allclose(found.numbers, points.numbers, rtol=tolerance, atol=tolerance)
+        assert np.isfinite(points.numbers[:, 0]).any()
+
+
+def test_model_that_is_no_graph_is_asked_for_raw_features(region):
+    class Sum(Served):
+        def predict(self, features):
+            return np.column_stack([features[:, :5].sum(axis=1)] * 3)
+
+    registered = registered_model(region.project, "point", "zero")
+    object.__setattr__(registered, "model", Sum(None))
+    inputs = inputs_of(region.project, registered)
+    engine = engine_for(inputs)
+    assert isinstance(engine, ColumnEngine)
+    [place] = inputs.places
+    found, points = (each.open(Period(YEAR), place)(SOME[1]) for each in (engine, PointEngine(inputs)))
+    np.testing.assert_allclose(found.numbers, points.numbers, rtol=1e-6)
+
+
+def test_absurd_pixels_are_left_to_the_checks_of_the_model(region, tmp_path):
+    import rasterio
+
+    with clean_environment():
+        wild = write_region(tmp_path / "wild")
+    registered = registered_model(wild.project, "embedding", "zero")
+    with rasterio.open(wild.raster("MODIS_NPP", YEAR), "r+") as dataset:
+        values = dataset.read(1)
+        values[40:, 40:] = 1e20  # after the statistics were frozen
+        dataset.write(values, 1)
+    inputs = inputs_of(wild.project, registered)
+    [place] = inputs.places
+    engines = (PointEngine(inputs), engine_for(inputs))
+    points, found = (each.open(Period(YEAR), place)(Cells(43, 43, 46, 50)) for each in engines)
+    assert np.isnan(points.numbers[:, 0]).any()
+    np.testing.assert_allclose(found.numbers, points.numbers, rtol=1e-5)
+
+
+def test_what_is_not_linear_goes_the_way_of_single_points(region):
+    for embedding in ({"stage": "encoder"}, {"pooling": "max"}):
+        project = with_settings(region.project, embedding=embedding)
+        bare = Registered(Served(None), "models:/m/1", spec_of(project).digest, "embedding")
+        assert isinstance(engine_for(inputs_of(project, bare)), PointEngine)
+        assert isinstance(engine_for(inputs_of(project, replace(bare, features="point"))), ColumnEngine)
+    absolute = Features.model_validate({"alignment": "absolute"})
+    assert isinstance(engine_for(inputs_of(project, replace(bare, features="point", vector=absolute))), PointEngine)
