@@ -6,7 +6,7 @@ elsewhere.
 
 import click
 
-from soc_assets.cli import assets, database, inputs, points, servers
+from soc_assets.cli import assets, database, inputs, points, servers, view
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,6 +22,7 @@ def main() -> None:
       soc status    what is there and what is stale
       soc sql       ask the database
       soc predict   organic carbon at new points, with an interval
+      soc view      the maps in a browser
       soc ui        see it all in the Dagster UI
 
     Settings are in soc.toml; any of them can be overridden by an environment variable, for example
@@ -41,6 +42,7 @@ for command in (
     database.export_command,
     database.import_run_command,
     points.predict,
+    view.view,
     assets.refit,
     assets.clean,
     servers.ui,
