@@ -11,6 +11,7 @@ from soc_assets.integrity.schemas.embeddings import EMBEDDINGS, FEATURES
 from soc_assets.integrity.schemas.rasters import GAPS, RASTERS
 from soc_assets.integrity.schemas.results import EVALUATION, MODEL_PREDICTIONS, OUT_OF_FOLD, RUNS
 from soc_assets.integrity.schemas.samples import BALANCED, EXCLUDED, FOLDS, LEDGER, REJECTED, SOIL_SAMPLES
+from soc_assets.integrity.schemas.zones import MAP_ZONES
 
 __all__ = ["EMBEDDINGS", "FEATURES", "RASTERS", "SOIL_SAMPLES", "SPLITS", "TABLES", "Column", "Table", "pandas_type"]
 
@@ -27,5 +28,6 @@ TABLES = {
     "out_of_fold": OUT_OF_FOLD,
     "evaluation": EVALUATION,
     "runs": RUNS,
+    "map_zones": MAP_ZONES,
 }
-"""The Parquet files that the database shows, by the name that it knows them by."""
+"""The Parquet files that the database shows, by the name that it knows them by; a path with * stands for several."""
