@@ -35,7 +35,7 @@ FOLDER = "zones"
 """Below the folder of a map, holds its zonal tables."""
 _BLOCK = 2**20  # cells read at once
 Rasters = dict[str, DatasetReader]
-_INSIDE, _OUTSIDE = 0, 1  # of quality.tif: where the model applies, and where it does not
+_INSIDE, _OUTSIDE, _INCOMPLETE = 0, 1, 3  # of quality.tif: where the model applies, and where it is known not to
 
 
 def zonal_table(map_folder: Path, zones_path: Path, name_column: str | None = None) -> pd.DataFrame:
@@ -153,7 +153,7 @@ def _figures(cells: _Cells, area: float) -> dict[str, float | None]:
     mean = _mean(cells.value, cells.area)
     told |= {"mean": mean, "std": float(np.sqrt(_mean((cells.value - mean) ** 2, cells.area)))}
     told |= _quantiles(cells)
-    with_interval, known = np.isfinite(cells.width), np.isin(cells.quality, (_INSIDE, _OUTSIDE))
+    with_interval, known = np.isfinite(cells.width), np.isin(cells.quality, (_INSIDE, _OUTSIDE, _INCOMPLETE))
     if with_interval.any():
         told["mean_width"] = _mean(cells.width[with_interval], cells.area[with_interval])
     if known.any():

@@ -61,26 +61,35 @@ def _period(found: MapFolder) -> dict[str, Any]:
 
 
 def figures(found: MapFolder) -> dict[str, float | None]:
-    """The figures of a map for its head: mean and the middle 90 % of the cells (g/kg), and the share that applies.
+    """The figures of a map for its head, those of map.json or else of its overviews.
 
-    They are those of map.json where it has them, else of the overviews.
+    Returns:
+        mean, low and high (between which 9 of 10 cells lie), g/kg, and applicable: the share of the cells with a value
+        that lie inside the area of applicability, None where it is not known.
     """
+    told = found.facts.get("statistics", {}).get("organic_carbon", {})
+    shares = told.get("quantiles", {})
+    if told.get("count") and {"0.05", "0.95"} <= set(shares):
+        known = {"mean": told["mean"], "low": shares["0.05"], "high": shares["0.95"]}
+    else:
+        known = _looked_up(found)
+    return known | {"applicable": _applicable(found.facts.get("counts", {}), told.get("count"))}
+
+
+def _looked_up(found: MapFolder) -> dict[str, float | None]:
     with opened(found.raster("organic_carbon")) as dataset:
         values = read_decimated(dataset, _LOOKED_AT)
     known = values[np.isfinite(values)]
-    low, high = np.percentile(known, (5, 95)).tolist() if len(known) else (None, None)
-    mean = float(known.mean()) if len(known) else None
-    return {"mean": mean, "low": low, "high": high, "applicable": applicable(found)}
+    if not len(known):
+        return dict.fromkeys(("mean", "low", "high"))
+    low, high = np.percentile(known, (5, 95)).tolist()
+    return {"mean": float(known.mean()), "low": low, "high": high}
 
 
-def applicable(found: MapFolder) -> float | None:
-    """Share of the cells with a value that lie inside the area of applicability; None where it is not known."""
-    counts = found.facts.get("counts")
-    if not isinstance(counts, Mapping):
-        return None
-    of = {number: int(counts.get(str(number), 0)) for number in (INSIDE, OUTSIDE, UNKNOWN)}
-    total = sum(of.values())
-    return None if total == of[UNKNOWN] else of[INSIDE] / total
+def _applicable(counts: Mapping[str, int], with_value: int | None) -> float | None:
+    inside, outside, unknown = (counts.get(str(number), 0) for number in (INSIDE, OUTSIDE, UNKNOWN))
+    total = with_value or inside + outside + unknown
+    return None if total <= unknown else inside / total
 
 
 def rasters(layers: Iterable[RasterLayer]) -> list[dict[str, Any]]:

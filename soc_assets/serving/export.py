@@ -31,7 +31,7 @@ from soc_assets.storage import files
 
 MOST_BYTES = 9_800_000
 _LONGEST = 1200  # pixels along the longer edge of the preview, where all maps fit
-_SMALLEST = 64
+_SMALLEST = 16
 _LEVELS = 4095  # steps between the lowest and the highest value of a raster
 _GREYS = 8  # levels of the relief that become one
 _SCRIPTS = ("leaflet.js", "file.js", "view.js")
@@ -49,21 +49,23 @@ def export(project: Project, target: Path, with_samples: bool) -> int:
         SocError: so many maps that not even the coarsest preview fits.
     """
     state = State(project)
-    longest = float(_LONGEST)
-    while longest >= _SMALLEST:
+    tile = _whole(state.maps().values())
+    while max(tile.height, tile.width) >= _SMALLEST:
         interrupts.check()
-        page = _page(state, round(longest), with_samples)
+        page = _page(state, tile, with_samples)
         if len(page) <= MOST_BYTES:
             with files.replacing(target, "--export") as temporary:
                 temporary.write_bytes(page)
             return len(page)
-        longest *= min(0.9, math.sqrt(MOST_BYTES / len(page)))
-    raise SocError(f"The {len(state.maps())} maps do not fit into {MOST_BYTES / 1e6:.0f} MB. Move some periods away.")
+        tile = _coarser(tile, max(1.1, math.sqrt(len(page) / MOST_BYTES)))
+    raise SocError(
+        f"The {len(state.maps())} maps do not fit into {MOST_BYTES / 1e6:.0f} MB, however coarse their preview. Move "
+        f"some of the periods in {project.data / 'maps'} to another folder."
+    )
 
 
-def _page(state: State, longest: int, with_samples: bool) -> bytes:
+def _page(state: State, tile: Tile, with_samples: bool) -> bytes:
     maps = list(state.maps().values())
-    tile = _tile_of(maps, longest)
     data = {
         "view": _view(state, tile),
         "tile": {name: getattr(tile, name) for name in ("left", "top", "pixel", "height", "width")},
@@ -77,8 +79,8 @@ def _page(state: State, longest: int, with_samples: bool) -> bytes:
     return _inlined(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))
 
 
-def _tile_of(maps: Iterable[MapFolder], longest: int) -> Tile:
-    """The part of the web map that holds all maps; pixels are not smaller than those of the finest map."""
+def _whole(maps: Iterable[MapFolder]) -> Tile:
+    """The part of the web map that holds all maps; its pixels are not smaller than those of the finest map."""
     boxes, finest = [], math.inf
     for each in maps:
         with opened(each.raster("organic_carbon")) as dataset:
@@ -86,8 +88,13 @@ def _tile_of(maps: Iterable[MapFolder], longest: int) -> Tile:
             finest = min(finest, (box[2] - box[0]) / dataset.width, (box[3] - box[1]) / dataset.height)
             boxes.append(box)
     (left, bottom), (right, top) = np.min(boxes, axis=0)[:2].tolist(), np.max(boxes, axis=0)[2:].tolist()
-    pixel = max(finest, (right - left) / longest, (top - bottom) / longest)
+    pixel = max(finest, (right - left) / _LONGEST, (top - bottom) / _LONGEST)
     return Tile(left, top, pixel, math.ceil((top - bottom) / pixel), math.ceil((right - left) / pixel))
+
+
+def _coarser(tile: Tile, times: float) -> Tile:
+    """The same part of the web map with larger pixels."""
+    return Tile(tile.left, tile.top, tile.pixel * times, math.ceil(tile.height / times), math.ceil(tile.width / times))
 
 
 def _view(state: State, tile: Tile) -> dict[str, Any]:
@@ -117,7 +124,7 @@ def pack(values: np.ndarray) -> dict[str, Any]:
     there = np.isfinite(values)
     low, high = (float(values[there].min()), float(values[there].max())) if there.any() else (0.0, 0.0)
     whole = bool((values[there] == np.rint(values[there])).all()) and high - low < _LEVELS
-    step = 1.0 if whole else (high - low) / (_LEVELS - 1)
+    step = 1.0 if whole or high == low else (high - low) / (_LEVELS - 1)
     numbers = np.where(there, 1 + np.rint((np.where(there, values, low) - low) / step), 0).astype(np.uint16).ravel()
     steps = np.diff(numbers, prepend=np.uint16(0)).astype("<u2").view(np.uint8)
     packed = zlib.compress(np.concatenate([steps[0::2], steps[1::2]]).tobytes(), 9)

@@ -9,7 +9,7 @@ import numpy as np
 
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.serving import colours
-from soc_assets.serving.maps import OUTSIDE, QUALITY, UNKNOWN, MapFolder, opened
+from soc_assets.serving.maps import INCOMPLETE, OUTSIDE, QUALITY, UNKNOWN, MapFolder, opened
 from soc_assets.serving.tiles import Tile, read_tile
 
 _LOOKED_AT = 512  # pixels along the longer edge that decide the range of the colours
@@ -77,8 +77,10 @@ def render(found: MapFolder, key: str, tile: Tile, span: Range) -> colours.Pictu
         span: values at which its ramp begins and ends.
     """
     if key == HATCHED:
-        quality = _read(found, "quality", tile)
-        return None if quality is None else colours.hatching(np.isin(quality, (OUTSIDE, UNKNOWN)))
+        quality, value = _read(found, "quality", tile), _read(found, "organic_carbon", tile)
+        if quality is None or value is None:
+            return None
+        return colours.hatching(np.isfinite(value) & np.isin(quality, (OUTSIDE, INCOMPLETE, UNKNOWN)))
     values = values_of(found, LAYERS[key], tile)
     if values is None:
         return None

@@ -30,7 +30,7 @@ QUALITY = (
     "applicability unknown",
 )
 """Meaning of the numbers of quality.tif."""
-INSIDE, OUTSIDE, UNKNOWN = 0, 1, 5
+INSIDE, OUTSIDE, INCOMPLETE, UNKNOWN = 0, 1, 3, 5
 
 
 @dataclass(frozen=True)

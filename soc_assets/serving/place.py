@@ -11,12 +11,12 @@ from soc_assets.rasters.reading import read_values
 from soc_assets.serving.content import numbers, texts
 from soc_assets.serving.inputs import most_similar, read_inputs
 from soc_assets.serving.layers import quality_words
-from soc_assets.serving.maps import FILES, INSIDE, OUTSIDE, MapFolder, opened
+from soc_assets.serving.maps import FILES, INCOMPLETE, INSIDE, OUTSIDE, MapFolder, opened
 from soc_assets.serving.samples import Samples
 from soc_assets.serving.state import State
 
 _LISTED = 5
-_APPLICABLE = {INSIDE: "yes", OUTSIDE: "no"}
+_APPLICABLE = {INSIDE: "yes", OUTSIDE: "no", INCOMPLETE: "no"}
 
 
 def values_at(found: MapFolder, longitude: float, latitude: float) -> dict[str, Any]:

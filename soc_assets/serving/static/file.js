@@ -54,10 +54,10 @@ const SOURCE = (() => {
     canvas.height = height;
     const context = canvas.getContext("2d"), image = context.createImageData(width, height);
     const hatched = key === "hatched", numbers = values(model, period, hatched ? "quality" : key);
-    const paint = hatched ? () => [58, 44, 36] : painter(model, key);
+    const paint = hatched ? () => [58, 44, 36] : painter(model, key), carbon = raster(model, period, "organic_carbon");
+    const marked = (value, n) => [1, 3, 5].includes(value) && !Number.isNaN(carbon[n]) && (Math.floor(n / width) + (n % width)) % 8 < 2;
     numbers.forEach((value, n) => {
-      const line = (Math.floor(n / width) + n) % 8 < 2;
-      if (Number.isNaN(value) || (hatched && !(line && (value === 1 || value === 5)))) return;
+      if (Number.isNaN(value) || (hatched && !marked(value, n))) return;
       const [red, green, blue] = paint(value);
       image.data.set([red, green, blue, hatched ? 150 : 255], 4 * n);
     });
@@ -74,7 +74,7 @@ const SOURCE = (() => {
       told[key] = Number.isNaN(value) ? null : value;
     }
     const number = told.quality;
-    told.applicable = { 0: "yes", 1: "no" }[number] || "unknown";
+    told.applicable = { 0: "yes", 1: "no", 3: "no" }[number] || "unknown";
     told.quality = number === null ? "outside the map" : data.view.layers.find((each) => each.key === "quality").classes[number].label;
     return told;
   }

@@ -291,6 +291,7 @@ function showRaster() {
 const VERDICTS = {
   yes: ["good", "Inside the area of applicability", "The model was trained on places like this one."],
   no: ["bad", "Outside the area of applicability", "The model was trained on nothing like this place: do not rely on the value."],
+  lacking: ["bad", "Too many inputs missing", "More inputs are missing here than for any training sample: do not rely on the value."],
   unknown: ["unsure", "Applicability unknown", "Nothing says whether the model was trained on places like this one."],
 };
 let asked = 0;
@@ -333,7 +334,7 @@ function cardOf(place, told) {
   const close = make("button", { type: "button", class: "close", "aria-label": "Close", onclick: closeCard }, "×");
   const parts = [close, make("p", { class: "where" }, `${where} · ${period().label}`)];
   if (told.organic_carbon === null || told.organic_carbon === undefined) {
-    parts.push(make("p", { class: "big" }, "No value"), make("p", { class: "note" }, `This cell is ${told.quality || "without a value"}.`));
+    parts.push(make("p", { class: "big" }, "No value"), make("p", { class: "note" }, told.quality ? `Here: ${told.quality}.` : ""));
   } else {
     parts.push(make("p", { class: "big" }, format(told.organic_carbon), make("small", {}, " g/kg")));
     if (told.lower !== null && told.lower !== undefined) parts.push(...intervalOf(told));
@@ -356,7 +357,8 @@ function intervalOf(told) {
 }
 
 function verdictOf(told) {
-  const [kind, title, words] = VERDICTS[told.applicable] || VERDICTS.unknown;
+  const lacking = told.applicable === "no" && told.quality === "too many inputs missing";
+  const [kind, title, words] = VERDICTS[lacking ? "lacking" : told.applicable] || VERDICTS.unknown;
   const beside = told.dissimilarity === null || told.dissimilarity === undefined ? null : ` Dissimilarity ${format(told.dissimilarity)}.`;
   return make("div", { class: `verdict ${kind}` }, make("b", {}, title), make("span", {}, words, beside));
 }
