@@ -57,12 +57,12 @@ class Browser:
         assert "exceptionDetails" not in told, told["exceptionDetails"]
         return told["result"].get("value")
 
-    def until(self, expression: str) -> Any:
+    def until(self, expression: str) -> None:
         """Wait until an expression is true; on the way to it there may be nothing to ask it of."""
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
-            if found := self.js(f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()"):
-                return found
+            if self.js(f"(() => {{ try {{ return Boolean({expression}) }} catch {{ return false }} }})()"):
+                return
             time.sleep(0.1)
         raise AssertionError(f"never: {expression}; {self.problems}")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.serving import colours
@@ -57,6 +58,7 @@ def _period(found: MapFolder) -> dict[str, Any]:
         "stamp": found.stamp,
         "layers": [layer.key for layer in layers_of(found)],
         "figures": figures(found),
+        "counts": found.facts.get("counts", {}),
     }
 
 
@@ -123,8 +125,8 @@ def samples(of: Samples) -> dict[str, Any]:
 
 
 def numbers(column: Iterable[Any], digits: int = 3) -> list[float | None]:
-    """Numbers for JSON, which knows no NaN."""
-    return [None if value is None or value != value else round(float(value), digits) for value in column]
+    """Numbers for JSON, which knows no NaN; None where there is none."""
+    return [None if pd.isna(value) else round(float(value), digits) for value in column]
 
 
 def texts(column: Any) -> list[str | None]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.serving import colours
-from soc_assets.serving.maps import INCOMPLETE, OUTSIDE, QUALITY, UNKNOWN, MapFolder, opened
+from soc_assets.serving.maps import INCOMPLETE, OUTSIDE, QUALITY, MapFolder, opened
 from soc_assets.serving.tiles import Tile, read_tile
 
 _LOOKED_AT = 512  # pixels along the longer edge that decide the range of the colours
@@ -59,12 +59,14 @@ LAYERS = {
     )
 }
 HATCHED = "hatched"
-"""The lines over cells to which the model does not apply, or of which it is not known."""
+"""The lines over cells to which the model is known not to apply."""
 
 
 def layers_of(found: MapFolder) -> list[Layer]:
-    """Those for which the map has the rasters."""
-    return [layer for layer in LAYERS.values() if all(map(found.has, layer.files))]
+    """Those for which the map has rasters with values."""
+    counted = found.facts.get("statistics", {})
+    empty = {name for name, told in counted.items() if told.get("count") == 0}
+    return [layer for layer in LAYERS.values() if all(found.has(name) and name not in empty for name in layer.files)]
 
 
 def render(found: MapFolder, key: str, tile: Tile, span: Range) -> colours.Picture | None:
@@ -80,7 +82,7 @@ def render(found: MapFolder, key: str, tile: Tile, span: Range) -> colours.Pictu
         quality, value = _read(found, "quality", tile), _read(found, "organic_carbon", tile)
         if quality is None or value is None:
             return None
-        return colours.hatching(np.isfinite(value) & np.isin(quality, (OUTSIDE, INCOMPLETE, UNKNOWN)))
+        return colours.hatching(np.isfinite(value) & np.isin(quality, (OUTSIDE, INCOMPLETE)))
     values = values_of(found, LAYERS[key], tile)
     if values is None:
         return None

@@ -13,7 +13,7 @@ from soc_assets.serving.tiles import MERCATOR, Tile
 _AZIMUTH, _HEIGHT = np.radians(315), np.radians(45)  # of the light, as on maps for centuries
 _STEEP = 8000.0  # metres in which a slope that is drawn at 45 degrees climbs through all heights of the terrain
 _SMOOTHEST, _SHARPEST = 24.0, 2.0  # pixels of the screen
-_DARKEST = 0.55
+_DARKEST = 0.68
 
 
 def relief(layer: RasterLayer, tile: Tile) -> Picture | None:

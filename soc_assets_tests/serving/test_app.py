@@ -12,11 +12,12 @@ from soc_assets.project import load_project
 from soc_assets.serving.app import POLICY
 from soc_assets.serving.colours import colour
 from soc_assets.serving.place import values_at
+from soc_assets.storage import files
 from soc_assets_tests.hostile import HTML
 from soc_assets_tests.map_folder import DIGEST, plane, write_map
 from soc_assets_tests.serving.asking import Page, address_of
 from soc_assets_tests.small_project import copy_of
-from soc_assets_tests.small_world import coordinates_of_pixels, reference_grid
+from soc_assets_tests.small_world import coordinates_of_pixels, reference_grid, samples_at
 
 TILE = "{}/{}/{}.png".format(*address_of(12, 20, 20))
 
@@ -232,3 +233,30 @@ def test_values_of_a_map_in_degrees(tmp_path):
     found = find_maps(tmp_path)[DIGEST, "2015_summer"]
     assert (found.year, found.season) == (2015, "summer")
     assert values_at(found, 10.155, 49.825)["organic_carbon"] == pytest.approx(plane(17, 15))
+
+
+def test_samples_without_dates_and_projects_without_rasters(tmp_path):
+    """Static bands alone need no date, and a map may be looked at where its rasters are no longer."""
+    (tmp_path / "soc.toml").write_text("")
+    project = load_project(tmp_path / "soc.toml")
+    write_map(project.data, "2015")
+    table = samples_at(range(5, 25), range(15, 35), [2015] * 20, reference_grid())
+    undated = table.assign(year=pd.array([None] * 20, "Int32"), season=None, survey_date=pd.NaT)
+    files.write_table(project.samples("samples"), undated)
+    page = Page(project)
+    view, samples = page.ask("/api/view").json, page.ask("/api/samples", model=DIGEST, period="2015").json
+    assert (view["rasters"], view["relief"]) == ([], None)
+    assert samples["columns"]["year"] == [None] * 20 and samples["residual_of"] == ""
+    assert page.ask("/api/at", model=DIGEST, period="2015", **place_of(6, 16)).json["nearest"][0]["year"] is None
+
+
+def test_layers_without_any_value_are_not_offered_and_head_has_the_figures_of_the_map(tmp_path):
+    (tmp_path / "soc.toml").write_text("")
+    project = load_project(tmp_path / "soc.toml")
+    carbon = {"count": 4000, "mean": 21.5, "quantiles": {"0.05": 3.5, "0.5": 20, "0.95": 44}}
+    write_map(project.data, "2015", statistics={"organic_carbon": carbon, "dissimilarity": {"count": 0}})
+    told = Page(project).ask("/api/view").json["models"][0]["periods"][0]
+    assert told["layers"] == ["organic_carbon", "lower", "upper", "width", "quality"]
+    figures = {name: told["figures"][name] for name in ("mean", "low", "high")}
+    assert figures == {"mean": 21.5, "low": 3.5, "high": 44}
+    assert told["figures"]["applicable"] == pytest.approx(62 * 60 / 4000)

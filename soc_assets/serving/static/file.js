@@ -55,7 +55,7 @@ const SOURCE = (() => {
     const context = canvas.getContext("2d"), image = context.createImageData(width, height);
     const hatched = key === "hatched", numbers = values(model, period, hatched ? "quality" : key);
     const paint = hatched ? () => [58, 44, 36] : painter(model, key), carbon = raster(model, period, "organic_carbon");
-    const marked = (value, n) => [1, 3, 5].includes(value) && !Number.isNaN(carbon[n]) && (Math.floor(n / width) + (n % width)) % 8 < 2;
+    const marked = (value, n) => (value === 1 || value === 3) && !Number.isNaN(carbon[n]) && (Math.floor(n / width) + (n % width)) % 8 < 2;
     numbers.forEach((value, n) => {
       if (Number.isNaN(value) || (hatched && !marked(value, n))) return;
       const [red, green, blue] = paint(value);

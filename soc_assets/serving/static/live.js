@@ -7,8 +7,8 @@ const SOURCE = (() => {
   async function ask(path, query) {
     const words = query ? "?" + new URLSearchParams(query) : "";
     const answer = await fetch("api/" + path + words);
-    const told = await answer.json();
-    if (!answer.ok) throw new Error(told.error || answer.statusText);
+    const told = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Error(told.error || `The server failed (${answer.status}): see the terminal of soc view.`);
     return told;
   }
 

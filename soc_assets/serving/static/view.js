@@ -150,16 +150,22 @@ function showRelief() {
 function showLegend() {
   const layer = layerOf(state.layer);
   const title = comparing() ? `${layer.title}, ${period().label}` : layer.title;
-  if (layer.classes) drawClasses($("legend"), title, layer.classes);
+  if (layer.classes) drawClasses($("legend"), title, present(layer.classes, period()));
   else drawRamp($("legend"), title, layer.unit, layer.colours, state.model.spans[layer.key]);
   if (comparing() && state.right.layer !== state.layer) {
     const other = layerOf(state.right.layer), box = make("div", { class: "legend second" });
     const label = `${other.title}, ${rightPeriod().label} (right)`;
-    if (other.classes) drawClasses(box, label, other.classes);
+    if (other.classes) drawClasses(box, label, present(other.classes, rightPeriod()));
     else drawRamp(box, label, other.unit, other.colours, state.model.spans[other.key]);
     $("legend").append(box);
   }
   $("about-layer").textContent = layer.about;
+}
+
+// The classes that some cell of the map has; all of them where nobody has counted.
+function present(classes, { counts }) {
+  const found = classes.filter((each, number) => counts[number] > 0);
+  return found.length ? found : classes;
 }
 
 function showFigures() {
@@ -168,7 +174,7 @@ function showFigures() {
   $("figures").replaceChildren(
     figure(format(mean), "g/kg", "mean"),
     figure(low === null ? "–" : `${format(low, 2)}–${format(high, 2)}`, "g/kg", "9 of 10 cells"),
-    figure(percent(applicable), "", "inside the area of applicability"),
+    figure(percent(applicable), "", applicable === null ? "applicability unknown" : "inside the area of applicability"),
   );
   $("subtitle").textContent = `${period().label} · ${state.model.title}`;
   $("period-label").textContent = period().label;
@@ -247,11 +253,12 @@ async function showSamples() {
   const { columns } = told, residual = samplesBy === "residual" && told.residual_of;
   const carbon = layerOf("organic_carbon").colours, span = state.model.spans.organic_carbon;
   const ends = [-told.residual_span, told.residual_span], group = L.layerGroup();
+  const radius = columns.id.length > 2000 ? 3.2 : 4.5;
   columns.id.forEach((id, n) => {
     const value = residual ? columns.residual[n] : columns.value[n];
     if (value === null) return;
     const colour = residual ? colourOf(told.residual_colours, ends[0], ends[1], value) : colourOf(carbon, span[0], span[1], value);
-    const dot = L.circleMarker([columns.latitude[n], columns.longitude[n]], { pane: "samples", radius: 4.5, weight: 1, color: "#fff", opacity: 0.9, fillColor: colour, fillOpacity: 1, bubblingMouseEvents: true });
+    const dot = L.circleMarker([columns.latitude[n], columns.longitude[n]], { pane: "samples", radius, weight: 1, color: "#fff", opacity: 0.9, fillColor: colour, fillOpacity: 1, bubblingMouseEvents: true });
     dot.bindTooltip(() => make("div", {}, make("b", {}, `${format(columns.value[n])} g/kg`), make("br"), [columns.source[n], columns.year[n], columns.split[n]].filter(Boolean).join(" · "), make("br"), id));
     group.addLayer(dot);
   });
@@ -263,7 +270,7 @@ async function showSamples() {
   };
   $("samples-colour").replaceChildren(choice("value", "Measured", false), choice("residual", "Residual", !told.residual_of));
   if (residual) drawRamp($("samples-legend"), "Observed minus predicted", "g/kg", told.residual_colours, ends);
-  else drawRamp($("samples-legend"), "Measured organic carbon", "g/kg", carbon, span);
+  else $("samples-legend").replaceChildren();
   $("samples-note").textContent = residual ? `Residuals: ${told.residual_of}.` : `${columns.id.length.toLocaleString("en")} samples of all years, in the colours of the map.`;
 }
 
