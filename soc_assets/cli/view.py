@@ -32,13 +32,18 @@ def view(config: Path | None, port: int, target: Path | None, with_samples: bool
 
     if with_samples and target is None:
         raise SocError("--with-samples goes with --export FILE.html: the page of `soc view` has the samples anyway.")
+    if target is not None and target.suffix.lower() not in (".html", ".htm"):
+        raise SocError(f"--export {target}: the page is written as HTML. Name a file that ends in .html.")
     project = open_project(config)
     if not find_maps(project.data):
         raise SocError(f"There is no map in {project.data / 'maps'}: run `soc map` first.")
     if target is not None:
+        from soc_assets.cli import terminal
+        from soc_assets.runtime import progress
         from soc_assets.serving.export import export
 
-        written = export(project, target, with_samples)
+        with terminal.showing_progress(console), progress.of("export"):
+            written = export(project, target, with_samples)
         console.print(f"{written / 1e6:,.1f} MB in {target}", soft_wrap=True, markup=False)
         return
     from soc_assets.serving.server import serve

@@ -19,7 +19,7 @@ from rasterio.warp import transform_bounds
 
 from soc_assets.errors import SocError
 from soc_assets.project import Project
-from soc_assets.runtime import interrupts
+from soc_assets.runtime import interrupts, progress
 from soc_assets.serving import content, rasters
 from soc_assets.serving.app import STATIC, static_file
 from soc_assets.serving.colours import Picture
@@ -51,7 +51,6 @@ def export(project: Project, target: Path, with_samples: bool) -> int:
     state = State(project)
     tile = _whole(state.maps().values())
     while max(tile.height, tile.width) >= _SMALLEST:
-        interrupts.check()
         page = _page(state, tile, with_samples)
         if len(page) <= MOST_BYTES:
             with files.replacing(target, "--export") as temporary:
@@ -69,14 +68,21 @@ def _page(state: State, tile: Tile, with_samples: bool) -> bytes:
     data = {
         "view": _view(state, tile),
         "tile": {name: getattr(tile, name) for name in ("left", "top", "pixel", "height", "width")},
-        "rasters": {
-            f"{each.model}/{each.period}/{name}": pack(_values(each, name, tile))
-            for each in maps
-            for name in filter(each.has, FILES)
-        },
+        "rasters": _rasters(maps, tile),
         "samples": content.samples(state.samples(maps[0])) if with_samples else None,
     }
     return _inlined(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _rasters(maps: list[MapFolder], tile: Tile) -> dict[str, dict[str, Any]]:
+    """The packed values of all rasters, by model, period and name."""
+    packed = {}
+    for number, each in enumerate(maps, start=1):
+        interrupts.check()
+        for name in filter(each.has, FILES):
+            packed[f"{each.model}/{each.period}/{name}"] = pack(_values(each, name, tile))
+        progress.report(number, len(maps), f"{each.period} at {tile.width} x {tile.height} pixels")
+    return packed
 
 
 def _whole(maps: Iterable[MapFolder]) -> Tile:

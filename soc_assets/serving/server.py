@@ -7,11 +7,9 @@ from soc_assets.runtime import interrupts
 from soc_assets.serving.app import make_app
 from soc_assets.serving.state import State
 
-_GRACE = 1  # seconds for answers in progress
-
 
 def serve(project: Project, listening: socket.socket) -> None:
-    """Answer requests; returns when a signal comes.
+    """Answer requests until a signal comes.
 
     Args:
         project: whose maps are shown.
@@ -20,17 +18,7 @@ def serve(project: Project, listening: socket.socket) -> None:
     import uvicorn
 
     config = uvicorn.Config(
-        make_app(State(project)),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE,
-        lifespan="off",
+        make_app(State(project)), log_level="warning", access_log=False, server_header=False, lifespan="off"
     )
-    server = uvicorn.Server(config)
-
-    def stop() -> None:
-        server.should_exit = True
-
-    with interrupts.stopping(stop):
-        server.run(sockets=[listening])
+    with interrupts.asking():  # nothing is in progress that could be lost: a signal ends it at once
+        uvicorn.Server(config).run(sockets=[listening])

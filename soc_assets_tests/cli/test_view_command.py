@@ -46,6 +46,11 @@ def test_samples_are_a_choice_of_the_export_alone(made):
     assert "--with-samples goes with --export" in refused("view", "--with-samples", at=made)
 
 
+def test_export_is_html(made, tmp_path):
+    write_map(made.project.data)
+    assert "Name a file that ends in .html" in refused("view", "--export", tmp_path / "map.pdf", at=made)
+
+
 def test_damaged_map_is_named(made):
     (write_map(made.project.data) / "map.json").write_text("{")
     assert "map.json is damaged" in refused("view", at=made)
