@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from soc_assets.errors import SocError
 from soc_assets.serving import content, place, rasters, relief
-from soc_assets.serving.colours import Picture
+from soc_assets.serving.colours import NOTHING, Picture
 from soc_assets.serving.layers import HATCHED, LAYERS, layers_of, render
 from soc_assets.serving.maps import MapFolder
 from soc_assets.serving.state import State
@@ -227,9 +227,8 @@ def _asked_tile(request: "Request") -> Tile:
 def _picture(picture: Picture | None) -> "Response":
     from starlette.responses import Response
 
-    if picture is None:
-        return Response(status_code=204, headers={"cache-control": _FOREVER})
-    return Response(picture.png(), media_type="image/png", headers={"cache-control": _FOREVER})
+    drawn = NOTHING if picture is None else picture
+    return Response(drawn.png(), media_type="image/png", headers={"cache-control": _FOREVER})
 
 
 def _json(values: Any) -> "Response":

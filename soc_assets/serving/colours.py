@@ -47,6 +47,10 @@ class Picture:
         return made.getvalue()
 
 
+NOTHING = Picture(np.zeros((1, 1), np.uint8), np.zeros((1, 4), np.uint8))
+"""A clear pixel."""
+
+
 def ramp(name: str, count: int) -> np.ndarray:
     """Colours of a ramp from its lowest value to its highest, uint8 [count, 3]."""
     stops = np.array([_rgb(stop) for stop in RAMPS[name]], float)

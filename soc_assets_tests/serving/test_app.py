@@ -101,7 +101,8 @@ def test_tile_is_the_layer_in_its_colours(page):
         wanted.add(tuple(colour(np.array([[value]]), "carbon", *span).rgba[0, 0].tolist()))
     assert shown.shape == (256, 256, 4) and {tuple(each) for each in shown.reshape(-1, 4)} <= wanted | {(0, 0, 0, 0)}
     assert page.ask(f"/tiles/map/{DIGEST}/2015/hatched/{stamp}/{TILE}").status == 200
-    assert page.ask(f"/tiles/map/{DIGEST}/2015/quality/{stamp}/3/0/0.png").status == 204
+    beside = page.ask(f"/tiles/map/{DIGEST}/2015/quality/{stamp}/3/0/0.png")
+    assert Image.open(io.BytesIO(beside.body)).convert("RGBA").getcolors() == [(1, (0, 0, 0, 0))]
 
 
 def test_rasters_and_relief_have_tiles(page):

@@ -16,11 +16,12 @@ const SOURCE = (() => {
     return L.tileLayer(`tiles/${path}/{z}/{x}/{y}.png`, { pane, maxZoom: MOST_ZOOM, keepBuffer: 3, ...options });
   }
 
+  const reach = ({ bounds: [west, south, east, north] }) => L.latLngBounds([south, west], [north, east]);
   const named = (...parts) => parts.map(encodeURIComponent).join("/");
 
   return {
     view: () => ask("view"),
-    mapLayer: (model, period, key, pane) => tiles("map/" + named(model.id, period.id, key, period.stamp), pane),
+    mapLayer: (model, period, key, pane) => tiles("map/" + named(model.id, period.id, key, period.stamp), pane, { bounds: reach(model) }),
     rasterLayer: (key, pane) => tiles("raster/" + named(key), pane),
     reliefLayer: (key, pane) => tiles("relief/" + named(key), pane),
     at: (model, period, place) => ask("at", { model: model.id, period: period.id, longitude: place.lng, latitude: place.lat }),
