@@ -6,6 +6,7 @@ found here.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,12 +43,14 @@ class MapFolder:
         model: digest of the model.
         period: `2023` or `2023_summer`.
         facts: map.json.
+        stamp: another where the map was made again: part of the address of its tiles, which browsers keep.
     """
 
     folder: Path
     model: str
     period: str
     facts: Mapping[str, Any]
+    stamp: str
 
     @property
     def year(self) -> int:
@@ -65,12 +68,6 @@ class MapFolder:
         named = " ".join(str(self.facts[key]) for key in ("model", "version") if self.facts.get(key))
         recipe = self.facts.get("recipe")
         return ", ".join(str(part) for part in (named or self.model[:8], recipe) if part)
-
-    @cached_property
-    def stamp(self) -> str:
-        """Another where the map was made again: part of the address of its tiles, which browsers keep."""
-        size, changed, *_ = files.stamp(self.folder / "map.json")
-        return f"{changed:x}{size:x}"
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -99,17 +96,27 @@ def opened(path: Path) -> DatasetReader:
         raise StateError(f"{path} cannot be read ({error}). Remove its folder and run `soc map` again.") from error
 
 
+def stamps_of_maps(data: Path) -> dict[Path, tuple[int, ...]]:
+    """The map.json of every map in a data folder, with what changes when a map is made again."""
+    found = {}
+    for path in sorted((data / "maps").glob("[!.]*/[!.]*/map.json")):
+        with suppress(FileNotFoundError):  # made again at this moment: it is there at the next look
+            found[path] = files.stamp(path)
+    return found
+
+
 def find_maps(data: Path) -> dict[tuple[str, str], MapFolder]:
     """The maps in a data folder, by model and period; the newest model first, its periods in the order of time."""
-    found = [each for path in (data / "maps").glob("[!.]*/[!.]*/map.json") if (each := _read(path))]
+    stamps = stamps_of_maps(data)
+    found = [each for path, stamp in stamps.items() if (each := _read(path, stamp))]
     made: dict[str, int] = {}
-    for each in found:
-        made[each.model] = max(made.get(each.model, 0), files.stamp(each.folder / "map.json")[1])
+    for path, (_, changed, *_) in stamps.items():
+        made[path.parents[1].name] = max(made.get(path.parents[1].name, 0), changed)
     found.sort(key=lambda each: (-made[each.model], each.model, each.year, season_rank(each.season)))
     return {(each.model, each.period): each for each in found}
 
 
-def _read(path: Path) -> MapFolder | None:
+def _read(path: Path, stamp: tuple[int, ...]) -> MapFolder | None:
     """None for what is no map: the folder of tiles in progress, or a name that is no period."""
     period, model = path.parent.name, path.parents[1].name
     year, _, season = period.partition("_")
@@ -117,6 +124,9 @@ def _read(path: Path) -> MapFolder | None:
         return None
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:  # made again at this moment
+        return None
     except ValueError as error:
         raise StateError(f"{path} is damaged ({error}). Remove its folder and run `soc map` again.") from error
-    return MapFolder(path.parent, model, period, facts if isinstance(facts, dict) else {})
+    size, changed, *_ = stamp
+    return MapFolder(path.parent, model, period, facts if isinstance(facts, dict) else {}, f"{changed:x}{size:x}")

@@ -9,7 +9,7 @@ from soc_assets.project import Project
 from soc_assets.rasters.index import RasterIndex
 from soc_assets.serving.inputs import index_of, spec_of
 from soc_assets.serving.layers import Range, spans
-from soc_assets.serving.maps import MapFolder, find_maps
+from soc_assets.serving.maps import MapFolder, find_maps, stamps_of_maps
 from soc_assets.serving.rasters import RasterLayer, raster_layers, stamp
 from soc_assets.serving.samples import Samples, read_samples
 from soc_assets.storage import files
@@ -34,12 +34,12 @@ class State:
 
     def maps(self) -> dict[tuple[str, str], MapFolder]:
         """The maps by model and period; see `find_maps`."""
-        return self._known("maps", self._stamp_of_maps(), lambda: find_maps(self.project.data))
+        return self._known("maps", stamps_of_maps(self.project.data), lambda: find_maps(self.project.data))
 
     def spans(self, model: str) -> dict[str, Range]:
         """From where to where the ramps of a model's layers go."""
         own = [found for found in self.maps().values() if found.model == model]
-        return self._known(f"spans {model}", self._stamp_of_maps(), lambda: spans(own))
+        return self._known(f"spans {model}", stamps_of_maps(self.project.data), lambda: spans(own))
 
     def rasters(self) -> dict[str, RasterLayer]:
         """The rasters of the catalog, by key."""
@@ -61,10 +61,6 @@ class State:
     def _read_inputs(self, found: MapFolder) -> tuple[Spec, RasterIndex] | None:
         spec = spec_of(self.project, found)
         return None if spec is None else (spec, index_of(self.project, spec))
-
-    def _stamp_of_maps(self) -> Any:
-        told = sorted((self.project.data / "maps").glob("[!.]*/[!.]*/map.json"))
-        return tuple((path, files.stamp(path)) for path in told)
 
     def _known(self, key: str, now: Any, read: Any) -> Any:
         with self._lock:
