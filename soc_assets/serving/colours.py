@@ -18,8 +18,8 @@ RAMPS = {
     "residual": ("#1f4e79", "#5b8fbd", "#b5d0e5", "#f4f2ee", "#f0c3a5", "#d27a50", "#8f2d1c"),
 }
 """Stops of the ramps, lowest value first; of `residual` the middle is 0."""
-CLASSES = ("#4c9f70", "#e0a43a", "#d9d9d6", "#a3a09b", "#7d8ca3", "#c9b8dc")
-"""Of the numbers of quality.tif."""
+CLASSES = ("#2c7b55", "#e69f00", "#e4e4e1", "#cc6677", "#888888", "#99bbdd")
+"""Of the numbers of quality.tif, as in its own colour table (where what is outside the region is clear)."""
 _STEPS = 255  # colours of a ramp: with the clear one as many as a palette holds
 _HATCH = 8  # pixels from line to line: a divisor of a tile's edge, so that lines go on in the next tile
 _INK = (58, 44, 36, 150)
