@@ -6,7 +6,7 @@ elsewhere.
 
 import click
 
-from soc_assets.cli import assets, database, inputs, map, points, servers
+from soc_assets.cli import assets, database, inputs, map, points, servers, view
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +23,7 @@ def main() -> None:
       soc sql       ask the database
       soc predict   organic carbon at new points, with an interval
       soc map       organic carbon everywhere, as Cloud Optimized GeoTIFFs
+      soc view      the maps in a browser
       soc ui        see it all in the Dagster UI
 
     Settings are in soc.toml; any of them can be overridden by an environment variable, for example
@@ -43,6 +44,7 @@ for command in (
     database.import_run_command,
     points.predict,
     map.map_command,
+    view.view,
     assets.refit,
     assets.clean,
     servers.ui,

@@ -16,9 +16,17 @@ from soc_assets.errors import SocError
 @click.option("--season", type=click.Choice(["winter", "spring", "summer", "autumn"]), help="Default: [map] season.")
 @click.option("--version", "number", help="Of the registered model. Default: [map] model, the champion, or the newest.")
 @click.option("--step", type=click.IntRange(min=1), help="Predict every n-th pixel. Default: [map] step.")
+@click.option(
+    "--zones", type=click.Path(path_type=Path), help="Polygons: their figures are written to zones/, view map_zones."
+)
 @explained
 def map_command(
-    config: Path | None, years: tuple[int, ...], season: str | None, number: str | None, step: int | None
+    config: Path | None,
+    years: tuple[int, ...],
+    season: str | None,
+    number: str | None,
+    step: int | None,
+    zones: Path | None,
 ) -> None:
     """Map organic carbon with its interval, and where the map may be believed.
 
@@ -29,7 +37,10 @@ def map_command(
     given = {"YEARS": json.dumps(years) if years else None, "SEASON": season, "MODEL": number, "STEP": step}
     os.environ.update({f"SOC_MAP__{name}": str(value) for name, value in given.items() if value is not None})
     from soc_assets.cli import map_report, map_runner, runner, terminal
+    from soc_assets.geo.zone_file import read_zones
 
+    if zones:
+        read_zones(zones)
     project = opened(config)
     runner.use_project(project, config)
     if not project.settings.map.years:
@@ -48,5 +59,5 @@ def map_command(
         console.print("Every map is fresh: nothing was computed.")
     for table in map_report.tables(inputs):
         console.print(table)
-    for line in map_report.where_to_look(inputs):
+    for line in [*map_report.where_to_look(inputs), *(map_report.zonal_tables(inputs, zones) if zones else ())]:
         console.print(line, soft_wrap=True, markup=False)

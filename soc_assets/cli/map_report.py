@@ -1,6 +1,7 @@
 """What `soc map` says before it starts and when it is done."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.table import Table
 
@@ -75,3 +76,16 @@ def where_to_look(inputs: MapInputs) -> Iterator[str]:
     """Folders of the maps."""
     for period in inputs.periods:
         yield f"Map of {period}: {map_folder(inputs, period)}"
+
+
+def zonal_tables(inputs: MapInputs, zones: Path) -> Iterator[str]:
+    """Write the figures of every map by polygon; yields where they are.
+
+    Args:
+        inputs: whose maps are there.
+        zones: a file of polygons; see `zonal_table`.
+    """
+    from soc_assets.mapping.zones import write_zonal_table
+
+    for period in inputs.periods:
+        yield f"Zones of {period}: {write_zonal_table(map_folder(inputs, period), zones)} (view map_zones)"

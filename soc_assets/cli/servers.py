@@ -1,8 +1,6 @@
 """Commands that start a server on this machine: ui, mlflow."""
 
-import errno
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +12,7 @@ from soc_assets.cli.options import config_option, explained, named
 from soc_assets.errors import SettingsError
 from soc_assets.project import load_project
 from soc_assets.runtime import interrupts
+from soc_assets.runtime.ports import require_free
 from soc_assets.storage.write_errors import translate_write_errors
 
 _PORT = click.IntRange(1, 65535)
@@ -31,7 +30,7 @@ def ui(config: Path | None, port: int) -> None:
     from soc_assets.cli import instance, runner
 
     project = load_project(config)
-    _require_free(port)
+    require_free(port)
     runner.use_project(project, config or named(project))
     instance.prepare_instance(project)
     _require_alone(project.dagster_home, port)
@@ -56,7 +55,7 @@ def mlflow(config: Path | None, port: int) -> None:
     if server := project.settings.tracking.server:
         click.echo(f"MLflow is at {server} ([tracking] server in soc.toml).")
         return
-    _require_free(port)
+    require_free(port)
     project.mlruns.mkdir(parents=True, exist_ok=True)
     require_whole(project.mlruns / "mlflow.db")
     follow_the_folder(project.mlruns / "mlflow.db")
@@ -68,17 +67,6 @@ def mlflow(config: Path | None, port: int) -> None:
     ]
     command = ["-m", "mlflow", "server", *stores, "--host", "127.0.0.1", "--port", str(port)]
     _become(command)
-
-
-def _require_free(port: int) -> None:
-    """Look before anything is started: the daemon would run on without its UI, and MLflow exit as if successful."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has just ended does not count
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            found = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
-            raise SettingsError(f"Port {port} of this machine {found}. Choose another: --port {_another()}") from error
 
 
 def _require_alone(home: Path, port: int) -> None:
@@ -105,13 +93,6 @@ def _require_alone(home: Path, port: int) -> None:
     os.ftruncate(held, 0)
     os.write(held, str(port).encode())
     os.set_inheritable(held, True)
-
-
-def _another() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _become(arguments: list[str]) -> NoReturn:

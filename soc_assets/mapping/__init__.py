@@ -1,1 +1,1 @@
-"""Predictions at new points."""
+"""Predictions at new points and as maps; figures of maps by zone."""

@@ -20,7 +20,7 @@ from soc_assets.errors import MapError
 from soc_assets.mapping.inputs import MapInputs, missing_steps
 from soc_assets.mapping.lattice import Cells, Period, key_of
 from soc_assets.mapping.layers import POSITIONS, QUALITY, Layer, layers_of
-from soc_assets.mapping.quality import BEYOND, CLASSES
+from soc_assets.mapping.quality_classes import BEYOND, CLASSES
 from soc_assets.mapping.statistics import Running
 from soc_assets.mapping.tables import AtSamples, digest_of_samples, write_tables
 from soc_assets.mapping.tile_files import TileLayers, read_tile

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from soc_assets.mapping.quality import INCOMPLETE, INSIDE, OUTSIDE, UNKNOWN
+from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, OUTSIDE, UNKNOWN
 from soc_assets.reporting.findings import Finding, of_output
 
 CHECKS = ("map_values", "map_applicable")

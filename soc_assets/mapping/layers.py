@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soc_assets.mapping.quality import CLASSES, NODATA
+from soc_assets.mapping.quality_classes import CLASSES, NODATA
 from soc_assets.settings import Maps
 
 

@@ -1,27 +1,9 @@
-"""The classes of `quality.tif`: where a map may be believed, and why a cell has no value."""
+"""Which class of `quality.tif` a predicted cell has."""
 
 import numpy as np
 
+from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, OUTSIDE, UNKNOWN
 from soc_assets.mapping.rows import Predictions
-
-INSIDE, OUTSIDE, BEYOND, INCOMPLETE, MASKED, UNKNOWN = range(6)
-NODATA = 255
-CLASSES = {
-    INSIDE: "inside the area of applicability",
-    OUTSIDE: "outside the area of applicability",
-    BEYOND: "outside the region",
-    INCOMPLETE: "too many inputs missing",
-    MASKED: "masked class",
-    UNKNOWN: "applicability unknown",
-}
-COLOURS = {
-    INSIDE: (44, 123, 85, 255),
-    OUTSIDE: (230, 159, 0, 255),
-    BEYOND: (255, 255, 255, 0),
-    INCOMPLETE: (204, 102, 119, 255),
-    MASKED: (136, 136, 136, 255),
-    UNKNOWN: (153, 187, 221, 255),
-}
 
 
 def quality_of(found: Predictions, most_missing: int | None) -> np.ndarray:

@@ -11,7 +11,7 @@ from rasterio.shutil import copy as translate
 
 from soc_assets.geo.grid import Grid
 from soc_assets.mapping.layers import QUALITY, Layer
-from soc_assets.mapping.quality import COLOURS
+from soc_assets.mapping.quality_classes import COLOURS
 
 _BLOCK = 512
 

@@ -54,13 +54,16 @@ def read_values(
     return values
 
 
-def read_stored(dataset: Dataset, window: Window, band: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
+def read_stored(
+    dataset: Dataset, window: Window, band: int = 1, shape: tuple[int, int] | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Read a window as the numbers that are stored, for `Coding`, and its mask, both [window.height, window.width].
 
     Args:
         dataset: an open raster.
         window: whole-pixel window within the raster.
         band: index of the band in the file, from 1.
+        shape: rows and columns of the result where it is to be coarser (nearest pixel, of overviews).
 
     Returns:
         Numbers of the file's type, and the mask (uint8, zero where there is no value), None where the file has none.
@@ -71,8 +74,8 @@ def read_stored(dataset: Dataset, window: Window, band: int = 1) -> tuple[np.nda
     is_whole = (window.height, window.width) == dataset.shape
     part = None if is_whole else window  # rasterio is slow with windows
     with explained(dataset.name):
-        raw = dataset.read(band, window=part)
-        return raw, _mask(dataset, band, window=part)
+        raw = dataset.read(band, window=part, out_shape=shape)
+        return raw, _mask(dataset, band, window=part, out_shape=shape)
 
 
 def read_decimated(

@@ -15,7 +15,7 @@ from soc_assets.mapping.engines import engine_for
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Lattice, Period, Place, key_of, of_key
 from soc_assets.mapping.points import predict_values, read_points
-from soc_assets.mapping.quality import BEYOND, INCOMPLETE, INSIDE, MASKED, OUTSIDE, UNKNOWN
+from soc_assets.mapping.quality_classes import BEYOND, INCOMPLETE, INSIDE, MASKED, OUTSIDE, UNKNOWN
 from soc_assets.mapping.registered import Registered
 from soc_assets.mapping.tile_files import read_tile
 from soc_assets.mapping.tiles import write_tiles

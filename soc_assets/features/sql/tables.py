@@ -58,9 +58,7 @@ def table_sql(data: Path, name: str, columns: Mapping[str, tuple[str, str]]) -> 
     """A query that reads a table as it is when it runs: typed columns, no rows where the file is not there."""
     schema = data / SCHEMAS / f"{name}.parquet"
     listed = ", ".join(f"{quoted(column)}::{kind} AS {quoted(column)}" for column, (kind, _) in columns.items())
-    path = TABLES[name].path
-    pattern = f"{glob_of(data)}/{path}" if "*" in path else glob_of(data / path)
-    paths = f"[{literal(glob_of(schema))}, {literal(pattern)}]"
+    paths = f"[{literal(glob_of(schema))}, {literal(f'{glob_of(data)}/{TABLES[name].path}')}]"
     return f"SELECT {listed} FROM read_parquet({paths}, allow_empty = true, union_by_name = true)"
 
 

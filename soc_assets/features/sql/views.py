@@ -50,7 +50,7 @@ class Contents:
 
 def views_of(contents: Contents) -> dict[str, View]:
     """Every view, in an order in which each needs only those before it."""
-    simple = ("folds", "rejected", "excluded", "rasters", "gaps", "evaluation", "out_of_fold", "runs")
+    simple = ("folds", "rejected", "excluded", "rasters", "gaps", "evaluation", "out_of_fold", "runs", "map_zones")
     return {
         "samples": _samples(contents),
         **{name: _plain(contents, name) for name in simple},

@@ -12,6 +12,7 @@ from soc_assets.integrity.schemas.maps import MAP_AT_SAMPLES, MAPS
 from soc_assets.integrity.schemas.rasters import GAPS, RASTERS
 from soc_assets.integrity.schemas.results import EVALUATION, MODEL_PREDICTIONS, OUT_OF_FOLD, RUNS
 from soc_assets.integrity.schemas.samples import BALANCED, EXCLUDED, FOLDS, LEDGER, REJECTED, SOIL_SAMPLES
+from soc_assets.integrity.schemas.zones import MAP_ZONES
 
 __all__ = ["EMBEDDINGS", "FEATURES", "RASTERS", "SOIL_SAMPLES", "SPLITS", "TABLES", "Column", "Table", "pandas_type"]
 
@@ -30,5 +31,6 @@ TABLES = {
     "runs": RUNS,
     "maps": MAPS,
     "map_at_samples": MAP_AT_SAMPLES,
+    "map_zones": MAP_ZONES,
 }
-"""The Parquet files that the database shows, by the name that it knows them by."""
+"""The Parquet files that the database shows, by the name that it knows them by; a path with * stands for several."""

@@ -1,0 +1,149 @@
+"""What the page is made of, as JSON: maps, layers, legends, rasters and the figures above them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from soc_assets.mapping.quality_classes import CLASSES, INSIDE, OUTSIDE, UNKNOWN
+from soc_assets.rasters.reading import read_decimated
+from soc_assets.serving import colours
+from soc_assets.serving.layers import LAYERS, Layer, layers_of, spans
+from soc_assets.serving.maps import MapFolder, opened
+from soc_assets.serving.rasters import RAMP, RasterLayer
+from soc_assets.serving.samples import Samples
+
+_LOOKED_AT = 1024
+_STOPS = 33  # colours of a legend
+
+
+def legend(layer: Layer) -> dict[str, Any]:
+    """A layer and its legend."""
+    told = {"key": layer.key, "title": layer.title, "unit": layer.unit, "about": layer.about}
+    if layer.ramp is None:
+        return told | {
+            "classes": [{"label": t, "colour": c} for t, c in zip(CLASSES.values(), colours.CLASSES, strict=True)]
+        }
+    return told | {"colours": ramp(layer.ramp)}
+
+
+def ramp(name: str) -> list[str]:
+    """Colours of a ramp from its lowest value to its highest."""
+    return [f"#{bytes(row.tolist()).hex()}" for row in colours.ramp(name, _STOPS)]
+
+
+def models(maps: Iterable[MapFolder]) -> list[dict[str, Any]]:
+    """The models with their maps, newest first."""
+    by_model: dict[str, list[MapFolder]] = {}
+    for each in maps:
+        by_model.setdefault(each.model, []).append(each)
+    return [_model(model, own) for model, own in by_model.items()]
+
+
+def _model(model: str, maps: list[MapFolder]) -> dict[str, Any]:
+    first, boxes = maps[0], np.array([each.bounds for each in maps])
+    known = {key: str(first.facts[key]) for key in ("recipe", "weights", "spec") if first.facts.get(key)}
+    return {
+        "id": model,
+        "title": first.title,
+        "facts": known,
+        "bounds": [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()],
+        "spans": {key: list(span) for key, span in spans(maps).items()},
+        "periods": [_period(each) for each in maps],
+    }
+
+
+def _period(found: MapFolder) -> dict[str, Any]:
+    return {
+        "id": found.period,
+        "label": found.period.replace("_", " "),
+        "stamp": found.stamp,
+        "layers": [layer.key for layer in layers_of(found)],
+        "figures": figures(found),
+        "counts": found.facts.get("counts", {}),
+    }
+
+
+def figures(found: MapFolder) -> dict[str, float | None]:
+    """The figures of a map for its head, those of map.json or else of its overviews.
+
+    Returns:
+        mean, low and high (between which 9 of 10 cells lie), g/kg, and applicable: the share of the cells with a value
+        that lie inside the area of applicability, None where it is not known.
+    """
+    told = found.facts.get("statistics", {}).get("organic_carbon", {})
+    shares = told.get("quantiles", {})
+    if told.get("count") and {"0.05", "0.95"} <= set(shares):
+        known = {"mean": told["mean"], "low": shares["0.05"], "high": shares["0.95"]}
+    else:
+        known = _looked_up(found)
+    return known | {"applicable": _applicable(found.facts.get("counts", {}), told.get("count"))}
+
+
+def _looked_up(found: MapFolder) -> dict[str, float | None]:
+    with opened(found.raster("organic_carbon")) as dataset:
+        values = read_decimated(dataset, _LOOKED_AT)
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return dict.fromkeys(("mean", "low", "high"))
+    low, high = np.percentile(known, (5, 95)).tolist()
+    return {"mean": float(known.mean()), "low": low, "high": high}
+
+
+def _applicable(counts: Mapping[str, int], with_value: int | None) -> float | None:
+    inside, outside, unknown = (counts.get(str(number), 0) for number in (INSIDE, OUTSIDE, UNKNOWN))
+    total = with_value or inside + outside + unknown
+    return None if total <= unknown else inside / total
+
+
+def rasters(layers: Iterable[RasterLayer]) -> list[dict[str, Any]]:
+    """The bands of the catalog with their steps."""
+    found: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        told = {"title": layer.band.name, "span": list(layer.span), "colours": ramp(RAMP), "steps": []}
+        found.setdefault(layer.band.name, told)["steps"].append({"key": layer.key, "label": layer.label})
+    return list(found.values())
+
+
+def samples(of: Samples) -> dict[str, Any]:
+    """The samples by column; numbers that are missing are null."""
+    table = of.table
+    columns = {
+        "id": table["sample_id"].astype(str).tolist(),
+        "longitude": table["longitude"].round(6).tolist(),
+        "latitude": table["latitude"].round(6).tolist(),
+        "value": numbers(table["organic_carbon"]),
+        "residual": numbers(table["residual"]),
+        "year": numbers(table["year"], 0),
+        "source": texts(table["source"]),
+        "split": texts(table["split"]),
+    }
+    return {
+        "columns": columns,
+        "residual_of": of.residual,
+        "residual_colours": ramp("residual"),
+        "residual_span": _largest(table["residual"]),
+    }
+
+
+def numbers(column: Iterable[Any], digits: int = 3) -> list[float | None]:
+    """Numbers for JSON, which knows no NaN; None where there is none."""
+    return [None if pd.isna(value) else round(float(value), digits) for value in column]
+
+
+def texts(column: Any) -> list[str | None]:
+    """Texts for JSON."""
+    return [value if isinstance(value, str) else None for value in column]
+
+
+def _largest(residual: Any) -> float:
+    """The residual at which the ramp ends: 95 % are smaller."""
+    known = np.abs(residual.to_numpy(float))
+    known = known[np.isfinite(known)]
+    return float(max(np.percentile(known, 95), 1e-6)) if len(known) else 1.0
+
+
+def layers() -> list[dict[str, Any]]:
+    """All layers with their legends."""
+    return [legend(layer) for layer in LAYERS.values()]
