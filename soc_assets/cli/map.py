@@ -39,13 +39,13 @@ def map_command(
     from soc_assets.cli import map_report, map_runner, runner, terminal
     from soc_assets.geo.zone_file import read_zones
 
-    if zones:
-        read_zones(zones)
     project = opened(config)
     runner.use_project(project, config)
     if not project.settings.map.years:
         raise SocError("Which year? `soc map --year 2020`, or years = [2020] in [map] of soc.toml.")
     inputs = map_runner.maps_of(project)
+    if zones:
+        read_zones(zones, inputs.lattice.grid.crs)  # fails before anything is computed
     for line in map_report.plan(inputs):
         console.print(line, soft_wrap=True, markup=False)
     if due := map_report.due(inputs):

@@ -1,4 +1,4 @@
-"""The classes of `quality.tif`, with their meaning and colours: where a map may be believed, and why a cell is empty."""
+"""The classes of `quality.tif`: where a map may be believed, and why a cell is empty; with their colours."""
 
 INSIDE, OUTSIDE, BEYOND, INCOMPLETE, MASKED, UNKNOWN = range(6)
 NODATA = 255
