@@ -117,8 +117,8 @@ def _name_column(frame: "geopandas.GeoDataFrame", path: Path, asked: str | None)
 
 def _texts(row: pd.Series, geometry: str, column: str | None) -> tuple[str, dict[str, str]]:
     """The name of a zone, and its other attributes."""
-    told = {nfc(str(key)): _text(value) for key, value in row.items() if key != geometry and not pd.isna(value)}
-    return told.get(nfc(column), "") if column else "", told
+    attributes = {nfc(str(key)): _text(value) for key, value in row.items() if key != geometry and not pd.isna(value)}
+    return attributes.get(nfc(column), "") if column else "", attributes
 
 
 def _text(value: Any) -> str:

@@ -61,8 +61,8 @@ class AffineEngine:
             reduced = torch.addmm(self._weights.constant, torch.from_numpy(x), self._weights.matrix)
             cuts = reduced.split([form.width for form in self._cut.forms], dim=1)
             gaps = [torch.from_numpy(self._gaps(filled, beside))] if self._cut.counts_missing else []
-            told = self._cut.rest(*cuts, *gaps)
-        [found] = told if isinstance(told, (tuple, list)) else [told]
+            answer = self._cut.rest(*cuts, *gaps)
+        [found] = answer if isinstance(answer, (tuple, list)) else [answer]
         missing, numbers = (~present).sum(axis=1), np.full((cells.size, len(NUMBERS)), np.nan)
         numbers[:, : found.shape[1]] = found.numpy()
         numbers[missing == present.shape[1]] = np.nan

@@ -53,10 +53,10 @@ class Predictions:
         Args:
             most_missing: images that a training sample lacks at most; None where that was not recorded.
         """
-        told = self.numbers[:, 4]
+        stated = self.numbers[:, 4]
         if most_missing is None:
-            return np.where((self.missing > 0) & (told == 1), np.nan, told)
-        return np.where(self.missing > most_missing, 0.0, told)
+            return np.where((self.missing > 0) & (stated == 1), np.nan, stated)
+        return np.where(self.missing > most_missing, 0.0, stated)
 
 
 class Predictor:

@@ -96,8 +96,8 @@ def _rows(rasters: Rasters, map_folder: Path, zones_path: Path, name_column: str
         pieces = Pieces.of(zone.moved, grid.transform, grid.height, grid.width)
         reached |= pieces.window is not None
         cells = _Cells.together(_blocks(rasters, pieces, areas))
-        told = {"zone": zone.number, "name": zone.name, "attributes": list(zone.attributes.items())}
-        rows.append(told | _figures(cells, polygon_area(zone.own, zone.crs)))
+        row = {"zone": zone.number, "name": zone.name, "attributes": list(zone.attributes.items())}
+        rows.append(row | _figures(cells, polygon_area(zone.own, zone.crs)))
         progress.report(len(rows), len(zones), f"{len(rows)} zones")
     if not reached:
         raise _apart(zones_path, zones, map_folder.name, grid)
@@ -146,19 +146,19 @@ def _blocks(rasters: Rasters, pieces: Pieces, areas: CellAreas) -> Iterator[_Cel
 
 def _figures(cells: _Cells, area: float) -> dict[str, float | None]:
     mapped = float(cells.area.sum())
-    told: dict[str, float | None] = {"area_km2": area, "mapped_km2": mapped}
-    told["share_mapped"] = min(mapped / area, 1.0) if area > 0 else 0.0
+    row: dict[str, float | None] = {"area_km2": area, "mapped_km2": mapped}
+    row["share_mapped"] = min(mapped / area, 1.0) if area > 0 else 0.0
     if mapped == 0:
-        return told
+        return row
     mean = _mean(cells.value, cells.area)
-    told |= {"mean": mean, "std": float(np.sqrt(_mean((cells.value - mean) ** 2, cells.area)))}
-    told |= _quantiles(cells)
+    row |= {"mean": mean, "std": float(np.sqrt(_mean((cells.value - mean) ** 2, cells.area)))}
+    row |= _quantiles(cells)
     with_interval, known = np.isfinite(cells.width), np.isin(cells.quality, (INSIDE, OUTSIDE, INCOMPLETE))
     if with_interval.any():
-        told["mean_width"] = _mean(cells.width[with_interval], cells.area[with_interval])
+        row["mean_width"] = _mean(cells.width[with_interval], cells.area[with_interval])
     if known.any():
-        told["share_applicable"] = float(cells.area[cells.quality == INSIDE].sum()) / mapped
-    return told
+        row["share_applicable"] = float(cells.area[cells.quality == INSIDE].sum()) / mapped
+    return row
 
 
 def _mean(values: np.ndarray, weights: np.ndarray) -> float:

@@ -20,12 +20,12 @@ _STOPS = 33  # colours of a legend
 
 def legend(layer: Layer) -> dict[str, Any]:
     """A layer and its legend."""
-    told = {"key": layer.key, "title": layer.title, "unit": layer.unit, "about": layer.about}
+    facts = {"key": layer.key, "title": layer.title, "unit": layer.unit, "about": layer.about}
     if layer.ramp is None:
-        return told | {
+        return facts | {
             "classes": [{"label": t, "colour": c} for t, c in zip(CLASSES.values(), colours.CLASSES, strict=True)]
         }
-    return told | {"colours": ramp(layer.ramp)}
+    return facts | {"colours": ramp(layer.ramp)}
 
 
 def ramp(name: str) -> list[str]:
@@ -72,13 +72,13 @@ def figures(found: MapFolder) -> dict[str, float | None]:
         mean, low and high (between which 9 of 10 cells lie), g/kg, and applicable: the share of the cells with a value
         that lie inside the area of applicability, None where it is not known.
     """
-    told = found.facts.get("statistics", {}).get("organic_carbon", {})
-    shares = told.get("quantiles", {})
-    if told.get("count") and {"0.05", "0.95"} <= set(shares):
-        known = {"mean": told["mean"], "low": shares["0.05"], "high": shares["0.95"]}
+    facts = found.facts.get("statistics", {}).get("organic_carbon", {})
+    shares = facts.get("quantiles", {})
+    if facts.get("count") and {"0.05", "0.95"} <= set(shares):
+        known = {"mean": facts["mean"], "low": shares["0.05"], "high": shares["0.95"]}
     else:
         known = _looked_up(found)
-    return known | {"applicable": _applicable(found.facts.get("counts", {}), told.get("count"))}
+    return known | {"applicable": _applicable(found.facts.get("counts", {}), facts.get("count"))}
 
 
 def _looked_up(found: MapFolder) -> dict[str, float | None]:
@@ -101,8 +101,8 @@ def rasters(layers: Iterable[RasterLayer]) -> list[dict[str, Any]]:
     """The bands of the catalog with their steps."""
     found: dict[str, dict[str, Any]] = {}
     for layer in layers:
-        told = {"title": layer.band.name, "span": list(layer.span), "colours": ramp(RAMP), "steps": []}
-        found.setdefault(layer.band.name, told)["steps"].append({"key": layer.key, "label": layer.label})
+        facts = {"title": layer.band.name, "span": list(layer.span), "colours": ramp(RAMP), "steps": []}
+        found.setdefault(layer.band.name, facts)["steps"].append({"key": layer.key, "label": layer.label})
     return list(found.values())
 
 

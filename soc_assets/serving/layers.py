@@ -66,7 +66,7 @@ HATCHED = "hatched"
 def layers_of(found: MapFolder) -> list[Layer]:
     """Those for which the map has rasters with values."""
     counted = found.facts.get("statistics", {})
-    empty = {name for name, told in counted.items() if told.get("count") == 0}
+    empty = {name for name, facts in counted.items() if facts.get("count") == 0}
     return [layer for layer in LAYERS.values() if all(found.has(name) and name not in empty for name in layer.files)]
 
 

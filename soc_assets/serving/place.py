@@ -7,11 +7,12 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from soc_assets.geo.grid import WGS84, Grid, move
+from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, OUTSIDE
 from soc_assets.rasters.reading import read_values
 from soc_assets.serving.content import numbers, texts
 from soc_assets.serving.inputs import most_similar, read_inputs
 from soc_assets.serving.layers import quality_words
-from soc_assets.serving.maps import FILES, INCOMPLETE, INSIDE, OUTSIDE, MapFolder, opened
+from soc_assets.serving.maps import FILES, MapFolder, opened
 from soc_assets.serving.samples import Samples
 from soc_assets.serving.state import State
 
@@ -26,19 +27,19 @@ def values_at(found: MapFolder, longitude: float, latitude: float) -> dict[str, 
         By raster its value (None where there is none), applicable (yes, no or unknown), quality in words, cell (row and
         column from 0) and corners (longitude and latitude of each), both None outside the map.
     """
-    told: dict[str, Any] = {"cell": None, "corners": None}
+    facts: dict[str, Any] = {"cell": None, "corners": None}
     for name in filter(found.has, FILES):
         with opened(found.raster(name)) as dataset:
             cell = _cell(dataset, longitude, latitude)
-            told[name] = None if cell is None else _value(dataset, *cell)
+            facts[name] = None if cell is None else _value(dataset, *cell)
             if cell is not None:
-                told |= {"cell": list(cell), "corners": _corners(dataset, *cell)}
-    quality = told.get("quality")
-    told["quality"] = "outside the map" if told["cell"] is None else _words(quality)
-    told["applicable"] = "unknown" if quality is None else _APPLICABLE.get(int(quality), "unknown")
-    if told["organic_carbon"] is None:
-        told["applicable"] = None
-    return told
+                facts |= {"cell": list(cell), "corners": _corners(dataset, *cell)}
+    quality = facts.get("quality")
+    facts["quality"] = "outside the map" if facts["cell"] is None else _words(quality)
+    facts["applicable"] = "unknown" if quality is None else _APPLICABLE.get(int(quality), "unknown")
+    if facts["organic_carbon"] is None:
+        facts["applicable"] = None
+    return facts
 
 
 def _cell(dataset: DatasetReader, longitude: float, latitude: float) -> tuple[int, int] | None:

@@ -81,7 +81,7 @@ def soc_map(context: dg.AssetExecutionContext, project: ProjectResource) -> Iter
     The folder appears whole: readers never see half a map.
     """
     loaded = project.on_cpu()
-    findings, told = [], {}
+    findings, metadata_of = [], {}
     with reporting_as("soc_map", context):
         registered = describe_registered(tracking_of(loaded), loaded.settings.map.model)
         periods = [Period.of(key) for key in context.partition_keys]
@@ -89,12 +89,12 @@ def soc_map(context: dg.AssetExecutionContext, project: ProjectResource) -> Iter
         for period in periods:
             made, cached = _made(inputs, period)
             findings += check_map(str(made.folder), made.facts)
-            told[str(period)] = {**_map_facts(made), "cached": cached}
+            metadata_of[str(period)] = {**_map_facts(made), "cached": cached}
     results = checks.finding_results(findings, CHECKS)
     if grave := errors(findings):
         yield from checks.evaluations(results, "soc_map")
         raise dg.Failure("\n".join(finding.words for finding in grave), allow_retries=False)
-    for key, metadata in told.items():
+    for key, metadata in metadata_of.items():
         context.add_asset_metadata(metadata, asset_key="soc_map", partition_key=key)
     yield dg.MaterializeResult(check_results=results)
 
