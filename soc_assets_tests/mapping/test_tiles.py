@@ -68,7 +68,7 @@ def around(row: float, column: float, pixels: float) -> tuple[float, float, floa
 
 
 def catalogued(project: Project) -> None:
-    files.write_table(project.catalog, catalog_of(project.settings, project.rasters))
+    files.write_table(project.catalog, catalog_of(project.settings, project.raster_folder))
 
 
 def model(project: Project, **how: object) -> Registered:

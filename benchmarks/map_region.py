@@ -1,0 +1,126 @@
+"""What `benchmarks.map` maps: rasters of any size, and models with random weights on their features."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import rasterio
+from rasterio.transform import from_origin
+
+from soc_assets.embedding.spec import all_specs, freeze
+from soc_assets.embedding.spec_choices import choices_of
+from soc_assets.features.sql.groups import group_columns
+from soc_assets.ingest.catalog.scan import scan_rasters
+from soc_assets.mapping.registered import Registered
+from soc_assets.project import Project, load_project
+from soc_assets.regression.design.design import columns_table, make_design
+from soc_assets.regression.design.gaps import Gaps
+from soc_assets.settings import Features
+from soc_assets.storage import files
+
+BANDS = ("LAI", "LST", "MODIS_NPP", "SoilEvaporation", "TotalEvapotranspiration")
+YEARS = range(2019, 2024)
+WEST, NORTH, PIXEL = 500_000, 5_600_000, 250
+
+
+class Served:
+    """A graph as MLflow's wrapper holds it."""
+
+    def __init__(self, graph: Any) -> None:
+        self._graph = graph
+
+    def get_raw_model(self) -> Any:
+        """The graph."""
+        return self._graph
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Predictions of raw features."""
+        import torch
+
+        with torch.inference_mode():
+            return self._graph(torch.from_numpy(np.ascontiguousarray(features))).numpy()
+
+
+def write_region(root: Path, size: int) -> Project:
+    """Rasters, their catalog, and the frozen spec."""
+    root.mkdir(parents=True)
+    (root / "soc.toml").write_text('[embedding]\ndevice = "cpu"\n')
+    project = load_project(root / "soc.toml")
+    stream = np.random.default_rng(0)
+    write(root / "data/rasters/static/Elevation.tif", stream, size)
+    for band in BANDS:
+        for year in YEARS:
+            write(root / f"data/rasters/yearly/{band}/{band}_{year}.tif", stream, size)
+    catalog = scan_rasters(project.settings.rasters, project.rasters).frame
+    files.write_table(project.catalog, catalog)
+    freeze(project.embeddings, choices_of(project.settings, None), catalog, settle=lambda spec: "float32")
+    return project
+
+
+def write(path: Path, stream: np.random.Generator, size: int) -> None:
+    """A smooth field with noise, stored as whole numbers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    wave = np.sin(np.arange(size) / 90 + stream.uniform(0, 6))
+    values = 1000 + 300 * np.add.outer(wave, wave) + stream.normal(0, 40, (size, size))
+    kind = {"driver": "GTiff", "count": 1, "dtype": "int16", "crs": "EPSG:25832", "nodata": -9999}
+    tiled = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate"}
+    place = {"width": size, "height": size, "transform": from_origin(WEST, NORTH, PIXEL, PIXEL)}
+    with rasterio.open(path, "w", **kind, **tiled, **place) as dataset:
+        dataset.write(values.astype(np.int16), 1)
+
+
+def bare(project: Project, features: str) -> Registered:
+    """A model without a graph."""
+    [spec] = all_specs(project.embeddings)
+    vector = Features.model_validate({"missing": "zero"})
+    return Registered(None, "models:/m/1", spec.digest, features, 1, vector, project.settings.study, files=features)
+
+
+def gaps_of(project: Project, group: str) -> Gaps:
+    """Which columns of a group are an image."""
+    [spec] = all_specs(project.embeddings)
+    named = group_columns(spec, project.settings.features, project.settings.study)[group]
+    return Gaps.fit(columns_table(named), (), ("embedding", "point"))
+
+
+def documented(project: Project) -> Registered:
+    """The documented MLP, 19,968 -> 512 -> 256 -> 1."""
+    from soc_assets.regression.models.mlp import SocMlp
+    from soc_assets.regression.models.served import WithInterval
+
+    network = SocMlp(19_968)
+    network.target_mean.fill_(25.0)
+    network.target_scale.fill_(10.0)
+    served = WithInterval(network, 8.0, 20.0, gaps_of(project, "embedding"))
+    return replace(bare(project, "embedding"), model=exported(served, 19_968))
+
+
+def recipe(project: Project, samples: int) -> Registered:
+    """Five members on the point values, with interval and dissimilarity."""
+    from soc_assets.regression.evaluation.fold import applicability_of
+    from soc_assets.regression.models.fitted import Options, fit_recipe
+    from soc_assets.regression.models.served import ServedRecipe
+    from soc_assets.settings.evaluation import Recipe
+
+    stream, width = np.random.default_rng(1), 4 * 26
+    places = {"x": stream.uniform(0, 1, samples), "y": stream.uniform(0, 1, samples)}
+    table = pd.DataFrame({**places, "organic_carbon": np.exp(stream.normal(3, 0.5, samples)), "multiplicity": 1})
+    table = table.assign(weight=1.0, split="train", sample_id=[f"s{n}" for n in range(samples)])
+    matrix = stream.normal(0, 1, (samples, width)).astype(np.float32)
+    named = columns_table([("point", "b", 0, window) for window in (1, 3, 9, 25)] * 26)
+    design = make_design(table, {"point": matrix}, {"point": named})
+    rows, fold = np.arange(samples), np.arange(samples) % 2
+    model = fit_recipe(Recipe(name="ens", epochs=1, members=5), design, rows, fold, Options())
+    area = applicability_of(model, design, rows, fold, 0)
+    served = ServedRecipe(model, area, gaps_of(project, "point"))
+    return replace(bare(project, "point"), model=exported(served, width))
+
+
+def exported(module: Any, width: int) -> Served:
+    """The module as a graph of any number of rows."""
+    import torch
+
+    shapes = ({0: torch.export.Dim("rows", min=1)},)
+    return Served(torch.export.export(module.eval(), (torch.ones(2, width),), dynamic_shapes=shapes).module())
