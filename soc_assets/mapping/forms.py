@@ -4,6 +4,7 @@ A form holds numbers in double precision. `Diagonal` picks columns and scales ea
 how they follow from a graph is in `graph`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,6 +74,10 @@ class Dense:
         """Columns that come out, m."""
         return self.matrix.shape[1]
 
+    def times(self, factor: np.ndarray) -> "Dense":
+        """Multiplied by a number or by [m]."""
+        return replace(self, matrix=self.matrix * factor, constant=self.constant * factor)
+
 
 def concatenated(parts: list[Diagonal | Dense]) -> Dense:
     """Forms side by side."""
@@ -89,3 +94,13 @@ def concatenated(parts: list[Diagonal | Dense]) -> Dense:
         None if any(fill is None for fill in fills) else np.concatenate([fill for fill in fills if fill is not None]),
     )
     return Dense(whole, matrix, np.concatenate([part.constant for part in dense]))
+
+
+def summed(parts: Sequence[Diagonal | Dense]) -> Dense | None:
+    """The sum of forms of one width, each of columns of its own; None where one has no matrix or keeps NaN."""
+    dense = [part for part in parts if isinstance(part, Dense) and part.diagonal.fill is not None]
+    if len(dense) < len(parts) or len({part.width for part in dense}) != 1:
+        return None
+    names = ("columns", "scale", "offset", "fill")
+    whole = Diagonal(*(np.concatenate([getattr(part.diagonal, name) for part in dense]) for name in names))
+    return Dense(whole, np.concatenate([part.matrix for part in dense]), np.sum([p.constant for p in dense], axis=0))

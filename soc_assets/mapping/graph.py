@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from soc_assets.mapping.forms import Dense, Diagonal, concatenated
+from soc_assets.mapping.forms import Dense, Diagonal
+from soc_assets.mapping.graph_forms import WIDEST, affine_nodes
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.fx import GraphModule, Node
+    from torch.fx import GraphModule
 
-WIDEST = 4096
-"""Columns of all cuts together, at most."""
 _NEAREST = 4  # training samples whose distance is computed exactly
 
 
@@ -51,7 +50,7 @@ def cut_graph(graph: Any) -> Cut | None:
     width = _width(graph, constants)
     if len(inputs) != 1 or width is None:
         return None
-    forms, counter = _forms(graph, inputs[0], width), _counter(graph)
+    forms, counter = affine_nodes(graph, inputs[0], width), _counter(graph)
     if (found := _cuts(graph, forms, counter)) is None:
         return None
     cuts, counts = found
@@ -73,81 +72,6 @@ def _width(graph: "GraphModule", constants: dict[str, Any]) -> int | None:
     """Raw features that the graph takes: the check of its inputs has a limit for each."""
     found = [tensor for name, tensor in constants.items() if name.endswith("accepted.most")]
     return len(found[0]) if len(found) == 1 else None
-
-
-def _forms(graph: "GraphModule", features: "Node", width: int) -> "dict[Node, Diagonal | Dense]":
-    """The nodes that are affine in the raw features."""
-    import torch
-
-    aten = torch.ops.aten
-    forms: dict[Any, Any] = {features: Diagonal.identity(width)}
-    masks: dict[Any, Any] = {}  # isnan of a node, zeros like a node
-    for node in graph.graph.nodes:
-        first = node.args[0] if node.args else None
-        form = forms.get(first) if not isinstance(first, (list, tuple)) else None
-        if node.op != "call_function":
-            continue
-        if node.target is aten.cat.default and node.args[1] in (1, -1) and set(node.args[0]) <= set(forms):
-            parts = [forms[part] for part in node.args[0]]
-            if sum(part.width for part in parts) <= WIDEST:
-                forms[node] = parts[0] if len(parts) == 1 else concatenated(parts)
-        elif node.target in (aten.linear.default, aten.matmul.default, aten.mm.default):
-            if isinstance(form, Diagonal) and form.fill is not None:
-                forms[node] = _product(graph, node, form, aten)
-        elif node.target is aten.where.self and masks.get(first) == ("nan", node.args[2]):
-            if masks.get(node.args[1], ("",))[0] == "zeros" and isinstance(forms[node.args[2]], Diagonal):
-                forms[node] = forms[node.args[2]].filled(0.0)
-        elif isinstance(form, Diagonal):
-            if node.target is aten.isnan.default:
-                masks[node] = ("nan", first)
-            elif node.target is aten.zeros_like.default:
-                masks[node] = ("zeros", first)
-            elif (found := _elementwise(graph, node, form, aten)) is not None:
-                forms[node] = found
-    return forms
-
-
-def _elementwise(graph: "GraphModule", node: "Node", form: Diagonal, aten: Any) -> Diagonal | None:
-    """A diagonal form after a slice, a sum or a product with constants, or None."""
-    if node.target is aten.slice.Tensor:
-        axis, start, stop = (*node.args[1:], *(0, 0, 2**63 - 1)[len(node.args) - 1 :])
-        return form if axis == 0 else form.take(slice(start, stop)) if len(node.args) < 5 else None
-    if node.target is aten.index_select.default and node.args[1] == 1:
-        index = _constant(graph, node.args[2])
-        return None if index is None else form.take(index.astype(np.int64))
-    kinds = {aten.sub.Tensor: "sub", aten.add.Tensor: "add", aten.mul.Tensor: "mul", aten.div.Tensor: "div"}
-    kind = kinds.get(node.target)
-    value = _constant(graph, node.args[1]) if kind and not node.kwargs else None
-    if kind is None or value is None or value.size not in (1, form.width):
-        return None
-    value = value.reshape(-1)
-    if kind in ("sub", "add"):
-        return form.plus(-value if kind == "sub" else value)
-    return form.times(1 / value if kind == "div" else value)
-
-
-def _product(graph: "GraphModule", node: "Node", form: Diagonal, aten: Any) -> Dense | None:
-    matrix = _constant(graph, node.args[1])
-    if matrix is None:
-        return None
-    if node.target is not aten.linear.default:
-        return form.dense(matrix)
-    bias = _constant(graph, node.args[2]) if len(node.args) > 2 else np.zeros(1)
-    return None if bias is None else form.dense(matrix.T, bias)
-
-
-def _constant(graph: "GraphModule", value: Any) -> np.ndarray | None:
-    """The number, or what the graph keeps, in double precision."""
-    from torch.fx import Node
-
-    if not isinstance(value, Node):
-        return np.array(value, np.float64)
-    if value.op != "get_attr":
-        return None
-    found: Any = graph
-    for name in str(value.target).split("."):
-        found = getattr(found, name)
-    return found.detach().numpy().astype(np.float64)
 
 
 def _counter(graph: "GraphModule") -> Any:

@@ -24,9 +24,10 @@ from soc_assets.project import Project
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.fold import applicability_of
 from soc_assets.regression.final import gaps_of, raw_features
+from soc_assets.regression.models.documented import area_of_network
 from soc_assets.regression.models.fitted import Options, fit_recipe
 from soc_assets.regression.models.mlp import SocMlp
-from soc_assets.regression.models.served import ServedRecipe, WithInterval
+from soc_assets.regression.models.served import ServedDocumented, ServedRecipe
 from soc_assets.settings import Features
 from soc_assets.settings.evaluation import Recipe
 from soc_assets.storage import files
@@ -113,7 +114,8 @@ def registered_model(project: Project, features: str, missing: str = "zero", doc
         network.feature_scale.copy_(torch.from_numpy(np.maximum(np.nanstd(raw, axis=0), 1e-3)))
         network.target_mean.fill_(30.0)
         network.target_scale.fill_(10.0)
-        return replace(bare, model=export(WithInterval(network, 5.0, 9.0, gaps), raw[:2]), files="documented")
+        area = area_of_network(network.eval(), raw, rows, rows % 3, 0)
+        return replace(bare, model=export(ServedDocumented(network, 5.0, 9.0, area, gaps), raw[:2]), files="documented")
     fold = rows % 2
     model = fit_recipe(Recipe(name="m", features=features, **TINY), design, rows, fold, Options())
     area = applicability_of(model, design, rows, fold, 0)
