@@ -23,14 +23,15 @@ class Evaluation:
     `predictions` has a row per sample (sample_id, split, longitude, latitude, observed, predicted, lower, upper;
     organic carbon in g/kg). `scores` and `baseline` are keyed by split; the baseline predicts the mean of the training
     split for everything, so its R2 is near zero by construction and a model below it has learnt nothing. `ends` is how
-    far an interval of fixed width reaches below and above, g/kg: calibrated on the validation split (NaN without one),
-    which has also chosen the epoch, so it is slightly too narrow.
+    far an interval of fixed width reaches below and above, g/kg: calibrated on the validation split, which has also
+    chosen the epoch, so it is slightly too narrow. Without one they are infinite: nothing is known, and the interval is
+    all that can be predicted, from 0 to the most of the training split.
     """
 
     predictions: pd.DataFrame
     scores: dict[str, Scores]
     baseline: dict[str, Scores]
-    ends: tuple[float, float] = (float("nan"), float("nan"))
+    ends: tuple[float, float] = (float("inf"), float("inf"))
 
     def of(self, split: str) -> pd.DataFrame:
         """The predictions of one split."""
@@ -72,6 +73,6 @@ def evaluate_fit(fit: Fit, table: FeatureTable, level: float = 0.9) -> Evaluatio
 def _ends(observed: np.ndarray, predicted: np.ndarray, level: float) -> tuple[float, float]:
     """How far the interval reaches below and above, by the validation split."""
     if not len(observed):
-        return float("nan"), float("nan")
+        return float("inf"), float("inf")
     found = Calibration.fit(observed, Predicted(predicted, np.zeros(len(predicted))), level)
     return found.below * found.residual, found.above * found.residual

@@ -119,8 +119,7 @@ def test_embed_follows_prepare_in_stretches_and_not_twice(in_the_ui):
     assert (requests, "not been materialised since" in words) == ([], True)
 
 
-def test_embed_waits_for_a_soc_run_that_is_at_work(in_the_ui):
-    fresh = in_the_ui
+def test_embed_waits_for_a_soc_run_that_is_at_work(fresh):
     fresh.run("balanced_samples")  # this process is alive
     requests, words, _ = diff("embed_after_prepare", fresh)
     assert (requests, words) == ([], "A run is at work on catalog, samples or batches.")

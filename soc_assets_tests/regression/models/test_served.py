@@ -81,6 +81,8 @@ def test_documented_network_and_its_interval_stop_at_the_most_of_the_training_sp
     expected = [[0.0, 0.0, 15.0], [5.0, 0.0, 20.0], [20.0, 10.0, 35.0], [40.0, 30.0, 45.0], [45.0, 35.0, 45.0]]
     torch.testing.assert_close(found, torch.tensor(expected))
     np.testing.assert_allclose(network.predict(features.numpy()), [0, 5, 20, 40, 45])
+    uncalibrated = ServedDocumented(network, np.inf, np.inf, area, Gaps.unknown(1))(features)[:, :3]
+    torch.testing.assert_close(uncalibrated[:, 1:], torch.tensor([[0.0, 45.0]]).expand(5, 2))
 
 
 def test_graph_is_exported_for_any_number_of_rows(tmp_path):
