@@ -106,6 +106,7 @@ def test_checkpoint_that_does_not_exist_names_file_and_setting(fresh):
 
 def test_failing_batch_is_named_the_others_are_written_and_only_it_is_repeated(prepared):
     fresh = prepared
+    assert soc("run", "--to", "balanced_samples", at=fresh).exit_code == 0  # it has looked at the copied rasters
     broken = fresh.raster("LAI", 2008)  # read by the samples of 2012 alone
     with damaged(broken):
         message = refused("run", at=fresh)
