@@ -45,7 +45,7 @@ STATES: dict[str, tuple[str | None, Callable[[SmallProject], None]]] = {
     "prepared in the UI": ("empty", _prepare_in_the_ui),
     "embedded": ("prepared", _run("embeddings", "embed")),
     "with features": ("embedded", _run("features", "learn")),
-    "finished": ("with features", _run("mlp_model", "learn")),
+    "finished": ("embedded", _run("mlp_model", "learn")),
 }
 """The state that each begins with, and what is done then."""
 

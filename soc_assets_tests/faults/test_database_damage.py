@@ -94,14 +94,14 @@ def test_run_builds_a_database_with_a_damaged_block_anew_and_goes_on(own, monkey
             return []
         return [str(error)] if (error := unreadable(database)) else []
 
-    monkeypatch.setattr(runner, "_execute", execute)
+    monkeypatch.setattr(runner, "execute", execute)
     assert runner._made(project, None, "evaluate", ["baselines"]) == []
     assert ran == [("evaluate", ["baselines"])]
     spoil_a_block(database)
     with pytest.warns(SocWarning, match=r"soc\.duckdb is damaged \(.*\)\. It is derived: it is rebuilt"):
         assert runner._made(project, None, "evaluate", ["baselines"]) == []
     assert ran[1:] == [("evaluate", ["baselines"]), ("learn", ["features"]), ("evaluate", ["baselines"])]
-    monkeypatch.setattr(runner, "_execute", lambda *_: ["of something else"])
+    monkeypatch.setattr(runner, "execute", lambda *_: ["of something else"])
     assert runner._made(project, None, "evaluate", []) == ["of something else"] and database.is_file()
 
 

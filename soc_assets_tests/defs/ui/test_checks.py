@@ -88,6 +88,7 @@ def test_every_check_is_declared_once_and_blocks():
         "embeddings": ("finite", "complete", "spec", "rank", "constant_columns"),
         "features": ("count_equals_embeddings", "vectors"),
         "mlp_model": ("metrics_sane", "better_than_mean"),
+        "soc_map": ("map_values", "map_applicable"),
     }
     assert keys == {(asset, name) for asset, names in own.items() for name in names}
 
