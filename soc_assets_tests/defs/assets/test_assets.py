@@ -6,7 +6,7 @@ import pytest
 
 from soc_assets.definitions import defs
 from soc_assets.storage import files
-from soc_assets_tests.small_project import BATCHES, SmallProject, write_project
+from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, write_project
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
@@ -14,7 +14,11 @@ RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_e
 @pytest.fixture(scope="module")
 def made(templates, tmp_path_factory) -> SmallProject:
     """A project whose ingest and sampling assets were materialised in the UI's way."""
-    return templates.copy("prepared in the UI", tmp_path_factory.mktemp("ui") / "project")
+    made = templates.copy("prepared in the UI", tmp_path_factory.mktemp("ui") / "project")
+    with clean_environment():
+        made.use()
+        assert materialise("raster_catalog").success  # it has looked at the copied rasters
+    return made
 
 
 @pytest.fixture(autouse=True)
