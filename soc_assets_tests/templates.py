@@ -57,8 +57,8 @@ class Templates:
         self.folder = folder
 
     def copy(self, state: str, root: Path) -> SmallProject:
-        """A project of one's own in one of `STATES`."""
-        shutil.copytree(self._made(state), root)
+        """A project of one's own in one of `STATES`; `root` may be an empty folder."""
+        shutil.copytree(self._made(state), root, dirs_exist_ok=True)
         made = SmallProject(root)
         with clean_environment():
             if refresh.moved(made.project):  # the paths in a database are absolute

@@ -6,7 +6,7 @@ block, and joining. Once there is a matrix only factors are followed, so that wh
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -47,19 +47,19 @@ class _Walk:
         self._several: dict[Any, list[Form]] = {}
         self._masks: dict[Any, tuple[str, Any]] = {}  # isnan of a node, zeros like a node
 
-    def look_at(self, node: "Node") -> None:
+    def look_at(self, node: Any) -> None:
         """Note the form of a node, where it has one."""
         aten, target, first = self._aten, node.target, node.args[0] if node.args else None
         form = None if isinstance(first, (list, tuple)) else self.forms.get(first)
         if target is operator.getitem and first in self._several:
-            self._note(node, self._several[first][node.args[1]])  # pyright: ignore[reportArgumentType] - an int
-        elif target in (aten.cat.default, aten.stack.default) and set(node.args[0]) <= set(self.forms):  # pyright: ignore[reportArgumentType] - a list
-            self._join(node, [self.forms[part] for part in node.args[0]])  # pyright: ignore[reportGeneralTypeIssues,reportOptionalIterable]
+            self._note(node, self._several[first][node.args[1]])
+        elif target in (aten.cat.default, aten.stack.default) and set(node.args[0]) <= set(self.forms):
+            self._join(node, [self.forms[part] for part in node.args[0]])
         elif target is aten.sum.dim_IntList and first in self._several and node.args[1] == [0]:
             self._note(node, summed(self._several[first]))
         elif target is aten.where.self and self._masks.get(first) == ("nan", node.args[2]):
             self._fill(node, node.args[1], self.forms[node.args[2]])
-        elif target is aten.to.dtype and form is not None and node.args[1].is_floating_point:  # pyright: ignore[reportOptionalMemberAccess,reportAttributeAccessIssue]
+        elif target is aten.to.dtype and form is not None and node.args[1].is_floating_point:
             self._note(node, form)
         elif isinstance(form, Diagonal):
             self._of_diagonal(node, form)
@@ -68,22 +68,22 @@ class _Walk:
             if factor is not None:
                 self._note(node, form.times(1 / factor if target is aten.div.Tensor else factor))
 
-    def _note(self, node: "Node", form: Form | None) -> None:
+    def _note(self, node: Any, form: Form | None) -> None:
         if form is not None:
             self.forms[node] = form
 
-    def _join(self, node: "Node", parts: list[Form]) -> None:
+    def _join(self, node: Any, parts: list[Form]) -> None:
         if node.target is self._aten.stack.default:
             if len(node.args) == 1 or node.args[1] == 0:
                 self._several[node] = parts
         elif node.args[1] in (1, -1) and sum(part.width for part in parts) <= WIDEST:
             self._note(node, parts[0] if len(parts) == 1 else concatenated(parts))
 
-    def _fill(self, node: "Node", zeros: Any, form: Form) -> None:
+    def _fill(self, node: Any, zeros: Any, form: Form) -> None:
         if self._masks.get(zeros, ("", None))[0] == "zeros" and isinstance(form, Diagonal):
             self._note(node, form.filled(0.0))
 
-    def _of_diagonal(self, node: "Node", form: Diagonal) -> None:
+    def _of_diagonal(self, node: Any, form: Diagonal) -> None:
         aten = self._aten
         if node.target is aten.isnan.default:
             self._masks[node] = ("nan", node.args[0])
@@ -97,7 +97,7 @@ class _Walk:
         else:
             self._note(node, self._elementwise(node, form))
 
-    def _product(self, node: "Node", form: Diagonal) -> Dense | None:
+    def _product(self, node: Any, form: Diagonal) -> Dense | None:
         matrix = constant(self._graph, node.args[1])
         if matrix is None:
             return None
@@ -106,7 +106,7 @@ class _Walk:
         bias = constant(self._graph, node.args[2]) if len(node.args) > 2 else np.zeros(1)
         return None if bias is None else form.dense(matrix.T, bias)
 
-    def _elementwise(self, node: "Node", form: Diagonal) -> Diagonal | None:
+    def _elementwise(self, node: Any, form: Diagonal) -> Diagonal | None:
         """A diagonal form after a slice, a sum or a product with constants, or None."""
         aten, graph = self._aten, self._graph
         if node.target is aten.slice.Tensor:
@@ -133,20 +133,20 @@ def constant(graph: "GraphModule", value: Any) -> np.ndarray | None:
 
     if not isinstance(value, Node):
         return np.array(value, np.float64)
-    aten = torch.ops.aten
-    if value.op == "get_attr":
+    aten, node = torch.ops.aten, cast(Any, value)
+    if node.op == "get_attr":
         found: Any = graph
-        for name in str(value.target).split("."):
+        for name in str(node.target).split("."):
             found = getattr(found, name)
         return found.detach().numpy().astype(np.float64)
-    if value.target is aten.to.dtype:
-        return constant(graph, value.args[0])
-    if value.target is operator.getitem and getattr(value.args[0], "target", None) is aten.split.Tensor:
-        whole, size, *axis = value.args[0].args  # pyright: ignore[reportAttributeAccessIssue,reportOptionalMemberAccess]
+    if node.target is aten.to.dtype:
+        return constant(graph, node.args[0])
+    if node.target is operator.getitem and getattr(node.args[0], "target", None) is aten.split.Tensor:
+        whole, size, *axis = node.args[0].args
         found = constant(graph, whole)
         if found is None or axis not in ([], [0]):
             return None
-        first = int(size) * int(value.args[1])  # pyright: ignore[reportArgumentType]
+        first = int(size) * int(node.args[1])
         return found[first : first + int(size)]
     return None
 

@@ -24,7 +24,7 @@ def built(templates, tmp_path_factory) -> Iterator[SmallProject]:
     """A project with features, on a disk of its own; each test leaves it as it was."""
     root = tmp_path_factory.mktemp("disk")
     with disks.disk(root, 64), clean_environment():
-        yield templates.copy("with features", root / "project")
+        yield templates.copy("with features", root)
 
 
 def files(folder: Path) -> dict[str, bytes]:
