@@ -3,13 +3,16 @@
 import json
 
 import duckdb
+import geopandas
 import pytest
 import rasterio
+import shapely
 from click.testing import CliRunner, Result
 
 from soc_assets.cli.main import main
 from soc_assets.mapping import blocks
 from soc_assets_tests.small_project import SIZE, SmallProject
+from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
 
 YEAR = 2014
 
@@ -22,6 +25,18 @@ def mapped(finished, tmp_path_factory) -> SmallProject:
     root = tmp_path_factory.mktemp("mapped") / "project"
     shutil.copytree(finished.root, root)
     return SmallProject(root)
+
+
+@pytest.fixture
+def zones(tmp_path):
+    """A western half and an eastern one, by name."""
+    west, north = ORIGIN
+    halves = [
+        shapely.box(x, north - SIZE * PIXEL, x + SIZE * PIXEL / 2, north) for x in (west, west + SIZE * PIXEL / 2)
+    ]
+    path = tmp_path / "halves.gpkg"
+    geopandas.GeoDataFrame({"name": ["West", "East"]}, geometry=halves, crs=UTM).to_file(path)
+    return path
 
 
 def soc(project: SmallProject, *arguments: str) -> Result:
@@ -47,6 +62,23 @@ def test_map_says_what_it_does_and_what_came_of_it(mapped):
     assert f"Missing   {YEAR}: 1 images (4%) have no raster: SoilEvaporation_2010" in done.output
     with rasterio.open(folder / "organic_carbon.tif") as dataset:
         assert (dataset.shape, dataset.transform.a) == ((SIZE // 4, SIZE // 4), 1000.0)
+
+
+def test_zones_are_written_beside_the_map_and_shown_by_sql(mapped, zones):
+    done = soc(mapped, "map", "--year", str(YEAR), "--step", "4", "--zones", str(zones))
+    assert done.exit_code == 0, done.output
+    [table] = mapped.root.glob(f"data/maps/*/{YEAR}/zones/halves.parquet")
+    assert f"Zones of {YEAR}: {table} (view map_zones)" in done.output
+    shown = soc(mapped, "sql", "SELECT name, round(area_km2) area FROM map_zones ORDER BY zone").output
+    area = round((SIZE * PIXEL / 1000) ** 2 / 2)
+    assert [name in shown for name in ("West", "East", f"{area}")] == [True] * 3, shown
+
+
+def test_zones_that_are_not_there_are_refused_before_anything_is_computed(mapped, zones, monkeypatch):
+    monkeypatch.setattr(blocks, "compute_tile", None)
+    done = soc(mapped, "map", "--year", str(YEAR - 1), "--step", "4", "--zones", str(zones.with_name("none.gpkg")))
+    assert done.exit_code == 1
+    assert "none.gpkg" in done.output
 
 
 def test_what_is_done_is_not_done_again_and_status_shows_what_is_wanted(mapped, monkeypatch):
