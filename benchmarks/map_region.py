@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,24 +22,6 @@ from soc_assets.storage import files
 BANDS = ("LAI", "LST", "MODIS_NPP", "SoilEvaporation", "TotalEvapotranspiration")
 YEARS = range(2019, 2024)
 WEST, NORTH, PIXEL = 500_000, 5_600_000, 250
-
-
-class Served:
-    """A graph as MLflow's wrapper holds it."""
-
-    def __init__(self, graph: Any) -> None:
-        self._graph = graph
-
-    def get_raw_model(self) -> Any:
-        """The graph."""
-        return self._graph
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Predictions of raw features."""
-        import torch
-
-        with torch.inference_mode():
-            return self._graph(torch.from_numpy(np.ascontiguousarray(features))).numpy()
 
 
 def write_region(root: Path, size: int) -> Project:
@@ -86,15 +67,19 @@ def gaps_of(project: Project, group: str) -> Gaps:
 
 
 def documented(project: Project) -> Registered:
-    """The documented MLP, 19,968 -> 512 -> 256 -> 1."""
+    """The documented MLP, 19,968 -> 512 -> 256 -> 1, with dissimilarity to 300 rows of noise."""
+    from soc_assets.regression.models.documented import area_of_network
     from soc_assets.regression.models.mlp import SocMlp
-    from soc_assets.regression.models.served import WithInterval
+    from soc_assets.regression.models.served import ServedDocumented
+    from soc_assets_tests.mapping.small_maps import export
 
-    network = SocMlp(19_968)
+    rows = np.random.default_rng(1).normal(0, 1, (300, 19_968)).astype(np.float32)
+    network = SocMlp(rows.shape[1]).eval()
     network.target_mean.fill_(25.0)
     network.target_scale.fill_(10.0)
-    served = WithInterval(network, 8.0, 20.0, gaps_of(project, "embedding"))
-    return replace(bare(project, "embedding"), model=exported(served, 19_968))
+    area = area_of_network(network, rows, np.arange(len(rows)), np.arange(len(rows)) % 3, 0)
+    served = ServedDocumented(network, 8.0, 20.0, area, gaps_of(project, "embedding"))
+    return replace(bare(project, "embedding"), model=export(served, rows[:2]))
 
 
 def recipe(project: Project, samples: int) -> Registered:
@@ -103,6 +88,7 @@ def recipe(project: Project, samples: int) -> Registered:
     from soc_assets.regression.models.fitted import Options, fit_recipe
     from soc_assets.regression.models.served import ServedRecipe
     from soc_assets.settings.evaluation import Recipe
+    from soc_assets_tests.mapping.small_maps import export
 
     stream, width = np.random.default_rng(1), 4 * 26
     places = {"x": stream.uniform(0, 1, samples), "y": stream.uniform(0, 1, samples)}
@@ -115,12 +101,4 @@ def recipe(project: Project, samples: int) -> Registered:
     model = fit_recipe(Recipe(name="ens", epochs=1, members=5), design, rows, fold, Options())
     area = applicability_of(model, design, rows, fold, 0)
     served = ServedRecipe(model, area, gaps_of(project, "point"))
-    return replace(bare(project, "point"), model=exported(served, width))
-
-
-def exported(module: Any, width: int) -> Served:
-    """The module as a graph of any number of rows."""
-    import torch
-
-    shapes = ({0: torch.export.Dim("rows", min=1)},)
-    return Served(torch.export.export(module.eval(), (torch.ones(2, width),), dynamic_shapes=shapes).module())
+    return replace(bare(project, "point"), model=export(served, matrix[:2]))

@@ -10,6 +10,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from soc_assets.mapping import quality_classes
+
 RAMPS = {
     "carbon": ("#fcf3d9", "#f0d79a", "#dcae5c", "#b97f3a", "#8a5529", "#57331f", "#2a1a14"),
     "uncertainty": ("#f6f1f8", "#dacbe3", "#b79dc9", "#9170ac", "#6c478c", "#472a66", "#27153d"),
@@ -18,8 +20,11 @@ RAMPS = {
     "residual": ("#1f4e79", "#5b8fbd", "#b5d0e5", "#f4f2ee", "#f0c3a5", "#d27a50", "#8f2d1c"),
 }
 """Stops of the ramps, lowest value first; of `residual` the middle is 0."""
-CLASSES = ("#2c7b55", "#e69f00", "#e4e4e1", "#cc6677", "#888888", "#99bbdd")
-"""Of the numbers of quality.tif, as in its own colour table (where what is outside the region is clear)."""
+_BEYOND = "#e4e4e1"  # where quality.tif itself is clear
+CLASSES = tuple(
+    "#{:02x}{:02x}{:02x}".format(*colour[:3]) if colour[3] else _BEYOND for colour in quality_classes.COLOURS.values()
+)
+"""Of the numbers of quality.tif, as in its own colour table."""
 _STEPS = 255  # colours of a ramp: with the clear one as many as a palette holds
 _HATCH = 8  # pixels from line to line: a divisor of a tile's edge, so that lines go on in the next tile
 _INK = (58, 44, 36, 150)

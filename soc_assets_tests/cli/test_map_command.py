@@ -18,13 +18,9 @@ YEAR = 2014
 
 
 @pytest.fixture(scope="module")
-def mapped(finished, tmp_path_factory) -> SmallProject:
+def mapped(templates, tmp_path_factory) -> SmallProject:
     """The finished project, of one's own."""
-    import shutil
-
-    root = tmp_path_factory.mktemp("mapped") / "project"
-    shutil.copytree(finished.root, root)
-    return SmallProject(root)
+    return templates.copy("finished", tmp_path_factory.mktemp("mapped") / "project")
 
 
 @pytest.fixture
