@@ -70,39 +70,45 @@ def constant_columns(path: Path) -> None:
     spoil.edit_vectors(path, "elevation_embedding", most)
 
 
-@pytest.mark.parametrize(
-    ("check", "damage", "words"),
-    [
-        ("finite", not_a_number, "not finite"),
-        ("complete", spoil.drop_key, "24 keys, expected 25"),
-        ("complete", spoil.flip_bytes, "cannot be read"),
-        ("spec", lambda path: spoil.set_metadata(path, soc_spec="0123456789"), "of the spec 0123456789"),
-        ("rank", collapse, "all the same, while the rasters differ"),
-        ("constant_columns", constant_columns, "65% of Elevation"),
-    ],
-)
-def test_spoilt_batch_is_named_set_aside_and_computed_again(
-    made, check: str, damage: Callable[[Path], None], words: str
-):
-    path = made.batch_files()["batch_0002"]
-    sound = pd.read_parquet(path)
-    damage(path)
-    result = materialise("embeddings", "features", tags=dict(zip(RANGE, ("batch_0001", "batch_0003"), strict=True)))
+Damage = Callable[[Path], None]
+FAULTS: list[dict[str, tuple[str, Damage, str]]] = [
+    {
+        "batch_0001": ("finite", not_a_number, "not finite"),
+        "batch_0002": ("complete", spoil.drop_key, "24 keys, expected 25"),
+        "batch_0003": ("spec", lambda path: spoil.set_metadata(path, soc_spec="0123456789"), "of the spec 0123456789"),
+    },
+    {
+        "batch_0001": ("rank", collapse, "all the same, while the rasters differ"),
+        "batch_0002": ("complete", spoil.flip_bytes, "cannot be read"),
+        "batch_0003": ("constant_columns", constant_columns, "65% of Elevation"),
+    },
+]
+
+
+@pytest.mark.parametrize("faults", FAULTS, ids=lambda faults: "-".join(check for check, _, _ in faults.values()))
+def test_spoilt_batches_are_named_set_aside_and_computed_again(made, faults: dict[str, tuple[str, Damage, str]]):
+    paths = made.batch_files()
+    sound = {batch: pd.read_parquet(paths[batch]) for batch in faults}
+    for batch, (_, damage, _) in faults.items():
+        damage(paths[batch])
+    result = materialise("embeddings", "features", tags=dict(zip(RANGE, ("batch_0001", "batch_0004"), strict=True)))
     assert not result.success
-    wrong = failed(result)[check]
-    assert (wrong.severity, wrong.blocking) == (dg.AssetCheckSeverity.ERROR, True)
-    assert str(path) in (wrong.description or "")
-    assert words in (wrong.description or "")
-    assert "`soc run` computes the batch again" in (wrong.description or "")
-    assert materialised(result) == {("embeddings", "batch_0001"), ("embeddings", "batch_0003")}  # not features
-    assert not path.exists()
-    assert path.with_name(path.name + ".wrong").is_file()
+    wrong = failed(result)
+    for batch, (check, _, words) in faults.items():
+        said, path = wrong[check].description or "", paths[batch]
+        assert (wrong[check].severity, wrong[check].blocking) == (dg.AssetCheckSeverity.ERROR, True)
+        assert str(path) in said and words in said
+        assert "`soc run` computes the batch again" in said
+        assert not path.exists()
+        assert path.with_name(path.name + ".wrong").is_file()
+    assert materialised(result) == {("embeddings", "batch_0004")}  # not features
     states = {item.asset: item for item in runner.assess(made.project)}
-    assert (states["embeddings"].done, states["embeddings"].total) == (3, 4)
+    assert (states["embeddings"].done, states["embeddings"].total) == (1, 4)
     again = made.run("embeddings")
     assert (again.launched[-1], again.failures) == ("embed", [])
-    assert_same_rows(pd.read_parquet(path), sound)
-    assert not path.with_name(path.name + ".wrong").exists()
+    for batch, before in sound.items():
+        assert_same_rows(pd.read_parquet(paths[batch]), before)
+        assert not paths[batch].with_name(paths[batch].name + ".wrong").exists()
 
 
 def test_embeddings_that_are_computed_wrong_fail_again_and_say_what_to_mend(made, monkeypatch):
@@ -156,51 +162,26 @@ def fold_for_test(made: SmallProject) -> None:
     spoil_table(made, "folds", folds)
 
 
-def sample_twice(made: SmallProject) -> None:
-    table = balanced(made)
-    table.loc[1, "sample_id"] = table.loc[0, "sample_id"]
-    spoil_table(made, "balanced", table)
-
-
-def repeat_a_test_sample(made: SmallProject) -> None:
-    table = balanced(made)
-    table.loc[table["split"] == "test", "multiplicity"] = 3
-    spoil_table(made, "balanced", table)
-
-
-@pytest.mark.parametrize(
-    ("check", "damage", "words"),
-    [
-        ("no_location_in_two_splits", leak_into_test, "1 locations are in two splits or more"),
-        ("no_location_in_two_splits", leak_between_folds, "folds or more (for example"),
-        ("tables", fold_for_test, "test samples have a fold (1, for example"),
-        ("tables", sample_twice, "samples occur twice (1, for example"),
-        ("tables", repeat_a_test_sample, "samples outside the training split are repeated or weighted"),
-    ],
-)
-def test_spoilt_split_stops_the_run_and_is_made_again(made, check: str, damage: Callable, words: str):
+def test_spoilt_split_stops_the_run_and_is_made_again(made):
+    """All that `check_tables` finds is in sampling/test_check.py."""
     sound = balanced(made)
-    damage(made)
+    leak_between_folds(made)
+    fold_for_test(made)
+    leak_into_test(made)
     result = materialise("balanced_samples", "features")
-    wrong = failed(result)[check]
-    assert (wrong.severity, wrong.blocking) == (dg.AssetCheckSeverity.ERROR, True)
-    assert words in (wrong.description or "")
-    assert str(made.project.data / "samples") in (wrong.description or "")
+    wrong = failed(result)
+    for check, words in {
+        "no_location_in_two_splits": ("1 locations are in two splits or more", "folds or more (for example"),
+        "tables": ("test samples have a fold (1, for example",),
+    }.items():
+        assert (wrong[check].severity, wrong[check].blocking) == (dg.AssetCheckSeverity.ERROR, True)
+        said = wrong[check].description or ""
+        assert str(made.project.data / "samples") in said
+        assert all(part in said for part in words)
     assert "features" not in {name for name, _ in materialised(result)}
     assert {item.asset: item.state for item in runner.assess(made.project)}["balanced_samples"] == "stale"
     assert made.run("balanced_samples") == runner.Outcome(["prepare"], [])
     pd.testing.assert_frame_equal(balanced(made), sound)
-
-
-def leave_out_a_batch(made: SmallProject) -> None:
-    """A view over three of four batches, in a database that says it was built from all."""
-    of_others = "sample_id NOT IN (SELECT sample_id FROM samples WHERE batch = 'batch_0004')"
-    replace_view(made, "SELECT * FROM ({inner}) WHERE " + of_others)
-
-
-def replace_features(made: SmallProject, expression: str) -> None:
-    """The view `features` with another vector."""
-    replace_view(made, f"SELECT * REPLACE ({expression} AS features) FROM ({{inner}})")
 
 
 def replace_view(made: SmallProject, query: str) -> None:
@@ -212,36 +193,24 @@ def replace_view(made: SmallProject, query: str) -> None:
         connection.execute(f"CREATE OR REPLACE VIEW features AS {query.format(inner=inner)}")
 
 
-@pytest.mark.parametrize(
-    ("check", "damage", "words"),
-    [
-        ("count_equals_embeddings", leave_out_a_batch, "12 of 60 embedded samples of the study are not in the view"),
-        (
-            "vectors",
-            lambda made: replace_features(made, "features[1:19000]"),
-            "vectors have 19,000 to 19,000 features, expected 19,968",
-        ),
-        (
-            "vectors",
-            lambda made: replace_features(made, "list_append(features[1:19967], 'nan'::FLOAT)"),
-            "60 vectors have numbers that are not finite",
-        ),
-        (
-            "vectors",
-            lambda made: replace_features(made, "list_append(features[1:19967], NULL)"),
-            "60 vectors have nulls, although missing images are zeros",
-        ),
-    ],
-)
-def test_spoilt_database_stops_the_model_and_is_built_again(made, check: str, damage: Callable, words: str):
+def test_spoilt_database_stops_the_model_and_is_built_again(made):
+    """A view over three of four batches with longer vectors, in a database that says it was built from all.
+
+    All that `check_database` finds is in features/test_check.py.
+    """
     assert made.run("features").failures == []
     refresh.ensure(made.project)  # the copied views read where they were built
-    damage(made)
+    of_others = "sample_id NOT IN (SELECT sample_id FROM samples WHERE batch = 'batch_0004')"
+    replace_view(made, f"SELECT * REPLACE (features[1:19000] AS features) FROM ({{inner}}) WHERE {of_others}")
     result = materialise("features", "mlp_model")
-    wrong = failed(result)[check]
-    assert (wrong.severity, wrong.blocking) == (dg.AssetCheckSeverity.ERROR, True)
-    assert words in (wrong.description or "")
-    assert str(made.project.database) in (wrong.description or "")
+    wrong = failed(result)
+    for check, words in {
+        "count_equals_embeddings": "12 of 60 embedded samples of the study are not in the view",
+        "vectors": "vectors have 19,000 to 19,000 features, expected 19,968",
+    }.items():
+        assert (wrong[check].severity, wrong[check].blocking) == (dg.AssetCheckSeverity.ERROR, True)
+        assert words in (wrong[check].description or "")
+        assert str(made.project.database) in (wrong[check].description or "")
     assert "mlp_model" not in {name for name, _ in materialised(result)}
     assert {item.asset: item.state for item in runner.assess(made.project)}["features"] == "stale"
     assert made.run("features") == runner.Outcome(["learn"], [])
