@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from soc_assets.errors import FeaturesError
@@ -24,6 +25,8 @@ NEEDED = ("longitude", "latitude", "organic_carbon", "elevation_embedding", "cha
 KEY = re.compile(rf"(?P<band>.+)_(?P<year>\d{{4}})(?:_(?P<season>{'|'.join(SEASONS)}))?")
 _SHAPES = (TypeError, AttributeError, LookupError)  # of text that holds something else than dicts and lists of numbers
 _ROWS = 32  # read at a time: 32 samples of 144 tokens are 370 MB as float32
+_MOST_NUMBERS = 1024 * 1024  # of an image: far above 144 tokens of 768
+_MOST_TEXT = 2**28  # bytes of a cell: 110 images of 144 tokens of 768 numbers
 _TEXT_IMAGES = pa.list_(pa.list_(pa.float32()))
 
 
@@ -72,7 +75,7 @@ def read_old(path: Path) -> Iterator[OldRows]:
     """Read an old file, some rows at a time.
 
     Raises:
-        FeaturesError: the file is damaged, or lacks a column.
+        FeaturesError: the file is damaged, lacks a column, or unpacks to far more than images are.
     """
     try:
         with pq.ParquetFile(path) as file:
@@ -80,11 +83,34 @@ def read_old(path: Path) -> Iterator[OldRows]:
             if lacking:
                 there = ", ".join(file.schema_arrow.names)
                 raise FeaturesError(f"{path} has no column {lacking[0]}; it has {there}.")
+            _require_size(path, file)
             for batch in file.iter_batches(_ROWS, columns=list(NEEDED)):
                 yield _rows(batch)
     except (pa.ArrowException, OSError, ValueError, SyntaxError, RecursionError, *_SHAPES) as error:
         found = f"{type(error).__name__}: {error}" if isinstance(error, _SHAPES) else error
         raise FeaturesError(f"{path} cannot be read as a batch of the original script: {found}") from None
+
+
+def _require_size(path: Path, file: pq.ParquetFile) -> None:
+    """Refuse a file of some kilobytes that unpacks to gigabytes, before it does."""
+    told = "The original script writes nothing of the kind: take the file out of the folder, or make it again."
+    for number in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(number)
+        for column in map(group.column, range(group.num_columns)):
+            if column.path_in_schema.partition(".")[0] in NEEDED and column.num_values > group.num_rows * _MOST_NUMBERS:
+                found = f"{column.num_values:,} numbers in {group.num_rows:,} rows"
+                raise FeaturesError(
+                    f"{path}: {column.path_in_schema} has {found}, more than {_MOST_NUMBERS:,} for an image. {told}"
+                )
+    texts = [name for name in NEEDED if _is_text(file.schema_arrow.field(name).type)]
+    with pq.ParquetFile(path, read_dictionary=texts) as packed:
+        for batch in packed.iter_batches(_ROWS, columns=texts) if texts else ():
+            for name, cells in zip(texts, batch.columns, strict=True):
+                longest = pc.max(pc.binary_length(cells.dictionary)).as_py() or 0
+                if longest > _MOST_TEXT:
+                    raise FeaturesError(
+                        f"{path}: a cell of {name} has {longest:,} bytes, more than {_MOST_TEXT:,}. {told}"
+                    )
 
 
 def image_of(item: pa.Scalar) -> np.ndarray | None:

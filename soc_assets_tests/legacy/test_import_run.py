@@ -4,11 +4,14 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from soc_assets.errors import FeaturesError
 from soc_assets.features import load_features
+from soc_assets.legacy import run_files
 from soc_assets.legacy.run_files import read_old
 from soc_assets.project import load_project
 from soc_assets_tests.command_line import refused, soc
@@ -180,3 +183,21 @@ def test_text_that_holds_something_else_is_told_with_the_file(tmp_path):
         pd.DataFrame({**place, "channel_time_embeddings": [text]}).to_parquet(path)
         with pytest.raises(FeaturesError, match=r"batch_1_size_1\.parquet cannot be read as a batch of the original"):
             list(read_old(path))
+
+
+def test_file_that_unpacks_to_gigabytes_is_refused_before_it_does(tmp_path, monkeypatch):
+    """Some kilobytes on disk: one image of two million equal numbers; a long text that 32 rows share."""
+    monkeypatch.setattr(run_files, "_MOST_TEXT", 1_000_000)
+    numbers = pa.array(np.zeros(2 * 1024 * 1024, np.float32))
+    image = pa.ListArray.from_arrays(pa.array([0, len(numbers)], pa.int32()), numbers)
+    images = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), image)
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 32, pa.int32()), pa.array(["[" + " " * 3_000_000 + "]"]))
+    for elevation, words in ((images, "2,097,152 numbers in 1 rows"), (text, "3,000,002 bytes")):
+        places = {key: pa.array([10.0] * len(elevation)) for key in ("longitude", "latitude", "organic_carbon")}
+        nothing = pa.array([{}] * len(elevation), pa.map_(pa.string(), image.type))
+        path = tmp_path / "batch_1_size_1.parquet"
+        table = pa.table({**places, "elevation_embedding": elevation, "channel_time_embeddings": nothing})
+        pq.write_table(table, path, compression="zstd", store_schema=False)
+        assert path.stat().st_size < 50_000
+        with pytest.raises(FeaturesError, match=words):
+            next(read_old(path))
