@@ -152,16 +152,16 @@ def test_nightly_backfill_cuts_stretches_at_the_setting_and_at_batches_under_way
     assert ranges(requests) == [("batch_0001", "batch_0001"), ("batch_0004", "batch_0004")]
 
 
-def test_schedules_skip_what_is_not_their_turn(fresh):
-    fresh.use()
+def test_schedules_skip_what_is_not_their_turn(templates, tmp_path):
+    templates.copy("empty", tmp_path / "empty").use()
     assert len(tick("nightly_prepare")[0]) == 1
     assert "nightly_prepare" in tick("nightly_backfill")[1]
     assert "Not every batch is done" in tick("nightly_learn")[1]
-    fresh.run("embeddings")
+    templates.copy("embedded", tmp_path / "embedded").use()
     assert tick("nightly_prepare") == ([], "Catalog, samples and batches are fresh.")
     assert tick("nightly_backfill") == ([], "All 4 batches are fresh or under way.")
     assert len(tick("nightly_learn")[0]) == 1
-    fresh.run()
+    templates.copy("finished", tmp_path / "finished").use()
     assert tick("nightly_learn") == ([], "Everything is fresh.")
 
 
