@@ -9,7 +9,7 @@ table goes on where it was; --again tries what is asked for again. The table goe
     rebuilt            exit 0, the file was rewritten, and the numbers are those of before
     same               exit 0, the same numbers; "warned" where a warning names the file
     stale              soc status says that something is to be done
-    said               exit 0, other numbers (an older state, a partial database), and a warning says so
+    said               exit 0, other numbers (an older state, a partial database, a raster set aside), and it is said
     refused            exit 1, with the file's name and what to do
     NO FILE NAMED, TRACEBACK, HANG, DIFFERENT NUMBER: what must not be
 """

@@ -91,7 +91,7 @@ def try_command(kept: Kept, name: str, command: str, usual: dict[str, str], seco
         if command == "status" and not same:
             outcome = "stale" + warned
         elif not same:
-            said = "Warning: " in answer.said or "The answer is from" in answer.said
+            said = any(words in answer.said for words in ("Warning: ", "The answer is from", "│ set aside"))
             outcome = f"said{warned}" if said else "DIFFERENT NUMBER"
         else:
             outcome = ("rebuilt" if rebuilt and not _opened(name) else "same") + warned

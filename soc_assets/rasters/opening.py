@@ -145,4 +145,4 @@ def explained(name: str) -> Iterator[None]:
             cure = (
                 "It is gone, damaged or no raster, or the network or the credentials fail: materialise raster_catalog."
             )
-        raise RasterError(f"The raster {name} cannot be read: {cause}. {cure}") from error
+        raise RasterError(f"The raster {name} cannot be read: {str(cause).rstrip('.')}. {cure}") from error

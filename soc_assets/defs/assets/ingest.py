@@ -1,6 +1,7 @@
 """The assets `raster_catalog` and `soil_samples`: what is available, and what of it can be used."""
 
 import json
+import warnings
 
 import dagster as dg
 import pandas as pd
@@ -11,6 +12,7 @@ from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import known_embeddings
+from soc_assets.errors import SocWarning
 from soc_assets.geo.grid import Grid
 from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.ingest import plots
@@ -25,7 +27,7 @@ from soc_assets.integrity.tables import complete, siblings_of
 from soc_assets.pipeline import inspection
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
-from soc_assets.rasters.catalog import folder_of_rasters, known_catalog, read_table, to_keep
+from soc_assets.rasters.catalog import folder_of_rasters, known_catalog, name_of, read_table, to_keep
 from soc_assets.reporting.findings import errors, in_words
 from soc_assets.runtime import progress
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
@@ -159,7 +161,20 @@ def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None
 
 def _scan(project: Project) -> Catalog:
     previous = known_catalog(project)
-    return scan_rasters(project.settings.rasters, project.rasters, previous)
+    catalog = scan_rasters(project.settings.rasters, project.rasters, previous)
+    if previous is not None:
+        _warn_of_lost(previous, catalog, project)
+    return catalog
+
+
+def _warn_of_lost(previous: pd.DataFrame, catalog: Catalog, project: Project) -> None:
+    """Say which rasters of the bands are no longer there: their images are null from now on."""
+    bands = [channel.name for channel in project.settings.rasters.channels]
+    known = previous.loc[previous["band"].isin(bands), "path"].unique()
+    if lost := [name_of(path, project) for path in known if path not in catalog.contents]:
+        some = f"{', '.join(lost[:5])} ... ({len(lost)} in all)" if len(lost) > 5 else ", ".join(lost)
+        words = f"Rasters that the last catalog has are no longer there: {some}. Their images will be missing; if that "
+        warnings.warn(f"{words}is not meant, put them back and run again.", SocWarning, stacklevel=2)
 
 
 def _grid_words(grid: Grid) -> str:

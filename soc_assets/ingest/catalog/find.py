@@ -159,10 +159,12 @@ def _as_regex(pattern: str, band: str) -> re.Pattern[str]:
 
 
 def _no_file(band: Band, pattern: str, place: RasterFolder) -> str:
-    near = difflib.get_close_matches(pattern.replace("{band}", band.name), _listing(place), n=3, cutoff=0)
+    of_band = pattern.replace("{band}", band.name)
+    near = difflib.get_close_matches(of_band, _listing(place), n=3, cutoff=0)
+    wanted = pattern if of_band == pattern else f"{pattern}, here {of_band}"
     listed = ", ".join(map(one_line, near)) or "no raster"
     return (
-        f"The {band.kind} band {band.name} has no raster: nothing below {place.where} matches its pattern {pattern}. "
+        f"The {band.kind} band {band.name} has no raster: nothing below {place.where} matches its pattern {wanted}. "
         f"The folder holds for example {listed}. Rename the files, give the band a `pattern` "
         "in [[rasters.bands]] of soc.toml, or take the band out."
     )
