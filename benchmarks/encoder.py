@@ -21,11 +21,11 @@ import torch
 
 def load_network():
     """The network's modules from their files, so that nothing but torch and timm has to be installed."""
-    folder = Path(__file__).resolve().parents[1] / "soc_assets/embedding"
-    for name in ("soc_assets", "soc_assets.embedding"):
+    folder = Path(__file__).resolve().parents[1] / "soc_assets/embedding/encoder"
+    for name in ("soc_assets", "soc_assets.embedding", "soc_assets.embedding.encoder"):
         sys.modules.setdefault(name, types.ModuleType(name))
     for name in ("architecture", "torchvision_ops", "network"):
-        full = f"soc_assets.embedding.{name}"
+        full = f"soc_assets.embedding.encoder.{name}"
         spec = importlib.util.spec_from_file_location(full, folder / f"{name}.py")
         assert spec is not None and spec.loader is not None
         sys.modules[full] = module = importlib.util.module_from_spec(spec)

@@ -7,12 +7,14 @@ cell; models have random weights, which take as long as fitted ones. Each map is
 says its peak memory.
 
 (a) single points: as `soc predict` does, without its start, on --sample cells. (b) a user's script: read the stack by
-blocks with rasterio, quantiles over the trees of a forest of 200, and scikit-learn's nearest neighbours for
-dissimilarity, on a sample of cells. (c) the floor: read every raster once, write the outputs, and the matrix products
-of the documented MLP at the peak that a large product reaches in the same run.
+blocks with rasterio, a quantile forest of 200 trees (`map_peer`: the package quantile-forest where it is installed),
+and scikit-learn's nearest neighbours for dissimilarity, on a sample of cells. (c) the floor: read every raster once,
+write the outputs, and the matrix products of the documented MLP at the peak that a large product reaches in the same
+run.
 
 Targets on two cores: the documented MLP at most 3 (c); the five-member point recipe no slower than (b); peak memory
-under 3 GB, also at 16 times the extent (--large 4200).
+under 3 GB, also at 16 times the extent (--large 4200). Where there is a GPU, --encoder-size pixels (squared) are mapped
+through the whole encoder: at least 0.8 of the rate that `benchmarks/encoder.py` reaches in the same run.
 """
 
 import argparse
@@ -27,6 +29,8 @@ from typing import Any
 import numpy as np
 import rasterio
 
+from benchmarks.map_encoder import encoder_rates
+from benchmarks.map_peer import quantile_forest
 from benchmarks.map_region import documented, recipe, write_region
 from soc_assets.mapping.assemble import assemble
 from soc_assets.mapping.blocks import PointEngine
@@ -46,6 +50,8 @@ def main() -> None:
     arguments.add_argument("--recipe-samples", type=int, default=13_000)
     arguments.add_argument("--sample", type=int, default=256)
     arguments.add_argument("--large", type=int, default=0)
+    arguments.add_argument("--encoder-size", type=int, default=128)
+    arguments.add_argument("--device", default="cuda", help="of the encoder; cpu only tries the code out")
     arguments.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.child:
@@ -61,10 +67,11 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
     inputs = maps_of(project, documented(project))
     floor = read_all(project) + write_outputs(folder, options.size) + products(cells)
     points = single_points(inputs, options.sample) * cells
-    script = users_script(inputs, options.recipe_samples, 40 * options.sample) * cells
+    forest, script = users_script(inputs, options.recipe_samples, 40 * options.sample)
+    script *= cells
     print(f"{cells:,} cells, 26 images each")
     row("(a) single points", points)
-    row(f"(b) a user's script, {options.recipe_samples:,} samples", script)
+    row(f"(b) a user's script, {options.recipe_samples:,} samples", script, forest)
     row("(c) the floor", floor)
     mlp, memory = run(folder / "region", "documented", options)
     row("documented MLP", mlp, f"{mlp / floor:.2f} (c), 1/{points / mlp:.0f} (a), {memory:,.0f} MB")
@@ -74,7 +81,19 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
         write_region(folder / "large", options.large)
         seconds, memory = run(folder / "large", "documented", options)
         row(f"documented MLP, {options.large**2:,} cells", seconds, f"{memory:,.0f} MB")
-    print("the encoder on a GPU: not measured here")
+    print_encoder(folder / "encoder", options)
+
+
+def print_encoder(folder: Path, options: argparse.Namespace) -> None:
+    """The encoder's images per second in a map against those of its own benchmark, where there is a GPU."""
+    import torch
+
+    if options.device != "cpu" and not torch.cuda.is_available():
+        print("the encoder on a GPU: not measured, there is none")
+        return
+    mapped, alone = encoder_rates(folder, options.encoder_size, options.device)
+    share = f"{mapped / alone:.2f} of benchmarks/encoder.py (at least 0.8)"
+    print(f"{'the encoder in a map, ' + options.device:<44}{mapped:>10.1f} images/s  {share}")
 
 
 def row(what: str, seconds: float, detail: str = "") -> None:
@@ -116,22 +135,20 @@ def single_points(inputs: MapInputs, n: int) -> float:
     return (time.perf_counter() - start) / n
 
 
-def users_script(inputs: MapInputs, samples: int, cells: int) -> float:
-    """Seconds per cell of a forest's quantiles and nearest neighbours on the point values of the stack."""
-    from sklearn.ensemble import RandomForestRegressor
+def users_script(inputs: MapInputs, samples: int, cells: int) -> tuple[str, float]:
+    """Which forest it is, and seconds per cell of its quantiles and of nearest neighbours on the point values."""
     from sklearn.neighbors import NearestNeighbors
 
     stream = np.random.default_rng(2)
     x, y = stream.normal(0, 1, (samples, 4 * 26)), np.exp(stream.normal(3, 0.5, samples))
-    forest = RandomForestRegressor(200, min_samples_leaf=5, max_features=0.33, n_jobs=-1).fit(x, y)
+    name, quantiles = quantile_forest(x, y)
     near = NearestNeighbors(n_neighbors=1, n_jobs=-1).fit(x)
     rows = stream.normal(0, 1, (cells, x.shape[1]))
     start = time.perf_counter()
-    trees = np.stack([tree.predict(rows) for tree in forest.estimators_])
-    np.quantile(trees, (0.05, 0.5, 0.95), axis=0)
+    quantiles(rows)
     near.kneighbors(rows)
     asked = time.perf_counter() - start
-    return asked / cells + read_all(inputs.project) / inputs.cells
+    return name, asked / cells + read_all(inputs.project) / inputs.cells
 
 
 def read_all(project: Project) -> float:

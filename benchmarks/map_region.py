@@ -24,10 +24,10 @@ YEARS = range(2019, 2024)
 WEST, NORTH, PIXEL = 500_000, 5_600_000, 250
 
 
-def write_region(root: Path, size: int) -> Project:
-    """Rasters, their catalog, and the frozen spec."""
+def write_region(root: Path, size: int, embedding: str = 'device = "cpu"') -> Project:
+    """Rasters, their catalog, and the frozen spec of the settings of [embedding]."""
     root.mkdir(parents=True)
-    (root / "soc.toml").write_text('[embedding]\ndevice = "cpu"\n')
+    (root / "soc.toml").write_text(f"[embedding]\n{embedding}\n")
     project = load_project(root / "soc.toml")
     stream = np.random.default_rng(0)
     write(root / "data/rasters/static/Elevation.tif", stream, size)
@@ -36,7 +36,8 @@ def write_region(root: Path, size: int) -> Project:
             write(root / f"data/rasters/yearly/{band}/{band}_{year}.tif", stream, size)
     catalog = scan_rasters(project.settings.rasters, project.rasters).frame
     files.write_table(project.catalog, catalog)
-    freeze(project.embeddings, choices_of(project.settings, None), catalog, settle=lambda spec: "float32")
+    precision = "bfloat16" if project.settings.embedding.device.startswith("cuda") else "float32"
+    freeze(project.embeddings, choices_of(project.settings, None), catalog, settle=lambda spec: precision)
     return project
 
 

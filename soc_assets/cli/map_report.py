@@ -34,13 +34,12 @@ def plan(inputs: MapInputs) -> Iterator[str]:
     """How much there is to do."""
     model, to_do = inputs.registered, due(inputs)
     cells = sum(int(inputs.places[of_key(key)[1]].sum()) for key in to_do)
-    images = len(inputs.predictor.spec.slots)
     yield f"Model     {model.uri}: {model.recipe} on {model.features}; embeddings with weights: {model.weights}"
     height, width = inputs.lattice.shape
     step, periods = inputs.lattice.step, ", ".join(map(str, inputs.periods))
     coarse = f", one per {step} x {step} pixels" if step > 1 else ""
     yield f"Map       {width} x {height} cells{coarse}, {inputs.cells:,} of them wanted; {periods}"
-    yield f"To do     {len(to_do)} of {len(inputs.keys)} tiles: {cells:,} cells, {cells * images:,} images"
+    yield f"To do     {len(to_do)} of {len(inputs.keys)} tiles: {cells:,} cells, {inputs.images(to_do):,} images"
     for period in inputs.periods:
         if missing := missing_steps(inputs, period):
             share = len(missing) / len(inputs.rasters(period))

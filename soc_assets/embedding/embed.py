@@ -6,10 +6,10 @@ Writing files is in `batch`, the transformer in `encode`.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import groupby
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -17,58 +17,33 @@ import pandas as pd
 from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.encoder.architecture import PATCH
 from soc_assets.embedding.encoder.encoder import Encoder
+from soc_assets.embedding.gathered import Gathered, Raster
 from soc_assets.embedding.layout import Layout
+from soc_assets.embedding.scenes import KeptScenes, Place
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.tile_cache import POINT_WINDOWS, TileCache, WindowIndex
 from soc_assets.embedding.windows import corners
 from soc_assets.rasters.index import RasterIndex
-from soc_assets.rasters.mosaic import StepMosaic
 from soc_assets.rasters.steps import groups, keys_of, step_numbers
 from soc_assets.runtime import interrupts
 
 
-@dataclass(frozen=True)
-class _Raster:
-    """One step of a band and who reads it: samples [k] and lags [k], and their windows' first pixels [k]."""
+class Embedder:
+    """Embeds samples under one spec. Thread-safe.
 
-    band: str
-    step: int
-    mosaic: StepMosaic
-    sample: np.ndarray
-    lag: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a scene's results go: samples [k], slots [k, groups] and the image [k] that each takes."""
-
-    sample: np.ndarray
-    slot: np.ndarray
-    image: np.ndarray
-
-
-@dataclass
-class _Gathered:
-    """What is filled raster by raster.
-
-    Attributes:
-        shares: [n, slots, frames] share of valid pixels of each window.
-        usable: [n, slots, frames] whether that is enough, also of the pixels that center pooling uses.
-        points: [n, band slots, 4] point values.
+    Args:
+        spec: the frozen spec.
+        raster_index: rasters by band and step.
+        encoder: of the spec.
+        cache_mb: limit of the memory for rasters, which are cached between calls.
+        kept_mb: limit of the memory for embedded windows that a later call may ask for again.
     """
 
-    shares: np.ndarray
-    usable: np.ndarray
-    points: np.ndarray
-
-
-class Embedder:
-    """Embeds samples under one spec; caches rasters between calls, up to `cache_mb`. Thread-safe."""
-
-    def __init__(self, spec: Spec, raster_index: RasterIndex, encoder: Encoder, cache_mb: int) -> None:
+    def __init__(
+        self, spec: Spec, raster_index: RasterIndex, encoder: Encoder, cache_mb: int, kept_mb: int = 0
+    ) -> None:
         self.encoder = encoder
+        self._kept, self._streaming = KeptScenes(kept_mb * 2**20), Lock()
         self.cache = TileCache(
             raster_index.grid, spec.choices["image_size"], spec.choices["anchor"], cache_mb, spec.linear
         )
@@ -78,7 +53,7 @@ class Embedder:
     def __call__(self, samples: pd.DataFrame) -> Embedded:
         """Embed n samples (longitude, latitude, year, season_year, season)."""
         layout, n = self._layout, len(samples)
-        gathered = _Gathered(
+        gathered = Gathered(
             np.zeros((n, len(layout.slots), layout.frames), np.float32),
             np.zeros((n, len(layout.slots), layout.frames), bool),
             np.full((n, len(layout.band_slots), len(POINT_WINDOWS)), np.nan, np.float32),
@@ -94,7 +69,7 @@ class Embedder:
             points=gathered.points,
         )
 
-    def _rasters(self, samples: pd.DataFrame) -> Iterator[_Raster]:
+    def _rasters(self, samples: pd.DataFrame) -> Iterator[Raster]:
         """Each available raster, once for all its lags."""
         choices, n = self._spec.choices, len(samples)
         rows, columns = corners(samples, self._raster_index.grid, choices["image_size"], choices["anchor"])
@@ -104,12 +79,12 @@ class Embedder:
                 if mosaic := self._raster_index.mosaics.get((band.name, step)):
                     lag, sample = np.divmod(positions, n)
                     number = int(numbers[lag[0]][sample[0]])
-                    yield _Raster(band.name, number, mosaic, sample, lag, rows[sample], columns[sample])
+                    yield Raster(band.name, number, mosaic, sample, lag, rows[sample], columns[sample])
 
     def _enough(self, shares: np.ndarray) -> np.ndarray:
         return (shares >= self._spec.choices["min_valid_fraction"]) & (shares > 0)
 
-    def _windows(self, raster: _Raster) -> Iterator[WindowIndex]:
+    def _windows(self, raster: Raster) -> Iterator[WindowIndex]:
         return self.cache.windows_in_tiles(
             raster.mosaic, raster.rows, raster.columns, self._spec.statistics[raster.band].mean
         )
@@ -118,7 +93,7 @@ class Embedder:
         """Values of a band relative to its mean, as the spec feeds them to the transformer."""
         return self._spec.statistics[band].apply(relative, self._spec.choices["normalise"])
 
-    def _note(self, raster: _Raster, windows: WindowIndex, gathered: _Gathered) -> np.ndarray:
+    def _note(self, raster: Raster, windows: WindowIndex, gathered: Gathered) -> np.ndarray:
         """Store a raster's shares and point values; returns which windows [k] are usable."""
         sample, lag, usable = raster.sample[windows.members], raster.lag[windows.members], self.usable(windows)
         for frame, slot_of_lag in self._layout.places_of(raster.band):
@@ -141,13 +116,13 @@ class Embedder:
         row, column = divmod(int(tokens[0]), self._spec.choices["image_size"] // PATCH)
         return row * PATCH, column * PATCH, round(len(tokens) ** 0.5) * PATCH
 
-    def _by_patches(self, rasters: list[_Raster], gathered: _Gathered) -> np.ndarray:
+    def _by_patches(self, rasters: list[Raster], gathered: Gathered) -> np.ndarray:
         """Vectors by the mean-patch identity."""
         parts = self._spec.parts
         patches = np.zeros((*gathered.shares.shape, len(parts), PATCH * PATCH), np.float32)
         patches += self._neutral()[:, :, None, None]
 
-        def ask(raster: _Raster) -> None:
+        def ask(raster: Raster) -> None:
             for windows in self._windows(raster):
                 found = np.stack([self._pooled(windows, tokens) for tokens in parts], axis=1)
                 found[~self._note(raster, windows, gathered)] = 0  # the band's mean
@@ -170,25 +145,34 @@ class Embedder:
         pixels = self.cache.blocks(windows, row, column, size).reshape(-1, size // PATCH, PATCH, size // PATCH, PATCH)
         return pixels.mean(axis=(1, 3)).reshape(-1, PATCH * PATCH)
 
-    def _by_windows(self, rasters: list[_Raster], gathered: _Gathered) -> np.ndarray:
+    def _by_windows(self, rasters: list[Raster], gathered: Gathered) -> np.ndarray:
         """Vectors of whole windows through the transformer, all as one stream."""
 
-        def note(raster: _Raster) -> None:
+        def note(raster: Raster) -> None:
             for windows in self._windows(raster):
                 self._note(raster, windows, gathered)
 
         self._in_threads(note, rasters)
         n, slots, _ = gathered.shares.shape
         vectors = np.zeros((n, slots, *self._spec.shape), np.float32)
-        places: list[_Place] = []
-        for number, embedded in enumerate(self.encoder.stream(self._scenes(rasters, gathered, places))):
-            place = places[number]
-            vectors[place.sample[:, None], place.slot] = embedded[place.image]
+        waiting: dict[Hashable, list[Place]] = {}
+        with self._streaming:  # a second thread finds what this one has embedded
+            stream = self.encoder.stream(self._scenes(rasters, gathered, vectors, waiting))
+            for number, embedded in enumerate(stream):
+                key = list(waiting)[number]
+                self._kept.put(key, embedded)
+                for place in waiting[key]:
+                    place.write(embedded, vectors)
         return vectors
 
-    def _scenes(self, rasters: list[_Raster], gathered: _Gathered, places: list[_Place]) -> Iterator[np.ndarray]:
-        """Distinct windows [u, frames, h, w] that the transformer sees together; notes where their results go."""
-        layout, size = self._layout, self._spec.choices["image_size"]
+    def _scenes(
+        self, rasters: list[Raster], gathered: Gathered, vectors: np.ndarray, waiting: dict[Hashable, list[Place]]
+    ) -> Iterator[np.ndarray]:
+        """Distinct windows [u, frames, h, w] that the transformer sees together; notes who waits for their results.
+
+        Results that are kept are written to `vectors` at once.
+        """
+        layout = self._layout
         ordered = sorted(rasters, key=lambda raster: (layout.scene_of(raster.band), raster.step))
         for (scene, _), members in groupby(ordered, key=lambda raster: (layout.scene_of(raster.band), raster.step)):
             seen = list(members)
@@ -198,16 +182,32 @@ class Embedder:
             if not wanted.any():
                 continue
             corner = np.column_stack([first.rows, first.columns])[wanted]
-            unique, place_of = np.unique(corner, axis=0, return_inverse=True)
-            places.append(_Place(first.sample[wanted], slot[wanted], place_of.ravel()))
-            bands = layout.scene_frames(scene)
-            images = np.empty((len(unique), len(bands), size, size), np.float32)
-            images[:] = np.array([self._gap(band) for band in bands], np.float32)[:, None, None]
-            for raster in seen:
-                self._draw(raster, unique, bands, images)
-            yield images
+            unique, image = np.unique(corner, axis=0, return_inverse=True)
+            place, key = Place(first.sample[wanted], slot[wanted], image.ravel()), self._key(scene, seen, unique)
+            if (kept := self._kept.get(key)) is not None:
+                place.write(kept, vectors)
+            elif key in waiting:
+                waiting[key].append(place)
+            else:
+                waiting[key] = [place]
+                yield self._images(scene, seen, unique)
 
-    def _draw(self, raster: _Raster, corner: np.ndarray, bands: list[str], images: np.ndarray) -> None:
+    def _key(self, scene: tuple[str, ...], seen: list[Raster], corner: np.ndarray) -> Hashable:
+        """What decides the results of windows that begin at corners [u, 2]: the files that they read, and where."""
+        size = self._spec.choices["image_size"]
+        read = sorted((raster.band, raster.mosaic.digest_of(corner[:, 0], corner[:, 1], size)) for raster in seen)
+        return scene, tuple(read), corner.tobytes()
+
+    def _images(self, scene: tuple[str, ...], seen: list[Raster], corner: np.ndarray) -> np.ndarray:
+        """The windows [u, frames, h, w] of a scene that begin at corners [u, 2]."""
+        bands, size = self._layout.scene_frames(scene), self._spec.choices["image_size"]
+        images = np.empty((len(corner), len(bands), size, size), np.float32)
+        images[:] = np.array([self._gap(band) for band in bands], np.float32)[:, None, None]
+        for raster in seen:
+            self._draw(raster, corner, bands, images)
+        return images
+
+    def _draw(self, raster: Raster, corner: np.ndarray, bands: list[str], images: np.ndarray) -> None:
         """Put a raster's normalised windows into its band's frames; windows with too many gaps stay at the mean."""
         gap, size = self._spec.statistics[raster.band].mean, images.shape[-1]
         for windows in self.cache.windows_in_tiles(raster.mosaic, corner[:, 0], corner[:, 1], gap):
@@ -229,10 +229,10 @@ class Embedder:
         """End the threads."""
         self._threads.shutdown(wait=False)
 
-    def _in_threads(self, work: Callable[[_Raster], None], rasters: list[_Raster]) -> None:
+    def _in_threads(self, work: Callable[[Raster], None], rasters: list[Raster]) -> None:
         """Rasters at once on all cores: GDAL and numpy let other threads run."""
 
-        def heeding_signals(raster: _Raster) -> None:
+        def heeding_signals(raster: Raster) -> None:
             interrupts.check()
             work(raster)
 

@@ -1,20 +1,24 @@
 """The raw features of a model, and the engine of raw features.
 
 Their columns come from filters of whole rasters, and the model is asked as it is served: for models whose graph cannot
-be cut (`affine`). Embeddings are made by the encoder from pooled patches, a block at a time.
+be cut (`affine`), and for embeddings that are not linear in the pixels. Embeddings are made a block at a time: from
+pooled patches, or by the transformer from whole windows.
 """
 
 import numpy as np
 import pandas as pd
 
 from soc_assets.mapping.blocks import Block, cores
-from soc_assets.mapping.inputs import MapInputs
+from soc_assets.mapping.inputs import MapInputs, frame_of
 from soc_assets.mapping.lattice import BLOCK, Cells, Period, Place
-from soc_assets.mapping.rows import Predictions, predict_features
+from soc_assets.mapping.rows import Predictions, joined, predict_features
 from soc_assets.mapping.tile_data import TileData, nearest
 from soc_assets.regression.design.design import Design, columns_table
+from soc_assets.runtime.device import resolve_device
 
 _AT_ONCE_BYTES = 2**29  # of raw features in all threads together
+_STRIP_BYTES = 2**28  # of embeddings of a part of a block, where they are long: half of what is kept for other periods
+_FEEDING = 3  # threads that keep a device busy: one feeds it, the others read what it gave
 _BESIDE = {"point": TileData.points, "coordinates": TileData.coordinates}
 
 
@@ -59,42 +63,59 @@ class Columns:
 class ColumnEngine:
     """Predicts blocks from their raw features."""
 
-    name = "raw features"
-
     def __init__(self, inputs: MapInputs) -> None:
-        self._inputs, self._columns = inputs, Columns(inputs)
+        self._inputs, self._columns, spec = inputs, Columns(inputs), inputs.predictor.spec
+        self.together = self._columns.embedded > 0 and not spec.linear
+        self.name = "encoder" if self.together else "raw features"
         self.threads = max(1, min(cores(), _AT_ONCE_BYTES // (4 * BLOCK**2 * self._columns.width)))
+        if self.together:
+            device = resolve_device(inputs.project.settings.embedding.device)
+            self.threads = 1 if device.type == "cpu" else min(self.threads, _FEEDING)
+        self._rows = max(1, _STRIP_BYTES // (4 * BLOCK * spec.n_features)) if self.together else BLOCK
 
     def open(self, period: Period, place: Place) -> Block:
         """What predicts the blocks of a tile."""
         data = self._columns.open(self._inputs, period, place)
-        return lambda cells: self._predict(data, cells)
 
-    def _predict(self, data: TileData, cells: Cells) -> Predictions:
+        def predict(cells: Cells) -> Predictions:
+            return joined([self._predict(data, period, strip) for strip in cells.strips(self._rows)])
+
+        return predict
+
+    def _predict(self, data: TileData, period: Period, cells: Cells) -> Predictions:
         columns, present = self._columns, data.present(cells)
         features = columns.beside(data, cells)
         if columns.embedded:
-            embedding = self._embeddings(data, cells, present)[:, columns.positions["embedding"]]
+            made = self._windows(period, cells) if self.together else self._patches(data, cells)
+            embedding = self._filled(data, made, present)[:, columns.positions["embedding"]]
             first = columns.first_of_embedding
             features = np.concatenate([features[:, :first], embedding, features[:, first:]], axis=1)
         return predict_features(self._inputs.registered.model, features, (~present).sum(axis=1), present.shape[1])
 
-    def _embeddings(self, data: TileData, cells: Cells, present: np.ndarray) -> np.ndarray:
-        """Embeddings [n, slots * width], gaps as the setting `missing` says."""
+    def _windows(self, period: Period, cells: Cells) -> np.ndarray:
+        """Embeddings [n, slots, width] of whole windows."""
+        vectors = self._inputs.predictor.embedder(frame_of(self._inputs, period, cells)).vectors
+        return vectors.reshape(*vectors.shape[:2], -1)
+
+    def _patches(self, data: TileData, cells: Cells) -> np.ndarray:
+        """Embeddings [n, slots, width] of pooled patches."""
         spec, n = data.spec, cells.size
         patches = np.empty((*cells.shape, len(spec.slots), len(spec.parts) * spec.frames * 64), np.float32)
         for number in range(len(spec.slots)):
             data.write_slot(number, cells, patches[:, :, number])
             self._normalise(data, number, patches[:, :, number])
         flat = patches.reshape(n * len(spec.slots), len(spec.parts), -1)
-        made = self._inputs.predictor.embedder.encoder.patches(flat).reshape(n, len(spec.slots), -1)
-        made = made.astype(spec.choices["storage"]).astype(np.float32)
+        return self._inputs.predictor.embedder.encoder.patches(flat).reshape(n, len(spec.slots), -1)
+
+    def _filled(self, data: TileData, made: np.ndarray, present: np.ndarray) -> np.ndarray:
+        """Embeddings [n, slots * width] as they are stored, gaps as the setting `missing` says."""
+        made = made.astype(data.spec.choices["storage"]).astype(np.float32)
         if data.missing_as == "nearest_lag":
             source = nearest(present, data.order)
             made = np.take_along_axis(made, source[:, :, None], axis=1)
             present = np.take_along_axis(present, source, axis=1)
         made[~present] = np.nan if data.missing_as == "null" else 0
-        return made.reshape(n, -1)
+        return made.reshape(len(made), -1)
 
     def _normalise(self, data: TileData, number: int, patches: np.ndarray) -> None:
         """Patches relative to the bands' means become what the encoder takes, frame by frame."""

@@ -17,8 +17,10 @@ def engine_for(inputs: MapInputs) -> Engine:
     """
     spec, features = inputs.predictor.spec, inputs.predictor.features
     embedded = "embedding" in Columns(inputs).positions
-    if features.alignment != "lag" or (embedded and not spec.linear):
+    if features.alignment != "lag":
         return PointEngine(inputs)
+    if embedded and not spec.linear:
+        return ColumnEngine(inputs)
     cut = cut_graph(_graph_of(inputs.registered.model))
     exact = not embedded or spec.choices["storage"] == "float32"
     return AffineEngine(inputs, cut) if cut is not None and exact else ColumnEngine(inputs)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from soc_assets.mapping.blocks import Engine, PointEngine, one_thread_each
+from soc_assets.mapping.blocks import Block, Engine, one_thread_each
 from soc_assets.mapping.inputs import MapInputs
-from soc_assets.mapping.lattice import Cells, of_key
+from soc_assets.mapping.lattice import BLOCK, Cells, of_key
 
-_FEW = 32  # cells that are predicted as single points
+_ENOUGH = 3.0  # seconds after which no more cells are measured
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Estimate:
 def estimate(inputs: MapInputs, keys: Sequence[str], engine: Engine) -> Estimate:
     """Measure the opening of a tile and some of its blocks, as many as are computed at the same time.
 
+    Where periods share images, these are what is measured: as few as take some seconds.
+
     Args:
         inputs: with the loaded model.
         keys: the tiles to compute, at least one.
@@ -35,19 +37,33 @@ def estimate(inputs: MapInputs, keys: Sequence[str], engine: Engine) -> Estimate
     inputs.predictor.embedder  # noqa: B018 - loads the weights, which happens once
     start = time.perf_counter()
     block_of = engine.open(period, place)
-    opened = time.perf_counter()
-    some = _some(inputs.lattice.cells(place), engine)
-    with ThreadPoolExecutor(len(some), initializer=one_thread_each if engine.threads > 1 else None) as pool:
-        list(pool.map(block_of, some))
-    done, cells = time.perf_counter(), sum(part.size for part in some)
-    left = sum(int(inputs.places[of_key(each)[1]].sum()) for each in keys)
-    seconds = (opened - start) * len(keys) + (done - opened) / cells * left
-    return Estimate(seconds, cells, key, engine.name)
+    opening = time.perf_counter() - start
+    blocks = inputs.lattice.cells(place).blocks()
+    if engine.together:
+        seconds, cells = _of_squares(block_of, blocks[len(blocks) // 2])
+        left = inputs.images(keys) / len(inputs.predictor.spec.slots)
+    else:
+        seconds, cells = _of_blocks(block_of, blocks[: engine.threads], engine)
+        left = sum(int(inputs.places[of_key(each)[1]].sum()) for each in keys)
+    return Estimate(opening * len(keys) + seconds / cells * left, cells, key, engine.name)
 
 
-def _some(cells: Cells, engine: Engine) -> list[Cells]:
-    blocks = cells.blocks()
-    if isinstance(engine, PointEngine):
-        first = blocks[len(blocks) // 2]
-        return [Cells(first.top, first.left, first.top + 1, min(first.left + _FEW, first.right))]
-    return blocks[: engine.threads]
+def _of_blocks(block_of: Block, blocks: Sequence[Cells], engine: Engine) -> tuple[float, int]:
+    """Seconds of blocks that are computed at the same time, and their cells."""
+    start = time.perf_counter()
+    with ThreadPoolExecutor(len(blocks), initializer=one_thread_each if engine.threads > 1 else None) as pool:
+        list(pool.map(block_of, blocks))
+    return time.perf_counter() - start, sum(block.size for block in blocks)
+
+
+def _of_squares(block_of: Block, block: Cells) -> tuple[float, int]:
+    """Seconds of the first square of a block, of 1, 4, 16, ... cells, that takes long enough; and its cells."""
+    seconds, cells = 0.0, block
+    for edge in (2**power for power in range(BLOCK.bit_length())):
+        cells = Cells(block.top, block.left, min(block.top + edge, block.bottom), min(block.left + edge, block.right))
+        start = time.perf_counter()
+        block_of(cells)
+        seconds = time.perf_counter() - start
+        if seconds >= _ENOUGH or cells == block:
+            break
+    return seconds, cells.size

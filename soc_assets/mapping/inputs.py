@@ -13,7 +13,7 @@ from soc_assets.embedding.tile_cache import HALF
 from soc_assets.errors import MapError
 from soc_assets.geo.polygons import Region
 from soc_assets.mapping import masks
-from soc_assets.mapping.lattice import Cells, Lattice, Period, Place, iter_windows, key_of
+from soc_assets.mapping.lattice import Cells, Lattice, Period, Place, iter_windows, key_of, of_key
 from soc_assets.mapping.region import read_map_region, require_cells, wanted
 from soc_assets.mapping.registered import Registered
 from soc_assets.mapping.rows import Predictor
@@ -25,6 +25,7 @@ from soc_assets.rasters.steps import Slot, Step, step_numbers, step_of
 from soc_assets.storage import digest
 
 _CACHE_MB = 384  # rasters of two tiles: a tile reads each once, for all of its periods
+_KEPT_MB = 512  # embedded windows of a block, twice as much as a period's: those of the next are embedded once
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,21 @@ class MapInputs:
 
     def steps(self, period: Period) -> list[tuple[Slot, Step]]:
         """Per band and lag the step that a cell reads."""
-        row = period.rows(np.zeros(1), np.zeros(1))
-        slots = self.predictor.spec.band_slots
-        return [(slot, step_of(int(step_numbers(slot, row)[0]), slot.kind)) for slot in slots]
+        return _steps(period, self.predictor.spec.band_slots)
 
     def rasters(self, period: Period) -> dict[str, StepMosaic | None]:
         """Per key (`LAI_2012`) the rasters of the step; None where there is none."""
         mosaics = self.predictor.raster_index.mosaics
         return {step.key(slot.name): mosaics.get((slot.name, step)) for slot, step in self.steps(period)}
+
+    def images(self, keys: Sequence[str]) -> int:
+        """Images that the cells of tiles read; one that several periods of a place share counts once."""
+        read: dict[Place, set[tuple[str, Step]]] = {}
+        for key in keys:
+            period, place = of_key(key)
+            images = {(slot.name, step) for slot, step in _steps(period, self.predictor.spec.slots)}
+            read.setdefault(place, set()).update(images)
+        return sum(int(self.places[place].sum()) * len(images) for place, images in read.items())
 
     def tile_inputs(self, period: Period, place: Place) -> str:
         """Digest of all that decides the numbers of a tile."""
@@ -134,6 +142,12 @@ class MapInputs:
         return rows.ravel(), columns.ravel(), size
 
 
+def _steps(period: Period, slots: Sequence[Slot]) -> list[tuple[Slot, Step]]:
+    """The step that the cells of a period read in each slot."""
+    row = period.rows(np.zeros(1), np.zeros(1))
+    return [(slot, step_of(int(step_numbers(slot, row)[0]), slot.kind)) for slot in slots]
+
+
 def read_map_inputs(project: Project, registered: Registered, periods: Sequence[Period] | None = None) -> MapInputs:
     """Read what maps are made from; nothing is computed.
 
@@ -148,7 +162,7 @@ def read_map_inputs(project: Project, registered: Registered, periods: Sequence[
             its class.
     """
     settings = project.settings.map
-    predictor = Predictor(project, registered, min(project.settings.embedding.cache_mb, _CACHE_MB))
+    predictor = Predictor(project, registered, min(project.settings.embedding.cache_mb, _CACHE_MB), _KEPT_MB)
     lattice = Lattice(predictor.grid, settings.step)
     chosen = tuple(sorted(set(wanted_periods(project) if periods is None else periods)))
     inputs = MapInputs(project, predictor, lattice, chosen, read_map_region(project))

@@ -42,6 +42,11 @@ class Cells:
         rows, columns = range(self.top, self.bottom, BLOCK), range(self.left, self.right, BLOCK)
         return [Cells(r, c, min(r + BLOCK, self.bottom), min(c + BLOCK, self.right)) for r in rows for c in columns]
 
+    def strips(self, rows: int) -> list["Cells"]:
+        """These cells cut into strips of so many rows, top to bottom."""
+        tops = range(self.top, self.bottom, rows)
+        return [Cells(top, self.left, min(top + rows, self.bottom), self.right) for top in tops]
+
     def inside(self, outer: "Cells") -> tuple[slice, slice]:
         """Where these cells are in an array of others."""
         return (

@@ -4,6 +4,7 @@ The embedding spec, the feature set and the way that features are put together a
 fitted on, whatever soc.toml says now.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ import pandas as pd
 
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
-from soc_assets.embedding.parquet import to_table
+from soc_assets.embedding.parquet import SCHEMA, to_table
 from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.errors import SocError, TrainingError
 from soc_assets.features.matrix import read_matrix
@@ -66,15 +67,16 @@ class Predictor:
         project: settings and paths; the rasters are those of its catalog.
         registered: the model.
         cache_mb: most memory for rasters; None takes [embedding] cache_mb.
+        kept_mb: most memory for embedded windows that are asked for again; see `Embedder`.
 
     Raises:
         SocError: the model's embedding spec or the catalog is gone.
     """
 
-    def __init__(self, project: Project, registered: Registered, cache_mb: int | None = None) -> None:
+    def __init__(self, project: Project, registered: Registered, cache_mb: int | None = None, kept_mb: int = 0) -> None:
         self.project, self.registered, self.spec = project, registered, spec_of(project, registered)
         settings = project.settings
-        self._cache_mb = cache_mb or settings.embedding.cache_mb
+        self._cache_mb, self._kept_mb = cache_mb or settings.embedding.cache_mb, kept_mb
         self.features: Features = registered.vector or settings.features
         self.study: Study = registered.study or settings.study
 
@@ -97,7 +99,7 @@ class Predictor:
         encoder = load_encoder(
             self.spec, self.project.checkpoint, settings.drop_path, settings.device, settings.images_at_once
         )
-        return Embedder(self.spec, self.raster_index, encoder, self._cache_mb)
+        return Embedder(self.spec, self.raster_index, encoder, self._cache_mb, self._kept_mb)
 
     @property
     def columns(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -108,7 +110,8 @@ class Predictor:
         """Predict n rows of longitude, latitude, year, season and season_year."""
         samples = _as_samples(rows)
         embedded = self.embedder(samples)
-        design = self._design(samples, to_table(samples, self.spec, embedded))
+        table = to_table(samples, self.spec, embedded).cast(SCHEMA)  # DuckDB reads no float16 from memory
+        design = self._design(samples, table)
         features = raw_features(design, self.registered.features, np.arange(len(samples)))
         missing, images = embedded.missing.sum(axis=1), embedded.missing.shape[1]
         return predict_features(self.registered.model, features, missing, images)
@@ -136,6 +139,15 @@ def predict_features(model: Any, features: np.ndarray, missing: np.ndarray, imag
     found = _answers(model, features[asked])
     numbers[asked, : found.shape[1]] = found
     return Predictions(sound(numbers), missing, images)
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Predictions of several parts as those of all their rows."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    numbers, missing = np.concatenate([p.numbers for p in parts]), np.concatenate([p.missing for p in parts])
+    return Predictions(numbers, missing, first.images)
 
 
 def sound(numbers: np.ndarray) -> np.ndarray:

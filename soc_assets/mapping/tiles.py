@@ -3,14 +3,15 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
 from soc_assets.errors import MapError
-from soc_assets.mapping.blocks import Engine, compute_tile
+from soc_assets.mapping.blocks import Engine, compute_tiles
 from soc_assets.mapping.inputs import MapInputs
-from soc_assets.mapping.lattice import of_key
-from soc_assets.mapping.tile_files import read_tile, write_tile
+from soc_assets.mapping.lattice import Place, key_of, of_key
+from soc_assets.mapping.tile_files import TileLayers, read_tile, write_tile
 from soc_assets.runtime import progress
 
 
@@ -54,34 +55,57 @@ def write_tiles(inputs: MapInputs, keys: Sequence[str], engine: Engine) -> Itera
             "partitions were registered. `soc map` registers those that there are now."
         )
     total = sum(int(inputs.places[of_key(key)[1]].sum()) for key in keys)
-    done = predicted = 0
+    done = predicted = number = 0
     start = time.perf_counter()
     by_place = sorted(keys, key=lambda key: of_key(key)[::-1])
-    for number, key in enumerate(by_place, start=1):
-        with progress.silent():
-            tile = _write_tile(inputs, key, engine)
-        done += int(inputs.places[of_key(key)[1]].sum())
-        predicted += tile.cells
-        words = _words(number, len(keys), predicted, total - done, time.perf_counter() - start)
-        progress.report(done, total, words, unit="cell")
-        yield tile
+    for place, here in groupby(by_place, key=lambda key: of_key(key)[1]):
+        tiles = _write_tiles(inputs, place, list(here), engine)
+        before = done
+        while (tile := _next(tiles, before, total)) is not None:
+            number += 1
+            done += int(inputs.places[place].sum())
+            predicted += tile.cells
+            before = before if tile.cells else done
+            words = _words(number, len(keys), predicted, total - done, time.perf_counter() - start)
+            progress.report(done, total, words, unit="cell")
+            yield tile
 
 
-def _write_tile(inputs: MapInputs, key: str, engine: Engine) -> Tiled:
-    period, place = of_key(key)
-    wanted, path, start = inputs.tile_inputs(period, place), inputs.tile_path(key), time.perf_counter()
-    stored = read_tile(path, wanted)
-    layers = stored or compute_tile(inputs, engine, period, place)
-    if stored is None:
-        write_tile(path, layers, wanted)
+def _write_tiles(inputs: MapInputs, place: Place, keys: Sequence[str], engine: Engine) -> Iterator[Tiled]:
+    """Bring the tiles of a place up to date: first those that are there, then the others as they are done."""
+    wanted = {key: inputs.tile_inputs(of_key(key)[0], place) for key in keys}
+    due = []
+    for key in keys:
+        start = time.perf_counter()
+        if (stored := read_tile(inputs.tile_path(key), wanted[key])) is None:
+            due.append(of_key(key)[0])
+        else:
+            yield _tiled(key, stored, wanted[key], 0, time.perf_counter() - start)
+    start = time.perf_counter()
+    for period, layers in compute_tiles(inputs, engine, due, place):
+        key = key_of(period, place)
+        write_tile(inputs.tile_path(key), layers, wanted[key])
+        now = time.perf_counter()
+        yield _tiled(key, layers, wanted[key], int(inputs.places[place].sum()), now - start)
+        start = now
+
+
+def _next(tiles: Iterator[Tiled], before: int, total: int) -> Tiled | None:
+    """The next tile of a place; cells that are reported while it is computed come after those of other places."""
+    with progress.part(before, total):
+        return next(tiles, None)
+
+
+def _tiled(key: str, layers: TileLayers, inputs: str, computed: int, seconds: float) -> Tiled:
+    """What became of a tile of which so many cells were computed."""
     values = layers.numbers[0][np.isfinite(layers.numbers[0])]
     classes, counts = np.unique(layers.quality, return_counts=True)
     return Tiled(
         key=key,
-        outcome="cached" if stored else "computed",
-        cells=0 if stored else int(inputs.places[place].sum()),
-        seconds=time.perf_counter() - start,
-        inputs=wanted,
+        outcome="computed" if computed else "cached",
+        cells=computed,
+        seconds=seconds,
+        inputs=inputs,
         mean=float(values.mean(dtype=np.float64)) if len(values) else float("nan"),
         counts=dict(zip(classes.tolist(), counts.tolist(), strict=True)),
     )

@@ -71,7 +71,7 @@ def test_zones_are_written_beside_the_map_and_shown_by_sql(mapped, zones):
 
 
 def test_zones_that_are_not_there_are_refused_before_anything_is_computed(mapped, zones, monkeypatch):
-    monkeypatch.setattr(blocks, "compute_tile", None)
+    monkeypatch.setattr(blocks, "compute_tiles", None)
     done = soc(mapped, "map", "--year", str(YEAR - 1), "--step", "4", "--zones", str(zones.with_name("none.gpkg")))
     assert done.exit_code == 1
     assert "none.gpkg" in done.output
@@ -81,7 +81,7 @@ def test_what_is_done_is_not_done_again_and_status_shows_what_is_wanted(mapped, 
     assert "map_tiles" not in soc(mapped, "status").output
     mapped.config.write_text(mapped.config.read_text() + f"\n[map]\nyears = [{YEAR}]\nstep = 4\n")
     soc(mapped, "map")
-    monkeypatch.setattr(blocks, "compute_tile", None)
+    monkeypatch.setattr(blocks, "compute_tiles", None)
     again = soc(mapped, "map")
     assert "Every map is fresh: nothing was computed." in again.output, again.output
     assert "soc_map" in (said := soc(mapped, "status").output) and "1 of 1" in said

@@ -34,6 +34,7 @@ from soc_assets.storage import files
 from soc_assets_tests.small_project import SIZE, SmallProject, write_project
 
 YEAR = 2011
+BANDS = ("Elevation", "LAI", "SoilEvaporation", "MODIS_NPP")
 TINY: dict[str, Any] = {"hidden": (8, 4), "epochs": 3, "members": 2, "batch_size": 16, "pca": 6}
 
 
@@ -52,9 +53,10 @@ class Served:
 
 
 def write_region(root: Path) -> SmallProject:
-    """A project with a catalog; two rasters have a hole."""
+    """A project with a catalog, with four bands and steps of two years; two rasters have a hole."""
     made = write_project(root)
-    made.set("[sampling]", "[study]\ntime_before = 2\n\n[sampling]")
+    kinds = [f'{{ name = "{name}", kind = "{"static" if name == "Elevation" else "yearly"}" }}' for name in BANDS]
+    made.set("[sampling]", f"[study]\ntime_before = 2\n\n[rasters]\nbands = [{', '.join(kinds)}]\n\n[sampling]")
     for path in (made.raster("LAI", YEAR), root / "data/rasters/static/Elevation.tif"):
         with rasterio.open(path, "r+") as dataset:
             values = dataset.read(1)

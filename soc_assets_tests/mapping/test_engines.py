@@ -1,11 +1,17 @@
 """Every engine predicts at every cell what `soc predict` predicts at its centre."""
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
+from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.mapping.affine import AffineEngine
 from soc_assets.mapping.blocks import PointEngine
 from soc_assets.mapping.columns import ColumnEngine
@@ -13,6 +19,7 @@ from soc_assets.mapping.engines import engine_for
 from soc_assets.mapping.lattice import Cells, Period
 from soc_assets.mapping.registered import Registered
 from soc_assets.settings import Features
+from soc_assets.storage import files
 from soc_assets_tests.mapping.small_maps import (
     YEAR,
     Served,
@@ -27,13 +34,14 @@ from soc_assets_tests.small_project import SmallProject, clean_environment
 SOME = [Cells(13, 12, 17, 26), Cells(30, 60, 34, 64)]  # beside a hole; at the edge of the grid
 MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "documented": ({}, {"features": "embedding", "documented": True}),
-    "parts and nulls": ({"pooling": "mean_center", "anchor": "token"}, {"features": "embedding", "missing": "null"}),
-    "nearest lags, raw": (
-        {"pooling": "center", "normalise": "none"},
-        {"features": "point:1:9+embedding", "missing": "nearest_lag"},
+    "parts, points and nulls": (
+        {"pooling": "mean_center", "anchor": "token"},
+        {"features": "point+embedding+coordinates", "missing": "null"},
     ),
-    "stack": ({"arrangement": "stack"}, {"features": "embedding+coordinates", "missing": "zero"}),
-    "points": ({}, {"features": "point+coordinates", "missing": "null"}),
+    "stack, nearest lags, raw": (
+        {"arrangement": "stack", "pooling": "center", "normalise": "none"},
+        {"features": "embedding+point:1:9", "missing": "nearest_lag"},
+    ),
 }
 
 
@@ -43,12 +51,22 @@ def region(tmp_path_factory) -> SmallProject:
         return write_region(tmp_path_factory.mktemp("region"))
 
 
+@pytest.fixture(scope="module")
+def models(region) -> Callable[[str], Registered]:
+    """The models by name, each made once."""
+
+    @cache
+    def made(name: str) -> Registered:
+        embedding, how = MODELS[name]
+        return registered_model(with_settings(region.project, embedding=embedding), **how)
+
+    return made
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_engines_agree_with_single_points(region, name):
-    embedding, how = MODELS[name]
-    project = with_settings(region.project, embedding=embedding)
-    registered = registered_model(project, **how)
-    inputs = inputs_of(project, registered)
+def test_engines_agree_with_single_points(region, models, name):
+    registered = models(name)
+    inputs = inputs_of(with_settings(region.project, embedding=MODELS[name][0]), registered)
     engine = engine_for(inputs)
     assert isinstance(engine, AffineEngine)
     [place] = inputs.places
@@ -67,8 +85,7 @@ def test_model_that_is_no_graph_is_asked_for_raw_features(region):
         def predict(self, features):
             return np.column_stack([features[:, :5].sum(axis=1)] * 3)
 
-    registered = registered_model(region.project, "point", "zero")
-    object.__setattr__(registered, "model", Sum(None))
+    registered = Registered(Sum(None), "models:/m/1", spec_of(region.project).digest, "point")
     inputs = inputs_of(region.project, registered)
     engine = engine_for(inputs)
     assert isinstance(engine, ColumnEngine)
@@ -77,17 +94,14 @@ def test_model_that_is_no_graph_is_asked_for_raw_features(region):
     np.testing.assert_allclose(found.numbers, points.numbers, rtol=1e-6)
 
 
-def test_absurd_pixels_are_left_to_the_checks_of_the_model(region, tmp_path):
-    import rasterio
-
-    with clean_environment():
-        wild = write_region(tmp_path / "wild")
-    registered = registered_model(wild.project, "embedding", "zero")
+def test_absurd_pixels_are_left_to_the_checks_of_the_model(region, models, tmp_path):
+    wild = SmallProject(Path(shutil.copytree(region.root, tmp_path / "wild")))
+    files.write_table(wild.project.catalog, scan_rasters(wild.project.settings.rasters, wild.project.rasters).frame)
     with rasterio.open(wild.raster("MODIS_NPP", YEAR), "r+") as dataset:
         values = dataset.read(1)
         values[40:, 40:] = 1e20  # after the statistics were frozen
         dataset.write(values, 1)
-    inputs = inputs_of(wild.project, registered)
+    inputs = inputs_of(wild.project, models("documented"))
     [place] = inputs.places
     engines = (PointEngine(inputs), engine_for(inputs))
     points, found = (each.open(Period(YEAR), place)(Cells(43, 43, 46, 50)) for each in engines)
@@ -95,11 +109,12 @@ def test_absurd_pixels_are_left_to_the_checks_of_the_model(region, tmp_path):
     np.testing.assert_allclose(found.numbers, points.numbers, rtol=1e-5)
 
 
-def test_what_is_not_linear_goes_the_way_of_single_points(region):
+def test_what_is_not_linear_takes_whole_windows_and_steps_by_calendar_the_way_of_single_points(region):
     for embedding in ({"stage": "encoder"}, {"pooling": "max"}):
         project = with_settings(region.project, embedding=embedding)
         bare = Registered(Served(None), "models:/m/1", spec_of(project).digest, "embedding")
-        assert isinstance(engine_for(inputs_of(project, bare)), PointEngine)
+        engine = engine_for(inputs_of(project, bare))
+        assert (type(engine), engine.together, engine.name) == (ColumnEngine, True, "encoder")
         assert isinstance(engine_for(inputs_of(project, replace(bare, features="point"))), ColumnEngine)
     absolute = Features.model_validate({"alignment": "absolute"})
     assert isinstance(engine_for(inputs_of(project, replace(bare, features="point", vector=absolute))), PointEngine)
