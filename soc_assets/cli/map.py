@@ -56,6 +56,7 @@ def map_command(
     if outcome.failures:
         raise SocError("\n".join(outcome.failures))
     if not outcome.launched:
+        map_runner.renew_documents(inputs)
         console.print("Every map is fresh: nothing was computed.")
     for table in map_report.tables(inputs):
         console.print(table)

@@ -17,10 +17,13 @@ from rasterio.windows import Window
 
 from soc_assets import __version__
 from soc_assets.errors import MapError
+from soc_assets.mapping.documents import write_documents
+from soc_assets.mapping.evidence import Evidence
 from soc_assets.mapping.inputs import MapInputs, missing_steps
 from soc_assets.mapping.lattice import Cells, Period, key_of
 from soc_assets.mapping.layers import POSITIONS, QUALITY, Layer, layers_of
 from soc_assets.mapping.quality_classes import BEYOND, CLASSES
+from soc_assets.mapping.sources import rasters_of
 from soc_assets.mapping.statistics import Running
 from soc_assets.mapping.tables import AtSamples, digest_of_samples, write_tables
 from soc_assets.mapping.tile_files import TileLayers, read_tile
@@ -71,8 +74,13 @@ def state_of_map(inputs: MapInputs, period: Period) -> str:
     return "fresh" if found.facts.get("digest") == map_inputs(inputs, period) else "stale"
 
 
-def assemble(inputs: MapInputs, period: Period) -> MapFile:
+def assemble(inputs: MapInputs, period: Period, evidence: Evidence | None = None) -> MapFile:
     """Write the map of a period from its tiles.
+
+    Args:
+        inputs: of the maps.
+        period: one of theirs.
+        evidence: what is known of the model, for card and catalog; None is nothing.
 
     Raises:
         MapError: a tile is missing, stale or damaged.
@@ -87,6 +95,7 @@ def assemble(inputs: MapInputs, period: Period) -> MapFile:
             progress.report(number, len(layers), f"{layer.name}.tif of {period}")
         write_tables(temporary, at_samples, facts)
         write_categories(temporary / "quality.tif", CLASSES)
+        write_documents(temporary, facts, evidence or Evidence())
         (temporary / NAME).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     for path in sorted(folder.iterdir(), key=lambda path: path.name == NAME):  # map.json last
         mirror.send(path)
@@ -181,6 +190,7 @@ def _facts(
         "statistics": statistics,
         "counts": {str(number): cells for number, cells in counts.items()},
         "classes": {str(number): words for number, words in CLASSES.items()},
+        "rasters": rasters_of(inputs, period),
         "missing_rasters": missing_steps(inputs, period),
     }
 

@@ -55,6 +55,10 @@ def test_map_says_what_it_does_and_what_came_of_it(mapped):
     assert f"Map of {YEAR}: {folder}" in done.output
     facts = json.loads((folder / "map.json").read_text())
     assert facts["missing_rasters"] == ["SoilEvaporation_2010"]
+    card = (folder / "card.md").read_text()
+    for words in ("| test split | ", "its embeddings are random projections", "Without a raster: SoilEvaporation_2010"):
+        assert words in card
+    assert "2014/item.json" in (folder.parents[1] / "collection.json").read_text()
     assert f"Missing   {YEAR}: 1 images (4%) have no raster: SoilEvaporation_2010" in done.output
     with rasterio.open(folder / "organic_carbon.tif") as dataset:
         assert (dataset.shape, dataset.transform.a) == ((SIZE // 4, SIZE // 4), 1000.0)
@@ -82,8 +86,11 @@ def test_what_is_done_is_not_done_again_and_status_shows_what_is_wanted(mapped, 
     mapped.config.write_text(mapped.config.read_text() + f"\n[map]\nyears = [{YEAR}]\nstep = 4\n")
     soc(mapped, "map")
     monkeypatch.setattr(blocks, "compute_tile", None)
+    [card] = mapped.root.glob(f"data/maps/*/{YEAR}/card.md")
+    card.write_text("old")
     again = soc(mapped, "map")
     assert "Every map is fresh: nothing was computed." in again.output, again.output
+    assert "| test split | " in card.read_text()
     assert "soc_map" in (said := soc(mapped, "status").output) and "1 of 1" in said
     mapped.set("step = 4", 'step = 4\noutputs = ["upper"]')
     assert "stale" in soc(mapped, "status").output
