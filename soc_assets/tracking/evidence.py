@@ -100,8 +100,8 @@ def _by_folds(project: Project, run: "Run") -> list[Score]:
 def _row(table: pd.DataFrame, metric: str) -> Ends:
     if metric not in table.index:
         return None, None, None
-    row = table.loc[metric]
-    return _ends(row["value"], row["low"], row["high"])
+    value, low, high = table.loc[metric, ["value", "low", "high"]].to_numpy(float)
+    return _ends(value, low, high)
 
 
 def _ends(value: float, low: float, high: float) -> Ends:

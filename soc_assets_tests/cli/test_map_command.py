@@ -1,6 +1,8 @@
 """`soc map`: what it says, what it leaves, and that what is done is not done again."""
 
 import json
+import re
+import shutil
 
 import duckdb
 import geopandas
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from soc_assets.cli.main import main
 from soc_assets.mapping import blocks
+from soc_assets.mapping.stac_collection import update_collection
 from soc_assets_tests.small_project import SIZE, SmallProject
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
 
@@ -113,6 +116,20 @@ def test_map_at_samples_is_one_query(mapped):
         expected = [value[0] for value in dataset.sample(zip(x, y, strict=True))]
     assert rows["predicted"].to_numpy() == pytest.approx(expected)
     assert (rows["residual"] == rows["predicted"] - rows["observed"]).all()
+
+
+def test_maps_of_other_models_are_listed_and_removed_by_clean(mapped):
+    soc(mapped, "map", "--year", str(YEAR), "--step", "4")
+    [folder] = [path for path in mapped.root.glob("data/maps/*") if path.is_dir()]
+    old = shutil.copytree(folder, folder.with_name("old"))
+    update_collection(folder.parent)
+    listed = soc(mapped, "clean").output
+    assert re.search(rf"{folder.name} .*{YEAR} .* current", listed) and re.search(rf"old .*{YEAR} .* no", listed)
+    assert old.is_dir() and "old/2014" in (folder.parent / "collection.json").read_text()
+    cleaned = soc(mapped, "clean", "--keep-current", "--yes")
+    assert "maps of 1 models" in cleaned.output, cleaned.output
+    assert sorted(path.name for path in folder.parent.iterdir()) == sorted([folder.name, "collection.json"])
+    assert "old/2014" not in (folder.parent / "collection.json").read_text()
 
 
 @pytest.mark.parametrize(
