@@ -78,14 +78,15 @@ def where_to_look(inputs: MapInputs) -> Iterator[str]:
         yield f"Map of {period}: {map_folder(inputs, period)}"
 
 
-def zonal_tables(inputs: MapInputs, zones: Path) -> Iterator[str]:
+def zonal_tables(inputs: MapInputs, zones: Path, name_column: str | None = None) -> Iterator[str]:
     """Write the figures of every map by polygon; yields where they are.
 
     Args:
         inputs: whose maps are there.
         zones: a file of polygons; see `zonal_table`.
+        name_column: with their names.
     """
     from soc_assets.mapping.zones import write_zonal_table
 
     for period in inputs.periods:
-        yield f"Zones of {period}: {write_zonal_table(map_folder(inputs, period), zones)} (view map_zones)"
+        yield f"Zones of {period}: {write_zonal_table(map_folder(inputs, period), zones, name_column)} (view map_zones)"

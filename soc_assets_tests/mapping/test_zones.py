@@ -146,6 +146,19 @@ def test_zones_without_a_name_have_their_number(mapped, tmp_path):
     assert zonal_table(mapped, path)["name"].tolist() == ["1", "2"]
 
 
+def test_zones_are_named_by_the_column_asked_for_or_the_only_one_of_text(mapped, tmp_path):
+    path = tmp_path / "zones.gpkg"
+    columns = {"number": [7, 8], "Landkreis": ["Hof", "Ä"]}
+    geopandas.GeoDataFrame(columns, geometry=list(DISTRICTS.values())[:2], crs=UTM).to_file(path)
+    assert zonal_table(mapped, path)["name"].tolist() == ["Hof", "Ä"]
+    assert zonal_table(mapped, path, "number")["name"].tolist() == ["7", "8"]
+    geopandas.GeoDataFrame(columns | {"other": ["a", "b"]}, geometry=list(DISTRICTS.values())[:2], crs=UTM).to_file(
+        path
+    )
+    assert zonal_table(mapped, path)["name"].tolist() == ["1", "2"]  # which of the two is not known
+    assert zonal_table(mapped, path, "other")["name"].tolist() == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("boxes", "crs", "name", "words"),
     [
@@ -158,7 +171,7 @@ def test_zones_without_a_name_have_their_number(mapped, tmp_path):
         ([shapely.box(10, 48, 11, 49)], UTM, None, "Is the CRS of the file right"),
         ([shapely.box(10, 48, 11, 49)], None, None, "states no CRS"),
         ([shapely.Point(10, 48)], 4326, None, "holds no polygon"),
-        ([shapely.box(10, 48, 11, 49)], 4326, "nom", "has no column 'nom'; it has name"),
+        ([shapely.box(10, 48, 11, 49)], 4326, "nom", "has no column 'nom'; it has name. Name one of them"),
     ],
 )
 def test_files_that_cannot_be_used_are_named(mapped, tmp_path, boxes, crs, name, words):
