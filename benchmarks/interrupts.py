@@ -21,8 +21,8 @@ from typing import Any
 
 import duckdb
 import pandas as pd
-import rasterio
 
+from benchmarks.map_files import layers_of, tiles_of
 from soc_assets.project import load_project
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.runtime.interrupts import MESSAGE
@@ -139,7 +139,7 @@ def numbers(made: SmallProject, step: str) -> dict[str, Any]:
     """What a step has made, comparable between projects."""
     data = made.root / "data"
     if step == "map":
-        return _layers(data / "maps") | {str(path): "left behind" for path in (data / "maps").rglob(".*.tmp")}
+        return layers_of(data / "maps") | {str(path): "left behind" for path in (data / "maps").rglob(".*.tmp")}
     if step == "prepare":
         return {name: made.table(name).to_csv() for name in ("samples", "balanced", "folds", "splits", "batches")}
     with duckdb.connect(str(data / "soc.duckdb"), read_only=True) as connection:
@@ -160,20 +160,6 @@ def numbers(made: SmallProject, step: str) -> dict[str, Any]:
     for left in (made.root / "data").rglob("*.tmp"):
         found[str(left)] = "left behind"
     return found
-
-
-def _layers(maps: Path) -> dict[str, Any]:
-    """Checksums of the layers of every map."""
-    found = {}
-    for path in maps.glob("*/*/*.tif"):
-        with rasterio.open(path) as dataset:
-            found["/".join(path.parts[-2:])] = dataset.checksum(1)
-    return found
-
-
-def tiles_of(made: SmallProject) -> dict[Path, int]:
-    """The tiles of maps that are done, with the time of each."""
-    return {path: path.stat().st_mtime_ns for path in made.root.glob("data/maps/*/tiles/*.npz")}
 
 
 def _tuned(results: Path) -> str:

@@ -161,7 +161,8 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     maps = _maps_by_model(project)
     left = [*cleaning.leftovers(project.embeddings), *kept.leftovers(project.results)]
     left += old_maps.leftovers(project.data / "maps")
-    specs, others, unused = ([item for item in every if not item.in_use] for every in (found, results, maps))
+    specs, others = [item for item in found if not item.in_use], [item for item in results if not item.in_use]
+    unused = [item for item in maps if not item.in_use]
     console.print(terminal.specs_table(found, left))
     if results:
         console.print(terminal.kept_table(results))

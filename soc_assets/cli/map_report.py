@@ -21,10 +21,15 @@ def time_needed(inputs: MapInputs, keys: list[str]) -> str:
     Args:
         inputs: with the loaded model.
         keys: the tiles, at least one.
+
+    Raises:
+        TrainingError: the model was fitted on other features than the project makes.
     """
     from soc_assets.mapping.engines import engine_for
     from soc_assets.mapping.estimate import estimate
+    from soc_assets.mapping.fitting import require_fitting_model
 
+    require_fitting_model(inputs)
     found = estimate(inputs, keys, engine_for(inputs))
     words = f"{found.seconds:,.0f} s" if found.seconds < 90 else f"{found.seconds / 60:,.0f} min"
     return f"Time      about {words}, from {found.cells:,} cells of {found.tile} ({found.engine})"

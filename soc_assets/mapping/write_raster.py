@@ -86,7 +86,7 @@ def _asking_the_disk(path: Path) -> Iterator[None]:
 def checksum(parts: Iterable[np.ndarray], found: int = 0) -> int:
     """Of stored numbers, part by part; `found` is that of the parts before."""
     for part in parts:
-        found = zlib.crc32(np.ascontiguousarray(part), found)
+        found = zlib.crc32(np.ascontiguousarray(part).tobytes(), found)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from io import BytesIO
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -104,7 +104,7 @@ def _row(table: pd.DataFrame, metric: str) -> Ends:
     return _ends(value, low, high)
 
 
-def _ends(value: float, low: float, high: float) -> Ends:
+def _ends(value: Any, low: Any, high: Any) -> Ends:
     """The three, None for what is not a number."""
     known = [float(each) if isfinite(np.float64(each)) else None for each in (value, low, high)]
     return known[0], known[1], known[2]

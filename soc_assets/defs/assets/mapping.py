@@ -18,6 +18,7 @@ from soc_assets.mapping.check import CHECKS, check_map
 from soc_assets.mapping.documents import write_documents
 from soc_assets.mapping.engines import engine_for
 from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.fitting import require_fitting_model
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period, of_key
 from soc_assets.mapping.plots import picture_of_map
@@ -59,6 +60,7 @@ def map_tiles(context: dg.AssetExecutionContext, project: ProjectResource) -> It
     with reporting_as("map_tiles", context), on_device():
         registered = load_registered(tracking_of(loaded), loaded.settings.map.model)
         inputs = read_map_inputs(loaded, registered, [of_key(key)[0] for key in keys])
+        require_fitting_model(inputs)
         context.log.info(f"{words_of(keys)} by {registered.uri}")
         for tiled in write_tiles(inputs, keys, engine_for(inputs)):
             context.add_asset_metadata(_facts(inputs, tiled), asset_key="map_tiles", partition_key=tiled.key)
