@@ -1,5 +1,7 @@
 """Figures by zone against brute force: every cell's intersection with the polygon, by shapely."""
 
+import shutil
+
 import duckdb
 import geopandas
 import numpy as np
@@ -196,7 +198,10 @@ def test_view_shows_the_tables_of_all_maps_and_nothing_where_there_is_none(tmp_p
     assert duckdb.sql(query).fetchall() == []
     districts = write_districts(tmp_path / "districts.gpkg")
     for period in ("2022", "2023"):
-        write_zonal_table(write_map(data, period), districts)
+        folder = write_map(data, period)
+        write_zonal_table(folder, districts)
+    shutil.copytree(folder, folder.with_name(".2023.of-a-killed-process.tmp"))  # and a map that is being removed:
+    shutil.copytree(folder.parent, folder.parent.with_name(".removing-other"))
     rows = duckdb.sql(
         f"SELECT period, name, attributes['name'] FROM ({query}) WHERE zone = 2 ORDER BY period"
     ).fetchall()
