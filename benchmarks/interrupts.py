@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from benchmarks.map_files import layers_of, tiles_of
 from soc_assets.project import load_project
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.runtime.interrupts import MESSAGE
@@ -54,6 +55,7 @@ STEPS: dict[str, tuple[list[str], str, tuple[str, ...]]] = {
     "evaluation": (["run", "--to", "evaluation"], "job evaluate", ("data/results",)),
     "tune": (["run", "--to", "hyperparameters"], "job tune", ("data/results",)),
     "predict": (["predict", "points.csv"], "", ()),
+    "map": (["map", *(f"--year={year}" for year in (2012, 2013, 2014, 2015))], "To do", ("data/maps",)),
     "export": (["export", "--format", "npz", "--overwrite"], "", ()),
     "check": (["check"], "", ()),
     "sql": (["sql", "SELECT count(*) FROM features a, features b, features c, features d, features e"], "", ()),
@@ -136,6 +138,8 @@ def faults(outcome: Outcome, number: int) -> list[str]:
 def numbers(made: SmallProject, step: str) -> dict[str, Any]:
     """What a step has made, comparable between projects."""
     data = made.root / "data"
+    if step == "map":
+        return layers_of(data / "maps") | {str(path): "left behind" for path in (data / "maps").rglob(".*.tmp")}
     if step == "prepare":
         return {name: made.table(name).to_csv() for name in ("samples", "balanced", "folds", "splits", "batches")}
     with duckdb.connect(str(data / "soc.duckdb"), read_only=True) as connection:
@@ -178,6 +182,7 @@ def prepared(folder: Path, step: str) -> SmallProject:
     made.set("epochs = 2", "epochs = 40\npatience = 40")
     made.config.write_text(made.config.read_text() + EVALUATION)
     before = {"prepare": "", "embed": "balanced_samples", "features": "embeddings", "check": "", "predict": "mlp_model"}
+    before["map"] = "mlp_model"
     if to := before.get(step, "features"):
         subprocess.run([sys.executable, "-m", "soc_assets", "run", "--to", to, "--config", made.config], check=True)
     samples = pd.read_csv(folder / "data/soil/a.csv").drop(columns="OC")
@@ -204,9 +209,11 @@ def main(folder: Path, step: str, name: str, times: int) -> int:
         process.kill()
     lasts, bad, done, longest = time.monotonic() - began, 0, 0, 0.0
     for _ in range(3 * times):
+        tiles = tiles_of(hit)
         if moments.random() < 0.3:
             for path in remade:
                 shutil.rmtree(hit.root / path) if (hit.root / path).is_dir() else None
+            tiles = {}
         early = moments.random() < 0.2
         wait = moments.uniform(0, 6) if early else moments.uniform(0, lasts)
         outcome = signalled(hit, arguments, "" if early else begins, wait, number)
@@ -216,6 +223,8 @@ def main(folder: Path, step: str, name: str, times: int) -> int:
                 (hit.root / path).is_file() and (hit.root / path).unlink()
             continue
         done, longest, found = done + 1, max(longest, outcome.seconds), faults(outcome, number)
+        if tiles.items() - tiles_of(hit).items():
+            found.append("tiles computed twice")
         bad += len(found)
         print(f"{step} SIG{name} at {wait:.2f} s: {outcome.code} in {outcome.seconds:.2f} s {found or ''}", flush=True)
         if found:

@@ -3,17 +3,21 @@
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.progress import track
 
 from soc_assets.cli.options import config_option, console, explained, opened
-from soc_assets.errors import SocError, SocWarning, StorageError
+from soc_assets.errors import SocError, SocWarning, StorageError, TrainingError
 from soc_assets.pipeline.assets import ASSETS, MAPS, RESULTS
 from soc_assets.project import Project
 from soc_assets.reporting.as_text import PlainConsole, one_line
 from soc_assets.runtime import interrupts
 from soc_assets.storage import vouching
+
+if TYPE_CHECKING:
+    from soc_assets.mapping.clean import ModelMaps
 
 
 @click.command()
@@ -133,16 +137,17 @@ def refit(config: Path | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @explained
 def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
-    """List the embeddings of every spec and the fits of evaluations, and remove those no longer in use.
+    """List the embeddings of every spec, the fits of evaluations and the maps, and remove those no longer in use.
 
-    In use are the spec of the present settings and the one that soc.duckdb shows, and the fits and features of the last
-    evaluation and baselines. Without --keep-current nothing is removed. Models in MLflow stay, also where the
-    embeddings that they were trained on go.
+    In use are the spec of the present settings and the one that soc.duckdb shows, the fits and features of the last
+    evaluation and baselines, and the maps of the model that `soc map` would use. Without --keep-current nothing is
+    removed. Models in MLflow stay, also where the embeddings that they were trained on go.
     """
     from soc_assets.cli import terminal
     from soc_assets.embedding import clean as cleaning
     from soc_assets.embedding.inputs import known_embeddings
     from soc_assets.features.sql.database import read_info
+    from soc_assets.mapping import clean as old_maps
     from soc_assets.regression.evaluation import kept
 
     project = opened(config)
@@ -153,18 +158,24 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     in_use = {shown: "shown by soc.duckdb"} if shown else {}
     found = cleaning.spec_folders(project.embeddings, in_use | ({current.spec.digest: "current"} if current else {}))
     results = kept.kept(project.results)
+    maps = _maps_by_model(project)
     left = [*cleaning.leftovers(project.embeddings), *kept.leftovers(project.results)]
+    left += old_maps.leftovers(project.data / "maps")
     specs, others = [item for item in found if not item.in_use], [item for item in results if not item.in_use]
+    unused = [item for item in maps if not item.in_use]
     console.print(terminal.specs_table(found, left))
     if results:
         console.print(terminal.kept_table(results))
-    if not keep_current or not (specs or others or left):
-        nothing = not (specs or others or left)
+    if maps:
+        console.print(terminal.maps_table(maps))
+    if not keep_current or not (specs or others or unused or left):
+        nothing = not (specs or others or unused or left)
         console.print("Nothing to remove." if nothing else "Nothing was removed; --keep-current does.")
         return
-    size = sum(item.size for item in (*specs, *others)) / 1e6
+    size = sum(item.size for item in (*specs, *others, *unused)) / 1e6
     fits = sum(len(item.paths) for item in others if item.what == "fits")
-    words = f"{len(specs)} specs, {fits} fits with their features ({size:,.1f} MB) and {len(left)} leftovers"
+    of_maps = f", maps of {len(unused)} models" if unused else ""
+    words = f"{len(specs)} specs, {fits} fits with their features{of_maps} ({size:,.1f} MB) and {len(left)} leftovers"
     if not yes:
         with interrupts.asking():
             click.confirm(f"Remove {words}?", abort=True)
@@ -172,6 +183,23 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
         cleaning.remove(item)
     for item in others:
         kept.remove(item)
+    for item in unused:
+        old_maps.remove(item)
     for path in left:
         cleaning.remove_leftover(path)
     console.print(f"Removed {words}.")
+
+
+def _maps_by_model(project: Project) -> "list[ModelMaps]":
+    """The maps on disk; MLflow, which takes seconds, is asked only where there are some."""
+    from soc_assets.mapping.clean import model_maps
+
+    maps = project.data / "maps"
+    if not model_maps(maps, None):
+        return []
+    try:
+        from soc_assets.cli.map_runner import registered_of
+
+        return model_maps(maps, registered_of(project).digest)
+    except TrainingError:  # no such model
+        return model_maps(maps, None)

@@ -19,6 +19,9 @@ from soc_assets.errors import SocError
 @click.option(
     "--zones", type=click.Path(path_type=Path), help="Polygons: their figures are written to zones/, view map_zones."
 )
+@click.option(
+    "--zone-name", metavar="COLUMN", help="Column of --zones that names them. Default: one called like a name."
+)
 @explained
 def map_command(
     config: Path | None,
@@ -27,6 +30,7 @@ def map_command(
     number: str | None,
     step: int | None,
     zones: Path | None,
+    zone_name: str | None,
 ) -> None:
     """Map organic carbon with its interval, and where the map may be believed.
 
@@ -41,11 +45,13 @@ def map_command(
 
     project = opened(config)
     runner.use_project(project, config)
+    if zone_name and not zones:
+        raise SocError(f"--zone-name {zone_name} names a column of which file? Add --zones FILE.")
     if not project.settings.map.years:
         raise SocError("Which year? `soc map --year 2020`, or years = [2020] in [map] of soc.toml.")
     inputs = map_runner.maps_of(project)
     if zones:
-        read_zones(zones, inputs.lattice.grid.crs)  # fails before anything is computed
+        read_zones(zones, inputs.lattice.grid.crs, zone_name)  # fails before anything is computed
     for line in map_report.plan(inputs):
         console.print(line, soft_wrap=True, markup=False)
     if due := map_report.due(inputs):
@@ -56,8 +62,10 @@ def map_command(
     if outcome.failures:
         raise SocError("\n".join(outcome.failures))
     if not outcome.launched:
+        map_runner.renew_documents(inputs)
         console.print("Every map is fresh: nothing was computed.")
     for table in map_report.tables(inputs):
         console.print(table)
-    for line in [*map_report.where_to_look(inputs), *(map_report.zonal_tables(inputs, zones) if zones else ())]:
+    zonal = map_report.zonal_tables(inputs, zones, zone_name) if zones else ()
+    for line in [*map_report.where_to_look(inputs), *zonal]:
         console.print(line, soft_wrap=True, markup=False)

@@ -21,10 +21,15 @@ def time_needed(inputs: MapInputs, keys: list[str]) -> str:
     Args:
         inputs: with the loaded model.
         keys: the tiles, at least one.
+
+    Raises:
+        TrainingError: the model was fitted on other features than the project makes.
     """
     from soc_assets.mapping.engines import engine_for
     from soc_assets.mapping.estimate import estimate
+    from soc_assets.mapping.fitting import require_fitting_model
 
+    require_fitting_model(inputs)
     found = estimate(inputs, keys, engine_for(inputs))
     words = f"{found.seconds:,.0f} s" if found.seconds < 90 else f"{found.seconds / 60:,.0f} min"
     return f"Time      about {words}, from {found.cells:,} cells of {found.tile} ({found.engine})"
@@ -77,14 +82,15 @@ def where_to_look(inputs: MapInputs) -> Iterator[str]:
         yield f"Map of {period}: {map_folder(inputs, period)}"
 
 
-def zonal_tables(inputs: MapInputs, zones: Path) -> Iterator[str]:
+def zonal_tables(inputs: MapInputs, zones: Path, name_column: str | None = None) -> Iterator[str]:
     """Write the figures of every map by polygon; yields where they are.
 
     Args:
         inputs: whose maps are there.
         zones: a file of polygons; see `zonal_table`.
+        name_column: with their names.
     """
     from soc_assets.mapping.zones import write_zonal_table
 
     for period in inputs.periods:
-        yield f"Zones of {period}: {write_zonal_table(map_folder(inputs, period), zones)} (view map_zones)"
+        yield f"Zones of {period}: {write_zonal_table(map_folder(inputs, period), zones, name_column)} (view map_zones)"

@@ -3,10 +3,12 @@
 from soc_assets.cli import runner
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, open_instance
 from soc_assets.errors import SettingsError
-from soc_assets.mapping.assemble import state_of_map
+from soc_assets.mapping.assemble import map_folder, read_map, state_of_map
+from soc_assets.mapping.documents import write_documents
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.registered import Registered
+from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS
 from soc_assets.project import Project
 
@@ -67,3 +69,15 @@ def make_maps(inputs: MapInputs, to: str = MAPS[-1]) -> runner.Outcome:
                 if failures := runner.execute(instance, JOB_OF[to], [to], runner.between(period, period)):
                     return runner.Outcome(launched, failures)
     return runner.Outcome(launched, [])
+
+
+def renew_documents(inputs: MapInputs) -> None:
+    """Bring the cards of the maps and their catalog up to date: what is known of a model may have grown since."""
+    from soc_assets.tracking.evidence import evidence_of
+    from soc_assets.tracking.store import tracking_of
+
+    evidence = evidence_of(inputs.project, tracking_of(inputs.project), inputs.registered)
+    for period in inputs.periods:
+        if found := read_map(map_folder(inputs, period)):
+            write_documents(found.folder, found.facts, evidence)
+    update_collection(inputs.folder.parent)

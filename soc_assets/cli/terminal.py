@@ -17,6 +17,7 @@ from soc_assets.cli.progress_bars import Lines, Words, bars
 from soc_assets.embedding.clean import SpecFolder
 from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.integrity.tables import complete
+from soc_assets.mapping.clean import ModelMaps
 from soc_assets.pipeline.assets import ASSETS
 from soc_assets.pipeline.freshness import Freshness
 from soc_assets.project import Project, is_tracked
@@ -79,6 +80,16 @@ def kept_table(found: list[Kept]) -> Table:
     table = Table("in data/results", "number", "MB", "in use")
     for item in found:
         table.add_row(item.what, str(len(item.paths)), f"{item.size / 1e6:,.1f}", item.in_use or "[yellow]no[/]")
+    return table
+
+
+def maps_table(found: list[ModelMaps]) -> Table:
+    """The maps of every model, in use or not."""
+    table = Table("in data/maps", "maps", "tiles", "MB", "in use")
+    for item in found:
+        periods = ", ".join(item.periods)
+        facts = escape(item.path.name), escape(periods), f"{item.tiles:,}", f"{item.size / 1e6:,.1f}"
+        table.add_row(*facts, item.in_use or "[yellow]no[/]")
     return table
 
 

@@ -50,7 +50,8 @@ def read_zones(path: Path, crs: Any, name_column: str | None = None) -> list[Zon
     Args:
         path: of the file, in any CRS, with `|layer=name` for one of several layers.
         crs: the map's, as rasterio has it.
-        name_column: with the names; None takes the first column that is called like one, else numbers name the zones.
+        name_column: with the names; None takes the first column that is called like one, else the only column of text;
+            without one, numbers name the zones.
 
     Raises:
         InputError: the file cannot be read, or has no polygon, no CRS or no such column, or PROJ cannot bring it to the
@@ -109,10 +110,16 @@ def _name_column(frame: "geopandas.GeoDataFrame", path: Path, asked: str | None)
     if asked is not None:
         found = next((name for name in columns if nfc(name) == nfc(asked)), None)
         if found is None:
-            raise InputError(f"{path} has no column {asked!r}; it has {', '.join(columns) or 'none'}.")
+            cure = (
+                "Name one of them with --zone-name." if columns else "Leave --zone-name away: numbers name the zones."
+            )
+            raise InputError(f"{path} has no column {asked!r}; it has {', '.join(columns) or 'none'}. {cure}")
         return found
     lower = {name.lower(): name for name in reversed(columns)}
-    return next((lower[name] for name in _NAMED if name in lower), None)
+    if called := next((lower[name] for name in _NAMED if name in lower), None):
+        return called
+    texts = [name for name in columns if pd.api.types.infer_dtype(frame[name], skipna=True) == "string"]
+    return texts[0] if len(texts) == 1 else None
 
 
 def _texts(row: pd.Series, geometry: str, column: str | None) -> tuple[str, dict[str, str]]:

@@ -17,15 +17,18 @@ from rasterio.windows import Window
 
 from soc_assets import __version__
 from soc_assets.errors import MapError
+from soc_assets.mapping.documents import write_documents
+from soc_assets.mapping.evidence import Evidence
 from soc_assets.mapping.inputs import MapInputs, missing_steps
 from soc_assets.mapping.lattice import Cells, Period, key_of
 from soc_assets.mapping.layers import POSITIONS, QUALITY, Layer, layers_of
 from soc_assets.mapping.quality_classes import BEYOND, CLASSES
+from soc_assets.mapping.sources import rasters_of
 from soc_assets.mapping.statistics import Running
 from soc_assets.mapping.tables import AtSamples, digest_of_samples, write_tables
 from soc_assets.mapping.tile_files import TileLayers, read_tile
 from soc_assets.mapping.versions import FILES
-from soc_assets.mapping.write_raster import as_cog, open_tiled, write_categories
+from soc_assets.mapping.write_raster import as_cog, checksum, open_tiled, require_content, write_categories
 from soc_assets.runtime import progress
 from soc_assets.storage import digest, files, mirror
 
@@ -71,8 +74,13 @@ def state_of_map(inputs: MapInputs, period: Period) -> str:
     return "fresh" if found.facts.get("digest") == map_inputs(inputs, period) else "stale"
 
 
-def assemble(inputs: MapInputs, period: Period) -> MapFile:
+def assemble(inputs: MapInputs, period: Period, evidence: Evidence | None = None) -> MapFile:
     """Write the map of a period from its tiles.
+
+    Args:
+        inputs: of the maps.
+        period: one of theirs.
+        evidence: what is known of the model, for card and catalog; None is nothing.
 
     Raises:
         MapError: a tile is missing, stale or damaged.
@@ -81,12 +89,15 @@ def assemble(inputs: MapInputs, period: Period) -> MapFile:
     folder, layers = map_folder(inputs, period), [*layers_of(inputs.project.settings.map), QUALITY]
     with mirror.removing(folder), files.replacing_folder(folder) as temporary:
         at_samples = AtSamples(inputs)
-        facts = _write_layers(inputs, period, layers, temporary, at_samples)
+        facts, written = _write_layers(inputs, period, layers, temporary, at_samples)
+        windows = [_window(inputs.lattice.cells(place)) for place in inputs.lattice.places()]
         for number, layer in enumerate(layers, start=1):
             as_cog(temporary / f"{layer.name}.part", temporary / f"{layer.name}.tif", layer)
+            require_content(temporary / f"{layer.name}.tif", windows, written[layer.name])
             progress.report(number, len(layers), f"{layer.name}.tif of {period}")
         write_tables(temporary, at_samples, facts)
         write_categories(temporary / "quality.tif", CLASSES)
+        write_documents(temporary, facts, evidence or Evidence())
         (temporary / NAME).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     for path in sorted(folder.iterdir(), key=lambda path: path.name == NAME):  # map.json last
         mirror.send(path)
@@ -95,24 +106,30 @@ def assemble(inputs: MapInputs, period: Period) -> MapFile:
 
 def _write_layers(
     inputs: MapInputs, period: Period, layers: list[Layer], folder: Path, at_samples: AtSamples
-) -> dict[str, Any]:
-    """Write the layers as tiled GeoTIFFs, tile by tile; returns what is said of the map."""
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Write the layers as tiled GeoTIFFs, tile by tile; returns what is said of the map, and checksums by layer."""
     running = {layer.name: Running(layer.scale / 2 if layer.scale < 1 else 0.005) for layer in layers[:-1]}
     counts, grid = dict.fromkeys(CLASSES, 0), inputs.lattice.grid
+    written = {layer.name: 0 for layer in layers}
     with ExitStack() as stack:
         opened = [stack.enter_context(open_tiled(folder / f"{layer.name}.part", layer, grid)) for layer in layers]
         for cells, tile in _tiles(inputs, period):
             _count(tile, running, counts)
             at_samples.add(cells, tile)
-            window = Window.from_slices((cells.top, cells.bottom), (cells.left, cells.right))
             for layer, dataset in zip(layers, opened, strict=True):
-                dataset.write(_stored(layer, tile), 1, window=window)
+                stored = _stored(layer, tile)
+                dataset.write(stored, 1, window=_window(cells))
+                written[layer.name] = checksum([stored], written[layer.name])
         statistics = {name: each.facts() for name, each in running.items()}
         facts = _facts(inputs, period, layers, statistics, counts)
         for layer, dataset in zip(layers, opened, strict=True):
             dataset.update_tags(**_tags(facts, layer))
             dataset.update_tags(1, **_statistics_tags(statistics.get(layer.name, {})))
-    return facts
+    return facts, written
+
+
+def _window(cells: Cells) -> Window:
+    return Window.from_slices((cells.top, cells.bottom), (cells.left, cells.right))
 
 
 def _tiles(inputs: MapInputs, period: Period) -> Iterator[tuple[Cells, TileLayers]]:
@@ -181,6 +198,7 @@ def _facts(
         "statistics": statistics,
         "counts": {str(number): cells for number, cells in counts.items()},
         "classes": {str(number): words for number, words in CLASSES.items()},
+        "rasters": rasters_of(inputs, period),
         "missing_rasters": missing_steps(inputs, period),
     }
 

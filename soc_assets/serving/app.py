@@ -62,6 +62,7 @@ def make_app(state: State) -> "Starlette":
         Route("/api/samples", _answering(state, _samples)),
         Route("/api/at", _answering(state, _at)),
         Route("/api/inputs", _answering(state, _inputs)),
+        Route("/card/{model}/{period}.md", _answering(state, _card)),
         Route(f"/tiles/map/{{model}}/{{period}}/{{layer}}/{{stamp}}/{address}", _answering(state, _map_tile)),
         Route(f"/tiles/raster/{{key}}/{address}", _answering(state, _raster_tile)),
         Route(f"/tiles/relief/{{key}}/{address}", _answering(state, _relief_tile)),
@@ -168,6 +169,15 @@ def _at(state: State, request: "Request") -> "Response":
 
 def _inputs(state: State, request: "Request") -> "Response":
     return _json(place.inputs_at(state, _asked_map(state, request), *_asked_place(request)))
+
+
+def _card(state: State, request: "Request") -> "Response":
+    from starlette.responses import PlainTextResponse
+
+    text = content.card(_map_of(state, request.path_params["model"], request.path_params["period"]))
+    if text is None:
+        raise _NotFoundError
+    return PlainTextResponse(text, headers={"cache-control": "no-store"})
 
 
 def _map_tile(state: State, request: "Request") -> "Response":

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from soc_assets.mapping.card import NAME as CARD
 from soc_assets.mapping.quality_classes import CLASSES, INSIDE, OUTSIDE, UNKNOWN
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.serving import colours
@@ -62,7 +63,16 @@ def _period(found: MapFolder) -> dict[str, Any]:
         "layers": [layer.key for layer in layers_of(found)],
         "figures": figures(found),
         "counts": found.facts.get("counts", {}),
+        "card": (found.folder / CARD).is_file(),
     }
+
+
+def card(found: MapFolder) -> str | None:
+    """The card of a map; None where it has none, as those of earlier versions."""
+    try:
+        return (found.folder / CARD).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
 
 
 def figures(found: MapFolder) -> dict[str, float | None]:

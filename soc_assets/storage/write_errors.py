@@ -24,7 +24,7 @@ _NO_FOLDER = (os.strerror(errno.ENOTDIR), os.strerror(errno.EEXIST))
 _VAGUE = ("disk I/O error", "unable to open database file")  # SQLite's, for any of them
 _LITTLE = 2**24  # free bytes of a disk that is practically full
 _NOWHERE = "No usable temporary directory found"  # Python's
-_KEPT = "What was finished before is kept, and `soc run` goes on from there."
+_KEPT = "What was finished before is kept, and the same command goes on from there."
 
 
 @contextmanager
@@ -40,6 +40,22 @@ def translate_write_errors(path: Path, setting: str = PATHS) -> Iterator[None]:
         if translated := cannot_write(error, path, setting):
             raise translated from error
         raise
+
+
+def probe(folder: Path) -> None:
+    """Write some megabytes into a folder and remove them, where a library has failed without saying why.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    path = new_beside(folder / "probe", "")
+    try:
+        with path.open("wb", buffering=0) as file:
+            for _ in range(_LITTLE // 2**20):
+                if file.write(bytes(2**20)) < 2**20:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        path.unlink()
 
 
 def cannot_write(error: BaseException, path: Path, setting: str = PATHS) -> StorageError | None:

@@ -1,6 +1,8 @@
 """`soc map`: what it says, what it leaves, and that what is done is not done again."""
 
 import json
+import re
+import shutil
 
 import duckdb
 import geopandas
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from soc_assets.cli.main import main
 from soc_assets.mapping import blocks
+from soc_assets.mapping.stac_collection import update_collection
 from soc_assets_tests.small_project import SIZE, SmallProject
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
 
@@ -55,6 +58,10 @@ def test_map_says_what_it_does_and_what_came_of_it(mapped):
     assert f"Map of {YEAR}: {folder}" in done.output
     facts = json.loads((folder / "map.json").read_text())
     assert facts["missing_rasters"] == ["SoilEvaporation_2010"]
+    card = (folder / "card.md").read_text()
+    for words in ("| test split | ", "its embeddings are random projections", "Without a raster: SoilEvaporation_2010"):
+        assert words in card
+    assert "2014/item.json" in (folder.parents[1] / "collection.json").read_text()
     assert f"Missing   {YEAR}: 1 images (4%) have no raster: SoilEvaporation_2010" in done.output
     with rasterio.open(folder / "organic_carbon.tif") as dataset:
         assert (dataset.shape, dataset.transform.a) == ((SIZE // 4, SIZE // 4), 1000.0)
@@ -82,8 +89,11 @@ def test_what_is_done_is_not_done_again_and_status_shows_what_is_wanted(mapped, 
     mapped.config.write_text(mapped.config.read_text() + f"\n[map]\nyears = [{YEAR}]\nstep = 4\n")
     soc(mapped, "map")
     monkeypatch.setattr(blocks, "compute_tiles", None)
+    [card] = mapped.root.glob(f"data/maps/*/{YEAR}/card.md")
+    card.write_text("old")
     again = soc(mapped, "map")
     assert "Every map is fresh: nothing was computed." in again.output, again.output
+    assert "| test split | " in card.read_text()
     assert "soc_map" in (said := soc(mapped, "status").output) and "1 of 1" in said
     mapped.set("step = 4", 'step = 4\noutputs = ["upper"]')
     assert "stale" in soc(mapped, "status").output
@@ -106,6 +116,20 @@ def test_map_at_samples_is_one_query(mapped):
         expected = [value[0] for value in dataset.sample(zip(x, y, strict=True))]
     assert rows["predicted"].to_numpy() == pytest.approx(expected)
     assert (rows["residual"] == rows["predicted"] - rows["observed"]).all()
+
+
+def test_maps_of_other_models_are_listed_and_removed_by_clean(mapped):
+    soc(mapped, "map", "--year", str(YEAR), "--step", "4")
+    [folder] = [path for path in mapped.root.glob("data/maps/*") if path.is_dir()]
+    old = shutil.copytree(folder, folder.with_name("old"))
+    update_collection(folder.parent)
+    listed = soc(mapped, "clean").output
+    assert re.search(rf"{folder.name} .*{YEAR} .* current", listed) and re.search(rf"old .*{YEAR} .* no", listed)
+    assert old.is_dir() and "old/2014" in (folder.parent / "collection.json").read_text()
+    cleaned = soc(mapped, "clean", "--keep-current", "--yes")
+    assert "maps of 1 models" in cleaned.output, cleaned.output
+    assert sorted(path.name for path in folder.parent.iterdir()) == sorted([folder.name, "collection.json"])
+    assert "old/2014" not in (folder.parent / "collection.json").read_text()
 
 
 @pytest.mark.parametrize(

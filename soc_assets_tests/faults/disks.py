@@ -32,6 +32,11 @@ def resize(folder: Path, megabytes: int) -> None:
     _mount("-o", f"remount,size={megabytes}m", str(folder))
 
 
+def resize_bytes(folder: Path, size: int) -> None:
+    """As `resize`, to whole kilobytes."""
+    _mount("-o", f"remount,size={size // 1024}k", str(folder))
+
+
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
     """The disk at `folder` cannot be written."""

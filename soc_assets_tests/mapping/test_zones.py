@@ -1,5 +1,7 @@
 """Figures by zone against brute force: every cell's intersection with the polygon, by shapely."""
 
+import shutil
+
 import duckdb
 import geopandas
 import numpy as np
@@ -146,6 +148,19 @@ def test_zones_without_a_name_have_their_number(mapped, tmp_path):
     assert zonal_table(mapped, path)["name"].tolist() == ["1", "2"]
 
 
+def test_zones_are_named_by_the_column_asked_for_or_the_only_one_of_text(mapped, tmp_path):
+    path = tmp_path / "zones.gpkg"
+    columns = {"number": [7, 8], "Landkreis": ["Hof", "Ä"]}
+    geopandas.GeoDataFrame(columns, geometry=list(DISTRICTS.values())[:2], crs=UTM).to_file(path)
+    assert zonal_table(mapped, path)["name"].tolist() == ["Hof", "Ä"]
+    assert zonal_table(mapped, path, "number")["name"].tolist() == ["7", "8"]
+    geopandas.GeoDataFrame(columns | {"other": ["a", "b"]}, geometry=list(DISTRICTS.values())[:2], crs=UTM).to_file(
+        path
+    )
+    assert zonal_table(mapped, path)["name"].tolist() == ["1", "2"]  # which of the two is not known
+    assert zonal_table(mapped, path, "other")["name"].tolist() == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("boxes", "crs", "name", "words"),
     [
@@ -158,7 +173,7 @@ def test_zones_without_a_name_have_their_number(mapped, tmp_path):
         ([shapely.box(10, 48, 11, 49)], UTM, None, "Is the CRS of the file right"),
         ([shapely.box(10, 48, 11, 49)], None, None, "states no CRS"),
         ([shapely.Point(10, 48)], 4326, None, "holds no polygon"),
-        ([shapely.box(10, 48, 11, 49)], 4326, "nom", "has no column 'nom'; it has name"),
+        ([shapely.box(10, 48, 11, 49)], 4326, "nom", "has no column 'nom'; it has name. Name one of them"),
     ],
 )
 def test_files_that_cannot_be_used_are_named(mapped, tmp_path, boxes, crs, name, words):
@@ -183,7 +198,10 @@ def test_view_shows_the_tables_of_all_maps_and_nothing_where_there_is_none(tmp_p
     assert duckdb.sql(query).fetchall() == []
     districts = write_districts(tmp_path / "districts.gpkg")
     for period in ("2022", "2023"):
-        write_zonal_table(write_map(data, period), districts)
+        folder = write_map(data, period)
+        write_zonal_table(folder, districts)
+    shutil.copytree(folder, folder.with_name(".2023.of-a-killed-process.tmp"))  # and a map that is being removed:
+    shutil.copytree(folder.parent, folder.parent.with_name(".removing-other"))
     rows = duckdb.sql(
         f"SELECT period, name, attributes['name'] FROM ({query}) WHERE zone = 2 ORDER BY period"
     ).fetchall()

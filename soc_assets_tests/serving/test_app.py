@@ -85,6 +85,17 @@ def test_view_lists_models_periods_layers_and_rasters(page):
     assert told["relief"] == told["rasters"][0]["steps"][0]["key"] and told["interval"] == 90
 
 
+def test_card_of_a_map_is_shown_as_text(page, mapped):
+    [folder] = mapped.project.data.glob(f"maps/{DIGEST}/2014")
+    assert page.ask(f"/card/{DIGEST}/2014.md").status == 404
+    (folder / "card.md").write_text(f"# Card\n{HTML}", encoding="utf-8")
+    answer = page.ask(f"/card/{DIGEST}/2014.md")
+    assert (answer.body.decode(), answer.headers["content-type"]) == (f"# Card\n{HTML}", "text/plain; charset=utf-8")
+    told = next(model for model in page.ask("/api/view").json["models"] if model["id"] == DIGEST)
+    assert [period["card"] for period in told["periods"]] == [True, False]
+    (folder / "card.md").unlink()
+
+
 def test_names_travel_as_data(page):
     answer = page.ask("/api/view")
     assert answer.headers["content-type"] == "application/json"
@@ -127,6 +138,9 @@ def test_rasters_and_relief_have_tiles(page):
         "/tiles/raster/..%2F..%2Fsoc.toml/1/0/0.png",
         "/tiles/raster/%2Fetc%2Fpasswd/1/0/0.png",
         "/soc.toml",
+        "/card/../soc.toml",
+        f"/card/{DIGEST}/..%2F..%2Fsoc.md",
+        f"/card/{DIGEST}/2013.md",
         "/api/at",
     ],
 )

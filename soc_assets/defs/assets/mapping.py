@@ -13,15 +13,21 @@ from soc_assets.defs.reporting import reporting_as
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.mapping.assemble import MapFile, assemble, map_folder, read_map, state_of_map
+from soc_assets.mapping.card import map_card
 from soc_assets.mapping.check import CHECKS, check_map
+from soc_assets.mapping.documents import write_documents
 from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.fitting import require_fitting_model
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period, of_key
 from soc_assets.mapping.plots import picture_of_map
+from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.mapping.tiles import Tiled, write_tiles
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.reporting.findings import errors
+from soc_assets.tracking.evidence import evidence_of
 from soc_assets.tracking.registered import describe_registered, load_registered
 from soc_assets.tracking.store import tracking_of
 
@@ -54,6 +60,7 @@ def map_tiles(context: dg.AssetExecutionContext, project: ProjectResource) -> It
     with reporting_as("map_tiles", context), on_device():
         registered = load_registered(tracking_of(loaded), loaded.settings.map.model)
         inputs = read_map_inputs(loaded, registered, [of_key(key)[0] for key in keys])
+        require_fitting_model(inputs)
         context.log.info(f"{words_of(keys)} by {registered.uri}")
         for tiled in write_tiles(inputs, keys, engine_for(inputs)):
             context.add_asset_metadata(_facts(inputs, tiled), asset_key="map_tiles", partition_key=tiled.key)
@@ -75,7 +82,8 @@ def soc_map(context: dg.AssetExecutionContext, project: ProjectResource) -> Iter
 
     - **Reads** the tiles of the period.
     - **Writes** `data/maps/<model digest>/<period>/`: Cloud Optimized GeoTIFFs of organic carbon, lower and upper end
-      (g/kg), dissimilarity and quality, and `map.json`, which says what made them.
+      (g/kg), dissimilarity and quality, `map.json`, which says what made them, the card `card.md` and the STAC item
+      `item.json`; brings `data/maps/collection.json` up to date.
     - **Decided by** [map] in soc.toml: `outputs` and `dtype`.
 
     The folder appears whole: readers never see half a map.
@@ -83,13 +91,16 @@ def soc_map(context: dg.AssetExecutionContext, project: ProjectResource) -> Iter
     loaded = project.on_cpu()
     findings, metadata_of = [], {}
     with reporting_as("soc_map", context):
-        registered = describe_registered(tracking_of(loaded), loaded.settings.map.model)
+        tracking = tracking_of(loaded)
+        registered = describe_registered(tracking, loaded.settings.map.model)
+        evidence = evidence_of(loaded, tracking, registered)
         periods = [Period.of(key) for key in context.partition_keys]
         inputs = read_map_inputs(loaded, registered, periods)
         for period in periods:
-            made, cached = _made(inputs, period)
+            made, cached = _made(inputs, period, evidence)
             findings += check_map(str(made.folder), made.facts)
-            metadata_of[str(period)] = {**_map_facts(made), "cached": cached}
+            metadata_of[str(period)] = {**_map_facts(made, evidence), "cached": cached}
+        update_collection(inputs.folder.parent)
     results = checks.finding_results(findings, CHECKS)
     if grave := errors(findings):
         yield from checks.evaluations(results, "soc_map")
@@ -99,10 +110,13 @@ def soc_map(context: dg.AssetExecutionContext, project: ProjectResource) -> Iter
     yield dg.MaterializeResult(check_results=results)
 
 
-def _made(inputs: MapInputs, period: Period) -> tuple[MapFile, bool]:
+def _made(inputs: MapInputs, period: Period, evidence: Evidence) -> tuple[MapFile, bool]:
     """The map of a period, and whether it was there already."""
     there = read_map(map_folder(inputs, period)) if state_of_map(inputs, period) == "fresh" else None
-    return there or assemble(inputs, period), there is not None
+    if there is None:
+        return assemble(inputs, period, evidence), False
+    write_documents(there.folder, there.facts, evidence)
+    return there, True
 
 
 def _facts(inputs: MapInputs, tiled: Tiled) -> dict[str, Any]:
@@ -120,11 +134,12 @@ def _facts(inputs: MapInputs, tiled: Tiled) -> dict[str, Any]:
     }
 
 
-def _map_facts(made: MapFile) -> dict[str, Any]:
+def _map_facts(made: MapFile, evidence: Evidence) -> dict[str, Any]:
     """Metadata of one map."""
     facts = made.facts
     return {
         "map": report.picture(picture_of_map(made.folder, facts), f"Organic carbon, {facts['period']}."),
+        "map_card": dg.MetadataValue.md(map_card(facts, evidence)),
         "model": facts["uri"],
         "recipe": facts["recipe"],
         "weights": facts["weights"],

@@ -16,7 +16,7 @@ MAP_CELLS = tuple(name for name, _ in _CELLS)
 """Columns of cells by class of quality, in the order of the classes."""
 
 MAPS = Table(
-    "maps/*/*/map.parquet",
+    "maps/[!.]*/[!.]*/map.parquet",
     "maps of organic carbon, by model and period",
     (
         _MODEL,
@@ -39,7 +39,7 @@ MAPS = Table(
     ),
 )
 MAP_AT_SAMPLES = Table(
-    "maps/*/*/samples.parquet",
+    "maps/[!.]*/[!.]*/samples.parquet",
     "maps at the places of all usable samples, whatever their years",
     (
         _MODEL,

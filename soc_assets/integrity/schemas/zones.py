@@ -3,7 +3,7 @@
 from soc_assets.integrity.schemas.columns import Column, Table
 
 MAP_ZONES = Table(
-    "maps/*/*/zones/*.parquet",
+    "maps/[!.]*/[!.]*/zones/[!.]*.parquet",
     "figures of a map by zone: one row per map and polygon",
     (
         Column("model", "string", "digest of the model", nullable=False),

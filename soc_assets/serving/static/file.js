@@ -87,6 +87,7 @@ const SOURCE = (() => {
     reliefLayer: (key, pane) => overlay(key, pane),
     at,
     inputs: null,
+    card: null,
     samples: data.samples ? async () => data.samples : null,
     zoom: 14,
   };

@@ -27,6 +27,7 @@ const SOURCE = (() => {
     at: (model, period, place) => ask("at", { model: model.id, period: period.id, longitude: place.lng, latitude: place.lat }),
     inputs: (model, period, place) => ask("inputs", { model: model.id, period: period.id, longitude: place.lng, latitude: place.lat }),
     samples: (model, period) => ask("samples", { model: model.id, period: period.id }),
+    card: (model, period) => `card/${named(model.id, period.id)}.md`,
     zoom: MOST_ZOOM,
   };
 })();

@@ -124,7 +124,14 @@ function showMap() {
   setOpacity();
   showLegend();
   showFigures();
+  showMapCard();
   placeSwipe();
+}
+
+function showMapCard() {
+  const wanted = SOURCE.card && period().card;
+  const link = () => make("a", { href: SOURCE.card(state.model, period()), target: "_blank", rel: "noreferrer" }, `Card of the map of ${period().label}`);
+  $("map-card").replaceChildren(...(wanted ? [link(), ": what made it, scores, and what it is not good for."] : []));
 }
 
 function showHatching() {
