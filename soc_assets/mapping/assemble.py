@@ -111,7 +111,7 @@ def _write_layers(
         facts = _facts(inputs, period, layers, statistics, counts)
         for layer, dataset in zip(layers, opened, strict=True):
             dataset.update_tags(**_tags(facts, layer))
-            dataset.update_tags(1, **_statistics_tags(statistics.get(layer.name, {})))
+            dataset.update_tags(1, **statistics_tags(statistics.get(layer.name, {})))
     return facts
 
 
@@ -204,6 +204,7 @@ def _tags(facts: dict[str, Any], layer: Layer) -> dict[str, str]:
     )
 
 
-def _statistics_tags(statistics: dict[str, Any]) -> dict[str, str]:
+def statistics_tags(statistics: dict[str, Any]) -> dict[str, str]:
+    """Statistics as GDAL names them."""
     names = {"MINIMUM": "min", "MAXIMUM": "max", "MEAN": "mean", "STDDEV": "std"}
     return {f"STATISTICS_{tag}": f"{statistics[name]:.9g}" for tag, name in names.items() if name in statistics}

@@ -10,8 +10,7 @@ from rasterio.io import DatasetWriter
 from rasterio.shutil import copy as translate
 
 from soc_assets.geo.grid import Grid
-from soc_assets.mapping.layers import QUALITY, Layer
-from soc_assets.mapping.quality_classes import COLOURS
+from soc_assets.mapping.layers import Layer
 
 _BLOCK = 512
 
@@ -27,14 +26,14 @@ def open_tiled(path: Path, layer: Layer, grid: Grid) -> Iterator[DatasetWriter]:
         dataset.scales, dataset.offsets = (layer.scale,), (0.0,)
         if layer.unit:
             dataset.set_band_unit(1, layer.unit)
-        if layer is QUALITY:
-            dataset.write_colormap(1, COLOURS)
+        if layer.colours:
+            dataset.write_colormap(1, dict(layer.colours))
         yield dataset
 
 
 def as_cog(tiled: Path, path: Path, layer: Layer) -> None:
     """Translate a tiled GeoTIFF to a Cloud Optimized GeoTIFF with overviews, and remove it."""
-    resampling = "NEAREST" if layer is QUALITY else "AVERAGE"
+    resampling = "NEAREST" if layer.colours else "AVERAGE"
     with rasterio.Env(GDAL_CACHEMAX=128):
         translate(
             tiled,
