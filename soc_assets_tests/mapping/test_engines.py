@@ -18,6 +18,7 @@ from soc_assets_tests.mapping.small_maps import (
     Served,
     inputs_of,
     registered_model,
+    registered_recipe,
     spec_of,
     with_settings,
     write_region,
@@ -34,6 +35,9 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "stack": ({"arrangement": "stack"}, {"features": "embedding+coordinates", "missing": "zero"}),
     "points": ({}, {"features": "point+coordinates", "missing": "null"}),
+    "forest": ({}, {"features": "point", "model": "random_forest", "trees": 7}),
+    "boosting": ({}, {"features": "embedding+coordinates", "model": "gradient_boosting", "trees": 7}),
+    "ridge": ({}, {"features": "point:1:9", "missing": "nearest_lag", "model": "ridge"}),
 }
 
 
@@ -47,7 +51,7 @@ def region(tmp_path_factory) -> SmallProject:
 def test_engines_agree_with_single_points(region, name):
     embedding, how = MODELS[name]
     project = with_settings(region.project, embedding=embedding)
-    registered = registered_model(project, **how)
+    registered = registered_recipe(project, **how)[0] if "model" in how else registered_model(project, **how)
     inputs = inputs_of(project, registered)
     engine = engine_for(inputs)
     assert isinstance(engine, AffineEngine)
