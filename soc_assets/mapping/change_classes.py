@@ -7,7 +7,7 @@ CLASSES = {
     WITHIN: "no more than the uncertainty",
     LESS: "decrease, more than the uncertainty",
     MORE: "increase, more than the uncertainty",
-    NOT_KNOWN: "uncertainty unknown: the model has no members",
+    NOT_KNOWN: "uncertainty unknown",
 }
 """Of `beyond_uncertainty.tif`."""
 CLASS_COLOURS = {

@@ -9,9 +9,10 @@ from soc_assets.mapping.blocks import one_thread_each
 from soc_assets.mapping.change_classes import WORST_FIRST
 from soc_assets.mapping.changes import Change, read_both, tile_inputs, tile_path
 from soc_assets.mapping.inputs import MapInputs
-from soc_assets.mapping.lattice import Cells, Place
+from soc_assets.mapping.lattice import BLOCK, Cells, Place
 from soc_assets.mapping.paired import HalfWidths, Paired
 from soc_assets.mapping.tile_files import TileLayers, read_tile, write_tile
+from soc_assets.rasters.tiles import TILE
 from soc_assets.runtime import interrupts, progress
 
 LAYERS = ("change", "change_lower", "change_upper")
@@ -51,7 +52,7 @@ def compute_change(inputs: MapInputs, change: Change, place: Place, paired: Pair
         cells, there = inputs.lattice.cells(place), np.isfinite(difference)
         blocks = [block for block in cells.blocks() if there[block.inside(cells)].any()]
         opened = paired.open(change, place) if blocks else None
-        for block, found in _computed(opened, blocks, paired.engine.threads):
+        for block, found in _computed(opened, blocks, _threads(inputs, paired)):
             half[block.inside(cells)] = found.reshape(block.shape)
     numbers = np.stack([difference, difference - half, difference + half]).astype(np.float32)
     return TileLayers(numbers, worse(before.quality, after.quality))
@@ -63,6 +64,12 @@ def worse(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     for number in reversed(WORST_FIRST):
         result[(one == number) | (other == number)] = number
     return result
+
+
+def _threads(inputs: MapInputs, paired: Paired) -> int:
+    """Blocks at the same time: not more than `tile` pixels hold."""
+    tile = inputs.project.settings.map.tile or TILE
+    return min(paired.engine.threads, max(1, -(-tile // BLOCK)) ** 2)
 
 
 def _computed(opened: HalfWidths | None, blocks: list[Cells], threads: int) -> Iterator[tuple[Cells, np.ndarray]]:

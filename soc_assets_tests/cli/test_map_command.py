@@ -92,6 +92,22 @@ def test_what_is_done_is_not_done_again_and_status_shows_what_is_wanted(mapped, 
     assert {path.stem for path in folder.glob("*.tif")} == {"organic_carbon", "quality", "upper"}
 
 
+def test_map_at_samples_is_one_query(mapped):
+    soc(mapped, "map", "--year", str(YEAR), "--step", "4")
+    soc(mapped, "sql", "SELECT 1")
+    with duckdb.connect(mapped.project.database, read_only=True) as connection:
+        rows = connection.sql("SELECT * FROM map_at_samples").df()
+        [(period, cells, folder)] = connection.sql("SELECT period, cells, folder FROM maps").fetchall()
+    assert (period, cells) == (str(YEAR), 256)
+    samples = mapped.table("samples").set_index("sample_id")
+    assert set(rows["sample_id"]) <= set(samples.index) and len(rows) > 55
+    with rasterio.open(f"{folder}/organic_carbon.tif") as dataset:
+        x, y = rasterio.warp.transform("EPSG:4326", dataset.crs, rows["longitude"], rows["latitude"])[:2]
+        expected = [value[0] for value in dataset.sample(zip(x, y, strict=True))]
+    assert rows["predicted"].to_numpy() == pytest.approx(expected)
+    assert (rows["residual"] == rows["predicted"] - rows["observed"]).all()
+
+
 def test_change_needs_both_maps_and_is_made_once(mapped, monkeypatch):
     asked = ("map", "--change", "2013", str(YEAR), "--step", "8")
     refused = soc(mapped, *asked)
@@ -128,22 +144,6 @@ def test_changes_of_the_settings_are_made_in_order_and_shown_by_status(mapped):
         assert "stale" in soc(mapped, "status").output
     finally:
         mapped.config.write_text(text)
-
-
-def test_map_at_samples_is_one_query(mapped):
-    soc(mapped, "map", "--year", str(YEAR), "--step", "4")
-    soc(mapped, "sql", "SELECT 1")
-    with duckdb.connect(mapped.project.database, read_only=True) as connection:
-        rows = connection.sql("SELECT * FROM map_at_samples").df()
-        [(period, cells, folder)] = connection.sql("SELECT period, cells, folder FROM maps").fetchall()
-    assert (period, cells) == (str(YEAR), 256)
-    samples = mapped.table("samples").set_index("sample_id")
-    assert set(rows["sample_id"]) <= set(samples.index) and len(rows) > 55
-    with rasterio.open(f"{folder}/organic_carbon.tif") as dataset:
-        x, y = rasterio.warp.transform("EPSG:4326", dataset.crs, rows["longitude"], rows["latitude"])[:2]
-        expected = [value[0] for value in dataset.sample(zip(x, y, strict=True))]
-    assert rows["predicted"].to_numpy() == pytest.approx(expected)
-    assert (rows["residual"] == rows["predicted"] - rows["observed"]).all()
 
 
 @pytest.mark.parametrize(

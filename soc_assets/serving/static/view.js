@@ -177,9 +177,9 @@ function showFigures() {
   const figure = (value, unit, words) => make("div", {}, make("b", {}, value, unit ? make("small", {}, ` ${unit}`) : null), make("span", {}, words));
   $("figures").replaceChildren(
     figure(number(mean), "g/kg", change ? "mean change" : "mean"),
-    figure(low === null ? "–" : `${number(low, 2)}${change ? " to " : "–"}${number(high, 2)}`, "g/kg", "9 of 10 cells"),
+    figure(low === null ? "–" : `${number(low, 2)}${change ? " to " : "–"}${number(high, 2)}`, change ? "" : "g/kg", "9 of 10 cells"),
     change
-      ? figure(percent(beyond), "", beyond === null ? "uncertainty unknown" : "more than the uncertainty")
+      ? figure(percent(beyond), "", beyond === null ? "uncertainty unknown" : "beyond the uncertainty")
       : figure(percent(applicable), "", applicable === null ? "applicability unknown" : "inside the area of applicability"),
   );
   $("subtitle").textContent = `${period().label} · ${state.model.title}`;
@@ -381,7 +381,7 @@ function intervalOf(told) {
 function changeOf(told) {
   const known = told.change_lower !== null && told.change_lower !== undefined;
   const words = known ? `Interval by the members of the model: ${signed(told.change_lower)} to ${signed(told.change_upper)} g/kg.` : "";
-  return [make("p", { class: "interval-words" }, words), make("p", { class: "note" }, `Here: ${told.beyond_uncertainty || "uncertainty unknown"}. It proves no change.`)];
+  return [make("p", { class: "interval-words" }, words), make("p", { class: "interval-words" }, `Here: ${told.beyond_uncertainty || "uncertainty unknown"}. It proves no change.`)];
 }
 
 function verdictOf(told) {
