@@ -61,8 +61,9 @@ def mapped(project: Project, registered: Registered) -> MapInputs:
 def changed(inputs: MapInputs) -> MapFile:
     require_maps(inputs, [CHANGE])
     paired = paired_for(inputs)
-    outcomes = list(write_change_tiles(inputs, CHANGE, paired))
-    assert outcomes == ["computed"] * len(inputs.places)
+    for place in inputs.places:
+        tile_path(inputs, CHANGE, place).unlink(missing_ok=True)
+    assert list(write_change_tiles(inputs, CHANGE, paired)) == ["computed"] * len(inputs.places)
     return assemble_change(inputs, CHANGE, paired.ensemble.members if paired else 0)
 
 
@@ -114,21 +115,31 @@ def gelu(z: np.ndarray) -> np.ndarray:
     return z * norm.cdf(z)
 
 
-@pytest.mark.parametrize(
-    ("features", "missing", "recipe"),
-    [
-        ("embedding", "null", {"members": 3}),
-        ("point", "nearest_lag", {"members": 5, "back": "plain"}),
-        ("point+coordinates", "zero", {"model": "random_forest", "trees": 12}),
-    ],
-)
-def test_change_is_the_difference_of_predictions_and_its_interval_that_of_the_members(
-    region, features, missing, recipe
-):
-    registered, model = registered_recipe(region.project, features, missing, **recipe)
-    inputs = mapped(region.project, registered)
+@pytest.fixture(scope="module")
+def ensemble(region) -> tuple[MapInputs, FittedModel]:
+    """Both maps of an ensemble of three networks, and the networks."""
+    registered, model = registered_recipe(region.project, "embedding", "null", members=3)
+    return mapped(region.project, registered), model
+
+
+@pytest.fixture(scope="module")
+def inputs(ensemble) -> MapInputs:
+    return ensemble[0]
+
+
+@pytest.fixture(scope="module")
+def forest(region) -> tuple[MapInputs, FittedModel]:
+    """Both maps of a forest of twelve trees, and the trees."""
+    recipe = {"model": "random_forest", "trees": 12, "back": "plain"}
+    registered, model = registered_recipe(region.project, "point+coordinates", "nearest_lag", **recipe)
+    return mapped(region.project, registered), model
+
+
+@pytest.mark.parametrize(("kind", "members"), [("ensemble", 3), ("forest", 12)])
+def test_change_is_the_difference_of_predictions_and_its_interval_that_of_the_members(kind, members, request):
+    inputs, model = request.getfixturevalue(kind)
     made = changed(inputs)
-    assert made.facts["members"] == recipe.get("members", 12)
+    assert made.facts["members"] == members
     found = layers(made)
     carbon = []
     for period in CHANGE.periods:
@@ -145,24 +156,14 @@ def test_change_is_the_difference_of_predictions_and_its_interval_that_of_the_me
     np.testing.assert_array_equal(found["beyond_uncertainty"], np.where(outside, signs, WITHIN))
 
 
-@pytest.mark.parametrize("kind", ["documented", "gradient_boosting", "ridge"])
-def test_model_without_members_says_that_the_uncertainty_is_unknown(region, kind):
-    if kind == "documented":
-        registered = registered_model(region.project, "point", documented=True)
-    else:
-        registered, _ = registered_recipe(region.project, "point", model=kind, trees=5)
+def test_model_without_members_says_that_the_uncertainty_is_unknown(region):
+    registered = registered_model(region.project, "point", documented=True)
     made = changed(mapped(region.project, registered))
     found = layers(made)
     assert np.isfinite(found["change"]).all() and np.isnan(found["change_lower"]).all()
     assert set(np.unique(found["beyond_uncertainty"])) == {NOT_KNOWN}
     with rasterio.open(made.folder / "change_upper.tif") as dataset:
         assert dataset.tags()["SOC_INTERVAL"] == "unknown: the model has no members"
-
-
-@pytest.fixture(scope="module")
-def inputs(region) -> MapInputs:
-    """Both maps of an ensemble."""
-    return mapped(region.project, registered_recipe(region.project, "point", "zero")[0])
 
 
 def test_files_say_what_they_are_and_nothing_is_done_twice(inputs, monkeypatch):
@@ -175,7 +176,7 @@ def test_files_say_what_they_are_and_nothing_is_done_twice(inputs, monkeypatch):
         tags = dataset.tags()
         values = dataset.read(1, masked=True)
         assert float(dataset.tags(1)["STATISTICS_MEAN"]) == pytest.approx(float(values.mean()), abs=1e-5)
-    assert tags["SOC_CHANGE"] == "2012 minus 2011" and tags["SOC_INTERVAL"] == "90% of the paired ensemble of 2 members"
+    assert tags["SOC_CHANGE"] == "2012 minus 2011" and tags["SOC_INTERVAL"] == "90% of the paired ensemble of 3 members"
     assert "A static training set cannot prove change" in tags["SOC_CAUTION"]
     assert made.facts["statistics"]["change"]["quantiles"]["0.05"] == pytest.approx(
         float(np.quantile(values.compressed(), 0.05)), abs=0.006
@@ -190,7 +191,7 @@ def test_files_say_what_they_are_and_nothing_is_done_twice(inputs, monkeypatch):
     assert set(write_change_tiles(inputs, CHANGE, None)) == {"cached"}
     short = replace(inputs, project=with_settings(inputs.project, map={"dtype": "int16"}))
     assert state_of_change(short, CHANGE) == "stale"
-    again = assemble_change(short, CHANGE, 2)
+    again = assemble_change(short, CHANGE, 3)
     np.testing.assert_allclose(layers(again)["change"], values, atol=0.0101)
     wider = replace(inputs, project=with_settings(inputs.project, evaluation={"level": 0.5}))
     assert state_of_change(wider, CHANGE) == "stale"
@@ -202,7 +203,7 @@ def test_damaged_tile_is_computed_again(inputs):
     path = tile_path(inputs, CHANGE, place)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(MapError, match="missing or damaged"):
-        assemble_change(inputs, CHANGE, 2)
+        assemble_change(inputs, CHANGE, 3)
     again = layers(changed(inputs))
     np.testing.assert_allclose(again["change_upper"], changed_before["change_upper"], atol=0.0101)
     assert read_tile(path, tile_inputs(inputs, CHANGE, place)) is not None

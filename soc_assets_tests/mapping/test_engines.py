@@ -10,6 +10,7 @@ from soc_assets.mapping.affine import AffineEngine
 from soc_assets.mapping.blocks import PointEngine
 from soc_assets.mapping.columns import ColumnEngine
 from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.ensemble import ensemble_of
 from soc_assets.mapping.lattice import Cells, Period
 from soc_assets.mapping.registered import Registered
 from soc_assets.settings import Features
@@ -39,6 +40,8 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "boosting": ({}, {"features": "embedding+coordinates", "model": "gradient_boosting", "trees": 7}),
     "ridge": ({}, {"features": "point:1:9", "missing": "nearest_lag", "model": "ridge"}),
 }
+MEMBERS = {"documented": None, "forest": 7, "boosting": None, "ridge": None}
+"""Of the models that are no ensemble of two networks."""
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,8 @@ def test_engines_agree_with_single_points(region, name):
     inputs = inputs_of(project, registered)
     engine = engine_for(inputs)
     assert isinstance(engine, AffineEngine)
+    found = ensemble_of(registered.model)
+    assert (found and found.members) == MEMBERS.get(name, 2)
     [place] = inputs.places
     engines = (PointEngine(inputs), ColumnEngine(inputs), engine)
     for cells in SOME:
