@@ -72,3 +72,27 @@ def write_cog(path: Path, values: np.ndarray, grid: Grid, nodata: float | None) 
         with memory.open() as plain:
             options = {"blocksize": 128, "compress": "deflate", "overview_resampling": resampling}
             rasterio.shutil.copy(plain, path, driver="COG", **options)
+
+
+def write_change(data: Path, before: str = "2015", after: str = "2023", digest: str = DIGEST) -> Path:
+    """A change of which the west has lost carbon and the east won some: columns from the middle / 10, +- 1 g/kg.
+
+    The four eastern columns are outside the area of applicability, and in the first row the uncertainty is unknown.
+    """
+    grid = reference_grid()
+    rows, columns = np.mgrid[: grid.height, : grid.width]
+    change = ((columns - grid.width // 2) / 10).astype(np.float32)
+    ends = [np.where(rows == 0, NODATA, change + by).astype(np.float32) for by in (-1, 1)]
+    beyond = np.where(rows == 0, 3, np.where(change < -1, 1, np.where(change > 1, 2, 0))).astype(np.uint8)
+    quality = np.where(columns >= grid.width - 4, 1, 0).astype(np.uint8)
+    folder = data / "maps" / digest / f"change_{before}_{after}"
+    folder.mkdir(parents=True)
+    for name, values in (("change", change), ("change_lower", ends[0]), ("change_upper", ends[1])):
+        write_cog(folder / f"{name}.tif", values, grid, NODATA)
+    for name, values in (("beyond_uncertainty", beyond), ("quality", quality)):
+        write_cog(folder / f"{name}.tif", values, grid, 255)
+    counts = {str(n): int((quality == n).sum()) for n in range(6)}
+    facts = {"model": "soc_mlp", "version": "3", "before": before, "after": after, "counts": counts, "statistics": {}}
+    facts |= {"beyond_uncertainty": {str(n): int((beyond == n).sum()) for n in range(4)}, "members": 5}
+    (folder / "change.json").write_text(json.dumps(facts))
+    return folder

@@ -31,6 +31,7 @@ GROUPS = {
     "hyperparameters": "regression",
     "map_tiles": "mapping",
     "soc_map": "mapping",
+    "soc_map_change": "mapping",
 }
 UPSTREAM = {
     "raster_catalog": set(),
@@ -45,6 +46,7 @@ UPSTREAM = {
     "hyperparameters": {"features"},
     "map_tiles": {"mlp_model", "raster_catalog"},
     "soc_map": {"map_tiles"},
+    "soc_map_change": {"soc_map"},
 }
 
 
@@ -88,6 +90,7 @@ def test_embeddings_are_partitioned_by_batch_and_maps_by_tile_and_period():
     assert {name: getattr(found, "name", None) for name, found in maps.items()} == {
         "map_tiles": "map_tile",
         "soc_map": "map_period",
+        "soc_map_change": "map_change",
     }
     assert set(partitions.values()) == {None}
 

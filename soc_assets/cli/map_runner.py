@@ -4,6 +4,8 @@ from soc_assets.cli import runner
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, open_instance
 from soc_assets.errors import SettingsError
 from soc_assets.mapping.assemble import map_folder, read_map, state_of_map
+from soc_assets.mapping.change_files import state_of_change
+from soc_assets.mapping.changes import require_maps, wanted_changes
 from soc_assets.mapping.documents import write_documents
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period
@@ -12,18 +14,26 @@ from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS
 from soc_assets.project import Project
 
+_TILES, _MAP, _CHANGE = MAPS
+
 
 def run_maps(project: Project, to: str) -> runner.Outcome:
-    """The model, and then the maps of the settings' periods."""
-    if not project.settings.map.years:
+    """The model, and then the maps of the settings' periods and their changes."""
+    if to == MAPS[-1] and not project.settings.map.changes:
+        raise SettingsError(
+            "No changes are set in [map] of soc.toml (changes = [[2015, 2023]]); or `soc map --change 2015 2023`."
+        )
+    if not project.settings.map.wanted_years:
         raise SettingsError(
             "No years are set in [map] of soc.toml (years = [2020, 2023]), or by `soc map --year 2020`."
         )
     before = runner.run(project, ASSETS[-1])
     if before.failures:
         return before
-    after = make_maps(maps_of(project), to)
-    return runner.Outcome([*before.launched, *after.launched], after.failures)
+    inputs = maps_of(project)
+    after = make_maps(inputs, to)
+    changed = make_changes(inputs) if to == MAPS[-1] and not after.failures else runner.Outcome([], [])
+    return runner.Outcome([*before.launched, *after.launched, *changed.launched], [*after.failures, *changed.failures])
 
 
 def maps_of(project: Project) -> MapInputs:
@@ -48,6 +58,28 @@ def with_model(inputs: MapInputs) -> MapInputs:
     return read_map_inputs(inputs.project, loaded, inputs.periods)
 
 
+def make_changes(inputs: MapInputs) -> runner.Outcome:
+    """Map the changes of the settings that are missing or stale.
+
+    Raises:
+        MapError: there is no map of one of the periods.
+    """
+    from soc_assets.defs.partitions import add_changes
+
+    changes, launched = wanted_changes(inputs.project), []
+    require_maps(inputs, changes)
+    due = [str(change) for change in changes if state_of_change(inputs, change) != "fresh"]
+    with open_instance() as instance:
+        fail_orphaned_runs(instance)
+        give_pool_its_slots(instance, inputs.project)
+        add_changes(instance, [str(change) for change in changes])
+        for change in due:
+            launched = [*launched, JOB_OF[_CHANGE]]
+            if failures := runner.execute(instance, JOB_OF[_CHANGE], [_CHANGE], runner.between(change, change)):
+                return runner.Outcome(launched, failures)
+    return runner.Outcome(launched, [])
+
+
 def make_maps(inputs: MapInputs, to: str = MAPS[-1]) -> runner.Outcome:
     """Predict the tiles that are missing or stale, and assemble the maps whose files are."""
     from soc_assets.defs.partitions import add_maps, contiguous_ranges
@@ -58,15 +90,15 @@ def make_maps(inputs: MapInputs, to: str = MAPS[-1]) -> runner.Outcome:
         fail_orphaned_runs(instance)
         give_pool_its_slots(instance, inputs.project)
         every = add_maps(instance, inputs.keys, [str(period) for period in inputs.periods])
-        runs = [("map_tiles", stretch[0], stretch[-1]) for stretch in contiguous_ranges(every, due, len(every))]
+        runs = [(_TILES, stretch[0], stretch[-1]) for stretch in contiguous_ranges(every, due, len(every))]
         for asset, first, last in runs:
             launched = [JOB_OF[asset]]
             if failures := runner.execute(instance, JOB_OF[asset], [asset], runner.between(first, last)):
                 return runner.Outcome(launched, failures)
-        for period in map(str, inputs.periods if to == MAPS[-1] else ()):
+        for period in map(str, inputs.periods if to != _TILES else ()):
             if state_of_map(inputs, Period.of(period)) != "fresh":
-                launched = [*launched, JOB_OF[to]]
-                if failures := runner.execute(instance, JOB_OF[to], [to], runner.between(period, period)):
+                launched = [*launched, JOB_OF[_MAP]]
+                if failures := runner.execute(instance, JOB_OF[_MAP], [_MAP], runner.between(period, period)):
                     return runner.Outcome(launched, failures)
     return runner.Outcome(launched, [])
 

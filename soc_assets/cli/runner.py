@@ -68,7 +68,7 @@ def run(project: Project, to: str) -> Outcome:
     Args:
         project: settings and paths; see `use_project`.
         to: the last asset wanted; for one of `RESULTS` features come first, and then the results up to it; for one of
-            `MAPS` the model, and then the maps of [map] years.
+            `MAPS` the model, and then the maps of [map] years and their changes.
 
     Raises:
         StorageError: Dagster's instance cannot be written.

@@ -26,7 +26,7 @@ from soc_assets.reporting.as_text import PlainConsole
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 
-_IN_PARTS = ("embeddings", "map_tiles", "soc_map")  # of batches, of tiles, of periods
+_IN_PARTS = ("embeddings", "map_tiles", "soc_map", "soc_map_change")  # batches, tiles, periods, pairs
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red", "failed": "bold red"}
 
 

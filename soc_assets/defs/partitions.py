@@ -1,4 +1,4 @@
-"""The partitions: of `embeddings` one per batch, of `map_tiles` one per period and tile, of `soc_map` one per period.
+"""The partitions: of `embeddings` batches, of `map_tiles` periods and tiles, of `soc_map` periods, of changes pairs.
 
 Batches are registered by `balanced_samples`; those of maps by `soc map`, the schedule and the sensor of maps.
 """
@@ -8,6 +8,7 @@ import dagster as dg
 BATCH = dg.DynamicPartitionsDefinition(name="batch")
 MAP_TILE = dg.DynamicPartitionsDefinition(name="map_tile")
 MAP_PERIOD = dg.DynamicPartitionsDefinition(name="map_period")
+MAP_CHANGE = dg.DynamicPartitionsDefinition(name="map_change")
 
 
 def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
@@ -21,11 +22,21 @@ def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
 
 def add_maps(instance: dg.DagsterInstance, tiles: list[str], periods: list[str]) -> list[str]:
     """Register partitions of maps, beside those of earlier ones; returns all tiles in the order of the ranges."""
-    for name, keys in (("map_tile", tiles), ("map_period", periods)):
-        known = set(instance.get_dynamic_partitions(name))
-        if new := [key for key in keys if key not in known]:
-            instance.add_dynamic_partitions(name, new)
-    return list(instance.get_dynamic_partitions("map_tile"))
+    _add(instance, "map_period", periods)
+    return _add(instance, "map_tile", tiles)
+
+
+def add_changes(instance: dg.DagsterInstance, changes: list[str]) -> None:
+    """Register partitions of changes, beside those of earlier ones."""
+    _add(instance, "map_change", changes)
+
+
+def _add(instance: dg.DagsterInstance, name: str, keys: list[str]) -> list[str]:
+    """Add partitions; returns all that there are."""
+    known = set(instance.get_dynamic_partitions(name))
+    if new := [key for key in keys if key not in known]:
+        instance.add_dynamic_partitions(name, new)
+    return list(instance.get_dynamic_partitions(name))
 
 
 def contiguous_ranges(keys: list[str], wanted: set[str], longest: int) -> list[list[str]]:

@@ -63,7 +63,8 @@ class AffineEngine:
             gaps = [torch.from_numpy(self._gaps(filled, beside))] if self._cut.counts_missing else []
             answer = self._cut.rest(*cuts, *gaps)
         [found] = answer if isinstance(answer, (tuple, list)) else [answer]
-        missing, numbers = (~present).sum(axis=1), np.full((cells.size, len(NUMBERS)), np.nan)
+        missing = (~present).sum(axis=1)
+        numbers = np.full((cells.size, max(len(NUMBERS), found.shape[1])), np.nan)
         numbers[:, : found.shape[1]] = found.numpy()
         numbers[missing == present.shape[1]] = np.nan
         return Predictions(sound(numbers), missing, present.shape[1])

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rasterio.windows import Window
 
 from soc_assets import __version__
 from soc_assets.errors import MapError
@@ -28,7 +27,7 @@ from soc_assets.mapping.statistics import Running
 from soc_assets.mapping.tables import AtSamples, digest_of_samples, write_tables
 from soc_assets.mapping.tile_files import TileLayers, read_tile
 from soc_assets.mapping.versions import FILES
-from soc_assets.mapping.write_raster import as_cog, checksum, open_tiled, require_content, write_categories
+from soc_assets.mapping.write_raster import as_cog, checksum, open_tiled, require_content, window_of, write_categories
 from soc_assets.runtime import progress
 from soc_assets.storage import digest, files, mirror
 
@@ -90,7 +89,7 @@ def assemble(inputs: MapInputs, period: Period, evidence: Evidence | None = None
     with mirror.removing(folder), files.replacing_folder(folder) as temporary:
         at_samples = AtSamples(inputs)
         facts, written = _write_layers(inputs, period, layers, temporary, at_samples)
-        windows = [_window(inputs.lattice.cells(place)) for place in inputs.lattice.places()]
+        windows = [window_of(inputs.lattice.cells(place)) for place in inputs.lattice.places()]
         for number, layer in enumerate(layers, start=1):
             as_cog(temporary / f"{layer.name}.part", temporary / f"{layer.name}.tif", layer)
             require_content(temporary / f"{layer.name}.tif", windows, written[layer.name])
@@ -118,18 +117,14 @@ def _write_layers(
             at_samples.add(cells, tile)
             for layer, dataset in zip(layers, opened, strict=True):
                 stored = _stored(layer, tile)
-                dataset.write(stored, 1, window=_window(cells))
+                dataset.write(stored, 1, window=window_of(cells))
                 written[layer.name] = checksum([stored], written[layer.name])
         statistics = {name: each.facts() for name, each in running.items()}
         facts = _facts(inputs, period, layers, statistics, counts)
         for layer, dataset in zip(layers, opened, strict=True):
             dataset.update_tags(**_tags(facts, layer))
-            dataset.update_tags(1, **_statistics_tags(statistics.get(layer.name, {})))
+            dataset.update_tags(1, **statistics_tags(statistics.get(layer.name, {})))
     return facts, written
-
-
-def _window(cells: Cells) -> Window:
-    return Window.from_slices((cells.top, cells.bottom), (cells.left, cells.right))
 
 
 def _tiles(inputs: MapInputs, period: Period) -> Iterator[tuple[Cells, TileLayers]]:
@@ -222,6 +217,7 @@ def _tags(facts: dict[str, Any], layer: Layer) -> dict[str, str]:
     )
 
 
-def _statistics_tags(statistics: dict[str, Any]) -> dict[str, str]:
+def statistics_tags(statistics: dict[str, Any]) -> dict[str, str]:
+    """Statistics as GDAL names them."""
     names = {"MINIMUM": "min", "MAXIMUM": "max", "MEAN": "mean", "STDDEV": "std"}
     return {f"STATISTICS_{tag}": f"{statistics[name]:.9g}" for tag, name in names.items() if name in statistics}

@@ -122,8 +122,8 @@ def _rest(graph: "GraphModule", cuts: list[Any], counter: Any) -> "GraphModule":
     [output] = [node for node in graph.graph.nodes if node.op == "output"]
     needed = _ancestors(output, set(known))
     for node in graph.graph.nodes:
-        if node not in needed or node in known:
-            continue
+        if node not in needed or node in known or node.op == "placeholder":
+            continue  # of the features only the number of rows is asked for
         if node.target is aten.sym_size.int and node.args[1] == 0:
             known[node] = rest.call_function(aten.sym_size.int, (first, 0))
         elif node.target is aten.amin.default and node.args[0].target is aten.cdist.default:

@@ -99,7 +99,7 @@ class _Walk:
 
     def _product(self, node: Any, form: Diagonal) -> Dense | None:
         matrix = constant(self._graph, node.args[1])
-        if matrix is None:
+        if matrix is None or matrix.ndim < 2:
             return None
         if node.target is not self._aten.linear.default:
             return form.dense(matrix)

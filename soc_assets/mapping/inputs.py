@@ -182,7 +182,7 @@ def read_map_inputs(project: Project, registered: Registered, periods: Sequence[
 def wanted_periods(project: Project) -> tuple[Period, ...]:
     """The periods of [map] in the settings."""
     settings = project.settings.map
-    return tuple(Period(year, settings.season) for year in settings.years)
+    return tuple(Period(year, settings.season) for year in settings.wanted_years)
 
 
 def missing_steps(inputs: MapInputs, period: Period) -> list[str]:

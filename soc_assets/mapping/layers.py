@@ -1,10 +1,11 @@
 """The layers of a map: their files, units, and how they are stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from soc_assets.mapping.quality_classes import CLASSES, NODATA
+from soc_assets.mapping.quality_classes import CLASSES, COLOURS, NODATA
 from soc_assets.settings import Maps
 
 
@@ -19,6 +20,7 @@ class Layer:
         dtype: of the stored numbers.
         nodata: stored where there is no value.
         scale: what a stored number is multiplied by.
+        colours: of classes; None where numbers are stored.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Layer:
     dtype: str
     nodata: float
     scale: float = 1.0
+    colours: Mapping[int, tuple[int, int, int, int]] | None = None
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Values (NaN where there is none) as they are stored; beyond int16's range they are its ends."""
@@ -50,6 +53,7 @@ QUALITY = Layer(
     "",
     "uint8",
     NODATA,
+    colours=COLOURS,
 )
 
 
@@ -58,6 +62,11 @@ def layers_of(settings: Maps) -> list[Layer]:
     made = []
     for name, (description, unit, scale) in _WORDS.items():
         if name == "organic_carbon" or name in settings.outputs:
-            stored = ("int16", -32768.0, scale) if settings.dtype == "int16" else ("float32", -9999.0, 1.0)
-            made.append(Layer(name, description, unit, *stored))
+            made.append(layer_of(settings, name, description, unit, scale))
     return made
+
+
+def layer_of(settings: Maps, name: str, description: str, unit: str, scale: float) -> Layer:
+    """A layer of numbers, stored as the settings say; `scale` is that of int16."""
+    stored = ("int16", -32768.0, scale) if settings.dtype == "int16" else ("float32", -9999.0, 1.0)
+    return Layer(name, description, unit, *stored)

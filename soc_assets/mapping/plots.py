@@ -1,5 +1,6 @@
-"""A picture of a map for the UI, read from its overviews."""
+"""Pictures of maps and changes for the UI, read from their overviews."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 
+from soc_assets.mapping import change_classes
 from soc_assets.mapping.layers import QUALITY
 from soc_assets.mapping.quality_classes import CLASSES, COLOURS
 from soc_assets.reporting.figures import new_figure, to_png
@@ -16,21 +18,48 @@ _EDGE = 512
 
 def picture_of_map(folder: Path, facts: dict[str, Any]) -> bytes:
     """Organic carbon beside the classes of quality, PNG."""
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
     carbon, quality = (_decimated(folder / facts["files"][name]) for name in ("organic_carbon", QUALITY.name))
     figure = new_figure(10.0, 4.6)
     left, right = figure.subplots(1, 2)
     shown = left.imshow(carbon, cmap="YlOrBr", interpolation="nearest")
     figure.colorbar(shown, ax=left, label="organic carbon, g/kg", shrink=0.8)
-    colours = ListedColormap([tuple(part / 255 for part in COLOURS[number]) for number in CLASSES])
-    found = right.imshow(quality, cmap=colours, norm=BoundaryNorm(np.arange(-0.5, 6), 6), interpolation="nearest")
-    bar = figure.colorbar(found, ax=right, ticks=list(CLASSES), shrink=0.8)
-    bar.ax.set_yticklabels(list(CLASSES.values()), fontsize=7)
-    for axes, words in ((left, f"{facts['period']}"), (right, "where it may be believed")):
-        axes.set_title(words, fontsize=10)
-        axes.set_axis_off()
+    _show_classes(figure, right, quality, CLASSES, COLOURS)
+    _title(left, facts["period"])
+    _title(right, "where it may be believed")
     return to_png(figure)
+
+
+def picture_of_change(folder: Path, facts: dict[str, Any]) -> bytes:
+    """A change, with zero in the middle of the colours, beside its classes, PNG."""
+    change, beyond = (_decimated(folder / facts["files"][name]) for name in ("change", "beyond_uncertainty"))
+    figure = new_figure(10.0, 4.6)
+    left, right = figure.subplots(1, 2)
+    known = np.abs(change[np.isfinite(change)])
+    most = float(np.percentile(known, 98)) if len(known) else 1.0
+    shown = left.imshow(change, cmap="BrBG", vmin=-max(most, 1e-6), vmax=max(most, 1e-6), interpolation="nearest")
+    figure.colorbar(shown, ax=left, label="change of organic carbon, g/kg", shrink=0.8)
+    _show_classes(figure, right, beyond, change_classes.CLASSES, change_classes.CLASS_COLOURS)
+    _title(left, f"{facts['after']} minus {facts['before']}")
+    _title(right, "more than the uncertainty?")
+    return to_png(figure)
+
+
+def _show_classes(
+    figure: Any, axes: Any, values: np.ndarray, classes: Mapping[int, str], colours: Mapping[int, tuple[int, ...]]
+) -> None:
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    chosen = ListedColormap([tuple(part / 255 for part in colours[number]) for number in classes])
+    norm = BoundaryNorm(np.arange(-0.5, len(classes)), len(classes))
+    bar = figure.colorbar(
+        axes.imshow(values, cmap=chosen, norm=norm, interpolation="nearest"), ax=axes, ticks=list(classes), shrink=0.8
+    )
+    bar.ax.set_yticklabels(list(classes.values()), fontsize=7)
+
+
+def _title(axes: Any, words: str) -> None:
+    axes.set_title(words, fontsize=10)
+    axes.set_axis_off()
 
 
 def _decimated(path: Path) -> np.ndarray:

@@ -39,7 +39,8 @@ class Predictions:
     """What a model says of n rows.
 
     Attributes:
-        numbers: [n, 5] float64, the columns `NUMBERS`, not rounded; NaN where there is none.
+        numbers: [n, 5] float64, the columns `NUMBERS`, not rounded; NaN where there is none. More columns follow where
+            the model gives them (`ensemble`).
         missing: [n] images that are missing.
         images: of a row.
     """
@@ -134,9 +135,9 @@ class Predictor:
 
 def predict_features(model: Any, features: np.ndarray, missing: np.ndarray, images: int) -> Predictions:
     """Predictions of raw features [n, d] of which [n] images are missing; none where all are, or a number is absurd."""
-    numbers = np.full((len(features), len(NUMBERS)), np.nan)
     asked = np.flatnonzero((missing < images) & ~np.isinf(features).any(axis=1))
     found = _answers(model, features[asked])
+    numbers = np.full((len(features), max(len(NUMBERS), found.shape[1])), np.nan)
     numbers[asked, : found.shape[1]] = found
     return Predictions(sound(numbers), missing, images)
 

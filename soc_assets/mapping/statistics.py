@@ -14,9 +14,11 @@ class Running:
 
     Attributes:
         width: of a bin, in the values' unit: quantiles are exact to half of it, up to 200,000 bins.
+        least: where the first bin begins.
     """
 
     width: float
+    least: float = 0.0
     count: int = 0
     total: float = 0.0
     squares: float = 0.0
@@ -33,7 +35,7 @@ class Running:
         self.total += float(known.sum())
         self.squares += float(known @ known)
         self.low, self.high = min(self.low, float(known.min())), max(self.high, float(known.max()))
-        np.add.at(self._bins, np.clip(known / self.width, 0, _BINS - 1).astype(np.int64), 1)
+        np.add.at(self._bins, np.clip((known - self.least) / self.width, 0, _BINS - 1).astype(np.int64), 1)
 
     def facts(self) -> dict[str, object]:
         """As plain values; no number where nothing was taken in."""
@@ -47,4 +49,4 @@ class Running:
     def quantile(self, share: float) -> float:
         """The value below which a share of all lie."""
         position = int(np.searchsorted(np.cumsum(self._bins), share * self.count))
-        return float(np.clip((position + 0.5) * self.width, self.low, self.high))
+        return float(np.clip(self.least + (position + 0.5) * self.width, self.low, self.high))

@@ -2,3 +2,4 @@
 
 TILES = "1"  # the numbers
 FILES = "2"  # the files of a map
+CHANGES = "1"  # the tiles and files of a change between periods

@@ -20,8 +20,8 @@ from rasterio.windows import Window
 
 from soc_assets.errors import StorageError
 from soc_assets.geo.grid import Grid
-from soc_assets.mapping.layers import QUALITY, Layer
-from soc_assets.mapping.quality_classes import COLOURS
+from soc_assets.mapping.lattice import Cells
+from soc_assets.mapping.layers import Layer
 from soc_assets.storage.write_errors import probe
 
 _BLOCK = 512
@@ -43,9 +43,14 @@ def open_tiled(path: Path, layer: Layer, grid: Grid) -> Iterator[DatasetWriter]:
         dataset.scales, dataset.offsets = (layer.scale,), (0.0,)
         if layer.unit:
             dataset.set_band_unit(1, layer.unit)
-        if layer is QUALITY:
-            dataset.write_colormap(1, COLOURS)
+        if layer.colours:
+            dataset.write_colormap(1, dict(layer.colours))
         yield dataset
+
+
+def window_of(cells: Cells) -> Window:
+    """Where cells of the lattice lie in a file of its grid."""
+    return Window.from_slices((cells.top, cells.bottom), (cells.left, cells.right))
 
 
 def as_cog(tiled: Path, path: Path, layer: Layer) -> None:
@@ -54,7 +59,7 @@ def as_cog(tiled: Path, path: Path, layer: Layer) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    resampling = "NEAREST" if layer is QUALITY else "AVERAGE"
+    resampling = "NEAREST" if layer.colours else "AVERAGE"
     with _asking_the_disk(path), rasterio.Env(GDAL_CACHEMAX=128):
         translate(
             tiled,

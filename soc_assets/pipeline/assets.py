@@ -53,6 +53,7 @@ _ALL = (
     ),
     Asset("map_tiles", "map", mapping.TILES, of_maps=True),
     Asset("soc_map", "assemble", mapping.FILES, of_maps=True),
+    Asset("soc_map_change", "compare", mapping.CHANGES, of_maps=True),
 )
 ASSETS: tuple[str, ...] = tuple(asset.name for asset in _ALL if not asset.on_request)
 RESULTS: tuple[str, ...] = tuple(asset.name for asset in _ALL if asset.result_inputs)

@@ -14,6 +14,8 @@ from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.ingest.inputs import catalog_inputs, soil_inputs
 from soc_assets.integrity.tables import complete
 from soc_assets.mapping.assemble import state_of_map
+from soc_assets.mapping.change_files import state_of_change
+from soc_assets.mapping.changes import wanted_changes
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.registered import Registered
 from soc_assets.pipeline.assets import ASSETS, MAPS, RESULT_INPUTS
@@ -86,22 +88,24 @@ def assess_maps(project: Project, registered: Callable[[], Registered]) -> list[
         project: settings and paths.
         registered: gives the model of the maps, which need not be loaded; asked only where maps are wanted.
     """
-    if not project.settings.map.years:
+    if not project.settings.map.wanted_years:
         return []
     try:
         inputs = read_map_inputs(project, registered())
     except SocError:
-        return [Freshness(name, "missing", 0, 0) for name in MAPS]
+        return [Freshness(name, "missing", 0, 0) for name in (MAPS if project.settings.map.changes else MAPS[:-1])]
     return maps_freshness(inputs)
 
 
 def maps_freshness(inputs: MapInputs) -> list[Freshness]:
-    """State of tiles and maps, with how many of them are done."""
+    """State of tiles, maps and, where there are any, changes, with how many of them are done."""
     tiles = list(inputs.states().values())
     maps = [state_of_map(inputs, period) for period in inputs.periods]
+    changes = [state_of_change(inputs, change) for change in wanted_changes(inputs.project)]
     return [
         Freshness(name, _of_all(states), states.count("fresh"), len(states))
-        for name, states in zip(MAPS, (tiles, maps), strict=True)
+        for name, states in zip(MAPS, (tiles, maps, changes), strict=True)
+        if states
     ]
 
 

@@ -4,27 +4,35 @@ Lightness falls steadily along every ramp, so that an order can be seen in grey 
 """
 
 import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from soc_assets.mapping import quality_classes
+from soc_assets.mapping import change_classes, quality_classes
 
 RAMPS = {
     "carbon": ("#fcf3d9", "#f0d79a", "#dcae5c", "#b97f3a", "#8a5529", "#57331f", "#2a1a14"),
     "uncertainty": ("#f6f1f8", "#dacbe3", "#b79dc9", "#9170ac", "#6c478c", "#472a66", "#27153d"),
     "distance": ("#eef6f5", "#c3e0dc", "#8fc3be", "#5a9fa0", "#357a80", "#1f5560", "#10323d"),
     "input": ("#f7fbe9", "#d3e7b4", "#a0cb8d", "#6aab78", "#3d8768", "#1f6058", "#0d3a45"),
+    "change": ("#7a4a12", "#bf8a3d", "#e6d3a8", "#f4f2ee", "#a9d6cc", "#3f9a8c", "#0b5a50"),
     "residual": ("#1f4e79", "#5b8fbd", "#b5d0e5", "#f4f2ee", "#f0c3a5", "#d27a50", "#8f2d1c"),
 }
-"""Stops of the ramps, lowest value first; of `residual` the middle is 0."""
+"""Stops of the ramps, lowest value first; of `residual` and `change` the middle is 0."""
 _BEYOND = "#e4e4e1"  # where quality.tif itself is clear
-CLASSES = tuple(
-    "#{:02x}{:02x}{:02x}".format(*colour[:3]) if colour[3] else _BEYOND for colour in quality_classes.COLOURS.values()
-)
+
+
+def _hex(colours: Iterable[tuple[int, ...]]) -> tuple[str, ...]:
+    return tuple("#{:02x}{:02x}{:02x}".format(*colour[:3]) if colour[3] else _BEYOND for colour in colours)
+
+
+CLASSES = _hex(quality_classes.COLOURS.values())
 """Of the numbers of quality.tif, as in its own colour table."""
+CHANGE_CLASSES = _hex(change_classes.CLASS_COLOURS.values())
+"""Of the numbers of beyond_uncertainty.tif."""
 _STEPS = 255  # colours of a ramp: with the clear one as many as a palette holds
 _HATCH = 8  # pixels from line to line: a divisor of a tile's edge, so that lines go on in the next tile
 _INK = (58, 44, 36, 150)
@@ -72,10 +80,10 @@ def colour(values: np.ndarray, name: str, low: float, high: float) -> Picture:
     return Picture(np.where(there, index, 0).astype(np.uint8), _ramp_palette(name))
 
 
-def classes(values: np.ndarray) -> Picture:
-    """Numbers [h, w] of quality.tif; clear where NaN."""
-    there = np.isfinite(values) & (values < len(CLASSES))
-    return Picture(np.where(there, values + 1, 0).astype(np.uint8), _opaque([_rgb(each) for each in CLASSES]))
+def classes(values: np.ndarray, of: Sequence[str] = CLASSES) -> Picture:
+    """Numbers [h, w] of classes, by default of quality.tif, in their colours; clear where NaN."""
+    there = np.isfinite(values) & (values < len(of))
+    return Picture(np.where(there, values + 1, 0).astype(np.uint8), _opaque([_rgb(each) for each in of]))
 
 
 def hatching(marked: np.ndarray) -> Picture:

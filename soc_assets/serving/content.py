@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.mapping.card import NAME as CARD
-from soc_assets.mapping.quality_classes import CLASSES, INSIDE, OUTSIDE, UNKNOWN
+from soc_assets.mapping.change_classes import LESS, MORE, WITHIN
+from soc_assets.mapping.quality_classes import INSIDE, OUTSIDE, UNKNOWN
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.serving import colours
-from soc_assets.serving.layers import LAYERS, Layer, layers_of, spans
+from soc_assets.serving.layers import CLASSES_OF, LAYERS, Layer, layers_of, spans
 from soc_assets.serving.maps import MapFolder, opened
 from soc_assets.serving.rasters import RAMP, RasterLayer
 from soc_assets.serving.samples import Samples
@@ -23,9 +24,8 @@ def legend(layer: Layer) -> dict[str, Any]:
     """A layer and its legend."""
     facts = {"key": layer.key, "title": layer.title, "unit": layer.unit, "about": layer.about}
     if layer.ramp is None:
-        return facts | {
-            "classes": [{"label": t, "colour": c} for t, c in zip(CLASSES.values(), colours.CLASSES, strict=True)]
-        }
+        words, colours_of = CLASSES_OF[layer.key]
+        return facts | {"classes": [{"label": t, "colour": c} for t, c in zip(words.values(), colours_of, strict=True)]}
     return facts | {"colours": ramp(layer.ramp)}
 
 
@@ -35,11 +35,11 @@ def ramp(name: str) -> list[str]:
 
 
 def models(maps: Iterable[MapFolder]) -> list[dict[str, Any]]:
-    """The models with their maps, newest first."""
+    """The models with their maps and changes, newest first; a model of which there are only changes is left out."""
     by_model: dict[str, list[MapFolder]] = {}
     for each in maps:
         by_model.setdefault(each.model, []).append(each)
-    return [_model(model, own) for model, own in by_model.items()]
+    return [_model(model, own) for model, own in by_model.items() if not own[0].is_change]
 
 
 def _model(model: str, maps: list[MapFolder]) -> dict[str, Any]:
@@ -51,19 +51,22 @@ def _model(model: str, maps: list[MapFolder]) -> dict[str, Any]:
         "facts": known,
         "bounds": [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()],
         "spans": {key: list(span) for key, span in spans(maps).items()},
-        "periods": [_period(each) for each in maps],
+        "periods": [_period(each) for each in maps if not each.is_change],
+        "changes": [_period(each) for each in maps if each.is_change],
     }
 
 
 def _period(found: MapFolder) -> dict[str, Any]:
     return {
         "id": found.period,
-        "label": found.period.replace("_", " "),
+        "label": found.label,
         "stamp": found.stamp,
         "layers": [layer.key for layer in layers_of(found)],
         "figures": figures(found),
-        "counts": found.facts.get("counts", {}),
         "card": (found.folder / CARD).is_file(),
+        "counts": {"quality": found.facts.get("counts", {})}
+        | {"beyond_uncertainty": found.facts.get("beyond_uncertainty", {})},
+        "main": found.names[0],
     }
 
 
@@ -79,20 +82,22 @@ def figures(found: MapFolder) -> dict[str, float | None]:
     """The figures of a map for its head, those of map.json or else of its overviews.
 
     Returns:
-        mean, low and high (between which 9 of 10 cells lie), g/kg, and applicable: the share of the cells with a value
-        that lie inside the area of applicability, None where it is not known.
+        mean, low and high (between which 9 of 10 cells lie), g/kg, applicable: the share of the cells with a value
+        that lie inside the area of applicability, None where it is not known, and beyond: the share of them whose
+        change is more than the uncertainty, None where that is not known.
     """
-    facts = found.facts.get("statistics", {}).get("organic_carbon", {})
+    facts = found.facts.get("statistics", {}).get(found.names[0], {})
     shares = facts.get("quantiles", {})
     if facts.get("count") and {"0.05", "0.95"} <= set(shares):
         known = {"mean": facts["mean"], "low": shares["0.05"], "high": shares["0.95"]}
     else:
         known = _looked_up(found)
-    return known | {"applicable": _applicable(found.facts.get("counts", {}), facts.get("count"))}
+    known["applicable"] = _applicable(found.facts.get("counts", {}), facts.get("count"))
+    return known | {"beyond": _beyond(found.facts.get("beyond_uncertainty", {}))}
 
 
 def _looked_up(found: MapFolder) -> dict[str, float | None]:
-    with opened(found.raster("organic_carbon")) as dataset:
+    with opened(found.raster(found.names[0])) as dataset:
         values = read_decimated(dataset, _LOOKED_AT)
     known = values[np.isfinite(values)]
     if not len(known):
@@ -105,6 +110,12 @@ def _applicable(counts: Mapping[str, int], with_value: int | None) -> float | No
     inside, outside, unknown = (counts.get(str(number), 0) for number in (INSIDE, OUTSIDE, UNKNOWN))
     total = with_value or inside + outside + unknown
     return None if total <= unknown else inside / total
+
+
+def _beyond(counts: Mapping[str, int]) -> float | None:
+    found = {number: counts.get(str(number), 0) for number in (WITHIN, LESS, MORE)}
+    total = sum(found.values())
+    return (found[LESS] + found[MORE]) / total if total else None
 
 
 def rasters(layers: Iterable[RasterLayer]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from soc_assets.runtime import interrupts, progress
 from soc_assets.serving import content, rasters
 from soc_assets.serving.app import STATIC, static_file
 from soc_assets.serving.colours import Picture
-from soc_assets.serving.maps import FILES, MapFolder, opened
+from soc_assets.serving.maps import MapFolder, opened
 from soc_assets.serving.relief import relief
 from soc_assets.serving.state import State
 from soc_assets.serving.tiles import Tile, read_tile
@@ -79,7 +79,7 @@ def _rasters(maps: list[MapFolder], tile: Tile) -> dict[str, dict[str, Any]]:
     packed = {}
     for number, each in enumerate(maps, start=1):
         interrupts.check()
-        for name in filter(each.has, FILES):
+        for name in filter(each.has, each.names):
             packed[f"{each.model}/{each.period}/{name}"] = pack(_values(each, name, tile))
         progress.report(number, len(maps), f"{each.period} at {tile.width} x {tile.height} pixels")
     return packed
@@ -89,7 +89,7 @@ def _whole(maps: Iterable[MapFolder]) -> Tile:
     """The part of the web map that holds all maps; its pixels are not smaller than those of the finest map."""
     boxes, finest = [], math.inf
     for each in maps:
-        with opened(each.raster("organic_carbon")) as dataset:
+        with opened(each.raster(each.names[0])) as dataset:
             box = transform_bounds(dataset.crs, "EPSG:3857", *dataset.bounds)
             finest = min(finest, (box[2] - box[0]) / dataset.width, (box[3] - box[1]) / dataset.height)
             boxes.append(box)

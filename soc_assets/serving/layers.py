@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from soc_assets.mapping import change_classes
 from soc_assets.mapping.quality_classes import CLASSES, INCOMPLETE, OUTSIDE
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.serving import colours
@@ -26,7 +27,7 @@ class Layer:
         key: in addresses.
         title: for people.
         unit: of its values.
-        ramp: one of `colours.RAMPS`, or None for the classes of quality.
+        ramp: one of `colours.RAMPS`, or None for classes, whose colours and words are in `CLASSES_OF`.
         files: rasters of the map that it is made of.
         about: a sentence for people.
     """
@@ -57,8 +58,25 @@ LAYERS = {
             *("quality", "Quality", "", None, ("quality",)),
             "Where the model applies, and why cells have no value.",
         ),
+        Layer(
+            *("change", "Change", "g/kg", "change", ("change",)),
+            "The later prediction minus the earlier one: what the model makes of other rasters, not a measured change.",
+        ),
+        Layer(
+            *("change_width", "Interval width", "g/kg", "uncertainty", ("change_lower", "change_upper")),
+            "Upper minus lower end of the interval of the change: the wider, the more the model's members disagree.",
+        ),
+        Layer(
+            *("beyond_uncertainty", "More than uncertainty", "", None, ("beyond_uncertainty",)),
+            "Whether the interval of the change leaves zero out.",
+        ),
     )
 }
+CLASSES_OF = {
+    "quality": (CLASSES, colours.CLASSES),
+    "beyond_uncertainty": (change_classes.CLASSES, colours.CHANGE_CLASSES),
+}
+"""Of a layer of classes the words and colours."""
 HATCHED = "hatched"
 """The lines over cells to which the model is known not to apply."""
 
@@ -67,7 +85,10 @@ def layers_of(found: MapFolder) -> list[Layer]:
     """Those for which the map has rasters with values."""
     counted = found.facts.get("statistics", {})
     empty = {name for name, facts in counted.items() if facts.get("count") == 0}
-    return [layer for layer in LAYERS.values() if all(found.has(name) and name not in empty for name in layer.files)]
+    there = {name for name in found.names if found.has(name)} - empty
+    return sorted(
+        (layer for layer in LAYERS.values() if there.issuperset(layer.files)), key=lambda layer: layer.key == "quality"
+    )
 
 
 def render(found: MapFolder, key: str, tile: Tile, span: Range) -> colours.Picture | None:
@@ -80,7 +101,7 @@ def render(found: MapFolder, key: str, tile: Tile, span: Range) -> colours.Pictu
         span: values at which its ramp begins and ends.
     """
     if key == HATCHED:
-        quality, value = _read(found, "quality", tile), _read(found, "organic_carbon", tile)
+        quality, value = _read(found, "quality", tile), _read(found, found.names[0], tile)
         if quality is None or value is None:
             return None
         return colours.hatching(np.isfinite(value) & np.isin(quality, (OUTSIDE, INCOMPLETE)))
@@ -88,7 +109,7 @@ def render(found: MapFolder, key: str, tile: Tile, span: Range) -> colours.Pictu
     if values is None:
         return None
     ramp = LAYERS[key].ramp
-    return colours.colour(values, ramp, *span) if ramp else colours.classes(values)
+    return colours.colour(values, ramp, *span) if ramp else colours.classes(values, CLASSES_OF[key][1])
 
 
 def values_of(found: MapFolder, layer: Layer, tile: Tile) -> np.ndarray | None:
@@ -100,7 +121,7 @@ def values_of(found: MapFolder, layer: Layer, tile: Tile) -> np.ndarray | None:
 def spans(maps: Iterable[MapFolder]) -> dict[str, Range]:
     """From where to where the ramp of each layer goes, the same for all periods of a model, so that they compare.
 
-    The ends of the interval have the colours of the prediction.
+    The ends of the interval have the colours of the prediction; zero is in the middle of those of a change.
     """
     listed = list(maps)
     found = {layer.key: _span(layer, listed) for layer in LAYERS.values() if layer.ramp and layer.ramp != "carbon"}
@@ -118,6 +139,8 @@ def _span(layer: Layer, maps: list[MapFolder]) -> Range:
     if not len(known):
         return 0.0, 1.0
     low, high = np.percentile(known, _SHARES)
+    if layer.ramp == "change":
+        low, high = -max(-low, high, 1e-6), max(-low, high, 1e-6)
     return float(low), float(max(high, low + 1e-6))
 
 

@@ -7,12 +7,13 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from soc_assets.geo.grid import WGS84, Grid, move
+from soc_assets.mapping.change_classes import CLASSES as CHANGE_CLASSES
 from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, OUTSIDE
 from soc_assets.rasters.reading import read_values
 from soc_assets.serving.content import numbers, texts
 from soc_assets.serving.inputs import most_similar, read_inputs
 from soc_assets.serving.layers import quality_words
-from soc_assets.serving.maps import FILES, MapFolder, opened
+from soc_assets.serving.maps import MapFolder, opened
 from soc_assets.serving.samples import Samples
 from soc_assets.serving.state import State
 
@@ -24,11 +25,11 @@ def values_at(found: MapFolder, longitude: float, latitude: float) -> dict[str, 
     """The values of a map in the cell at a place.
 
     Returns:
-        By raster its value (None where there is none), applicable (yes, no or unknown), quality in words, cell (row and
-        column from 0) and corners (longitude and latitude of each), both None outside the map.
+        By raster its value (None where there is none), applicable (yes, no or unknown), quality and beyond_uncertainty
+        in words, cell (row and column from 0) and corners (longitude and latitude of each), both None outside the map.
     """
     facts: dict[str, Any] = {"cell": None, "corners": None}
-    for name in filter(found.has, FILES):
+    for name in filter(found.has, found.names):
         with opened(found.raster(name)) as dataset:
             cell = _cell(dataset, longitude, latitude)
             facts[name] = None if cell is None else _value(dataset, *cell)
@@ -37,7 +38,9 @@ def values_at(found: MapFolder, longitude: float, latitude: float) -> dict[str, 
     quality = facts.get("quality")
     facts["quality"] = "outside the map" if facts["cell"] is None else _words(quality)
     facts["applicable"] = "unknown" if quality is None else _APPLICABLE.get(int(quality), "unknown")
-    if facts["organic_carbon"] is None:
+    if "beyond_uncertainty" in facts:
+        facts["beyond_uncertainty"] = CHANGE_CLASSES.get(facts["beyond_uncertainty"])
+    if facts[found.names[0]] is None:
         facts["applicable"] = None
     return facts
 

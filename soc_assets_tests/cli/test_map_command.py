@@ -12,7 +12,7 @@ import shapely
 from click.testing import CliRunner, Result
 
 from soc_assets.cli.main import main
-from soc_assets.mapping import blocks
+from soc_assets.mapping import blocks, change_tiles
 from soc_assets.mapping.stac_collection import update_collection
 from soc_assets_tests.small_project import SIZE, SmallProject
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
@@ -132,6 +132,44 @@ def test_maps_of_other_models_are_listed_and_removed_by_clean(mapped):
     assert "old/2014" not in (folder.parent / "collection.json").read_text()
 
 
+def test_change_needs_both_maps_and_is_made_once(mapped, monkeypatch):
+    asked = ("map", "--change", "2013", str(YEAR), "--step", "8")
+    refused = soc(mapped, *asked)
+    assert refused.exit_code == 1
+    assert (
+        f"lacks that of 2013 (missing) and {YEAR} (stale): run `soc map --year 2013 --year {YEAR} --step 8` first"
+        in (" ".join(refused.output.split()))
+    )
+    done = soc(mapped, "map", "--year", "2013", "--year", str(YEAR), *asked[1:])
+    assert done.exit_code == 0, done.output
+    [folder] = mapped.root.glob(f"data/maps/*/change_2013_{YEAR}")
+    for words in (f"Change    {YEAR} minus 2013: 64 cells in 1 tiles; missing", f"Change {YEAR} minus 2013: {folder}"):
+        assert words in done.output
+    assert "A static training set cannot prove change" in done.output
+    facts = json.loads((folder / "change.json").read_text())
+    assert (facts["members"], facts["beyond_uncertainty"]["3"]) == (0, 64)  # the documented network is a single one
+    monkeypatch.setattr(change_tiles, "compute_change", None)
+    assert "Every change is fresh: nothing was computed." in soc(mapped, *asked).output
+    soc(mapped, "sql", "SELECT 1")
+    with duckdb.connect(mapped.project.database, read_only=True) as connection:
+        row = connection.sql("SELECT before, after, cells, cells_uncertain, folder FROM map_changes").fetchall()
+    assert row == [("2013", str(YEAR), 64, 64, str(folder))]
+
+
+def test_changes_of_the_settings_are_made_in_order_and_shown_by_status(mapped):
+    text = mapped.config.read_text()
+    mapped.config.write_text(f"{text.partition('[map]')[0]}\n[map]\nchanges = [[2012, {YEAR}]]\nstep = 16\n")
+    try:
+        done = soc(mapped, "run", "--to", "soc_map_change")
+        assert done.exit_code == 0, done.output
+        assert list(mapped.root.glob(f"data/maps/*/change_2012_{YEAR}/change.tif"))
+        assert "soc_map_change" in (said := soc(mapped, "status").output) and "2 of 2" in said
+        mapped.set("step = 16", "step = 8")
+        assert "stale" in soc(mapped, "status").output
+    finally:
+        mapped.config.write_text(text)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -140,6 +178,10 @@ def test_maps_of_other_models_are_listed_and_removed_by_clean(mapped):
         (("--year", "2014", "--season", "summer"), "reads no band by season"),
         (("--year", "2014", "--version", "77"), "soc_mlp has no version 77; there are 1."),
         (("--year", "2014", "--step", "0"), "0 is not in the range x>=1"),
+        (("--change", "2014", "2014"), "a change needs two years, and 2014 is given twice"),
+        (("--change", "2014", "2013"), "a change is later minus earlier: write the earlier year first, 2013 2014"),
+        (("--change", "1990", "2014"), "No map of 1990"),
+        (("--change", "2013", "2014", "--season", "summer"), "reads no band by season"),
     ],
 )
 def test_map_that_cannot_be_made_is_refused_at_once(finished, arguments, words):

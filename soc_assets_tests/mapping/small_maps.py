@@ -25,7 +25,7 @@ from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.fold import applicability_of
 from soc_assets.regression.final import gaps_of, raw_features
 from soc_assets.regression.models.documented import area_of_network
-from soc_assets.regression.models.fitted import Options, fit_recipe
+from soc_assets.regression.models.fitted import FittedModel, Options, fit_recipe
 from soc_assets.regression.models.mlp import SocMlp
 from soc_assets.regression.models.served import ServedDocumented, ServedRecipe
 from soc_assets.settings import Features
@@ -103,25 +103,38 @@ def export(module: torch.nn.Module, example: np.ndarray) -> Served:
 
 def registered_model(project: Project, features: str, missing: str = "zero", documented: bool = False) -> Registered:
     """A model of a feature set: a recipe with two members, or the documented network."""
+    if not documented:
+        return registered_recipe(project, features, missing)[0]
+    bare, _, rows, gaps, raw = _fitted_to(project, features, missing)
+    torch.manual_seed(0)
+    network = SocMlp(raw.shape[1], (8, 4))
+    network.feature_mean.copy_(torch.from_numpy(np.nanmean(raw, axis=0)))
+    network.feature_scale.copy_(torch.from_numpy(np.maximum(np.nanstd(raw, axis=0), 1e-3)))
+    network.target_mean.fill_(30.0)
+    network.target_scale.fill_(10.0)
+    area = area_of_network(network.eval(), raw, rows, rows % 3, 0)
+    return replace(bare, model=export(ServedDocumented(network, 5.0, 9.0, area, gaps), raw[:2]), files="documented")
+
+
+def registered_recipe(
+    project: Project, features: str, missing: str = "zero", **recipe: Any
+) -> tuple[Registered, FittedModel]:
+    """A recipe as it is registered, and as it was fitted."""
+    bare, design, rows, gaps, raw = _fitted_to(project, features, missing)
+    fold = rows % 2
+    model = fit_recipe(Recipe(name="m", features=features, **{**TINY, **recipe}), design, rows, fold, Options())
+    graph = export(ServedRecipe(model, applicability_of(model, design, rows, fold, 0), gaps), raw[:2])
+    return replace(bare, model=graph, files=f"{features} {missing} {recipe or ''}"), model
+
+
+def _fitted_to(project: Project, features: str, missing: str) -> tuple[Registered, Design, np.ndarray, Any, np.ndarray]:
+    """What a model is fitted to: its description without a graph, samples, rows, gaps and raw features."""
     vector = Features.model_validate({"missing": missing})
     bare = Registered(None, "models:/m/1", spec_of(project).digest, features, 4, vector, project.settings.study, "tiny")
     design, rows = fitted_design(project, bare), np.arange(60)
     zeros = () if missing == "null" else ("embedding", "point")
     gaps = gaps_of(design, features, rows, zeros)
-    raw = raw_features(design, features, rows)
-    if documented:
-        torch.manual_seed(0)
-        network = SocMlp(raw.shape[1], (8, 4))
-        network.feature_mean.copy_(torch.from_numpy(np.nanmean(raw, axis=0)))
-        network.feature_scale.copy_(torch.from_numpy(np.maximum(np.nanstd(raw, axis=0), 1e-3)))
-        network.target_mean.fill_(30.0)
-        network.target_scale.fill_(10.0)
-        area = area_of_network(network.eval(), raw, rows, rows % 3, 0)
-        return replace(bare, model=export(ServedDocumented(network, 5.0, 9.0, area, gaps), raw[:2]), files="documented")
-    fold = rows % 2
-    model = fit_recipe(Recipe(name="m", features=features, **TINY), design, rows, fold, Options())
-    area = applicability_of(model, design, rows, fold, 0)
-    return replace(bare, model=export(ServedRecipe(model, area, gaps), raw[:2]), files=f"{features} {missing}")
+    return bare, design, rows, gaps, raw_features(design, features, rows)
 
 
 def inputs_of(project: Project, registered: Registered, *years: int) -> MapInputs:

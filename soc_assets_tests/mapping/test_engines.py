@@ -16,6 +16,7 @@ from soc_assets.mapping.affine import AffineEngine
 from soc_assets.mapping.blocks import PointEngine
 from soc_assets.mapping.columns import ColumnEngine
 from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.ensemble import ensemble_of
 from soc_assets.mapping.lattice import Cells, Period
 from soc_assets.mapping.registered import Registered
 from soc_assets.settings import Features
@@ -25,6 +26,7 @@ from soc_assets_tests.mapping.small_maps import (
     Served,
     inputs_of,
     registered_model,
+    registered_recipe,
     spec_of,
     with_settings,
     write_region,
@@ -42,7 +44,12 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"arrangement": "stack", "pooling": "center", "normalise": "none"},
         {"features": "embedding+point:1:9", "missing": "nearest_lag"},
     ),
+    "forest": ({}, {"features": "point", "model": "random_forest", "trees": 7}),
+    "boosting": ({}, {"features": "embedding+coordinates", "model": "gradient_boosting", "trees": 7}),
+    "ridge": ({}, {"features": "point:1:9", "missing": "nearest_lag", "model": "ridge"}),
 }
+MEMBERS = {"documented": None, "forest": 7, "boosting": None, "ridge": None}
+"""Of the models that are no ensemble of two networks."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +65,8 @@ def models(region) -> Callable[[str], Registered]:
     @cache
     def made(name: str) -> Registered:
         embedding, how = MODELS[name]
-        return registered_model(with_settings(region.project, embedding=embedding), **how)
+        project = with_settings(region.project, embedding=embedding)
+        return registered_recipe(project, **how)[0] if "model" in how else registered_model(project, **how)
 
     return made
 
@@ -69,6 +77,8 @@ def test_engines_agree_with_single_points(region, models, name):
     inputs = inputs_of(with_settings(region.project, embedding=MODELS[name][0]), registered)
     engine = engine_for(inputs)
     assert isinstance(engine, AffineEngine)
+    found = ensemble_of(registered.model)
+    assert (found and found.members) == MEMBERS.get(name, 2)
     [place] = inputs.places
     engines = (PointEngine(inputs), ColumnEngine(inputs), engine)
     for cells in SOME:

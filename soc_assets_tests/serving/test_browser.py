@@ -16,10 +16,10 @@ from soc_assets.serving.export import export
 from soc_assets_tests.chromium import Browser, chromium
 from soc_assets_tests.dagster_dev import REPOSITORY
 from soc_assets_tests.hostile import HTML, NAMES
-from soc_assets_tests.map_folder import DIGEST, plane, write_map
+from soc_assets_tests.map_folder import DIGEST, plane, write_change, write_map
 from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import SmallProject, copy_of
-from soc_assets_tests.small_world import coordinates_of_pixels, reference_grid
+from soc_assets_tests.small_world import coordinates_of_pixels, project_of, reference_grid, settings_of_world
 
 pytestmark = pytest.mark.slow
 CELL = (30, 40)
@@ -150,3 +150,35 @@ def test_exported_values_are_those_that_were_packed(mapped, tmp_path):
         browser.js("document.getElementById('samples').click()")
         browser.until("shown.samples && shown.samples.getLayers().length === 62")
         assert browser.problems == [] and DIGEST in target.read_text()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 900), (400, 860)])
+def test_change_is_chosen_beside_the_periods_and_a_click_says_what_it_is(tmp_path, width, height):
+    project = project_of(settings_of_world(), tmp_path / "project")
+    for year in ("2015", "2023"):
+        write_map(project.data, year)
+    write_change(project.data)
+    export(project, tmp_path / "map.html", with_samples=False)
+    with chromium(width, height) as browser:
+        browser.open((tmp_path / "map.html").as_uri())
+        browser.until("document.body.classList.contains('ready')")
+        browser.js("Object.assign(document.getElementById('change'), {value: '0'}).dispatchEvent(new Event('change'))")
+        assert browser.text("#subtitle").startswith("2023 minus 2015")
+        assert "cannot prove change" in browser.js("document.getElementById('caution').textContent")
+        click_cell(browser, 30, 12)
+        browser.until("document.querySelector('#card .big')")
+        assert browser.text("#card .big") == "\u22122 g/kg"
+        for words in (
+            "\u22123 to \u22121 g/kg",
+            "decrease, more than the uncertainty",
+            "Inside the area of applicability",
+        ):
+            assert words in browser.text("#card")
+        for layer in browser.js("period().layers"):
+            browser.js(f"document.querySelector('input[name=layer][value={layer}]').click()")
+        browser.js("document.getElementById('compare').click()")
+        assert browser.js("state.right.layer") == "organic_carbon"
+        browser.js("Object.assign(document.getElementById('period'), {value: 0}).dispatchEvent(new Event('input'))")
+        assert browser.text("#subtitle").startswith("2015") and browser.js("state.layer") == "organic_carbon"
+        assert browser.js("document.documentElement.scrollWidth <= window.innerWidth")
+        assert browser.problems == []

@@ -17,7 +17,7 @@ def limits(automation: Automation) -> dict[str, str]:
 
 
 def build_jobs(automation: Automation) -> list[Any]:
-    """`prepare`, `embed` and `learn`, the main job; `evaluate`, `tune`, `map` and `assemble`, which run on request."""
+    """`prepare`, `embed` and `learn`, the main job; `evaluate`, `tune`, `map`, `assemble` and `compare` on request."""
     tags = limits(automation)
     assets = dg.AssetSelection.assets
     return [
@@ -46,5 +46,8 @@ def build_jobs(automation: Automation) -> list[Any]:
         dg.define_asset_job("map", assets(*assets_of("map")), tags=tags, description="Predict tiles of maps."),
         dg.define_asset_job(
             "assemble", assets(*assets_of("assemble")), tags=tags, description="Assemble maps from their tiles."
+        ),
+        dg.define_asset_job(
+            "compare", assets(*assets_of("compare")), tags=tags, description="Map changes between two periods."
         ),
     ]

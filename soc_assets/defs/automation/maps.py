@@ -1,6 +1,7 @@
 """Maps that follow by themselves where [map] years are set: nightly, and after a new champion.
 
-Tiles come first, in runs of several; the sensor assembles a period once all of its tiles are fresh.
+Tiles come first, in runs of several; the sensor assembles a period once all of its tiles are fresh, and then maps the
+changes between periods whose maps are.
 """
 
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from typing import Any
 import dagster as dg
 
 from soc_assets.defs.automation import backfill
-from soc_assets.defs.partitions import add_maps, contiguous_ranges
+from soc_assets.defs.partitions import add_changes, add_maps, contiguous_ranges
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.errors import SocError
 from soc_assets.mapping.assemble import map_inputs, state_of_map
+from soc_assets.mapping.change_files import state_of_change
+from soc_assets.mapping.changes import change_inputs, wanted_changes
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
-from soc_assets.mapping.lattice import of_key
+from soc_assets.mapping.lattice import Period, of_key
 from soc_assets.pipeline.assets import JOB_OF
 from soc_assets.project import Project
 from soc_assets.settings import Automation, Maps
@@ -22,13 +25,13 @@ from soc_assets.storage import digest
 from soc_assets.tracking.registered import describe_registered
 from soc_assets.tracking.store import tracking_of
 
-_FOLLOWED = ("mlp_model", "evaluation", "raster_catalog", "map_tiles")
+_FOLLOWED = ("mlp_model", "evaluation", "raster_catalog", "map_tiles", "soc_map")
 """What a map may follow from: `evaluation` moves the champion, too."""
 
 
 def build_map_schedule(automation: Automation, maps: Maps) -> dg.ScheduleDefinition:
     """The schedule; off unless years are set."""
-    wanted, tiles_job = automation.active and bool(maps.years), JOB_OF["map_tiles"]
+    wanted, tiles_job = automation.active and bool(maps.wanted_years), JOB_OF["map_tiles"]
 
     @dg.schedule(
         job_name=JOB_OF["map_tiles"],
@@ -50,13 +53,13 @@ def build_map_schedule(automation: Automation, maps: Maps) -> dg.ScheduleDefinit
 
 def build_map_sensor(automation: Automation, maps: Maps, jobs: list[Any]) -> dg.SensorDefinition:
     """The sensor, which launches the jobs of maps; off unless years are set."""
-    wanted = automation.active and bool(maps.years)
+    wanted = automation.active and bool(maps.wanted_years)
 
     @dg.sensor(
         jobs=jobs,
         minimum_interval_seconds=automation.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED,
-        description="Maps [map] years again after a new champion or changed rasters: tiles first, then the maps.",
+        description="Maps [map] years again after a new champion or changed rasters: tiles, then maps, then changes.",
     )
     def map_after_champion(
         context: dg.SensorEvaluationContext, project: ProjectResource
@@ -77,7 +80,7 @@ def _asked(
     instance: dg.DagsterInstance, project: Project, longest: int, reason: str, run_key: str
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Runs of the tiles that are due, or else of the periods whose files are."""
-    if not project.settings.map.years:
+    if not project.settings.map.wanted_years:
         return dg.SkipReason("No maps are wanted: years in [map] of soc.toml is empty.")
     try:
         inputs = read_map_inputs(project, describe_registered(tracking_of(project), project.settings.map.model))
@@ -99,9 +102,24 @@ def _requests(
     of_due = {of_key(key)[0] for key in due}
     periods = [str(period) for period in inputs.periods]
     assembling = backfill.under_way(instance, periods)
+    stale = {period for period in inputs.periods if state_of_map(inputs, period) != "fresh"}
     for period in inputs.periods:
-        if period not in of_due and str(period) not in assembling and state_of_map(inputs, period) != "fresh":
+        if period in stale - of_due and str(period) not in assembling:
             yield _request("soc_map", str(period), str(period), [run_key, map_inputs(inputs, period)], tags)
+    yield from _of_changes(instance, inputs, stale | of_due, run_key, tags)
+
+
+def _of_changes(
+    instance: dg.DagsterInstance, inputs: MapInputs, stale: set[Period], run_key: str, tags: dict[str, str]
+) -> Iterator[dg.RunRequest]:
+    """Runs of the changes that are due and whose maps are fresh."""
+    changes = {str(change): change for change in wanted_changes(inputs.project)}
+    add_changes(instance, list(changes))
+    comparing = backfill.under_way(instance, list(changes))
+    for key, change in changes.items():
+        if key in comparing or stale & set(change.periods) or state_of_change(inputs, change) == "fresh":
+            continue
+        yield _request("soc_map_change", key, key, [run_key, change_inputs(inputs, change)], tags)
 
 
 def _request(asset: str, first: str, last: str, content: list[str], tags: dict[str, str]) -> dg.RunRequest:

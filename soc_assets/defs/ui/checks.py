@@ -51,6 +51,9 @@ _SAYS = {
     "metrics_sane": "The scores are finite and possible, and training has not diverged.",
     "better_than_mean": "On the test split the model is better than the mean of the training split.",
     "map_values": "Organic carbon is between 0 and 600 g/kg, and cells have a value.",
+    "change_values": "Cells have a value at both periods, and none changes by more than 600 g/kg.",
+    "change_applicable": "At least half of the cells are inside the area of applicability at both periods.",
+    "change_uncertainty": "The model has members, so that the uncertainty of the change is known.",
     "map_applicable": "At least half of the cells are inside the area of applicability, where that is known.",
     "tables": "Ids are unique, test samples have no fold, and only training samples are repeated or weighted.",
 }
@@ -70,6 +73,7 @@ SAMPLING_SPECS = _specs("balanced_samples", sampling.CHECKS)
 EMBEDDING_SPECS = _specs("embeddings", embedding.CHECKS)
 FEATURE_SPECS = _specs("features", features.CHECKS)
 MAP_SPECS = _specs("soc_map", mapping.CHECKS)
+CHANGE_SPECS = _specs("soc_map_change", mapping.CHANGE_CHECKS)
 MODEL_SPECS = _specs("mlp_model", regression.CHECKS)
 
 

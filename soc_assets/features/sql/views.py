@@ -61,6 +61,7 @@ def views_of(contents: Contents) -> dict[str, View]:
         "embedding_long": _embedding_long(contents),
         "maps": _maps(contents),
         "map_at_samples": _map_at_samples(contents),
+        "map_changes": _map_changes(contents),
     }
 
 
@@ -167,6 +168,14 @@ def _maps(contents: Contents) -> View:
     sql = f"SELECT *, {folder} AS folder FROM ({table_sql(contents.data, 'maps', columns)})"
     comments = {column: comment for column, (_, comment) in columns.items()}
     return View(sql, TABLES["maps"].description, {**comments, "folder": "of its GeoTIFFs and map.json"})
+
+
+def _map_changes(contents: Contents) -> View:
+    columns = columns_of(contents.data, "map_changes")
+    folder = f"{literal(str(contents.data / 'maps'))} || '/' || model_digest || '/change_' || change"
+    sql = f"SELECT *, {folder} AS folder FROM ({table_sql(contents.data, 'map_changes', columns)})"
+    comments = {column: comment for column, (_, comment) in columns.items()}
+    return View(sql, TABLES["map_changes"].description, {**comments, "folder": "of its GeoTIFFs and change.json"})
 
 
 def _map_at_samples(contents: Contents) -> View:

@@ -6,6 +6,7 @@ From it are made the Parquet schema of the batches (`embedding.parquet`), the co
 into these modules.
 """
 
+from soc_assets.integrity.schemas.changes import MAP_CHANGES
 from soc_assets.integrity.schemas.columns import SPLITS, Column, Table, pandas_type
 from soc_assets.integrity.schemas.embeddings import EMBEDDINGS, FEATURES
 from soc_assets.integrity.schemas.maps import MAP_AT_SAMPLES, MAPS
@@ -32,5 +33,6 @@ TABLES = {
     "maps": MAPS,
     "map_at_samples": MAP_AT_SAMPLES,
     "map_zones": MAP_ZONES,
+    "map_changes": MAP_CHANGES,
 }
 """The Parquet files that the database shows, by the name that it knows them by; a path with * stands for several."""

@@ -31,8 +31,9 @@ const SOURCE = (() => {
   const raster = (model, period, key) => rasters[`${model.id}/${period.id}/${key}`];
 
   function values(model, period, key) {
-    if (key !== "width") return raster(model, period, key);
-    const [low, high] = ["lower", "upper"].map((name) => raster(model, period, name));
+    const ends = { width: ["lower", "upper"], change_width: ["change_lower", "change_upper"] }[key];
+    if (!ends) return raster(model, period, key);
+    const [low, high] = ends.map((name) => raster(model, period, name));
     return high.map((value, n) => value - low[n]);
   }
 
@@ -54,8 +55,8 @@ const SOURCE = (() => {
     canvas.height = height;
     const context = canvas.getContext("2d"), image = context.createImageData(width, height);
     const hatched = key === "hatched", numbers = values(model, period, hatched ? "quality" : key);
-    const paint = hatched ? () => [58, 44, 36] : painter(model, key), carbon = raster(model, period, "organic_carbon");
-    const marked = (value, n) => (value === 1 || value === 3) && !Number.isNaN(carbon[n]) && (Math.floor(n / width) + (n % width)) % 8 < 2;
+    const paint = hatched ? () => [58, 44, 36] : painter(model, key), main = raster(model, period, period.main);
+    const marked = (value, n) => (value === 1 || value === 3) && !Number.isNaN(main[n]) && (Math.floor(n / width) + (n % width)) % 8 < 2;
     numbers.forEach((value, n) => {
       if (Number.isNaN(value) || (hatched && !marked(value, n))) return;
       const [red, green, blue] = paint(value);
@@ -69,13 +70,14 @@ const SOURCE = (() => {
     const { x, y } = L.Projection.SphericalMercator.project(place);
     const column = Math.floor((x - left) / pixel), row = Math.floor((top - y) / pixel);
     const inside = column >= 0 && column < width && row >= 0 && row < height, told = { preview: true };
-    for (const key of ["organic_carbon", "lower", "upper", "dissimilarity", "quality"]) {
+    for (const key of ["organic_carbon", "lower", "upper", "dissimilarity", "change", "change_lower", "change_upper", "beyond_uncertainty", "quality"]) {
       const of = raster(model, period, key), value = inside && of ? of[row * width + column] : NaN;
       told[key] = Number.isNaN(value) ? null : value;
     }
-    const number = told.quality;
+    const number = told.quality, words = (key) => data.view.layers.find((each) => each.key === key).classes[told[key]].label;
     told.applicable = { 0: "yes", 1: "no", 3: "no" }[number] || "unknown";
-    told.quality = number === null ? "outside the map" : data.view.layers.find((each) => each.key === "quality").classes[number].label;
+    told.quality = number === null ? "outside the map" : words("quality");
+    told.beyond_uncertainty = told.beyond_uncertainty === null ? null : words("beyond_uncertainty");
     return told;
   }
 

@@ -24,6 +24,8 @@ function format(value, digits = 3) {
   return value.toLocaleString("en", { maximumSignificantDigits: digits });
 }
 
+const signed = (value, digits) => (value > 0 ? `+${format(value, digits)}` : format(value, digits).replace("-", "−"));
+
 function niceTicks(low, high, count) {
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -65,11 +67,12 @@ function drawClasses(box, title, classes) {
 
 // ---------------------------------------------------------------- state
 
-const state = { view: null, model: null, period: 0, layer: "organic_carbon", right: { layer: null, period: 0 }, share: 0.5 };
+const state = { view: null, model: null, period: 0, change: null, layer: "organic_carbon", right: { layer: null, period: 0 }, share: 0.5 };
 const shown = { left: null, right: null, hatchedLeft: null, hatchedRight: null, raster: null, relief: null, samples: null, place: null };
 let map;
 
-const period = () => state.model.periods[state.period];
+// What is looked at: a period, or a change between two.
+const period = () => (state.change === null ? state.model.periods[state.period] : state.model.changes[state.change]);
 const rightPeriod = () => state.model.periods[state.right.period];
 const layerOf = (key) => state.view.layers.find((each) => each.key === key);
 const comparing = () => $("compare").checked;
@@ -157,12 +160,12 @@ function showRelief() {
 function showLegend() {
   const layer = layerOf(state.layer);
   const title = comparing() ? `${layer.title}, ${period().label}` : layer.title;
-  if (layer.classes) drawClasses($("legend"), title, present(layer.classes, period()));
+  if (layer.classes) drawClasses($("legend"), title, present(layer, period()));
   else drawRamp($("legend"), title, layer.unit, layer.colours, state.model.spans[layer.key]);
   if (comparing() && state.right.layer !== state.layer) {
     const other = layerOf(state.right.layer), box = make("div", { class: "legend second" });
     const label = `${other.title}, ${rightPeriod().label} (right)`;
-    if (other.classes) drawClasses(box, label, present(other.classes, rightPeriod()));
+    if (other.classes) drawClasses(box, label, present(other, rightPeriod()));
     else drawRamp(box, label, other.unit, other.colours, state.model.spans[other.key]);
     $("legend").append(box);
   }
@@ -170,21 +173,25 @@ function showLegend() {
 }
 
 // The classes that some cell of the map has; all of them where nobody has counted.
-function present(classes, { counts }) {
-  const found = classes.filter((each, number) => counts[number] > 0);
+function present({ key, classes }, { counts }) {
+  const found = classes.filter((each, number) => (counts[key] || {})[number] > 0);
   return found.length ? found : classes;
 }
 
 function showFigures() {
-  const { mean, low, high, applicable } = period().figures;
+  const { mean, low, high, applicable, beyond } = period().figures, change = state.change !== null;
+  const number = change ? signed : format;
   const figure = (value, unit, words) => make("div", {}, make("b", {}, value, unit ? make("small", {}, ` ${unit}`) : null), make("span", {}, words));
   $("figures").replaceChildren(
-    figure(format(mean), "g/kg", "mean"),
-    figure(low === null ? "–" : `${format(low, 2)}–${format(high, 2)}`, "g/kg", "9 of 10 cells"),
-    figure(percent(applicable), "", applicable === null ? "applicability unknown" : "inside the area of applicability"),
+    figure(number(mean), "g/kg", change ? "mean change" : "mean"),
+    figure(low === null ? "–" : `${number(low, 2)}${change ? " to " : "–"}${number(high, 2)}`, change ? "" : "g/kg", "9 of 10 cells"),
+    change
+      ? figure(percent(beyond), "", beyond === null ? "uncertainty unknown" : "beyond the uncertainty")
+      : figure(percent(applicable), "", applicable === null ? "applicability unknown" : "inside the area of applicability"),
   );
   $("subtitle").textContent = `${period().label} · ${state.model.title}`;
-  $("period-label").textContent = period().label;
+  $("period-label").textContent = state.model.periods[state.period].label;
+  $("caution").textContent = state.change === null ? CAUTION : CHANGE_CAUTION;
 }
 
 function fillPeriods() {
@@ -192,7 +199,11 @@ function fillPeriods() {
   state.period = Math.min(state.period, all.length - 1);
   $("period").max = all.length - 1;
   $("period").value = state.period;
-  $("period-section").hidden = all.length < 2;
+  const changes = state.model.changes;
+  $("period-section").hidden = all.length < 2 && !changes.length;
+  $("change-row").hidden = !changes.length;
+  $("change").replaceChildren(make("option", { value: "" }, "none"), ...changes.map((each, n) => make("option", { value: n }, each.label)));
+  state.change = null;
   $("period-first").textContent = all[0].label;
   $("period-last").textContent = all[all.length - 1].label;
   const options = all.map((each, n) => make("option", { value: n }, each.label));
@@ -210,8 +221,9 @@ function fillLayers() {
     return make("label", {}, input, make("span", {}, layerOf(key).title));
   });
   $("layers").replaceChildren(...choices);
-  $("right-layer").replaceChildren(...keys.map((key) => make("option", { value: key }, layerOf(key).title)));
-  state.right.layer = state.model.periods.length > 1 ? state.layer : keys.includes("width") ? "width" : keys[keys.length - 1];
+  const others = rightPeriod().layers;
+  $("right-layer").replaceChildren(...others.map((key) => make("option", { value: key }, layerOf(key).title)));
+  state.right.layer = state.change !== null ? others[0] : state.model.periods.length > 1 ? state.layer : others.includes("width") ? "width" : others[others.length - 1];
   $("right-layer").value = state.right.layer;
   $("hatched-row").hidden = !keys.includes("quality");
   $("compare-section").hidden = keys.length < 2 && state.model.periods.length < 2;
@@ -278,7 +290,7 @@ async function showSamples() {
   $("samples-colour").replaceChildren(choice("value", "Measured", false), choice("residual", "Residual", !told.residual_of));
   if (residual) drawRamp($("samples-legend"), "Observed minus predicted", "g/kg", told.residual_colours, ends);
   else $("samples-legend").replaceChildren();
-  $("samples-note").textContent = residual ? `Residuals: ${told.residual_of}.` : `${columns.id.length.toLocaleString("en")} samples of all years, in the colours of the map.`;
+  $("samples-note").textContent = residual ? `Residuals: ${told.residual_of}.` : `${columns.id.length.toLocaleString("en")} samples of all years, in the colours of organic carbon.`;
 }
 
 // ---------------------------------------------------------------- rasters of the catalog
@@ -347,8 +359,11 @@ function cardOf(place, told) {
   const where = `${Math.abs(place.lat).toFixed(4)}° ${place.lat < 0 ? "S" : "N"}, ${Math.abs(place.lng).toFixed(4)}° ${place.lng < 0 ? "W" : "E"}`;
   const close = make("button", { type: "button", class: "close", "aria-label": "Close", onclick: closeCard }, "×");
   const parts = [close, make("p", { class: "where" }, `${where} · ${period().label}`)];
-  if (told.organic_carbon === null || told.organic_carbon === undefined) {
+  const value = told[period().main];
+  if (value === null || value === undefined) {
     parts.push(make("p", { class: "big" }, "No value"), make("p", { class: "note" }, told.quality ? `Here: ${told.quality}.` : ""));
+  } else if (state.change !== null) {
+    parts.push(make("p", { class: "big" }, signed(value), make("small", {}, " g/kg")), ...changeOf(told), verdictOf(told));
   } else {
     parts.push(make("p", { class: "big" }, format(told.organic_carbon), make("small", {}, " g/kg")));
     if (told.lower !== null && told.lower !== undefined) parts.push(...intervalOf(told));
@@ -368,6 +383,12 @@ function intervalOf(told) {
   dot.style.left = at(told.organic_carbon);
   const words = `${state.view.interval} % prediction interval: ${format(told.lower)} to ${format(told.upper)} g/kg`;
   return [make("div", { class: "interval" }, range, dot), make("p", { class: "interval-words" }, words)];
+}
+
+function changeOf(told) {
+  const known = told.change_lower !== null && told.change_lower !== undefined;
+  const words = known ? `Interval by the members of the model: ${signed(told.change_lower)} to ${signed(told.change_upper)} g/kg.` : "";
+  return [make("p", { class: "interval-words" }, words), make("p", { class: "interval-words" }, `Here: ${told.beyond_uncertainty || "uncertainty unknown"}. It proves no change.`)];
 }
 
 function verdictOf(told) {
@@ -459,8 +480,10 @@ function fillModels() {
   $("model-row").hidden = models.length < 2;
   const facts = Object.entries(state.model.facts).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
   $("model-facts").replaceChildren(...facts);
-  $("caution").textContent = "Predictions of a model, not measurements: for decisions about a single field take a sample there.";
 }
+
+const CAUTION = "Predictions of a model, not measurements: for decisions about a single field take a sample there.";
+const CHANGE_CAUTION = "Difference of two predictions. A static training set cannot prove change: sample places again to know.";
 
 function chooseModel(number) {
   state.model = state.view.models[number];
@@ -472,8 +495,19 @@ function chooseModel(number) {
   closeCard();
 }
 
+// The layers of a change are others than those of a period.
+function chooseChange(number) {
+  const other = (number === null) !== (state.change === null);
+  state.change = number;
+  $("change").value = number === null ? "" : number;
+  if (other) fillLayers();
+  showMap();
+  closeCard();
+}
+
 function listen() {
-  $("period").addEventListener("input", () => { state.period = Number($("period").value); showMap(); closeCard(); });
+  $("period").addEventListener("input", () => { state.period = Number($("period").value); chooseChange(null); });
+  $("change").addEventListener("change", () => chooseChange($("change").value === "" ? null : Number($("change").value)));
   $("opacity").addEventListener("input", setOpacity);
   $("raster-opacity").addEventListener("input", setOpacity);
   $("hatched").addEventListener("change", showHatching);

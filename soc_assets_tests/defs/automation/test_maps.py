@@ -53,6 +53,12 @@ def test_tiles_come_first_and_maps_follow_once(wanted):
     metadata = record.asset_materialization.metadata
     assert str(metadata["map"].value).startswith("![figure](data:image/png")
     assert metadata["model"].value == "models:/soc_mlp/1"
+    wanted.set("step = 16", "step = 16\nchanges = [[2013, 2014]]")
+    wanted.use()
+    found, _, _ = diff("map_after_champion", wanted, cursor)  # changes follow the maps
+    assert [(request.job_name, *ends) for request, ends in zip(found, ranges(found), strict=True)] == [
+        ("compare", "2013_2014", "2013_2014")
+    ]
     wanted.set("step = 16", 'step = 16\ndtype = "int16"')
     wanted.use()
     assert [request.job_name for request in diff("map_after_champion", wanted, cursor)[0]] == ["assemble", "assemble"]

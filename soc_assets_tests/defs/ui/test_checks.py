@@ -89,6 +89,7 @@ def test_every_check_is_declared_once_and_blocks():
         "features": ("count_equals_embeddings", "vectors"),
         "mlp_model": ("metrics_sane", "better_than_mean"),
         "soc_map": ("map_values", "map_applicable"),
+        "soc_map_change": ("change_values", "change_applicable", "change_uncertainty"),
     }
     assert keys == {(asset, name) for asset, names in own.items() for name in names}
 
