@@ -179,6 +179,6 @@ def test_change_is_chosen_beside_the_periods_and_a_click_says_what_it_is(tmp_pat
         browser.js("document.getElementById('compare').click()")
         assert browser.js("state.right.layer") == "organic_carbon"
         browser.js("Object.assign(document.getElementById('period'), {value: 0}).dispatchEvent(new Event('input'))")
-        assert browser.text("#subtitle").startswith("2015") and browser.js("state.layer") == "organic_carbon"
+        assert browser.text("#subtitle").startswith("2015") and browser.js("state.layer") == "quality"
         assert browser.js("document.documentElement.scrollWidth <= window.innerWidth")
         assert browser.problems == []
