@@ -106,7 +106,8 @@ def _require_size(path: Path, file: pq.ParquetFile) -> None:
     with pq.ParquetFile(path, read_dictionary=texts) as packed:
         for batch in packed.iter_batches(_ROWS, columns=texts) if texts else ():
             for name, cells in zip(texts, batch.columns, strict=True):
-                longest = pc.max(pc.binary_length(cells.dictionary)).as_py() or 0
+                lengths = pc.call_function("binary_length", [cells.dictionary])
+                longest = pc.call_function("max", [lengths]).as_py() or 0
                 if longest > _MOST_TEXT:
                     raise FeaturesError(
                         f"{path}: a cell of {name} has {longest:,} bytes, more than {_MOST_TEXT:,}. {told}"
