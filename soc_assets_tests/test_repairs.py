@@ -99,3 +99,18 @@ def test_model_is_not_trained_on_features_older_than_the_embeddings(built, monke
         )
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert "materialise it first" in failure.step_failure_data.error.cause.message
+
+
+@pytest.mark.parametrize("gone", ["a.csv", "b.csv"])
+def test_soil_table_that_is_taken_out_leaves_batches_with_fewer_samples_or_none(with_features, gone):
+    built = with_features
+    built.use()
+    (built.root / "data/soil" / gone).unlink()
+    assert built.run("features").failures == []
+    sizes = [len(pd.read_parquet(path, columns=["sample_id"])) for path in built.batch_files().values()]
+    left = set(table(built, "balanced")["sample_id"])
+    assert sum(sizes) == len(left) == 30
+    found = built.query("SELECT sample_id FROM features")["sample_id"]
+    assert set(found) == left
+    assert set(states(built).values()) <= {"fresh", "missing"}
+    assert built.run("features").launched == []

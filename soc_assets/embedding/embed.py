@@ -157,11 +157,10 @@ class Embedder:
         vectors = np.zeros((n, slots, *self._spec.shape), np.float32)
         waiting: dict[Hashable, list[Place]] = {}
         with self._streaming:  # a second thread finds what this one has embedded
-            stream = self.encoder.stream(self._scenes(rasters, gathered, vectors, waiting))
-            for number, embedded in enumerate(stream):
-                key = list(waiting)[number]
+            for embedded in self.encoder.stream(self._scenes(rasters, gathered, vectors, waiting)):
+                key = next(iter(waiting))  # results come in the order of the scenes
                 self._kept.put(key, embedded)
-                for place in waiting[key]:
+                for place in waiting.pop(key):  # if it is not kept, a later repeat is embedded again
                     place.write(embedded, vectors)
         return vectors
 

@@ -85,6 +85,8 @@ class EmbeddingQuality:
 
     def _ranks(self) -> Iterator[tuple[Literal["error", "warning"], str]]:
         for name, kept in self._kept.items():
+            if not kept:  # no sample of the batch is left in the study
+                continue
             vectors, points = (np.concatenate(parts) for parts in zip(*kept, strict=True))
             if not any(self._must_vary(number) for number, slot in enumerate(self._slots) if slot.name == name):
                 continue

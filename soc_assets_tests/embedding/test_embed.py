@@ -1,11 +1,16 @@
 """Vectors and point values equal those worked out from the pixels, for every stage, pooling and arrangement."""
 
+import shutil
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
 from rasterio.transform import from_origin
 
+from soc_assets.embedding.batch import write
+from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder import precision
 from soc_assets.embedding.encoder.encoder import load_encoder, settle_precision
 from soc_assets.embedding.encoder.network import to_patches
@@ -218,3 +223,20 @@ def test_float16_storage_is_within_its_error_and_reads_as_numbers(tmp_path):
     _, halves = world.write()
     one, other = (np.vstack(frame["elevation_embedding"][0]).astype(float) for frame in (exact, halves))
     assert_allclose(other, one, rtol=6e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_windows_that_come_again_after_others_are_embedded_too(tmp_path, small_base, at_once):
+    """A raster copied to the year after the next, by an embedder that keeps no results."""
+    world = World(tmp_path, stage="encoder")
+    shutil.copy(*(world.folder / f"rasters/yearly/LAI/LAI_{year}.tif" for year in (2019, 2021)))
+    world.refresh()
+    world.samples["year"] = 2021
+    encoder = load_encoder(world.spec, None, 0, "cpu", images_at_once=at_once)
+    write(world.batch(), world.home, world.spec, lambda: Embedder(world.spec, world.raster_index, encoder, 64))
+    frame = pd.read_parquet(world.batch().path(world.home))
+    for images in frame["channel_time_embeddings"][:3]:
+        stored = {key: np.vstack(image) for key, image in dict(images).items() if image is not None}
+        assert np.abs(stored["LAI_2019"]).min() > 0
+        assert_allclose(stored["LAI_2021"], stored["LAI_2019"], atol=1e-5)
+        assert not np.allclose(stored["LAI_2021"], stored["LAI_2020"], atol=1e-3)
