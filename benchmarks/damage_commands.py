@@ -26,6 +26,7 @@ _OUTPUT = "answer.csv"
 _MODULES = "modules.txt"
 _FOR_THE_MODEL = ("data/samples/", "data/embeddings/", "data/soc.duckdb", "mlruns/")  # read when it is trained again
 _FAILED = 70
+_SAYING = ("Warning: ", "The answer is from", "│ set aside", "no longer there")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def try_command(kept: Kept, name: str, command: str, usual: dict[str, str], seco
         if command == "status" and not same:
             outcome = "stale" + warned
         elif not same:
-            said = any(words in answer.said for words in ("Warning: ", "The answer is from", "│ set aside"))
+            said = any(words in answer.said for words in _SAYING)
             outcome = f"said{warned}" if said else "DIFFERENT NUMBER"
         else:
             outcome = ("rebuilt" if rebuilt and not _opened(name) else "same") + warned

@@ -28,6 +28,7 @@ from soc_assets.pipeline import inspection
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import folder_of_rasters, known_catalog, name_of, read_table, to_keep
+from soc_assets.reporting.as_text import one_line
 from soc_assets.reporting.findings import errors, in_words
 from soc_assets.runtime import progress
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
@@ -110,7 +111,8 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     require(loaded.catalog, "raster_catalog")
     cached = complete(loaded, "soil_samples") and vouching.is_fresh(path, inputs)
     catalog = read_table(loaded.catalog, loaded)
-    drift = None if cached else _build(loaded, catalog, inputs)
+    former = None if cached else files.known_table(path, ["sample_id", "file", "organic_carbon"])
+    drift = None if cached else _build(loaded, catalog, inputs, former)
     samples, rejected = files.read_table(path), files.read_table(loaded.samples("rejected"))
     for name in rasters_without_samples(catalog, samples):
         context.log.warning(f"No sample lies in the raster {name}: is it of another region?")
@@ -128,7 +130,10 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     content = stored[files.CONTENT]
     if errors(findings) or len(failures):
         files.write_table(path, samples, {**stored, files.INPUTS: f"errors in {inputs}"})
-    progress.report(1, 1, f"{len(samples)} samples, {len(rejected)} rows rejected")
+    lost = _lost_samples(former, samples)
+    if lost:
+        context.log.warning(f"{lost}. If that is not meant, put the tables back and run again.")
+    progress.report(1, 1, f"{len(samples)} samples, {len(rejected)} rows rejected{'; ' if lost else ''}{lost}")
     return dg.MaterializeResult(
         metadata=metadata,
         data_version=dg.DataVersion(content),
@@ -140,13 +145,21 @@ def soil_samples(context: dg.AssetExecutionContext, project: ProjectResource) ->
     )
 
 
-def _build(project: Project, catalog: pd.DataFrame, inputs: str) -> Drift | None:
+def _lost_samples(former: pd.DataFrame | None, samples: pd.DataFrame) -> str:
+    """Which samples of the last run the tables no longer have, by file; empty where none is lost."""
+    if former is None:
+        return ""
+    counts = former.loc[~former["sample_id"].isin(samples["sample_id"]), "file"].value_counts()
+    words = ", ".join(f"{count} of {one_line(str(name))}" for name, count in counts.head(5).items())
+    return f"{counts.sum()} samples of the last run are no longer there ({words})" if len(counts) else ""
+
+
+def _build(project: Project, catalog: pd.DataFrame, inputs: str, former: pd.DataFrame | None) -> Drift | None:
     """Write the samples and the rejected rows; returns how organic carbon moved against the former samples."""
     rasters, path = project.settings.rasters, project.samples("samples")
     grid = reference_grid(catalog, rasters)
     need = {"timed": rasters.timed, "seasonal": rasters.seasonal, "grid": grid}
     built = build_samples(project.soil, project.settings.soil, **need)
-    former = files.known_table(path, ["organic_carbon"])
     stored = {files.INPUTS: inputs, files.CONTENT: digest.of_frame(built.samples)}
     files.write_table(project.samples("rejected"), built.rejected)
     contents = json.dumps(soil_contents(project))
@@ -173,8 +186,9 @@ def _warn_of_lost(previous: pd.DataFrame, catalog: Catalog, project: Project) ->
     known = previous.loc[previous["band"].isin(bands), "path"].unique()
     if lost := [name_of(path, project) for path in known if path not in catalog.contents]:
         some = f"{', '.join(lost[:5])} ... ({len(lost)} in all)" if len(lost) > 5 else ", ".join(lost)
-        words = f"Rasters that the last catalog has are no longer there: {some}. Their images will be missing; if that "
-        warnings.warn(f"{words}is not meant, put them back and run again.", SocWarning, stacklevel=2)
+        words = f"Rasters that the last catalog has are no longer there, or no pattern fits them any more: {some}. "
+        words += "Their images will be missing; if that is not meant, put them back and run again."
+        warnings.warn(words, SocWarning, stacklevel=2)
 
 
 def _grid_words(grid: Grid) -> str:
