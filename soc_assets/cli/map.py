@@ -89,8 +89,8 @@ def _map(inputs: "MapInputs") -> None:
         console.print(line, soft_wrap=True, markup=False)
     if due := map_report.due(inputs):
         console.print(map_report.time_needed(map_runner.with_model(inputs), due), soft_wrap=True, markup=False)
-    if not _run(lambda: map_runner.make_maps(inputs), "Every map is fresh: nothing was computed."):
-        map_runner.renew_documents(inputs)
+    _run(lambda: map_runner.make_maps(inputs), "Every map is fresh: nothing was computed.")
+    map_runner.renew_documents(inputs)
     for table in map_report.tables(inputs):
         console.print(table)
     for line in map_report.where_to_look(inputs):
@@ -109,8 +109,8 @@ def _compare(inputs: "MapInputs") -> None:
         console.print(line, soft_wrap=True, markup=False)
 
 
-def _run(make: "Callable[[], Outcome]", nothing: str) -> bool:
-    """Launch what is due, with its progress; returns whether anything was."""
+def _run(make: "Callable[[], Outcome]", nothing: str) -> None:
+    """Launch what is due, with its progress."""
     from soc_assets.cli import terminal
 
     with terminal.showing_progress(terminal.own_console(console)):
@@ -119,4 +119,3 @@ def _run(make: "Callable[[], Outcome]", nothing: str) -> bool:
         raise SocError("\n".join(outcome.failures))
     if not outcome.launched:
         console.print(nothing)
-    return bool(outcome.launched)

@@ -6,7 +6,7 @@ from typing import Any
 from pyproj import CRS
 
 from soc_assets.mapping.evidence import Campaign, Evidence, Score
-from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, OUTSIDE, UNKNOWN
+from soc_assets.mapping.quality_classes import INSIDE, OUTSIDE, UNKNOWN
 from soc_assets.reporting.as_text import markdown
 
 NAME = "card.md"
@@ -139,12 +139,13 @@ def _classes(facts: Mapping[str, Any]) -> Iterator[str]:
     for number, cells in facts["counts"].items():
         yield f"| {number} | {facts['classes'][number]} | {cells:,} | {cells / total:.1%} |"
     counts = {int(number): cells for number, cells in facts["counts"].items()}
-    known = counts[INSIDE] + counts[OUTSIDE] + counts[INCOMPLETE]
+    predicted, unknown = facts["statistics"]["organic_carbon"]["count"], counts[UNKNOWN]
     yield ""
-    if known and not counts[UNKNOWN]:
-        yield f"Of the cells that were predicted {counts[INSIDE] / known:.1%} lie inside the area of applicability."
-    else:
+    if unknown and not counts[INSIDE] + counts[OUTSIDE]:
         yield "The area of applicability is not known: the model was registered without it."
+    elif predicted:
+        more = f" Of {unknown:,} it is not known." if unknown else ""
+        yield f"Of the cells with a value {counts[INSIDE] / predicted:.1%} lie inside the area of applicability.{more}"
 
 
 def _rasters(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -79,14 +79,21 @@ def require_maps(inputs: MapInputs, changes: Sequence[Change]) -> None:
     """
     lacking = [(period, state_of_map(inputs, period)) for period in periods_of(changes)]
     if lacking := [(period, state) for period, state in lacking if state != "fresh"]:
-        season = f" --season {lacking[0][0].season}" if lacking[0][0].season else ""
-        years = " ".join(f"--year {period.year}" for period, _ in lacking)
-        step = f" --step {inputs.lattice.step}" if inputs.lattice.step > 1 else ""
         found = " and ".join(f"{period} ({state})" for period, state in lacking)
         raise MapError(
             f"A change needs up-to-date maps of both periods by the model {inputs.registered.uri}, and lacks that of "
-            f"{found}: run `soc map {years}{season}{step}` first."
+            f"{found}: run `{_command(inputs, [period for period, _ in lacking])}` first."
         )
+
+
+def _command(inputs: MapInputs, periods: Sequence[Period]) -> str:
+    """What makes the maps of periods as these inputs have them."""
+    model, season, step = inputs.project.settings.map.model, periods[0].season, inputs.lattice.step
+    options = [f"--year {period.year}" for period in periods]
+    options += [f"--season {season}"] if season else []
+    options += [f"--version {model}"] if model else []
+    options += [f"--step {step}"] if step > 1 else []
+    return " ".join(["soc map", *options])
 
 
 def read_both(inputs: MapInputs, change: Change, place: Place) -> Iterator[TileLayers]:
@@ -99,9 +106,8 @@ def read_both(inputs: MapInputs, change: Change, place: Place) -> Iterator[TileL
         key = f"{period}_{place}"
         tile = read_tile(inputs.tile_path(key), inputs.tile_inputs(period, place))
         if tile is None:
-            season = f" --season {period.season}" if period.season else ""
             raise MapError(
                 f"The tile {key} of the map {map_folder(inputs, period)} is missing, damaged or made from other "
-                f"inputs: `soc map --year {period.year}{season}` computes it again."
+                f"inputs: `{_command(inputs, [period])}` computes it again."
             )
         yield tile

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, OUTSIDE, UNKNOWN
+from soc_assets.mapping.quality_classes import INSIDE, UNKNOWN
 from soc_assets.reporting.findings import Finding, of_output
 
 CHECKS = ("map_values", "map_applicable")
@@ -27,7 +27,7 @@ def check_map(where: str, facts: Mapping[str, Any]) -> list[Finding]:
     elif values["min"] < 0 or values["max"] > _MOST:
         words = f"organic carbon is {values['min']:.3g} to {values['max']:.3g} g/kg, which no soil holds"
         findings.append(of_output("map_values", "error", where, words, "Look at the model's scores (`soc status`)."))
-    known = counts[INSIDE] + counts[OUTSIDE] + counts[INCOMPLETE]
+    known = values["count"]
     if known and counts[INSIDE] < _FEWEST * known and counts[UNKNOWN] == 0:
         words = f"{counts[INSIDE] / known:.0%} of the cells are inside the area of applicability"
         cure = "Elsewhere the training samples hold nothing alike: show the map with quality.tif, or sample there."
@@ -50,7 +50,7 @@ def check_change(where: str, facts: Mapping[str, Any]) -> list[Finding]:
     elif max(-values["min"], values["max"]) > _MOST:
         words = f"organic carbon changes by {values['min']:.3g} to {values['max']:.3g} g/kg, which no soil holds"
         findings.append(of_output("change_values", "error", where, words, "Look at the model's scores (`soc status`)."))
-    known = counts[INSIDE] + counts[OUTSIDE] + counts[INCOMPLETE]
+    known = values["count"]
     if known and counts[INSIDE] < _FEWEST * known and counts[UNKNOWN] == 0:
         words = f"{counts[INSIDE] / known:.0%} of the cells are inside the area of applicability at both periods"
         cure = "Elsewhere the training samples hold nothing alike: show the change with its quality.tif."

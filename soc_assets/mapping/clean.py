@@ -1,6 +1,8 @@
 """Maps of models that are no longer in use: what there is, and removing it."""
 
+import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +45,20 @@ def model_maps(maps: Path, current: str | None) -> list[ModelMaps]:
     for path in sorted(each for each in maps.glob("[!.]*") if each.is_dir()):
         periods = tuple(sorted(each.parent.name for each in path.glob("[!.]*/map.json")))
         tiles = len(list(path.glob("tiles/[!.]*.npz")))
-        size = sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+        size = _bytes_below(path)
         why = "unknown: no model is registered" if current is None else "current" if path.name == current else ""
         found.append(ModelMaps(path, periods, tiles, size, why))
     return found
+
+
+def _bytes_below(folder: Path) -> int:
+    """Of all files, while others of them may come and go."""
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += (Path(place) / name).stat().st_size
+    return size
 
 
 def remove(found: ModelMaps) -> None:

@@ -1,10 +1,12 @@
 """The rasters that a map was made from: by band and step the files, and a digest of what they hold."""
 
+import re
 from typing import Any
 
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import name_of
 from soc_assets.storage import digest
 
 _NAMED = 12  # files of a step whose names are kept; of a mosaic of hundreds their number and digest say enough
@@ -24,6 +26,6 @@ def rasters_of(inputs: MapInputs, period: Period) -> list[dict[str, Any]]:
 
 
 def _name(project: Project, path: str) -> str:
-    """A raster's path below the folder of rasters; nothing of an address's query, which may hold a signature."""
-    folder = str(project.rasters).rstrip("/")
-    return path.partition("?")[0].removeprefix(f"{folder}/")
+    """A raster's path below the folder of rasters; of an address neither query nor user, which may hold secrets."""
+    named = name_of(path, project).partition("?")[0].removeprefix(f"{str(project.rasters).rstrip('/')}/")
+    return re.sub("//[^/@]*@", "//", named)

@@ -12,7 +12,7 @@ CHANGE_CELLS = tuple(name for name, _ in _CELLS)
 """Columns of cells by class of `beyond_uncertainty.tif`, in the order of the classes."""
 
 MAP_CHANGES = Table(
-    "maps/*/change_*/change.parquet",
+    "maps/[!.]*/change_*/change.parquet",
     "changes of predicted organic carbon between two periods, later minus earlier; no proof that carbon has changed",
     (
         Column("model", "string", "registered model, as mlflow.pyfunc.load_model takes it"),
