@@ -51,7 +51,7 @@ def _what(facts: Mapping[str, Any]) -> Iterator[str]:
         "area in which the model applies. A prediction, not a measurement."
     )
     yield ""
-    size = f"{grid['width']:,} x {grid['height']:,} cells of {grid['transform'][0]:g}"
+    size = f"{grid['width']:,} x {grid['height']:,} cells of {_size_of(grid)}"
     yield f"- {size} in {_name_of(grid['crs'])}{coarse}"
     if values["count"]:
         low, high = values["quantiles"]["0.05"], values["quantiles"]["0.95"]
@@ -61,6 +61,13 @@ def _what(facts: Mapping[str, Any]) -> Iterator[str]:
         yield "- No cell has a value."
     for name, path in facts["files"].items():
         yield f"- `{path}`: {_LAYERS.get(name, name)}"
+
+
+def _size_of(grid: Mapping[str, Any]) -> str:
+    """The width of a cell with its unit."""
+    crs = CRS.from_user_input(grid["crs"])
+    unit = "degrees" if crs.is_geographic else crs.axis_info[0].unit_name if crs.axis_info else "units of the CRS"
+    return f"{grid['transform'][0]:g} {'m' if unit == 'metre' else unit}"
 
 
 def _name_of(crs: str) -> str:

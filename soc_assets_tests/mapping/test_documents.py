@@ -164,6 +164,7 @@ def test_card_says_what_the_map_is_and_is_not_good_for(mapped):
         "Embeddings: none",
     ):
         assert words in card
+    assert " m in EPSG:" in card
     counts = mapped.facts["counts"]
     assert (
         f"| 1 | outside the area of applicability | {counts['1']:,} | {counts['1'] / sum(counts.values()):.1%} |"
