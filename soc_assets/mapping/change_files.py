@@ -1,19 +1,13 @@
 """Assembling a change from its tiles: Cloud Optimized GeoTIFFs in a folder that appears whole, with change.json."""
 
-import json
-from collections.abc import Iterator
-from contextlib import ExitStack
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from soc_assets import __version__
 from soc_assets.errors import MapError
 from soc_assets.integrity.schemas.changes import CHANGE_CELLS, MAP_CHANGES
-from soc_assets.mapping.assemble import MapFile, statistics_tags
 from soc_assets.mapping.change_classes import (
     CAUTION,
     CLASS_COLOURS,
@@ -28,13 +22,24 @@ from soc_assets.mapping.change_classes import (
 from soc_assets.mapping.change_tiles import LAYERS
 from soc_assets.mapping.changes import Change, change_folder, change_inputs, tile_inputs, tile_path
 from soc_assets.mapping.inputs import MapInputs
-from soc_assets.mapping.lattice import Cells
+from soc_assets.mapping.lattice import Cells, Place
+from soc_assets.mapping.layer_files import (
+    Facts,
+    MapFile,
+    count_classes,
+    facts_of,
+    read_folder,
+    send,
+    state_of,
+    tiles_of,
+    write_facts,
+    write_layers,
+)
 from soc_assets.mapping.layers import Layer, layer_of
-from soc_assets.mapping.quality_classes import BEYOND, NODATA
+from soc_assets.mapping.quality_classes import NODATA
 from soc_assets.mapping.statistics import Running
 from soc_assets.mapping.tile_files import TileLayers, read_tile
-from soc_assets.mapping.write_raster import as_cog, checksum, open_tiled, require_content, window_of, write_categories
-from soc_assets.runtime import progress
+from soc_assets.mapping.write_raster import write_categories
 from soc_assets.settings import Maps
 from soc_assets.storage import files, mirror
 
@@ -61,20 +66,12 @@ def layers_of_change(settings: Maps) -> list[Layer]:
 
 def read_change(folder: Path) -> MapFile | None:
     """A change; None where there is none, or one of its files is missing."""
-    try:
-        facts = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        whole = all((folder / name).is_file() for name in facts["files"].values())
-    except (OSError, ValueError, KeyError, AttributeError):
-        return None
-    return MapFile(folder, facts) if whole else None
+    return read_folder(folder, NAME)
 
 
 def state_of_change(inputs: MapInputs, change: Change) -> str:
     """missing, stale or fresh."""
-    found = read_change(change_folder(inputs, change))
-    if found is None:
-        return "missing"
-    return "fresh" if found.facts.get("digest") == change_inputs(inputs, change) else "stale"
+    return state_of(read_change(change_folder(inputs, change)), change_inputs(inputs, change))
 
 
 def assemble_change(inputs: MapInputs, change: Change, members: int) -> MapFile:
@@ -91,18 +88,13 @@ def assemble_change(inputs: MapInputs, change: Change, members: int) -> MapFile:
     """
     folder, layers = change_folder(inputs, change), layers_of_change(inputs.project.settings.map)
     with mirror.removing(folder), files.replacing_folder(folder) as temporary:
-        facts, written = _write_layers(inputs, change, members, layers, temporary)
-        windows = [window_of(inputs.lattice.cells(place)) for place in inputs.lattice.places()]
-        for number, layer in enumerate(layers, start=1):
-            as_cog(temporary / f"{layer.name}.part", temporary / f"{layer.name}.tif", layer)
-            require_content(temporary / f"{layer.name}.tif", windows, written[layer.name])
-            progress.report(number, len(layers), f"{layer.name}.tif of {change}")
+        content = _Content(inputs, change, members, layers)
+        facts = write_layers(temporary, inputs, layers, content.stored(), content.describe)
         for name, (_, classes, _) in _CLASSES.items():
             write_categories(temporary / f"{name}.tif", classes)
         files.write_table(temporary / "change.parquet", row_of(facts))
-        (temporary / NAME).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == NAME):  # change.json last
-        mirror.send(path)
+        write_facts(temporary, NAME, facts)
+    send(folder, NAME)
     return MapFile(folder, facts)
 
 
@@ -116,129 +108,60 @@ def classes_of(numbers: np.ndarray) -> np.ndarray:
     return result
 
 
-def _write_layers(
-    inputs: MapInputs, change: Change, members: int, layers: list[Layer], folder: Path
-) -> tuple[dict[str, Any], dict[str, int]]:
-    """Write the layers as tiled GeoTIFFs, tile by tile; returns what is said of the change, and checksums by layer."""
-    written = {layer.name: 0 for layer in layers}
-    running = {name: Running(0.005, -500.0) for name in LAYERS}
-    counts = {"quality": dict.fromkeys(QUALITY, 0), "beyond_uncertainty": dict.fromkeys(CLASSES, 0)}
-    with ExitStack() as stack:
-        opened = [
-            stack.enter_context(open_tiled(folder / f"{layer.name}.part", layer, inputs.lattice.grid))
-            for layer in layers
-        ]
-        for cells, tile in _tiles(inputs, change):
+class _Content:
+    """The numbers of a change as they are stored, and what is known of it once all were seen."""
+
+    def __init__(self, inputs: MapInputs, change: Change, members: int, layers: list[Layer]) -> None:
+        self._inputs, self._change, self._members, self._layers = inputs, change, members, layers
+        self._running = {name: Running(0.005, -500.0) for name in LAYERS}
+        self._counts = {"quality": dict.fromkeys(QUALITY, 0), "beyond_uncertainty": dict.fromkeys(CLASSES, 0)}
+
+    def stored(self) -> Iterator[tuple[Cells, Mapping[str, np.ndarray]]]:
+        layers = {layer.name: layer for layer in self._layers}
+        for cells, tile in tiles_of(self._inputs, len(LAYERS), self._read):
             classes = {"quality": tile.quality, "beyond_uncertainty": classes_of(tile.numbers)}
-            _count(tile, classes, running, counts)
-            for layer, dataset in zip(layers, opened, strict=True):
-                stored = classes.get(layer.name)
-                found = layer.encode(tile.numbers[LAYERS.index(layer.name)]) if stored is None else stored
-                dataset.write(found, 1, window=window_of(cells))
-                written[layer.name] = checksum([found], written[layer.name])
-        facts = _facts(inputs, change, members, layers, {name: each.facts() for name, each in running.items()}, counts)
-        for layer, dataset in zip(layers, opened, strict=True):
-            dataset.update_tags(**_tags(facts, layer))
-            dataset.update_tags(1, **statistics_tags(facts["statistics"].get(layer.name, {})))
-    return facts, written
+            numbers = dict(zip(LAYERS, tile.numbers, strict=True))
+            for name, values in numbers.items():
+                self._running[name].add(values)
+            for name, values in classes.items():
+                count_classes(values, self._counts[name])
+            yield cells, {name: layers[name].encode(values) for name, values in numbers.items()} | classes
 
+    def describe(self) -> tuple[Facts, dict[str, str], str]:
+        inputs, change, quality = self._inputs, self._change, self._counts["quality"]
+        level = inputs.project.settings.evaluation.level
+        facts = facts_of(inputs, self._layers, QUALITY, quality) | {
+            "change": str(change),
+            "before": str(change.before),
+            "after": str(change.after),
+            "season": change.after.season,
+            "members": self._members,
+            "level": level,
+            "caution": CAUTION,
+            "digest": change_inputs(inputs, change),
+            "statistics": {name: each.facts() for name, each in self._running.items()},
+            "beyond_uncertainty": {str(number): n for number, n in self._counts["beyond_uncertainty"].items()},
+            "beyond_uncertainty_classes": {str(number): words for number, words in CLASSES.items()},
+        }
+        members = f"{level:.0%} of the paired ensemble of {self._members} members"
+        tags = {
+            "SOC_CHANGE": f"{change.after} minus {change.before}",
+            "SOC_INTERVAL": members if self._members else "unknown: the model has no members",
+            "SOC_CAUTION": CAUTION,
+        }
+        return facts, tags, f"{change.before} to {change.after}"
 
-def _tiles(inputs: MapInputs, change: Change) -> Iterator[tuple[Cells, TileLayers]]:
-    """All tiles of the lattice; those without a wanted cell are empty."""
-    for place in inputs.lattice.places():
-        cells = inputs.lattice.cells(place)
-        if place not in inputs.places:
-            empty = np.full((len(LAYERS), *cells.shape), np.nan, np.float32)
-            yield cells, TileLayers(empty, np.full(cells.shape, BEYOND, np.uint8))
-            continue
-        tile = read_tile(tile_path(inputs, change, place), tile_inputs(inputs, change, place))
+    def _read(self, place: Place) -> TileLayers:
+        path, wanted = tile_path(self._inputs, self._change, place), tile_inputs(self._inputs, self._change, place)
+        tile = read_tile(path, wanted)
         if tile is None:
             raise MapError(
-                f"The tile {place} of the change {change} is missing or damaged: `soc map` computes it again."
+                f"The tile {place} of the change {self._change} is missing or damaged: `soc map` computes it again."
             )
-        yield cells, tile
+        return tile
 
 
-def _count(
-    tile: TileLayers,
-    classes: dict[str, np.ndarray],
-    running: dict[str, Running],
-    counts: dict[str, dict[int, int]],
-) -> None:
-    for name, statistics in running.items():
-        statistics.add(tile.numbers[LAYERS.index(name)])
-    for name, values in classes.items():
-        for number, cells in zip(*(found.tolist() for found in np.unique(values, return_counts=True)), strict=True):
-            if number != NODATA:
-                counts[name][number] += cells
-
-
-def _facts(
-    inputs: MapInputs,
-    change: Change,
-    members: int,
-    layers: list[Layer],
-    statistics: dict[str, dict[str, object]],
-    counts: dict[str, dict[int, int]],
-) -> dict[str, Any]:
-    """What made the change, and what it holds: the content of change.json."""
-    model, grid = inputs.registered, inputs.lattice.grid
-    return {
-        "model": model.name,
-        "version": model.version,
-        "uri": model.uri,
-        "recipe": model.recipe,
-        "features": model.features,
-        "weights": model.weights,
-        "spec": model.spec,
-        "model_digest": model.digest,
-        "change": str(change),
-        "before": str(change.before),
-        "after": str(change.after),
-        "season": change.after.season,
-        "members": members,
-        "level": inputs.project.settings.evaluation.level,
-        "caution": CAUTION,
-        "digest": change_inputs(inputs, change),
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "software": f"soc_assets {__version__}",
-        "grid": {
-            "crs": grid.crs.to_string(),
-            "transform": list(grid.transform[:6]),
-            "width": grid.width,
-            "height": grid.height,
-            "step": inputs.lattice.step,
-        },
-        "files": {layer.name: f"{layer.name}.tif" for layer in layers},
-        "units": {layer.name: layer.unit for layer in layers if layer.unit},
-        "statistics": statistics,
-        "counts": {str(number): cells for number, cells in counts["quality"].items()},
-        "classes": {str(number): words for number, words in QUALITY.items()},
-        "beyond_uncertainty": {str(number): cells for number, cells in counts["beyond_uncertainty"].items()},
-        "beyond_uncertainty_classes": {str(number): words for number, words in CLASSES.items()},
-    }
-
-
-def _tags(facts: dict[str, Any], layer: Layer) -> dict[str, str]:
-    """Tags of a file."""
-    step = facts["grid"]["step"]
-    tags = {
-        "TIFFTAG_IMAGEDESCRIPTION": f"{layer.description}, {facts['before']} to {facts['after']}",
-        "TIFFTAG_SOFTWARE": facts["software"],
-        "SOC_MODEL": f"{facts['uri']} ({facts['recipe']}; embeddings with weights: {facts['weights']})",
-        "SOC_CHANGE": f"{facts['after']} minus {facts['before']}",
-        "SOC_INTERVAL": f"{facts['level']:.0%} of the paired ensemble of {facts['members']} members"
-        if facts["members"]
-        else "unknown: the model has no members",
-        "SOC_CAUTION": CAUTION,
-        "SOC_SPEC": facts["spec"],
-        "SOC_DIGEST": facts["digest"],
-    }
-    coarse = {"SOC_STEP": f"one cell per {step} x {step} pixels, predicted at the middle one"} if step > 1 else {}
-    return tags | coarse
-
-
-def row_of(facts: dict[str, Any]) -> pd.DataFrame:
+def row_of(facts: Facts) -> pd.DataFrame:
     """What change.json says as one row."""
     values, quantiles = facts["statistics"]["change"], facts["statistics"]["change"].get("quantiles", {})
     names = ("recipe", "model_digest", "change", "before", "after", "season", "members", "level", "digest", "made")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from soc_assets.mapping.graph import ancestors
 from soc_assets.mapping.graph_forms import constant
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _networks(graph: "GraphModule") -> tuple[Any, Any, int] | None:
 
 def _first_size(members: Any) -> int:
     """S of a node [S, n]: the first size of the constants that it was made with."""
-    expanded = [node for node in _needed_for(members) if str(node.target) == "aten.expand.default"]
+    expanded = [node for node in ancestors(members) if str(node.target) == "aten.expand.default"]
     return int(expanded[0].args[1][0]) if len(expanded) == 1 else 0
 
 
@@ -140,7 +141,7 @@ def _between(graph: "GraphModule", first: Any, last: Any) -> "GraphModule | None
 
     part: Graph = Graph()
     known: dict[Any, Any] = {first: part.placeholder("value")}
-    needed = _needed_for(last, first)
+    needed = ancestors(last, (first,))
     if first not in needed:
         return None
     for node in graph.graph.nodes:
@@ -150,14 +151,3 @@ def _between(graph: "GraphModule", first: Any, last: Any) -> "GraphModule | None
             known[node] = part.node_copy(node, lambda before: known[before])
     part.output(known[last])
     return GraphModule(graph, part)
-
-
-def _needed_for(last: Any, first: Any = None) -> set[Any]:
-    """A node, and all that it is computed from; nothing before `first`."""
-    found, waiting = set(), [last]
-    while waiting:
-        node = waiting.pop()
-        if node not in found:
-            found.add(node)
-            waiting += [] if node is first else node.all_input_nodes
-    return found

@@ -5,6 +5,7 @@ of its inputs only the count of missing images is kept, as an input: who calls t
 A graph that this cannot cut is served whole, row by row.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ def _rest(graph: "GraphModule", cuts: list[Any], counter: Any) -> "GraphModule":
     if counter is not None:
         known[counter] = rest.placeholder("missing")
     [output] = [node for node in graph.graph.nodes if node.op == "output"]
-    needed = _ancestors(output, set(known))
+    needed = ancestors(output, set(known))
     for node in graph.graph.nodes:
         if node not in needed or node in known or node.op == "placeholder":
             continue  # of the features only the number of rows is asked for
@@ -134,7 +135,8 @@ def _rest(graph: "GraphModule", cuts: list[Any], counter: Any) -> "GraphModule":
     return GraphModule(graph, rest)
 
 
-def _ancestors(output: Any, stop: set[Any]) -> set[Any]:
+def ancestors(output: Any, stop: Container[Any] = ()) -> set[Any]:
+    """A node, and all that it is computed from; nothing before the nodes `stop`."""
     found, waiting = set(), [output]
     while waiting:
         node = waiting.pop()

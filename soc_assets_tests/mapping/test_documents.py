@@ -13,13 +13,14 @@ import rasterio
 from rasterio.enums import Resampling
 from rio_cogeo.cogeo import cog_validate
 
-from soc_assets.mapping.assemble import MapFile, assemble
+from soc_assets.mapping.assemble import assemble
 from soc_assets.mapping.card import describe_weights, map_card
 from soc_assets.mapping.documents import write_documents
 from soc_assets.mapping.engines import engine_for
 from soc_assets.mapping.evidence import Campaign, Evidence, Score
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Period
+from soc_assets.mapping.layer_files import MapFile
 from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.mapping.stac_item import span_of
 from soc_assets.mapping.tiles import write_tiles

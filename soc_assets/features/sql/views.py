@@ -163,19 +163,20 @@ def _features(contents: Contents) -> View:
 
 
 def _maps(contents: Contents) -> View:
-    columns = columns_of(contents.data, "maps")
-    folder = f"{literal(str(contents.data / 'maps'))} || '/' || model_digest || '/' || period"
-    sql = f"SELECT *, {folder} AS folder FROM ({table_sql(contents.data, 'maps', columns)})"
-    comments = {column: comment for column, (_, comment) in columns.items()}
-    return View(sql, TABLES["maps"].description, {**comments, "folder": "of its GeoTIFFs and map.json"})
+    return _with_folder(contents, "maps", "period", "of its GeoTIFFs and map.json")
 
 
 def _map_changes(contents: Contents) -> View:
-    columns = columns_of(contents.data, "map_changes")
-    folder = f"{literal(str(contents.data / 'maps'))} || '/' || model_digest || '/change_' || change"
-    sql = f"SELECT *, {folder} AS folder FROM ({table_sql(contents.data, 'map_changes', columns)})"
+    return _with_folder(contents, "map_changes", "'change_' || change", "of its GeoTIFFs and change.json")
+
+
+def _with_folder(contents: Contents, table: str, name: str, words: str) -> View:
+    """A table of maps with the folder of each; `name` is the SQL of the folder's own name."""
+    columns = columns_of(contents.data, table)
+    folder = f"{literal(str(contents.data / 'maps'))} || '/' || model_digest || '/' || {name}"
+    sql = f"SELECT *, {folder} AS folder FROM ({table_sql(contents.data, table, columns)})"
     comments = {column: comment for column, (_, comment) in columns.items()}
-    return View(sql, TABLES["map_changes"].description, {**comments, "folder": "of its GeoTIFFs and change.json"})
+    return View(sql, TABLES[table].description, {**comments, "folder": words})
 
 
 def _map_at_samples(contents: Contents) -> View:
