@@ -10,12 +10,14 @@ table goes on where it was; --again tries what is asked for again. The table goe
     same               exit 0, the same numbers; "warned" where a warning names the file
     stale              soc status says that something is to be done
     said               exit 0, other numbers (an older state, a partial database, a raster set aside), and it is said
+    other points       exit 0: `soc predict` answers for what its file asks now
     refused            exit 1, with the file's name and what to do
     NO FILE NAMED, TRACEBACK, HANG, DIFFERENT NUMBER: what must not be
 """
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -78,15 +80,25 @@ def keep(folder: Path, name: str, kind: str, command: str, found: Trial) -> None
 def table(
     groups: dict[str, list[str]], names: list[str], kinds: list[str], commands: list[str], outcomes: dict[Any, str]
 ) -> Iterator[str]:
-    """Markdown: a row per file and kind of damage."""
-    yield f"| file | damage | {' | '.join(f'soc {command}' for command in commands)} |"
-    yield "|---|---|" + "---|" * len(commands)
+    """Markdown: a row per file, a column per kind of damage; in a cell the outcomes of the commands."""
+    yield f"| file | {' | '.join(kinds)} |"
+    yield "|---|" + "---|" * len(kinds)
     for name in names:
         of = f" (stands for {len(groups[name])})" if len(groups[name]) > 1 else ""
+        cells = []
         for kind in kinds:
-            cells = [outcomes.get((name, kind, command), "") for command in commands]
-            if set(cells) - {"-", ""}:
-                yield f"| `{name}`{of} | {kind} | {' | '.join(cells)} |"
+            found = [outcomes.get((name, kind, command), "-").replace(", warned", "*") for command in commands]
+            whole = found[:1] if len(set(found)) == 1 else found
+            cells.append("" if set(found) == {"-"} else " / ".join(whole))
+        if any(cells):
+            yield f"| `{_of_any_project(name)}`{of} | {' | '.join(cells)} |"
+
+
+def _of_any_project(name: str) -> str:
+    """A path without what is drawn or counted anew in every project."""
+    return re.sub(
+        r"(?<![0-9a-z])(m-)?([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{10,32})(?![0-9a-z])", r"\1<id>", name
+    )
 
 
 def _parsed(arguments: list[str] | None) -> argparse.Namespace:

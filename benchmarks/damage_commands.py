@@ -93,7 +93,7 @@ def try_command(kept: Kept, name: str, command: str, usual: dict[str, str], seco
             outcome = "stale" + warned
         elif not same:
             said = any(words in answer.said for words in _SAYING)
-            outcome = f"said{warned}" if said else "DIFFERENT NUMBER"
+            outcome = "other points" if name == POINTS else f"said{warned}" if said else "DIFFERENT NUMBER"
         else:
             outcome = ("rebuilt" if rebuilt and not _opened(name) else "same") + warned
     return Trial(outcome, answer.said, answer.seconds)

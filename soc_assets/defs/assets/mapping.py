@@ -1,6 +1,6 @@
 """The assets `map_tiles` and `soc_map`: organic carbon everywhere, tile by tile, and the files of a period."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -27,7 +27,7 @@ from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.mapping.tiles import Tiled, write_tiles
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
-from soc_assets.reporting.findings import errors
+from soc_assets.reporting.findings import Finding, errors
 from soc_assets.tracking.evidence import evidence_of
 from soc_assets.tracking.registered import describe_registered, load_registered
 from soc_assets.tracking.store import tracking_of
@@ -102,12 +102,23 @@ def soc_map(context: dg.AssetExecutionContext, project: ProjectResource) -> Iter
             findings += check_map(str(made.folder), made.facts)
             metadata_of[str(period)] = {**_map_facts(made, evidence), "cached": cached}
         update_collection(inputs.folder.parent)
-    results = checks.finding_results(findings, CHECKS)
+    yield from concluded(context, "soc_map", CHECKS, findings, metadata_of)
+
+
+def concluded(
+    context: dg.AssetExecutionContext,
+    asset: str,
+    names: Sequence[str],
+    findings: list[Finding],
+    metadata_of: dict[str, dict[str, Any]],
+) -> Iterator[Any]:
+    """The checks of an asset of several partitions and, where none found an error, the metadata of each of these."""
+    results = checks.finding_results(findings, names)
     if grave := errors(findings):
-        yield from checks.evaluations(results, "soc_map")
+        yield from checks.evaluations(results, asset)
         raise dg.Failure("\n".join(finding.words for finding in grave), allow_retries=False)
     for key, metadata in metadata_of.items():
-        context.add_asset_metadata(metadata, asset_key="soc_map", partition_key=key)
+        context.add_asset_metadata(metadata, asset_key=asset, partition_key=key)
     yield dg.MaterializeResult(check_results=results)
 
 

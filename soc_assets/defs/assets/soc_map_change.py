@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets.defs.assets.mapping import soc_map
+from soc_assets.defs.assets.mapping import concluded, soc_map
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.partitions import MAP_CHANGE
 from soc_assets.defs.reporting import reporting_as
@@ -20,7 +20,6 @@ from soc_assets.mapping.layer_files import MapFile
 from soc_assets.mapping.paired import paired_for
 from soc_assets.mapping.plots import picture_of_change
 from soc_assets.pipeline.assets import VERSIONS
-from soc_assets.reporting.findings import errors
 from soc_assets.tracking.registered import load_registered
 from soc_assets.tracking.store import tracking_of
 
@@ -60,13 +59,7 @@ def soc_map_change(context: dg.AssetExecutionContext, project: ProjectResource) 
             made, outcomes = _made(inputs, change)
             findings += check_change(str(made.folder), made.facts)
             metadata_of[str(change)] = {**_change_facts(made), "tiles": outcomes, "cached": not outcomes}
-    results = checks.finding_results(findings, CHANGE_CHECKS)
-    if grave := errors(findings):
-        yield from checks.evaluations(results, "soc_map_change")
-        raise dg.Failure("\n".join(finding.words for finding in grave), allow_retries=False)
-    for key, metadata in metadata_of.items():
-        context.add_asset_metadata(metadata, asset_key="soc_map_change", partition_key=key)
-    yield dg.MaterializeResult(check_results=results)
+    yield from concluded(context, "soc_map_change", CHANGE_CHECKS, findings, metadata_of)
 
 
 def _made(inputs: MapInputs, change: Change) -> tuple[MapFile, dict[str, int]]:
