@@ -110,7 +110,7 @@ def test_reference_grid_in_degrees_is_mapped_as_its_points_are_predicted(tmp_pat
     with rasterio.open(map_folder / "organic_carbon.tif") as dataset:
         assert dataset.crs == rasterio.CRS.from_epsg(4326) and dataset.transform == transform
         assert dataset.read(1)[7, 11] == pytest.approx(point["predicted"], abs=6e-4)
-    assert "50 x 40 cells of 0.003 in EPSG:4326" in (map_folder / "card.md").read_text()
+    assert "50 x 40 cells of 0.003 degrees in EPSG:4326" in (map_folder / "card.md").read_text()
 
 
 def region(root: Path, geometry: shapely.Geometry, crs: object) -> str:
