@@ -20,7 +20,8 @@ def plan(inputs: MapInputs) -> Iterator[str]:
     require_maps(inputs, changes)
     yield f"Model     {inputs.registered.uri}: {inputs.registered.recipe} on {inputs.registered.features}"
     for change in changes:
-        words = f"{inputs.cells:,} cells in {len(inputs.places)} tiles; {state_of_change(inputs, change)}"
+        tiles = "1 tile" if len(inputs.places) == 1 else f"{len(inputs.places):,} tiles"
+        words = f"{inputs.cells:,} cells in {tiles}; {state_of_change(inputs, change)}"
         yield f"Change    {change.after} minus {change.before}: {words}"
 
 

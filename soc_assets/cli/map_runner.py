@@ -4,8 +4,8 @@ from soc_assets.cli import runner
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, open_instance
 from soc_assets.errors import SettingsError
 from soc_assets.mapping.assemble import map_folder, read_map, state_of_map
-from soc_assets.mapping.change_files import state_of_change
-from soc_assets.mapping.changes import require_maps, wanted_changes
+from soc_assets.mapping.change_files import read_change, state_of_change
+from soc_assets.mapping.changes import change_folder, require_maps, wanted_changes
 from soc_assets.mapping.documents import write_documents
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period
@@ -104,12 +104,13 @@ def make_maps(inputs: MapInputs, to: str = MAPS[-1]) -> runner.Outcome:
 
 
 def renew_documents(inputs: MapInputs) -> None:
-    """Bring the cards of the maps and their catalog up to date: what is known of a model may have grown since."""
+    """Bring cards and catalog of maps and changes up to date: what is known of a model may have grown since."""
     from soc_assets.tracking.evidence import evidence_of
     from soc_assets.tracking.store import tracking_of
 
     evidence = evidence_of(inputs.project, tracking_of(inputs.project), inputs.registered)
-    for period in inputs.periods:
-        if found := read_map(map_folder(inputs, period)):
-            write_documents(found.folder, found.facts, evidence)
+    there = [read_map(map_folder(inputs, period)) for period in inputs.periods]
+    there += [read_change(change_folder(inputs, change)) for change in wanted_changes(inputs.project)]
+    for found in filter(None, there):
+        write_documents(found.folder, found.facts, evidence)
     update_collection(inputs.folder.parent)

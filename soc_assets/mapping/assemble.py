@@ -110,8 +110,10 @@ class _Content:
             "statistics": {name: each.facts() for name, each in self._running.items()},
             "rasters": rasters_of(inputs, period),
             "missing_rasters": missing_steps(inputs, period),
+            "level": (level := inputs.registered.level),
         }
-        return facts, {"SOC_PERIOD": str(period)}, str(period)
+        tags = {"SOC_INTERVAL": f"prediction interval that should cover {level:.0%} of samples"} if level else {}
+        return facts, {"SOC_PERIOD": str(period), **tags}, str(period)
 
     def _read(self, place: Place) -> TileLayers:
         key = key_of(self._period, place)

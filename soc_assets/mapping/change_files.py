@@ -21,6 +21,8 @@ from soc_assets.mapping.change_classes import (
 )
 from soc_assets.mapping.change_tiles import LAYERS
 from soc_assets.mapping.changes import Change, change_folder, change_inputs, tile_inputs, tile_path
+from soc_assets.mapping.documents import write_documents
+from soc_assets.mapping.evidence import Evidence
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Cells, Place
 from soc_assets.mapping.layer_files import (
@@ -50,7 +52,7 @@ _WORDS = {
     "change_upper": "upper end of the interval of the change, from the paired members of the model",
 }
 _CLASSES = {
-    "beyond_uncertainty": ("whether the interval of the change leaves zero out", CLASSES, CLASS_COLOURS),
+    "beyond_uncertainty": ("whether the interval of the change excludes zero", CLASSES, CLASS_COLOURS),
     "quality": ("where the change may be believed", QUALITY, QUALITY_COLOURS),
 }
 
@@ -74,13 +76,14 @@ def state_of_change(inputs: MapInputs, change: Change) -> str:
     return state_of(read_change(change_folder(inputs, change)), change_inputs(inputs, change))
 
 
-def assemble_change(inputs: MapInputs, change: Change, members: int) -> MapFile:
+def assemble_change(inputs: MapInputs, change: Change, members: int, evidence: Evidence | None = None) -> MapFile:
     """Write a change from its tiles.
 
     Args:
         inputs: of the maps.
         change: from which period to which.
         members: of the model; 0 where it has none.
+        evidence: what is known of the model, for card and catalog; None is nothing.
 
     Raises:
         MapError: a tile is missing, stale or damaged.
@@ -93,6 +96,7 @@ def assemble_change(inputs: MapInputs, change: Change, members: int) -> MapFile:
         for name, (_, classes, _) in _CLASSES.items():
             write_categories(temporary / f"{name}.tif", classes)
         files.write_table(temporary / "change.parquet", row_of(facts))
+        write_documents(temporary, facts, evidence or Evidence())
         write_facts(temporary, NAME, facts)
     send(folder, NAME)
     return MapFile(folder, facts)

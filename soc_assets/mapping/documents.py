@@ -1,10 +1,11 @@
-"""What stands beside a map for people and catalogs: its card and its STAC item."""
+"""What stands beside a map, or a change, for people and catalogs: its card and its STAC item."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from soc_assets.mapping import card, stac_item
+from soc_assets.mapping.change_card import change_card
 from soc_assets.mapping.evidence import Evidence
 from soc_assets.storage import files
 
@@ -14,13 +15,14 @@ def write_documents(folder: Path, facts: Mapping[str, Any], evidence: Evidence) 
 
     Args:
         folder: with the files of the map.
-        facts: map.json.
+        facts: map.json, or change.json.
         evidence: what is known of its model.
 
     Raises:
         StorageError: the disk is full or read-only.
     """
-    made = {card.NAME: card.map_card(facts, evidence), stac_item.NAME: stac_item.make_item(folder, facts, evidence)}
+    told = change_card(facts, evidence) if "change" in facts else card.map_card(facts, evidence)
+    made = {card.NAME: told, stac_item.NAME: stac_item.make_item(folder, facts, evidence)}
     for name, text in made.items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:

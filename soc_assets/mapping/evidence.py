@@ -36,7 +36,7 @@ class Score:
         r2: coefficient of determination, with the ends of its 95 % interval (None where there are none).
         rmse: g/kg, likewise.
         coverage: share of the samples inside their prediction interval; None where that is not known.
-        level: that it should be.
+        level: that it should be; None where that is not known.
     """
 
     by: str
@@ -45,7 +45,7 @@ class Score:
     r2: tuple[float | None, float | None, float | None]
     rmse: tuple[float | None, float | None, float | None]
     coverage: float | None
-    level: float
+    level: float | None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Registered:
         recipe: that it was fitted by.
         weights: `pretrained (sha256 ...)` or `random (seed ...)`: of the embeddings.
         files: SHA-256 of the model's files, or what stands for them behind a server.
+        level: share of samples that its intervals should cover; None where its run does not say.
     """
 
     model: Any
@@ -34,6 +35,7 @@ class Registered:
     recipe: str = ""
     weights: str = ""
     files: str = ""
+    level: float | None = None
 
     @property
     def name(self) -> str:

@@ -13,8 +13,9 @@ from soc_assets.storage import files
 
 _WORDS = (
     "Organic carbon of the topsoil (g/kg) predicted at every cell from rasters, with prediction intervals and the area "
-    "of applicability of the model. One item per model and year or season. Predictions, not measurements: the card of "
-    "each map says what it is not good for. No licence is stated: whoever publishes the maps chooses one."
+    "of applicability of the model. One item per model and year or season, and per change between two of them. "
+    "Predictions, not measurements: the card of each says what it is not good for. No licence is stated: whoever "
+    "publishes the maps chooses one."
 )
 _KEYWORDS = ["soil", "soil organic carbon", "prediction interval", "area of applicability"]
 
@@ -50,7 +51,7 @@ def _items(maps: Path) -> dict[str, dict[str, Any]]:
     for path in sorted(maps.glob(f"[!.]*/[!.]*/{NAME}")):
         try:
             item = json.loads(path.read_text(encoding="utf-8"))
-            if len(item["bbox"]) == 4 and (path.parent / "map.json").is_file():
+            if len(item["bbox"]) == 4 and any((path.parent / name).is_file() for name in ("map.json", "change.json")):
                 found[f"./{path.relative_to(maps).as_posix()}"] = item
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -1,4 +1,4 @@
-"""A map as a STAC item (version 1.1, the core alone: its schemas can be checked without a network).
+"""A map, or a change between two, as a STAC item (version 1.1, the core alone: it can be validated without a network).
 
 Links and assets are relative, so that the folder of maps can be copied anywhere. What the core has no name for (model,
 scores, source rasters) stands under names that begin with `soc:`.
@@ -27,43 +27,49 @@ COLLECTION = "collection.json"
 ID = "soil-organic-carbon"
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 _BESIDE = {
-    "map.json": ("application/json", "what made the map, its statistics"),
-    "map.parquet": ("application/vnd.apache.parquet", "the same as one row"),
-    CARD: ("text/markdown", "what the map is, and what it is not good for"),
+    ".json": ("application/json", "what made it, its statistics"),
+    ".parquet": ("application/vnd.apache.parquet", "the same as one row"),
 }
 _EDGE = 16  # parts of an edge of the footprint, which is curved in degrees
 
 
 def make_item(folder: Path, facts: Mapping[str, Any], evidence: Evidence) -> str:
-    """The item of a map, JSON.
+    """The item of a map, or of a change, JSON.
 
     Args:
         folder: with its files.
-        facts: map.json.
+        facts: map.json, or change.json.
         evidence: what is known of its model.
     """
     import pystac
 
     west, south, east, north, outline = _footprint(facts["grid"])
-    start, end = span_of(Period.of(facts["period"]))
+    kind = "change" if "change" in facts else "map"
+    ends = [Period.of(facts[name]) for name in (("before", "after") if kind == "change" else ("period", "period"))]
+    start, end = span_of(ends[0])[0], span_of(ends[1])[1]
+    own = _of_change(facts) if kind == "change" else _of_map(facts)
     item = pystac.Item(
-        id=f"{facts['model_digest']}_{facts['period']}",
+        id=f"{facts['model_digest']}_{'change_' if kind == 'change' else ''}{own['soc:period']}",
         geometry={"type": "Polygon", "coordinates": [outline]},
         bbox=[west, south, east, north],
         datetime=None,
         start_datetime=start,
         end_datetime=end,
-        properties=_properties(facts, evidence),
+        properties=own | _properties(facts, evidence),
         collection=ID,
     )
     for name, path in facts["files"].items():
         item.add_asset(name, _layer(folder / path, facts))
-    for path, (media_type, title) in _BESIDE.items():
+    beside = {kind + suffix: told for suffix, told in _BESIDE.items()}
+    beside[CARD] = ("text/markdown", "what it is, and what it is not good for")
+    for path, (media_type, title) in beside.items():
         asset = pystac.Asset(f"./{path}", title, media_type=media_type, roles=["metadata"])
         item.add_asset(path.replace(".", "_"), asset)
     item.clear_links()
     for rel in ("root", "parent", "collection"):
         item.add_link(pystac.Link(rel, f"../../{COLLECTION}", pystac.MediaType.JSON))
+    for period in ends if kind == "change" else ():
+        item.add_link(pystac.Link("derived_from", f"../{period}/{NAME}", pystac.MediaType.GEOJSON))
     return json.dumps(item.to_dict(include_self_link=False, transform_hrefs=False), indent=2) + "\n"
 
 
@@ -79,30 +85,52 @@ def span_of(period: Period) -> tuple[datetime, datetime]:
     return first, last + timedelta(days=1, seconds=-1)
 
 
-def _properties(facts: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
-    total, grid = max(sum(facts["counts"].values()), 1), facts["grid"]
-    model = {name: facts[name] for name in ("version", "uri", "recipe", "features", "weights", "spec")}
-    classes = [
-        {"value": int(n), "meaning": facts["classes"][n], "cells": cells, "share": round(cells / total, 6)}
-        for n, cells in facts["counts"].items()
-    ]
+def _of_map(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": f"Soil organic carbon, {facts['period'].replace('_', ' ')}",
         "description": "Organic carbon of the topsoil predicted from rasters, with its interval and area of "
         f"applicability. Read {CARD} for what it is not good for.",
-        "created": facts["made"],
-        "updated": facts["made"],
-        "soc:model": {"name": facts["model"], **model, "digest": facts["model_digest"]},
         "soc:period": facts["period"],
+        "soc:level": facts.get("level"),
+        "soc:rasters": facts.get("rasters", []),
+        "soc:missing_rasters": facts["missing_rasters"],
+    }
+
+
+def _of_change(facts: Mapping[str, Any]) -> dict[str, Any]:
+    counts, classes = facts["beyond_uncertainty"], facts["beyond_uncertainty_classes"]
+    return {
+        "title": f"Change of predicted soil organic carbon, {facts['before']} to {facts['after']}".replace("_", " "),
+        "description": facts["caution"],
+        "soc:period": facts["change"],
+        "soc:level": facts["level"] if facts["members"] else None,
+        "soc:members": facts["members"],
+        "soc:beyond_uncertainty": _classes(counts, classes),
+    }
+
+
+def _classes(counts: Mapping[str, int], words: Mapping[str, str]) -> list[dict[str, Any]]:
+    total = max(sum(counts.values()), 1)
+    return [
+        {"value": int(n), "meaning": words[n], "cells": cells, "share": round(cells / total, 6)}
+        for n, cells in counts.items()
+    ]
+
+
+def _properties(facts: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
+    """What maps and changes have in common."""
+    grid = facts["grid"]
+    model = {name: facts[name] for name in ("version", "uri", "recipe", "features", "weights", "spec")}
+    return {
+        "created": facts["made"],
+        "soc:model": {"name": facts["model"], **model, "digest": facts["model_digest"]},
         "soc:digest": facts["digest"],
         "soc:software": facts["software"],
         "soc:grid": {name: grid[name] for name in ("crs", "transform", "width", "height", "step")},
         "soc:statistics": facts["statistics"],
-        "soc:quality": classes,
+        "soc:quality": _classes(facts["counts"], facts["classes"]),
         "soc:samples": evidence.samples_as_json(),
         "soc:scores": evidence.scores_as_json(),
-        "soc:rasters": facts.get("rasters", []),
-        "soc:missing_rasters": facts["missing_rasters"],
     }
 
 

@@ -6,6 +6,7 @@ from soc_assets.features.sql.database import read_info
 from soc_assets.geo.polygons import contents_of
 from soc_assets.project import Project
 from soc_assets.regression.evaluation import fold
+from soc_assets.settings.evaluation import Evaluation
 from soc_assets.storage import digest
 
 VERSIONS = {  # of the code: raise it when the output changes, and what is on disk becomes stale
@@ -22,9 +23,10 @@ def model_inputs(project: Project) -> str:
     built = read_info(project.database).get("inputs")
     training = settings.training
     if training.recipe == "documented":
-        return digest.of_inputs(
-            VERSIONS["mlp_model"], built, training.model_dump(exclude={"device", "recipe"}), settings.sampling.balance
-        )
+        chosen = training.model_dump(exclude={"device", "recipe"})
+        level = settings.evaluation.level  # of its intervals
+        more = [] if level == Evaluation().level else [level]  # so models that were fitted before it counted stay fresh
+        return digest.of_inputs(VERSIONS["mlp_model"], built, chosen, settings.sampling.balance, *more)
     tuned = project.results / "hyperparameters.json"
     found = digest.of_file(tuned) if tuned.is_file() else None
     fits = digest.of_inputs(VERSIONS["mlp_model"], *_fitted(project, {"trials"}))

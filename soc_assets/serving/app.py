@@ -153,7 +153,6 @@ def _view(state: State, request: "Request") -> "Response":
             "models": content.models(maps.values()),
             "rasters": content.rasters(bands.values()),
             "relief": terrain.key if terrain else None,
-            "interval": round(100 * state.level),
         }
     )
 

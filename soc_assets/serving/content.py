@@ -67,6 +67,7 @@ def _period(found: MapFolder) -> dict[str, Any]:
         "counts": {"quality": found.facts.get("counts", {})}
         | {"beyond_uncertainty": found.facts.get("beyond_uncertainty", {})},
         "main": found.names[0],
+        "level": found.facts.get("level"),
     }
 
 

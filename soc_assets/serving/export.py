@@ -112,7 +112,6 @@ def _view(state: State, tile: Tile) -> dict[str, Any]:
         "models": content.models(state.maps().values()),
         "rasters": [],
         "relief": _shaded(shaded) if shaded else None,
-        "interval": round(100 * state.level),
     }
 
 

@@ -68,7 +68,7 @@ LAYERS = {
         ),
         Layer(
             *("beyond_uncertainty", "More than uncertainty", "", None, ("beyond_uncertainty",)),
-            "Whether the interval of the change leaves zero out.",
+            "Whether the interval of the change excludes zero.",
         ),
     )
 }

@@ -27,11 +27,6 @@ class State:
     _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    @property
-    def level(self) -> float:
-        """Share of samples that the intervals should cover."""
-        return self.project.settings.evaluation.level
-
     def maps(self) -> dict[tuple[str, str], MapFolder]:
         """The maps by model and period; see `find_maps`."""
         return self._known("maps", stamps_of_maps(self.project.data), lambda: find_maps(self.project.data))

@@ -37,22 +37,24 @@ def evidence_of(project: Project, tracking: MlflowTracking, registered: Register
     client = tracking.client()
     run = client.get_run(str(client.get_model_version(registered.name, registered.version).run_id))
     stored = Artifacts(run.info.run_id, run.info.artifact_uri or "", client).read(_PREDICTIONS)
-    found = [] if stored is None else _of_test_split(project, stored)
-    campaigns = () if stored is None else _campaigns(project, stored)
-    return Evidence(campaigns, [*found, *_by_folds(project, run)])
+    if stored is None:
+        return Evidence((), _by_folds(project, run))
+    rows = _predictions(project, stored)
+    return Evidence(_campaigns(rows), [*_of_test_split(project, rows, registered.level), *_by_folds(project, run)])
 
 
-def _predictions(stored: bytes) -> pd.DataFrame:
-    return pd.read_csv(BytesIO(stored), dtype={"sample_id": str, "split": str})
+def _predictions(project: Project, stored: bytes) -> pd.DataFrame:
+    """The predictions of the fit, with source, year and location_id of the samples that are still there."""
+    rows = pd.read_csv(BytesIO(stored), dtype={"sample_id": str, "split": str})
+    for name, columns in (("samples", ["source", "year"]), ("balanced", ["location_id"])):
+        path, columns = project.samples(name), ["sample_id", *columns]
+        known = files.read_table(path, columns) if path.is_file() else pd.DataFrame(columns=columns)
+        rows = rows.merge(known, on="sample_id", how="left", validate="many_to_one")
+    return rows
 
 
-def _campaigns(project: Project, stored: bytes) -> list[Campaign]:
+def _campaigns(rows: pd.DataFrame) -> list[Campaign]:
     """The samples of the fit by source, those of most samples first."""
-    rows = _predictions(stored)[["sample_id", "split"]]
-    path = project.samples("samples")
-    names = ["sample_id", "source", "year"]
-    known = files.read_table(path, names) if path.is_file() else pd.DataFrame(columns=names)
-    rows = rows.merge(known, on="sample_id", how="left")
     found = []
     for source, part in rows.groupby(rows["source"].fillna(_GONE).astype(str)):
         years = part["year"].dropna().astype(int)
@@ -62,21 +64,20 @@ def _campaigns(project: Project, stored: bytes) -> list[Campaign]:
     return sorted(found, key=lambda each: (-sum(each.splits.values()), each.source))
 
 
-def _of_test_split(project: Project, stored: bytes) -> list[Score]:
+def _of_test_split(project: Project, rows: pd.DataFrame, level: float | None) -> list[Score]:
     """The scores of the test split, with intervals that draw locations; none where there is no test split."""
-    rows = _predictions(stored)
     rows = rows[rows["split"] == "test"]
     if len(rows) < 2:
         return []
     settings = project.settings.evaluation
     places = rows["longitude"].map("{:.5f}".format) + rows["latitude"].map(" {:.5f}".format)
-    units, words = units_of("location", rows.assign(location_id=places))
+    units, words = units_of("location", rows.assign(location_id=rows["location_id"].fillna(places)))
     observed, predicted = rows["observed"].to_numpy(float), rows["predicted"].to_numpy(float)
     ends = intervals(observed, predicted, Draws.of(units, settings.seed, settings.draws))
     own = vars(scores(observed, predicted))
     r2, rmse = (_ends(own[name], *ends[name]) for name in ("r2", "rmse"))
     inside = (observed >= rows["lower"]) & (observed <= rows["upper"])
-    return [Score("test split", len(rows), words, r2, rmse, float(inside.mean()), settings.level)]
+    return [Score("test split", len(rows), words, r2, rmse, float(inside.mean()), level)]
 
 
 def _by_folds(project: Project, run: "Run") -> list[Score]:

@@ -15,6 +15,8 @@ from soc_assets.tracking.store import MlflowTracking
 
 MISSING_PARAM = "fit.missing_images"
 """Parameter of a run: images that a training sample lacks at most."""
+LEVEL_PARAM = "fit.level"
+"""Likewise: share of samples that the intervals should cover."""
 
 
 def load_registered(tracking: MlflowTracking, version: str | None) -> Registered:
@@ -75,6 +77,7 @@ def _describe(tracking: MlflowTracking, version: str | None) -> tuple[Registered
         recipe=params.get("fit.recipe") or params.get("training.recipe", "documented"),
         weights=tags.get("soc.weights", "unknown"),
         files=own.get(MODEL_FILES_TAG) or (digest_of(folder) if folder else str(versions[wanted].run_id)),
+        level=float(params[LEVEL_PARAM]) if LEVEL_PARAM in params else None,
     )
     return described, folder, folder is None or are_whole(folder, own)
 

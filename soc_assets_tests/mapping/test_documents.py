@@ -14,11 +14,17 @@ from rasterio.enums import Resampling
 from rio_cogeo.cogeo import cog_validate
 
 from soc_assets.mapping.assemble import assemble
-from soc_assets.mapping.card import describe_weights, map_card
+from soc_assets.mapping.card import map_card
+from soc_assets.mapping.card_parts import describe_weights
+from soc_assets.mapping.change_card import change_card
+from soc_assets.mapping.change_classes import CAUTION
+from soc_assets.mapping.change_files import assemble_change
+from soc_assets.mapping.change_tiles import write_change_tiles
+from soc_assets.mapping.changes import Change
 from soc_assets.mapping.documents import write_documents
 from soc_assets.mapping.engines import engine_for
 from soc_assets.mapping.evidence import Campaign, Evidence, Score
-from soc_assets.mapping.inputs import MapInputs
+from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.layer_files import MapFile
 from soc_assets.mapping.stac_collection import update_collection
@@ -35,6 +41,7 @@ EVIDENCE = Evidence(
     [Campaign("LUCAS 2018", 2018, 2018, {"train": 40, "test": 9}), Campaign(HTML, 2012, 2015, {"train": 7})],
     [Score("test split", 9, "locations", (0.41, 0.3, 0.52), (9.1, 8.0, 10.2), 0.889, 0.9)],
 )
+CHANGE = Change(Period(2019), Period(2020))
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +211,61 @@ def test_layers_are_cloud_optimized_geotiffs_by_the_strict_rules(world, dtype, s
             small = dataset.read(1, out_shape=shape, resampling=Resampling.nearest)
             assert set(np.unique(small)) <= set(np.unique(whole))
         assert bool(dataset.overviews(1)) == (step is None)
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory) -> tuple[MapFile, Path]:
+    """A change between two maps in a copy of their folder, as a model without members has it."""
+    root = tmp_path_factory.mktemp("changed")
+    project = project_of(write_world(root / "data/rasters"), root)
+    catalogued(project)
+    inputs = maps_of(project, files="documents", weights="random (seed 42)", recipe="r")
+    inputs = read_map_inputs(project, inputs.registered, CHANGE.periods)
+    list(write_tiles(inputs, inputs.keys, engine_for(inputs)))
+    for period in inputs.periods:
+        assemble(inputs, period, EVIDENCE)
+    list(write_change_tiles(inputs, CHANGE, None))
+    made = assemble_change(inputs, CHANGE, 0, EVIDENCE)
+    update_collection(made.folder.parents[1])
+    return made, shutil.copytree(made.folder.parents[1], root / "copy")
+
+
+def test_change_is_in_the_catalog_beside_the_maps_that_it_comes_from(changed, offline):
+    made, copied = changed
+    collection = pystac.Collection.from_file(str(copied / "collection.json"))
+    assert collection.validate_all() == 3
+    model = made.facts["model_digest"]
+    item = {each.id: each for each in collection.get_items()}[f"{model}_change_2019_2020"]
+    told = item.properties
+    assert (told["start_datetime"], told["end_datetime"]) == ("2019-01-01T00:00:00Z", "2020-12-31T23:59:59Z")
+    assert told["description"] == CAUTION and told["soc:scores"][0]["r2"] == 0.41
+    assert (told["soc:period"], told["soc:members"], told["soc:level"]) == ("2019_2020", 0, None)
+    assert sum(each["share"] for each in told["soc:beyond_uncertainty"]) == pytest.approx(1, abs=1e-5)
+    froms = [link.get_absolute_href() for link in item.links if link.rel == "derived_from"]
+    assert froms == [str(copied / model / period / "item.json") for period in ("2019", "2020")]
+    for asset in item.get_assets().values():
+        assert Path(asset.get_absolute_href() or "").is_file()
+    [band] = item.assets["change"].extra_fields["bands"]
+    assert band["unit"] == "g/kg" and band["statistics"]["mean"] == pytest.approx(
+        made.facts["statistics"]["change"]["mean"]
+    )
+
+
+def test_card_of_a_change_says_that_it_proves_none(changed):
+    made, _ = changed
+    card = (made.folder / "card.md").read_text()
+    assert card == change_card(made.facts, EVIDENCE)
+    counts = made.facts["beyond_uncertainty"]
+    for words in (
+        "# Change of predicted soil organic carbon, 2019 to 2020",
+        f"**{CAUTION}**",
+        "the uncertainty of the difference is unknown",
+        f"| 3 | uncertainty unknown | {counts['3']:,} | 100.0% |",
+        "[2019](../2019/card.md) and [2020](../2020/card.md)",
+        "None is known of the difference",
+    ):
+        assert words in card
+    assert "**" + CAUTION in change_card(made.facts | {"members": 5}, Evidence()) and "90% prediction interval" in (
+        change_card(made.facts | {"members": 5}, Evidence())
+    )
+    assert HTML not in card

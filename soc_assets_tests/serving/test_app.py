@@ -82,7 +82,7 @@ def test_view_lists_models_periods_layers_and_rasters(page):
     assert model["periods"][0]["figures"]["mean"] == pytest.approx(plane(rows, columns).mean(), rel=1e-6)
     assert [band["title"] for band in told["rasters"]][:2] == ["Elevation", "LAI"]
     assert [step["label"] for step in told["rasters"][1]["steps"]] == [str(year) for year in range(2008, 2016)]
-    assert told["relief"] == told["rasters"][0]["steps"][0]["key"] and told["interval"] == 90
+    assert told["relief"] == told["rasters"][0]["steps"][0]["key"]
 
 
 def test_card_of_a_map_is_shown_as_text(page, mapped):

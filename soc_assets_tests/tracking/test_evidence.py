@@ -1,10 +1,12 @@
 """What is known of a registered model, for the card of its maps: its samples, and its scores with intervals."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from soc_assets.integrity.schemas.results import EVALUATION
-from soc_assets.regression.inputs import evaluation_inputs
+from soc_assets.regression.evaluation.bootstrap import Draws, intervals
+from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets.storage import files
 from soc_assets.tracking.evidence import evidence_of
 from soc_assets.tracking.registered import describe_registered
@@ -52,6 +54,34 @@ def test_scores_by_folds_are_those_of_the_recipe_in_an_evaluation_of_the_same_fe
     assert scores[1].r2 == pytest.approx((0.31, 0.21, 0.41))
     files.write_table(path, table, {files.INPUTS: "of other features"})
     assert [each.by for each in known(made).scores] == ["test split"]
+
+
+def test_level_is_that_of_the_fit_and_another_one_wants_another_fit(templates, tmp_path):
+    made = templates.copy("finished", tmp_path / "project")
+    before = model_inputs(made.project)
+    made.config.write_text(made.config.read_text() + "\n[evaluation]\nlevel = 0.8\n")
+    assert made.project.settings.evaluation.level == 0.8
+    assert describe_registered(tracking_of(made.project), None).level == known(made).scores[0].level == 0.9
+    assert model_inputs(made.project) != before
+
+
+def test_interval_of_the_test_split_draws_linked_locations(templates, tmp_path):
+    made = templates.copy("finished", tmp_path / "project")
+    [before] = known(made).scores
+    path = made.project.samples("balanced")
+    samples = files.read_table(path)
+    linked = samples.assign(
+        location_id=samples["location_id"].astype(str).where(np.arange(len(samples)) % 3 > 0, "one place")
+    )
+    files.write_table(path, linked)
+    [after] = known(made).scores
+    rows = pd.read_parquet(made.project.results / "predictions.parquet").query("split == 'test'")
+    units = linked.set_index("sample_id").loc[rows["sample_id"], "location_id"].to_numpy(object)
+    assert 1 < len(set(units)) < len(units)
+    settings = made.project.settings.evaluation
+    observed, predicted = rows["observed"].to_numpy(float), rows["predicted"].to_numpy(float)
+    wanted = intervals(observed, predicted, Draws.of(units, settings.seed, settings.draws))
+    assert after.r2[1:] == pytest.approx(tuple(wanted["r2"]), rel=1e-4) != before.r2[1:]
 
 
 FOUND = (("r2", 0.31), ("rmse", 9.5), ("coverage", 0.88))

@@ -32,7 +32,7 @@ from soc_assets.regression.report.model_card import model_card
 from soc_assets.runtime import progress
 from soc_assets.storage import files, vouching
 from soc_assets.tracking.champion import FEATURES_TAG, MODEL_TAG, write_card
-from soc_assets.tracking.registered import MISSING_PARAM
+from soc_assets.tracking.registered import LEVEL_PARAM, MISSING_PARAM
 from soc_assets.tracking.run import RunRecord, TrackedRun
 from soc_assets.tracking.store import MlflowTracking
 
@@ -131,6 +131,7 @@ def _params(project: Project) -> dict[str, Any]:
         "features": settings.features.model_dump(),
         "embedding": settings.embedding.model_dump(exclude={"device", "cache_mb"}),
         "study": settings.study.model_dump(),
+        LEVEL_PARAM: settings.evaluation.level,
     }
 
 

@@ -11,15 +11,20 @@ from soc_assets.defs.partitions import MAP_CHANGE
 from soc_assets.defs.reporting import reporting_as
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
+from soc_assets.mapping.change_card import change_card
 from soc_assets.mapping.change_files import assemble_change, read_change, state_of_change
 from soc_assets.mapping.change_tiles import write_change_tiles
 from soc_assets.mapping.changes import Change, change_folder, periods_of, require_maps
 from soc_assets.mapping.check import CHANGE_CHECKS, check_change
+from soc_assets.mapping.documents import write_documents
+from soc_assets.mapping.evidence import Evidence
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.layer_files import MapFile
 from soc_assets.mapping.paired import paired_for
 from soc_assets.mapping.plots import picture_of_change
+from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.pipeline.assets import VERSIONS
+from soc_assets.tracking.evidence import evidence_of
 from soc_assets.tracking.registered import load_registered
 from soc_assets.tracking.store import tracking_of
 
@@ -42,7 +47,8 @@ def soc_map_change(context: dg.AssetExecutionContext, project: ProjectResource) 
     - **Reads** the tiles of both maps, and for the interval the model and the rasters: what each member of the model
       says of both periods, cell by cell.
     - **Writes** `data/maps/<model digest>/change_2015_2023/`: Cloud Optimized GeoTIFFs of the change, the ends of its
-      interval (g/kg), whether it is more than the uncertainty, and quality; and `change.json`.
+      interval (g/kg), whether it is more than the uncertainty, and quality; `change.json`, which says what made them,
+      the card `card.md` and the STAC item `item.json`; brings `data/maps/collection.json` up to date.
     - **Decided by** [map] in soc.toml, and [evaluation] level.
 
     A static training set cannot prove change: no place was sampled twice. Both maps have to be there. Finished tiles
@@ -51,34 +57,39 @@ def soc_map_change(context: dg.AssetExecutionContext, project: ProjectResource) 
     loaded = project.load()
     findings, metadata_of = [], {}
     with reporting_as("soc_map_change", context), on_device():
-        registered = load_registered(tracking_of(loaded), loaded.settings.map.model)
+        tracking = tracking_of(loaded)
+        registered = load_registered(tracking, loaded.settings.map.model)
+        evidence = evidence_of(loaded, tracking, registered)
         changes = [Change.of(key) for key in context.partition_keys]
         inputs = read_map_inputs(loaded, registered, periods_of(changes))
         require_maps(inputs, changes)
         for change in changes:
-            made, outcomes = _made(inputs, change)
+            made, outcomes = _made(inputs, change, evidence)
             findings += check_change(str(made.folder), made.facts)
-            metadata_of[str(change)] = {**_change_facts(made), "tiles": outcomes, "cached": not outcomes}
+            metadata_of[str(change)] = {**_change_facts(made, evidence), "tiles": outcomes, "cached": not outcomes}
+        update_collection(inputs.folder.parent)
     yield from concluded(context, "soc_map_change", CHANGE_CHECKS, findings, metadata_of)
 
 
-def _made(inputs: MapInputs, change: Change) -> tuple[MapFile, dict[str, int]]:
+def _made(inputs: MapInputs, change: Change, evidence: Evidence) -> tuple[MapFile, dict[str, int]]:
     """The files of a change, and how many tiles were computed or cached for them; none where they were fresh."""
     there = read_change(change_folder(inputs, change)) if state_of_change(inputs, change) == "fresh" else None
     if there is not None:
+        write_documents(there.folder, there.facts, evidence)
         return there, {}
     paired = paired_for(inputs)
     outcomes = list(write_change_tiles(inputs, change, paired))
-    made = assemble_change(inputs, change, paired.ensemble.members if paired else 0)
+    made = assemble_change(inputs, change, paired.ensemble.members if paired else 0, evidence)
     return made, {name: outcomes.count(name) for name in ("computed", "cached")}
 
 
-def _change_facts(made: MapFile) -> dict[str, Any]:
+def _change_facts(made: MapFile, evidence: Evidence) -> dict[str, Any]:
     """Metadata of one change."""
     facts = made.facts
     words = f"Change of organic carbon, {facts['after']} minus {facts['before']}. {facts['caution']}"
     return {
         "change": report.picture(picture_of_change(made.folder, facts), words),
+        "change_card": dg.MetadataValue.md(change_card(facts, evidence)),
         "model": facts["uri"],
         "recipe": facts["recipe"],
         "members": facts["members"],

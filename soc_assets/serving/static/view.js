@@ -133,7 +133,7 @@ function showMap() {
 
 function showMapCard() {
   const wanted = SOURCE.card && period().card;
-  const link = () => make("a", { href: SOURCE.card(state.model, period()), target: "_blank", rel: "noreferrer" }, `Card of the map of ${period().label}`);
+  const link = () => make("a", { href: SOURCE.card(state.model, period()), target: "_blank", rel: "noreferrer" }, `Card of ${period().label}`);
   $("map-card").replaceChildren(...(wanted ? [link(), ": what made it, scores, and what it is not good for."] : []));
 }
 
@@ -381,13 +381,14 @@ function intervalOf(told) {
   range.style.left = at(told.lower);
   range.style.width = `${(100 * (told.upper - told.lower)) / (reach - low)}%`;
   dot.style.left = at(told.organic_carbon);
-  const words = `${state.view.interval} % prediction interval: ${format(told.lower)} to ${format(told.upper)} g/kg`;
+  const level = period().level ? `${Math.round(100 * period().level)} % prediction` : "Prediction";
+  const words = `${level} interval: ${format(told.lower)} to ${format(told.upper)} g/kg`;
   return [make("div", { class: "interval" }, range, dot), make("p", { class: "interval-words" }, words)];
 }
 
 function changeOf(told) {
   const known = told.change_lower !== null && told.change_lower !== undefined;
-  const words = known ? `Interval by the members of the model: ${signed(told.change_lower)} to ${signed(told.change_upper)} g/kg.` : "";
+  const words = known ? `${Math.round(100 * period().level)} % interval by the members of the model: ${signed(told.change_lower)} to ${signed(told.change_upper)} g/kg.` : "";
   return [make("p", { class: "interval-words" }, words), make("p", { class: "interval-words" }, `Here: ${told.beyond_uncertainty || "uncertainty unknown"}. It proves no change.`)];
 }
 
