@@ -143,7 +143,7 @@ def test_change_needs_both_maps_and_is_made_once(mapped, monkeypatch):
     done = soc(mapped, "map", "--year", "2013", "--year", str(YEAR), *asked[1:])
     assert done.exit_code == 0, done.output
     [folder] = mapped.root.glob(f"data/maps/*/change_2013_{YEAR}")
-    for words in (f"Change    {YEAR} minus 2013: 64 cells in 1 tiles; missing", f"Change {YEAR} minus 2013: {folder}"):
+    for words in (f"Change    {YEAR} minus 2013: 64 cells in 1 tile; missing", f"Change {YEAR} minus 2013: {folder}"):
         assert words in done.output
     assert "A static training set cannot prove change" in done.output
     facts = json.loads((folder / "change.json").read_text())
