@@ -105,3 +105,13 @@ def test_links_and_pictures_of_the_pages_are_there():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_tests_that_the_pages_name_are_there():
+    named = [
+        name for page in PAGES for name in re.findall(r"`([\w./]*test_\w+\.py)`", page.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 50
+    assert not [
+        name for name in named if not (ROOT / "soc_assets_tests" / name.removeprefix("soc_assets_tests/")).is_file()
+    ]

@@ -1,5 +1,7 @@
 """Maps from the command line: registering their partitions, and the Dagster runs of what is missing or stale."""
 
+from typing import TYPE_CHECKING
+
 from soc_assets.cli import runner
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, open_instance
 from soc_assets.errors import SettingsError
@@ -8,11 +10,13 @@ from soc_assets.mapping.change_files import read_change, state_of_change
 from soc_assets.mapping.changes import change_folder, require_maps, wanted_changes
 from soc_assets.mapping.documents import write_documents
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
-from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.registered import Registered
 from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS
 from soc_assets.project import Project
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 _TILES, _MAP, _CHANGE = MAPS
 
@@ -66,40 +70,41 @@ def make_changes(inputs: MapInputs) -> runner.Outcome:
     """
     from soc_assets.defs.partitions import add_changes
 
-    changes, launched = wanted_changes(inputs.project), []
+    changes = wanted_changes(inputs.project)
     require_maps(inputs, changes)
-    due = [str(change) for change in changes if state_of_change(inputs, change) != "fresh"]
+    due = {str(change) for change in changes if state_of_change(inputs, change) != "fresh"}
     with open_instance() as instance:
         fail_orphaned_runs(instance)
         give_pool_its_slots(instance, inputs.project)
-        add_changes(instance, [str(change) for change in changes])
-        for change in due:
-            launched = [*launched, JOB_OF[_CHANGE]]
-            if failures := runner.execute(instance, JOB_OF[_CHANGE], [_CHANGE], runner.between(change, change)):
-                return runner.Outcome(launched, failures)
-    return runner.Outcome(launched, [])
+        return _launched(instance, _CHANGE, add_changes(instance, [str(change) for change in changes]), due)
 
 
 def make_maps(inputs: MapInputs, to: str = MAPS[-1]) -> runner.Outcome:
     """Predict the tiles that are missing or stale, and assemble the maps whose files are."""
-    from soc_assets.defs.partitions import add_maps, contiguous_ranges
+    from soc_assets.defs.partitions import add_maps
 
-    launched: list[str] = []
     due = {key for key, state in inputs.states().items() if state != "fresh"}
     with open_instance() as instance:
         fail_orphaned_runs(instance)
         give_pool_its_slots(instance, inputs.project)
-        every = add_maps(instance, inputs.keys, [str(period) for period in inputs.periods])
-        runs = [(_TILES, stretch[0], stretch[-1]) for stretch in contiguous_ranges(every, due, len(every))]
-        for asset, first, last in runs:
-            launched = [JOB_OF[asset]]
-            if failures := runner.execute(instance, JOB_OF[asset], [asset], runner.between(first, last)):
-                return runner.Outcome(launched, failures)
-        for period in map(str, inputs.periods if to != _TILES else ()):
-            if state_of_map(inputs, Period.of(period)) != "fresh":
-                launched = [*launched, JOB_OF[_MAP]]
-                if failures := runner.execute(instance, JOB_OF[_MAP], [_MAP], runner.between(period, period)):
-                    return runner.Outcome(launched, failures)
+        tiles, periods = add_maps(instance, inputs.keys, [str(period) for period in inputs.periods])
+        made = _launched(instance, _TILES, tiles, due)
+        if made.failures or to == _TILES:
+            return made
+        due = {str(period) for period in inputs.periods if state_of_map(inputs, period) != "fresh"}
+        assembled = _launched(instance, _MAP, periods, due)
+        return runner.Outcome([*made.launched, *assembled.launched], assembled.failures)
+
+
+def _launched(instance: "DagsterInstance", asset: str, every: list[str], due: set[str]) -> runner.Outcome:
+    """Materialise the partitions that are due, neighbours in one run; stops at the first run that fails."""
+    from soc_assets.defs.partitions import contiguous_ranges
+
+    launched: list[str] = []
+    for stretch in contiguous_ranges(every, due, len(every)):
+        launched.append(JOB_OF[asset])
+        if failures := runner.execute(instance, JOB_OF[asset], [asset], runner.between(stretch[0], stretch[-1])):
+            return runner.Outcome(launched, failures)
     return runner.Outcome(launched, [])
 
 

@@ -20,15 +20,14 @@ def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
         instance.delete_dynamic_partition("batch", gone)
 
 
-def add_maps(instance: dg.DagsterInstance, tiles: list[str], periods: list[str]) -> list[str]:
-    """Register partitions of maps, beside those of earlier ones; returns all tiles in the order of the ranges."""
-    _add(instance, "map_period", periods)
-    return _add(instance, "map_tile", tiles)
+def add_maps(instance: dg.DagsterInstance, tiles: list[str], periods: list[str]) -> tuple[list[str], list[str]]:
+    """Register partitions of maps, beside those of earlier ones; returns all tiles and periods in Dagster's order."""
+    return _add(instance, "map_tile", tiles), _add(instance, "map_period", periods)
 
 
-def add_changes(instance: dg.DagsterInstance, changes: list[str]) -> None:
-    """Register partitions of changes, beside those of earlier ones."""
-    _add(instance, "map_change", changes)
+def add_changes(instance: dg.DagsterInstance, changes: list[str]) -> list[str]:
+    """Register partitions of changes, beside those of earlier ones; returns all in Dagster's order."""
+    return _add(instance, "map_change", changes)
 
 
 def _add(instance: dg.DagsterInstance, name: str, keys: list[str]) -> list[str]:

@@ -93,7 +93,7 @@ def _asked(
 def _requests(
     instance: dg.DagsterInstance, inputs: MapInputs, longest: int, reason: str, run_key: str
 ) -> Iterator[dg.RunRequest]:
-    every = add_maps(instance, inputs.keys, [str(period) for period in inputs.periods])
+    every, _ = add_maps(instance, inputs.keys, [str(period) for period in inputs.periods])
     due = {key for key, state in inputs.states().items() if state != "fresh"}
     tags = {backfill.REASON: reason}
     for stretch in contiguous_ranges(every, due - backfill.under_way(instance, every), longest):
