@@ -13,12 +13,10 @@ import numpy as np
 
 from soc_assets.mapping.forms import Dense, Diagonal
 from soc_assets.mapping.graph_forms import WIDEST, affine_nodes
+from soc_assets.mapping.nearest import nearest_distance
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.fx import GraphModule
-
-_NEAREST = 4  # training samples whose distance is computed exactly
 
 
 @dataclass(frozen=True)
@@ -144,13 +142,3 @@ def ancestors(output: Any, stop: Container[Any] = ()) -> set[Any]:
             found.add(node)
             waiting += [] if node in stop else node.all_input_nodes
     return found
-
-
-def nearest_distance(place: "Tensor", training: "Tensor") -> "Tensor":
-    """Distance [n] of places [n, k] to the nearest of [m, k].
-
-    A product finds the four nearest; their distances are computed from differences, which loses no digits.
-    """
-    squared = (training * training).sum(dim=1)[None, :] - 2 * (place @ training.T)
-    nearest = squared.topk(min(_NEAREST, len(training)), dim=1, largest=False, sorted=False).indices
-    return (place[:, None, :] - training[nearest]).square().sum(dim=2).sqrt().amin(dim=1)
