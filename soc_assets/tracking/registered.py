@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from soc_assets.errors import TrainingError
 from soc_assets.mapping.registered import Registered
@@ -17,6 +18,7 @@ MISSING_PARAM = "fit.missing_images"
 """Parameter of a run: images that a training sample lacks at most."""
 LEVEL_PARAM = "fit.level"
 """Likewise: share of samples that the intervals should cover."""
+_last_loaded: dict[str, Any] = {}  # by the SHA-256 of its files; what is asked for again need not be loaded again
 
 
 def load_registered(tracking: MlflowTracking, version: str | None) -> Registered:
@@ -32,6 +34,8 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
     described, folder, whole = _describe(tracking, version)
     if not whole:
         raise _damaged(described.uri, folder or tracking.where, "they are not those that were registered")
+    if folder and described.files in _last_loaded:
+        return replace(described, model=_last_loaded[described.files])
     with tracking_uri(tracking.uri) as mlflow, leaving_the_root_logger():
         try:
             # by the folder: by its name MLflow writes into the folder, which may be somebody else's
@@ -39,6 +43,9 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
         except Exception as error:  # of whatever library reads one of the files
             found = f"{type(error).__name__}: {error}".splitlines()[0]
             raise _damaged(described.uri, folder or tracking.where, found) from error
+    _last_loaded.clear()
+    if folder:
+        _last_loaded[described.files] = model
     return replace(described, model=model)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 
 import duckdb
 import geopandas
@@ -132,42 +133,44 @@ def test_maps_of_other_models_are_listed_and_removed_by_clean(mapped):
     assert "old/2014" not in (folder.parent / "collection.json").read_text()
 
 
-def test_change_needs_both_maps_and_is_made_once(mapped, monkeypatch):
-    asked = ("map", "--change", "2013", str(YEAR), "--step", "8")
-    refused = soc(mapped, *asked)
+@pytest.fixture
+def changing(mapped) -> Iterator[SmallProject]:
+    """A change is set."""
+    text = mapped.config.read_text()
+    mapped.config.write_text(f"{text.partition('[map]')[0]}\n[map]\nchanges = [[2013, {YEAR}]]\nstep = 8\n")
+    yield mapped
+    mapped.config.write_text(text)
+
+
+def test_change_needs_both_maps_and_is_made_once(changing, monkeypatch):
+    asked = ("map", "--change", "2013", str(YEAR))
+    refused = soc(changing, *asked)
     assert refused.exit_code == 1
     assert (
         f"lacks that of 2013 (missing) and {YEAR} (stale): run `soc map --year 2013 --year {YEAR} --step 8` first"
         in (" ".join(refused.output.split()))
     )
-    done = soc(mapped, "map", "--year", "2013", "--year", str(YEAR), *asked[1:])
+    done = soc(changing, "run", "--to", "soc_map_change")  # both maps, and then their change
     assert done.exit_code == 0, done.output
-    [folder] = mapped.root.glob(f"data/maps/*/change_2013_{YEAR}")
+    assert "soc_map_change" in (said := soc(changing, "status").output) and "2 of 2" in said
+    [folder] = changing.root.glob(f"data/maps/*/change_2013_{YEAR}")
+    shutil.rmtree(folder)
+    monkeypatch.setattr(change_tiles, "compute_change", None)  # its tiles are kept
+    done = soc(changing, *asked)
+    assert done.exit_code == 0, done.output
     for words in (f"Change    {YEAR} minus 2013: 64 cells in 1 tile; missing", f"Change {YEAR} minus 2013: {folder}"):
         assert words in done.output
     assert "A static training set cannot prove change" in done.output
+    assert "| test split | " in (folder / "card.md").read_text()
     facts = json.loads((folder / "change.json").read_text())
     assert (facts["members"], facts["beyond_uncertainty"]["3"]) == (0, 64)  # the documented network is a single one
-    monkeypatch.setattr(change_tiles, "compute_change", None)
-    assert "Every change is fresh: nothing was computed." in soc(mapped, *asked).output
-    soc(mapped, "sql", "SELECT 1")
-    with duckdb.connect(mapped.project.database, read_only=True) as connection:
+    assert "Every change is fresh: nothing was computed." in soc(changing, *asked).output
+    soc(changing, "sql", "SELECT 1")
+    with duckdb.connect(changing.project.database, read_only=True) as connection:
         row = connection.sql("SELECT before, after, cells, cells_uncertain, folder FROM map_changes").fetchall()
     assert row == [("2013", str(YEAR), 64, 64, str(folder))]
-
-
-def test_changes_of_the_settings_are_made_in_order_and_shown_by_status(mapped):
-    text = mapped.config.read_text()
-    mapped.config.write_text(f"{text.partition('[map]')[0]}\n[map]\nchanges = [[2012, {YEAR}]]\nstep = 16\n")
-    try:
-        done = soc(mapped, "run", "--to", "soc_map_change")
-        assert done.exit_code == 0, done.output
-        assert list(mapped.root.glob(f"data/maps/*/change_2012_{YEAR}/change.tif"))
-        assert "soc_map_change" in (said := soc(mapped, "status").output) and "2 of 2" in said
-        mapped.set("step = 16", "step = 8")
-        assert "stale" in soc(mapped, "status").output
-    finally:
-        mapped.config.write_text(text)
+    changing.set("step = 8", "step = 16")
+    assert "stale" in soc(changing, "status").output
 
 
 @pytest.mark.parametrize(
