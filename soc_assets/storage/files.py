@@ -27,13 +27,10 @@ from soc_assets.storage import mirror, sealed
 from soc_assets.storage.temporary import remove_abandoned, remove_tree, temporary_beside
 from soc_assets.storage.write_errors import PATHS, translate_write_errors
 
-_DAMAGE = (
-    pa.ArrowException,
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-)  # a footer without a seal: anything may be wrong
+INPUTS, FILES, SPLIT, CONTENT = "soc.inputs", "soc.files", "soc.split", "soc.content"
+"""Keys of a Parquet file's metadata: digest of what it was made from; digests of the soil files that were read, as JSON;
+digest of the settings that decide the split; digest of what the file says, for what is made from it."""
+_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)  # of a footer without a seal
 _ASSETS = {  # name of a file or folder of results -> the asset that writes it, which `soc run` alone does not run
     **dict.fromkeys(("evaluation.parquet", "out_of_fold.parquet", "verdict.json", "fits"), "evaluation"),
     "baselines.parquet": "baselines",
@@ -244,15 +241,3 @@ def read_footer(path: Path) -> tuple[int, dict[str, str]]:
     except (pa.ArrowException, OSError, UnicodeDecodeError):  # a footer has no checksum: anything may be wrong with it
         warnings.warn(f"{path} is damaged. {cure_of(path)}", SocWarning, stacklevel=3)
         return 0, {}
-
-
-INPUTS = "soc.inputs"  # key of the digest in a Parquet file's metadata
-
-
-FILES = "soc.files"  # key of the digests of the soil files that were read, as JSON
-
-
-SPLIT = "soc.split"  # key of the digest of the settings that decide the split, in splits.parquet
-
-
-CONTENT = "soc.content"  # key of the digest of what the file says, for what is made from it
