@@ -28,7 +28,7 @@ from soc_assets.storage.temporary import remove_abandoned, remove_tree, temporar
 from soc_assets.storage.write_errors import PATHS, translate_write_errors
 
 INPUTS, FILES, SPLIT, CONTENT = "soc.inputs", "soc.files", "soc.split", "soc.content"
-"""Keys of metadata in Parquet: digest of what the file was made from; digests of the soil files that were read, as JSON;
+"""Keys of metadata in Parquet: digest of what the file was made from; digests of the soil files that were read (JSON);
 digest of the settings that decide the split; digest of what the file says, for what is made from it."""
 _DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)  # of a footer without a seal
 _ASSETS = {  # name of a file or folder of results -> the asset that writes it, which `soc run` alone does not run
