@@ -16,8 +16,8 @@ def report(points: pd.DataFrame, values: pd.DataFrame, model: str, grid: Grid) -
     """Sentences for people.
 
     Args:
-        points: from `prediction.read_points`.
-        values: from `prediction.predict_values`.
+        points: from `mapping.points.read_points`.
+        values: from `mapping.points.predict_values`.
         model: what the model is called.
         grid: the reference grid.
     """

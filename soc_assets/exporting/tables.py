@@ -20,7 +20,7 @@ from soc_assets.runtime import progress
 def write_csv(source: Source, path: Path) -> None:
     """CSV: a row per sample and a column per feature; of embeddings a row per sample, band, lag and token.
 
-    Text that a spreadsheet would evaluate is prefixed with an apostrophe (`as_text.cell`).
+    Text that a spreadsheet would evaluate is prefixed with an apostrophe (`reporting.as_text.cell`).
 
     Args:
         source: what is written; missing images are empty cells.

@@ -1,6 +1,6 @@
 """Which samples lie on which rasters, and where both lie on Earth, for warnings and messages.
 
-Pixel arithmetic is in `grid`; rejecting samples is in `soil.clean`.
+Pixel arithmetic is in `geo.grid`; rejecting samples is in `ingest.soil.clean`.
 """
 
 import pandas as pd

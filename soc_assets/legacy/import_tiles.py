@@ -1,7 +1,7 @@
 """Importing the original project's tiles: one GeoTIFF per band and step, and a reason for whatever cannot be placed.
 
-What the names mean is in `legacy.names`, which tiles share a grid in `legacy.grid`, reading and writing in
-`legacy.write`. Here is decided where a raster goes, and that one bad tile or step does not stop the others.
+What the names mean is in `legacy.tile_names`, which tiles share a grid in `legacy.tile_grid`, reading and writing in
+`legacy.write_raster`. Here is decided where a raster goes, and that one bad tile or step does not stop the others.
 """
 
 from dataclasses import dataclass, field

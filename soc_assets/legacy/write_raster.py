@@ -1,7 +1,7 @@
 """Reading tiles that are NumPy files, and writing those of one step as one GeoTIFF.
 
 Memory is bounded: the raster is assembled block by block, from the parts of the tiles that lie in each. Where the
-tiles lie is decided in `legacy.grid`.
+tiles lie is decided in `legacy.tile_grid`.
 """
 
 from collections.abc import Iterator

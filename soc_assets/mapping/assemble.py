@@ -23,8 +23,8 @@ from soc_assets.mapping.layer_files import (
     write_layers,
 )
 from soc_assets.mapping.layers import POSITIONS, QUALITY, Layer, layers_of
+from soc_assets.mapping.provenance import rasters_of
 from soc_assets.mapping.quality_classes import CLASSES
-from soc_assets.mapping.sources import rasters_of
 from soc_assets.mapping.statistics import Running
 from soc_assets.mapping.tables import AtSamples, digest_of_samples, write_tables
 from soc_assets.mapping.tile_files import TileLayers, read_tile

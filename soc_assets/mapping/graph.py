@@ -74,7 +74,7 @@ def _width(graph: "GraphModule", constants: dict[str, Any]) -> int | None:
 
 
 def _counter(graph: "GraphModule") -> Any:
-    """The node that counts the missing images of each row (see `models.accepted`), or None."""
+    """The node that counts the missing images of each row (see `regression.models.accepted`), or None."""
     import torch
 
     aten = torch.ops.aten

@@ -28,7 +28,7 @@ _STRANGE = (
 
 
 def read_points(path: Path, soil: Soil | None = None, layer: str | None = None, **how: str | None) -> pd.DataFrame:
-    """A table of points, in any format that soil tables may have; see `soil.points.read_point_table`.
+    """A table of points, in any format that soil tables may have; see `ingest.soil.points.read_point_table`.
 
     Raises:
         SoilError: the file or a needed column is missing, or a row does not fit its header.

@@ -19,7 +19,7 @@ class TileLayers:
 
     Attributes:
         numbers: [4, h, w] float32: predicted, lower, upper (g/kg) and dissimilarity; NaN where there is none.
-        quality: [h, w] uint8, see `quality.CLASSES`.
+        quality: [h, w] uint8, see `mapping.quality_classes.CLASSES`.
     """
 
     numbers: np.ndarray

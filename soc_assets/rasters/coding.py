@@ -1,6 +1,7 @@
 """How the stored numbers of a raster become values, and which of them mean nodata.
 
-Only numbers are dealt with here, pixel by pixel; reading is in `rasters.io`, statistics are in `rasters.statistics`.
+Only numbers are dealt with here, pixel by pixel; reading is in `rasters.reading`, statistics are in
+`ingest.catalog.statistics`.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Where a raster lies on Earth, and whether that can be used: CRS, datum, georeferencing, poles and the antimeridian.
 
-Each refusal comes with a fix that works for the file's format; reading pixels is in `rasters.io`.
+Each refusal comes with a fix that works for the file's format; reading pixels is in `rasters.reading`.
 """
 
 from functools import lru_cache

@@ -1,7 +1,7 @@
 """Third-party text is shown as plain text: in a terminal, in Markdown, in a figure, in a spreadsheet.
 
 File names, columns, ids, regions and parts of the target are untrusted. HTML and SQL are quoted where they are
-made (`html.escape`, `features.tables.quoted` and `literal`).
+made (`html.escape`, `features.sql.tables.quoted` and `literal`).
 """
 
 import re

@@ -1,6 +1,6 @@
 """Which band of a file is which step, and whether a file's content can be used at all.
 
-Refusals that need the opened file belong here; what every file must have to be opened is in `rasters.io`.
+Refusals that need the opened file belong here; what every file must have to be opened is in `rasters.opening`.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
 """The raster catalog: one row per usable raster, with its grid, its statistics and its digest.
 
-When a raster must be read again, and what happens to one that cannot be used, is decided here. Finding the files is in
-`rasters.files`, what a file tells about itself in `rasters.facts`; writing the catalog is left to the asset.
+When a raster must be read again, and what happens to one that cannot be used, is decided here. Finding the files is
+in `ingest.catalog.find`, what a file tells about itself in `ingest.catalog.facts`; writing the catalog is left to the
+asset.
 """
 
 import contextlib

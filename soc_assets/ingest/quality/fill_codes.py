@@ -1,6 +1,6 @@
 """Numbers that stand for "no data" in the files of producers: codes, codes times a scale, and 0 K in degrees Celsius.
 
-Whether such a number means "no data" in a raster is decided in `check.fill`.
+Whether such a number means "no data" in a raster is decided in `ingest.quality.unmasked_fill`.
 """
 
 import numpy as np

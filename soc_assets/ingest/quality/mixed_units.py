@@ -1,7 +1,7 @@
 """Bands whose steps are in two units: some in Kelvin and some in degrees Celsius, some scaled and some not.
 
-A single step that is unlike all others is found by `check.values`; here are changes in between, after which a whole
-group of steps is stored differently, as with a new version of a product.
+A single step that is unlike all others is found by `ingest.quality.values`; here are changes in between, after which
+a whole group of steps is stored differently, as with a new version of a product.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Findings about the places in a soil table: coordinates coarser than a pixel, many samples at one point.
 
-Whether the places lie on the rasters is in `check.coverage`.
+Whether the places lie on the rasters is in `ingest.quality.coverage`.
 """
 
 from collections.abc import Iterator

@@ -27,11 +27,11 @@ def inspect_rasters(
     Raises:
         RasterError: a raster has become unreadable since it was catalogued.
     """
-    from soc_assets.ingest.quality import fill, georeferencing, layer_names, orientation, values, wild
+    from soc_assets.ingest.quality import georeferencing, layer_names, orientation, unmasked_fill, values, wild
 
     rows: list[dict[Any, Any]] = catalog.to_dict("records")
     previews = [preview(row) for row in rows]
-    fills, cleaned = fill.unmasked_fills(rows, previews, rasters)
+    fills, cleaned = unmasked_fill.unmasked_fills(rows, previews, rasters)
     findings = [
         *(_set_aside(band, path, problem) for band, path, problem in problems.to_numpy().tolist()),
         *layer_names.layers_told_otherwise(rows),

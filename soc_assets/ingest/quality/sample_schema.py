@@ -1,7 +1,7 @@
 """What every sample must be: types, ranges, nothing missing, no id twice. A pandera schema, imported where it is used.
 
-Rows unusable in themselves are rejected in `soil.clean` before; a failure here points to a wrong unit or column mapping
-of a table.
+Rows unusable in themselves are rejected in `ingest.soil.clean` before; a failure here points to a wrong unit or
+column mapping of a table.
 """
 
 from datetime import UTC, datetime

@@ -1,6 +1,7 @@
 """Findings about soil tables as files: those set aside, those not read, and how many rows of each are rejected.
 
-Which rows are usable was decided in `soil.clean`; here it is counted. What the values look like is in `check.carbon`.
+Which rows are usable was decided in `ingest.soil.clean`; here it is counted. What the values look like is in
+`ingest.quality.carbon`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Suspicious statistics: rasters of one value, steps that repeat another, and steps unlike the others of their band.
 
-Based on the catalog and, for the spread, on previews; fill values are in `check.fill`.
+Based on the catalog and, for the spread, on previews; fill values are in `ingest.quality.unmasked_fill`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

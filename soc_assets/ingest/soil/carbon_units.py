@@ -1,6 +1,6 @@
 """The unit of a table's organic carbon: from soc.toml, the column's name, a row of units, or a column of units.
 
-What contradicts is refused, never guessed; how units are spelled is in `soil.headers`.
+What contradicts is refused, never guessed; how units are spelled is in `ingest.soil.headers`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -21,7 +21,7 @@ from soc_assets.integrity.schemas.samples import REJECTED, SOIL_SAMPLES
 from soc_assets.settings import VISIT_METRES, Soil
 
 SAMPLE_COLUMNS = SOIL_SAMPLES.names
-"""Columns of the samples. Further columns of the tables come after them (`soil.extra`)."""
+"""Columns of the samples. Further columns of the tables come after them (`ingest.soil.extra`)."""
 REJECTED_COLUMNS = REJECTED.names
 
 _CARBON_DIGITS = 6  # decimal places of g/kg to which duplicates agree: 1.72 % and 17.2 g/kg are the same
@@ -42,12 +42,12 @@ def clean_samples(
 
     Duplicates are recognised in two ways. A table in several formats (files of one name, or a table and the layer that
     it has its coordinates from): of rows with the same id, year (where both have one) and place (to 0.001 degrees) that
-    in the format that stands first in `soil.files.READ` is judged, usable or not, and the others are duplicates of it.
+    in the format that stands first in `ingest.soil.files.READ` is judged, usable or not; the others are its duplicates.
     Everything else: of usable rows with the same coordinates, date and organic carbon the first by source, own id and
     place is kept; of rows of several files, coordinates at most `VISIT_METRES` apart are the same where own ids are.
 
     Args:
-        rows: `soil.rows.rows_of` all tables.
+        rows: `ingest.soil.rows.rows_of` all tables.
         soil: says what becomes of profiles that are given by horizons.
         timed: whether a band has time, so that a row needs a date or a year.
         seasonal: whether a band is seasonal, so that a row needs a date, not only a year.

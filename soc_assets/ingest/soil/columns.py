@@ -1,7 +1,7 @@
 """Recognising the columns of a soil table: LUCAS, the combined file, obvious names, or what soc.toml says.
 
-Only headers are looked at here; what a header says is taken apart in `soil.headers`, depths are found in
-`soil.depth_columns`, values are read in `soil.tables` and judged in `soil.clean`.
+Only headers are looked at here; what a header says is taken apart in `ingest.soil.headers`, depths are found in
+`ingest.soil.depth_columns`, values are read in `ingest.soil.values` and judged in `ingest.soil.clean`.
 """
 
 import difflib

@@ -1,6 +1,6 @@
 """Whether a column of dates begins with the day, the month or the year: decided by all of its rows together.
 
-7/6/2018 alone may be June or July. What single dates mean once the order is known is in `soil.values`.
+7/6/2018 alone may be June or July. What single dates mean once the order is known is in `ingest.soil.values`.
 """
 
 from typing import Literal

@@ -1,6 +1,7 @@
 """Reading CSV and TSV row by row: separator, and whether 1,5 is a number.
 
-The encoding belongs to `soil.text_lines`, the row of names to `soil.header_row`, what is kept to `soil.text_columns`.
+The encoding belongs to `ingest.soil.text_lines`, the row of names to `ingest.soil.header_row`, what is kept to
+`ingest.soil.text_columns`.
 """
 
 import csv

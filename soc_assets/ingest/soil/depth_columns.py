@@ -1,6 +1,6 @@
 """Columns of depth, under the many names that they have: depth_from (m), hzdept_r, Tiefe_o, top, von.
 
-Numbers are read in `soil.depth`.
+Numbers are read in `ingest.soil.depth`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Which files of a folder are soil tables, which belong to one, and which entry of soc.toml says how to read one.
 
-Nothing is opened here; reading is in `soil.formats` and `soil.layers`.
+Nothing is opened here; reading is in `ingest.soil.formats` and `ingest.soil.layers`.
 """
 
 import difflib

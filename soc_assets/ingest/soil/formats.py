@@ -1,8 +1,9 @@
 """Reading files of every format into sheets: a header and a body, nothing interpreted.
 
-Text belongs to `soil.delimited`, the cells of workbooks to `soil.workbooks`, Parquet to `soil.parquet_files`, layers
-with geometry to `soil.layers`; the row of names is found in `soil.header_row`, which column is what is decided in
-`soil.columns`. Whatever a library raises about a file becomes a `SoilError` here.
+Text belongs to `ingest.soil.delimited`, the cells of workbooks to `ingest.soil.workbooks`, Parquet to
+`ingest.soil.parquet_files`, layers with geometry to `ingest.soil.layers`; the row of names is found in
+`ingest.soil.header_row`, which column is what is decided in `ingest.soil.columns`. Whatever a library raises about a
+file becomes a `SoilError` here.
 """
 
 from collections.abc import Callable, Collection, Sequence

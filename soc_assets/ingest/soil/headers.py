@@ -1,6 +1,6 @@
 """What the header of a column says: its words, the signs that belong to them, and the unit that is next to.
 
-`OC [g/kg]` is the words `oc` in g/kg, `± OC` is not `oc`. Which column is which is decided in `soil.columns`.
+`OC [g/kg]` is the words `oc` in g/kg, `± OC` is not `oc`. Which column is which is decided in `ingest.soil.columns`.
 """
 
 import re

@@ -50,7 +50,7 @@ def read_axis(frame: pd.DataFrame, columns: Mapping[str, str], axis: str, comma:
     """A table's longitudes or latitudes.
 
     Letters in the values count, then a W or S in the column's own name, `Longitude (°W)`, then the column of sides
-    (`soil.columns`, east_west or north_south). That column is not looked at where it belongs to another pair of
+    (`ingest.soil.columns`, east_west or north_south). That column is not looked at where it belongs to another pair of
     coordinates (GPS_EW beside TH_LONG), or says nothing.
 
     Args:

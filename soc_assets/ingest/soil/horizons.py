@@ -1,7 +1,7 @@
 """Profiles given by horizons: their rows become one sample of the wanted depth.
 
-A profile is the rows of one table, id, place and day. How depths are written is in `soil.depth`, the spline in
-`soil.spline`.
+A profile is the rows of one table, id, place and day. How depths are written is in `ingest.soil.depth`, the spline in
+`ingest.soil.spline`.
 """
 
 from collections.abc import Hashable

@@ -31,8 +31,8 @@ class Table:
     columns: dict[str, str]
     """The file's name of each recognised column."""
     frame: pd.DataFrame
-    """Text columns named as in `soil.columns.USUAL_NAMES` ("" where empty or absent), and `row` (as a person counts,
-    header = 1) and `malformed` (what is wrong with the row, or "")."""
+    """Text columns named as in `ingest.soil.columns.USUAL_NAMES` ("" where empty or absent), and `row` (as a person
+    counts, header = 1) and `malformed` (what is wrong with the row, or "")."""
     decimal_comma: bool
     """Whether 1,5 is a number."""
     crs: str | None
@@ -66,7 +66,7 @@ class Table:
 
     @property
     def rank(self) -> int:
-        """Place of the file's format in `soil.files.READ`."""
+        """Place of the file's format in `ingest.soil.files.READ`."""
         return READ.index(self.path.suffix.lower())
 
 

@@ -1,7 +1,7 @@
 """Reading layers of points: GeoPackage, shapefile, GeoJSON, and what a GeoParquet file holds.
 
-What GDAL may open is decided in `soil.vector_files`. The points stay in the layer's own CRS; they become longitude and
-latitude in `soil.places`.
+What GDAL may open is decided in `ingest.soil.vector_files`. The points stay in the layer's own CRS; they become
+longitude and latitude in `ingest.soil.places`.
 """
 
 import inspect

@@ -1,6 +1,7 @@
 """Reading Parquet and GeoParquet, after a look at how large its columns are once unpacked.
 
-A value that stands a thousand million times in a column takes a few bytes of a file. Points are taken in `soil.layers`.
+A value that stands a thousand million times in a column takes a few bytes of a file. Points are taken in
+`ingest.soil.layers`.
 """
 
 import json

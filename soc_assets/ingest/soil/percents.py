@@ -1,6 +1,6 @@
 """Organic carbon whose cells say per cent themselves: formatted so in a workbook, or 2,1 % as text.
 
-That they say so decides the unit (`soil.units`); here the sign is found, and taken off the numbers.
+That they say so decides the unit (`ingest.soil.carbon_units`); here the sign is found, and taken off the numbers.
 """
 
 from dataclasses import replace

@@ -37,7 +37,7 @@ Fault = tuple[str, pd.Series, pd.Series | str]
 
 
 def read_point_table(path: Path, soil: Soil, layer: str | None = None, **how: str | None) -> pd.DataFrame:
-    """A table of points in any format of `soil.files.READ`.
+    """A table of points in any format of `ingest.soil.files.READ`.
 
     Args:
         path: the file.

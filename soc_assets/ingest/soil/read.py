@@ -1,7 +1,7 @@
 """From the files of a folder to tables of text with known columns, with file and row of each entry.
 
-Files are read in `soil.formats`, columns recognised in `soil.columns`, coordinates that are in another file are
-fetched in `soil.borrowing`. Values stay text: what they mean is decided in `soil.rows`.
+Files are read in `ingest.soil.formats`, columns recognised in `ingest.soil.columns`, coordinates that are in another
+file are fetched in `ingest.soil.join_coordinates`. Values stay text: what they mean is decided in `ingest.soil.rows`.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """From the text of a table to what its rows say: degrees, g/kg, dates, and whether the depth fits.
 
-Which rows are usable is decided in `soil.clean`; the text is next to the values for the reasons given there.
+Which rows are usable is decided in `ingest.soil.clean`; the text is next to the values for the reasons given there.
 """
 
 import pandas as pd

@@ -1,7 +1,7 @@
 """From the folder of soil tables to the samples and the rejected rows: the whole of the asset `soil_samples`.
 
-Files are read in `soil.tables`, their text in `soil.rows`, rows judged in `soil.clean`; here all are joined, and a
-folder without a usable row is explained.
+Files are read in `ingest.soil.read`, their text in `ingest.soil.rows`, rows judged in `ingest.soil.clean`; here all
+are joined, and a folder without a usable row is explained.
 """
 
 from collections.abc import Sequence
@@ -47,18 +47,18 @@ class SoilSamples:
     """Every row of the soil tables, once."""
 
     samples: pd.DataFrame
-    """Usable rows: columns `soil.clean.SAMPLE_COLUMNS`, by sample_id."""
+    """Usable rows: columns `ingest.soil.clean.SAMPLE_COLUMNS`, by sample_id."""
     rejected: pd.DataFrame
     """The others and the files that cannot be used (row null): file, row, source, reason, detail."""
     tables: pd.DataFrame
-    """How each table was read: the keys of `soil.rows.describe`."""
+    """How each table was read: the keys of `ingest.soil.rows.describe`."""
 
 
 def build_samples(folder: Path, soil: Soil, *, timed: bool, seasonal: bool, grid: Grid) -> SoilSamples:
     """Read and clean all soil tables of a folder.
 
     Args:
-        folder: holds the files; see `soil.files.READ`.
+        folder: holds the files; see `ingest.soil.files.READ`.
         soil: how they are read.
         timed: whether any band has time, so that samples need a date or a year.
         seasonal: whether any band is seasonal, so that samples need a date.

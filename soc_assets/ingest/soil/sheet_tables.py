@@ -1,6 +1,6 @@
 """From a sheet to a table of text with known columns: which column is what, in which unit, and what is odd about rows.
 
-Files are walked through in `soil.tables`; values stay text, what they mean is decided in `soil.rows`.
+Files are walked through in `ingest.soil.read`; values stay text, what they mean is decided in `ingest.soil.rows`.
 """
 
 from dataclasses import dataclass

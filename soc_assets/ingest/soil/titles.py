@@ -1,6 +1,6 @@
 """What the lines above the names say of units: `# OC in %`, `# unit: g/kg`, `Organic carbon (g/100 g), depth in m`.
 
-Only unambiguous lines count; what the unit then means is decided in `soil.units`.
+Only unambiguous lines count; what the unit then means is decided in `ingest.soil.carbon_units`.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Which columns of a table can be of use, by their names alone: the others need not be held in memory.
 
-Which of them is used is decided in `soil.columns`, `soil.extra` and where tables are made; here each name is asked for
-itself, so that no column is left out that those could take.
+Which of them is used is decided in `ingest.soil.columns`, `ingest.soil.extra` and where tables are made; here each
+name is asked for itself, so that no column is left out that those could take.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What the text in a soil table means: numbers, detection limits, dates, seasons.
 
-Whether a value makes a row usable is decided in `soil.clean`.
+Whether a value makes a row usable is decided in `ingest.soil.clean`.
 """
 
 import numpy as np

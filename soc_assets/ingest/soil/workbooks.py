@@ -1,6 +1,6 @@
 """The cells of workbooks, .xlsx, .xlsm and .xls, as they show them, and what is hidden in them.
 
-Which row holds the names is decided in `soil.headers`, what the cells mean elsewhere.
+Which row holds the names is decided in `ingest.soil.headers`, what the cells mean elsewhere.
 """
 
 import io

@@ -4,6 +4,7 @@ Back-transforming a mean of logarithms gives a median, too low for a skewed targ
 the inverse over the residuals instead: sum over i of inverse(prediction + residual i) / n. Residuals of held-out
 samples are better than those of fitted ones, which are too small. Box-Cox (JRSS B 1964) is taken of organic carbon + 1.
 Back-transformed values lie between 0 and the maximum of the training samples (docs/decisions/back-transform.md).
+Registered graphs repeat the back-transform in torch (`regression.models.served`).
 """
 
 from dataclasses import dataclass

@@ -101,7 +101,7 @@ class FoldResult:
         predictions: sample_id, observed, predicted, plain, lower, upper (g/kg), target, transformed and scale
             (observed, predicted and stated deviation in the transformed target), dissimilarity and inside (of the area
             of applicability).
-        importance: see `explain.group_importance`; empty where it was not asked for.
+        importance: see `regression.models.explain.group_importance`; empty where it was not asked for.
         facts: recipe fitted, candidates' scores, sizes, seconds.
     """
 
