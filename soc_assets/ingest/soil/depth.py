@@ -99,6 +99,8 @@ def _limits(text: pd.Series, unit: str) -> pd.DataFrame:
 
 
 def _of_texts(text: pd.Series, unit: str) -> pd.DataFrame:
+    if not text.any():
+        return pd.DataFrame(np.nan, text.index, ["top", "bottom"])
     parts = text.str.lower().str.extract(_RANGE)
     parts[["first", "unit"]] = parts[["first", "unit"]].apply(lambda unit: unit.str.strip("()"))
     common = parts["unit"].fillna(parts["first"]).fillna(unit)

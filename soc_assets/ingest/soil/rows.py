@@ -139,7 +139,8 @@ def _dates(table: Table) -> pd.DataFrame:
     season, season_year = to_seasons(dates)
     told_year = pd.Series(pd.NA, text.index, dtype="Int32")
     for order in ("day", "month"):  # of a column of years that holds dates; either gives the same year
-        told_year = told_year.fillna(to_dates(text["year"], order=order)[1])
+        if (told_year.isna() & (text["year"] != "")).any():
+            told_year = told_year.fillna(to_dates(text["year"], order=order)[1])
     year = year.fillna(told_year)
     given = how.year or (None if _dated(table) else campaign_of(table.path.stem, table.part))
     return pd.DataFrame(
@@ -163,6 +164,8 @@ def _told_dates(text: pd.Series, known: pd.Series) -> pd.Series:
         text: as the file has it.
         known: whether the text was understood.
     """
+    if (known | (text == "")).all():
+        return text
     days, instants = (text.where(~known & text.str.fullmatch(form).astype(bool)) for form in (_DAY_NUMBER, _INSTANT))
     start = pd.Timestamp(1899, 12, 30), pd.Timestamp(1970, 1, 1)
     dates = start[0] + pd.to_timedelta(days.astype("float64"), unit="D")

@@ -68,6 +68,8 @@ def to_numbers(text: pd.Series, decimal_comma: pd.Series | bool) -> pd.Series:
             by commas it may as well be a thousand. A single point is a decimal sign in either case, and blanks and
             apostrophes (4 468 000, 2'683'000) and the commas of 1,234.5 and 4,468,000 part thousands.
     """
+    if not text.any():
+        return pd.Series(np.nan, text.index)
     grouped = decimal_comma & text.str.fullmatch(_THOUSANDS).astype(bool)
     plain = text.mask(grouped, text.str.replace(".", "", regex=False)) if grouped.any() else text
     plain = plain.str.replace("−", "-", regex=False)  # the sign of typesetters
@@ -113,11 +115,15 @@ def to_dates(text: pd.Series, date_format: str | None = None, order: Order = "da
         ValueError: the format has an unknown directive.
     """
     distinct = pd.Series(text.unique(), dtype="str")  # a campaign has few days
+    if date_format is None and set(distinct) <= {""}:
+        return pd.Series(pd.NaT, text.index, dtype="datetime64[us]"), pd.Series(pd.NA, text.index, dtype="Int32")
     read = distinct.str.replace(_PLACES, r"\1", regex=True)
     if date_format is None:
-        dates = _usual_dates(read, order)
         bare = read.str.extract(_BARE_YEAR, expand=False).astype("Float64")
-        bare = bare.fillna(_years_of_months(read)).fillna(named_years(read)).astype("Int32")
+        dates = _usual_dates(read, order, bare.notna() | (read == ""))
+        if (bare.isna() & dates.isna() & (read != "")).any():
+            bare = bare.fillna(_years_of_months(read)).fillna(named_years(read))
+        bare = bare.astype("Int32")
     else:
         known = pd.to_datetime(read, format=date_format, errors="coerce").astype("datetime64[us]")
         dates = known if any(sign in date_format for sign in _MONTH_DIRECTIVES) else known.mask(known.notna())
@@ -137,14 +143,17 @@ def _years_of_months(text: pd.Series) -> pd.Series:
     return years
 
 
-def _usual_dates(text: pd.Series, order: Order) -> pd.Series:
+def _usual_dates(text: pd.Series, order: Order, none: pd.Series) -> pd.Series:
+    """Dates [n] of text [n], in which `none` [n] are none: what follows is tried while there are others."""
     dashed = text.str.replace(_COMPACT, r"\1-\2-\3", regex=True)
-    named = named_dates(dashed)
-    parts = dashed.str.extract(_YEAR_FIRST)
-    if order != "day":
-        parts = parts.fillna(dashed.str.extract(_MONTH_FIRST if order == "month" else _SHORT_YEAR_FIRST))
-    parts = parts.fillna(dashed.str.extract(_DAY_FIRST)).fillna(named)
-    parts = parts[["year", "month", "day"]].dropna()
+    parts = dashed.str.extract(_YEAR_FIRST)[["year", "month", "day"]]
+    of_order = {"day": (), "month": (_MONTH_FIRST,), "year": (_SHORT_YEAR_FIRST,)}[order]
+    for pattern in (*of_order, _DAY_FIRST):
+        if (parts["year"].isna() & ~none).any():
+            parts = parts.fillna(dashed.str.extract(pattern)[["year", "month", "day"]])
+    if (parts["year"].isna() & ~none).any():
+        parts = parts.fillna(named_dates(dashed))
+    parts = parts.dropna()
     year = parts["year"].astype("int64")
     full_year = year + np.select([year > 99, year <= _LAST_SHORT_YEAR], [0, 2000], 1900)
     whole = pd.to_datetime(parts.astype("int64").assign(year=full_year), errors="coerce")
