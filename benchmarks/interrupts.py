@@ -21,6 +21,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 
 from benchmarks.map_files import layers_of, tiles_of
 from soc_assets.project import load_project
@@ -142,6 +143,8 @@ def numbers(made: SmallProject, step: str) -> dict[str, Any]:
         return layers_of(data / "maps") | {str(path): "left behind" for path in (data / "maps").rglob(".*.tmp")}
     if step == "prepare":
         return {name: made.table(name).to_csv() for name in ("samples", "balanced", "folds", "splits", "batches")}
+    if step == "embed":
+        return {path.name: pq.read_table(path) for path in (data / "embeddings").rglob("batch_*.parquet")}
     with duckdb.connect(str(data / "soc.duckdb"), read_only=True) as connection:
         rows = connection.sql("SELECT * FROM features ORDER BY sample_id").to_arrow_table()
     found: dict[str, Any] = {"features": rows}
@@ -193,6 +196,7 @@ def prepared(folder: Path, step: str) -> SmallProject:
 def main(folder: Path, step: str, name: str, times: int) -> int:
     """Signal a step; returns the number of promises broken."""
     number, moments = getattr(signal, f"SIG{name}"), random.Random(int(time.time()))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it would be ignored by all
     arguments, begins, remade = STEPS[step]
     shutil.rmtree(folder, ignore_errors=True)
     calm = prepared(folder / "calm", step)
@@ -231,9 +235,9 @@ def main(folder: Path, step: str, name: str, times: int) -> int:
             print(outcome.words[-2000:])
         if done == times:
             break
-    subprocess.run([sys.executable, "-m", "soc_assets", *arguments, "--config", hit.config], check=step != "sql") if (
-        step != "sql"
-    ) else None
+    if step != "sql":
+        finish = [sys.executable, "-m", "soc_assets", *arguments, "--config", hit.config]
+        subprocess.run(finish, check=True, cwd=hit.root)
     if step not in ("predict", "export", "check", "sql"):
         expected, got = numbers(calm, step), numbers(hit, step)
         differing = [key for key in expected.keys() | got.keys() if expected.get(key) != got.get(key)]
