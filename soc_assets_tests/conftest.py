@@ -5,8 +5,13 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 
 from soc_assets.cli.runner import Outcome
 from soc_assets_tests.small_project import SmallProject, clean_environment
@@ -22,6 +27,23 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signa
 @pytest.fixture(autouse=True)
 def no_settings_from_outside() -> Iterator[None]:
     with clean_environment():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engines_are_kept() -> Iterator[None]:
+    """Dagster makes an engine for every event that it stores in SQLite; without a pool one serves all as well."""
+
+    known: dict[str, sqlalchemy.Engine] = {}
+
+    def engine(url: str, **arguments: Any) -> sqlalchemy.Engine:
+        if url not in known:
+            known[url] = sqlalchemy.create_engine(url, **arguments)
+        return known[url]
+
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
+            patched.setattr(module, "create_engine", engine)
         yield
 
 
