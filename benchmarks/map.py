@@ -33,8 +33,8 @@ from benchmarks.map_encoder import encoder_rates
 from benchmarks.map_peer import quantile_forest
 from benchmarks.map_region import documented, recipe, write_region
 from soc_assets.mapping.assemble import assemble
-from soc_assets.mapping.blocks import PointEngine
-from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.engine.blocks import PointEngine
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Cells, Period
 from soc_assets.mapping.registered import Registered

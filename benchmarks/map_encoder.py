@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.map_region import bare, write_region
-from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import read_map_inputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.tiles import write_tiles

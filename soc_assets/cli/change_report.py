@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from soc_assets.mapping.change_classes import CAUTION, LESS, MORE, NOT_KNOWN
-from soc_assets.mapping.change_files import read_change, state_of_change
-from soc_assets.mapping.changes import change_folder, require_maps, wanted_changes
+from soc_assets.mapping.change.changes import change_folder, require_maps, wanted_changes
+from soc_assets.mapping.change.classes import CAUTION, LESS, MORE, NOT_KNOWN
+from soc_assets.mapping.change.files import read_change, state_of_change
 from soc_assets.mapping.inputs import MapInputs
 
 

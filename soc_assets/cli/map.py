@@ -62,7 +62,7 @@ def map_command(
     os.environ.update({f"SOC_MAP__{name}": str(value) for name, value in given.items() if value is not None})
     from soc_assets.cli import map_report, map_runner, runner
     from soc_assets.geo.zone_file import read_zones
-    from soc_assets.mapping.changes import wanted_changes
+    from soc_assets.mapping.change.changes import wanted_changes
 
     project = opened(config)
     runner.use_project(project, config)

@@ -25,7 +25,7 @@ def time_needed(inputs: MapInputs, keys: list[str]) -> str:
     Raises:
         TrainingError: the model was fitted on other features than the project makes.
     """
-    from soc_assets.mapping.engines import engine_for
+    from soc_assets.mapping.engine.engines import engine_for
     from soc_assets.mapping.estimate import estimate
     from soc_assets.mapping.fitting import require_fitting_model
 

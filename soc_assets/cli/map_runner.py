@@ -6,12 +6,12 @@ from soc_assets.cli import runner
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, open_instance
 from soc_assets.errors import SettingsError
 from soc_assets.mapping.assemble import map_folder, read_map, state_of_map
-from soc_assets.mapping.change_files import read_change, state_of_change
-from soc_assets.mapping.changes import change_folder, require_maps, wanted_changes
-from soc_assets.mapping.documents import write_documents
+from soc_assets.mapping.change.changes import change_folder, require_maps, wanted_changes
+from soc_assets.mapping.change.files import read_change, state_of_change
+from soc_assets.mapping.documents.stac_collection import update_collection
+from soc_assets.mapping.documents.write import write_documents
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.registered import Registered
-from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS
 from soc_assets.project import Project
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from soc_assets.errors import MapError
-from soc_assets.mapping.documents import write_documents
-from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.documents.evidence import Evidence
+from soc_assets.mapping.documents.provenance import rasters_of
+from soc_assets.mapping.documents.write import write_documents
 from soc_assets.mapping.inputs import MapInputs, missing_steps
 from soc_assets.mapping.lattice import Cells, Period, Place, key_of
 from soc_assets.mapping.layer_files import (
@@ -23,7 +24,6 @@ from soc_assets.mapping.layer_files import (
     write_layers,
 )
 from soc_assets.mapping.layers import POSITIONS, QUALITY, Layer, layers_of
-from soc_assets.mapping.provenance import rasters_of
 from soc_assets.mapping.quality_classes import CLASSES
 from soc_assets.mapping.statistics import Running
 from soc_assets.mapping.tables import AtSamples, digest_of_samples, write_tables

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from soc_assets.mapping.stac_collection import update_collection
+from soc_assets.mapping.documents.stac_collection import update_collection
 from soc_assets.runtime.process import is_gone_from_name
 from soc_assets.storage import files
 from soc_assets.storage.temporary import remove_tree

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from soc_assets.mapping.blocks import Block, Engine, one_thread_each
+from soc_assets.mapping.engine.blocks import Block, Engine, one_thread_each
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import BLOCK, Cells, of_key
 

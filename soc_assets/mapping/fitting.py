@@ -3,7 +3,7 @@
 import numpy as np
 
 from soc_assets.errors import TrainingError
-from soc_assets.mapping.columns import Columns
+from soc_assets.mapping.engine.columns import Columns
 from soc_assets.mapping.inputs import MapInputs
 
 _CURE = "Name another version (`soc map --version`, or model in [map] of soc.toml), or train again with `soc run`."

@@ -8,7 +8,7 @@ import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 
-from soc_assets.mapping import change_classes
+from soc_assets.mapping.change import classes as change_classes
 from soc_assets.mapping.layers import QUALITY
 from soc_assets.mapping.quality_classes import CLASSES, COLOURS
 from soc_assets.reporting.figures import new_figure, to_png

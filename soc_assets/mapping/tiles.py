@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from soc_assets.errors import MapError
-from soc_assets.mapping.blocks import Engine, compute_tiles
+from soc_assets.mapping.engine.blocks import Engine, compute_tiles
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Place, key_of, of_key
 from soc_assets.mapping.tile_files import TileLayers, read_tile, write_tile

@@ -14,8 +14,8 @@ from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.ingest.inputs import catalog_inputs, soil_inputs
 from soc_assets.integrity.tables import complete
 from soc_assets.mapping.assemble import state_of_map
-from soc_assets.mapping.change_files import state_of_change
-from soc_assets.mapping.changes import wanted_changes
+from soc_assets.mapping.change.changes import wanted_changes
+from soc_assets.mapping.change.files import state_of_change
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.registered import Registered
 from soc_assets.pipeline.assets import ASSETS, MAPS, RESULT_INPUTS

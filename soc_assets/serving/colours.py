@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from soc_assets.mapping import change_classes, quality_classes
+from soc_assets.mapping import quality_classes
+from soc_assets.mapping.change import classes as change_classes
 
 RAMPS = {
     "carbon": ("#fcf3d9", "#f0d79a", "#dcae5c", "#b97f3a", "#8a5529", "#57331f", "#2a1a14"),

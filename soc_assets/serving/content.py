@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soc_assets.mapping.card import NAME as CARD
-from soc_assets.mapping.change_classes import LESS, MORE, WITHIN
+from soc_assets.mapping.change.classes import LESS, MORE, WITHIN
+from soc_assets.mapping.documents.card import NAME as CARD
 from soc_assets.mapping.quality_classes import INSIDE, OUTSIDE, UNKNOWN
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.serving import colours

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soc_assets.mapping import change_classes
+from soc_assets.mapping.change import classes as change_classes
 from soc_assets.mapping.quality_classes import CLASSES, INCOMPLETE, OUTSIDE
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.serving import colours

@@ -7,7 +7,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from soc_assets.geo.grid import WGS84, Grid, move
-from soc_assets.mapping.change_classes import CLASSES as CHANGE_CLASSES
+from soc_assets.mapping.change.classes import CLASSES as CHANGE_CLASSES
 from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, OUTSIDE
 from soc_assets.rasters.reading import read_values
 from soc_assets.serving.content import numbers, texts

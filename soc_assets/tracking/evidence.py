@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.features.sql.database import read_info
-from soc_assets.mapping.evidence import Campaign, Evidence, Score
+from soc_assets.mapping.documents.evidence import Campaign, Evidence, Score
 from soc_assets.mapping.registered import Registered
 from soc_assets.project import Project
 from soc_assets.regression.bootstrap_units import units_of

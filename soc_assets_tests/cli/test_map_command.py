@@ -13,8 +13,9 @@ import shapely
 from click.testing import CliRunner, Result
 
 from soc_assets.cli.main import main
-from soc_assets.mapping import blocks, change_tiles
-from soc_assets.mapping.stac_collection import update_collection
+from soc_assets.mapping.change import tiles as change_tiles
+from soc_assets.mapping.documents.stac_collection import update_collection
+from soc_assets.mapping.engine import blocks
 from soc_assets_tests.small_project import SIZE, SmallProject
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
 

@@ -8,7 +8,7 @@ import rasterio
 
 from soc_assets.errors import StorageError
 from soc_assets.mapping.assemble import assemble, map_folder, read_map
-from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.layers import QUALITY
 from soc_assets.mapping.tiles import write_tiles
 from soc_assets.mapping.write_raster import checksum, open_tiled, require_content

@@ -4,10 +4,10 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from soc_assets.mapping.assemble import assemble
-from soc_assets.mapping.change_files import assemble_change
-from soc_assets.mapping.change_tiles import write_change_tiles
-from soc_assets.mapping.changes import Change
-from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.change.changes import Change
+from soc_assets.mapping.change.files import assemble_change
+from soc_assets.mapping.change.tiles import write_change_tiles
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.tiles import write_tiles

@@ -11,8 +11,8 @@ import pytest
 import rasterio
 
 from soc_assets.mapping.assemble import map_folder, read_map
-from soc_assets.mapping.change_files import read_change
-from soc_assets.mapping.changes import change_folder, tile_inputs, tile_path
+from soc_assets.mapping.change.changes import change_folder, tile_inputs, tile_path
+from soc_assets.mapping.change.files import read_change
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import of_key
 from soc_assets.mapping.layer_files import MapFile

@@ -13,7 +13,7 @@ from rasterio.transform import from_origin
 
 from soc_assets.errors import MapError, SamplingError, SocError, TrainingError
 from soc_assets.mapping.assemble import assemble
-from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.fitting import require_fitting_model
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Cells, Period

@@ -8,10 +8,10 @@ import rasterio
 
 from soc_assets.errors import MapError
 from soc_assets.mapping.assemble import assemble
-from soc_assets.mapping.change_files import assemble_change
-from soc_assets.mapping.change_tiles import write_change_tiles
-from soc_assets.mapping.changes import Change, require_maps, wanted_changes
-from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.change.changes import Change, require_maps, wanted_changes
+from soc_assets.mapping.change.files import assemble_change
+from soc_assets.mapping.change.tiles import write_change_tiles
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import read_map_inputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.points import predict_values, read_points

@@ -10,8 +10,8 @@ import shapely
 
 from soc_assets.errors import MapError
 from soc_assets.mapping.assemble import assemble, read_map, state_of_map
-from soc_assets.mapping.blocks import PointEngine
-from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.engine.blocks import PointEngine
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Lattice, Period, Place, key_of, of_key
 from soc_assets.mapping.points import predict_values, read_points

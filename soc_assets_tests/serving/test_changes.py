@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from soc_assets.mapping.change_classes import CLASS_COLOURS, CLASSES, LESS, MORE
+from soc_assets.mapping.change.classes import CLASS_COLOURS, CLASSES, LESS, MORE
 from soc_assets.project import Project
 from soc_assets.serving.colours import RAMPS
 from soc_assets.serving.export import export

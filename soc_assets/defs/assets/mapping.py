@@ -13,17 +13,17 @@ from soc_assets.defs.reporting import reporting_as
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.mapping.assemble import assemble, map_folder, read_map, state_of_map
-from soc_assets.mapping.card import map_card
 from soc_assets.mapping.check import CHECKS, check_map
-from soc_assets.mapping.documents import write_documents
-from soc_assets.mapping.engines import engine_for
-from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.documents.card import map_card
+from soc_assets.mapping.documents.evidence import Evidence
+from soc_assets.mapping.documents.stac_collection import update_collection
+from soc_assets.mapping.documents.write import write_documents
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.fitting import require_fitting_model
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period, of_key
 from soc_assets.mapping.layer_files import MapFile
 from soc_assets.mapping.plots import picture_of_map
-from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.mapping.tiles import Tiled, write_tiles
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project

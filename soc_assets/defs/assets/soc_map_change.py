@@ -11,18 +11,18 @@ from soc_assets.defs.partitions import MAP_CHANGE
 from soc_assets.defs.reporting import reporting_as
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
-from soc_assets.mapping.change_card import change_card
-from soc_assets.mapping.change_files import assemble_change, read_change, state_of_change
-from soc_assets.mapping.change_tiles import write_change_tiles
-from soc_assets.mapping.changes import Change, change_folder, periods_of, require_maps
+from soc_assets.mapping.change.changes import Change, change_folder, periods_of, require_maps
+from soc_assets.mapping.change.files import assemble_change, read_change, state_of_change
+from soc_assets.mapping.change.paired import paired_for
+from soc_assets.mapping.change.tiles import write_change_tiles
 from soc_assets.mapping.check import CHANGE_CHECKS, check_change
-from soc_assets.mapping.documents import write_documents
-from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.documents.change_card import change_card
+from soc_assets.mapping.documents.evidence import Evidence
+from soc_assets.mapping.documents.stac_collection import update_collection
+from soc_assets.mapping.documents.write import write_documents
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.layer_files import MapFile
-from soc_assets.mapping.paired import paired_for
 from soc_assets.mapping.plots import picture_of_change
-from soc_assets.mapping.stac_collection import update_collection
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.tracking.evidence import evidence_of
 from soc_assets.tracking.registered import load_registered

@@ -14,8 +14,8 @@ from soc_assets.defs.partitions import add_changes, add_maps, contiguous_ranges
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.errors import SocError
 from soc_assets.mapping.assemble import map_inputs, state_of_map
-from soc_assets.mapping.change_files import state_of_change
-from soc_assets.mapping.changes import change_inputs, wanted_changes
+from soc_assets.mapping.change.changes import change_inputs, wanted_changes
+from soc_assets.mapping.change.files import state_of_change
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period, of_key
 from soc_assets.pipeline.assets import JOB_OF

@@ -7,7 +7,7 @@ import numpy as np
 from soc_assets.embedding.encoder.architecture import PATCH
 from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.geo.projection import to_metres
-from soc_assets.mapping.fields import Field, Fields, write_patches
+from soc_assets.mapping.engine.fields import Field, Fields, write_patches
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Cells, Period, Place
 from soc_assets.rasters.steps import Slot, Step, step_numbers, step_of

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from soc_assets.mapping.affine import AffineEngine
-from soc_assets.mapping.blocks import Engine, PointEngine
-from soc_assets.mapping.columns import ColumnEngine, Columns
-from soc_assets.mapping.graph import cut_graph
+from soc_assets.mapping.engine.affine import AffineEngine
+from soc_assets.mapping.engine.blocks import Engine, PointEngine
+from soc_assets.mapping.engine.columns import ColumnEngine, Columns
+from soc_assets.mapping.engine.graph import cut_graph
 from soc_assets.mapping.inputs import MapInputs
 
 

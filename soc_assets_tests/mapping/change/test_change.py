@@ -10,17 +10,17 @@ from scipy.stats import t
 
 from soc_assets.embedding.parquet import to_table
 from soc_assets.errors import MapError
-from soc_assets.mapping import change_tiles
 from soc_assets.mapping.assemble import assemble
-from soc_assets.mapping.change_classes import LESS, MORE, NOT_KNOWN, WITHIN
-from soc_assets.mapping.change_files import assemble_change, classes_of, read_change, state_of_change
-from soc_assets.mapping.change_tiles import worse, write_change_tiles
-from soc_assets.mapping.changes import Change, require_maps, tile_inputs, tile_path
-from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.change import tiles as change_tiles
+from soc_assets.mapping.change.changes import Change, require_maps, tile_inputs, tile_path
+from soc_assets.mapping.change.classes import LESS, MORE, NOT_KNOWN, WITHIN
+from soc_assets.mapping.change.files import assemble_change, classes_of, read_change, state_of_change
+from soc_assets.mapping.change.paired import half_widths, paired_for
+from soc_assets.mapping.change.tiles import worse, write_change_tiles
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.layer_files import MapFile
-from soc_assets.mapping.paired import half_widths, paired_for
 from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, MASKED, NODATA, OUTSIDE, UNKNOWN
 from soc_assets.mapping.registered import Registered
 from soc_assets.mapping.rows import _as_samples

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from soc_assets.mapping.columns import Columns
-from soc_assets.mapping.forms import Dense
+from soc_assets.mapping.engine.columns import Columns
+from soc_assets.mapping.engine.forms import Dense
 from soc_assets.mapping.inputs import MapInputs
 
 _PIXELS = 64

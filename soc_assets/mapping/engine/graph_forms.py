@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from soc_assets.mapping.forms import Dense, Diagonal, concatenated, summed
+from soc_assets.mapping.engine.forms import Dense, Diagonal, concatenated, summed
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node

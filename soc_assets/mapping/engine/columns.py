@@ -8,11 +8,11 @@ pooled patches, or by the transformer from whole windows.
 import numpy as np
 import pandas as pd
 
-from soc_assets.mapping.blocks import Block, cores
+from soc_assets.mapping.engine.blocks import Block, cores
+from soc_assets.mapping.engine.tile_data import TileData, nearest
 from soc_assets.mapping.inputs import MapInputs, frame_of
 from soc_assets.mapping.lattice import BLOCK, Cells, Period, Place
 from soc_assets.mapping.rows import Predictions, joined, predict_features
-from soc_assets.mapping.tile_data import TileData, nearest
 from soc_assets.regression.design.design import Design, columns_table
 from soc_assets.runtime.device import resolve_device
 

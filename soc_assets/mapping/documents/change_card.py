@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from soc_assets.mapping.card import NAME as CARD
-from soc_assets.mapping.card_parts import as_markdown, cells_of, files_of, makers, samples, scores, shares
-from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.documents.card import NAME as CARD
+from soc_assets.mapping.documents.card_parts import as_markdown, cells_of, files_of, makers, samples, scores, shares
+from soc_assets.mapping.documents.evidence import Evidence
 
 _LAYERS = {
     "change": "difference of the predictions, later minus earlier, g/kg",

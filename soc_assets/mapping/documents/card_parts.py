@@ -5,7 +5,7 @@ from typing import Any
 
 from pyproj import CRS
 
-from soc_assets.mapping.evidence import Campaign, Evidence, Score
+from soc_assets.mapping.documents.evidence import Campaign, Evidence, Score
 from soc_assets.reporting.as_text import markdown
 
 _LONGEST = 40  # characters of a CRS that is shown as it is

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from soc_assets.mapping.blocks import one_thread_each
-from soc_assets.mapping.change_classes import WORST_FIRST
-from soc_assets.mapping.changes import Change, read_both, tile_inputs, tile_path
+from soc_assets.mapping.change.changes import Change, read_both, tile_inputs, tile_path
+from soc_assets.mapping.change.classes import WORST_FIRST
+from soc_assets.mapping.change.paired import HalfWidths, Paired
+from soc_assets.mapping.engine.blocks import one_thread_each
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import BLOCK, Cells, Place
-from soc_assets.mapping.paired import HalfWidths, Paired
 from soc_assets.mapping.tile_files import TileLayers, read_tile, write_tile
 from soc_assets.rasters.tiles import TILE
 from soc_assets.runtime import interrupts, progress

@@ -10,14 +10,14 @@ import threading
 
 import numpy as np
 
-from soc_assets.mapping.blocks import Block, PointEngine, cores
-from soc_assets.mapping.columns import Columns
-from soc_assets.mapping.graph import Cut
+from soc_assets.mapping.engine.blocks import Block, PointEngine, cores
+from soc_assets.mapping.engine.columns import Columns
+from soc_assets.mapping.engine.graph import Cut
+from soc_assets.mapping.engine.tile_data import TileData, nearest
+from soc_assets.mapping.engine.weights import prepare
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Cells, Period, Place
 from soc_assets.mapping.rows import NUMBERS, Predictions, sound
-from soc_assets.mapping.tile_data import TileData, nearest
-from soc_assets.mapping.weights import prepare
 
 _STRANGE = 1e4
 """Size of a standardised input from which on the model's own checks decide: is a nodata value not declared?"""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from soc_assets.mapping.graph import ancestors
-from soc_assets.mapping.graph_forms import constant
+from soc_assets.mapping.engine.graph import ancestors
+from soc_assets.mapping.engine.graph_forms import constant
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule

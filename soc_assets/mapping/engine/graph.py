@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from soc_assets.mapping.forms import Dense, Diagonal
-from soc_assets.mapping.graph_forms import WIDEST, affine_nodes
-from soc_assets.mapping.nearest import nearest_distance
+from soc_assets.mapping.engine.forms import Dense, Diagonal
+from soc_assets.mapping.engine.graph_forms import WIDEST, affine_nodes
+from soc_assets.mapping.engine.nearest import nearest_distance
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule

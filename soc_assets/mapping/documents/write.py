@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from soc_assets.mapping import card, stac_item
-from soc_assets.mapping.change_card import change_card
-from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.documents import card, stac_item
+from soc_assets.mapping.documents.change_card import change_card
+from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.storage import files
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from soc_assets.errors import MapError
 from soc_assets.integrity.schemas.changes import CHANGE_CELLS, MAP_CHANGES
-from soc_assets.mapping.change_classes import (
+from soc_assets.mapping.change.changes import Change, change_folder, change_inputs, tile_inputs, tile_path
+from soc_assets.mapping.change.classes import (
     CAUTION,
     CLASS_COLOURS,
     CLASSES,
@@ -19,10 +20,9 @@ from soc_assets.mapping.change_classes import (
     QUALITY_COLOURS,
     WITHIN,
 )
-from soc_assets.mapping.change_tiles import LAYERS
-from soc_assets.mapping.changes import Change, change_folder, change_inputs, tile_inputs, tile_path
-from soc_assets.mapping.documents import write_documents
-from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.change.tiles import LAYERS
+from soc_assets.mapping.documents.evidence import Evidence
+from soc_assets.mapping.documents.write import write_documents
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Cells, Place
 from soc_assets.mapping.layer_files import (

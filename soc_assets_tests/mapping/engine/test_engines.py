@@ -12,11 +12,11 @@ import pytest
 import rasterio
 
 from soc_assets.ingest.catalog.scan import scan_rasters
-from soc_assets.mapping.affine import AffineEngine
-from soc_assets.mapping.blocks import PointEngine
-from soc_assets.mapping.columns import ColumnEngine
-from soc_assets.mapping.engines import engine_for
-from soc_assets.mapping.ensemble import ensemble_of
+from soc_assets.mapping.engine.affine import AffineEngine
+from soc_assets.mapping.engine.blocks import PointEngine
+from soc_assets.mapping.engine.columns import ColumnEngine
+from soc_assets.mapping.engine.engines import engine_for
+from soc_assets.mapping.engine.ensemble import ensemble_of
 from soc_assets.mapping.lattice import Cells, Period
 from soc_assets.mapping.registered import Registered
 from soc_assets.settings import Features

@@ -14,21 +14,21 @@ from rasterio.enums import Resampling
 from rio_cogeo.cogeo import cog_validate
 
 from soc_assets.mapping.assemble import assemble
-from soc_assets.mapping.card import map_card
-from soc_assets.mapping.card_parts import describe_weights
-from soc_assets.mapping.change_card import change_card
-from soc_assets.mapping.change_classes import CAUTION
-from soc_assets.mapping.change_files import assemble_change
-from soc_assets.mapping.change_tiles import write_change_tiles
-from soc_assets.mapping.changes import Change
-from soc_assets.mapping.documents import write_documents
-from soc_assets.mapping.engines import engine_for
-from soc_assets.mapping.evidence import Campaign, Evidence, Score
+from soc_assets.mapping.change.changes import Change
+from soc_assets.mapping.change.classes import CAUTION
+from soc_assets.mapping.change.files import assemble_change
+from soc_assets.mapping.change.tiles import write_change_tiles
+from soc_assets.mapping.documents.card import map_card
+from soc_assets.mapping.documents.card_parts import describe_weights
+from soc_assets.mapping.documents.change_card import change_card
+from soc_assets.mapping.documents.evidence import Campaign, Evidence, Score
+from soc_assets.mapping.documents.stac_collection import update_collection
+from soc_assets.mapping.documents.stac_item import span_of
+from soc_assets.mapping.documents.write import write_documents
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.layer_files import MapFile
-from soc_assets.mapping.stac_collection import update_collection
-from soc_assets.mapping.stac_item import span_of
 from soc_assets.mapping.tiles import write_tiles
 from soc_assets.project import Project
 from soc_assets.storage import digest

@@ -16,8 +16,8 @@ import rasterio
 from rasterio.transform import Affine
 
 from soc_assets.geo.grid import WGS84, Grid, crs_of_text, move
-from soc_assets.mapping.card import NAME as CARD
-from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.documents.card import NAME as CARD
+from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.lattice import Period
 from soc_assets.settings.seasons import SEASONS
 from soc_assets.storage import digest

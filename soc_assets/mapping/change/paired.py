@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soc_assets.mapping.blocks import Engine
-from soc_assets.mapping.changes import Change
-from soc_assets.mapping.engines import engine_for
-from soc_assets.mapping.ensemble import Ensemble, ensemble_of
+from soc_assets.mapping.change.changes import Change
+from soc_assets.mapping.engine.blocks import Engine
+from soc_assets.mapping.engine.engines import engine_for
+from soc_assets.mapping.engine.ensemble import Ensemble, ensemble_of
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Cells, Place
 from soc_assets.mapping.rows import NUMBERS, Predictions

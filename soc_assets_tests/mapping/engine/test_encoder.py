@@ -9,10 +9,10 @@ import pytest
 import rasterio
 
 from soc_assets.embedding.encoder import architecture
-from soc_assets.mapping import columns
-from soc_assets.mapping.blocks import PointEngine
-from soc_assets.mapping.columns import ColumnEngine
-from soc_assets.mapping.engines import engine_for
+from soc_assets.mapping.engine import columns
+from soc_assets.mapping.engine.blocks import PointEngine
+from soc_assets.mapping.engine.columns import ColumnEngine
+from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.estimate import estimate
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Cells, Period, of_key

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from soc_assets.mapping.card_parts import as_markdown, cells_of, files_of, makers, samples, scores, shares
-from soc_assets.mapping.evidence import Evidence
+from soc_assets.mapping.documents.card_parts import as_markdown, cells_of, files_of, makers, samples, scores, shares
+from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.quality_classes import INSIDE, OUTSIDE, UNKNOWN
 from soc_assets.reporting.as_text import markdown
 

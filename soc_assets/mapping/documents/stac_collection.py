@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from soc_assets.mapping.stac_item import COLLECTION, ID, NAME
+from soc_assets.mapping.documents.stac_item import COLLECTION, ID, NAME
 from soc_assets.storage import files
 
 _WORDS = (

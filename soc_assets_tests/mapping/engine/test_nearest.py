@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from soc_assets.mapping.nearest import nearest_distance
+from soc_assets.mapping.engine.nearest import nearest_distance
 
 
 @pytest.mark.parametrize("m", [1, 3, 255, 513, 1_000, 8_191, 8_200])

@@ -1,0 +1,1 @@
+"""What stands beside a map, or a change, for people and catalogs."""
