@@ -9,7 +9,7 @@ from soc_assets.mapping.assemble import map_folder, read_map, state_of_map
 from soc_assets.mapping.change.changes import change_folder, require_maps, wanted_changes
 from soc_assets.mapping.change.files import read_change, state_of_change
 from soc_assets.mapping.documents.stac_collection import update_collection
-from soc_assets.mapping.documents.write import write_documents
+from soc_assets.mapping.documents.write import renew_documents as renew
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.registered import Registered
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS
@@ -76,7 +76,7 @@ def make_changes(inputs: MapInputs) -> runner.Outcome:
     with open_instance() as instance:
         fail_orphaned_runs(instance)
         give_pool_its_slots(instance, inputs.project)
-        return _launched(instance, _CHANGE, add_changes(instance, [str(change) for change in changes]), due)
+        return _launched(instance, _CHANGE, add_changes(instance, [str(change) for change in changes]), due, longest=1)
 
 
 def make_maps(inputs: MapInputs, to: str = MAPS[-1]) -> runner.Outcome:
@@ -92,16 +92,18 @@ def make_maps(inputs: MapInputs, to: str = MAPS[-1]) -> runner.Outcome:
         if made.failures or to == _TILES:
             return made
         due = {str(period) for period in inputs.periods if state_of_map(inputs, period) != "fresh"}
-        assembled = _launched(instance, _MAP, periods, due)
+        assembled = _launched(instance, _MAP, periods, due, longest=1)
         return runner.Outcome([*made.launched, *assembled.launched], assembled.failures)
 
 
-def _launched(instance: "DagsterInstance", asset: str, every: list[str], due: set[str]) -> runner.Outcome:
-    """Materialise the partitions that are due, neighbours in one run; stops at the first run that fails."""
+def _launched(
+    instance: "DagsterInstance", asset: str, every: list[str], due: set[str], longest: int | None = None
+) -> runner.Outcome:
+    """Materialise the partitions that are due, at most `longest` neighbours in a run; stops at one that fails."""
     from soc_assets.defs.partitions import contiguous_ranges
 
     launched: list[str] = []
-    for stretch in contiguous_ranges(every, due, len(every)):
+    for stretch in contiguous_ranges(every, due, longest or len(every)):
         launched.append(JOB_OF[asset])
         if failures := runner.execute(instance, JOB_OF[asset], [asset], runner.between(stretch[0], stretch[-1])):
             return runner.Outcome(launched, failures)
@@ -117,5 +119,5 @@ def renew_documents(inputs: MapInputs) -> None:
     there = [read_map(map_folder(inputs, period)) for period in inputs.periods]
     there += [read_change(change_folder(inputs, change)) for change in wanted_changes(inputs.project)]
     for found in filter(None, there):
-        write_documents(found.folder, found.facts, evidence)
+        renew(found, evidence)
     update_collection(inputs.folder.parent)

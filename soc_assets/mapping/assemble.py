@@ -14,6 +14,7 @@ from soc_assets.mapping.lattice import Cells, Period, Place, key_of
 from soc_assets.mapping.layer_files import (
     Facts,
     MapFile,
+    alone,
     count_classes,
     facts_of,
     read_folder,
@@ -30,6 +31,7 @@ from soc_assets.mapping.tables import AtSamples, digest_of_samples, write_tables
 from soc_assets.mapping.tile_files import TileLayers, read_tile
 from soc_assets.mapping.versions import FILES
 from soc_assets.mapping.write_raster import write_categories
+from soc_assets.reporting.as_text import percent
 from soc_assets.storage import digest, files, mirror
 
 NAME = "map.json"
@@ -71,7 +73,7 @@ def assemble(inputs: MapInputs, period: Period, evidence: Evidence | None = None
         StorageError: the disk is full or read-only.
     """
     folder, layers = map_folder(inputs, period), [*layers_of(inputs.project.settings.map), QUALITY]
-    with mirror.removing(folder), files.replacing_folder(folder) as temporary:
+    with alone(folder), mirror.removing(folder), files.replacing_folder(folder) as temporary:
         content = _Content(inputs, period, layers)
         facts = write_layers(temporary, inputs, layers, content.stored(), content.describe)
         write_tables(temporary, content.at_samples, facts)
@@ -112,7 +114,7 @@ class _Content:
             "missing_rasters": missing_steps(inputs, period),
             "level": (level := inputs.registered.level),
         }
-        tags = {"SOC_INTERVAL": f"prediction interval that should cover {level:.0%} of samples"} if level else {}
+        tags = {"SOC_INTERVAL": f"prediction interval that should cover {percent(level)} of samples"} if level else {}
         return facts, {"SOC_PERIOD": str(period), **tags}, str(period)
 
     def _read(self, place: Place) -> TileLayers:

@@ -33,11 +33,11 @@ def check_change(where: str, facts: Mapping[str, Any]) -> list[Finding]:
         where: its folder.
         facts: change.json.
     """
-    values, wrong = facts["statistics"]["change"], "no cell has a value at both periods"
+    values, wrong = facts["statistics"]["change"], "no cell has a value in both periods"
     if values["count"]:
         wrong = "" if max(-values["min"], values["max"]) <= _MOST else f"organic carbon changes by {_range(values)}"
     findings = _of_values(where, "change_values", values, wrong)
-    findings += _of_applicability(where, "change_applicable", facts, values["count"], " at both periods")
+    findings += _of_applicability(where, "change_applicable", facts, values["count"], " in both periods")
     if not facts["members"]:
         words = f"{facts['recipe'] or 'the model'} has no members, so nothing says how certain the change is"
         cure = "Register a model with members (an MLP ensemble or a forest) to have an interval."

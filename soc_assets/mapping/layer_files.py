@@ -6,7 +6,7 @@ JSON file in the folder says what made them.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,16 @@ class MapFile:
 
     folder: Path
     facts: Facts
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Whoever writes the folder of a map, or into it, does so alone: another process waits."""
+    from filelock import FileLock
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        yield
 
 
 def read_folder(folder: Path, name: str) -> MapFile | None:

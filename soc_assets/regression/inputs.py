@@ -6,7 +6,6 @@ from soc_assets.features.sql.database import read_info
 from soc_assets.geo.polygons import contents_of
 from soc_assets.project import Project
 from soc_assets.regression.evaluation import fold
-from soc_assets.settings.evaluation import Evaluation
 from soc_assets.storage import digest
 
 VERSIONS = {  # of the code: raise it when the output changes, and what is on disk becomes stale
@@ -15,6 +14,7 @@ VERSIONS = {  # of the code: raise it when the output changes, and what is on di
     "evaluation": "3",
     "hyperparameters": "2",
 }
+_UNTOLD = 0.9  # level of the documented models that were fitted before it counted, so that they stay fresh
 
 
 def model_inputs(project: Project) -> str:
@@ -25,7 +25,7 @@ def model_inputs(project: Project) -> str:
     if training.recipe == "documented":
         chosen = training.model_dump(exclude={"device", "recipe"})
         level = settings.evaluation.level  # of its intervals
-        more = [] if level == Evaluation().level else [level]  # so models that were fitted before it counted stay fresh
+        more = [] if level == _UNTOLD else [level]
         return digest.of_inputs(VERSIONS["mlp_model"], built, chosen, settings.sampling.balance, *more)
     tuned = project.results / "hyperparameters.json"
     found = digest.of_file(tuned) if tuned.is_file() else None

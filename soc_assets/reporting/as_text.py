@@ -93,3 +93,12 @@ def csv_safe(frame: "pd.DataFrame") -> "pd.DataFrame":
         if column.kind not in "biufcmM":
             safe.isetitem(at, frame.iloc[:, at].map(cell, na_action="ignore").array)
     return safe
+
+
+def percent(share: float) -> str:
+    """A share as per cent, not rounded to whole ones.
+
+    >>> percent(0.9), percent(0.975)
+    ('90%', '97.5%')
+    """
+    return f"{100 * share:g}%"

@@ -85,7 +85,7 @@ class Evaluation(Section):
     buffer: float = Field(default=0.0, ge=0)
     """Training samples closer than this to a test sample are dropped, metres; `block` only."""
     level: Share = 0.9
-    """Share of samples that prediction intervals should cover."""
+    """Share of samples that prediction intervals should cover; another one trains the model again."""
     draws: int = Field(default=1000, ge=100)
     """Bootstrap draws for the 95 % intervals of scores."""
     regions: str | None = None

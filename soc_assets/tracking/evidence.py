@@ -32,7 +32,7 @@ def evidence_of(project: Project, tracking: MlflowTracking, registered: Register
     """What is known of a version; empty parts where its run or the evaluation says nothing.
 
     Raises:
-        TableError: a table is damaged.
+        TableError: the evaluation is damaged.
     """
     client = tracking.client()
     run = client.get_run(str(client.get_model_version(registered.name, registered.version).run_id))
@@ -44,12 +44,12 @@ def evidence_of(project: Project, tracking: MlflowTracking, registered: Register
 
 
 def _predictions(project: Project, stored: bytes) -> pd.DataFrame:
-    """The predictions of the fit, with source, year and location_id of the samples that are still there."""
+    """The predictions of the fit, with source, year and location_id of the samples that are still known."""
     rows = pd.read_csv(BytesIO(stored), dtype={"sample_id": str, "split": str})
     for name, columns in (("samples", ["source", "year"]), ("balanced", ["location_id"])):
-        path, columns = project.samples(name), ["sample_id", *columns]
-        known = files.read_table(path, columns) if path.is_file() else pd.DataFrame(columns=columns)
-        rows = rows.merge(known, on="sample_id", how="left", validate="many_to_one")
+        known = files.known_table(project.samples(name), ["sample_id", *columns])
+        known = pd.DataFrame(columns=["sample_id", *columns]) if known is None else known.drop_duplicates("sample_id")
+        rows = rows.merge(known, on="sample_id", how="left")
     return rows
 
 
@@ -71,7 +71,8 @@ def _of_test_split(project: Project, rows: pd.DataFrame, level: float | None) ->
         return []
     settings = project.settings.evaluation
     places = rows["longitude"].map("{:.5f}".format) + rows["latitude"].map(" {:.5f}".format)
-    units, words = units_of("location", rows.assign(location_id=rows["location_id"].fillna(places)))
+    known = rows["location_id"].notna().all()  # else one place could be two units
+    units, words = units_of("location", rows if known else rows.assign(location_id=places))
     observed, predicted = rows["observed"].to_numpy(float), rows["predicted"].to_numpy(float)
     ends = intervals(observed, predicted, Draws.of(units, settings.seed, settings.draws))
     own = vars(scores(observed, predicted))

@@ -34,8 +34,9 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
     described, folder, whole = _describe(tracking, version)
     if not whole:
         raise _damaged(described.uri, folder or tracking.where, "they are not those that were registered")
-    if folder and described.files in _last_loaded:
-        return replace(described, model=_last_loaded[described.files])
+    if folder and (known := _last_loaded.get(described.files)):
+        return replace(described, model=known)
+    _last_loaded.clear()
     with tracking_uri(tracking.uri) as mlflow, leaving_the_root_logger():
         try:
             # by the folder: by its name MLflow writes into the folder, which may be somebody else's
@@ -43,7 +44,6 @@ def load_registered(tracking: MlflowTracking, version: str | None) -> Registered
         except Exception as error:  # of whatever library reads one of the files
             found = f"{type(error).__name__}: {error}".splitlines()[0]
             raise _damaged(described.uri, folder or tracking.where, found) from error
-    _last_loaded.clear()
     if folder:
         _last_loaded[described.files] = model
     return replace(described, model=model)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from soc_assets.errors import SocWarning
 from soc_assets.integrity.schemas.results import EVALUATION
 from soc_assets.regression.evaluation.bootstrap import Draws, intervals
 from soc_assets.regression.inputs import evaluation_inputs, model_inputs
@@ -82,6 +83,19 @@ def test_interval_of_the_test_split_draws_linked_locations(templates, tmp_path):
     observed, predicted = rows["observed"].to_numpy(float), rows["predicted"].to_numpy(float)
     wanted = intervals(observed, predicted, Draws.of(units, settings.seed, settings.draws))
     assert after.r2[1:] == pytest.approx(tuple(wanted["r2"]), rel=1e-4) != before.r2[1:]
+
+
+def test_damaged_or_repeated_samples_cost_no_map(templates, tmp_path):
+    made = templates.copy("finished", tmp_path / "project")
+    before = known(made)
+    path = made.project.samples("balanced")
+    table = files.read_table(path)
+    files.write_table(path, pd.concat([table, table.head(1)], ignore_index=True))
+    assert known(made) == before
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.warns(SocWarning, match="is damaged"):
+        found = known(made)
+    assert found.campaigns == before.campaigns and found.scores[0].r2[0] == before.scores[0].r2[0]
 
 
 FOUND = (("r2", 0.31), ("rmse", 9.5), ("coverage", 0.88))

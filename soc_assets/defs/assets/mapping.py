@@ -17,7 +17,7 @@ from soc_assets.mapping.check import CHECKS, check_map
 from soc_assets.mapping.documents.card import map_card
 from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.documents.stac_collection import update_collection
-from soc_assets.mapping.documents.write import write_documents
+from soc_assets.mapping.documents.write import renew_documents
 from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.fitting import require_fitting_model
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
@@ -127,7 +127,7 @@ def _made(inputs: MapInputs, period: Period, evidence: Evidence) -> tuple[MapFil
     there = read_map(map_folder(inputs, period)) if state_of_map(inputs, period) == "fresh" else None
     if there is None:
         return assemble(inputs, period, evidence), False
-    write_documents(there.folder, there.facts, evidence)
+    renew_documents(there, evidence)
     return there, True
 
 

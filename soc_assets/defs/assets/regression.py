@@ -59,8 +59,9 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
     - **Writes** a run in MLflow (`mlruns/mlflow.db`, or the server of [tracking]) with its parameters, metrics,
       figures, predictions and model card, and a version of the registered model `soc_mlp`; the alias `champion` moves
       if it is significantly better.
-    - **Decided by** [training] in soc.toml (layers, dropout, learning rate, early stopping) and by the balancing chosen
-      in [sampling]. The Launchpad overrides [training] for one run, which MLflow records like any other.
+    - **Decided by** [training] in soc.toml (layers, dropout, learning rate, early stopping), the balancing chosen in
+      [sampling] and the level of [evaluation]. The Launchpad overrides [training] for one run, which MLflow records
+      like any other.
 
     Standardisation is fitted on the training split, early stopping looks at the validation split (a recipe is refitted
     on both), and the test split is predicted once, at the end. R2 is the coefficient of determination: at 0 a model is

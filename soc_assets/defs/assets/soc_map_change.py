@@ -19,7 +19,7 @@ from soc_assets.mapping.check import CHANGE_CHECKS, check_change
 from soc_assets.mapping.documents.change_card import change_card
 from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.documents.stac_collection import update_collection
-from soc_assets.mapping.documents.write import write_documents
+from soc_assets.mapping.documents.write import renew_documents
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.layer_files import MapFile
 from soc_assets.mapping.plots import picture_of_change
@@ -75,7 +75,7 @@ def _made(inputs: MapInputs, change: Change, evidence: Evidence) -> tuple[MapFil
     """The files of a change, and how many tiles were computed or cached for them; none where they were fresh."""
     there = read_change(change_folder(inputs, change)) if state_of_change(inputs, change) == "fresh" else None
     if there is not None:
-        write_documents(there.folder, there.facts, evidence)
+        renew_documents(there, evidence)
         return there, {}
     paired = paired_for(inputs)
     outcomes = list(write_change_tiles(inputs, change, paired))

@@ -17,10 +17,10 @@ CLASS_COLOURS = {
     NOT_KNOWN: (153, 187, 221, 255),
 }
 QUALITY = {
-    INSIDE: "inside the area of applicability at both periods",
-    OUTSIDE: "outside the area of applicability at one period or both",
+    INSIDE: "inside the area of applicability in both periods",
+    OUTSIDE: "outside the area of applicability in one period or both",
     BEYOND: "outside the region",
-    INCOMPLETE: "too many inputs missing at one period or both",
+    INCOMPLETE: "too many inputs missing in one period or both",
     MASKED: "masked class",
     UNKNOWN: "applicability unknown",
 }

@@ -28,6 +28,7 @@ from soc_assets.mapping.lattice import Cells, Place
 from soc_assets.mapping.layer_files import (
     Facts,
     MapFile,
+    alone,
     count_classes,
     facts_of,
     read_folder,
@@ -42,6 +43,7 @@ from soc_assets.mapping.quality_classes import NODATA
 from soc_assets.mapping.statistics import Running
 from soc_assets.mapping.tile_files import TileLayers, read_tile
 from soc_assets.mapping.write_raster import write_categories
+from soc_assets.reporting.as_text import percent
 from soc_assets.settings import Maps
 from soc_assets.storage import files, mirror
 
@@ -90,7 +92,7 @@ def assemble_change(inputs: MapInputs, change: Change, members: int, evidence: E
         StorageError: the disk is full or read-only.
     """
     folder, layers = change_folder(inputs, change), layers_of_change(inputs.project.settings.map)
-    with mirror.removing(folder), files.replacing_folder(folder) as temporary:
+    with alone(folder), mirror.removing(folder), files.replacing_folder(folder) as temporary:
         content = _Content(inputs, change, members, layers)
         facts = write_layers(temporary, inputs, layers, content.stored(), content.describe)
         for name, (_, classes, _) in _CLASSES.items():
@@ -147,7 +149,7 @@ class _Content:
             "beyond_uncertainty": {str(number): n for number, n in self._counts["beyond_uncertainty"].items()},
             "beyond_uncertainty_classes": {str(number): words for number, words in CLASSES.items()},
         }
-        members = f"{level:.0%} of the paired ensemble of {self._members} members"
+        members = f"{percent(level)} of the paired ensemble of {self._members} members"
         tags = {
             "SOC_CHANGE": f"{change.after} minus {change.before}",
             "SOC_INTERVAL": members if self._members else "unknown: the model has no members",

@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from soc_assets.mapping.documents.card_parts import as_markdown, cells_of, files_of, makers, samples, scores, shares
+from soc_assets.mapping.documents.card_parts import (
+    as_markdown,
+    cells_of,
+    files_of,
+    makers,
+    of_random_weights,
+    samples,
+    scores,
+    shares,
+)
 from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.quality_classes import INSIDE, OUTSIDE, UNKNOWN
 from soc_assets.reporting.as_text import markdown
@@ -94,8 +103,7 @@ def limits(facts: Mapping[str, Any]) -> Iterator[str]:
     )
     yield "- Peat and other soils richer than the training samples: values there are too low as a rule."
     yield "- Stocks (t/ha): for those bulk density, stones and depth are needed, which are not in the map."
-    if facts["weights"].startswith("random") and "embedding" in facts["features"]:
-        yield "- A statement about a pre-trained encoder: its weights are random here."
+    yield from of_random_weights(facts)
 
 
 def _passing_on() -> Iterator[str]:

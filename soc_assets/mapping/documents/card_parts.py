@@ -6,7 +6,7 @@ from typing import Any
 from pyproj import CRS
 
 from soc_assets.mapping.documents.evidence import Campaign, Evidence, Score
-from soc_assets.reporting.as_text import markdown
+from soc_assets.reporting.as_text import markdown, percent
 
 _LONGEST = 40  # characters of a CRS that is shown as it is
 
@@ -97,7 +97,7 @@ def scores(found: Sequence[Score]) -> Iterator[str]:
     yield "| by | samples | R2 (95 % interval) | RMSE, g/kg (95 % interval) | inside their interval |"
     yield "|---|---|---|---|---|"
     for each in found:
-        wanted = "" if each.level is None else f", {each.level:.0%} wanted"
+        wanted = "" if each.level is None else f", {percent(each.level)} wanted"
         inside = "" if each.coverage is None else f"{each.coverage:.1%} of samples{wanted}"
         yield f"| {markdown(each.by)} | {each.n:,} | {_ends(*each.r2, 3)} | {_ends(*each.rmse, 2)} | {inside} |"
     yield ""
@@ -121,3 +121,9 @@ def shares(file: str, counts: Mapping[str, int], classes: Mapping[str, str]) -> 
     yield "|---|---|---|---|"
     for number, cells in counts.items():
         yield f"| {number} | {classes[number]} | {cells:,} | {cells / total:.1%} |"
+
+
+def of_random_weights(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What neither is good for where the encoder was never trained."""
+    if facts["weights"].startswith("random") and "embedding" in facts["features"]:
+        yield "- A statement about a pre-trained encoder: its weights are random here."

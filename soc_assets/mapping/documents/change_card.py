@@ -4,8 +4,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from soc_assets.mapping.documents.card import NAME as CARD
-from soc_assets.mapping.documents.card_parts import as_markdown, cells_of, files_of, makers, samples, scores, shares
+from soc_assets.mapping.documents.card_parts import (
+    as_markdown,
+    cells_of,
+    files_of,
+    makers,
+    of_random_weights,
+    samples,
+    scores,
+    shares,
+)
 from soc_assets.mapping.documents.evidence import Evidence
+from soc_assets.reporting.as_text import percent
 
 _LAYERS = {
     "change": "difference of the predictions, later minus earlier, g/kg",
@@ -29,7 +39,7 @@ def change_card(facts: Mapping[str, Any], evidence: Evidence) -> str:
         "What made it": _makers(facts),
         "Samples": samples(evidence),
         "How good the model is": _scores(evidence),
-        "What it is not good for": _limits(),
+        "What it is not good for": _limits(facts),
         "Before you pass it on": _passing_on(),
     }
     before, after = (facts[name].replace("_", " ") for name in ("before", "after"))
@@ -56,11 +66,15 @@ def _beyond(facts: Mapping[str, Any]) -> Iterator[str]:
     if facts["members"]:
         yield (
             f"Each of the {facts['members']:,} members of the model predicts both periods. The interval is the "
-            f"{facts['level']:.0%} prediction interval of one more member, round the difference of the maps: it says "
-            "how far the members disagree. Neither the noise of a visit is in it nor what the rasters do not show."
+            f"{percent(facts['level'])} prediction interval of one more member, around the difference of the maps: it "
+            "says how far the members disagree. It includes neither the noise of a single visit nor anything that the "
+            "rasters do not show."
         )
     else:
-        yield "The model has no members that could disagree, so the uncertainty of the difference is unknown."
+        yield (
+            "The model has no members that could disagree, so the uncertainty of the difference is unknown, and "
+            "`change_lower.tif` and `change_upper.tif` have no values."
+        )
 
 
 def _makers(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -73,16 +87,17 @@ def _scores(evidence: Evidence) -> Iterator[str]:
     yield from scores(evidence.scores)
     yield ""
     yield (
-        "These are scores of values at one time. None is known of the difference: that takes places that were sampled "
-        "at both periods."
+        "These are scores of values at one time. The difference itself has no score: that would take places sampled in "
+        "both periods."
     )
 
 
-def _limits() -> Iterator[str]:
+def _limits(facts: Mapping[str, Any]) -> Iterator[str]:
     yield "- Proof that carbon has changed, as a trend, a loss or a credit: sample the same places again."
     yield "- A single field, or a decision about one."
-    yield "- Cells with quality 1, 3 or 5: at one period or both no training sample is known to resemble them."
+    yield "- Cells with quality 1, 3 or 5: in one period or both no training sample is known to resemble them."
     yield "- Stocks (t/ha): for those bulk density, stones and depth are needed, which are not in the maps."
+    yield from of_random_weights(facts)
 
 
 def _passing_on() -> Iterator[str]:

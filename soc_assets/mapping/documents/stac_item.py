@@ -69,7 +69,8 @@ def make_item(folder: Path, facts: Mapping[str, Any], evidence: Evidence) -> str
     for rel in ("root", "parent", "collection"):
         item.add_link(pystac.Link(rel, f"../../{COLLECTION}", pystac.MediaType.JSON))
     for period in ends if kind == "change" else ():
-        item.add_link(pystac.Link("derived_from", f"../{period}/{NAME}", pystac.MediaType.GEOJSON))
+        if (folder.parent / str(period) / NAME).is_file():
+            item.add_link(pystac.Link("derived_from", f"../{period}/{NAME}", pystac.MediaType.GEOJSON))
     return json.dumps(item.to_dict(include_self_link=False, transform_hrefs=False), indent=2) + "\n"
 
 

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _CLOSEST = 4  # training samples whose distance is computed exactly
+_PAIRS = 2**24  # of a place and a training sample in memory at once
 _PARTS, _SMALLEST = 32, 256  # a part's products fit into the cache of a core
 
 
@@ -19,9 +20,11 @@ def nearest_distance(place: "Tensor", training: "Tensor") -> "Tensor":
     import torch
 
     n, m = len(place), len(training)
+    if n > (at_once := max(1, _PAIRS // m)):
+        return torch.cat([nearest_distance(some, training) for some in place.split(at_once)])
     size = -(-m // max(1, min(_PARTS, m // _SMALLEST)))
     # times a training sample with its square: the squared distance, less the square of the place
-    doubled = torch.cat([-2 * place, torch.ones(n, 1, dtype=place.dtype)], dim=1)
+    doubled = torch.cat([-2 * place, place.new_ones(n, 1)], dim=1)
     parts = torch.cat([training, training.square().sum(dim=1, keepdim=True)], dim=1).split(size)
     squared = [doubled @ part.T for part in parts]
     squared[-1] = torch.nn.functional.pad(squared[-1], (0, size - len(parts[-1])), value=torch.inf)

@@ -44,7 +44,7 @@ def test_tiles_come_first_and_maps_follow_once(wanted):
         ("assemble", "2013", "2013"),
         ("assemble", "2014", "2014"),
     ]
-    assert map_runner.make_maps(map_runner.maps_of(project)).launched == ["assemble"]
+    assert map_runner.make_maps(map_runner.maps_of(project)).launched == ["assemble", "assemble"]
     with dg.DagsterInstance.get() as instance:
         made = instance.get_materialized_partitions(dg.AssetKey("map_tiles"))
         record = instance.get_latest_materialization_event(dg.AssetKey("soc_map"))

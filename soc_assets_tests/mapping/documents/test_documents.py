@@ -3,6 +3,8 @@
 import json
 import shutil
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,11 +26,11 @@ from soc_assets.mapping.documents.change_card import change_card
 from soc_assets.mapping.documents.evidence import Campaign, Evidence, Score
 from soc_assets.mapping.documents.stac_collection import update_collection
 from soc_assets.mapping.documents.stac_item import span_of
-from soc_assets.mapping.documents.write import write_documents
+from soc_assets.mapping.documents.write import renew_documents, write_documents
 from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Period
-from soc_assets.mapping.layer_files import MapFile
+from soc_assets.mapping.layer_files import MapFile, alone
 from soc_assets.mapping.tiles import write_tiles
 from soc_assets.project import Project
 from soc_assets.storage import digest
@@ -230,6 +232,29 @@ def changed(tmp_path_factory) -> tuple[MapFile, Path]:
     return made, shutil.copytree(made.folder.parents[1], root / "copy")
 
 
+def test_documents_are_those_of_the_map_that_is_there_and_none_are_written_for_one_that_is_gone(mapped, copied):
+    folder = copied / mapped.facts["model_digest"] / "2020"
+    newer = mapped.facts | {"recipe": "another", "level": 0.975}
+    (folder / "map.json").write_text(json.dumps(newer))
+    renew_documents(MapFile(folder, mapped.facts), EVIDENCE)  # another process has replaced it meanwhile
+    assert (folder / "card.md").read_text() == map_card(newer, EVIDENCE)
+    shutil.rmtree(folder)
+    renew_documents(MapFile(folder, mapped.facts), EVIDENCE)
+    assert not folder.exists()
+
+
+def test_documents_wait_for_whoever_assembles_the_map(mapped, copied):
+    folder = copied / mapped.facts["model_digest"] / "2020"
+    before = (folder / "card.md").read_text()
+    with ThreadPoolExecutor(1) as pool:
+        with alone(folder):
+            waiting = pool.submit(renew_documents, MapFile(folder, mapped.facts), Evidence())
+            time.sleep(0.2)
+            assert (folder / "card.md").read_text() == before
+        waiting.result()
+    assert (folder / "card.md").read_text() != before
+
+
 def test_change_is_in_the_catalog_beside_the_maps_that_it_comes_from(changed, offline):
     made, copied = changed
     collection = pystac.Collection.from_file(str(copied / "collection.json"))
@@ -262,7 +287,7 @@ def test_card_of_a_change_says_that_it_proves_none(changed):
         "the uncertainty of the difference is unknown",
         f"| 3 | uncertainty unknown | {counts['3']:,} | 100.0% |",
         "[2019](../2019/card.md) and [2020](../2020/card.md)",
-        "None is known of the difference",
+        "The difference itself has no score",
     ):
         assert words in card
     assert "**" + CAUTION in change_card(made.facts | {"members": 5}, Evidence()) and "90% prediction interval" in (

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from soc_assets.mapping.engine import nearest
 from soc_assets.mapping.engine.nearest import nearest_distance
 
 
@@ -23,3 +24,10 @@ def test_distance_is_the_least_of_all(m, n):
 def test_place_that_has_a_missing_number_has_no_distance():
     training = torch.randn(600, 3)
     assert nearest_distance(torch.tensor([[0.0, np.nan, 0.0]]), training).isnan().all()
+
+
+def test_memory_is_bounded_by_parts_of_the_places(monkeypatch):
+    training, place = torch.randn(300, 4), torch.randn(50, 4)
+    whole = nearest_distance(place, training)
+    monkeypatch.setattr(nearest, "_PAIRS", 3_000)
+    assert torch.equal(nearest_distance(place, training), whole)
