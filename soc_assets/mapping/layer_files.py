@@ -23,6 +23,7 @@ from soc_assets.mapping.tile_files import TileLayers
 from soc_assets.mapping.write_raster import as_cog, checksum, open_tiled, require_content, window_of
 from soc_assets.runtime import progress
 from soc_assets.storage import mirror
+from soc_assets.storage.write_errors import translate_write_errors
 
 Facts = dict[str, Any]
 
@@ -37,12 +38,21 @@ class MapFile:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Whoever writes the folder of a map, or into it, does so alone: another process waits."""
+    """Whoever writes the folder of a map, or into it, does so alone: another process waits.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
     from filelock import FileLock
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    with translate_write_errors(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def read_folder(folder: Path, name: str) -> MapFile | None:

@@ -1,6 +1,7 @@
 """What stands beside a map, or a change, for people and catalogs: its card and its STAC item."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ def renew_documents(found: MapFile, evidence: Evidence) -> None:
     Raises:
         StorageError: the disk is full or read-only.
     """
+    with suppress(OSError):  # another process is replacing it
+        if not _differing(found.folder, found.facts, evidence):
+            return  # which a read-only disk allows, too
     with alone(found.folder):
         there = read_folder(found.folder, "change.json" if "change" in found.facts else "map.json")
         if there is not None:
@@ -38,9 +42,12 @@ def write_documents(folder: Path, facts: Mapping[str, Any], evidence: Evidence) 
     Raises:
         StorageError: the disk is full or read-only.
     """
+    for path, text in _differing(folder, facts, evidence).items():
+        files.write_text(path, text)
+
+
+def _differing(folder: Path, facts: Mapping[str, Any], evidence: Evidence) -> dict[Path, str]:
+    """The documents that are missing or say something else, as they should be."""
     told = change_card(facts, evidence) if "change" in facts else card.map_card(facts, evidence)
-    made = {card.NAME: told, stac_item.NAME: stac_item.make_item(folder, facts, evidence)}
-    for name, text in made.items():
-        path = folder / name
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            files.write_text(path, text)
+    made = {folder / card.NAME: told, folder / stac_item.NAME: stac_item.make_item(folder, facts, evidence)}
+    return {path: text for path, text in made.items() if not path.is_file() or path.read_text(encoding="utf-8") != text}

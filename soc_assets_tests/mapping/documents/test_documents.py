@@ -20,6 +20,7 @@ from soc_assets.mapping.change.changes import Change
 from soc_assets.mapping.change.classes import CAUTION
 from soc_assets.mapping.change.files import assemble_change
 from soc_assets.mapping.change.tiles import write_change_tiles
+from soc_assets.mapping.documents import write
 from soc_assets.mapping.documents.card import map_card
 from soc_assets.mapping.documents.card_parts import describe_weights
 from soc_assets.mapping.documents.change_card import change_card
@@ -236,11 +237,17 @@ def test_documents_are_those_of_the_map_that_is_there_and_none_are_written_for_o
     folder = copied / mapped.facts["model_digest"] / "2020"
     newer = mapped.facts | {"recipe": "another", "level": 0.975}
     (folder / "map.json").write_text(json.dumps(newer))
-    renew_documents(MapFile(folder, mapped.facts), EVIDENCE)  # another process has replaced it meanwhile
+    write_documents(folder, newer, EVIDENCE)
+    renew_documents(MapFile(folder, mapped.facts), EVIDENCE)  # as it was read before another process replaced it
     assert (folder / "card.md").read_text() == map_card(newer, EVIDENCE)
     shutil.rmtree(folder)
     renew_documents(MapFile(folder, mapped.facts), EVIDENCE)
     assert not folder.exists()
+
+
+def test_documents_that_are_right_ask_for_no_lock(mapped, copied, monkeypatch):
+    monkeypatch.setattr(write, "alone", None)  # as on a read-only disk
+    renew_documents(MapFile(copied / mapped.facts["model_digest"] / "2020", mapped.facts), EVIDENCE)
 
 
 def test_documents_wait_for_whoever_assembles_the_map(mapped, copied):
