@@ -139,7 +139,7 @@ def test_files_of_a_map_say_what_they_are_and_outputs_need_no_prediction(world):
     assert state_of_map(inputs, YEAR) == "missing"
     found = assemble(inputs, YEAR)
     assert state_of_map(inputs, YEAR) == "fresh" and read_map(found.folder) == found
-    assert not [path for path in found.folder.parent.iterdir() if path.name.startswith(".")]
+    assert [path.name for path in found.folder.parent.iterdir() if path.name.startswith(".")] == [".2020.lock"]
     with rasterio.open(found.folder / "organic_carbon.tif") as carbon:
         assert carbon.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert (carbon.dtypes, carbon.nodata, carbon.units) == (("float32",), -9999.0, ("g/kg",))
