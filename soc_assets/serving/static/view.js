@@ -374,7 +374,7 @@ function cardOf(place, told) {
   return parts;
 }
 
-const percent = (share) => Number((100 * share).toPrecision(6));
+const levelOf = (share) => Number((100 * share).toPrecision(6));
 
 function intervalOf(told) {
   const span = state.model.spans.organic_carbon, reach = Math.max(span[1], told.upper), low = Math.min(span[0], told.lower);
@@ -383,14 +383,14 @@ function intervalOf(told) {
   range.style.left = at(told.lower);
   range.style.width = `${(100 * (told.upper - told.lower)) / (reach - low)}%`;
   dot.style.left = at(told.organic_carbon);
-  const level = period().level ? `${percent(period().level)} % prediction` : "Prediction";
+  const level = period().level ? `${levelOf(period().level)} % prediction` : "Prediction";
   const words = `${level} interval: ${format(told.lower)} to ${format(told.upper)} g/kg`;
   return [make("div", { class: "interval" }, range, dot), make("p", { class: "interval-words" }, words)];
 }
 
 function changeOf(told) {
   const known = told.change_lower !== null && told.change_lower !== undefined;
-  const words = known ? `${percent(period().level)} % interval by the members of the model: ${signed(told.change_lower)} to ${signed(told.change_upper)} g/kg.` : "";
+  const words = known ? `${levelOf(period().level)} % interval by the members of the model: ${signed(told.change_lower)} to ${signed(told.change_upper)} g/kg.` : "";
   return [make("p", { class: "interval-words" }, words), make("p", { class: "interval-words" }, `Here: ${told.beyond_uncertainty || "uncertainty unknown"}. It proves no change.`)];
 }
 
