@@ -79,8 +79,9 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
     row(f"point recipe, {options.recipe_samples:,} samples", recipe, f"{recipe / script:.2f} (b), {memory:,.0f} MB")
     if options.large:
         write_region(folder / "large", options.large)
-        seconds, memory = run(folder / "large", "documented", options)
-        row(f"documented MLP, {options.large**2:,} cells", seconds, f"{memory:,.0f} MB")
+        for model, words in (("documented", "documented MLP"), ("recipe", "point recipe")):
+            seconds, memory = run(folder / "large", model, options)
+            row(f"{words}, {options.large**2:,} cells", seconds, f"{memory:,.0f} MB")
     print_encoder(folder / "encoder", options)
 
 

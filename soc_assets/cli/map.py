@@ -90,7 +90,7 @@ def _map(inputs: "MapInputs") -> None:
     if due := map_report.due(inputs):
         console.print(map_report.time_needed(map_runner.with_model(inputs), due), soft_wrap=True, markup=False)
     _run(lambda: map_runner.make_maps(inputs), "Every map is fresh: nothing was computed.")
-    map_runner.renew_documents(inputs)
+    map_runner.renew_maps(inputs)
     for table in map_report.tables(inputs):
         console.print(table)
     for line in map_report.where_to_look(inputs):
@@ -104,7 +104,7 @@ def _compare(inputs: "MapInputs") -> None:
     for line in change_report.plan(inputs):
         console.print(line, soft_wrap=True, markup=False)
     _run(lambda: map_runner.make_changes(inputs), "Every change is fresh: nothing was computed.")
-    map_runner.renew_documents(inputs)
+    map_runner.renew_changes(inputs)
     console.print(change_report.table(inputs))
     for line in change_report.where_to_look(inputs):
         console.print(line, soft_wrap=True, markup=False)

@@ -1,5 +1,6 @@
 """Maps from the command line: registering their partitions, and the Dagster runs of what is missing or stale."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from soc_assets.cli import runner
@@ -9,8 +10,9 @@ from soc_assets.mapping.assemble import map_folder, read_map, state_of_map
 from soc_assets.mapping.change.changes import change_folder, require_maps, wanted_changes
 from soc_assets.mapping.change.files import read_change, state_of_change
 from soc_assets.mapping.documents.stac_collection import update_collection
-from soc_assets.mapping.documents.write import renew_documents as renew
+from soc_assets.mapping.documents.write import renew_documents
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
+from soc_assets.mapping.layer_files import MapFile
 from soc_assets.mapping.registered import Registered
 from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS
 from soc_assets.project import Project
@@ -110,14 +112,21 @@ def _launched(
     return runner.Outcome(launched, [])
 
 
-def renew_documents(inputs: MapInputs) -> None:
-    """Bring cards and catalog of maps and changes up to date: what is known of a model may have grown since."""
+def renew_maps(inputs: MapInputs) -> None:
+    """Bring cards and catalog of the maps up to date: what is known of a model may have grown since."""
+    _renew(inputs, [read_map(map_folder(inputs, period)) for period in inputs.periods])
+
+
+def renew_changes(inputs: MapInputs) -> None:
+    """Likewise of the changes."""
+    _renew(inputs, [read_change(change_folder(inputs, change)) for change in wanted_changes(inputs.project)])
+
+
+def _renew(inputs: MapInputs, there: Sequence[MapFile | None]) -> None:
     from soc_assets.tracking.evidence import evidence_of
     from soc_assets.tracking.store import tracking_of
 
     evidence = evidence_of(inputs.project, tracking_of(inputs.project), inputs.registered)
-    there = [read_map(map_folder(inputs, period)) for period in inputs.periods]
-    there += [read_change(change_folder(inputs, change)) for change in wanted_changes(inputs.project)]
     for found in filter(None, there):
-        renew(found, evidence)
+        renew_documents(found, evidence)
     update_collection(inputs.folder.parent)

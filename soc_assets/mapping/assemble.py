@@ -6,24 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from soc_assets.errors import MapError
+from soc_assets.mapping import layer_files
 from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.documents.provenance import rasters_of
 from soc_assets.mapping.documents.write import write_documents
 from soc_assets.mapping.inputs import MapInputs, missing_steps
 from soc_assets.mapping.lattice import Cells, Period, Place, key_of
-from soc_assets.mapping.layer_files import (
-    Facts,
-    MapFile,
-    alone,
-    count_classes,
-    facts_of,
-    read_folder,
-    send,
-    state_of,
-    tiles_of,
-    write_facts,
-    write_layers,
-)
+from soc_assets.mapping.layer_files import Facts, MapFile
 from soc_assets.mapping.layers import POSITIONS, QUALITY, Layer, layers_of
 from soc_assets.mapping.quality_classes import CLASSES
 from soc_assets.mapping.statistics import Running
@@ -32,7 +21,7 @@ from soc_assets.mapping.tile_files import TileLayers, read_tile
 from soc_assets.mapping.versions import FILES
 from soc_assets.mapping.write_raster import write_categories
 from soc_assets.reporting.as_text import percent
-from soc_assets.storage import digest, files, mirror
+from soc_assets.storage import digest
 
 NAME = "map.json"
 
@@ -52,12 +41,12 @@ def map_folder(inputs: MapInputs, period: Period) -> Path:
 
 def read_map(folder: Path) -> MapFile | None:
     """A map; None where there is none, or one of its files is missing."""
-    return read_folder(folder, NAME)
+    return layer_files.read_folder(folder, NAME)
 
 
 def state_of_map(inputs: MapInputs, period: Period) -> str:
     """missing, stale or fresh."""
-    return state_of(read_map(map_folder(inputs, period)), map_inputs(inputs, period))
+    return layer_files.state_of(read_map(map_folder(inputs, period)), map_inputs(inputs, period))
 
 
 def assemble(inputs: MapInputs, period: Period, evidence: Evidence | None = None) -> MapFile:
@@ -73,14 +62,13 @@ def assemble(inputs: MapInputs, period: Period, evidence: Evidence | None = None
         StorageError: the disk is full or read-only.
     """
     folder, layers = map_folder(inputs, period), [*layers_of(inputs.project.settings.map), QUALITY]
-    with alone(folder), mirror.removing(folder), files.replacing_folder(folder) as temporary:
+    with layer_files.replacing(folder, NAME) as temporary:
         content = _Content(inputs, period, layers)
-        facts = write_layers(temporary, inputs, layers, content.stored(), content.describe)
+        facts = layer_files.write_layers(temporary, inputs, layers, content.stored(), content.describe)
         write_tables(temporary, content.at_samples, facts)
         write_categories(temporary / "quality.tif", CLASSES)
         write_documents(temporary, facts, evidence or Evidence())
-        write_facts(temporary, NAME, facts)
-    send(folder, NAME)
+        layer_files.write_facts(temporary, NAME, facts)
     return MapFile(folder, facts)
 
 
@@ -94,17 +82,19 @@ class _Content:
         self._counts = dict.fromkeys(CLASSES, 0)
 
     def stored(self) -> Iterator[tuple[Cells, Mapping[str, np.ndarray]]]:
-        for cells, tile in tiles_of(self._inputs, len(POSITIONS), self._read):
+        """Cells of each tile, and by layer the numbers [h, w] as they are stored."""
+        for cells, tile in layer_files.tiles_of(self._inputs, len(POSITIONS), self._read):
             for name, statistics in self._running.items():
                 statistics.add(tile.numbers[POSITIONS[name]])
-            count_classes(tile.quality, self._counts)
+            layer_files.count_classes(tile.quality, self._counts)
             self.at_samples.add(cells, tile)
             numbers = {each.name: each.encode(tile.numbers[POSITIONS[each.name]]) for each in self._layers[:-1]}
             yield cells, numbers | {QUALITY.name: tile.quality}
 
     def describe(self) -> tuple[Facts, dict[str, str], str]:
+        """Facts, tags of every file and the period in words, once all tiles were seen."""
         inputs, period = self._inputs, self._period
-        facts = facts_of(inputs, self._layers, CLASSES, self._counts) | {
+        facts = layer_files.facts_of(inputs, self._layers, CLASSES, self._counts) | {
             "period": str(period),
             "year": period.year,
             "season": period.season,

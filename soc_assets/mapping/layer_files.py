@@ -22,7 +22,7 @@ from soc_assets.mapping.quality_classes import BEYOND, NODATA
 from soc_assets.mapping.tile_files import TileLayers
 from soc_assets.mapping.write_raster import as_cog, checksum, open_tiled, require_content, window_of
 from soc_assets.runtime import progress
-from soc_assets.storage import mirror
+from soc_assets.storage import files, mirror
 from soc_assets.storage.write_errors import translate_write_errors
 
 Facts = dict[str, Any]
@@ -53,6 +53,24 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def replacing(folder: Path, last: str) -> Iterator[Path]:
+    """Yield a temporary folder that takes the place of a map, here and where other hosts find it.
+
+    Args:
+        folder: of the map.
+        last: the file that says that all are there.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    with alone(folder):
+        with mirror.removing(folder), files.replacing_folder(folder) as temporary:
+            yield temporary
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == last):
+            mirror.send(path)
 
 
 def read_folder(folder: Path, name: str) -> MapFile | None:
@@ -154,12 +172,6 @@ def write_layers(
 def write_facts(folder: Path, name: str, facts: Facts) -> None:
     """Write the JSON file of a folder."""
     (folder / name).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-
-
-def send(folder: Path, last: str) -> None:
-    """Copy a folder to where other hosts find it; the file that says that all are there goes last."""
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == last):
-        mirror.send(path)
 
 
 def count_classes(values: np.ndarray, counts: dict[int, int]) -> None:

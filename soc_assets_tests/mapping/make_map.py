@@ -7,6 +7,7 @@ from soc_assets.mapping.assemble import assemble
 from soc_assets.mapping.change.changes import Change
 from soc_assets.mapping.change.files import assemble_change
 from soc_assets.mapping.change.tiles import write_change_tiles
+from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Period
@@ -32,10 +33,10 @@ def make(inputs: MapInputs) -> list[str]:
     return outcomes
 
 
-def make_change(inputs: MapInputs) -> list[str]:
-    """Bring the change between the maps up to date; what became of each tile."""
+def make_change(inputs: MapInputs, evidence: Evidence | None = None) -> list[str]:
+    """Bring the change between the maps up to date, as a model without members has it; what became of each tile."""
     outcomes = list(write_change_tiles(inputs, CHANGE, None))
-    assemble_change(inputs, CHANGE, 0)
+    assemble_change(inputs, CHANGE, 0, evidence)
     return outcomes
 
 

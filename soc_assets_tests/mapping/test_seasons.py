@@ -7,19 +7,17 @@ import pytest
 import rasterio
 
 from soc_assets.errors import MapError
-from soc_assets.mapping.assemble import assemble
 from soc_assets.mapping.change.changes import Change, require_maps, wanted_changes
 from soc_assets.mapping.change.files import assemble_change
 from soc_assets.mapping.change.tiles import write_change_tiles
-from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import read_map_inputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.points import predict_values, read_points
 from soc_assets.mapping.registered import Registered
-from soc_assets.mapping.tiles import write_tiles
 from soc_assets.project import Project
 from soc_assets.settings import Band, Features, Rasters
 from soc_assets.settings.seasons import SEASONS
+from soc_assets_tests.mapping.make_map import make
 from soc_assets_tests.mapping.small_maps import spec_of, with_settings
 from soc_assets_tests.mapping.test_tiles import Sum, catalogued
 from soc_assets_tests.small_world import (
@@ -56,10 +54,7 @@ def mapped(tmp_path_factory) -> Project:
     project = project_of(settings.model_copy(update={"rasters": Rasters(bands=bands, min_valid_fraction=0.5)}), root)
     catalogued(project)
     inputs = read_map_inputs(project, model(project), list(DAYS))
-    for _ in write_tiles(inputs, inputs.keys, engine_for(inputs)):
-        pass
-    for period in inputs.periods:
-        assemble(inputs, period)
+    make(inputs)
     return project
 
 

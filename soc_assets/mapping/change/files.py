@@ -8,6 +8,7 @@ import pandas as pd
 
 from soc_assets.errors import MapError
 from soc_assets.integrity.schemas.changes import CHANGE_CELLS, MAP_CHANGES
+from soc_assets.mapping import layer_files
 from soc_assets.mapping.change.changes import Change, change_folder, change_inputs, tile_inputs, tile_path
 from soc_assets.mapping.change.classes import (
     CAUTION,
@@ -25,19 +26,7 @@ from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.documents.write import write_documents
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Cells, Place
-from soc_assets.mapping.layer_files import (
-    Facts,
-    MapFile,
-    alone,
-    count_classes,
-    facts_of,
-    read_folder,
-    send,
-    state_of,
-    tiles_of,
-    write_facts,
-    write_layers,
-)
+from soc_assets.mapping.layer_files import Facts, MapFile
 from soc_assets.mapping.layers import Layer, layer_of
 from soc_assets.mapping.quality_classes import NODATA
 from soc_assets.mapping.statistics import Running
@@ -45,7 +34,7 @@ from soc_assets.mapping.tile_files import TileLayers, read_tile
 from soc_assets.mapping.write_raster import write_categories
 from soc_assets.reporting.as_text import percent
 from soc_assets.settings import Maps
-from soc_assets.storage import files, mirror
+from soc_assets.storage import files
 
 NAME = "change.json"
 _WORDS = {
@@ -70,12 +59,12 @@ def layers_of_change(settings: Maps) -> list[Layer]:
 
 def read_change(folder: Path) -> MapFile | None:
     """A change; None where there is none, or one of its files is missing."""
-    return read_folder(folder, NAME)
+    return layer_files.read_folder(folder, NAME)
 
 
 def state_of_change(inputs: MapInputs, change: Change) -> str:
     """missing, stale or fresh."""
-    return state_of(read_change(change_folder(inputs, change)), change_inputs(inputs, change))
+    return layer_files.state_of(read_change(change_folder(inputs, change)), change_inputs(inputs, change))
 
 
 def assemble_change(inputs: MapInputs, change: Change, members: int, evidence: Evidence | None = None) -> MapFile:
@@ -92,15 +81,14 @@ def assemble_change(inputs: MapInputs, change: Change, members: int, evidence: E
         StorageError: the disk is full or read-only.
     """
     folder, layers = change_folder(inputs, change), layers_of_change(inputs.project.settings.map)
-    with alone(folder), mirror.removing(folder), files.replacing_folder(folder) as temporary:
+    with layer_files.replacing(folder, NAME) as temporary:
         content = _Content(inputs, change, members, layers)
-        facts = write_layers(temporary, inputs, layers, content.stored(), content.describe)
+        facts = layer_files.write_layers(temporary, inputs, layers, content.stored(), content.describe)
         for name, (_, classes, _) in _CLASSES.items():
             write_categories(temporary / f"{name}.tif", classes)
         files.write_table(temporary / "change.parquet", row_of(facts))
         write_documents(temporary, facts, evidence or Evidence())
-        write_facts(temporary, NAME, facts)
-    send(folder, NAME)
+        layer_files.write_facts(temporary, NAME, facts)
     return MapFile(folder, facts)
 
 
@@ -123,20 +111,22 @@ class _Content:
         self._counts = {"quality": dict.fromkeys(QUALITY, 0), "beyond_uncertainty": dict.fromkeys(CLASSES, 0)}
 
     def stored(self) -> Iterator[tuple[Cells, Mapping[str, np.ndarray]]]:
+        """Cells of each tile, and by layer the numbers [h, w] as they are stored."""
         layers = {layer.name: layer for layer in self._layers}
-        for cells, tile in tiles_of(self._inputs, len(LAYERS), self._read):
+        for cells, tile in layer_files.tiles_of(self._inputs, len(LAYERS), self._read):
             classes = {"quality": tile.quality, "beyond_uncertainty": classes_of(tile.numbers)}
             numbers = dict(zip(LAYERS, tile.numbers, strict=True))
             for name, values in numbers.items():
                 self._running[name].add(values)
             for name, values in classes.items():
-                count_classes(values, self._counts[name])
+                layer_files.count_classes(values, self._counts[name])
             yield cells, {name: layers[name].encode(values) for name, values in numbers.items()} | classes
 
     def describe(self) -> tuple[Facts, dict[str, str], str]:
+        """Facts, tags of every file and the period in words, once all tiles were seen."""
         inputs, change, quality = self._inputs, self._change, self._counts["quality"]
         level = inputs.project.settings.evaluation.level
-        facts = facts_of(inputs, self._layers, QUALITY, quality) | {
+        facts = layer_files.facts_of(inputs, self._layers, QUALITY, quality) | {
             "change": str(change),
             "before": str(change.before),
             "after": str(change.after),

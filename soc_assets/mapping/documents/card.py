@@ -3,16 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from soc_assets.mapping.documents.card_parts import (
-    as_markdown,
-    cells_of,
-    files_of,
-    makers,
-    of_random_weights,
-    samples,
-    scores,
-    shares,
-)
+from soc_assets.mapping.documents import card_parts as parts
 from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.quality_classes import INSIDE, OUTSIDE, UNKNOWN
 from soc_assets.reporting.as_text import markdown
@@ -34,16 +25,16 @@ def map_card(facts: Mapping[str, Any], evidence: Evidence) -> str:
         facts: map.json.
         evidence: what is known of the model.
     """
-    parts = {
-        "What made it": makers(facts),
-        "Samples": samples(evidence),
-        "How good the model is": scores(evidence.scores),
+    content = {
+        "What made it": parts.makers(facts),
+        "Samples": parts.samples(evidence),
+        "How good the model is": parts.scores(evidence.scores),
         "Where it may be believed": _classes(facts),
         "Rasters": _rasters(facts),
         "What it is not good for": limits(facts),
         "Before you pass it on": _passing_on(),
     }
-    return as_markdown(f"Soil organic carbon, {facts['period'].replace('_', ' ')}", _what(facts), parts)
+    return parts.as_markdown(f"Soil organic carbon, {facts['period'].replace('_', ' ')}", _what(facts), content)
 
 
 def _what(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -53,18 +44,13 @@ def _what(facts: Mapping[str, Any]) -> Iterator[str]:
         "area in which the model applies. A prediction, not a measurement."
     )
     yield ""
-    yield cells_of(facts)
-    if values["count"]:
-        low, high = values["quantiles"]["0.05"], values["quantiles"]["0.95"]
-        range_of_most = f"9 of 10 within {low:.1f} to {high:.1f}"
-        yield f"- {values['count']:,} cells with a value: mean {values['mean']:.1f} g/kg, {range_of_most}"
-    else:
-        yield "- No cell has a value."
-    yield from files_of(facts, _LAYERS)
+    yield parts.cells_of(facts)
+    yield parts.values_of(values, "mean", ".1f")
+    yield from parts.files_of(facts, _LAYERS)
 
 
 def _classes(facts: Mapping[str, Any]) -> Iterator[str]:
-    yield from shares("quality.tif", facts["counts"], facts["classes"])
+    yield from parts.shares("quality.tif", facts["counts"], facts["classes"])
     counts = {int(number): cells for number, cells in facts["counts"].items()}
     predicted, unknown = facts["statistics"]["organic_carbon"]["count"], counts[UNKNOWN]
     yield ""
@@ -103,7 +89,7 @@ def limits(facts: Mapping[str, Any]) -> Iterator[str]:
     )
     yield "- Peat and other soils richer than the training samples: values there are too low as a rule."
     yield "- Stocks (t/ha): for those bulk density, stones and depth are needed, which are not in the map."
-    yield from of_random_weights(facts)
+    yield from parts.of_random_weights(facts)
 
 
 def _passing_on() -> Iterator[str]:

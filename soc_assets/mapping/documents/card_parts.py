@@ -28,6 +28,15 @@ def cells_of(facts: Mapping[str, Any]) -> str:
     return f"- {size} in {_name_of(grid['crs'])}{coarse}"
 
 
+def values_of(values: Mapping[str, Any], mean: str, form: str) -> str:
+    """How many cells have a value, their mean and the range of most, as an item of a list; `form` of the numbers."""
+    if not values["count"]:
+        return "- No cell has a value."
+    low, high = (format(values["quantiles"][share], form) for share in ("0.05", "0.95"))
+    known = f"{values['count']:,} cells with a value"
+    return f"- {known}: {mean} {values['mean']:{form}} g/kg, 9 of 10 within {low} to {high}"
+
+
 def files_of(facts: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
     """The layers with what they hold, as items of a list."""
     for name, path in facts["files"].items():

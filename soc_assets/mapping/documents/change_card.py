@@ -3,17 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from soc_assets.mapping.documents import card_parts as parts
 from soc_assets.mapping.documents.card import NAME as CARD
-from soc_assets.mapping.documents.card_parts import (
-    as_markdown,
-    cells_of,
-    files_of,
-    makers,
-    of_random_weights,
-    samples,
-    scores,
-    shares,
-)
 from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.reporting.as_text import percent
 
@@ -33,35 +24,30 @@ def change_card(facts: Mapping[str, Any], evidence: Evidence) -> str:
         facts: change.json.
         evidence: what is known of the model.
     """
-    parts = {
+    content = {
         "Whether it is more than the uncertainty": _beyond(facts),
-        "Where it may be believed": shares("quality.tif", facts["counts"], facts["classes"]),
+        "Where it may be believed": parts.shares("quality.tif", facts["counts"], facts["classes"]),
         "What made it": _makers(facts),
-        "Samples": samples(evidence),
+        "Samples": parts.samples(evidence),
         "How good the model is": _scores(evidence),
         "What it is not good for": _limits(facts),
         "Before you pass it on": _passing_on(),
     }
     before, after = (facts[name].replace("_", " ") for name in ("before", "after"))
-    return as_markdown(f"Change of predicted soil organic carbon, {before} to {after}", _what(facts), parts)
+    return parts.as_markdown(f"Change of predicted soil organic carbon, {before} to {after}", _what(facts), content)
 
 
 def _what(facts: Mapping[str, Any]) -> Iterator[str]:
     values = facts["statistics"]["change"]
     yield f"**{facts['caution']}**"
     yield ""
-    yield cells_of(facts)
-    if values["count"]:
-        low, high = values["quantiles"]["0.05"], values["quantiles"]["0.95"]
-        of_most = f"9 of 10 within {low:+.1f} to {high:+.1f}"
-        yield f"- {values['count']:,} cells with a value: mean difference {values['mean']:+.2f} g/kg, {of_most}"
-    else:
-        yield "- No cell has a value."
-    yield from files_of(facts, _LAYERS)
+    yield parts.cells_of(facts)
+    yield parts.values_of(values, "mean difference", "+.2f")
+    yield from parts.files_of(facts, _LAYERS)
 
 
 def _beyond(facts: Mapping[str, Any]) -> Iterator[str]:
-    yield from shares("beyond_uncertainty.tif", facts["beyond_uncertainty"], facts["beyond_uncertainty_classes"])
+    yield from parts.shares("beyond_uncertainty.tif", facts["beyond_uncertainty"], facts["beyond_uncertainty_classes"])
     yield ""
     if facts["members"]:
         yield (
@@ -78,13 +64,13 @@ def _beyond(facts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _makers(facts: Mapping[str, Any]) -> Iterator[str]:
-    yield from makers(facts)
+    yield from parts.makers(facts)
     maps = " and ".join(f"[{facts[name].replace('_', ' ')}](../{facts[name]}/{CARD})" for name in ("before", "after"))
     yield f"- Maps, with the rasters that they were made from: {maps}"
 
 
 def _scores(evidence: Evidence) -> Iterator[str]:
-    yield from scores(evidence.scores)
+    yield from parts.scores(evidence.scores)
     yield ""
     yield (
         "These are scores of values at one time. The difference itself has no score: that would take places sampled in "
@@ -97,7 +83,7 @@ def _limits(facts: Mapping[str, Any]) -> Iterator[str]:
     yield "- A single field, or a decision about one."
     yield "- Cells with quality 1, 3 or 5: in one period or both no training sample is known to resemble them."
     yield "- Stocks (t/ha): for those bulk density, stones and depth are needed, which are not in the maps."
-    yield from of_random_weights(facts)
+    yield from parts.of_random_weights(facts)
 
 
 def _passing_on() -> Iterator[str]:

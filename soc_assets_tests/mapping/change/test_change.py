@@ -10,14 +10,12 @@ from scipy.stats import t
 
 from soc_assets.embedding.parquet import to_table
 from soc_assets.errors import MapError
-from soc_assets.mapping.assemble import assemble
 from soc_assets.mapping.change import tiles as change_tiles
 from soc_assets.mapping.change.changes import Change, require_maps, tile_inputs, tile_path
 from soc_assets.mapping.change.classes import LESS, MORE, NOT_KNOWN, WITHIN
 from soc_assets.mapping.change.files import assemble_change, classes_of, read_change, state_of_change
 from soc_assets.mapping.change.paired import half_widths, paired_for
 from soc_assets.mapping.change.tiles import worse, write_change_tiles
-from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.layer_files import MapFile
@@ -25,10 +23,10 @@ from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, MASKED, NODAT
 from soc_assets.mapping.registered import Registered
 from soc_assets.mapping.rows import _as_samples
 from soc_assets.mapping.tile_files import read_tile
-from soc_assets.mapping.tiles import write_tiles
 from soc_assets.project import Project
 from soc_assets.regression.models.fitted import FittedModel
 from soc_assets.regression.models.learners import MlpLearner
+from soc_assets_tests.mapping.make_map import make
 from soc_assets_tests.mapping.small_maps import (
     inputs_of,
     registered_model,
@@ -52,10 +50,7 @@ def region(tmp_path_factory) -> SmallProject:
 def mapped(project: Project, registered: Registered) -> MapInputs:
     """Inputs of both maps, which are made."""
     inputs = inputs_of(project, registered, *(period.year for period in CHANGE.periods))
-    for _ in write_tiles(inputs, inputs.keys, engine_for(inputs)):
-        pass
-    for period in inputs.periods:
-        assemble(inputs, period)
+    make(inputs)
     return inputs
 
 

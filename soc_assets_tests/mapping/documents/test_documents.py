@@ -2,9 +2,9 @@
 
 import json
 import shutil
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,20 +16,15 @@ from rasterio.enums import Resampling
 from rio_cogeo.cogeo import cog_validate
 
 from soc_assets.mapping.assemble import assemble
-from soc_assets.mapping.change.changes import Change
-from soc_assets.mapping.change.classes import CAUTION
-from soc_assets.mapping.change.files import assemble_change
-from soc_assets.mapping.change.tiles import write_change_tiles
 from soc_assets.mapping.documents import write
 from soc_assets.mapping.documents.card import map_card
 from soc_assets.mapping.documents.card_parts import describe_weights
-from soc_assets.mapping.documents.change_card import change_card
 from soc_assets.mapping.documents.evidence import Campaign, Evidence, Score
 from soc_assets.mapping.documents.stac_collection import update_collection
 from soc_assets.mapping.documents.stac_item import span_of
 from soc_assets.mapping.documents.write import renew_documents, write_documents
 from soc_assets.mapping.engine.engines import engine_for
-from soc_assets.mapping.inputs import MapInputs, read_map_inputs
+from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.layer_files import MapFile, alone
 from soc_assets.mapping.tiles import write_tiles
@@ -44,7 +39,6 @@ EVIDENCE = Evidence(
     [Campaign("LUCAS 2018", 2018, 2018, {"train": 40, "test": 9}), Campaign(HTML, 2012, 2015, {"train": 7})],
     [Score("test split", 9, "locations", (0.41, 0.3, 0.52), (9.1, 8.0, 10.2), 0.889, 0.9)],
 )
-CHANGE = Change(Period(2019), Period(2020))
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +65,6 @@ def made(inputs: MapInputs, evidence: Evidence | None = None) -> MapFile:
 @pytest.fixture
 def copied(mapped, tmp_path) -> Path:
     return shutil.copytree(mapped.folder.parents[1], tmp_path / "copy")
-
-
-@pytest.fixture
-def offline(monkeypatch) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
 def test_catalog_of_a_copied_folder_is_valid_and_leads_to_every_file(mapped, copied, offline):
@@ -216,23 +202,6 @@ def test_layers_are_cloud_optimized_geotiffs_by_the_strict_rules(world, dtype, s
         assert bool(dataset.overviews(1)) == (step is None)
 
 
-@pytest.fixture(scope="module")
-def changed(tmp_path_factory) -> tuple[MapFile, Path]:
-    """A change between two maps in a copy of their folder, as a model without members has it."""
-    root = tmp_path_factory.mktemp("changed")
-    project = project_of(write_world(root / "data/rasters"), root)
-    catalogued(project)
-    inputs = maps_of(project, files="documents", weights="random (seed 42)", recipe="r")
-    inputs = read_map_inputs(project, inputs.registered, CHANGE.periods)
-    list(write_tiles(inputs, inputs.keys, engine_for(inputs)))
-    for period in inputs.periods:
-        assemble(inputs, period, EVIDENCE)
-    list(write_change_tiles(inputs, CHANGE, None))
-    made = assemble_change(inputs, CHANGE, 0, EVIDENCE)
-    update_collection(made.folder.parents[1])
-    return made, shutil.copytree(made.folder.parents[1], root / "copy")
-
-
 def test_documents_are_those_of_the_map_that_is_there_and_none_are_written_for_one_that_is_gone(mapped, copied):
     folder = copied / mapped.facts["model_digest"] / "2020"
     newer = mapped.facts | {"recipe": "another", "level": 0.975}
@@ -246,8 +215,13 @@ def test_documents_are_those_of_the_map_that_is_there_and_none_are_written_for_o
 
 
 def test_documents_that_are_right_ask_for_no_lock(mapped, copied, monkeypatch):
-    monkeypatch.setattr(write, "alone", None)  # as on a read-only disk
-    renew_documents(MapFile(copied / mapped.facts["model_digest"] / "2020", mapped.facts), EVIDENCE)
+    locked = []
+    monkeypatch.setattr(write, "alone", lambda folder: locked.append(folder) or nullcontext())
+    found = MapFile(copied / mapped.facts["model_digest"] / "2020", mapped.facts)
+    renew_documents(found, EVIDENCE)
+    assert locked == []  # so that a read-only disk can be looked at
+    renew_documents(found, Evidence())
+    assert locked == [found.folder]
 
 
 def test_documents_wait_for_whoever_assembles_the_map(mapped, copied):
@@ -260,44 +234,3 @@ def test_documents_wait_for_whoever_assembles_the_map(mapped, copied):
             assert (folder / "card.md").read_text() == before
         waiting.result()
     assert (folder / "card.md").read_text() != before
-
-
-def test_change_is_in_the_catalog_beside_the_maps_that_it_comes_from(changed, offline):
-    made, copied = changed
-    collection = pystac.Collection.from_file(str(copied / "collection.json"))
-    assert collection.validate_all() == 3
-    model = made.facts["model_digest"]
-    item = {each.id: each for each in collection.get_items()}[f"{model}_change_2019_2020"]
-    told = item.properties
-    assert (told["start_datetime"], told["end_datetime"]) == ("2019-01-01T00:00:00Z", "2020-12-31T23:59:59Z")
-    assert told["description"] == CAUTION and told["soc:scores"][0]["r2"] == 0.41
-    assert (told["soc:period"], told["soc:members"], told["soc:level"]) == ("2019_2020", 0, None)
-    assert sum(each["share"] for each in told["soc:beyond_uncertainty"]) == pytest.approx(1, abs=1e-5)
-    froms = [link.get_absolute_href() for link in item.links if link.rel == "derived_from"]
-    assert froms == [str(copied / model / period / "item.json") for period in ("2019", "2020")]
-    for asset in item.get_assets().values():
-        assert Path(asset.get_absolute_href() or "").is_file()
-    [band] = item.assets["change"].extra_fields["bands"]
-    assert band["unit"] == "g/kg" and band["statistics"]["mean"] == pytest.approx(
-        made.facts["statistics"]["change"]["mean"]
-    )
-
-
-def test_card_of_a_change_says_that_it_proves_none(changed):
-    made, _ = changed
-    card = (made.folder / "card.md").read_text()
-    assert card == change_card(made.facts, EVIDENCE)
-    counts = made.facts["beyond_uncertainty"]
-    for words in (
-        "# Change of predicted soil organic carbon, 2019 to 2020",
-        f"**{CAUTION}**",
-        "the uncertainty of the difference is unknown",
-        f"| 3 | uncertainty unknown | {counts['3']:,} | 100.0% |",
-        "[2019](../2019/card.md) and [2020](../2020/card.md)",
-        "The difference itself has no score",
-    ):
-        assert words in card
-    assert "**" + CAUTION in change_card(made.facts | {"members": 5}, Evidence()) and "90% prediction interval" in (
-        change_card(made.facts | {"members": 5}, Evidence())
-    )
-    assert HTML not in card
