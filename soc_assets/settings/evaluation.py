@@ -6,7 +6,7 @@ A recipe is everything that determines a model except its data. The named ones a
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from soc_assets.settings.base import Section, Share
 from soc_assets.settings.study import FoldScheme
@@ -14,7 +14,20 @@ from soc_assets.settings.study import FoldScheme
 FeatureSet = Annotated[
     str, StringConstraints(pattern=r"^(embedding|coordinates|point(:\d+)*)(\+(embedding|coordinates|point(:\d+)*))*$")
 ]
-ModelKind = Literal["mean", "ridge", "random_forest", "extra_trees", "gradient_boosting", "mlp", "documented"]
+Trend = Literal["ridge", "random_forest", "extra_trees", "gradient_boosting", "mlp"]
+ModelKind = Literal[
+    "mean",
+    "kriging",
+    "ridge",
+    "random_forest",
+    "extra_trees",
+    "gradient_boosting",
+    "gaussian_process",
+    "regression_kriging",
+    "mlp",
+    "documented",
+]
+SPATIAL = ("kriging", "gaussian_process", "regression_kriging")
 
 
 class Recipe(Section):
@@ -56,8 +69,29 @@ class Recipe(Section):
     """Forests: fewest samples of a leaf."""
     max_features: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Forests: share of the features considered at each split."""
+    trend: Trend = "ridge"
+    """Regression kriging: what is fitted to the features; the residuals are kriged. Its own settings are those here."""
     intervals: bool = True
     """Also fit on the inner folds, for calibrated prediction intervals and for smearing with held-out residuals."""
+
+    @model_validator(mode="after")
+    def _fits_its_model(self) -> "Recipe":
+        """A model of space needs the place, behind all other features."""
+        wanted = "coordinates" if self.model == "kriging" else f"{self.features}+coordinates"
+        right = self.features == wanted if self.model == "kriging" else self.features.endswith("+coordinates")
+        if self.model in SPATIAL and not right:
+            raise ValueError(
+                f"the recipe {self.name!r} is a model of space ({self.model}): set features = {wanted!r}, with the "
+                "coordinates last"
+            )
+        if self.model in SPATIAL and self.balance:
+            raise ValueError(f"the recipe {self.name!r} is a model of space ({self.model}): it cannot be balanced")
+        return self
+
+    def trend_recipe(self) -> "Recipe":
+        """The recipe of the trend beneath regression kriging."""
+        features = self.features.removesuffix("+coordinates")
+        return self.model_copy(update={"model": self.trend, "features": features})
 
 
 class Evaluation(Section):
@@ -67,8 +101,17 @@ class Evaluation(Section):
     """Cross-validation schemes; those that [sampling] could not cut are left out."""
     primary: FoldScheme = "block"
     """The scheme that decides what is best and what becomes champion."""
-    models: tuple[str, ...] = ("ridge", "random_forest", "gradient_boosting", "mlp")
-    """Named recipes, each on every feature set. `mean`, `coordinates` and the recipes below are always included."""
+    models: tuple[str, ...] = (
+        "kriging",
+        "regression_kriging",
+        "gaussian_process",
+        "ridge",
+        "random_forest",
+        "gradient_boosting",
+        "mlp",
+    )
+    """Named recipes, each on every feature set; `regression_kriging` and `gaussian_process` on the first one and the
+    coordinates, `kriging` on the coordinates alone. `mean`, `coordinates` and the recipes below are always included."""
     feature_sets: tuple[FeatureSet, ...] = Field(default=("point", "embedding", "point+embedding"), min_length=1)
     """Feature sets that the models are compared on."""
     documented: bool = True

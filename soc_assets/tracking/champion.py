@@ -17,7 +17,7 @@ from soc_assets.integrity.invariants import of_out_of_fold
 from soc_assets.project import Project
 from soc_assets.regression.evaluation.bootstrap import Draws, paired_difference
 from soc_assets.regression.inputs import evaluation_inputs
-from soc_assets.regression.models.learners import NETWORK
+from soc_assets.regression.models.kinds import NETWORK
 from soc_assets.regression.models.recipes import CHOSEN, MEAN, rank_of, ranks
 from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.storage import files, vouching

@@ -128,7 +128,7 @@ def _rest(graph: "GraphModule", cuts: list[Any], counter: Any) -> "GraphModule":
         elif node.target is aten.amin.default and node.args[0].target is aten.cdist.default:
             place, training = node.args[0].args[:2]
             known[node] = rest.call_function(nearest_distance, (known[place], known[training]))
-        elif node.target is not aten.cdist.default:
+        elif node.target is not aten.cdist.default or any(user.target is not aten.amin.default for user in node.users):
             known[node] = rest.node_copy(node, lambda before: known[before])
     return GraphModule(graph, rest)
 

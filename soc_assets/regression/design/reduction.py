@@ -6,7 +6,7 @@ many minor ones do not count as much as the first.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,14 @@ class Reduction:
     def width(self) -> int:
         """Columns that come out, k."""
         return sum(part.width for part in self.groups)
+
+    def with_places_on_one_scale(self) -> "Reduction":
+        """The same with the larger scale of both coordinates, so that distances are those on the ground."""
+        groups = [
+            replace(part, scale=np.full_like(part.scale, part.scale.max())) if part.group == "coordinates" else part
+            for part in self.groups
+        ]
+        return Reduction(tuple(groups))
 
 
 def fit_reduction(design: Design, features: str, rows: np.ndarray, pca: float, seed: int) -> Reduction:

@@ -21,7 +21,7 @@ from soc_assets.regression.design.reduction import fit_reduction
 from soc_assets.regression.design.target import Target
 from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.models.fitted import Options
-from soc_assets.regression.models.learners import fit_learner
+from soc_assets.regression.models.kinds import fit_learner
 from soc_assets.runtime import interrupts, process, progress
 from soc_assets.settings.evaluation import Recipe
 from soc_assets.storage.sqlite_files import fault_of, set_aside

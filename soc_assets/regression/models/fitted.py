@@ -14,7 +14,8 @@ from soc_assets.regression.design.reduction import Reduction, fit_reduction
 from soc_assets.regression.design.target import Target
 from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.documented import DocumentedLearner, fit_documented
-from soc_assets.regression.models.learners import Learner, Predicted, SklearnLearner, fit_learner
+from soc_assets.regression.models.kinds import AnyLearner, fit_learner, kind_of
+from soc_assets.regression.models.learners import Predicted, SklearnLearner
 from soc_assets.runtime.cache import Cache
 from soc_assets.sampling.balance import balance
 from soc_assets.settings import Sampling, Training
@@ -70,7 +71,7 @@ class FittedModel:
     recipe: Recipe
     reduction: Reduction
     target: Target
-    learner: Learner | DocumentedLearner
+    learner: AnyLearner | DocumentedLearner
     residuals: np.ndarray | None
     calibration: Calibration | None
 
@@ -118,7 +119,7 @@ def fit_recipe(
     """
     oc = design.samples["organic_carbon"].to_numpy(float)[rows]
     target = Target.fit(recipe.target, oc)
-    reduction = reduction or fit_reduction(design, recipe.features, rows, recipe.pca, options.seed)
+    reduction = reduction or _reduction_of(recipe, design, rows, options)
     x = reduction.apply(design, rows)
     if recipe.model == "documented":
         learner, stopped = fit_documented(recipe, x, oc, inner, options.training, options.sampling)
@@ -159,7 +160,7 @@ def _predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: n
     value, spread = np.empty(len(rows)), np.empty(len(rows))
     for number in np.unique(inner):
         out = inner == number
-        reduction = fit_reduction(design, recipe.features, rows[~out], recipe.pca, options.seed)
+        reduction = _reduction_of(recipe, design, rows[~out], options)
         x, part = reduction.apply(design, rows[~out]), oc[~out]
         if recipe.model == "documented":
             learner, _ = fit_documented(recipe, x, part, inner[~out], options.training, options.sampling)
@@ -170,7 +171,13 @@ def _predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: n
     return HeldOut(Predicted(value, spread), observed)
 
 
-def _fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, oc: np.ndarray, options: Options) -> Learner:
+def _reduction_of(recipe: Recipe, design: Design, rows: np.ndarray, options: Options) -> Reduction:
+    """The reduction of a recipe's features, with places on one scale where distances are measured between them."""
+    found = fit_reduction(design, recipe.features, rows, recipe.pca, options.seed)
+    return found.with_places_on_one_scale() if kind_of(recipe).spatial else found
+
+
+def _fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, oc: np.ndarray, options: Options) -> AnyLearner:
     """Fit the learner, balanced by these rows' own organic carbon where the recipe says so."""
     weight = np.ones(len(x))
     if recipe.balance:

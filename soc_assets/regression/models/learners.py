@@ -1,18 +1,16 @@
 """The learners behind a recipe: each is fitted on reduced features and predicts the transformed target with its spread.
 
-scikit-learn's for the baselines, `soc_assets.regression.models.ensemble` for the MLP; `KINDS` lists them all. Choosing
+scikit-learn's for the baselines, `soc_assets.regression.models.ensemble` for the MLP; those that know where samples are
+are in `soc_assets.regression.models.kriging`, and `soc_assets.regression.models.kinds` lists them all. Choosing
 features, transforming the target and back-transforming to g/kg is in `soc_assets.regression.models.fitted`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from soc_assets.errors import TrainingError
 from soc_assets.regression.design.standardisation import column_statistics
-from soc_assets.runtime import interrupts
 from soc_assets.settings.evaluation import Recipe
 
 if TYPE_CHECKING:
@@ -80,19 +78,6 @@ class MlpLearner:
 Learner = MeanLearner | SklearnLearner | MlpLearner
 
 
-def fit_learner(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str) -> Learner:
-    """Fit on reduced features x [n, k] and the transformed target y [n], weighted by `weight` [n].
-
-    Raises:
-        TrainingError: there is no such kind of model, or it is not fitted on reduced features.
-    """
-    interrupts.check()
-    fit = kind_of(recipe).fit
-    if fit is None:
-        raise TrainingError(f"The recipe {recipe.name!r} ({recipe.model}) is not fitted on reduced features.")
-    return fit(recipe, x, y, weight, seed, device)
-
-
 def fit_mlp_learner(
     recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str, on_epoch: Any = None
 ) -> MlpLearner:
@@ -113,21 +98,24 @@ def fit_mlp_learner(
     return MlpLearner(network, mean, scale, target_mean, target_scale)
 
 
-def _fit_mean(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str) -> MeanLearner:
+def fit_mean(recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str) -> MeanLearner:
+    """The weighted mean of the target."""
     return MeanLearner(float(np.average(y, weights=weight)))
 
 
-def _fit_ridge(
+def fit_ridge(
     recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str
 ) -> SklearnLearner:
+    """Ridge regression; its penalty is `weight_decay` per sample."""
     from sklearn.linear_model import Ridge
 
     return SklearnLearner(Ridge(alpha=recipe.weight_decay * len(x)).fit(x, y, weight))
 
 
-def _fit_boosting(
+def fit_boosting(
     recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str
 ) -> SklearnLearner:
+    """Histogram gradient boosting."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     boosted = HistGradientBoostingRegressor(
@@ -140,9 +128,10 @@ def _fit_boosting(
     return SklearnLearner(boosted.fit(x, y, weight))
 
 
-def _fit_forest(
+def fit_forest(
     recipe: Recipe, x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int, device: str
 ) -> SklearnLearner:
+    """A random forest or extremely randomised trees, out-of-bag where there are enough trees."""
     from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
     kind = {"random_forest": RandomForestRegressor, "extra_trees": ExtraTreesRegressor}[recipe.model]
@@ -151,47 +140,3 @@ def _fit_forest(
     forest = kind(recipe.trees, min_samples_leaf=recipe.min_leaf, max_features=recipe.max_features, **options)
     forest.fit(x, y, weight)
     return SklearnLearner(forest, getattr(forest, "oob_prediction_", None))
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of model.
-
-    Attributes:
-        fit: from recipe, reduced features, transformed target, weights, seed and device; None where it is fitted on
-            other things (`soc_assets.regression.models.documented`).
-        rank: how much it can express; what can express more has to be better to become champion.
-    """
-
-    fit: Callable[[Recipe, np.ndarray, np.ndarray, np.ndarray, int, str], Learner] | None
-    rank: int
-
-    @property
-    def network(self) -> bool:
-        """Whether it is a network, which has to beat all others: the baselines."""
-        return self.rank == NETWORK
-
-
-NOTHING, PLACE, LINEAR, TREES, NETWORK = range(5)  # ranks; PLACE is whatever knows only where a sample is
-KINDS: dict[str, Kind] = {
-    "mean": Kind(_fit_mean, NOTHING),
-    "ridge": Kind(_fit_ridge, LINEAR),
-    "random_forest": Kind(_fit_forest, TREES),
-    "extra_trees": Kind(_fit_forest, TREES),
-    "gradient_boosting": Kind(_fit_boosting, TREES),
-    "mlp": Kind(fit_mlp_learner, NETWORK),
-    "documented": Kind(None, NETWORK),
-}
-
-
-def kind_of(recipe: Recipe) -> Kind:
-    """How a recipe is fitted.
-
-    Raises:
-        TrainingError: there is no such kind of model.
-    """
-    if recipe.model not in KINDS:
-        raise TrainingError(
-            f"The recipe {recipe.name!r} asks for the model {recipe.model!r}; known are {', '.join(KINDS)}."
-        )
-    return KINDS[recipe.model]

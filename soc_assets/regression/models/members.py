@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 from soc_assets.errors import TrainingError
 from soc_assets.regression.models.documented import DocumentedLearner
-from soc_assets.regression.models.learners import CLIP, Learner, MlpLearner, SklearnLearner
+from soc_assets.regression.models.kinds import AnyLearner
+from soc_assets.regression.models.kriging.learner import SpatialLearner
+from soc_assets.regression.models.learners import CLIP, MlpLearner, SklearnLearner
 from soc_assets.regression.models.trees import Trees, tree_arrays
 
 
-def graph_of(learner: Learner | DocumentedLearner) -> nn.Module:
+def graph_of(learner: AnyLearner | DocumentedLearner) -> nn.Module:
     """The learner as a module of reduced features [n, k] that gives the transformed target [n] and its spread [n].
 
     Raises:
@@ -23,6 +25,8 @@ def graph_of(learner: Learner | DocumentedLearner) -> nn.Module:
         return Members(learner)
     if isinstance(learner, DocumentedLearner):
         return Single(Documented(learner))
+    if isinstance(learner, SpatialLearner):
+        return OnTrend(graph_of(learner.trend), learner.field) if learner.trend else learner.field
     if isinstance(learner, SklearnLearner):
         if hasattr(learner.estimator, "coef_"):
             return Single(Linear(learner))
@@ -53,6 +57,19 @@ class Members(nn.Module):
         z = ((reduced - self.mean) / self.scale).clamp(-CLIP, CLIP)
         members = self.network(z) * self.target_scale + self.target_mean  # [S, n]
         return members.mean(dim=0), members.std(dim=0, correction=0)
+
+
+class OnTrend(nn.Module):
+    """A process in space on a trend of the features."""
+
+    def __init__(self, trend: nn.Module, field: nn.Module):
+        super().__init__()
+        self.trend, self.field = trend, field
+
+    def forward(self, reduced: Tensor) -> tuple[Tensor, Tensor]:
+        """From [n, k], the place last."""
+        (value, spread), (added, deviation) = self.trend(reduced[:, :-2]), self.field(reduced[:, -2:])
+        return value + added, torch.hypot(spread, deviation)
 
 
 class Single(nn.Module):

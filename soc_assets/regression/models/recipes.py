@@ -6,10 +6,15 @@ A recipe says what is fitted; fitting is in `soc_assets.regression.models.fitted
 from collections.abc import Sequence
 
 from soc_assets.errors import SettingsError, TrainingError
-from soc_assets.regression.models.learners import PLACE, kind_of
+from soc_assets.regression.models.kinds import PLACE, kind_of
 from soc_assets.settings.evaluation import Evaluation, Recipe
 
 NAMED = {
+    "kriging": Recipe(name="kriging", model="kriging", features="coordinates"),
+    "regression_kriging": Recipe(
+        name="regression_kriging", model="regression_kriging", features="point+coordinates", weight_decay=1e-2
+    ),
+    "gaussian_process": Recipe(name="gaussian_process", model="gaussian_process", features="point+coordinates"),
     "ridge": Recipe(name="ridge", model="ridge", weight_decay=1e-2, intervals=False),
     "random_forest": Recipe(name="random_forest", model="random_forest", max_features=0.33, intervals=False),
     "extra_trees": Recipe(name="extra_trees", model="extra_trees", max_features=0.33, intervals=False),
@@ -96,9 +101,22 @@ def compared(evaluation: Evaluation, documented_features: str) -> list[Recipe]:
                 "go to [[evaluation.recipes]]."
             )
     sets = evaluation.feature_sets
-    named = [NAMED[name].model_copy(update={"features": features}) for name in evaluation.models for features in sets]
+    named = [
+        NAMED[name].model_copy(update={"features": features})
+        for name in evaluation.models
+        for features in _feature_sets_of(NAMED[name], sets)
+    ]
     documented = [DOCUMENTED.model_copy(update={"features": documented_features})] if evaluation.documented else []
     return [MEAN, COORDINATES, *named, *documented, *evaluation.recipes]
+
+
+def _feature_sets_of(recipe: Recipe, sets: Sequence[str]) -> list[str]:
+    """A model of space is compared once: on the place alone, or on the first feature set and the place."""
+    if not kind_of(recipe).spatial:
+        return list(sets)
+    return [
+        recipe.features if recipe.features == "coordinates" else f"{sets[0].removesuffix('+coordinates')}+coordinates"
+    ]
 
 
 def registrable(evaluation: Evaluation) -> dict[str, Recipe]:

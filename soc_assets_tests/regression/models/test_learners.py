@@ -12,7 +12,8 @@ from soc_assets.regression.evaluation.leaderboard import verdict
 from soc_assets.regression.evaluation.plan import make_plan
 from soc_assets.regression.evaluation.scoring import OutOfFold, score_table
 from soc_assets.regression.models.fitted import Options
-from soc_assets.regression.models.learners import KINDS, SklearnLearner, fit_learner
+from soc_assets.regression.models.kinds import KINDS, fit_learner
+from soc_assets.regression.models.learners import SklearnLearner
 from soc_assets.regression.models.recipes import is_baseline
 from soc_assets.settings.evaluation import Evaluation, ModelKind, Recipe
 from soc_assets_tests.regression.designs import folds_of, make
