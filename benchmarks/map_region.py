@@ -69,6 +69,7 @@ def gaps_of(project: Project, group: str) -> Gaps:
 
 def documented(project: Project) -> Registered:
     """The documented MLP, 19,968 -> 512 -> 256 -> 1, with dissimilarity to 300 rows of noise."""
+    from soc_assets.regression.models.conformal import Calibration
     from soc_assets.regression.models.documented import area_of_network
     from soc_assets.regression.models.mlp import SocMlp
     from soc_assets.regression.models.served import ServedDocumented
@@ -79,7 +80,8 @@ def documented(project: Project) -> Registered:
     network.target_mean.fill_(25.0)
     network.target_scale.fill_(10.0)
     area = area_of_network(network, rows, np.arange(len(rows)), np.arange(len(rows)) % 3, 0)
-    served = ServedDocumented(network, 8.0, 20.0, area, gaps_of(project, "embedding"))
+    calibration = Calibration((2.0, 4.0), ((0.8, 0.5), (0.6, 1.0)), 0.5, 0.9)
+    served = ServedDocumented(network, calibration, area, gaps_of(project, "embedding"))
     return replace(bare(project, "embedding"), model=export(served, rows[:2]))
 
 

@@ -21,10 +21,9 @@ from soc_assets.regression.evaluation.fit_scores import Evaluation
 from soc_assets.regression.evaluation.fold import applicability_of
 from soc_assets.regression.evaluation.plan import merged
 from soc_assets.regression.metrics import scores
-from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.documented import area_of_network
 from soc_assets.regression.models.explain import group_importance, partial_dependence
-from soc_assets.regression.models.fitted import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
+from soc_assets.regression.models.fitted import FittedModel, HeldOut, Options, calibrate, fit_recipe, predict_held_out
 from soc_assets.regression.models.recipes import CHOSEN, candidates, registrable, require_servable
 from soc_assets.regression.models.training import Fit
 from soc_assets.settings.evaluation import Evaluation as EvaluationSettings
@@ -119,7 +118,7 @@ def fit_final(
     else:
         model, found = fit_recipe(first, design, rows, inner, options), {}
     held_out = predict_held_out(model.recipe, design, rows, inner, options)
-    model = replace(model, calibration=Calibration.fit(held_out.observed, held_out.predicted, options.level))
+    model = replace(model, calibration=calibrate(model.recipe, held_out, options.level))
     area = applicability_of(model, design, rows, inner, options.seed)
     test = np.flatnonzero((design.samples["split"] == "test").to_numpy())
     looked_at = test if len(test) else rows
@@ -164,7 +163,7 @@ def serve_documented(
     fold = merged(pd.factorize(table.location_id[rows])[0], _FOLDS)
     area = area_of_network(fit.network, table.matrix, rows, fold, seed)
     gaps = gaps.of_training(table.matrix[rows[start : start + _AT_ONCE]] for start in range(0, len(rows), _AT_ONCE))
-    return ServedDocumented(fit.network, *evaluation.ends, area, gaps), f"in {area.measured_in}"
+    return ServedDocumented(fit.network, evaluation.calibration, area, gaps), f"in {area.measured_in}"
 
 
 def raw_features(design: Design, features: str, rows: np.ndarray) -> np.ndarray:

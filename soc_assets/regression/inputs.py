@@ -9,12 +9,11 @@ from soc_assets.regression.evaluation import fold
 from soc_assets.storage import digest
 
 VERSIONS = {  # of the code: raise it when the output changes, and what is on disk becomes stale
-    "mlp_model": "2",
-    "baselines": "3",
-    "evaluation": "3",
+    "mlp_model": "3",
+    "baselines": "4",
+    "evaluation": "4",
     "hyperparameters": "2",
 }
-_UNTOLD = 0.9  # level of the documented models that were fitted before it counted, so that they stay fresh
 
 
 def model_inputs(project: Project) -> str:
@@ -25,8 +24,7 @@ def model_inputs(project: Project) -> str:
     if training.recipe == "documented":
         chosen = training.model_dump(exclude={"device", "recipe"})
         level = settings.evaluation.level  # of its intervals
-        more = [] if level == _UNTOLD else [level]
-        return digest.of_inputs(VERSIONS["mlp_model"], built, chosen, settings.sampling.balance, *more)
+        return digest.of_inputs(VERSIONS["mlp_model"], built, chosen, settings.sampling.balance, level)
     tuned = project.results / "hyperparameters.json"
     found = digest.of_file(tuned) if tuned.is_file() else None
     fits = digest.of_inputs(VERSIONS["mlp_model"], *_fitted(project, {"trials"}))

@@ -24,6 +24,7 @@ from soc_assets.project import Project
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.fold import applicability_of
 from soc_assets.regression.final import gaps_of, raw_features
+from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.documented import area_of_network
 from soc_assets.regression.models.fitted import FittedModel, Options, fit_recipe
 from soc_assets.regression.models.mlp import SocMlp
@@ -33,6 +34,7 @@ from soc_assets.settings.evaluation import Recipe
 from soc_assets.storage import files
 from soc_assets_tests.small_project import SIZE, SmallProject, write_project
 
+CALIBRATION = Calibration((2.0, 4.0), ((0.8, 0.5), (0.6, 1.0)), 0.5, 0.9)
 YEAR = 2011
 BANDS = ("Elevation", "LAI", "SoilEvaporation", "MODIS_NPP")
 TINY: dict[str, Any] = {"hidden": (8, 4), "epochs": 3, "members": 2, "batch_size": 16, "pca": 6}
@@ -113,7 +115,7 @@ def registered_model(project: Project, features: str, missing: str = "zero", doc
     network.target_mean.fill_(30.0)
     network.target_scale.fill_(10.0)
     area = area_of_network(network.eval(), raw, rows, rows % 3, 0)
-    return replace(bare, model=export(ServedDocumented(network, 5.0, 9.0, area, gaps), raw[:2]), files="documented")
+    return replace(bare, model=export(ServedDocumented(network, CALIBRATION, area, gaps), raw[:2]), files="documented")
 
 
 def registered_recipe(

@@ -51,6 +51,9 @@ OUT_OF_FOLD = Table(
         Column("target", "float64", "observed, in the transformed target"),
         Column("transformed", "float64", "predicted, in the transformed target"),
         Column("scale", "float64", "stated deviation, in the transformed target"),
+        Column("interval_score", "float64", "interval score, g/kg; null without an interval"),
+        Column("crps", "float64", "continuous ranked probability score of the predicted distribution, g/kg"),
+        Column("pit", "float64", "predicted probability of less than what was observed"),
         Column("dissimilarity", "float64", "from the training samples, by the area of applicability"),
         Column("inside", "bool", "whether it lies inside the area of applicability"),
         Column("failed", "int64", "folds of the model that failed"),
@@ -68,7 +71,8 @@ EVALUATION = Table(
             "scope",
             "string",
             "pooled (all out-of-fold predictions together), fold, fold_mean, block, or a kind of part: oc_stratum, "
-            "region, year, source, a column of [evaluation] strata, applicability",
+            "predicted (fifths of the predicted values), region, year, source, a column of [evaluation] strata, "
+            "applicability",
         ),
         Column("part", "string", "which fold, block, stratum, region, ..."),
         Column("scale", "string", "scale of the target that is scored"),

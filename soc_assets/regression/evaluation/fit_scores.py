@@ -12,7 +12,7 @@ from soc_assets.integrity.schemas import SPLITS
 from soc_assets.regression.design.data import FeatureTable
 from soc_assets.regression.metrics import Scores, scores
 from soc_assets.regression.models.conformal import Calibration
-from soc_assets.regression.models.learners import Predicted
+from soc_assets.regression.models.documented import calibrate_documented, documented_interval
 from soc_assets.regression.models.training import Fit
 
 
@@ -22,16 +22,16 @@ class Evaluation:
 
     `predictions` has a row per sample (sample_id, split, longitude, latitude, observed, predicted, lower, upper;
     organic carbon in g/kg). `scores` and `baseline` are keyed by split; the baseline predicts the mean of the training
-    split for everything, so its R2 is near zero by construction and a model below it has learnt nothing. `ends` is how
-    far an interval of fixed width reaches below and above, g/kg: calibrated on the validation split, which has also
-    chosen the epoch, so it is slightly too narrow. Without one they are infinite: nothing is known, and the interval is
-    all that can be predicted, from 0 to the most of the training split.
+    split for everything, so its R2 is near zero by construction and a model below it has learnt nothing. `calibration`
+    is that of the interval, in the logarithm of organic carbon: made on the validation split, which has also chosen the
+    epoch, so it is slightly too narrow. Without one nothing is known, and the interval is all that can be predicted,
+    from 0 to the most of the training split.
     """
 
     predictions: pd.DataFrame
     scores: dict[str, Scores]
     baseline: dict[str, Scores]
-    ends: tuple[float, float] = (float("inf"), float("inf"))
+    calibration: Calibration | None = None
 
     def of(self, split: str) -> pd.DataFrame:
         """The predictions of one split."""
@@ -59,20 +59,14 @@ def evaluate_fit(fit: Fit, table: FeatureTable, level: float = 0.9) -> Evaluatio
     train_mean = table.organic_carbon[table.rows("train")].mean()
     observed = {split: table.organic_carbon[table.rows(split)] for split in SPLITS}
     predicted = {split: predictions["predicted"].to_numpy()[table.rows(split)] for split in SPLITS}
-    ends = _ends(observed["validation"], predicted["validation"], level)
-    most = float(fit.network.target_most)  # of its predictions, and so of their interval
-    lower, upper = predictions["predicted"] - ends[0], predictions["predicted"] + ends[1]
+    validated = len(observed["validation"]) > 0
+    calibration = calibrate_documented(observed["validation"], predicted["validation"], level) if validated else None
+    lower, upper = documented_interval(
+        calibration, predictions["predicted"].to_numpy(float), float(fit.network.target_most)
+    )
     return Evaluation(
-        predictions=predictions.assign(lower=lower.clip(0, most), upper=upper.clip(0, most)),
+        predictions=predictions.assign(lower=lower, upper=upper),
         scores={split: scores(oc, predicted[split]) for split, oc in observed.items()},
         baseline={split: scores(oc, np.full(len(oc), train_mean)) for split, oc in observed.items()},
-        ends=ends,
+        calibration=calibration,
     )
-
-
-def _ends(observed: np.ndarray, predicted: np.ndarray, level: float) -> tuple[float, float]:
-    """How far the interval reaches below and above, by the validation split."""
-    if not len(observed):
-        return float("inf"), float("inf")
-    found = Calibration.fit(observed, Predicted(predicted, np.zeros(len(predicted))), level)
-    return found.below * found.residual, found.above * found.residual

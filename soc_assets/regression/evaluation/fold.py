@@ -13,15 +13,18 @@ import pandas as pd
 
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.choice import choose
+from soc_assets.regression.evaluation.distribution import distribution_scores
 from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.documented import DocumentedLearner, area_of_network
 from soc_assets.regression.models.explain import column_importance, group_importance
 from soc_assets.regression.models.fitted import FittedModel, Options, fit_recipe
+from soc_assets.regression.models.kriging.learner import SpatialLearner
 from soc_assets.regression.models.recipes import is_baseline
 from soc_assets.settings.evaluation import Recipe
 from soc_assets.storage import digest
 
 VERSION = 2  # of the code behind a fit: raise it when the numbers change
+CALIBRATION = 2  # of the code behind intervals: fits without them stay as they are
 _FIELDS = {  # fields of a recipe at this version; a later one counts only where it is not at its default
     *("model", "features", "target", "back", "pca", "balance", "hidden", "activation", "dropout", "learning_rate"),
     *("weight_decay", "epochs", "batch_size", "members", "trees", "min_leaf", "max_features", "intervals"),
@@ -87,7 +90,8 @@ class FoldFit:
 def _decisive(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe decides its fit: a later field at its default must not invalidate existing fits."""
     later = recipe.model_dump(exclude={"name", *_FIELDS}, exclude_defaults=True)
-    return recipe.model_dump(include=_FIELDS) | later
+    calibrated = recipe.intervals or recipe.model == "documented"
+    return recipe.model_dump(include=_FIELDS) | later | ({"calibration": CALIBRATION} if calibrated else {})
 
 
 _BALANCING = {"balance", "bins", "n_bins", "min_ratio", "min_per_bin", "max_multiplicity", "seed"}
@@ -99,10 +103,10 @@ class FoldResult:
 
     Attributes:
         predictions: sample_id, observed, predicted, plain, lower, upper (g/kg), target, transformed and scale
-            (observed, predicted and stated deviation in the transformed target), dissimilarity and inside (of the area
-            of applicability).
+            (observed, predicted and stated deviation in the transformed target), interval_score and crps (g/kg) and
+            pit of the predicted distribution, dissimilarity and inside (of the area of applicability).
         importance: see `regression.models.explain.group_importance`; empty where it was not asked for.
-        facts: recipe fitted, candidates' scores, sizes, seconds.
+        facts: recipe fitted, candidates' scores, sizes, the covariance of a model of space, seconds.
     """
 
     predictions: pd.DataFrame
@@ -122,17 +126,19 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
         model = fit_recipe(first, design, fit.train, fit.inner, options)
     x = model.reduce(design, fit.test)
     found, samples = model.predict(x), design.samples.loc[fit.test]
+    observed = samples["organic_carbon"].to_numpy(float)
     predictions = pd.DataFrame(
         {
             "sample_id": samples["sample_id"].to_numpy(),
-            "observed": samples["organic_carbon"].to_numpy(float),
+            "observed": observed,
             "predicted": found.mean,
             "plain": found.plain,
             "lower": found.lower,
             "upper": found.upper,
-            "target": model.target.forward(samples["organic_carbon"].to_numpy(float)),
+            "target": model.target.forward(observed),
             "transformed": found.transformed,
             "scale": found.scale,
+            **distribution_scores(observed, found.lower, found.upper, options.level, found.quantiles),
             **_applicability(model, design, fit, x, options.seed),
         }
     )
@@ -145,9 +151,28 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
         "inputs": model.reduction.width,
         "power": model.target.power,
         "calibration": asdict(model.calibration) if model.calibration else None,
+        "covariance": _covariance(model),
         "seconds": round(time.perf_counter() - start, 3),
     }
     return FoldResult(predictions, importance, facts)
+
+
+def _covariance(model: FittedModel) -> dict[str, Any] | None:
+    """The fitted covariance of a model of space; ranges in space in metres."""
+    learner = model.learner
+    if not isinstance(learner, SpatialLearner):
+        return None
+    [places] = [part for part in model.reduction.groups if part.group == "coordinates"]
+    found, metres = learner.covariance, 1000 * float(places.scale[0])
+    terms = [
+        {
+            "of": term.of,
+            "variance": float(variance * found.nugget),
+            "range": float(length * (metres if term.of == "space" else 1)),
+        }
+        for term, variance, length in zip(found.terms, found.variance, found.ranges, strict=True)
+    ]
+    return {"nugget": found.nugget, "mean": found.mean, "terms": terms}
 
 
 def _applicability(model: FittedModel, design: Design, fit: FoldFit, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:

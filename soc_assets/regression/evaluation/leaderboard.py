@@ -15,7 +15,7 @@ from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.bootstrap import Difference, Draws, paired_difference
 from soc_assets.regression.evaluation.scoring import OutOfFold
 from soc_assets.regression.metrics import summarise_carbon
-from soc_assets.regression.models.recipes import CHOSEN
+from soc_assets.regression.models.recipes import CHOSEN, MEAN
 
 SHOWN = (
     "r2",
@@ -28,6 +28,8 @@ SHOWN = (
     "r2_plain",
     "coverage",
     "width",
+    "interval_score",
+    "crps",
     "share_applicable",
 )
 
@@ -80,6 +82,50 @@ def verdict(
         return Verdict(best, baseline, None, _alone(best or baseline, models, board, scheme))
     difference = compare_models(best, baseline, design, draws, seed)
     return Verdict(best, baseline, difference, _sentence(best, baseline, difference, board, scheme))
+
+
+def space_or_covariates(
+    models: Sequence[OutOfFold], table: pd.DataFrame, scheme: str, design: Design, draws: int, seed: int
+) -> str:
+    """Whether places or covariates carry the scores of a scheme: the best models with and without each, compared.
+
+    Args:
+        models: out-of-fold predictions.
+        table: the long table.
+        scheme: whose folds count.
+        design: gives locations and blocks.
+        draws: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        A sentence; empty where one of the kinds was not compared.
+    """
+    board = leaderboard(table, scheme).dropna(subset=["r2"])
+    by_key = {found.key: found for found in models if not found.failed}
+    used = board["features"].str.split("+").map(set)
+    alone = used.map(lambda names: names == {"coordinates"}) & (board["model"] != MEAN.name)
+    both = used.map(lambda names: "coordinates" in names) & ~alone & (board["model"] != MEAN.name)
+    neither = ~used.map(lambda names: "coordinates" in names)
+    kinds = {"place": _first(board[alone], scheme, by_key), "covariates": _first(board[neither], scheme, by_key)}
+    if (together := _first(board[both], scheme, by_key)) is not None:
+        kinds["both"] = together
+    place, covariates = kinds["place"], kinds["covariates"]
+    if place is None or covariates is None:
+        return ""
+    added = compare_models(kinds.get("both") or place, covariates, design, draws, seed)
+    lost = compare_models(covariates, place, design, draws, seed)
+    words = (
+        f"By {scheme}, the place alone reaches {_scored(place, board)}, covariates alone {_scored(covariates, board)}"
+    )
+    words += f", both together {_scored(together, board)}. " if together else ". "
+    if lost.better:
+        carried = "Covariates carry the score"
+    elif lost.high < 0:
+        carried = "Space carries the score"
+    else:
+        carried = "Neither covariates nor space is surely ahead"
+    gain = f"space adds {added.value:+.3f} to covariates (95 % interval {added.low:+.3f} to {added.high:+.3f})"
+    return f"{words}{carried}: covariates less place {lost.value:+.3f} ({lost.low:+.3f} to {lost.high:+.3f}); {gain}."
 
 
 def compare_models(first: OutOfFold, second: OutOfFold, design: Design, draws: int, seed: int) -> Difference:
@@ -143,21 +189,12 @@ def _name(found: OutOfFold) -> str:
     return found.model if found.features == "chosen" else f"{found.model} on {found.features}"
 
 
-def calibration_curve(
-    found: OutOfFold, curves: dict[int, tuple[tuple[float, float], ...]], levels: Sequence[float]
-) -> np.ndarray:
-    """Measured coverage [k] of the intervals of each nominal level.
+def calibration_curve(found: OutOfFold, levels: Sequence[float]) -> np.ndarray:
+    """Measured coverage [k] of the central intervals of each nominal level, by the rank of each observation.
 
     Args:
-        found: out-of-fold predictions.
-        curves: per fold, the half-widths of each level in multiples of the stated scale.
+        found: out-of-fold predictions with their `pit`: the predicted probability of less than what was observed.
         levels: nominal [k].
     """
-    rows = found.rows
-    relative = ((rows["target"] - rows["transformed"]) / rows["scale"]).to_numpy()
-    measured = np.zeros(len(levels))
-    for fold, curve in curves.items():
-        inside = (rows["fold"] == fold).to_numpy()
-        for place, (below, above) in enumerate(curve):
-            measured[place] += ((relative[inside] >= -below) & (relative[inside] <= above)).sum()
-    return measured / max(len(rows), 1)
+    away = np.abs(2 * found.rows["pit"].to_numpy() - 1)
+    return np.array([(away <= level).mean() for level in levels])

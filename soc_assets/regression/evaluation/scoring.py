@@ -2,6 +2,7 @@
 
 Scopes: `pooled` scores all out-of-fold predictions together (the headline), `fold` each fold, `fold_mean` their mean;
 `oc_stratum`, `region`, `year`, `source` and the columns of [evaluation] strata (`land_cover`) parts of the pooled ones,
+`predicted` fifths of the predicted values (the lowest first), in which coverage shows whether intervals hold,
 `applicability` inside and outside,
 `block` the coverage in each block; a sample that lies in no region is in no part of that scope. R2 is low inside a
 stratum of organic carbon by construction: little is left to explain; read RMSE and bias there. A model with a failed
@@ -19,6 +20,7 @@ from soc_assets.integrity.schemas.results import EVALUATION
 from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.bootstrap import Draws, intervals, percentile
+from soc_assets.regression.evaluation.distribution import COLUMNS as DISTRIBUTION
 from soc_assets.regression.evaluation.engine import Done
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.models.conformal import coverage
@@ -27,6 +29,7 @@ from soc_assets.settings.soil import TAIL_THRESHOLD
 STRATA = (0.0, 15.0, 30.0, TAIL_THRESHOLD, 150.0)  # g/kg; the study's max_oc ends the last
 COLUMNS = list(EVALUATION.names)
 _FEWEST = 10  # samples of a part that is scored
+_FIFTHS = 5
 _FEWEST_IN_BLOCK = 20
 _MOST_NUMBERS = 12  # distinct numbers up to which each is a part by itself
 
@@ -58,12 +61,17 @@ def out_of_fold(done: Sequence[Done]) -> list[OutOfFold]:
     result = []
     for key, items in parts.items():
         good = [(item.fit.number, item.result) for item in items if item.result]
-        frames = [found.predictions.assign(fold=number) for number, found in good]
+        frames = [_with_distribution(found.predictions.assign(fold=number)) for number, found in good]
         rows = pd.concat(frames).sort_values("sample_id", ignore_index=True) if frames else pd.DataFrame()
         errors = tuple(dict.fromkeys(item.error for item in items if item.error))
         seconds = sum(found.facts["seconds"] for _, found in good)
         result.append(OutOfFold(*key, rows, len(items) - len(good), errors, seconds, items[0].fit.baseline))
     return result
+
+
+def _with_distribution(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The same with the scores of predicted distributions, which fits of earlier releases lack."""
+    return predictions.assign(**{name: np.nan for name in DISTRIBUTION if name not in predictions})
 
 
 def score_table(
@@ -151,6 +159,9 @@ def _parts(
     names = [f"{low:g}-{high:g}" for low, high in pairwise(edges)]
     stratum = pd.cut(rows["observed"], [*edges[:-1], np.inf], labels=names, right=False)
     yield "oc_stratum", stratum.astype("str")
+    if rows["lower"].notna().all() and len(rows) >= _FIFTHS * _FEWEST:
+        fifth = pd.qcut(rows["predicted"].rank(method="first"), _FIFTHS, labels=False)
+        yield "predicted", fifth.map(lambda number: f"fifth {number + 1}")
     if "region" in samples:
         yield "region", samples["region"]
     for column in dict.fromkeys(("year", "source", *columns)):
@@ -177,7 +188,11 @@ def _part(scope: str, part: str, rows: pd.DataFrame, draws: Draws, drawn: bool =
         return
     observed, lower, upper = (rows[name].to_numpy() for name in ("observed", "lower", "upper"))
     inside = ((observed >= lower) & (observed <= upper)).astype(float)
-    for metric, values in (("coverage", inside), ("width", upper - lower)):
+    measured = {"coverage": inside, "width": upper - lower}
+    for name in ("interval_score", "crps"):
+        if name in rows and rows[name].notna().all():
+            measured[name] = rows[name].to_numpy()
+    for metric, values in measured.items():
         low, high = percentile(_drawn_mean(values, draws)) if drawn else (np.nan, np.nan)
         yield scope, part, "g/kg", metric, float(values.mean()), float(low), float(high), len(rows)
     if rows["dissimilarity"].notna().any():  # the documented MLP has no area of applicability: unknown, not all

@@ -5,6 +5,7 @@ calibration need. What is fitted in which fold is in `soc_assets.regression.eval
 in `choice` beside it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,7 @@ from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.reduction import Reduction, fit_reduction
 from soc_assets.regression.design.target import Target
 from soc_assets.regression.models.conformal import Calibration
-from soc_assets.regression.models.documented import DocumentedLearner, fit_documented
+from soc_assets.regression.models.documented import DocumentedLearner, calibrate_documented, fit_documented
 from soc_assets.regression.models.kinds import AnyLearner, fit_learner, kind_of
 from soc_assets.regression.models.learners import Predicted, SklearnLearner
 from soc_assets.runtime.cache import Cache
@@ -36,7 +37,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predictions [n]: the transformed target with its scale, and in g/kg the mean, the plain inverse, the interval."""
+    """Predictions [n]: the transformed target with its scale, and in g/kg the mean, the plain inverse, the interval.
+
+    `quantiles` [n, 38] (g/kg) are of `conformal.PROBABILITIES`; there are none without a calibration.
+    """
 
     transformed: np.ndarray
     scale: np.ndarray
@@ -44,6 +48,7 @@ class Prediction:
     plain: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    quantiles: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -85,13 +90,30 @@ class FittedModel:
 
     def back(self, found: Predicted) -> Prediction:
         """From the transformed target to g/kg, with the interval."""
-        unknown = np.full(len(found.value), np.nan)
-        lower, upper = self.calibration.interval(found) if self.calibration else (unknown, unknown)
         residuals = self.residuals if self.recipe.back == "smearing" else None
-        ends = [np.where(np.isnan(end), end, self.target.inverse(end)) for end in (lower, upper)]
         mean = self.target.mean(found.value, residuals)
-        scale = self.calibration.scale(found) if self.calibration else unknown
-        return Prediction(found.value, scale, mean, self.target.inverse(found.value), *ends)
+        plain = self.target.inverse(found.value)
+        if not self.calibration:
+            unknown = np.full(len(mean), np.nan)
+            return Prediction(found.value, unknown, mean, plain, unknown, unknown, np.empty((len(mean), 0)))
+        known, inverse = self._calibrated(found)
+        lower, upper = (inverse(end) for end in self.calibration.interval(known))
+        quantiles = inverse(self.calibration.quantiles(known))
+        return Prediction(found.value, self.calibration.scale(known), mean, plain, lower, upper, quantiles)
+
+    def _calibrated(self, found: Predicted) -> tuple[Predicted, Callable[[np.ndarray], np.ndarray]]:
+        """What the interval is calibrated in, and the way back to g/kg: the logarithm for the documented MLP."""
+        if self.recipe.model != "documented":
+            return found, self.target.inverse
+        log = Predicted(np.log1p(np.maximum(found.value, 0)), found.spread)
+        return log, lambda end: np.clip(np.expm1(end), 0, self.target.most)
+
+
+def calibrate(recipe: Recipe, held_out: HeldOut, level: float) -> Calibration:
+    """The calibration of a recipe's interval by held-out rows; a process states the whole deviation by itself."""
+    if recipe.model == "documented":
+        return calibrate_documented(held_out.observed, held_out.predicted.value, level)
+    return Calibration.fit(held_out.observed, held_out.predicted, level, kind_of(recipe).spatial)
 
 
 _RECENT: Cache[HeldOut] = Cache(16 * 2**20)
@@ -124,13 +146,13 @@ def fit_recipe(
     if recipe.model == "documented":
         learner, stopped = fit_documented(recipe, x, oc, inner, options.training, options.sampling)
         predicted, observed = (held_out.predicted, held_out.observed) if held_out else stopped
-        calibration = Calibration.fit(observed, predicted, options.level) if len(observed) else None
+        calibration = calibrate_documented(observed, predicted.value, options.level) if len(observed) else None
         return FittedModel(recipe, reduction, target, learner, None, calibration)
     if held_out is None and recipe.intervals and len(np.unique(inner)) > 1:
         held_out = predict_held_out(recipe, design, rows, inner, options)
     learner = _fit(recipe, x, target.forward(oc), oc, options)
     if held_out is not None:
-        calibration = Calibration.fit(held_out.observed, held_out.predicted, options.level)
+        calibration = calibrate(recipe, held_out, options.level)
         return FittedModel(recipe, reduction, target, learner, held_out.residuals, calibration)
     fitted = learner.fitted if isinstance(learner, SklearnLearner) else None
     residuals = target.forward(oc) - (learner.predict(x).value if fitted is None or recipe.balance else fitted)

@@ -1,4 +1,4 @@
-"""Parts of a served graph that hold what was fitted in buffers: reduced features, and the dissimilarity of places."""
+"""Parts of a served graph that hold what was fitted in buffers: features, intervals, dissimilarity of places."""
 
 import numpy as np
 import torch
@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from soc_assets.regression.design.reduction import GroupReduction
 from soc_assets.regression.models.applicability import Applicability
+from soc_assets.regression.models.conformal import Calibration
 
 _COLUMNS = 4096  # taken to double precision at a time
 
@@ -38,6 +39,37 @@ def _product(z: Tensor, components: Tensor) -> Tensor:
     """[n, d] @ [d, k], summed in double precision."""
     parts = zip(z.split(_COLUMNS, dim=1), components.split(_COLUMNS), strict=True)
     return torch.stack([part.double() @ rows.double() for part, rows in parts]).sum(dim=0)
+
+
+class Reaching(nn.Module):
+    """The ends of intervals, from predictions [n] and their spread [n]; transformed target."""
+
+    knots: Tensor
+    below: Tensor
+    above: Tensor
+    residual: Tensor
+
+    def __init__(self, calibration: Calibration):
+        super().__init__()
+        below, above = calibration.reach
+        for name, values in (("knots", calibration.knots), ("below", below), ("above", above)):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32))
+        self.register_buffer("residual", torch.tensor(calibration.residual, dtype=torch.float32))
+
+    def forward(self, value: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Calibration.interval`."""
+        scale = torch.hypot(spread, self.residual.expand_as(spread))
+        below, above = self._at(value, self.below), self._at(value, self.above)
+        return value - below * scale, value + above * scale
+
+    def _at(self, value: Tensor, values: Tensor) -> Tensor:
+        """The values [g] of the knots, interpolated at predictions [n]; constant beyond the knots."""
+        if len(self.knots) == 1:
+            return values.expand_as(value)
+        left = torch.bucketize(value, self.knots[1:-1], right=True)
+        width = self.knots[left + 1] - self.knots[left]
+        share = ((value - self.knots[left]) / width).clamp(0, 1)
+        return torch.lerp(values[left], values[left + 1], share)
 
 
 class Area(nn.Module):

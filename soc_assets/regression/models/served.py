@@ -14,32 +14,31 @@ from soc_assets.regression.design.gaps import Gaps
 from soc_assets.regression.design.target import MOST, Smeared, smeared
 from soc_assets.regression.models.accepted import UNANSWERED, Accepted, require
 from soc_assets.regression.models.applicability import Applicability
+from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.fitted import FittedModel
 from soc_assets.regression.models.members import graph_of
 from soc_assets.regression.models.mlp import SocMlp
-from soc_assets.regression.models.parts import Area, Reduced
+from soc_assets.regression.models.parts import Area, Reaching, Reduced
 
+_UNKNOWN = Calibration((0.0,), ((float("inf"),), (float("inf"),)), 1.0, 1.0)
 COLUMNS = ("predicted", "lower", "upper", "dissimilarity", "applicable")
 
 
 class ServedDocumented(nn.Module):
-    """The documented MLP with an interval of fixed width: the columns of `ServedRecipe`."""
+    """The documented MLP with its interval: the columns of `ServedRecipe`."""
 
-    ends: Tensor
-
-    def __init__(self, network: SocMlp, below: float, above: float, area: Applicability, gaps: Gaps):
+    def __init__(self, network: SocMlp, calibration: Calibration | None, area: Applicability, gaps: Gaps):
         """Put the parts together.
 
         Args:
             network: fitted.
-            below: what the lower end is below the prediction, g/kg.
-            above: what the upper end is above it, g/kg.
+            calibration: of its interval, in the logarithm; None where nothing is known (0 to all that it can predict).
             area: of raw features, in a space of its own.
             gaps: which columns are an image, and how many a training row lacks.
         """
         super().__init__()
         self.network = network
-        self.register_buffer("ends", torch.tensor([0.0, -below, above]))
+        self.reach = Reaching(calibration or _UNKNOWN)
         mean, scale = (buffer.cpu().numpy() for buffer in (network.feature_mean, network.feature_scale))
         self.accepted, self.area, self.most_missing = Accepted(mean, scale, gaps), Area(area), gaps.most
 
@@ -47,8 +46,10 @@ class ServedDocumented(nn.Module):
         """From raw features [n, d]."""
         missing, index = self.accepted(features), self.area(features)
         applicable = self.area.inside(index) & (missing <= self.most_missing)
-        carbon = self.network.within(self.network(features) + self.ends)
-        return _answered(torch.cat([carbon, torch.stack([index, applicable.to(index.dtype)], dim=1)], dim=1))
+        predicted = self.network.within(self.network(features))[:, 0]
+        log = torch.log1p(predicted.clamp(min=0))
+        lower, upper = (self.network.within(torch.expm1(end)) for end in self.reach(log, torch.zeros_like(log)))
+        return _answered(torch.stack([predicted, lower, upper, index, applicable.to(index.dtype)], dim=1))
 
 
 class ServedRecipe(nn.Module):
@@ -59,9 +60,6 @@ class ServedRecipe(nn.Module):
 
     residuals: Tensor
     weights: Tensor
-    below: Tensor
-    above: Tensor
-    residual: Tensor
 
     def __init__(self, model: FittedModel, area: Applicability, gaps: Gaps):
         super().__init__()
@@ -76,8 +74,7 @@ class ServedRecipe(nn.Module):
         stand_in = _residuals(model)
         self._keep("residuals", stand_in.numbers)
         self._keep("weights", stand_in.weights)
-        for name in ("below", "above", "residual"):
-            self._keep(name, getattr(model.calibration, name))
+        self.reach, self.in_logarithm = Reaching(model.calibration), model.recipe.model == "documented"
         self.kind, self.power, self.most = model.target.kind, model.target.power, model.target.most
         self.bounds = [float(v) for v in model.target.forward(np.array([0.0, MOST]))]
 
@@ -85,9 +82,11 @@ class ServedRecipe(nn.Module):
         """From the raw columns of the recipe's feature set, in its order, [n, d]."""
         missing, reduced = self.accepted(features), self.reduce(features)
         value, spread = self.learner(reduced)
-        scale = torch.hypot(spread, self.residual.expand_as(spread))
         predicted = self.back(value[:, None] + self.residuals[None, :]) @ self.weights
-        lower, upper = self.back(value - self.below * scale), self.back(value + self.above * scale)
+        if self.in_logarithm:
+            lower, upper = (torch.expm1(end) for end in self.reach(torch.log1p(value.clamp(min=0)), spread))
+        else:
+            lower, upper = (self.back(end) for end in self.reach(value, spread))
         predicted, lower, upper = (column.clamp(0, self.most) for column in (predicted, lower, upper))
         index = self.area(reduced)
         applicable = self.area.inside(index) & (missing <= self.most_missing)

@@ -53,7 +53,7 @@ def figures_of(
     if placed:
         figures["observed_predicted"] = plots.predicted_panels(placed)
         figures["residual_map"] = plots.residual_maps(placed)
-    if curves := _calibration(models, done, primary):
+    if curves := _calibration(models, primary):
         figures["calibration"] = plots.calibration_plot(curves, LEVELS)
     if len(stated := best_with_intervals(table, primary, _MOST_SHOWN)):
         figures["interval_bars"] = plots.interval_bars(stated, level)
@@ -129,18 +129,10 @@ def _placed(found: OutOfFold, design: Design) -> pd.DataFrame:
     )
 
 
-def _calibration(models: list[OutOfFold], done: list[Done], primary: str) -> dict[str, np.ndarray]:
-    curves: dict[tuple[str, str, str], dict[int, tuple[tuple[float, float], ...]]] = {}
-    for item in done:
-        fit = item.result.facts["calibration"] if item.result else None
-        if fit and item.fit.scheme == primary:
-            curves.setdefault((item.fit.scheme, item.fit.model, item.fit.features), {})[item.fit.number] = fit["curve"]
-    by_key = {found.key: found for found in models if not found.failed}
-    return {
-        _title(by_key[key]): calibration_curve(by_key[key], of_folds, LEVELS)
-        for key, of_folds in curves.items()
-        if key in by_key
-    }
+def _calibration(models: list[OutOfFold], primary: str) -> dict[str, np.ndarray]:
+    of_scheme = [found for found in models if found.scheme == primary and not found.failed and "pit" in found.rows]
+    stated = [found for found in of_scheme if found.rows["pit"].notna().all()]
+    return {_title(found): calibration_curve(found, LEVELS) for found in stated}
 
 
 def _distances(by_scheme: Mapping[str, OutOfFold], design: Design, area: np.ndarray) -> dict[str, np.ndarray]:

@@ -12,7 +12,10 @@ from soc_assets.regression.evaluation.fold import applicability_of
 from soc_assets.regression.evaluation.plan import merged
 from soc_assets.regression.final import fit_final, gaps_of, raw_features, recipe_candidates
 from soc_assets.regression.models.applicability import Applicability
+from soc_assets.regression.models.conformal import Calibration
+from soc_assets.regression.models.documented import documented_interval
 from soc_assets.regression.models.fitted import Options, fit_recipe
+from soc_assets.regression.models.kriging import fields
 from soc_assets.regression.models.mlp import SocMlp
 from soc_assets.regression.models.recipes import MEAN
 from soc_assets.regression.models.served import ServedDocumented, ServedRecipe
@@ -26,6 +29,33 @@ MLP = Recipe(name="m", **TINY)
 
 def inner_of(fold: np.ndarray) -> np.ndarray:
     return merged(fold, 3)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(name="k", model="kriging", features="coordinates"),
+        Recipe(name="g", model="gaussian_process", features="point:1+coordinates", target="box-cox"),
+        Recipe(name="t", model="regression_kriging", features="point+coordinates", weight_decay=0.01),
+        Recipe(name="f", model="regression_kriging", features="point+coordinates", trend="extra_trees", trees=2),
+        Recipe(name="n", model="regression_kriging", features="point+coordinates", trend="mlp", **TINY),
+    ],
+    ids=lambda recipe: recipe.name,
+)
+@pytest.mark.parametrize("dense", [True, False])
+def test_graph_of_a_model_of_space_says_what_the_fitted_model_says(recipe, dense, monkeypatch):
+    monkeypatch.setattr(fields, "DENSE", 4096 if dense else 50)
+    design = make(150)
+    rows, fold, every = np.arange(120), np.arange(120) // 2 % 2, np.arange(150)
+    model = fit_recipe(recipe, design, rows, inner_of(fold), Options())
+    area = applicability_of(model, design, rows, inner_of(fold), 0)
+    served = ServedRecipe(model, area, gaps_of(design, recipe.features, rows, ("embedding", "point"))).eval()
+    x = torch.from_numpy(raw_features(design, recipe.features, every))
+    exported = torch.export.export(served, (x[:2],), dynamic_shapes=({0: torch.export.Dim("n")},)).module()
+    expected = model.predict(model.reduce(design, every))
+    found = exported(x).detach().numpy()
+    for column, values in enumerate((expected.mean, expected.lower, expected.upper)):
+        np.testing.assert_allclose(found[:, column], values, rtol=5e-3, atol=5e-3)
 
 
 @pytest.mark.parametrize("target", ["none", "log1p", "box-cox"])
@@ -77,11 +107,19 @@ def test_documented_network_and_its_interval_stop_at_the_most_of_the_training_sp
     network.target_most.fill_(45.0)
     features = torch.tensor([[-3.0], [-1.5], [0.0], [2.0], [9.0]])
     area = Applicability.fit(np.arange(-2.0, 4)[:, None], np.ones(1), np.arange(6))
-    found = ServedDocumented(network, 10.0, 15.0, area, Gaps.unknown(1))(features)[:, :3]
-    expected = [[0.0, 0.0, 15.0], [5.0, 0.0, 20.0], [20.0, 10.0, 35.0], [40.0, 30.0, 45.0], [45.0, 35.0, 45.0]]
-    torch.testing.assert_close(found, torch.tensor(expected))
-    np.testing.assert_allclose(network.predict(features.numpy()), [0, 5, 20, 40, 45])
-    uncalibrated = ServedDocumented(network, np.inf, np.inf, area, Gaps.unknown(1))(features)[:, :3]
+    calibration = Calibration((1.0, 3.0), ((1.0, 0.5), (0.5, 1.0)), 0.4, 0.9)
+    found = ServedDocumented(network, calibration, area, Gaps.unknown(1))(features)[:, :3].detach().numpy()
+    predicted = np.array([0.0, 5, 20, 40, 45])
+    np.testing.assert_allclose(found[:, 0], predicted)
+    np.testing.assert_allclose(network.predict(features.numpy()), predicted)
+    log = np.log1p(predicted)
+    below, above = (0.4 * np.interp(log, [1, 3], ends) for ends in ([1.0, 0.5], [0.5, 1.0]))
+    np.testing.assert_allclose(found[:, 1], np.clip(np.expm1(log - below), 0, 45), rtol=1e-5)
+    np.testing.assert_allclose(found[:, 2], np.clip(np.expm1(log + above), 0, 45), rtol=1e-5)
+    assert found[:, 2].max() == 45.0
+    stated = documented_interval(calibration, predicted, 45.0)
+    np.testing.assert_allclose(found[:, 1:], np.column_stack(stated), rtol=1e-5)
+    uncalibrated = ServedDocumented(network, None, area, Gaps.unknown(1))(features)[:, :3]
     torch.testing.assert_close(uncalibrated[:, 1:], torch.tensor([[0.0, 45.0]]).expand(5, 2))
 
 

@@ -16,6 +16,7 @@ DENSE = 4096
 """Samples up to which predictions are exact."""
 INDUCING = 1024
 _SPACE = "donot_use_mm_for_euclid_dist"  # exact at short distances
+_FEATURES = "use_mm_for_euclid_dist"  # quick, and their correlation is flat at short distances
 
 
 def split_places(x: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
@@ -219,4 +220,4 @@ def _distances(reduced: Tensor, rows: Tensor) -> tuple[Tensor, Tensor | None]:
     space = torch.cdist(reduced[:, -2:], rows[:, -2:], compute_mode=_SPACE).double()
     if rows.shape[1] == 2:
         return space, None
-    return space, torch.cdist(reduced[:, :-2], rows[:, :-2]).double()
+    return space, torch.cdist(reduced[:, :-2], rows[:, :-2], compute_mode=_FEATURES).double()

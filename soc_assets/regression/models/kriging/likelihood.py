@@ -99,7 +99,7 @@ def _solve(
     block: _Block, variance: np.ndarray, ranges: np.ndarray, terms: tuple[Term, ...]
 ) -> tuple[np.ndarray, float, list[np.ndarray]]:
     """Inverse [n, n] of a block's covariance relative to the nugget, its log determinant, each term's correlation."""
-    from scipy.linalg import lapack
+    from scipy.linalg import get_lapack_funcs
 
     correlated = [
         correlation(term, block.distances[term.of] / length) for term, length in zip(terms, ranges, strict=True)
@@ -107,8 +107,9 @@ def _solve(
     matrix = np.eye(len(block.y))
     for scale, part in zip(variance, correlated, strict=True):
         matrix += scale * part
-    lower, failed = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
-    inverse, failed_too = lapack.dpotri(lower, lower=1)
+    factor, invert = get_lapack_funcs(("potrf", "potri"), (matrix,))
+    lower, failed = factor(matrix, lower=1, overwrite_a=1)
+    inverse, failed_too = invert(lower, lower=1)
     assert not failed and not failed_too, "a covariance with a nugget is positive definite"
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     return inverse, 2 * float(np.log(np.diag(lower)).sum()), correlated

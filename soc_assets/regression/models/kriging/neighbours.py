@@ -32,7 +32,7 @@ class Lattice:
 
 def make_lattice(places: np.ndarray, neighbours: int = NEIGHBOURS) -> Lattice:
     """The lattice of samples at places [n, 2]."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     low, extent = places.min(axis=0), np.maximum(np.ptp(places, axis=0), 1e-9)
     cells = np.clip(len(places) // _SAMPLES_PER_CELL, 1, _MOST_CELLS)
@@ -42,5 +42,5 @@ def make_lattice(places: np.ndarray, neighbours: int = NEIGHBOURS) -> Lattice:
     centres = [low[axis] + (np.arange(shape[axis]) + 0.5) * step[axis] for axis in (0, 1)]
     grid = np.stack(np.meshgrid(*centres, indexing="ij"), axis=-1).reshape(-1, 2)
     count = min(neighbours, len(places))
-    _, found = cKDTree(places).query(grid, k=count)
+    _, found = KDTree(places).query(grid, k=count)
     return Lattice(low, step, shape, found.reshape(len(grid), count))

@@ -158,7 +158,8 @@ def test_neighbours_predict_nearly_what_all_samples_do():
         near, stated = fields.NeighbourField(covariance, x, y)(torch.from_numpy(at))
     assert float((near - exact)[5:].abs().max()) < 0.06 * float(exact.std())
     assert float((near - exact)[:5].abs().max()) < 0.2 * float(exact.std())
-    np.testing.assert_allclose(stated, deviation, rtol=0.02)
+    np.testing.assert_allclose(stated[5:], deviation[5:], rtol=0.02)
+    np.testing.assert_allclose(stated[:5], deviation[:5], rtol=0.1)
 
 
 @pytest.mark.parametrize("n", [1, 3, 70, 1000])
