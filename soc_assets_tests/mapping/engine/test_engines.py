@@ -19,6 +19,7 @@ from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.engine.ensemble import ensemble_of
 from soc_assets.mapping.lattice import Cells, Period
 from soc_assets.mapping.registered import Registered
+from soc_assets.regression.models.kriging import fields
 from soc_assets.settings import Features
 from soc_assets.storage import files
 from soc_assets_tests.mapping.small_maps import (
@@ -47,8 +48,14 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "forest": ({}, {"features": "point", "model": "random_forest", "trees": 7}),
     "boosting": ({}, {"features": "embedding+coordinates", "model": "gradient_boosting", "trees": 7}),
     "ridge": ({}, {"features": "point:1:9", "missing": "nearest_lag", "model": "ridge"}),
+    "kriging": ({}, {"features": "coordinates", "model": "kriging"}),
+    "process": ({}, {"features": "point:1+coordinates", "model": "gaussian_process"}),
+    "kriged forest": (
+        {},
+        {"features": "point+coordinates", "model": "regression_kriging", "trend": "extra_trees", "trees": 7},
+    ),
 }
-MEMBERS = {"documented": None, "forest": 7, "boosting": None, "ridge": None}
+MEMBERS = dict.fromkeys(("documented", "boosting", "ridge", "kriging", "process", "kriged forest")) | {"forest": 7}
 """Of the models that are no ensemble of two networks."""
 
 
@@ -88,6 +95,16 @@ def test_engines_agree_with_single_points(region, models, name):
             np.testing.assert_array_equal(found.missing, points.missing)
             np.testing.assert_allclose(found.numbers, points.numbers, rtol=tolerance, atol=tolerance)
         assert np.isfinite(points.numbers[:, 0]).any()
+
+
+@pytest.mark.parametrize("features", ["coordinates", "point:1+coordinates"])
+def test_engines_agree_where_there_are_more_samples_than_are_solved_at_once(region, features, monkeypatch):
+    monkeypatch.setattr(fields, "DENSE", 40)
+    kind = "kriging" if features == "coordinates" else "gaussian_process"
+    inputs = inputs_of(region.project, registered_recipe(region.project, features, model=kind)[0])
+    [place] = inputs.places
+    points, affine = (made.open(Period(YEAR), place)(SOME[0]) for made in (PointEngine(inputs), engine_for(inputs)))
+    np.testing.assert_allclose(affine.numbers, points.numbers, rtol=2e-5, atol=2e-5)
 
 
 def test_model_that_is_no_graph_is_asked_for_raw_features(region):
