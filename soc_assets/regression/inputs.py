@@ -10,8 +10,8 @@ from soc_assets.storage import digest
 
 VERSIONS = {  # of the code: raise it when the output changes, and what is on disk becomes stale
     "mlp_model": "2",
-    "baselines": "3",
-    "evaluation": "3",
+    "baselines": "4",
+    "evaluation": "4",
     "hyperparameters": "2",
 }
 _UNTOLD = 0.9  # level of the documented models that were fitted before it counted, so that they stay fresh

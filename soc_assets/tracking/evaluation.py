@@ -64,7 +64,7 @@ def _board_metrics(compared: Compared) -> dict[str, float]:
     for scheme in compared.plan.folds:
         for row in leaderboard(compared.table, scheme).to_dict("records"):
             features = str(row["features"]).replace("+", "_").replace(":", "-")
-            for name in ("r2", "r2_low", "r2_high", "rmse", "coverage"):
+            for name in ("r2", "r2_low", "r2_high", "rmse", "medae", "r2_log", "coverage"):
                 if name in row and isfinite(float(row[name])):
                     metrics[f"{scheme}.{row['model']}.{features}.{name}"] = float(row[name])
     return metrics

@@ -25,6 +25,8 @@ SHOWN = (
     "rpiq",
     "ccc",
     "squared_pearson",
+    "medae",
+    "r2_log",
     "r2_plain",
     "coverage",
     "width",
