@@ -18,7 +18,7 @@ from soc_assets.settings.soil import TAIL_THRESHOLD
 
 @dataclass(frozen=True)
 class Scores:
-    """How well predictions match observations; rmse, mae, medae, bias (mean of predicted - observed), iqr in their unit.
+    """How well predictions match observations; errors, bias (mean of predicted - observed) and iqr in their unit.
 
     `medae` is the median absolute error. `r2_log` is R2 of log1p of both, for observations and predictions in g/kg:
     predictions below 0 count as 0. Without samples all are NaN; r2 and r2_log are NaN as well for fewer than two
