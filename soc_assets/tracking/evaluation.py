@@ -52,7 +52,7 @@ def log_evaluation(
         experiment = run.client.get_run(run.run_id).info.experiment_id
         for item in compared.done:
             _log_fit(run.client, experiment, run.run_id, item)
-        for name in ("evaluation.html", "verdict.json"):
+        for name in ("evaluation.html", "evaluation.qmd", "verdict.json"):
             run.client.log_artifact(run.run_id, str(project.results / name))
         run.client.log_artifacts(run.run_id, str(project.results / "figures"), "figures")
         return run.run_id

@@ -184,13 +184,13 @@ def _words(r2: float, limits: list[Limit], n: int) -> str:
         low, high = sorted(round(limit.ceiling, 2) for limit in (every, alone))
         said = (
             f"R2 is {r2:.2f} of at most {low:.2f} to {high:.2f}: samples with equal covariates (one pixel, one step) "
-            f"differ by {every.share:.2f} of the variance of all {n:,} scored samples, and by {alone.share:.2f} of that "
-            f"of the {alone.samples:,} samples in the {alone.places:,} places that hold several."
+            f"differ by {every.share:.2f} of the variance of all {n:,} scored samples, and by {alone.share:.2f} of the "
+            f"variance of the {alone.samples:,} samples in the {alone.places:,} places that hold several."
         )
     else:
         said = (
-            f"R2 is {r2:.2f}. Fewer than {FEWEST} places (one pixel, one step) hold several samples, so that replicates "
-            "set no ceiling."
+            f"R2 is {r2:.2f}. Fewer than {FEWEST} places (one pixel, one step) hold several samples, so that "
+            "replicates set no ceiling."
         )
     if not nugget:
         return said

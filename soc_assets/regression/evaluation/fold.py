@@ -5,7 +5,7 @@ with finished predictions. Which fits there are is in `soc_assets.regression.eva
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.choice import choose
 from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.documented import DocumentedLearner, area_of_network
-from soc_assets.regression.models.explain import column_importance, group_importance
+from soc_assets.regression.models.explain import column_importance, group_importance, partial_dependence
 from soc_assets.regression.models.fitted import FittedModel, Options, fit_recipe
 from soc_assets.regression.models.recipes import is_baseline
 from soc_assets.settings.evaluation import Recipe
@@ -41,6 +41,8 @@ class FoldFit:
         inner: inner fold of each of them.
         test: rows of the test part.
         explain: whether importance by group is measured on the test part.
+        dependence: whether partial dependence is computed, too. It changes no number of a fit and is not in its
+            digest: fits that were stored without it stay valid, and have none.
     """
 
     scheme: str
@@ -51,6 +53,7 @@ class FoldFit:
     inner: np.ndarray
     test: np.ndarray
     explain: bool = False
+    dependence: bool = False
 
     @property
     def features(self) -> str:
@@ -90,6 +93,7 @@ def _decisive(recipe: Recipe) -> dict[str, Any]:
     return recipe.model_dump(include=_FIELDS) | later
 
 
+_CURVES = {"background": 50, "steps": 9}  # of partial dependence in every fold: a few thousand predictions
 _BALANCING = {"balance", "bins", "n_bins", "min_ratio", "min_per_bin", "max_multiplicity", "seed"}
 
 
@@ -103,11 +107,13 @@ class FoldResult:
             of applicability).
         importance: see `regression.models.explain.group_importance`; empty where it was not asked for.
         facts: recipe fitted, candidates' scores, sizes, seconds.
+        dependence: see `regression.models.explain.partial_dependence`; empty where it was not asked for.
     """
 
     predictions: pd.DataFrame
     importance: pd.DataFrame
     facts: dict[str, Any]
+    dependence: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
@@ -137,6 +143,7 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
         }
     )
     importance = group_importance(model, design, fit.test, options.seed) if fit.explain else pd.DataFrame()
+    curves = partial_dependence(model, design, fit.train, options.seed, **_CURVES) if fit.dependence else pd.DataFrame()
     facts = {
         "recipe": model.recipe.model_dump(mode="json"),
         "scores": scores,
@@ -147,7 +154,7 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
         "calibration": asdict(model.calibration) if model.calibration else None,
         "seconds": round(time.perf_counter() - start, 3),
     }
-    return FoldResult(predictions, importance, facts)
+    return FoldResult(predictions, importance, facts, curves)
 
 
 def _applicability(model: FittedModel, design: Design, fit: FoldFit, x: np.ndarray, seed: int) -> dict[str, np.ndarray]:

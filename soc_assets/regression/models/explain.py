@@ -64,13 +64,24 @@ def column_importance(model: FittedModel, reduced: np.ndarray, seed: int) -> np.
     return importance
 
 
-def partial_dependence(model: FittedModel, design: Design, rows: np.ndarray, seed: int) -> pd.DataFrame:
+def partial_dependence(
+    model: FittedModel, design: Design, rows: np.ndarray, seed: int, background: int = _BACKGROUND, steps: int = _STEPS
+) -> pd.DataFrame:
     """Mean prediction when one band's point values take given values, all windows together.
 
+    Args:
+        model: a fitted model.
+        design: samples and features.
+        rows: [m] of the training part.
+        seed: of the draw of rows.
+        background: rows that are averaged over, at most.
+        steps: values between the 2nd and the 98th percentile of the band.
+
     Returns:
-        band, lag, value (in standard deviations of the training samples), predicted (g/kg).
+        band, lag, value (in standard deviations of the training samples), predicted (g/kg); empty for a model that
+        reads no point values.
     """
-    rows = rows[np.random.default_rng(seed).permutation(len(rows))[:_BACKGROUND]]
+    rows = rows[np.random.default_rng(seed).permutation(len(rows))[:background]]
     reduced, found = model.reduce(design, rows), []
     names = design.names(model.recipe.features)
     if "point" not in set(names["what"]) or not len(rows):
@@ -78,12 +89,14 @@ def partial_dependence(model: FittedModel, design: Design, rows: np.ndarray, see
     start = {part.group: offset for part, offset in zip(model.reduction.groups, _offsets(model), strict=True)}["point"]
     points = names[names["what"] == "point"].reset_index(drop=True)
     for _, columns in points.groupby(["band", "lag"], dropna=False, sort=False):
+        interrupts.check()
         band, lag = columns["band"].iloc[0], columns["lag"].iloc[0]
-        place, changed = start + columns.index.to_numpy(), reduced.copy()
+        place, changed = start + columns.index.to_numpy(), np.tile(reduced, (steps, 1))
         low, high = np.quantile(reduced[:, place[0]], [0.02, 0.98])
-        for value in np.linspace(low, high, _STEPS):
-            changed[:, place] = value
-            found.append((band, lag, float(value), float(model.predict(changed).mean.mean())))
+        values = np.linspace(low, high, steps)
+        changed[:, place] = np.repeat(values, len(rows))[:, None]
+        means = model.predict(changed).mean.reshape(steps, len(rows)).mean(axis=1)
+        found += [(band, lag, float(value), float(mean)) for value, mean in zip(values, means, strict=True)]
     return pd.DataFrame(found, columns=["band", "lag", "value", "predicted"])
 
 
