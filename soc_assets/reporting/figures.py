@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 SPLIT_COLOURS = {"train": "#3b6ea8", "validation": "#e0a030", "test": "#b5403a"}
 ACCENT = "#3b6ea8"
 MUTED = "#9aa5b1"
-PRINT_WIDTH = 5.2  # inches of a figure of a report: text of 10 points can be read on a telephone, too
-PRINT_DPI = 150
+PRINT_WIDTH = 4.8  # inches of a figure of a report: text of 10 points can be read on a telephone, too
+PRINT_DPI = 160
 
 
 def new_figure(width: float = 7.0, height: float = 4.2, dpi: int = 90) -> "Figure":

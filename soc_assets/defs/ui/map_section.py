@@ -21,7 +21,7 @@ def map_section(project: Project) -> Section:
     level = newest.facts.get("level")
     should = f" that should cover {percent(level)} of samples" if level else ""
     caption = (
-        f"Map of predicted organic carbon in {period} (left) and the width of its prediction interval{should} (right), "
+        f"Map of predicted organic carbon in {period} (a) and the width of its prediction interval{should} (b), "
         f"by {model}. It may be another model than the best one here; its card says how good it is."
     )
     beside = ((width, f"Map of the width of the prediction interval in {period}."),)

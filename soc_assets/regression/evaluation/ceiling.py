@@ -26,7 +26,9 @@ from soc_assets.regression.evaluation.variogram import Exponential, PairSums, fi
 from soc_assets.regression.metrics import in_logs, r_squared
 from soc_assets.settings import Rasters, Study
 
-ALL, ALONE, NUGGET = "replicates, of all samples", "replicates, of these samples", "nugget"
+ALL = "replicates, of the variance of all samples"
+ALONE = "replicates, of the variance of these samples"
+NUGGET = "nugget of the residuals"
 PIXEL_STEP = "pixel_step"  # column of a design's samples
 _GROUPS = 30  # of blocks that the jackknife leaves out one by one
 
@@ -147,8 +149,9 @@ def nugget_limit(
 ) -> tuple[Limit | None, PairSums, Exponential | None]:
     """The nugget of residuals [n] at places [n, 2] (metres) over the variance of the values [n], and the variogram.
 
-    The interval is from a jackknife over blocks [n], merged into at most 30 groups; without an interval where there
-    are fewer than 10, and no limit where no model can be fitted.
+    The interval is from a jackknife over blocks [n], merged into at most 30 groups. There is none where there are fewer
+    than 10, nor where the nugget is 0, its bound, at which a jackknife says nothing; and no limit where no model can be
+    fitted.
     """
     from scipy.stats import t
 
@@ -161,7 +164,7 @@ def nugget_limit(
     without = [fit_exponential(sums.estimate(without=number)) for number in range(int(groups.max()) + 1)]
     known = [left.nugget / float(values[groups != at].var()) for at, left in enumerate(without) if left]
     share, count, low, high = model.nugget / variance, len(known), np.nan, np.nan
-    if count >= FEWEST:
+    if count >= FEWEST and share:
         deviation = np.sqrt((count - 1) / count * ((np.array(known) - np.mean(known)) ** 2).sum())
         half = float(t.ppf((1 + LEVEL) / 2, count - 1) * deviation)
         low, high = max(0.0, share - half), min(1.0, share + half)
@@ -194,6 +197,8 @@ def _words(r2: float, limits: list[Limit], n: int) -> str:
         )
     if not nugget:
         return said
+    if not nugget.share:
+        return f"{said} The model of its residuals' variogram has no nugget and sets none, either."
     ends = "" if np.isnan(nugget.low) else f" (95 % interval {nugget.low:.2f} to {nugget.high:.2f})"
     left = f"of the variance, which leaves {nugget.ceiling:.2f}."
     return f"{said} The nugget of its residuals is {nugget.share:.2f}{ends} {left}"

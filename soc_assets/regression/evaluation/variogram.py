@@ -146,7 +146,8 @@ def fit_exponential(found: Semivariogram) -> Exponential | None:
     """The model by weighted least squares; None with fewer than three distance classes.
 
     Nugget and partial sill are not negative and enter linearly, so that only the range is searched for: between the
-    shortest distance and three times the farthest.
+    distance of the third class, as variation over shorter distances cannot be told from a nugget, and three times the
+    farthest.
     """
     from scipy.optimize import minimize_scalar, nnls
 
@@ -163,7 +164,7 @@ def fit_exponential(found: Semivariogram) -> Exponential | None:
         columns = np.column_stack([np.ones(len(h)), _growth(h, np.exp(log_range))])
         return nnls(columns * weight[:, None], gamma * weight)
 
-    grid = np.linspace(np.log(h.min()), np.log(3 * h.max()), 40)
+    grid = np.linspace(np.log(h[2]), np.log(3 * h[-1]), 40)
     best = int(np.argmin([solved(value)[1] for value in grid]))
     ends = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     at = minimize_scalar(lambda value: solved(value)[1], bounds=ends, method="bounded").x

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from soc_assets.regression.report.words import group_words
 from soc_assets.reporting.as_text import label
 from soc_assets.reporting.figures import ACCENT, MUTED, report_figure, to_png
 
@@ -35,7 +36,7 @@ def predicted_hexagons(rows: pd.DataFrame, most: float) -> bytes:
         mincnt=1,
         linewidths=0.1,
     )
-    figure.colorbar(drawn, ax=axes, label="samples per hexagon", shrink=0.8)
+    figure.colorbar(drawn, ax=axes, label="samples per hexagon", shrink=0.8, format="%g")
     axes.plot((0, most), (0, most), color="black", linewidth=0.8)
     axes.set(xlim=(0, most), ylim=(0, most), aspect="equal", xlabel=f"observed {UNIT}", ylabel=f"predicted {UNIT}")
     return to_png(figure)
@@ -90,7 +91,7 @@ def importance_bars(importance: pd.DataFrame, kind: str, most: int = 15) -> byte
     """
     shown = importance[importance["kind"] == kind].sort_values("permuted").tail(most)
     figure = report_figure(1.3 + 0.3 * len(shown))
-    axes, names = figure.subplots(), [label(group) for group in shown["group"]]
+    axes, names = figure.subplots(), [label(group_words(kind, group)) for group in shown["group"]]
     axes.barh(names, shown["permuted"], color=ACCENT, height=0.65, label="permuted")
     axes.plot(shown["occluded"], names, "o", color="#e0a030", label="set to its mean")
     axes.axvline(0, color="black", linewidth=0.8)
@@ -100,22 +101,27 @@ def importance_bars(importance: pd.DataFrame, kind: str, most: int = 15) -> byte
     return to_png(figure)
 
 
-def dependence_curves(dependence: pd.DataFrame, most: int = 12) -> bytes:
-    """Partial dependence of the bands that move the prediction most.
+def dependence_curves(dependence: pd.DataFrame, most: int = 6) -> bytes:
+    """Partial dependence of the bands that move the prediction most, a panel each, on one scale.
 
     Args:
         dependence: band, lag, value, predicted; lowest and highest over the folds, where there are several.
         most: bands shown.
     """
-    names, figure = band_and_lag(dependence), report_figure(5.4)
-    axes = figure.subplots()
-    for name in strongest(dependence, most):
+    names, shown = band_and_lag(dependence), strongest(dependence, most)
+    lines = -(-len(shown) // 2)
+    figure = report_figure(0.7 + 1.7 * lines)
+    panels = figure.subplots(lines, 2, sharey=True, squeeze=False).ravel()
+    for axes, name in zip(panels, shown, strict=False):
         part = dependence[names == name]
-        [line] = axes.plot(part["value"], part["predicted"], label=label(name))
+        axes.plot(part["value"], part["predicted"], color=ACCENT)
         if "lowest" in part:
-            axes.fill_between(part["value"], part["lowest"], part["highest"], color=line.get_color(), alpha=0.12)
-    axes.set(xlabel="point value, standard deviations of the training samples", ylabel=f"mean predicted {UNIT}")
-    figure.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=2)
+            axes.fill_between(part["value"], part["lowest"], part["highest"], color=ACCENT, alpha=0.2, linewidth=0)
+        axes.set_title(label(name), fontsize=9)
+    for axes in panels[len(shown) :]:
+        axes.set_axis_off()
+    figure.supxlabel("point value, standard deviations of the training samples", fontsize=10)
+    figure.supylabel("mean predicted OC, g/kg", fontsize=10)
     return to_png(figure)
 
 

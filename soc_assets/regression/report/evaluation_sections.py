@@ -27,7 +27,7 @@ def evaluation_sections(results: Results, facts: Facts | None = None, more: Sequ
         ceiling_section(results),
         predictions_section(results),
         parts_section(results),
-        intervals_section(results, facts.regions if facts else ""),
+        intervals_section(results),
         explanation_section(results),
         *more,
         folds_section(results),

@@ -20,6 +20,7 @@ from soc_assets.errors import SocError
 from soc_assets.features.sql.database import read_info
 from soc_assets.geo.grid import WGS84, Grid, move
 from soc_assets.geo.places import on_sphere
+from soc_assets.geo.projection import metric_crs
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table, variable_of
 from soc_assets.rasters.opening import open_raster
@@ -151,7 +152,9 @@ def bands_of(project: Project) -> pd.DataFrame:
 
 
 def pixel_metres(grid: Grid) -> float:
-    """Mean edge of a pixel in the middle of a grid, metres on the ground."""
+    """Edge of a pixel in metres: that of the CRS where it counts in metres, else on the ground in the grid's middle."""
+    if metric_crs(grid) == grid.crs:
+        return float(np.sqrt(abs(grid.transform.determinant)))
     t, (x, y) = grid.transform, grid.transform * (grid.width / 2, grid.height / 2)
     corners = move(grid.crs, WGS84, np.array([x, x + t.a, x + t.b]), np.array([y, y + t.d, y + t.e]))
     origin, right, down = on_sphere(*corners)
@@ -178,7 +181,7 @@ def _embedding(project: Project, weights: str) -> str:
     chosen = project.settings.embedding
     stage = "after the patch embedding" if chosen.stage == "patch_embed" else "after the transformer blocks"
     return (
-        f"windows of {chosen.image_size} x {chosen.image_size} pixels embedded by SpectralGPT ({chosen.model}; tokens "
+        f"windows of {chosen.image_size} × {chosen.image_size} pixels embedded by SpectralGPT ({chosen.model}; tokens "
         f"{stage}, pooling {chosen.pooling}; weights: {weights or 'unknown'})"
     )
 

@@ -18,13 +18,8 @@ _MODELS = 3
 _MOST_REGIONS = 24
 
 
-def intervals_section(results: Results, regions: str = "") -> Section:
-    """Coverage and width of the intervals of the best models; empty where none states intervals.
-
-    Args:
-        results: of the evaluation.
-        regions: a sentence that says how the regions were made.
-    """
+def intervals_section(results: Results) -> Section:
+    """Coverage and width of the intervals of the best models; empty where none states intervals."""
     scores = best_with_intervals(results.table, results.primary, _MODELS)
     if scores.empty:
         return Section("Prediction intervals")
@@ -36,7 +31,7 @@ def intervals_section(results: Results, regions: str = "") -> Section:
     )
     tables = [_table(shown, results.primary), *_over_blocks(blocks, results.primary)]
     figures = [_marks(shown, results), *_calibration(results)]
-    return Section("Prediction intervals", [words, *filter(None, [regions])], tables, figures)
+    return Section("Prediction intervals", [words], tables, figures)
 
 
 def _fits(rows: pd.DataFrame) -> list[str]:
@@ -53,7 +48,7 @@ def _marks(shown: pd.DataFrame, results: Results) -> Figure:
     drawn = shown[(shown["scope"] != "region") | shown["part"].isin(regions)]
     n = int(shown.loc[shown["scope"] == "pooled", "n"].max())
     caption = (
-        f"Coverage (left) and mean width (right) of the prediction intervals, out of fold with "
+        f"Coverage (a) and mean width (b) of the prediction intervals, out of fold with "
         f"{scheme_words(results.primary)}: of all samples (n = {n:,}), by stratum of organic carbon, and by region. "
         f"Bars are 95 % intervals; the dashed line is the nominal coverage of {percent(results.level)}."
     )

@@ -9,7 +9,7 @@ from soc_assets.regression.evaluation.scoring import OutOfFold
 from soc_assets.regression.report.evaluation_plots import dependence_curves, importance_bars, strongest
 from soc_assets.regression.report.results import Results, name_of
 from soc_assets.regression.report.sections import Figure, Section
-from soc_assets.regression.report.words import fit_words, kind_words, scheme_words
+from soc_assets.regression.report.words import fit_words, group_words, kind_words, scheme_words
 
 _CURVES = 6  # bands of which partial dependence is drawn
 
@@ -66,15 +66,19 @@ def _importance(results: Results) -> Iterator[Figure]:
         return
     model, folds = fit_words(named[0].fit.model, named[0].fit.features), scheme_words(named[0].fit.scheme)
     n = sum(len(item.result.predictions) for item in named if item.result)
-    for kind in importance["kind"].unique():
-        groups = importance[importance["kind"] == kind]
-        first = groups.sort_values("permuted")["group"].iloc[-1]
-        caption = (
-            f"Importance by {kind_words(kind)}: increase of the mean squared error when a group is permuted (bars) or "
-            f"set to its mean (dots). {model}, on the test samples of all folds ({folds}, n = {n:,})."
-        )
+    kinds, panels, words = list(importance["kind"].unique()), [], []
+    for letter, kind in zip("abcdef", kinds, strict=False):
+        groups = importance[importance["kind"] == kind].sort_values("permuted")
+        first = group_words(kind, str(groups["group"].iloc[-1]))
         alt = f"Bars of importance of {len(groups)} groups by {kind_words(kind)}; the most important is {first}."
-        yield Figure(caption, importance_bars(importance, kind), alt, f"importance_{kind}")
+        panels.append((importance_bars(importance, kind), alt))
+        words.append(f"({letter}) {kind_words(kind)}")
+    caption = (
+        "Importance: increase of the mean squared error when a group of features is permuted (bars) or set to its mean "
+        f"(dots), by {', '.join(words)}. {model}, on the test samples of all folds ({folds}, n = {n:,})."
+    )
+    [(png, alt), *others] = panels
+    yield Figure(caption, png, alt, "importance", tuple(others))
 
 
 def _dependence(results: Results) -> Iterator[Figure]:

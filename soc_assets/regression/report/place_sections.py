@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from soc_assets.regression.evaluation.ceiling import Ceiling, Limit
+from soc_assets.regression.evaluation.ceiling import NUGGET, Ceiling, Limit
 from soc_assets.regression.evaluation.leaderboard import target_by_fold
 from soc_assets.regression.metrics import in_logs
 from soc_assets.regression.report.evaluation_plots import predicted_hexagons
@@ -81,17 +81,16 @@ def folds_section(results: Results) -> Section:
     whole = list(results.whole())
     if not whole:
         return Section("")
-    maps = []
-    for found in whole:
+    maps, words = [], []
+    for letter, found in zip("abcdef", whole, strict=False):
         rows, folds = results.placed(found), scheme_words(found.scheme)
-        count = rows["fold"].nunique()
-        caption = f"Where the folds lie: {folds} ({count} folds, n = {len(rows):,}), a colour per fold."
-        alt = f"Map of {len(rows):,} samples coloured by fold: {folds}."
-        maps.append(Figure(caption, fold_map(rows), alt, f"folds_{found.scheme}"))
+        words.append(f"({letter}) {folds}, {rows['fold'].nunique()} folds, n = {len(rows):,}")
+        maps.append((fold_map(rows), f"Map of {len(rows):,} samples coloured by fold: {folds}."))
+    where = _figure(f"Where the folds lie, a colour per fold: {'; '.join(words)}.", maps, "folds")
     carbon = target_by_fold(results.models).rename(columns=_FOLD_COLUMNS)
     carbon.insert(0, "Folds", carbon.pop("scheme").map(scheme_words))
     table = Table("Organic carbon of the samples in each fold (SD: standard deviation).", carbon, folded=True)
-    return Section("Folds and distances", tables=[table], figures=[*maps, _distances(results)])
+    return Section("Folds and distances", tables=[table], figures=[where, _distances(results)])
 
 
 def _figure(caption: str, panels: list[tuple[bytes, str]], name: str) -> Figure:
@@ -104,16 +103,15 @@ def _limits(found: Ceiling) -> pd.DataFrame:
 
 
 def _limit(limit: Limit, r2: float) -> dict[str, object]:
-    ends = limit.low, limit.high
+    unit = "groups of blocks" if limit.source == NUGGET else "places"
     return {
         "Estimated from": limit.source[:1].upper() + limit.source[1:],
         "Scale": _SCALES[limit.scale],
         "Not explainable": limit.share,
-        "95 % interval": interval(*ends),
+        "95 % interval": interval(limit.low, limit.high),
         "R2 at most": limit.ceiling,
         "R2 now": r2,
-        "Places": limit.places,
-        "Samples": limit.samples,
+        "Samples": f"{limit.samples:,} in {limit.places:,} {unit}",
     }
 
 

@@ -24,38 +24,38 @@ def quarto_report(title: str, sections: Iterable[Section], subtitle: str = "", f
     lines += ["format:", "  html:", "    toc: true", "    embed-resources: true", "  pdf:", "    toc: true"]
     lines += ["    number-sections: true", "---", ""]
     for part in numbered(sections):
-        lines += [f"## {markdown(part.section.title)}", ""]
+        lines += [f"## {_text(part.section.title)}", ""]
         for at, paragraph in enumerate(part.section.paragraphs):
             stressed = part.section.emphasis if at == 0 else ""
             lines += [*_paragraph(paragraph, stressed), ""]
+        lines += [line for number, table in part.tables if not table.folded for line in (*_table(number, table), "")]
         for number, figure, stems in part.figures:
             lines += [*_figure(number, figure, [f"{figures}/{stem}.png" for stem in stems]), ""]
-        for number, table in part.tables:
-            lines += [*_folded(number, table), ""] if table.folded else [*_table(number, table), ""]
+        lines += [line for number, table in part.tables if table.folded for line in (*_folded(number, table), "")]
     return "\n".join(lines)
 
 
 def _paragraph(text: str, stressed: str) -> Iterator[str]:
     if not stressed:
-        yield markdown(text)
+        yield _text(text)
         return
     kind = "warning" if stressed == "warning" else "note"
-    yield from (f'::: {{.callout-{kind} appearance="simple"}}', markdown(text), ":::")
+    yield from (f'::: {{.callout-{kind} appearance="simple"}}', _text(text), ":::")
 
 
 def _figure(number: int, figure: Figure, paths: list[str]) -> Iterator[str]:
     [(_, alt), *others] = figure.panels
     if not others:
-        yield f"![{markdown(figure.caption)}]({paths[0]}){{#fig-{number} fig-alt={_quoted(alt)}}}"
+        yield f"![{_text(figure.caption)}]({paths[0]}){{#fig-{number} fig-alt={_quoted(alt)}}}"
         return
     yield f"::: {{#fig-{number} layout-ncol=2}}"
-    for path, (_, words) in zip(paths, figure.panels, strict=True):
-        yield from ("", f"![]({path}){{fig-alt={_quoted(words)}}}")
-    yield from ("", markdown(figure.caption), ":::")
+    for letter, path, (_, words) in zip("abcdefghijklmnop", paths, figure.panels, strict=False):
+        yield from ("", f"![{letter}]({path}){{fig-alt={_quoted(words)}}}")
+    yield from ("", _text(figure.caption), ":::")
 
 
 def _folded(number: int, table: Table) -> Iterator[str]:
-    yield '::: {.callout-note collapse="true" title="Details"}'
+    yield f'::: {{.callout-note collapse="true" title={_quoted(table.summary)}}}'
     yield from _table(number, table)
     yield ":::"
 
@@ -66,11 +66,16 @@ def _table(number: int, table: Table) -> Iterator[str]:
     yield _row([str(name) for name in shown])
     yield "|" + "|".join("---:" if numbers else ":---" for numbers in right) + "|"
     yield from (_row(row) for row in shown.to_numpy().tolist())
-    yield from ("", f": {markdown(table.caption)} {{#tbl-{number}}}")
+    yield from ("", f": {_text(table.caption)} {{#tbl-{number}}}")
 
 
 def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(markdown(cell) for cell in cells) + " |"
+    return "| " + " | ".join(_text(cell) for cell in cells) + " |"
+
+
+def _text(text: str) -> str:
+    """Text as Markdown that shows it, without formulas and shortcodes, which Quarto would evaluate."""
+    return markdown(text).replace("$", "\\$").replace("{{", "{\u200b{")
 
 
 def _quoted(text: str) -> str:

@@ -38,9 +38,9 @@ def summary_section(results: Results) -> Section:
 
 def verdict_words(found: Verdict, results: Results, scheme: str) -> str:
     """The best model against the best baseline as a sentence with rounded numbers."""
-    if not found.best or not found.baseline or not found.difference:
-        return found.words
     board = results.board(scheme)
+    if not found.best or not found.baseline or not found.difference:
+        return _alone(found, results, board, scheme)
     first, second = (_scored(each, board) for each in (found.best, found.baseline))
     sign = 1 if found.difference.value > 0 else -1
     low, high = sorted(sign * end for end in (found.difference.low, found.difference.high))
@@ -70,10 +70,10 @@ def scores_section(results: Results) -> Section:
 def parts_section(results: Results) -> Section:
     """Scores of the best models by stratum, region, year, source and the columns of [evaluation] strata."""
     table, scheme = results.table, results.primary
-    best = list(results.board(scheme).head(_BY_PART)[["model", "features"]].itertuples(index=False, name=None))
+    best = _keys(results.board(scheme).head(_BY_PART))
     kept = table[(table["scheme"] == scheme) & (table["scale"] == "g/kg") & ~table["scope"].isin(_OWN_SECTION)]
-    kept = kept[[key in best for key in zip(kept["model"], kept["features"], strict=True)]]
-    tables = [_by_part(rows, str(scope), scheme) for scope, rows in kept.groupby("scope", sort=False)]
+    kept = kept[[key in best for key in _keys(kept)]]
+    tables = [_by_part(rows, best, str(scope), scheme) for scope, rows in kept.groupby("scope", sort=False)]
     words = "Inside a stratum of organic carbon R2 is low by construction, as little is left to explain: RMSE and bias "
     return Section("Scores by part of the samples", [f"{words}are shown there."], tables) if tables else Section("")
 
@@ -87,6 +87,18 @@ def failed_section(results: Results) -> Section:
     return Section(
         "Failed fits", [words], [Table("Folds in which a model could not be fitted.", table)] if rows else ()
     )
+
+
+def _alone(found: Verdict, results: Results, board: pd.DataFrame, scheme: str) -> str:
+    """Only baselines, or only other models, have scores: the best of them, and why there are no others."""
+    first = found.best or found.baseline
+    if first is None:
+        return f"With {scheme_words(scheme)} no model could be fitted in every fold."
+    failed = any(each.scheme == scheme and each.baseline != first.baseline for each in results.models)
+    others = "no other model" if first.baseline else "no baseline"
+    why = f"{others} could be fitted in every fold" if failed else f"{others} was compared"
+    kind = "baseline" if first.baseline else "model"
+    return f"With {scheme_words(scheme)}, {_scored(first, board)} is the best {kind}; {why}."
 
 
 def _scored(found: OutOfFold, board: pd.DataFrame) -> str:
@@ -103,7 +115,7 @@ def _forests(scheme: str, board: pd.DataFrame, differences: pd.DataFrame, n: int
     best, highest = str(rows["model"].iloc[0]), rounded(float(rows["value"].iloc[0]))
     caption = (
         f"R2 of the pooled out-of-fold predictions with {folds} (n = {n:,}), with its 95 % interval; grey squares are "
-        "baselines."
+        "baselines, and arrows point at scores left of the axis."
     )
     caption += f" The best {MOST} of {len(rows)} models are shown." if len(rows) > MOST else ""
     alt = f"Forest plot of R2 of {len(rows)} models with {folds}; the highest is {highest}, of {best}."
@@ -113,7 +125,8 @@ def _forests(scheme: str, board: pd.DataFrame, differences: pd.DataFrame, n: int
         others = others.assign(model=_fits(others)).sort_values("value", ascending=False, kind="stable")
         words = f"Forest plot of R2 minus that of {best}, of {len(others)} other models; the numbers are in the table."
         beside = ((forest(others, f"R2 minus that of the best, {folds}", 0.0, 3), words),)
-        caption += f" Second panel: R2 minus that of {best}, with the 95 % interval of the paired difference."
+        caption = f"(a) {caption}"
+        caption += f" (b) R2 minus that of {best}, with the 95 % interval of the paired difference."
     yield Figure(caption, forest(rows, f"R2, {folds}", 0.0), alt, f"forest_{scheme}", beside)
 
 
@@ -162,20 +175,28 @@ def _details(scheme: str, board: pd.DataFrame, differences: pd.DataFrame, n: int
 
 
 def _fits(rows: pd.DataFrame) -> list[str]:
-    return [fit_words(*key) for key in zip(rows["model"], rows["features"], strict=True)]
+    return [fit_words(*key) for key in _keys(rows)]
+
+
+def _keys(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(rows[["model", "features"]].itertuples(index=False, name=None))
 
 
 def _names(board: pd.DataFrame) -> dict[str, list[str]]:
     marks = [" *" if baseline else "" for baseline in board["baseline"]]
     return {
         "Model": [model_words(name) + mark for name, mark in zip(board["model"], marks, strict=True)],
-        "Features": [feature_words(features) for features in board["features"]],
+        "Features": ["" if key[0] == "mean" else feature_words(key[1]) for key in _keys(board)],
     }
 
 
-def _by_part(rows: pd.DataFrame, scope: str, scheme: str) -> Table:
+def _by_part(rows: pd.DataFrame, best: list[tuple[str, str]], scope: str, scheme: str) -> Table:
     index = ["part", "model", "features", "n"]
     wide = rows.pivot_table(index=index, columns="metric", values="value", sort=False).reset_index()
+    places = {part: at for at, part in enumerate(dict.fromkeys(wide["part"]))}
+    ranks = [best.index(key) for key in _keys(wide)]
+    order = wide.assign(place=wide["part"].map(places), rank=ranks).sort_values(["place", "rank"]).index
+    wide = wide.loc[order].reset_index(drop=True)
     shown = {"Part": wide["part"], "Model": _fits(wide), "n": wide["n"]}
     shown |= {} if scope == "oc_stratum" or "r2" not in wide else {"R2": wide["r2"]}
     names = {"rmse": "RMSE, g/kg", "bias": "Bias, g/kg", "coverage": "Coverage"}

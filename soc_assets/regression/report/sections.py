@@ -22,12 +22,17 @@ class Table:
     Attributes:
         caption: what is shown, n, which folds, what the intervals are; without a number, which the report gives.
         rows: the columns named in words, with their units; see `display` for the numbers.
-        folded: whether it is a detail that the page folds away.
+        folded: whether it is a detail that the page folds away; it comes after the others of its section.
     """
 
     caption: str
     rows: pd.DataFrame
     folded: bool = False
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the caption, for what is folded away."""
+        return re.split(r"(?<=\w[\w)])[.:;] ", self.caption, maxsplit=1)[0].removesuffix(".")
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,8 @@ class Section:
     Attributes:
         title: heading, in words.
         paragraphs: text, without markup.
-        tables: in order.
-        figures: in order, before the tables.
+        tables: in order; those that are not folded come before the figures.
+        figures: in order.
         emphasis: what kind of statement its first paragraph is: a verdict, or one that warns.
     """
 
@@ -104,7 +109,7 @@ def numbered(sections: Iterable[Section]) -> list[Numbered]:
                 raise ValueError(f"two figures are called {twice.pop()}")
             names.update(stems)
             of_section.figures.append((figures, figure, stems))
-        for table in section.tables:
+        for table in sorted(section.tables, key=lambda table: table.folded):
             tables += 1
             of_section.tables.append((tables, table))
         result.append(of_section)

@@ -74,6 +74,7 @@ def distance_curves(distances: Mapping[str, np.ndarray], stressed: str, referenc
         if name == reference:
             line.set(color=MUTED, linestyle="--")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set(xlabel="distance to the nearest neighbour, km", ylabel="cumulative share")
     figure.legend(loc="outside lower center", frameon=False, fontsize=9)
     return to_png(figure)

@@ -4,10 +4,10 @@ import re
 
 MODELS = {
     "mean": "Mean of the training samples",
-    "coordinates": "Coordinates alone (random forest)",
+    "coordinates": "Coordinates alone",
     "mlp": "MLP ensemble",
     "mlp_documented": "Documented MLP",
-    "mlp_chosen": "MLP, recipe chosen in inner folds",
+    "mlp_chosen": "Chosen recipe",
     "extra_trees": "Extremely randomised trees",
     "ridge": "Ridge regression",
 }
@@ -37,7 +37,7 @@ def model_words(model: str) -> str:
     """A model's name in words; a name of the user's own keeps its letters.
 
     >>> model_words("random_forest"), model_words("mlp_chosen"), model_words("My-net 2")
-    ('Random forest', 'MLP, recipe chosen in inner folds', 'My-net 2')
+    ('Random forest', 'Chosen recipe', 'My-net 2')
     """
     if model in MODELS:
         return MODELS[model]
@@ -75,6 +75,17 @@ def scheme_words(scheme: str) -> str:
 def scope_words(scope: str) -> str:
     """A kind of part in words."""
     return _SCOPES.get(scope) or (scope.replace("_", " ").capitalize() if scope.replace("_", "").isalpha() else scope)
+
+
+def group_words(kind: str, group: str) -> str:
+    """A group of features in words: `lag 1`, `9 px`.
+
+    >>> group_words("lag", "1"), group_words("lag", "static"), group_words("window", "9"), group_words("band", "LAI")
+    ('lag 1', 'static', '9 px', 'LAI')
+    """
+    if kind == "lag" and group.isdigit():
+        return f"lag {group}"
+    return f"{group} px" if kind == "window" and group != "0" else "embedding" if kind == "window" else group
 
 
 def kind_words(kind: str) -> str:
