@@ -6,6 +6,7 @@ from soc_assets.mapping.assemble import NAME, read_map
 from soc_assets.mapping.plots import carbon_and_width
 from soc_assets.project import Project
 from soc_assets.regression.report.sections import Figure, Section
+from soc_assets.regression.report.words import fit_words
 from soc_assets.reporting.as_text import percent
 
 
@@ -30,5 +31,5 @@ def map_section(project: Project) -> Section:
 
 
 def _model(facts: dict[str, Any]) -> str:
-    recipe = facts.get("recipe")
-    return f"the registered model {facts['uri']}" + (f" ({recipe})" if recipe else "")
+    recipe = fit_words(facts["recipe"], facts["features"]) if facts.get("features") else facts.get("recipe")
+    return f"version {facts['version']} of the registered model {facts['model']}" + (f" ({recipe})" if recipe else "")

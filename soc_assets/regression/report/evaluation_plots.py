@@ -24,7 +24,7 @@ def predicted_hexagons(rows: pd.DataFrame, most: float) -> bytes:
         rows: observed and predicted, g/kg.
         most: where both axes end, g/kg.
     """
-    figure = report_figure(4.6)
+    figure = report_figure(3.9)
     axes = figure.subplots()
     drawn = axes.hexbin(
         rows["observed"],
@@ -44,7 +44,7 @@ def predicted_hexagons(rows: pd.DataFrame, most: float) -> bytes:
 
 def calibration_plot(measured: Mapping[str, np.ndarray], levels: Sequence[float]) -> bytes:
     """Measured against nominal coverage of the intervals; the diagonal is the nominal coverage."""
-    figure = report_figure(5.0)
+    figure = report_figure(4.6)
     axes = figure.subplots()
     axes.plot((0, 1), (0, 1), color=MUTED, linestyle="--", label="nominal")
     for title, shares in measured.items():

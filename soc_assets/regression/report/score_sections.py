@@ -14,10 +14,8 @@ from soc_assets.regression.report.words import feature_words, fit_words, model_w
 
 _BY_PART = 3  # models whose scores by part are shown
 _OWN_SECTION = ("pooled", "fold", "fold_mean", "block")
-_DETAILS = {
-    "mae": "MAE, g/kg",
-    "medae": "Median absolute error, g/kg",
-    "r2_log": "R2 of log(1 + OC)",
+_ERRORS = {"mae": "MAE, g/kg", "medae": "Median absolute error, g/kg", "r2_log": "R2 of log(1 + OC)"}
+_FURTHER = {
     "rpiq": "RPIQ",
     "ccc": "Lin's CCC",
     "squared_pearson": "Squared correlation",
@@ -63,7 +61,7 @@ def scores_section(results: Results) -> Section:
         n = int(board["n"].max()) if len(board) else 0
         differences = results.differences(scheme)
         figures += list(_forests(scheme, board, differences, n))
-        tables += [_main(board, scheme, n), _details(scheme, board, differences, n)]
+        tables += [_main(board, scheme, n), *_details(scheme, board, differences, n)]
     return Section("Scores", tables=tables, figures=figures)
 
 
@@ -83,10 +81,10 @@ def failed_section(results: Results) -> Section:
     failed = [found for found in results.models if found.failed]
     rows = [(name_of(each), scheme_words(each.scheme), each.failed, "; ".join(each.errors)) for each in failed]
     table = pd.DataFrame(rows, columns=["Model", "Folds", "Failed", "Reason"])
+    if not rows:
+        return Section("Failed fits")
     words = "A model with a failed fold has no pooled score: a missing fold must not flatter."
-    return Section(
-        "Failed fits", [words], [Table("Folds in which a model could not be fitted.", table)] if rows else ()
-    )
+    return Section("Failed fits", [words], [Table("Folds in which a model could not be fitted.", table)])
 
 
 def _alone(found: Verdict, results: Results, board: pd.DataFrame, scheme: str) -> str:
@@ -150,28 +148,29 @@ def _main(board: pd.DataFrame, scheme: str, n: int) -> Table:
     return Table(caption, rows)
 
 
-def _details(scheme: str, board: pd.DataFrame, differences: pd.DataFrame, n: int) -> Table:
-    keys = pd.MultiIndex.from_frame(board[["model", "features"]])
-    found = differences.set_index(["model", "features"]).reindex(keys)
-    known = {words: board[name] for name, words in _DETAILS.items() if name in board}
-    rows = pd.DataFrame(
-        {
-            **_names(board),
-            "R2 minus best": [rounded(value, 3) for value in found["value"]],
-            "95 % interval of the difference": [
-                interval(low, high, 3) for low, high in zip(found["low"], found["high"], strict=True)
-            ],
-            **known,
-            "Failed folds": board["failed"],
-        }
-    )
-    rows = rows if board["failed"].any() else rows.drop(columns="Failed folds")
+def _details(scheme: str, board: pd.DataFrame, differences: pd.DataFrame, n: int) -> Iterator[Table]:
+    found = differences.set_index(["model", "features"]).reindex(pd.MultiIndex.from_tuples(_keys(board)))
+    ends = zip(found["low"], found["high"], strict=True)
+    minus = {
+        "R2 minus best": [rounded(value, 3) for value in found["value"]],
+        "95 % interval of the difference": [interval(low, high, 3) for low, high in ends],
+    }
+    errors = {words: board[name] for name, words in _ERRORS.items() if name in board}
     caption = (
-        f"Further scores with {scheme_words(scheme)} (n = {n:,}). The difference to the best model is paired: both "
-        "models on the same bootstrap draws. Median absolute error and R2 of log(1 + organic carbon) do not depend on "
-        "a few high values. * baseline."
+        f"Paired differences and robust scores with {scheme_words(scheme)} (n = {n:,}). The difference is between R2 "
+        "of a model and of the best one on the same bootstrap draws. The median absolute error and R2 of log(1 + "
+        "organic carbon) depend less on a few high values than RMSE and R2. * baseline."
     )
-    return Table(caption, rows, folded=True)
+    yield Table(caption, pd.DataFrame(_names(board) | minus | errors), folded=True)
+    further = {words: board[name] for name, words in _FURTHER.items() if name in board}
+    further |= {"Failed folds": board["failed"]} if board["failed"].any() else {}
+    caption = (
+        f"Further scores with {scheme_words(scheme)} (n = {n:,}). RPIQ is the interquartile range of the observations "
+        "over the RMSE; the squared correlation ignores bias. * baseline."
+    )
+    marks = [" *" if baseline else "" for baseline in board["baseline"]]
+    names = {"Model": [name + mark for name, mark in zip(_fits(board), marks, strict=True)]}
+    yield Table(caption, pd.DataFrame(names | further), folded=True)
 
 
 def _fits(rows: pd.DataFrame) -> list[str]:
@@ -203,7 +202,7 @@ def _by_part(rows: pd.DataFrame, best: list[tuple[str, str]], scope: str, scheme
     frame = pd.DataFrame(shown | {words: wide[name] for name, words in names.items() if name in wide})
     models = rows[["model", "features"]].drop_duplicates().shape[0]
     caption = (
-        f"{scope_words(scope)}: scores of the best {models} models in each part, with {scheme_words(scheme)}. Parts of "
+        f"Scores by {scope_words(scope).lower()}: the best {models} models with {scheme_words(scheme)}. Parts of "
         "fewer than 10 samples are left out; n is the number of samples."
     )
     return Table(caption, frame, folded=scope != "oc_stratum")

@@ -32,7 +32,7 @@ class Table:
     @property
     def summary(self) -> str:
         """The first sentence of the caption, for what is folded away."""
-        return re.split(r"(?<=\w[\w)])[.:;] ", self.caption, maxsplit=1)[0].removesuffix(".")
+        return self.caption.split(". ")[0].removesuffix(".")
 
 
 @dataclass(frozen=True)

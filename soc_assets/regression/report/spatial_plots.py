@@ -21,7 +21,7 @@ def residual_map(rows: pd.DataFrame, limit: float) -> bytes:
         rows: longitude, latitude, observed and predicted.
         limit: where the colours end, g/kg.
     """
-    figure = report_figure(4.4)
+    figure = report_figure(_height(rows))
     axes, error = figure.subplots(), (rows["predicted"] - rows["observed"]).to_numpy()
     order = np.argsort(np.abs(error))
     drawn = axes.scatter(
@@ -45,7 +45,7 @@ def fold_map(rows: pd.DataFrame) -> bytes:
     Args:
         rows: longitude, latitude and fold.
     """
-    figure = report_figure(4.4)
+    figure = report_figure(_height(rows))
     axes = figure.subplots()
     colour, size = rows["fold"] % 20, _size(len(rows))
     axes.scatter(rows["longitude"], rows["latitude"], c=colour, cmap="tab20", vmin=0, vmax=19, s=size, linewidths=0)
@@ -107,6 +107,12 @@ def variogram_plot(found: Semivariogram, model: Exponential | None, variance: fl
 def _as_map(axes: "Axes", rows: pd.DataFrame) -> None:
     axes.set_aspect(1 / np.cos(np.deg2rad(rows["latitude"].mean())))
     axes.set(xlabel="longitude, °E", ylabel="latitude, °N")
+
+
+def _height(rows: pd.DataFrame) -> float:
+    """Inches of a figure in which the map of these places has no empty bands above and below it."""
+    wide = float(np.ptp(rows["longitude"])) * np.cos(np.deg2rad(rows["latitude"].mean()))
+    return float(np.clip(3.3 * np.ptp(rows["latitude"]) / max(wide, 1e-6), 1.6, 6.0)) + 0.7
 
 
 def _size(n: int) -> float:
