@@ -11,7 +11,7 @@ from soc_assets.regression.models.conformal import LEVELS
 from soc_assets.regression.report.evaluation_plots import calibration_plot, interval_marks
 from soc_assets.regression.report.results import Results, name_of
 from soc_assets.regression.report.sections import Figure, Section, Table, interval
-from soc_assets.regression.report.words import fit_words, scheme_words, scope_words
+from soc_assets.regression.report.words import fit_words, scheme_words
 from soc_assets.reporting.as_text import percent
 
 _MODELS = 3
@@ -40,7 +40,7 @@ def _fits(rows: pd.DataFrame) -> list[str]:
 
 def _parts(scores: pd.DataFrame) -> Iterator[str]:
     for scope, part in zip(scores["scope"], scores["part"], strict=True):
-        yield scope_words(scope) if scope == "pooled" else f"{part} g/kg" if scope == "oc_stratum" else part
+        yield "All samples" if scope == "pooled" else f"{part} g/kg" if scope == "oc_stratum" else part
 
 
 def _marks(shown: pd.DataFrame, results: Results) -> Figure:
@@ -56,7 +56,7 @@ def _marks(shown: pd.DataFrame, results: Results) -> Figure:
     alt = f"of the prediction intervals of {shown['model'].nunique()} models in {drawn['part'].nunique()} parts."
     coverage, width = interval_marks(drawn, "coverage", results.level), interval_marks(drawn, "width")
     beside = ((width, f"Mean width {alt}"),)
-    return Figure(caption, coverage, f"Measured coverage {alt}", "intervals", beside)
+    return Figure(caption, coverage, f"Measured coverage {alt}", "interval_bars", beside)
 
 
 def _table(shown: pd.DataFrame, scheme: str) -> Table:

@@ -5,9 +5,10 @@ Quarto (https://quarto.org) is not needed here, and numbers figures and tables i
 
 import json
 from collections.abc import Iterable, Iterator
+from html import escape
 
 from soc_assets.regression.report.sections import Figure, Section, Table, display, is_number, numbered
-from soc_assets.reporting.as_text import markdown
+from soc_assets.reporting.as_text import markdown, plain
 
 
 def quarto_report(title: str, sections: Iterable[Section], subtitle: str = "", figures: str = "figures") -> str:
@@ -55,7 +56,7 @@ def _figure(number: int, figure: Figure, paths: list[str]) -> Iterator[str]:
 
 
 def _folded(number: int, table: Table) -> Iterator[str]:
-    yield f'::: {{.callout-note collapse="true" title={_quoted(table.summary)}}}'
+    yield f'::: {{.callout-note collapse="true" title={_quoted(_text(table.summary))}}}'
     yield from _table(number, table)
     yield ":::"
 
@@ -75,9 +76,13 @@ def _row(cells: list[str]) -> str:
 
 def _text(text: str) -> str:
     """Text as Markdown that shows it, without formulas and shortcodes, which Quarto would evaluate."""
-    return markdown(text).replace("$", "\\$").replace("{{", "{\u200b{")
+    return _no_shortcode(markdown(text).replace("$", "\\$"))
 
 
 def _quoted(text: str) -> str:
-    """Text as the value of an attribute, on one line."""
-    return '"' + " ".join(text.split()).replace("\\", "\\\\").replace('"', "'") + '"'
+    """Text as the value of an attribute, on one line: pandoc reads entities in it, but no markup."""
+    return f'"{escape(_no_shortcode(" ".join(plain(text).split())))}"'
+
+
+def _no_shortcode(text: str) -> str:
+    return text.replace("{{", "{\u200b{")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from soc_assets.regression.evaluation.leaderboard import Verdict
@@ -70,7 +71,7 @@ def parts_section(results: Results) -> Section:
     table, scheme = results.table, results.primary
     best = _keys(results.board(scheme).head(_BY_PART))
     kept = table[(table["scheme"] == scheme) & (table["scale"] == "g/kg") & ~table["scope"].isin(_OWN_SECTION)]
-    kept = kept[[key in best for key in _keys(kept)]]
+    kept = kept[np.array([key in best for key in _keys(kept)], bool)]
     tables = [_by_part(rows, best, str(scope), scheme) for scope, rows in kept.groupby("scope", sort=False)]
     words = "Inside a stratum of organic carbon R2 is low by construction, as little is left to explain: RMSE and bias "
     return Section("Scores by part of the samples", [f"{words}are shown there."], tables) if tables else Section("")
@@ -202,7 +203,7 @@ def _by_part(rows: pd.DataFrame, best: list[tuple[str, str]], scope: str, scheme
     frame = pd.DataFrame(shown | {words: wide[name] for name, words in names.items() if name in wide})
     models = rows[["model", "features"]].drop_duplicates().shape[0]
     caption = (
-        f"Scores by {scope_words(scope).lower()}: the best {models} models with {scheme_words(scheme)}. Parts of "
+        f"Scores by {scope_words(scope)}: the best {models} models with {scheme_words(scheme)}. Parts of "
         "fewer than 10 samples are left out; n is the number of samples."
     )
     return Table(caption, frame, folded=scope != "oc_stratum")

@@ -144,7 +144,7 @@ def _texts(column: "pd.Series[Any]") -> Iterator[str]:
         elif isinstance(value, bool) or pd.api.types.is_bool_dtype(column):
             yield "yes" if value else "no"
         elif isinstance(value, float):
-            yield f"{value + 0.0:,.{decimals}f}"
+            yield rounded(value, decimals)
         elif isinstance(value, int):
             yield f"{value:,}" if abs(value) >= _THOUSANDS else str(value)
         else:

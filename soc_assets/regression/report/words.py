@@ -20,9 +20,9 @@ SCHEMES = {
     "leave_year_out": "held-out years",
 }
 _SCOPES = {
-    "oc_stratum": "Organic carbon, g/kg",
-    "applicability": "Area of applicability",
-    "pooled": "All samples",
+    "oc_stratum": "organic carbon, g/kg",
+    "applicability": "area of applicability",
+    "pooled": "all samples",
 }
 _KINDS = {
     "what": "kind of feature",
@@ -73,8 +73,12 @@ def scheme_words(scheme: str) -> str:
 
 
 def scope_words(scope: str) -> str:
-    """A kind of part in words."""
-    return _SCOPES.get(scope) or (scope.replace("_", " ").capitalize() if scope.replace("_", "").isalpha() else scope)
+    """A kind of part in words; a column of the soil tables that is no word keeps its letters.
+
+    >>> scope_words("land_cover"), scope_words("Clay (%)")
+    ('land cover', 'Clay (%)')
+    """
+    return _SCOPES.get(scope) or (scope.replace("_", " ") if re.fullmatch(r"[a-z][a-z_]*", scope) else scope)
 
 
 def group_words(kind: str, group: str) -> str:

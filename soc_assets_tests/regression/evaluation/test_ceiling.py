@@ -6,7 +6,7 @@ import pytest
 from rasterio.transform import Affine
 
 from soc_assets.geo.grid import WGS84, Grid
-from soc_assets.regression.evaluation.ceiling import find_ceiling, nugget_limit, pixel_steps, replicate_limits
+from soc_assets.regression.evaluation.ceiling import NUGGET, find_ceiling, nugget_limit, pixel_steps, replicate_limits
 from soc_assets.regression.evaluation.scoring import OutOfFold
 from soc_assets.settings import Band, Rasters, Study
 from soc_assets_tests.regression.designs import make
@@ -98,7 +98,7 @@ def test_sentence_has_r2_beside_its_ceiling_or_says_that_there_is_none():
     found = OutOfFold("block", "good", "point", rows.assign(predicted=rows["observed"] * 0.9), 0, (), 0.0)
     bare = find_ceiling(found, design, 100, 0)
     assert "replicates set no ceiling" in bare.words
-    assert {limit.source for limit in bare.limits} == {"nugget"}
+    assert {limit.source for limit in bare.limits} == {NUGGET}
     places = design.samples.assign(pixel_step=design.samples["location_id"])  # two samples each
     paired = find_ceiling(found, replace(design, samples=places), 100, 0)
     every, alone, nugget = (limit for limit in paired.limits if limit.scale == "g/kg")
