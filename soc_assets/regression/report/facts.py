@@ -138,16 +138,16 @@ def commit_of(folder: Path) -> str | None:
 
 
 def bands_of(project: Project) -> pd.DataFrame:
-    """The predictor table: Band, Kind, Resolution, Steps and, where a raster states one, Unit."""
+    """The predictor table: Band, Kind, Resolution, Windows, Steps and, where a raster states one, Unit."""
     catalog, settings = read_table(project.catalog, project), project.settings
-    rows = []
+    windows, rows = f"{', '.join(map(str, POINT_WINDOWS))}; {settings.embedding.image_size}", []
     for band in settings.rasters.channels:
         rasters = catalog[catalog["band"] == band.of].to_dict("records")
         first = rasters[0] if rasters else None
         resolution = _resolution(Grid.of_row(first)) if first else ""
         unit = _unit(first) if first and band.value is None else "share" if band.value is not None else ""
-        rows.append((band.name, band.kind, resolution, _steps(band, settings.study), unit))
-    table = pd.DataFrame(rows, columns=["Band", "Kind", "Resolution", "Steps before sampling", "Unit"])
+        rows.append((band.name, band.kind, resolution, windows, _steps(band, settings.study), unit))
+    table = pd.DataFrame(rows, columns=["Band", "Kind", "Resolution", "Windows, px", "Steps before sampling", "Unit"])
     return table if table["Unit"].any() else table.drop(columns="Unit")
 
 

@@ -18,7 +18,8 @@ def methods_section(facts: Facts) -> Section:
     """Samples, covariates, folds, models and scores, as a paper describes them."""
     paragraphs = (_samples(facts), _covariates(facts), _folds(facts), _models(facts), _scores(facts), facts.regions)
     predictors = Table(
-        f"Predictors: the {len(facts.bands)} raster bands that covariates are read from.",
+        f"Predictors: the {len(facts.bands)} raster bands that covariates are read from. Windows are edges in pixels "
+        "of the reference grid: of the squares of point values, and of the window that is embedded.",
         facts.bands,
         folded=len(facts.bands) > _MOST_BANDS,
     )

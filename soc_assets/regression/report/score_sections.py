@@ -48,10 +48,14 @@ def verdict_words(found: Verdict, results: Results, scheme: str) -> str:
         return (
             f"A baseline wins with {scheme_words(scheme)}: {second} is ahead of the best other model, {first}, by {by}."
         )
-    sure = "beyond" if found.difference.better else "though not beyond"
-    flattered = "" if found.best.model == CHOSEN else " It is the best of several after the fact, which flatters it."
-    words = f"is ahead of the best baseline, {second}, by {by}, {sure} that interval."
-    return f"With {scheme_words(scheme)}, {first} {words}{flattered}"
+    sure = "beyond" if found.difference.better else "not beyond"
+    flattered = (
+        "" if found.best.model == CHOSEN else " The model is the best of several after the fact, which flatters it."
+    )
+    return (
+        f"With {scheme_words(scheme)}, the best model is {first}, and the best baseline {second}. R2 is higher by "
+        f"{by}, {sure} that interval.{flattered}"
+    )
 
 
 def scores_section(results: Results) -> Section:
@@ -140,12 +144,15 @@ def _main(board: pd.DataFrame, scheme: str, n: int) -> Table:
             "Coverage": board["coverage"] if "coverage" in board else float("nan"),
         }
     )
-    rows = rows if rows["Coverage"].notna().any() else rows.drop(columns="Coverage")
     caption = (
         f"Scores of the pooled out-of-fold predictions with {scheme_words(scheme)} (n = {n:,}), the highest R2 first. "
-        "Bias is the mean of predicted minus observed; coverage is the share of samples inside their prediction "
-        "interval, empty for models without one. * baseline."
+        "Bias is the mean of predicted minus observed"
     )
+    if rows["Coverage"].notna().any():
+        caption += "; coverage is the share of samples inside their prediction interval, empty for models without one"
+    else:
+        rows = rows.drop(columns="Coverage")
+    caption += ". * baseline."
     return Table(caption, rows)
 
 

@@ -108,6 +108,8 @@ def test_long_table_has_scopes_intervals_and_both_scales(found):
     pooled = table[(table["model"] == "net") & (table["scope"] == "pooled") & (table["metric"] == "r2")]
     assert set(pooled["scale"]) == {"g/kg", "transformed"}
     assert ((pooled["low"] < pooled["value"]) & (pooled["value"] < pooled["high"])).all()
+    assert set(table.loc[table["metric"] == "r2_log", "scale"]) == {"g/kg"}  # logarithms are of g/kg
+    assert set(table.loc[table["metric"] == "medae", "scale"]) == {"g/kg", "transformed"}
     strata = table[(table["model"] == "net") & (table["scope"] == "oc_stratum") & (table["metric"] == "rmse")]
     assert strata["n"].sum() <= 240
     assert set(strata["part"]) <= {"0-15", "15-30", "30-50", "50-150"}

@@ -157,12 +157,19 @@ def test_failed_fits_are_named_with_their_reason(small):
 def test_verdict_says_who_wins_in_words(small):
     results = small.results
     said = verdict_words(results.verdicts["block"], results, "block")
-    assert said.startswith("With spatial blocks, Chosen recipe (R2 ") or said.startswith("A baseline wins with spatial")
+    assert said.startswith(
+        ("With spatial blocks, the best model is Chosen recipe (R2 ", "A baseline wins with spatial")
+    )
     found = results.verdicts["block"]
     assert found.baseline is not None and found.difference is not None
     lost = replace(found, difference=replace(found.difference, value=-0.02, low=-0.05, high=0.01))
     assert verdict_words(lost, results, "block").startswith("A baseline wins with spatial blocks: Ridge regression on")
     assert "by 0.020 (95 % interval of the paired difference -0.010 to 0.050)" in verdict_words(lost, results, "block")
+    won = replace(found, difference=replace(found.difference, value=0.02, low=0.01, high=0.05))
+    words = verdict_words(won, results, "block")
+    assert (
+        "the best model is Chosen recipe" in words and "by 0.020" in words and words.endswith(", beyond that interval.")
+    )
     alone = verdict_words(replace(found, best=None, difference=None), results, "block")
     assert alone.endswith("is the best baseline; no other model could be fitted in every fold.")
     assert verdict_words(replace(found, best=None, baseline=None, difference=None), results, "block").startswith("With")
