@@ -100,7 +100,7 @@ def pixel_steps(samples: pd.DataFrame, grid: Grid, rasters: Rasters, study: Stud
 
 
 def find_ceiling(found: OutOfFold, design: Design, draws: int, seed: int) -> Ceiling:
-    """The ceiling beside the R2 of a model.
+    """The ceiling beside the R2 of the best model.
 
     Args:
         found: its out-of-fold predictions, g/kg.
@@ -186,14 +186,15 @@ def _words(r2: float, limits: list[Limit], n: int) -> str:
     if every and alone:
         low, high = sorted(round(limit.ceiling, 2) for limit in (every, alone))
         said = (
-            f"R2 is {r2:.2f} of at most {low:.2f} to {high:.2f}: samples with equal covariates (one pixel, one step) "
-            f"differ by {every.share:.2f} of the variance of all {n:,} scored samples, and by {alone.share:.2f} of the "
-            f"variance of the {alone.samples:,} samples in the {alone.places:,} places that hold several."
+            f"R2 of the best model is {r2:.2f} of at most {low:.2f} to {high:.2f}: samples with equal covariates (one "
+            f"pixel, one step) differ by {every.share:.2f} of the variance of all {n:,} scored samples, and by "
+            f"{alone.share:.2f} of the variance of the {alone.samples:,} samples in the {alone.places:,} places that hold "
+            "several."
         )
     else:
         said = (
-            f"R2 is {r2:.2f}. Fewer than {FEWEST} places (one pixel, one step) hold several samples, so that "
-            "replicates set no ceiling."
+            f"R2 of the best model is {r2:.2f}. Fewer than {FEWEST} places (one pixel, one step) hold several samples, "
+            "so that replicates set no ceiling."
         )
     if not nugget:
         return said

@@ -48,13 +48,13 @@ def verdict_words(found: Verdict, results: Results, scheme: str) -> str:
         return (
             f"A baseline wins with {scheme_words(scheme)}: {second} is ahead of the best other model, {first}, by {by}."
         )
-    sure = "beyond" if found.difference.better else "not beyond"
+    sure = "excludes" if found.difference.better else "includes"
     flattered = (
         "" if found.best.model == CHOSEN else " The model is the best of several after the fact, which flatters it."
     )
     return (
         f"With {scheme_words(scheme)}, the best model is {first}, and the best baseline {second}. R2 is higher by "
-        f"{by}, {sure} that interval.{flattered}"
+        f"{by}; the interval {sure} 0.{flattered}"
     )
 
 
@@ -176,7 +176,7 @@ def _details(scheme: str, board: pd.DataFrame, differences: pd.DataFrame, n: int
         f"Further scores with {scheme_words(scheme)} (n = {n:,}). RPIQ is the interquartile range of the observations "
         "over the RMSE; the squared correlation ignores bias. * baseline."
     )
-    marks = [" *" if baseline else "" for baseline in board["baseline"]]
+    marks = ["\u00a0*" if baseline else "" for baseline in board["baseline"]]
     names = {"Model": [name + mark for name, mark in zip(_fits(board), marks, strict=True)]}
     yield Table(caption, pd.DataFrame(names | further), folded=True)
 
@@ -190,7 +190,7 @@ def _keys(rows: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _names(board: pd.DataFrame) -> dict[str, list[str]]:
-    marks = [" *" if baseline else "" for baseline in board["baseline"]]
+    marks = ["\u00a0*" if baseline else "" for baseline in board["baseline"]]
     return {
         "Model": [model_words(name) + mark for name, mark in zip(board["model"], marks, strict=True)],
         "Features": ["" if key[0] == "mean" else feature_words(key[1]) for key in _keys(board)],
@@ -210,7 +210,7 @@ def _by_part(rows: pd.DataFrame, best: list[tuple[str, str]], scope: str, scheme
     frame = pd.DataFrame(shown | {words: wide[name] for name, words in names.items() if name in wide})
     models = rows[["model", "features"]].drop_duplicates().shape[0]
     caption = (
-        f"Scores by {scope_words(scope)}: the best {models} models with {scheme_words(scheme)}. Parts of "
-        "fewer than 10 samples are left out; n is the number of samples."
+        f"Scores by {scope_words(scope)}: the best {f'{models} models' if models > 1 else 'model'} with "
+        f"{scheme_words(scheme)}. Parts of fewer than 10 samples are left out; n is the number of samples."
     )
     return Table(caption, frame, folded=scope != "oc_stratum")

@@ -100,7 +100,7 @@ def test_main_table_has_the_numbers_of_the_leaderboard(small, sections):
     assert shown["R2"].tolist() == [rounded(value) for value in board["r2"]]
     ends = zip(board["r2_low"], board["r2_high"], strict=True)
     assert shown["95 % interval"].tolist() == [f"{rounded(low)} to {rounded(high)}" for low, high in ends]
-    assert {"Chosen recipe", "Ridge regression *", "Mean of the training samples *"} <= set(shown["Model"])
+    assert {"Chosen recipe", "Ridge regression\u00a0*", "Mean of the training samples\u00a0*"} <= set(shown["Model"])
     robust = display(scores.tables[1].rows)
     assert robust["Median absolute error, g/kg"].tolist() == display(board[["medae"]])["medae"].tolist()
     assert f"n = {280 - TEST}" in scores.tables[0].caption
@@ -132,7 +132,9 @@ def test_both_renderings_have_the_same_numbers_captions_and_pictures(sections, t
 
 def test_r2_stands_beside_its_ceiling(small, text):
     words = small.results.ceiling.words
-    assert re.search(r"R2 is 0\.\d\d of at most \d\.\d\d to \d\.\d\d: samples with equal covariates", words)
+    assert re.search(
+        r"R2 of the best model is 0\.\d\d of at most \d\.\d\d to \d\.\d\d: samples with equal covariates", words
+    )
     assert text.count(words) == 2  # in the summary, and with its table
     assert "Nugget of the residuals" in text and "Semivariogram of the out-of-fold residuals" in text
 
@@ -168,7 +170,9 @@ def test_verdict_says_who_wins_in_words(small):
     won = replace(found, difference=replace(found.difference, value=0.02, low=0.01, high=0.05))
     words = verdict_words(won, results, "block")
     assert (
-        "the best model is Chosen recipe" in words and "by 0.020" in words and words.endswith(", beyond that interval.")
+        "the best model is Chosen recipe" in words
+        and "by 0.020" in words
+        and words.endswith("; the interval excludes 0.")
     )
     alone = verdict_words(replace(found, best=None, difference=None), results, "block")
     assert alone.endswith("is the best baseline; no other model could be fitted in every fold.")
