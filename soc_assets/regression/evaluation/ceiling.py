@@ -188,8 +188,8 @@ def _words(r2: float, limits: list[Limit], n: int) -> str:
         said = (
             f"R2 of the best model is {r2:.2f} of at most {low:.2f} to {high:.2f}: samples with equal covariates (one "
             f"pixel, one step) differ by {every.share:.2f} of the variance of all {n:,} scored samples, and by "
-            f"{alone.share:.2f} of the variance of the {alone.samples:,} samples in the {alone.places:,} places that hold "
-            "several."
+            f"{alone.share:.2f} of the variance of the {alone.samples:,} samples in the {alone.places:,} places that "
+            "hold several."
         )
     else:
         said = (
