@@ -22,7 +22,8 @@ from soc_assets_tests.small_project import clean_environment
 pytestmark = pytest.mark.slow
 _STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 _MADE_BY_US = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "div", "img", "ul", "li"}
-_MADE_BY_US |= {"table", "thead", "tbody", "tr", "th", "td"}
+_MADE_BY_US |= {"table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "section", "main", "header", "nav"}
+_MADE_BY_US |= {"ol", "a", "b", "span", "details", "summary"}
 
 
 class Elements(HTMLParser):

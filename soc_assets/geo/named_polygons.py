@@ -66,10 +66,7 @@ def quarters(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 _NORTH_SOUTH, _EAST_WEST = ("north", "south"), ("east", "west")
-_QUARTERS = (
-    "Regions are quarters of the compass, parted at the medians of the samples' coordinates; a file of polygons "
-    "([evaluation] regions) takes their place."
-)
+_QUARTERS = "Regions are quarters of the compass, split at the medians of the samples' coordinates."
 
 
 @dataclass(frozen=True)

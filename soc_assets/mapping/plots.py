@@ -11,7 +11,7 @@ from rasterio.enums import Resampling
 from soc_assets.mapping.change import classes as change_classes
 from soc_assets.mapping.layers import QUALITY
 from soc_assets.mapping.quality_classes import CLASSES, COLOURS
-from soc_assets.reporting.figures import new_figure, to_png
+from soc_assets.reporting.figures import new_figure, report_figure, to_png
 
 _EDGE = 512
 
@@ -26,6 +26,30 @@ def picture_of_map(folder: Path, facts: dict[str, Any]) -> bytes:
     _show_classes(figure, right, quality, CLASSES, COLOURS)
     _title(left, facts["period"])
     _title(right, "where it may be believed")
+    return to_png(figure)
+
+
+def carbon_and_width(folder: Path, facts: dict[str, Any]) -> tuple[bytes, bytes] | None:
+    """Organic carbon, and how wide its prediction interval is, as two PNG for a report.
+
+    Returns:
+        Both pictures; None for a map that was written without the ends of the interval.
+    """
+    names = ("organic_carbon", "lower", "upper")
+    if not set(names) <= set(facts["files"]):
+        return None
+    carbon, lower, upper = (_decimated(folder / facts["files"][name]) for name in names)
+    return _of_report(carbon, "YlOrBr", "organic carbon, g/kg"), _of_report(
+        upper - lower, "viridis", "width of the prediction interval, g/kg"
+    )
+
+
+def _of_report(values: np.ndarray, colours: str, words: str) -> bytes:
+    figure = report_figure(4.4)
+    axes = figure.subplots()
+    shown = axes.imshow(values, cmap=colours, interpolation="nearest")
+    figure.colorbar(shown, ax=axes, label=words, shrink=0.8)
+    axes.set_axis_off()
     return to_png(figure)
 
 

@@ -3,7 +3,8 @@
 R2 is the coefficient of determination (1 - residual over total sum of squares), never a squared correlation, which
 would ignore a bias; that one is reported next to it under its own name. RPIQ is the interquartile range of the
 observations over the RMSE (Bellon-Maurel et al. 2010), CCC the concordance correlation coefficient (Lin, Biometrics
-1989). Confidence intervals are in `soc_assets.regression.evaluation.bootstrap`.
+1989). A few percent of peat decide R2 and RMSE in g/kg; the median absolute error and R2 in the log scale do not depend
+on them. Confidence intervals are in `soc_assets.regression.evaluation.bootstrap`.
 """
 
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from soc_assets.settings.soil import TAIL_THRESHOLD
 
 @dataclass(frozen=True)
 class Scores:
-    """How well predictions match observations; rmse, mae, bias (mean of predicted - observed) and iqr in their unit.
+    """How well predictions match observations; errors, bias (mean of predicted - observed) and iqr in their unit.
 
-    Without samples all are NaN; r2 is NaN as well for fewer than two samples or when all observations are equal, and
-    squared_pearson when all predictions are.
+    `medae` is the median absolute error. `r2_log` is R2 of log1p of both, for observations and predictions in g/kg:
+    predictions below 0 count as 0. Without samples all are NaN; r2 and r2_log are NaN as well for fewer than two
+    samples or when all observations are equal, and squared_pearson when all predictions are.
     """
 
     n: int
@@ -32,6 +34,8 @@ class Scores:
     iqr: float
     ccc: float
     squared_pearson: float
+    medae: float
+    r2_log: float
 
 
 def r_squared(observed: np.ndarray, predicted: np.ndarray) -> float:
@@ -54,11 +58,11 @@ def scores(observed: np.ndarray, predicted: np.ndarray) -> Scores:
     """Score predictions [n] against observations [n], both in one unit (g/kg, or the transformed target's).
 
     >>> found = scores(np.array([10.0, 20.0, 30.0]), np.array([12.0, 18.0, 33.0]))
-    >>> round(found.rmse, 3), round(found.mae, 3), found.bias
-    (2.38, 2.333, 1.0)
+    >>> round(found.rmse, 3), round(found.mae, 3), found.bias, found.medae
+    (2.38, 2.333, 1.0, 2.0)
     """
     if len(observed) == 0:
-        return Scores(0, *[float("nan")] * 8)
+        return Scores(0, *[float("nan")] * 10)
     error = np.asarray(predicted, dtype=np.float64) - observed
     rmse = float(np.sqrt(np.mean(error**2)))
     lower, upper = np.quantile(observed, [0.25, 0.75])
@@ -72,7 +76,22 @@ def scores(observed: np.ndarray, predicted: np.ndarray) -> Scores:
         iqr=float(upper - lower),
         ccc=_concordance(observed, predicted),
         squared_pearson=_squared_pearson(observed, predicted),
+        medae=float(np.median(np.abs(error))),
+        r2_log=_determination(in_logs(observed), in_logs(predicted)),
     )
+
+
+def in_logs(organic_carbon: np.ndarray) -> np.ndarray:
+    """log1p of organic carbon [n], g/kg; what is below 0 counts as 0."""
+    return np.log1p(np.maximum(np.asarray(organic_carbon, float), 0))
+
+
+def _determination(observed: np.ndarray, predicted: np.ndarray) -> float:
+    """`r_squared` without scikit-learn's checks, which take longer than the arithmetic."""
+    spread = ((observed - observed.mean()) ** 2).sum()
+    if len(observed) < 2 or np.ptp(observed) == 0:
+        return float("nan")
+    return float(1 - ((predicted - observed) ** 2).sum() / spread)
 
 
 def _concordance(observed: np.ndarray, predicted: np.ndarray) -> float:

@@ -52,7 +52,7 @@ def log_evaluation(
         experiment = run.client.get_run(run.run_id).info.experiment_id
         for item in compared.done:
             _log_fit(run.client, experiment, run.run_id, item)
-        for name in ("evaluation.html", "verdict.json"):
+        for name in ("evaluation.html", "evaluation.qmd", "verdict.json"):
             run.client.log_artifact(run.run_id, str(project.results / name))
         run.client.log_artifacts(run.run_id, str(project.results / "figures"), "figures")
         return run.run_id
@@ -64,7 +64,7 @@ def _board_metrics(compared: Compared) -> dict[str, float]:
     for scheme in compared.plan.folds:
         for row in leaderboard(compared.table, scheme).to_dict("records"):
             features = str(row["features"]).replace("+", "_").replace(":", "-")
-            for name in ("r2", "r2_low", "r2_high", "rmse", "coverage"):
+            for name in ("r2", "r2_low", "r2_high", "rmse", "medae", "r2_log", "coverage"):
                 if name in row and isfinite(float(row[name])):
                     metrics[f"{scheme}.{row['model']}.{features}.{name}"] = float(row[name])
     return metrics

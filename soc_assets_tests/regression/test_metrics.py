@@ -32,6 +32,18 @@ def test_concordance_and_squared_correlation_by_hand():
     assert scores(observed, observed + 7).ccc < 0.1
 
 
+def test_robust_scores_hardly_see_a_peat_and_count_no_prediction_below_zero():
+    observed, predicted = np.array([10.0, 20.0, 30.0, 40.0, 50.0]), np.array([11.0, 18.0, 30.0, 44.0, 47.0])
+    found = scores(observed, predicted)
+    assert found.medae == 2
+    logs, expected = np.log([11, 21, 31, 41, 51]), np.log([12, 19, 31, 45, 48])
+    assert found.r2_log == pytest.approx(1 - ((logs - expected) ** 2).sum() / ((logs - logs.mean()) ** 2).sum())
+    peat = scores(np.append(observed, 400.0), np.append(predicted, 150.0))
+    assert peat.medae == 2.5 and peat.mae > 40
+    below = scores(np.array([0.0, 10.0]), np.array([-5.0, 10.0]))
+    assert below.r2_log == 1 and below.r2 < 1
+
+
 def test_r2_is_nan_where_it_is_undefined():
     assert math.isnan(r_squared(np.array([5.0]), np.array([4.0])))
     assert math.isnan(r_squared(np.array([5.0, 5.0]), np.array([4.0, 6.0])))

@@ -4,6 +4,8 @@ The assets themselves are in `soc_assets.defs.assets.regression`, the comparison
 `soc_assets.regression.evaluation.compare`.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,16 +16,23 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.defs.ui import report
+from soc_assets.defs.ui.map_section import map_section
 from soc_assets.features.sql.database import read_info
 from soc_assets.geo.projection import to_metres
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.bootstrap_units import units_of
+from soc_assets.regression.evaluation.ceiling import find_ceiling
 from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals
 from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, space_or_covariates, verdict
 from soc_assets.regression.inputs import model_inputs
-from soc_assets.regression.report.page import figures_of, html_report
+from soc_assets.regression.report.evaluation_sections import evaluation_sections
+from soc_assets.regression.report.facts import facts_of
+from soc_assets.regression.report.page import html_report
+from soc_assets.regression.report.quarto import quarto_report
+from soc_assets.regression.report.results import Results, best_of
+from soc_assets.regression.report.sections import Section, pictures
 from soc_assets.sampling.area import prediction_area
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
@@ -32,6 +41,8 @@ from soc_assets.tracking.evaluation import log_evaluation
 from soc_assets.tracking.store import tracking_of
 
 _REGIONS = "soc.regions"  # key of the sentence about regions in a table's metadata
+_CEILING = "soc.ceiling"  # ... and of the ceiling of R2
+_TITLE = "Prediction of soil organic carbon: evaluation"
 
 
 def run_baselines(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
@@ -42,32 +53,33 @@ def run_baselines(context: dg.AssetExecutionContext, project: Project, inputs: s
 
 
 def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
-    """Fit everything, write figures, predictions, the report and evaluation.parquet (last), and track it."""
+    """Fit everything, write predictions, the report with its figures and evaluation.parquet (last), and track it."""
     compared = _compare(context, project)
     settings, results = project.settings.evaluation, project.results
     verdicts = _verdicts(compared, project)
-    figures = figures_of(
+    best = best_of(compared.models, compared.table, settings.primary)
+    ceiling = find_ceiling(best, compared.design, settings.draws, settings.seed) if best else None
+    found = Results(
         compared.design,
         compared.models,
         compared.done,
         compared.table,
         verdicts,
-        settings.primary,
         _area(project),
         settings.level,
+        settings.draws,
+        settings.seed,
+        ceiling,
     )
-    for old in (results / "figures").glob("*.png"):
-        files.remove(old)
-    for name, png in figures.items():
-        _write_bytes(results / "figures" / f"{name}.png", png)
-    page = html_report("Evaluation", _notes(project, compared), compared.table, verdicts, compared.models, figures)
-    files.write_text(results / "evaluation.html", page)
+    _write_report(project, evaluation_sections(found, facts_of(project, compared), [map_section(project)]))
     files.write_table(results / "out_of_fold.parquet", _predictions(compared))
-    words = {scheme: found.words for scheme, found in verdicts.items()}
+    words = {scheme: each.words for scheme, each in verdicts.items()}
     files.write_json(results / "verdict.json", words)
     run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
     stored = {files.INPUTS: inputs, "soc.mlflow_run": run_id, _REGIONS: compared.regions}
-    beside = [results / name for name in ("out_of_fold.parquet", "verdict.json", "evaluation.html")]
+    stored |= {_CEILING: json.dumps(ceiling.as_json())} if ceiling else {}
+    names = ("out_of_fold.parquet", "verdict.json", "evaluation.html", "evaluation.qmd")
+    beside = [results / name for name in names]
     path = results / "evaluation.parquet"
     vouched = vouch(path, [*beside, *sorted((results / "figures").glob("*.png"))])
     files.write_table(path, compared.table, {**stored, **vouched})
@@ -78,8 +90,6 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
 
 def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
     """What the UI shows of the evaluation on disk."""
-    import json
-
     results = project.results
     path = results / "evaluation.parquet"
     table = files.read_table(path)
@@ -91,6 +101,7 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
         "leaderboard": report.table(board),
         "intervals": report.table(best_with_intervals(table, scheme, 3).round(4)),
         "regions": stored.get(_REGIONS, ""),
+        "ceiling": json.loads(stored[_CEILING])["words"] if _CEILING in stored else "",
         **{name: value for name, value in board_metrics(board).items() if value is not None},
         **figures,
         "weights": read_info(project.database).get("weights", ""),
@@ -154,28 +165,16 @@ def _area(project: Project) -> np.ndarray:
     return np.column_stack(to_metres(places[:, 0], places[:, 1], grid))
 
 
-def _notes(project: Project, compared: Compared) -> list[str]:
-    info, samples = read_info(project.database), compared.design.samples
-    seconds = sum(found.seconds for found in compared.models)
-    return [
-        f"{len(samples):,} samples at {samples['location_id'].nunique():,} locations; embeddings with weights: "
-        f"{info['weights']}.",
-        f"{len(compared.done)} fits, {seconds / 60:.0f} minutes of work. R2 is the coefficient of determination of the "
-        "pooled out-of-fold predictions in g/kg; squared_pearson is a squared correlation and forgives bias. "
-        f"Intervals: 95 %, bootstrap of {_drawn(compared)}. The test split, where there is one, is not in these "
-        "numbers.",
-        compared.regions,
-        f"Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
-    ]
-
-
-def _drawn(compared: Compared) -> str:
-    """What the bootstrap resamples under each scheme: `blocks (block), locations (location)`."""
-    known, words = compared.design.samples.set_index("sample_id"), {}
-    for found in compared.models:
-        if not found.rows.empty and not found.failed:
-            words.setdefault(found.scheme, units_of(found.scheme, known.loc[found.rows["sample_id"]])[1])
-    return ", ".join(f"{units} ({scheme})" for scheme, units in words.items()) or "locations"
+def _write_report(project: Project, sections: Sequence[Section]) -> None:
+    """The page, the Quarto source of the same sections, and their figures, which replace those of a former one."""
+    results, today = project.results, datetime.now(UTC)
+    when = f"{today.day} {today:%B %Y}"
+    for old in (results / "figures").glob("*.png"):
+        files.remove(old)
+    for name, png in pictures(sections).items():
+        _write_bytes(results / "figures" / f"{name}.png", png)
+    files.write_text(results / "evaluation.html", html_report(_TITLE, sections, when))
+    files.write_text(results / "evaluation.qmd", quarto_report(_TITLE, sections, when))
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

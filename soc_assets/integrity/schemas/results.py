@@ -76,7 +76,7 @@ EVALUATION = Table(
         ),
         Column("part", "string", "which fold, block, stratum, region, ..."),
         Column("scale", "string", "scale of the target that is scored"),
-        Column("metric", "string", "r2, rmse, mae, ..."),
+        Column("metric", "string", "r2, rmse, mae, medae (median absolute error), r2_log (R2 of log1p), ..."),
         Column("value", "float64", "the score"),
         Column("low", "float64", "lower end of its interval"),
         Column("high", "float64", "upper end of its interval"),

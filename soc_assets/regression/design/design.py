@@ -29,7 +29,7 @@ class Design:
     Attributes:
         samples: [n] rows by sample_id: sample_id, location_id, split, longitude, latitude, year, source,
             organic_carbon (g/kg), multiplicity, weight; x and y (metres); the columns of [evaluation] strata;
-            block and, in an evaluation, region.
+            block, pixel_step (samples that share it have equal covariates) and, in an evaluation, region.
         matrices: per group float32 [n, d].
         columns: per group a table of d rows: what, band, lag, window (pixels; 0 where it means nothing).
         digests: of each group's content.

@@ -2,22 +2,23 @@
 
 Visits of one place are not independent, and neither are places of one block: units are drawn with replacement, not
 samples (cluster bootstrap; Davison and Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8). Units
-are defined in `soc_assets.regression.bootstrap_units`. All scores of a draw come from sums per unit, so a draw costs
-one row of a matrix product. The scores themselves are in `soc_assets.regression.metrics`.
+are defined in `soc_assets.regression.bootstrap_units`. Moments of a draw come from sums per unit, so a draw costs one
+row of a matrix product; quantiles from the order of all samples, each counted as often as it is drawn. The scores
+themselves are in `soc_assets.regression.metrics`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from soc_assets.regression.metrics import Scores
+from soc_assets.regression.metrics import Scores, in_logs
 
 DRAWS = 1000
 LEVEL = 0.95
-_SUMS = 8  # n, y, y2, p, p2, yp, |e|, e2
 _MOST_KEPT = 128 * 2**20  # bytes of draws that are kept; beyond that they are redrawn each time
 _AT_ONCE = 4 * 2**20  # numbers that are processed together
+_SORTED_AT_ONCE = 2**18  # ... where they are ordered: more than a processor's cache holds takes longer
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,16 @@ class Draws:
 def resampled(observed: np.ndarray, predicted: np.ndarray, draws: Draws) -> dict[str, np.ndarray]:
     """Every score but n of every draw, [B] each; NaN in draws where a score is undefined."""
     y, p = np.asarray(observed, float), np.asarray(predicted, float)
-    values = np.column_stack([np.ones(len(y)), y, y**2, p, p**2, y * p, np.abs(p - y), (p - y) ** 2])
+    logs = in_logs(y)
+    moments = [y, y**2, p, p**2, y * p, np.abs(p - y), (p - y) ** 2, logs, logs**2, (in_logs(p) - logs) ** 2]
+    values = np.column_stack([np.ones(len(y)), *moments])
     with np.errstate(divide="ignore", invalid="ignore"):
-        totals = draws.totals(values)  # [B, 8]
-        my, my2, mp, mp2, myp, mae, mse = (totals[:, 1:] / totals[:, :1]).T
+        totals = draws.totals(values)  # [B, 11]
+        my, my2, mp, mp2, myp, mae, mse, ml, ml2, msel = (totals[:, 1:] / totals[:, :1]).T
         vy, vp, covariance = my2 - my**2, mp2 - mp**2, myp - my * mp
-        vy, vp = (np.where(v > 1e-12 * scale, v, 0) for v, scale in ((vy, my2), (vp, mp2)))
-        rmse, iqr = np.sqrt(mse), _iqr(y, draws)
+        vy, vp, vl = (np.where(v > 1e-12 * scale, v, 0) for v, scale in ((vy, my2), (vp, mp2), (ml2 - ml**2, ml2)))
+        lower, upper = drawn_quantiles(y, draws, (0.25, 0.75)).T
+        rmse, iqr = np.sqrt(mse), upper - lower
         return {
             "r2": np.where(vy > 0, 1 - mse / vy, np.nan),
             "rmse": rmse,
@@ -81,6 +85,8 @@ def resampled(observed: np.ndarray, predicted: np.ndarray, draws: Draws) -> dict
             "iqr": iqr,
             "ccc": 2 * covariance / (vy + vp + (my - mp) ** 2),
             "squared_pearson": np.where((vy > 0) & (vp > 0), covariance**2 / (vy * vp), np.nan),
+            "medae": drawn_quantiles(np.abs(p - y), draws, (0.5,))[:, 0],
+            "r2_log": np.where(vl > 0, 1 - msel / vl, np.nan),
         }
 
 
@@ -130,18 +136,33 @@ def paired_difference(
     return Difference(float(value), float(low), float(high))
 
 
-def _iqr(observed: np.ndarray, draws: Draws) -> np.ndarray:
-    """Interquartile range [B] of the drawn observations, by linear interpolation of the weighted order statistics."""
-    order = np.argsort(observed, kind="stable")
-    ordered, unit = observed[order], draws.unit[order]
-    return np.array([_iqr_of(ordered, times[unit]) for block in draws.times() for times in block])
+def drawn_quantiles(values: np.ndarray, draws: Draws, shares: Sequence[float]) -> np.ndarray:
+    """Quantiles [B, k] of the values [n] of each draw, exactly those of the repeated samples; NaN for an empty draw.
+
+    Args:
+        values: one per sample.
+        draws: of the samples' units.
+        shares: [k] between 0 and 1; as numpy does, by linear interpolation between order statistics.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered, unit = values[order], draws.unit[order]
+    if not len(values):
+        return np.full((draws.draws, len(shares)), np.nan)
+    step = max(1, _SORTED_AT_ONCE // len(values))
+    parts = (block[first : first + step] for block in draws.times() for first in range(0, len(block), step))
+    return np.concatenate([_quantiles_of(ordered, part[:, unit], np.asarray(shares, float)) for part in parts])
 
 
-def _iqr_of(ordered: np.ndarray, times: np.ndarray) -> float:
-    ends = np.cumsum(times, dtype=np.int64)  # 1-based rank of the last copy of each observation
-    if not len(ends) or ends[-1] < 1:
-        return float("nan")
-    position = np.array([0.25, 0.75]) * (ends[-1] - 1)
-    below, above = (ordered[np.searchsorted(ends, f(position), side="right")] for f in (np.floor, np.ceil))
-    lower, upper = below + (position - np.floor(position)) * (above - below)
-    return float(upper - lower)
+def _quantiles_of(ordered: np.ndarray, times: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Quantiles [b, k] of ordered values [n], each counted as often as `times` [b, n] says.
+
+    The ranks of all draws are laid behind each other, so that one search in one increasing array finds all of them.
+    """
+    ends = np.cumsum(times, axis=1, dtype=np.int64)  # 1-based rank of the last copy of each value
+    start = np.concatenate([[0], np.cumsum(ends[:-1, -1] + 1)])[:, None]
+    position = np.maximum(shares * (ends[:, -1:] - 1), 0)
+    ranks, first = (ends + start).ravel(), np.arange(len(ends))[:, None] * ends.shape[1]
+    at = [np.searchsorted(ranks, start + f(position), side="right") - first for f in (np.floor, np.ceil)]
+    below, above = (ordered[np.minimum(index, len(ordered) - 1)] for index in at)
+    found = below + (position - np.floor(position)) * (above - below)
+    return np.where(ends[:, -1:] > 0, found, np.nan)

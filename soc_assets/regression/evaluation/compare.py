@@ -24,6 +24,7 @@ from soc_assets.integrity.invariants import of_folds
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.design.design import Design, read_design
+from soc_assets.regression.evaluation.ceiling import PIXEL_STEP, pixel_steps
 from soc_assets.regression.evaluation.engine import Done, run_fits
 from soc_assets.regression.evaluation.plan import Plan, make_plan
 from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold, score_table
@@ -111,10 +112,12 @@ def load_design(project: Project) -> Design:
     with reading(project.database) as connection:
         columns = connection.sql("SELECT column_name FROM (DESCRIBE samples)").fetchall()
     strata = strata_of(settings.evaluation, [name for (name,) in columns])
-    queries = group_queries(inputs.spec, settings.features, settings.study, strata)
+    seasons = [name for name in ("season_year", "season") if settings.rasters.seasonal and name not in strata]
+    queries = group_queries(inputs.spec, settings.features, settings.study, [*strata, *seasons])
     named = group_columns(inputs.spec, settings.features, settings.study)
     design = read_design(project.database, queries, named, partial(to_metres, grid=grid))
     design.samples["block"] = blocks(design.samples, settings.sampling, grid)
+    design.samples[PIXEL_STEP] = pixel_steps(design.samples, grid, settings.rasters, settings.study)
     return design
 
 

@@ -1,7 +1,8 @@
 """Running a plan of fits in parallel processes; every finished fit is a file, so a killed run resumes where it stopped.
 
 A fit's file is named by the digest of everything that decides it (data/results/fits/<digest>.parquet) and holds its
-predictions; importance and facts are in its metadata. A fit that fails is reported, counted and retried next time.
+predictions; importance, partial dependence and facts are in its metadata. A fit that fails is reported, counted and
+retried next time.
 """
 
 import json
@@ -101,7 +102,8 @@ def known_fit(folder: Path, name: str) -> FoldResult | None:
     metadata = files.read_metadata(path)
     try:
         record = json.loads(metadata["soc.fit"])
-        result = FoldResult(rows, pd.DataFrame(record["importance"]), record["facts"])
+        importance, dependence = (pd.DataFrame(record.get(name, {})) for name in ("importance", "dependence"))
+        result = FoldResult(rows, importance, record["facts"], dependence)
     except (KeyError, ValueError):
         result = None
     if result is None or metadata.get("soc.digest", name) != name:
@@ -112,7 +114,9 @@ def known_fit(folder: Path, name: str) -> FoldResult | None:
 
 def store_fit(folder: Path, name: str, result: FoldResult) -> None:
     """Write the file of a fit."""
+    curves = result.dependence.astype(object).where(result.dependence.notna(), None)
     record = {"importance": result.importance.to_dict("list"), "facts": result.facts}
+    record["dependence"] = curves.to_dict("list")
     files.write_table(stored(folder, name), result.predictions, {"soc.fit": json.dumps(record), "soc.digest": name})
 
 

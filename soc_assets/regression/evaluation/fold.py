@@ -5,7 +5,7 @@ with finished predictions. Which fits there are is in `soc_assets.regression.eva
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from soc_assets.regression.evaluation.choice import choose
 from soc_assets.regression.evaluation.distribution import distribution_scores
 from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.documented import DocumentedLearner, area_of_network
-from soc_assets.regression.models.explain import column_importance, group_importance
+from soc_assets.regression.models.explain import column_importance, group_importance, partial_dependence
 from soc_assets.regression.models.fitted import FittedModel, Options, fit_recipe
 from soc_assets.regression.models.kriging.learner import SpatialLearner
 from soc_assets.regression.models.recipes import is_baseline
@@ -44,6 +44,8 @@ class FoldFit:
         inner: inner fold of each of them.
         test: rows of the test part.
         explain: whether importance by group is measured on the test part.
+        dependence: whether partial dependence is computed, too. It changes no number of a fit and is not in its
+            digest: fits that were stored without it stay valid, and have none.
     """
 
     scheme: str
@@ -54,6 +56,7 @@ class FoldFit:
     inner: np.ndarray
     test: np.ndarray
     explain: bool = False
+    dependence: bool = False
 
     @property
     def features(self) -> str:
@@ -94,6 +97,7 @@ def _decisive(recipe: Recipe) -> dict[str, Any]:
     return recipe.model_dump(include=_FIELDS) | later | ({"calibration": CALIBRATION} if calibrated else {})
 
 
+_CURVES = {"background": 50, "steps": 9}  # of partial dependence in every fold: a few thousand predictions
 _BALANCING = {"balance", "bins", "n_bins", "min_ratio", "min_per_bin", "max_multiplicity", "seed"}
 
 
@@ -107,11 +111,13 @@ class FoldResult:
             pit of the predicted distribution, dissimilarity and inside (of the area of applicability).
         importance: see `regression.models.explain.group_importance`; empty where it was not asked for.
         facts: recipe fitted, candidates' scores, sizes, the covariance of a model of space, seconds.
+        dependence: see `regression.models.explain.partial_dependence`; empty where it was not asked for.
     """
 
     predictions: pd.DataFrame
     importance: pd.DataFrame
     facts: dict[str, Any]
+    dependence: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
@@ -143,6 +149,7 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
         }
     )
     importance = group_importance(model, design, fit.test, options.seed) if fit.explain else pd.DataFrame()
+    curves = partial_dependence(model, design, fit.train, options.seed, **_CURVES) if fit.dependence else pd.DataFrame()
     facts = {
         "recipe": model.recipe.model_dump(mode="json"),
         "scores": scores,
@@ -154,7 +161,7 @@ def run_fold(fit: FoldFit, design: Design, options: Options) -> FoldResult:
         "covariance": _covariance(model),
         "seconds": round(time.perf_counter() - start, 3),
     }
-    return FoldResult(predictions, importance, facts)
+    return FoldResult(predictions, importance, facts, curves)
 
 
 def _covariance(model: FittedModel) -> dict[str, Any] | None:

@@ -8,14 +8,14 @@ import pandas as pd
 
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 
-SCOPES = ("pooled", "oc_stratum", "region")
+SCOPES = ("pooled", "oc_stratum", "predicted", "region")
 _MODEL = ["model", "features"]
 
 
 def interval_scores(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
-    """One row per model and part, the best model (by R2) first: all samples, then strata, then regions.
+    """One row per model and part, the best model (by R2) first.
 
-    A model with a failed fold is left out, as from the leaderboard's scores.
+    Parts are all samples, strata of the observed values, fifths of the predicted ones, and regions. A model with a failed fold is left out, as from the leaderboard's scores.
 
     Args:
         table: the long table.

@@ -25,6 +25,8 @@ SHOWN = (
     "rpiq",
     "ccc",
     "squared_pearson",
+    "medae",
+    "r2_log",
     "r2_plain",
     "coverage",
     "width",
@@ -102,10 +104,11 @@ def space_or_covariates(
     """
     board = leaderboard(table, scheme).dropna(subset=["r2"])
     by_key = {found.key: found for found in models if not found.failed}
-    used = board["features"].str.split("+").map(set)
-    alone = used.map(lambda names: names == {"coordinates"}) & (board["model"] != MEAN.name)
-    both = used.map(lambda names: "coordinates" in names) & ~alone & (board["model"] != MEAN.name)
-    neither = ~used.map(lambda names: "coordinates" in names)
+    used = [set(str(features).split("+")) for features in board["features"]]
+    known = (board["model"] != MEAN.name).to_numpy()
+    alone = known & np.array([names == {"coordinates"} for names in used], bool)
+    both = known & ~alone & np.array(["coordinates" in names for names in used], bool)
+    neither = np.array(["coordinates" not in names for names in used], bool)
     kinds = {"place": _first(board[alone], scheme, by_key), "covariates": _first(board[neither], scheme, by_key)}
     if (together := _first(board[both], scheme, by_key)) is not None:
         kinds["both"] = together

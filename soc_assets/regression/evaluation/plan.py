@@ -73,12 +73,12 @@ def _fits_of(
 ) -> list[FoldFit]:
     primary = scheme == evaluation.primary
     fits = [
-        FoldFit(scheme, number, recipe.name, (recipe,), *part)
+        FoldFit(scheme, number, recipe.name, (recipe,), *part, dependence=primary)
         for recipe in recipes
         if recipe.name != DOCUMENTED.name or primary
     ]
     if evaluation.chosen and primary and not only_baselines:
-        fits.append(FoldFit(scheme, number, CHOSEN, candidates(evaluation), *part, explain=True))
+        fits.append(FoldFit(scheme, number, CHOSEN, candidates(evaluation), *part, explain=True, dependence=True))
     return fits
 
 

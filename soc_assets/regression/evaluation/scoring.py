@@ -213,7 +213,8 @@ def _scored(
     y, p = observed.to_numpy(float), predicted.to_numpy(float)
     found, ends = vars(scores(y, p)), intervals(y, p, draws) if drawn else {}
     for metric, value in found.items():
-        if metric != "n" and (not only or metric in only):
+        known = metric != "n" and (metric != "r2_log" or scale == "g/kg")  # logarithms are of g/kg
+        if known and (not only or metric in only):
             low, high = ends.get(metric, (np.nan, np.nan))
             yield scope, part, scale, metric + suffix, float(value), float(low), float(high), len(y)
 

@@ -18,6 +18,7 @@ from soc_assets.runtime import interrupts
 _REPEATS = 3
 _BACKGROUND = 200  # rows that partial dependence averages over
 _STEPS = 15
+_PREDICTED_AT_ONCE = 20_000  # rows
 
 
 def group_importance(model: FittedModel, design: Design, rows: np.ndarray, seed: int) -> pd.DataFrame:
@@ -64,27 +65,50 @@ def column_importance(model: FittedModel, reduced: np.ndarray, seed: int) -> np.
     return importance
 
 
-def partial_dependence(model: FittedModel, design: Design, rows: np.ndarray, seed: int) -> pd.DataFrame:
+def partial_dependence(
+    model: FittedModel, design: Design, rows: np.ndarray, seed: int, background: int = _BACKGROUND, steps: int = _STEPS
+) -> pd.DataFrame:
     """Mean prediction when one band's point values take given values, all windows together.
 
+    Args:
+        model: a fitted model.
+        design: samples and features.
+        rows: [m] of the training part.
+        seed: of the draw of rows.
+        background: rows that are averaged over, at most.
+        steps: values between the 2nd and the 98th percentile of the band.
+
     Returns:
-        band, lag, value (in standard deviations of the training samples), predicted (g/kg).
+        band, lag, value (in standard deviations of the training samples), predicted (g/kg); empty for a model that
+        reads no point values.
     """
-    rows = rows[np.random.default_rng(seed).permutation(len(rows))[:_BACKGROUND]]
+    rows = rows[np.random.default_rng(seed).permutation(len(rows))[:background]]
     reduced, found = model.reduce(design, rows), []
     names = design.names(model.recipe.features)
     if "point" not in set(names["what"]) or not len(rows):
         return pd.DataFrame(found, columns=["band", "lag", "value", "predicted"])
     start = {part.group: offset for part, offset in zip(model.reduction.groups, _offsets(model), strict=True)}["point"]
     points = names[names["what"] == "point"].reset_index(drop=True)
-    for _, columns in points.groupby(["band", "lag"], dropna=False, sort=False):
-        band, lag = columns["band"].iloc[0], columns["lag"].iloc[0]
-        place, changed = start + columns.index.to_numpy(), reduced.copy()
-        low, high = np.quantile(reduced[:, place[0]], [0.02, 0.98])
-        for value in np.linspace(low, high, _STEPS):
-            changed[:, place] = value
-            found.append((band, lag, float(value), float(model.predict(changed).mean.mean())))
+    groups = [columns for _, columns in points.groupby(["band", "lag"], dropna=False, sort=False)]
+    together = max(1, _PREDICTED_AT_ONCE // (steps * len(rows)))  # each call of a forest costs as much as many rows
+    for first in range(0, len(groups), together):
+        interrupts.check()
+        some = groups[first : first + together]
+        places = [start + columns.index.to_numpy() for columns in some]
+        values = [np.linspace(*_ends(reduced[:, place[0]]), steps) for place in places]
+        changed = np.tile(reduced, (len(some), steps, 1, 1))
+        for part, place, grid in zip(changed, places, values, strict=True):
+            part[:, :, place] = grid[:, None, None]
+        means = model.predict(changed.reshape(-1, reduced.shape[1])).mean.reshape(len(some), steps, -1).mean(axis=2)
+        for columns, grid, of_grid in zip(some, values, means, strict=True):
+            band, lag = columns["band"].iloc[0], columns["lag"].iloc[0]
+            found += [(band, lag, float(value), float(mean)) for value, mean in zip(grid, of_grid, strict=True)]
     return pd.DataFrame(found, columns=["band", "lag", "value", "predicted"])
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(values, [0.02, 0.98])
+    return float(low), float(high)
 
 
 def _parts(model: FittedModel, design: Design, rows: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:

@@ -1,6 +1,8 @@
 """The evaluation from `soc run` to MLflow, the champion, serving and predicting, on one small project."""
 
+import html
 import json
+import re
 import subprocess
 import sys
 import time
@@ -66,8 +68,15 @@ def test_tables_report_and_views_are_there(evaluated):
     assert set(table["model"]) == {"mean", "coordinates", "ridge", "mlp_documented", "mlp_chosen"}
     assert set(table["scheme"]) == {"block", "location"}
     page = (results / "evaluation.html").read_text()
-    assert "weights: random" in page
-    assert "https://" not in page
+    assert "weights: random" in page and "https://" not in page
+    source, scored = (results / "evaluation.qmd").read_text(), re.search(r"[\d,]+ of [\d,]+ are scored", page)
+    assert scored and scored[0] in source
+    assert {path.stem for path in (results / "figures").glob("*.png")} == set(re.findall(r"figures/(\w+)\.png", source))
+    assert {"evaluation.html", "evaluation.qmd"} <= set(vouching.vouched(results / "evaluation.parquet") or ())
+    pooled = table[(table["scope"] == "pooled") & (table["model"] == "ridge")]
+    assert {"medae", "r2_log"} <= set(pooled.loc[pooled["low"].notna(), "metric"])
+    ceiling = json.loads(files.read_metadata(results / "evaluation.parquet")["soc.ceiling"])
+    assert html.escape(ceiling["words"]).replace("&#x27;", "&#39;") in page and ceiling["limits"]
     with duckdb.connect(evaluated.project.database, read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM evaluation").fetchall() == [(len(table),)]
         tested = "SELECT count(*) FROM out_of_fold JOIN samples USING (sample_id) WHERE split = 'test'"
@@ -85,7 +94,7 @@ def test_mlflow_has_a_parent_with_a_child_for_every_fit(evaluated):
     assert len(client.search_runs([experiment], ridge)) == 5
     assert {item.dataset.name for item in parent.inputs.dataset_inputs} == {"embedding", "point", "coordinates"}
     assert parent.data.tags["soc.verdict.block"]
-    assert "block.ridge.point.r2" in parent.data.metrics
+    assert {"block.ridge.point.r2", "block.ridge.point.medae", "block.ridge.point.r2_log"} <= set(parent.data.metrics)
 
 
 def test_recipe_is_registered_with_card_and_decision(evaluated):

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from soc_assets.regression.evaluation.bootstrap import Draws, intervals, paired_difference, percentile, resampled
+from soc_assets.regression.evaluation.bootstrap import (
+    Draws,
+    drawn_quantiles,
+    intervals,
+    paired_difference,
+    percentile,
+    resampled,
+)
 from soc_assets.regression.metrics import scores
 
 
@@ -61,3 +68,20 @@ def test_paired_difference_sees_what_two_intervals_hide():
 def test_percentile_leaves_undefined_draws_out():
     assert percentile(np.array([np.nan, 1.0, 1.0])).tolist() == [1, 1]
     assert np.isnan(percentile(np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize(("n", "units", "draws"), [(1, 1, 3), (2, 2, 50), (7, 3, 40), (64, 9, 30), (513, 200, 600)])
+def test_quantiles_of_a_draw_are_those_of_its_samples(n, units, draws):
+    """Ties, samples that stand alone, draws that hold none of a part's units, and more than fit at once."""
+    rng = np.random.default_rng(n)
+    values, drawn = rng.integers(0, 1 + n // 2, n).astype(float), Draws.of(rng.integers(0, units, n), 2, draws)
+    part = rng.random(n) < 0.6 if n > 7 else np.arange(n) == 0
+    shares = (0.0, 0.25, 0.5, 0.9, 1.0)
+    found, empty = drawn_quantiles(values[part], drawn.part(part), shares), 0
+    for row, times in zip(found, np.concatenate(list(drawn.times())), strict=True):
+        repeated = np.repeat(values[part], times[drawn.unit[part]].astype(int))
+        empty += not len(repeated)
+        expected = np.quantile(repeated, shares) if len(repeated) else np.full(5, np.nan)
+        np.testing.assert_allclose(row, expected, rtol=1e-12)
+    assert (empty > 0) == (n == 7)
+    assert np.isnan(drawn_quantiles(values[:0], drawn.part(np.zeros(n, bool)), shares)).all()

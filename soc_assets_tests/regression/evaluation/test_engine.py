@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ from soc_assets.regression.evaluation.leaderboard import leaderboard, verdict
 from soc_assets.regression.evaluation.plan import make_plan, merged
 from soc_assets.regression.evaluation.scoring import out_of_fold, score_table
 from soc_assets.regression.models.fitted import Options
-from soc_assets.regression.report.page import figures_of, html_report, importance_of
 from soc_assets.settings.evaluation import Evaluation, Recipe
+from soc_assets.storage import files
 from soc_assets_tests import spoil
 from soc_assets_tests.regression.designs import folds_of, make
 from soc_assets_tests.reported import reported
@@ -106,6 +108,8 @@ def test_long_table_has_scopes_intervals_and_both_scales(found):
     pooled = table[(table["model"] == "net") & (table["scope"] == "pooled") & (table["metric"] == "r2")]
     assert set(pooled["scale"]) == {"g/kg", "transformed"}
     assert ((pooled["low"] < pooled["value"]) & (pooled["value"] < pooled["high"])).all()
+    assert set(table.loc[table["metric"] == "r2_log", "scale"]) == {"g/kg"}  # logarithms are of g/kg
+    assert set(table.loc[table["metric"] == "medae", "scale"]) == {"g/kg", "transformed"}
     strata = table[(table["model"] == "net") & (table["scope"] == "oc_stratum") & (table["metric"] == "rmse")]
     assert strata["n"].sum() <= 240
     assert set(strata["part"]) <= {"0-15", "15-30", "30-50", "50-150"}
@@ -137,28 +141,27 @@ def test_verdict_says_who_wins_and_whether_for_sure(found):
     assert lost.words.startswith("A BASELINE WINS under block folds: ridge on")
 
 
-def test_report_shows_everything_and_asks_no_server(found, folder):
-    design, _, done, models, table = found
-    verdicts = {"block": verdict(models, table, "block", design, 100, 0)}
-    area = np.random.default_rng(0).uniform(0, 100e3, (50, 2))
-    figures = figures_of(design, models, done, table, verdicts, "block", area, 0.9)
-    expected = {
-        "leaderboard_block",
-        "observed_predicted",
-        "residual_map",
-        "calibration",
-        "folds",
-        "distances",
-        "interval_bars",
-    }
-    assert expected | {"importance_band", "importance_lag"} <= set(figures)
-    assert all(png.startswith(b"\x89PNG") for png in figures.values())
-    page = html_report("Evaluation", ["weights: random"], table, verdicts, models, figures)
-    assert page.count("data:image/png;base64,") == len(figures)
-    assert "http://" not in page and "https://" not in page and "<script" not in page
-    assert "weights: random" in page and verdicts["block"].words[:20] in page
-    band = importance_of(done).query("kind == 'band'").set_index("group")["permuted"]
-    assert band["Elevation"] > 0
+def test_partial_dependence_is_stored_with_fits_of_the_primary_scheme_and_changes_no_digest(found, folder):
+    design, plan, done, *_ = found
+    options = Options()
+    kept = {(item.fit.model, item.fit.features): item.result.dependence for item in done}
+    ridge = kept["ridge", "point"]
+    assert set(ridge["band"]) == {"Elevation", "LAI"} and ridge["lag"].isna().sum() == 9
+    assert len(kept["mlp_chosen", "chosen"]) and kept["ridge", "embedding"].empty and kept["mean", "coordinates"].empty
+    bare = [replace(fit, dependence=False) for fit in plan.fits]
+    assert [fit.digest(design, options) for fit in bare] == [item.digest for item in done]
+    again = engine.known_fit(folder, done[2].digest)
+    assert again is not None and done[2].result is not None
+    pd.testing.assert_frame_equal(again.dependence, done[2].result.dependence)
+    former = replace(done[2].result, dependence=pd.DataFrame())
+    engine.store_fit(folder, "former", former)
+    path = stored(folder, "former")
+    metadata = files.read_metadata(path)
+    record = json.loads(metadata["soc.fit"])
+    del record["dependence"]  # as an earlier release wrote it
+    files.write_table(path, former.predictions, {**metadata, "soc.fit": json.dumps(record)})
+    opened = engine.known_fit(folder, "former")
+    assert opened is not None and opened.dependence.empty
 
 
 def test_design_comes_back_from_disk_as_it_was(found, tmp_path):

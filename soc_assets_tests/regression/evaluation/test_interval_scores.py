@@ -7,10 +7,7 @@ import pytest
 from soc_assets.errors import TrainingError
 from soc_assets.regression.evaluation.compare import strata_of
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals, block_coverage, interval_scores
-from soc_assets.regression.evaluation.leaderboard import verdict
 from soc_assets.regression.evaluation.scoring import OutOfFold, score_table
-from soc_assets.regression.report.evaluation_plots import interval_bars
-from soc_assets.regression.report.page import html_report
 from soc_assets.settings.evaluation import Evaluation
 from soc_assets_tests.regression.designs import make
 
@@ -83,21 +80,6 @@ def test_model_with_a_failed_fold_is_left_out(scored):
     broken = [*models[:2], replace(models[2], failed=1)]
     table = score_table(broken, design, 100, 0)
     assert set(interval_scores(table, "block")["model"]) == set(block_coverage(table, "block")["model"]) == {"good"}
-
-
-def test_report_shows_coverage_and_width_by_stratum_and_region(scored):
-    design, models, table = scored
-    verdicts = {"block": verdict(models, table, "block", design, 100, 0)}
-    figures = {"interval_bars": interval_bars(best_with_intervals(table, "block", 3), 0.9)}
-    assert figures["interval_bars"].startswith(b"\x89PNG")
-    page = html_report("Evaluation", [], table, verdicts, models, figures)
-    section = page.split("<h2>Prediction intervals</h2>")[1].split("<h2>")[0]
-    for word in ("coverage", "width", "pooled", "15-30", "west", "east", "lowest", "data:image/png"):
-        assert word in section
-    without = [item for item in models if item.model == "plain"]
-    bare = html_report("<script>E", ["a & b"], score_table(without, design, 100, 0), verdicts, without, {})
-    assert "Prediction intervals" not in bare
-    assert "<script" not in bare and "&lt;script&gt;E" in bare and "a &amp; b" in bare
 
 
 def test_share_inside_the_area_of_applicability_is_that_of_models_that_have_one(scored):
