@@ -15,7 +15,8 @@ _MODEL = ["model", "features"]
 def interval_scores(table: pd.DataFrame, scheme: str) -> pd.DataFrame:
     """One row per model and part, the best model (by R2) first.
 
-    Parts are all samples, strata of the observed values, fifths of the predicted ones, and regions. A model with a failed fold is left out, as from the leaderboard's scores.
+    Parts are all samples, strata of the observed values, fifths of the predicted ones, and regions. A model with a
+    failed fold is left out, as from the leaderboard's scores.
 
     Args:
         table: the long table.

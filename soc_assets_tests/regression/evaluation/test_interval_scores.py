@@ -56,7 +56,7 @@ def test_table_of_intervals_has_all_samples_then_strata_then_regions_of_each_mod
     found = interval_scores(table, "block")
     assert found["model"].drop_duplicates().tolist() == ["good", "worse"]  # `plain` states none; the best comes first
     good = found[found["model"] == "good"]
-    assert good["scope"].drop_duplicates().tolist() == ["pooled", "oc_stratum", "region"]
+    assert good["scope"].drop_duplicates().tolist() == ["pooled", "oc_stratum", "predicted", "region"]
     assert good["part"].iloc[0] == "all" and good["n"].iloc[0] == 240
     assert good["width"].to_numpy() == pytest.approx(8.0)
     assert good["n"][good["scope"] == "region"].sum() == design.samples["region"].notna().sum() < 240
