@@ -21,8 +21,10 @@ from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals
 from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, verdict
+from soc_assets.regression.evaluation.supplement import NAMES
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.regression.report.page import figures_of, html_report
+from soc_assets.regression.report.supplement_sections import sections_of
 from soc_assets.sampling.area import prediction_area
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
@@ -55,6 +57,8 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
         _area(project),
         settings.level,
     )
+    supplement = sections_of(compared.supplement, settings.primary)
+    figures |= {name: png for section in supplement for name, _, png, _ in section.figures}
     for old in (results / "figures").glob("*.png"):
         files.remove(old)
     for name, png in figures.items():
@@ -62,11 +66,14 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
     page = html_report("Evaluation", _notes(project, compared), compared.table, verdicts, compared.models, figures)
     files.write_text(results / "evaluation.html", page)
     files.write_table(results / "out_of_fold.parquet", _predictions(compared))
+    for name in NAMES:
+        files.write_table(results / f"{name}.parquet", compared.supplement[name])
     words = {scheme: found.words for scheme, found in verdicts.items()}
     files.write_json(results / "verdict.json", words)
     run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
     stored = {files.INPUTS: inputs, "soc.mlflow_run": run_id, _REGIONS: compared.regions}
-    beside = [results / name for name in ("out_of_fold.parquet", "verdict.json", "evaluation.html")]
+    tables = [f"{name}.parquet" for name in ("out_of_fold", *NAMES)]
+    beside = [results / name for name in (*tables, "verdict.json", "evaluation.html")]
     path = results / "evaluation.parquet"
     vouched = vouch(path, [*beside, *sorted((results / "figures").glob("*.png"))])
     files.write_table(path, compared.table, {**stored, **vouched})
@@ -90,6 +97,7 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
         "leaderboard": report.table(board),
         "intervals": report.table(best_with_intervals(table, scheme, 3).round(4)),
         "regions": stored.get(_REGIONS, ""),
+        **{name: report.table(table.round(4)) for name, table in _supplement(results).items()},
         **{name: value for name, value in board_metrics(board).items() if value is not None},
         **figures,
         "weights": read_info(project.database).get("weights", ""),
@@ -97,6 +105,13 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
         "table": dg.MetadataValue.path(str(path)),
         "mlflow_run": stored.get("soc.mlflow_run", ""),
     }
+
+
+def _supplement(results: Path) -> dict[str, pd.DataFrame]:
+    """The tables of the supplementary analyses that have rows."""
+    paths = {name: results / f"{name}.parquet" for name in NAMES}
+    found = {name: files.read_table(path) for name, path in paths.items() if path.is_file()}
+    return {name: table for name, table in found.items() if len(table)}
 
 
 def board_metrics(board: pd.DataFrame) -> dict[str, float | None]:
@@ -111,7 +126,7 @@ def board_metrics(board: pd.DataFrame) -> dict[str, float | None]:
 def _compare(context: dg.AssetExecutionContext, project: Project, only_baselines: bool = False) -> Compared:
     compared = compare(project, only_baselines)
     context.log.info(compared.regions)
-    for item in compared.done:
+    for item in (*compared.done, *compared.supplement.done):
         if item.error:
             context.log.error(
                 f"{item.fit.model} on {item.fit.features}, {item.fit.scheme} fold {item.fit.number}: {item.error}"

@@ -66,7 +66,7 @@ class FoldFit:
         """Digest of everything that decides the result."""
         every = np.concatenate([self.train, self.test])
         samples = design.samples.loc[every, ["sample_id", "organic_carbon"]]
-        recipes = [_decisive(recipe) for recipe in self.recipes]
+        recipes = [decisive(recipe) for recipe in self.recipes]
         used = {"seed": options.seed, "level": options.level}
         if any(recipe.balance for recipe in self.recipes):
             used["sampling"] = options.sampling.model_dump(include=_BALANCING)
@@ -84,8 +84,8 @@ class FoldFit:
         )
 
 
-def _decisive(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe decides its fit: a later field at its default must not invalidate existing fits."""
+def decisive(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides its fit, as plain values: a later field at its default must not invalidate a fit."""
     later = recipe.model_dump(exclude={"name", *_FIELDS}, exclude_defaults=True)
     return recipe.model_dump(include=_FIELDS) | later
 

@@ -1,7 +1,9 @@
 """The documented MLP inside a fold: its early stopping uses one inner fold, which also calibrates its interval.
 
 The network and its training are those of the asset `mlp_model`; only the rows differ. The validation part has chosen
-the epoch, so intervals calibrated on it are slightly too narrow: the evaluation measures by how much.
+the epoch, so intervals calibrated on it are slightly too narrow: the evaluation measures by how much. What each choice
+of it costs is measured by recipes that change one (`soc_assets.regression.evaluation.network_choices`): a transformed
+target, weight decay, an ensemble of networks that are stopped by different inner folds.
 
 Its area of applicability is measured in principal components of the standardised features of its training rows, as many
 as a recipe keeps: distances over 20,000 columns, most of them copies of each other, would say little and cost much.
@@ -14,6 +16,7 @@ import numpy as np
 
 from soc_assets.regression.design.data import FeatureTable
 from soc_assets.regression.design.reduction import GroupReduction, fit_components
+from soc_assets.regression.design.target import Target
 from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.learners import Predicted
 from soc_assets.regression.models.training import fit_mlp
@@ -31,13 +34,24 @@ _FITTED_TO, _PERMUTED = 4096, 400  # rows
 
 @dataclass(frozen=True)
 class DocumentedLearner:
-    """The fitted network; predicts g/kg from the features it was fitted on."""
+    """The fitted network; predicts the target (g/kg as documented) from the features it was fitted on."""
 
     network: "SocMlp"
 
     def predict(self, x: np.ndarray) -> Predicted:
-        """g/kg, without a spread."""
+        """The target, without a spread."""
         return Predicted(self.network.predict(np.ascontiguousarray(x, np.float32)), np.zeros(len(x)))
+
+
+@dataclass(frozen=True)
+class DocumentedEnsemble:
+    """Networks of one training part, each stopped early by another of its inner folds; there is no graph of them."""
+
+    learners: tuple[DocumentedLearner, ...]
+
+    def predict(self, x: np.ndarray) -> Predicted:
+        """The mean of the networks, without a spread, as the calibration knows none."""
+        return Predicted(np.mean([learner.predict(x).value for learner in self.learners], axis=0), np.zeros(len(x)))
 
 
 def area_of_network(
@@ -85,22 +99,49 @@ def _importance(network: "SocMlp", z: np.ndarray, space: GroupReduction, rng: np
 
 
 def fit_documented(
-    recipe: Recipe, x: np.ndarray, oc: np.ndarray, inner: np.ndarray, training: Training, sampling: Sampling
-) -> tuple[DocumentedLearner, tuple[Predicted, np.ndarray]]:
-    """Fit as [training] says, stop by the first inner fold.
+    recipe: Recipe,
+    x: np.ndarray,
+    oc: np.ndarray,
+    inner: np.ndarray,
+    training: Training,
+    sampling: Sampling,
+    target: Target,
+) -> tuple[DocumentedLearner | DocumentedEnsemble, tuple[Predicted, np.ndarray]]:
+    """Fit as [training] says, stop by the first inner fold, or as many networks by as many inner folds.
 
     Args:
-        recipe: whether to balance.
+        recipe: whether to balance, the weight decay, and how many networks there are.
         x: [n, d] features of the training part.
         oc: [n] g/kg.
         inner: [n] inner folds; samples of the first validate.
         training: the section [training].
         sampling: how to balance.
+        target: what the network predicts of organic carbon.
 
     Returns:
-        The learner, and what it says of the validation samples with their organic carbon.
+        The learner, and what it says of the validation samples with what is observed there, in the target's scale.
     """
-    validates = inner == inner.min() if len(np.unique(inner)) > 1 else np.zeros(len(x), bool)
+    parts = np.unique(inner)
+    every = [inner == number for number in parts[: recipe.splits]] if len(parts) > 1 else [np.zeros(len(x), bool)]
+    y, learners, predicted, observed = target.forward(oc), [], [], []
+    for validates in every:
+        learners.append(_fit_once(recipe, x, oc, y, validates, training, sampling))
+        predicted.append(learners[-1].predict(x[validates]).value)
+        observed.append(y[validates])
+    stopped = Predicted(np.concatenate(predicted), np.zeros(sum(map(len, predicted)))), np.concatenate(observed)
+    return learners[0] if len(learners) == 1 else DocumentedEnsemble(tuple(learners)), stopped
+
+
+def _fit_once(
+    recipe: Recipe,
+    x: np.ndarray,
+    oc: np.ndarray,
+    y: np.ndarray,
+    validates: np.ndarray,
+    training: Training,
+    sampling: Sampling,
+) -> DocumentedLearner:
+    """A network, stopped early by the rows that validate."""
     multiplicity, weight = np.ones(len(x), np.int64), np.ones(len(x), np.float32)
     if recipe.balance:
         found = balance(oc[~validates], sampling, sampling.seed)
@@ -116,9 +157,10 @@ def fit_documented(
         longitude=zeros,
         latitude=zeros,
         year=zeros,
-        organic_carbon=oc,
+        organic_carbon=y,
         missing_images=zeros,
         matrix=np.ascontiguousarray(x, np.float32),
     )
-    learner = DocumentedLearner(fit_mlp(table, training, sampling.balance if recipe.balance else "none").network)
-    return learner, (learner.predict(x[validates]), oc[validates])
+    return DocumentedLearner(
+        fit_mlp(table, training, sampling.balance if recipe.balance else "none", decay=recipe.decay).network
+    )

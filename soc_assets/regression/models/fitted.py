@@ -13,7 +13,7 @@ from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.reduction import Reduction, fit_reduction
 from soc_assets.regression.design.target import Target
 from soc_assets.regression.models.conformal import Calibration
-from soc_assets.regression.models.documented import DocumentedLearner, fit_documented
+from soc_assets.regression.models.documented import DocumentedEnsemble, DocumentedLearner, fit_documented
 from soc_assets.regression.models.learners import Learner, Predicted, SklearnLearner, fit_learner
 from soc_assets.runtime.cache import Cache
 from soc_assets.sampling.balance import balance
@@ -70,7 +70,7 @@ class FittedModel:
     recipe: Recipe
     reduction: Reduction
     target: Target
-    learner: Learner | DocumentedLearner
+    learner: Learner | DocumentedLearner | DocumentedEnsemble
     residuals: np.ndarray | None
     calibration: Calibration | None
 
@@ -121,10 +121,11 @@ def fit_recipe(
     reduction = reduction or fit_reduction(design, recipe.features, rows, recipe.pca, options.seed)
     x = reduction.apply(design, rows)
     if recipe.model == "documented":
-        learner, stopped = fit_documented(recipe, x, oc, inner, options.training, options.sampling)
+        learner, stopped = fit_documented(recipe, x, oc, inner, options.training, options.sampling, target)
         predicted, observed = (held_out.predicted, held_out.observed) if held_out else stopped
         calibration = Calibration.fit(observed, predicted, options.level) if len(observed) else None
-        return FittedModel(recipe, reduction, target, learner, None, calibration)
+        residuals = observed - predicted.value if recipe.target != "none" and len(observed) else None
+        return FittedModel(recipe, reduction, target, learner, residuals, calibration)
     if held_out is None and recipe.intervals and len(np.unique(inner)) > 1:
         held_out = predict_held_out(recipe, design, rows, inner, options)
     learner = _fit(recipe, x, target.forward(oc), oc, options)
@@ -155,14 +156,15 @@ def _key(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, op
 
 def _predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options) -> HeldOut:
     oc = design.samples["organic_carbon"].to_numpy(float)[rows]
-    observed = Target.fit(recipe.target, oc).forward(oc)
+    target = Target.fit(recipe.target, oc)
+    observed = target.forward(oc)
     value, spread = np.empty(len(rows)), np.empty(len(rows))
     for number in np.unique(inner):
         out = inner == number
         reduction = fit_reduction(design, recipe.features, rows[~out], recipe.pca, options.seed)
         x, part = reduction.apply(design, rows[~out]), oc[~out]
         if recipe.model == "documented":
-            learner, _ = fit_documented(recipe, x, part, inner[~out], options.training, options.sampling)
+            learner, _ = fit_documented(recipe, x, part, inner[~out], options.training, options.sampling, target)
         else:
             learner = _fit(recipe, x, observed[~out], part, options)
         found = learner.predict(reduction.apply(design, rows[out]))

@@ -1,0 +1,188 @@
+"""Sections of the report about the supplementary analyses, in no markup: sentences, tables and figures.
+
+Put together from the tables of `soc_assets.regression.evaluation.supplement` alone; which page shows them how is not
+decided here.
+"""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from soc_assets.regression.evaluation.supplement import Supplement
+from soc_assets.regression.report import learning_plots as plots
+
+_MOST_MODELS = 12
+
+
+class Section(NamedTuple):
+    """A section: title, paragraphs, tables (caption, frame) and figures (name, caption, PNG, alternative text)."""
+
+    title: str
+    paragraphs: list[str]
+    tables: list[tuple[str, pd.DataFrame]]
+    figures: list[tuple[str, str, bytes, str]]
+
+
+def sections_of(found: Supplement, primary: str) -> list[Section]:
+    """The sections that there is something to say in, in order.
+
+    Args:
+        found: the supplementary analyses.
+        primary: the scheme that decides.
+    """
+    made = [_curve(found), _sources(found), _highest(found, primary), _choices(found)]
+    return [section for section in made if section is not None]
+
+
+def _curve(found: Supplement) -> Section | None:
+    table = found["learning_curve"]
+    known = table.dropna(subset=["r2"])
+    if known.empty:
+        return None
+    whole, paragraphs = known[known["share"] == 1.0], [_how(found, table)]
+    if len(whole) and len(less := known[known["share"] < 1]):
+        paragraphs.append(_gained(less.iloc[-1], whole.iloc[0]))
+    shown = pd.DataFrame(
+        {
+            "share of the locations": known["share"].map("{:.0%}".format),
+            "locations": known["locations"].round().astype(int),
+            "samples": known["samples"].round().astype(int),
+            "R²": _with_interval(known, "r2"),
+            "RMSE, g/kg": _with_interval(known, "rmse", 2),
+            "R² that all locations add": _with_interval(known, "gain"),
+        }
+    )
+    caption = "Scores by the number of locations fitted on, pooled over the same test folds, with 95 % intervals."
+    alternative = "R² and RMSE with error bars against the number of locations fitted on."
+    figure = ("learning_curve", caption, plots.curve_plot(table), alternative)
+    return Section("How much is enough", paragraphs, [(caption, shown)], [figure])
+
+
+def _how(found: Supplement, table: pd.DataFrame) -> str:
+    first = table.iloc[0]
+    return (
+        f"The best recipe, fitted on nested random parts of the locations of each training part of the "
+        f"{first['scheme']} folds and scored on the same test folds. {found.words}".strip()
+    )
+
+
+def _gained(less: pd.Series, whole: pd.Series) -> str:
+    """What the last step of the curve says."""
+    step = (
+        f"From {less['share']:.0%} to all locations R² goes from {less['r2']:.3f} to {whole['r2']:.3f}, by "
+        f"{less['gain']:.3f} (95 % interval {less['gain_low']:.3f} to {less['gain_high']:.3f})"
+    )
+    if less["gain_low"] > 0:
+        return f"{step}: the curve still rises, and more locations would raise it further."
+    if less["gain_high"] < 0:
+        return f"{step}: more of these locations make it worse, so that not their number is what is lacking."
+    return f"{step}: it does not rise beyond the interval, so that more locations of this kind promise little."
+
+
+def _sources(found: Supplement) -> Section | None:
+    table = found["source_offsets"]
+    if table.empty:
+        return None
+    single = table[table["source"] != "all"]
+    sure = single[(single["offset_low"] > 0) | (single["offset_high"] < 0)]
+    said = [_offset_words(row) for row in sure.to_dict("records")]
+    paragraphs = [
+        "The offset of a source is the mean of observed - predicted of its samples, out of fold: how much more it "
+        "measures than its neighbours at equal covariates. Method, depth and choice of places all show in it, and the "
+        "model has seen other samples of the source, which makes it smaller.",
+        f"Beyond its interval: {'; '.join(said)}." if said else "No source differs from zero beyond its interval.",
+    ]
+    columns = {
+        "source": single["source"].tolist(),
+        "samples": single["n"].tolist(),
+        f"{single['unit'].iloc[0]}": single["units"].tolist(),
+        "mean, g/kg": single["observed"].map("{:.1f}".format).tolist(),
+        "offset, g/kg": _with_interval(single, "offset", 2).tolist(),
+        "offset as a factor": _with_interval(single, "factor").tolist(),
+    }
+    if single["left_out_r2"].notna().any():
+        columns["R², left out"] = _with_interval(single, "left_out_r2").tolist()
+        columns["bias, left out, g/kg"] = _with_interval(single, "left_out_bias", 2).tolist()
+    caption = "Sources: offset under the primary folds, and scores where the whole source was left out of the fit."
+    figure = (
+        "source_offsets",
+        "Mean residual of each source with its 95 % interval; samples in brackets.",
+        plots.offset_plot(table),
+        "Mean of observed minus predicted by source, with error bars.",
+    )
+    return Section("Laboratories and programmes", paragraphs, [(caption, pd.DataFrame(columns))], [figure])
+
+
+def _offset_words(row: dict[str, float]) -> str:
+    more = "more" if row["offset"] > 0 else "less"
+    return f"{row['source']} measures {abs(row['offset']):.1f} g/kg {more} (factor {row['factor']:.2f})"
+
+
+def _highest(found: Supplement, primary: str) -> Section | None:
+    table = found["highest_values"]
+    shown = table[table["scheme"] == primary].head(_MOST_MODELS)
+    if shown.empty:
+        return None
+    best = shown.iloc[0]
+    paragraphs = [
+        f"The {best['highest']} highest observations of {best['n']} (from {best['from_value']:.0f} g/kg) make "
+        f"{best['error_share']:.0%} of the squared error of {_title(best)}; without them its R² is "
+        f"{best['r2_without']:.3f} instead of {best['r2']:.3f} and its RMSE {best['rmse_without']:.2f} instead of "
+        f"{best['rmse']:.2f} g/kg. The median absolute error hardly depends on them."
+    ]
+    pairs = {"r2": "R²", "rmse": "RMSE", "bias": "bias", "medae": "median absolute error"}
+    columns: dict[str, list[object]] = {"model": [_title(row) for _, row in shown.iterrows()]}
+    for name, words in pairs.items():
+        columns[words] = shown[name].round(3).tolist()
+        columns[f"{words}, without"] = shown[f"{name}_without"].round(3).tolist()
+    columns["their squared error"] = shown["error_share"].map("{:.0%}".format).tolist()
+    caption = "Scores with and without the highest one per cent of the observations, g/kg."
+    return Section("The highest one per cent", paragraphs, [(caption, pd.DataFrame(columns))], [])
+
+
+def _choices(found: Supplement) -> Section | None:
+    table = found["network_choices"]
+    if table.empty:
+        return None
+    documented, varied = table.iloc[0], table.iloc[1:]
+    paragraphs = [
+        f"The documented network has R² {_interval(documented, 'r2')}. Each row changes one of its choices and nothing "
+        "else; the difference is paired on the same draws. The rows below change all of them (the MLPs by current "
+        "practice)."
+    ]
+    if len(unknown := varied[varied["model"].isna()]):
+        words = "; ".join(f"{row['choice']}: {row['instead']}" for _, row in unknown.iterrows())
+        paragraphs.append(f"Not measured here: {words}. The point values are the comparison without an encoder.")
+    shown = pd.DataFrame(
+        {
+            "choice": table["choice"],
+            "documented": table["documented"],
+            "instead": table["instead"],
+            "R²": _with_interval(table, "r2"),
+            "difference": _with_interval(table, "difference"),
+            "RMSE, g/kg": table["rmse"].round(2),
+        }
+    )
+    caption = "The documented MLP and variants of it that change one choice each, with 95 % intervals."
+    figure = (
+        "network_choices",
+        "R² of each variant minus that of the documented MLP, with the 95 % interval of the paired difference.",
+        plots.choices_plot(table),
+        "Paired differences of R² from the documented network, with error bars.",
+    )
+    drawn = [figure] if table["difference"].notna().any() else []
+    return Section("What each choice of the documented network costs", paragraphs, [(caption, shown)], drawn)
+
+
+def _title(row: pd.Series) -> str:
+    return str(row["model"]) if row["features"] == "chosen" else f"{row['model']} on {row['features']}"
+
+
+def _with_interval(table: pd.DataFrame, name: str, digits: int = 3) -> pd.Series:
+    """`0.447 (0.401 to 0.489)` by row; empty where there is no value."""
+    return pd.Series([_interval(row, name, digits) for _, row in table.iterrows()], table.index, dtype="str")
+
+
+def _interval(row: pd.Series, name: str, digits: int = 3) -> str:
+    value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
+    return "" if pd.isna(value) else f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
