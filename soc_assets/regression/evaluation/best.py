@@ -68,7 +68,9 @@ def best_recipe(done: Sequence[Done], table: pd.DataFrame, scheme: str, fits: fl
     (first_seconds, first), *_ = found
     if best is first:
         return best
-    dear = f"{_title(first)} is ahead of it, but {fits:.0f} more fits of it would take {first_seconds / 60:.0f} minutes."
+    dear = (
+        f"{_title(first)} is ahead of it, but {fits:.0f} more fits of it would take {first_seconds / 60:.0f} minutes."
+    )
     return replace(best, words=f"{best.words} {dear}")
 
 

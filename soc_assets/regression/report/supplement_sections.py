@@ -4,7 +4,8 @@ Put together from the tables of `soc_assets.regression.evaluation.supplement` al
 decided here.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -18,9 +19,9 @@ class Section(NamedTuple):
     """A section: title, paragraphs, tables (caption, frame) and figures (name, caption, PNG, alternative text)."""
 
     title: str
-    paragraphs: list[str]
-    tables: list[tuple[str, pd.DataFrame]]
-    figures: list[tuple[str, str, bytes, str]]
+    paragraphs: Sequence[str]
+    tables: Sequence[tuple[str, pd.DataFrame]]
+    figures: Sequence[tuple[str, str, bytes, str]]
 
 
 def sections_of(found: Supplement, primary: str) -> list[Section]:
@@ -113,7 +114,7 @@ def _sources(found: Supplement) -> Section | None:
     return Section("Laboratories and programmes", paragraphs, [(caption, pd.DataFrame(columns))], [figure])
 
 
-def _offset_words(row: dict[str, float]) -> str:
+def _offset_words(row: Mapping[Any, Any]) -> str:
     more = "more" if row["offset"] > 0 else "less"
     return f"{row['source']} measures {abs(row['offset']):.1f} g/kg {more} (factor {row['factor']:.2f})"
 
@@ -131,7 +132,7 @@ def _highest(found: Supplement, primary: str) -> Section | None:
         f"{best['rmse']:.2f} g/kg. The median absolute error hardly depends on them."
     ]
     pairs = {"r2": "R²", "rmse": "RMSE", "bias": "bias", "medae": "median absolute error"}
-    columns: dict[str, list[object]] = {"model": [_title(row) for _, row in shown.iterrows()]}
+    columns: dict[str, Sequence[object]] = {"model": [_title(row) for _, row in shown.iterrows()]}
     for name, words in pairs.items():
         columns[words] = shown[name].round(3).tolist()
         columns[f"{words}, without"] = shown[f"{name}_without"].round(3).tolist()

@@ -1,6 +1,7 @@
 """What an evaluation finds out beside the comparison: each table against its definition, on one small evaluation."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ from soc_assets.regression.evaluation import engine, kept
 from soc_assets.regression.evaluation.best import best_recipe
 from soc_assets.regression.evaluation.engine import run_fits
 from soc_assets.regression.evaluation.highest import highest, highest_values
-from soc_assets.regression.evaluation.learning_curve import some_locations
 from soc_assets.regression.evaluation.leaderboard import leaderboard
+from soc_assets.regression.evaluation.learning_curve import some_locations
 from soc_assets.regression.evaluation.plan import make_plan
 from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold, score_table
 from soc_assets.regression.evaluation.supplement import NAMES, Comparison, Supplement, make_supplement
@@ -70,7 +71,7 @@ def test_parts_of_the_locations_are_nested_and_keep_locations_whole():
     location = np.repeat([f"l{number}" for number in range(37)], [1 + number % 4 for number in range(37)])
     parts = [some_locations(location, share, 3) for share in (0.1, 0.25, 0.5, 1.0)]
     assert [len(set(location[part])) for part in parts] == [4, 10, 19, 37]
-    for less, more in zip(parts, parts[1:], strict=False):
+    for less, more in pairwise(parts):
         assert not (less & ~more).any()
     for part in parts:
         assert not set(location[part]) & set(location[~part])
