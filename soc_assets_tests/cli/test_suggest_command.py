@@ -14,11 +14,11 @@ def soc(project: SmallProject, *arguments: str) -> Result:
 
 def test_sites_are_listed_and_written(templates, tmp_path):
     made = templates.copy("finished", tmp_path / "project")
-    done = soc(made, "--year", "2014", "--count", "6", "--places", "49")
+    done = soc(made, "--year", "2014", "--count", "6", "--places", "49")  # three of them lack images
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
     for words in (
-        "6 sites in 2014 by models:/soc_mlp/1, of 49 places",
+        "6 sites in 2014 by models:/soc_mlp/1, of 46 places",
         "compared by the features of the model, as its dissimilarity",
         "There is no map of 2014, so that only the middle of each square was looked at: `soc map --year 2014`",
         "Written:",

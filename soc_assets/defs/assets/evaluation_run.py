@@ -97,7 +97,7 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
         "leaderboard": report.table(board),
         "intervals": report.table(best_with_intervals(table, scheme, 3).round(4)),
         "regions": stored.get(_REGIONS, ""),
-        **{name: report.table(table.round(4)) for name, table in _supplement(results).items()},
+        **{f"{name}_table": report.table(table.round(4)) for name, table in _supplement(results).items()},
         **{name: value for name, value in board_metrics(board).items() if value is not None},
         **figures,
         "weights": read_info(project.database).get("weights", ""),

@@ -35,6 +35,7 @@ COLUMNS += ("novelty", "applicable", "nearest_sample_km", "reason")
 _DEGREES = ("longitude", "latitude")
 _ROWS = 256
 _WIDE, _UNLIKE = 0.9, 0.9  # share of the places that are below
+_WIDER = 1.1  # times the median width: intervals of constant width differ by rounding
 
 
 @dataclass(frozen=True)
@@ -155,14 +156,13 @@ def _evenly(inputs: MapInputs, count: int) -> float:
 
 def _reason(row: Mapping[Any, Any], places: pd.DataFrame) -> str:
     """Why a site was chosen, in words."""
-    said = []
-    below = {name: float((places[name] < row[name]).mean()) for name in ("dissimilarity", "width")}
-    if row["applicable"] == "no":
-        said.append("outside the area of applicability")
-    if below["dissimilarity"] >= _UNLIKE:
-        said.append(f"less like the samples than {below['dissimilarity']:.0%} of the places")
-    if below["width"] >= _WIDE:
-        said.append(f"interval wider than at {below['width']:.0%} of the places")
-    if not said:
-        said.append(f"dissimilarity {row['novelty']:.2f} from samples and earlier sites")
-    return "; ".join(said)
+    said = ["outside the area of applicability"] if row["applicable"] == "no" else []
+    above = float((places["dissimilarity"] > row["dissimilarity"]).mean())
+    if above == 0:
+        said.append("least like the samples of all places")
+    elif above <= 1 - _UNLIKE:
+        said.append(f"among the {max(above, 0.01):.0%} of the places that are least like the samples")
+    wider = float((places["width"] > row["width"]).mean())
+    if wider <= 1 - _WIDE and row["width"] > _WIDER * places["width"].median():
+        said.append(f"among the {max(wider, 0.01):.0%} with the widest interval")
+    return "; ".join(said) or f"dissimilarity {row['novelty']:.2f} from samples and earlier sites"

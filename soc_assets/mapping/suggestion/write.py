@@ -86,4 +86,5 @@ def _frame(axes: "Axes", places: pd.DataFrame) -> None:
         edge = 0.04 * max(float(high - low), 1e-9)
         getattr(axes, f"set_{along}lim")(low - edge, high + edge)
     axes.set_aspect("equal")
+    axes.ticklabel_format(style="plain", useOffset=False)
     axes.tick_params(labelsize=7)

@@ -72,6 +72,8 @@ class FoldFit:
             used["sampling"] = options.sampling.model_dump(include=_BALANCING)
         if any(recipe.model == "documented" for recipe in self.recipes):
             used["training"] = options.training.model_dump(exclude={"device", "recipe"})
+        if any(recipe.model == "documented" and recipe.target != "none" for recipe in self.recipes):
+            used["documented"] = "fitted to the transformed target"  # an earlier release transformed back alone
         return digest.of_values(
             [
                 VERSION,
