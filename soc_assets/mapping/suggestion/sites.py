@@ -134,7 +134,8 @@ def _predicted(
 
 def _metres(rows: pd.DataFrame, grid: Grid) -> np.ndarray:
     """Coordinates [n, 2] in metres."""
-    return np.column_stack(to_metres(*(rows[name].to_numpy(float) for name in _DEGREES), grid))
+    longitude, latitude = (rows[name].to_numpy(float) for name in _DEGREES)
+    return np.column_stack(to_metres(longitude, latitude, grid))
 
 
 def _weight(width: np.ndarray) -> np.ndarray:

@@ -8,20 +8,24 @@ import pandas as pd
 import pytest
 
 from soc_assets.integrity.schemas import TABLES
+from soc_assets.project import Project
 from soc_assets.regression.evaluation import engine, kept
 from soc_assets.regression.evaluation.best import best_recipe
 from soc_assets.regression.evaluation.engine import run_fits
+from soc_assets.regression.evaluation.fold import _FIELDS, decisive
 from soc_assets.regression.evaluation.highest import highest, highest_values
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.evaluation.learning_curve import some_locations
 from soc_assets.regression.evaluation.plan import make_plan
 from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold, score_table
 from soc_assets.regression.evaluation.supplement import NAMES, Comparison, Supplement, make_supplement
+from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.models.fitted import Options
 from soc_assets.regression.report.supplement_sections import sections_of
 from soc_assets.settings import Training
 from soc_assets.settings.evaluation import Evaluation, Recipe
+from soc_assets.settings.loading import Settings
 from soc_assets_tests.regression.designs import folds_of, make
 
 SETTINGS = Evaluation(
@@ -242,6 +246,18 @@ def test_choice_counts_as_the_recipe_that_it_made_most_often(compared, folder):
     whole = [item for item in found.done if "100% of the locations" in item.fit.model]
     assert len(whole) == 3
     assert curve["r2"].iloc[-1] == pytest.approx(only.query("scope == 'pooled' and metric == 'r2'")["value"].iloc[0])
+
+
+def test_settings_of_the_supplement_are_inputs_of_the_evaluation_alone(tmp_path):
+    """Neither baselines nor a registered recipe are made again for them, nor for fields that recipes got later."""
+    plain = Project(tmp_path, Settings(training=Training(recipe="chosen"), evaluation=SETTINGS))
+    off = SETTINGS.model_copy(update={"learning_curve": (), "network_choices": False, "source_offsets": False})
+    other = replace(plain, settings=plain.settings.model_copy(update={"evaluation": off}))
+    assert evaluation_inputs(plain) != evaluation_inputs(other)
+    for inputs in (lambda at: evaluation_inputs(at, "baselines"), model_inputs):
+        assert inputs(plain) == inputs(other)
+    assert set(decisive(SETTINGS.recipes[0])) == _FIELDS
+    assert set(decisive(Recipe(name="a", decay=1.0))) == {*_FIELDS, "decay"}
 
 
 def test_sections_state_the_numbers_of_the_tables(found):
