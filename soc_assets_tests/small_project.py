@@ -60,7 +60,7 @@ draws = 100
 workers = 1
 trials = 2
 learning_curve = []
-network_choices = false
+network_choices = 0
 source_offsets = false
 
 [[evaluation.candidates]]

@@ -60,8 +60,8 @@ class Recipe(Section):
     """Also fit on the inner folds, for calibrated prediction intervals and for smearing with held-out residuals."""
     decay: float = Field(default=0.0, ge=0)
     """Documented MLP: weight decay (AdamW's); 0 is Adam without, as documented."""
-    splits: int = Field(default=1, ge=1)
-    """Documented MLP: networks that are averaged, each stopped early by an inner fold of its own; 1 as documented."""
+    validation_fold: int = Field(default=0, ge=0)
+    """Documented MLP: which of the inner folds stops it early, counted from 0."""
 
 
 class Evaluation(Section):
@@ -104,8 +104,9 @@ class Evaluation(Section):
     learning_curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5, 0.75)
     """Shares of the locations of each training part that the best recipe is also fitted on, under the primary scheme;
     empty leaves the learning curve out."""
-    network_choices: bool = True
-    """Whether the documented MLP is compared with variants that change one choice each, under the primary scheme."""
+    network_choices: int = Field(default=2, ge=0)
+    """Folds of the primary scheme, from the first on, in which the documented MLP is compared with variants that change
+    one choice each; 0 leaves that out. Each fold takes about four fits of the documented MLP."""
     source_offsets: bool = True
     """Whether laboratories and programmes are compared, where there are two or more: their offsets from the best
     recipe, which is also fitted without each of them."""

@@ -167,6 +167,7 @@ NETWORK_CHOICES = Table(
         Column("instead", "string", "what it is changed to"),
         Column("model", "string", "what was fitted; null where nothing could be"),
         FITTED_ON,
+        Column("folds", "int64", "of the scheme that are scored, the first ones"),
         Column("n", "int64", "samples scored"),
         Column("r2", "float64", "of the pooled out-of-fold predictions, g/kg"),
         Column("r2_low", "float64", "lower end of its interval"),

@@ -2,13 +2,14 @@
 
 The documented MLP predicts raw organic carbon from means of tokens (19,968 numbers with the default bands) through
 512-256-1, by Adam without weight decay, stopped early by one split. Each variant is the same network with one choice
-changed; its R2 minus that of the documented one is paired. Beside them stand the models by current practice, which
-change all of them, where the evaluation has them.
+changed; its R2 minus that of the documented one is paired. The network is dear, so that a few folds have to do. Beside
+them stand the models by current practice, which change all of the choices, where the evaluation has them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from soc_assets.integrity.schemas.results import NETWORK_CHOICES
@@ -28,12 +29,15 @@ DECAY = NAMED["mlp"].weight_decay
 
 @dataclass(frozen=True)
 class Variant:
-    """A choice, what is documented, what it is changed to, and the recipe; None where no recipe can change it."""
+    """A choice, what is documented, what it is changed to, and the recipes that are fitted for it.
+
+    No recipe where none can change it; with several, their predictions and those of the documented MLP are averaged.
+    """
 
     choice: str
     documented: str
     instead: str
-    recipe: Recipe | None
+    recipes: tuple[Recipe, ...] = ()
 
 
 def variants_of(documented: Recipe, inner_folds: int, pooling: str, weights: str) -> list[Variant]:
@@ -45,28 +49,32 @@ def variants_of(documented: Recipe, inner_folds: int, pooling: str, weights: str
         pooling: of the tokens, from [embedding].
         weights: of the encoder, `random (seed 42)` or `pretrained (sha256 ...)`.
     """
+
+    def changed(what: str, **fields: object) -> Recipe:
+        return documented.model_copy(update={"name": f"{documented.name}, other {what}", **fields})
+
+    splits = tuple(changed(f"split {number}", validation_fold=number) for number in range(1, inner_folds))
     found = [
-        _variant(documented, "target", "organic carbon in g/kg", "log1p, back by smearing", {"target": "log1p"}),
-        _variant(documented, "weight decay", "none (Adam)", f"{DECAY:g} (AdamW)", {"decay": DECAY}),
-        _variant(documented, "split", "one network", f"{inner_folds} networks averaged", {"splits": inner_folds}),
+        Variant("target", "organic carbon in g/kg", "log1p, back by smearing", (changed("target", target="log1p"),)),
+        Variant("weight decay", "none (Adam)", f"{DECAY:g} (AdamW)", (changed("weight decay", decay=DECAY),)),
+        Variant("split", "one network", f"{inner_folds} networks averaged", splits),
     ]
     if "embedding" not in documented.features:
         return found
-    pooled = f"embeddings, tokens pooled by {pooling}"
-    found.append(_variant(documented, "features", pooled, "point values, no encoder", {"features": "point"}))
+    pooled, points = f"embeddings, tokens pooled by {pooling}", changed("features", features="point")
+    found.append(Variant("features", pooled, "point values, no encoder", (points,)))
     if weights.startswith("pretrained"):
         return found
-    return [*found, Variant("weights of the encoder", weights or "random", "pretrained: needs a checkpoint", None)]
+    return [*found, Variant("weights of the encoder", weights or "random", "pretrained: needs a checkpoint")]
 
 
-def choice_fits(variants: Sequence[Variant], done: Sequence[Done], primary: str) -> list[FoldFit]:
-    """The fits of the variants: on the rows of those of the documented MLP."""
-    documented = [item.fit for item in done if (item.fit.scheme, item.fit.model) == (primary, DOCUMENTED.name)]
+def choice_fits(variants: Sequence[Variant], done: Sequence[Done], at: Evaluation) -> list[FoldFit]:
+    """The fits of the variants: on the rows of those of the documented MLP, in as many folds as the settings say."""
     return [
-        FoldFit(primary, fit.number, found.recipe.name, (found.recipe,), fit.train, fit.inner, fit.test)
-        for fit in documented
+        FoldFit(at.primary, fit.number, recipe.name, (recipe,), fit.train, fit.inner, fit.test)
+        for fit in (item.fit for item in _documented(done, at.primary)[: at.network_choices])
         for found in variants
-        if found.recipe
+        for recipe in found.recipes
     ]
 
 
@@ -83,37 +91,65 @@ def network_choices(
         at: the settings.
 
     Returns:
-        The columns of `NETWORK_CHOICES`; no row where the documented MLP was not compared, or one of its folds failed.
+        The columns of `NETWORK_CHOICES`, all on the samples of the same folds; no row where the documented MLP was not
+        compared, or one of its folds failed.
     """
-    own = {found.model: found for found in models if found.scheme == at.primary and found.model == DOCUMENTED.name}
-    documented = own.get(DOCUMENTED.name)
-    if documented is None or documented.failed or documented.rows.empty:
+    found = [each for each in models if (each.scheme, each.model) == (at.primary, DOCUMENTED.name)]
+    numbers = sorted({item.fit.number for item in done})
+    if not found or found[0].failed or not numbers:
         return pd.DataFrame(columns=list(NETWORK_CHOICES.names))
-    fitted = {found.model: found for found in out_of_fold(done)}
+    documented = _in_folds(found[0], numbers)
+    fitted = {each.model: each for each in out_of_fold(done)}
     rows = [("as documented", "", "", documented)]
     rows += [
-        (found.choice, found.documented, found.instead, fitted.get(found.recipe.name) if found.recipe else None)
-        for found in variants
+        (each.choice, each.documented, each.instead, _averaged(documented, [fitted[r.name] for r in each.recipes]))
+        for each in variants
     ]
     rows += [
-        ("all of these", "", f"mlp on {found.features}", found)
-        for found in models
-        if (found.scheme, found.model) == (at.primary, "mlp")
+        ("all of these", "", f"mlp on {each.features}", _in_folds(each, numbers))
+        for each in models
+        if (each.scheme, each.model) == (at.primary, "mlp")
     ]
     known = design.samples.set_index("sample_id")
     units, unit = units_of(at.primary, known.loc[documented.rows["sample_id"]])
     draws = Draws.of(units, at.seed, at.draws)
+    first = {"scheme": at.primary, "folds": len(numbers), "unit": unit}
     lines = [
-        {"scheme": at.primary, "choice": choice, "documented": before, "instead": after, "unit": unit}
-        | _scored(found, documented, draws)
-        for choice, before, after, found in rows
+        first | {"choice": choice, "documented": before, "instead": after} | _scored(each, documented, draws)
+        for choice, before, after, each in rows
     ]
     return pd.DataFrame(lines, columns=list(NETWORK_CHOICES.names))
 
 
-def _variant(documented: Recipe, choice: str, before: str, after: str, changed: dict[str, object]) -> Variant:
-    name = f"{documented.name}, other {choice}"
-    return Variant(choice, before, after, documented.model_copy(update={"name": name, **changed}))
+def documented_recipe(done: Sequence[Done], primary: str) -> Recipe | None:
+    """The recipe of the documented MLP where the evaluation has it."""
+    return next((item.fit.recipes[0] for item in _documented(done, primary)), None)
+
+
+def _documented(done: Sequence[Done], primary: str) -> list[Done]:
+    """The fits of the documented MLP, by fold."""
+    found = [item for item in done if (item.fit.scheme, item.fit.model) == (primary, DOCUMENTED.name)]
+    return sorted(found, key=lambda item: item.fit.number)
+
+
+def _in_folds(found: OutOfFold, numbers: Sequence[int]) -> OutOfFold:
+    """The predictions for the test parts of some folds."""
+    if found.rows.empty:
+        return found
+    return replace(found, rows=found.rows[found.rows["fold"].isin(numbers)].reset_index(drop=True))
+
+
+def _averaged(documented: OutOfFold, fitted: Sequence[OutOfFold]) -> OutOfFold | None:
+    """What was fitted for a variant; several networks are averaged with the documented one, which they supplement."""
+    if len(fitted) < 2:
+        return fitted[0] if fitted else None
+    failed, seconds = sum(each.failed for each in fitted), sum(each.seconds for each in fitted)
+    rows = documented.rows
+    if not failed:
+        every = [rows, *(each.rows for each in fitted)]
+        rows = rows.assign(predicted=np.mean([each["predicted"].to_numpy(float) for each in every], axis=0))
+    name = f"{documented.model}, {len(fitted) + 1} splits"
+    return replace(documented, model=name, rows=rows, failed=failed, seconds=seconds)
 
 
 def _scored(found: OutOfFold | None, documented: OutOfFold, draws: Draws) -> dict[str, object]:
@@ -132,9 +168,3 @@ def _scored(found: OutOfFold | None, documented: OutOfFold, draws: Draws) -> dic
         return line
     by = paired_difference(y, p, documented.rows["predicted"].to_numpy(float), draws)
     return line | {"difference": by.value, "difference_low": by.low, "difference_high": by.high}
-
-
-def documented_recipe(done: Sequence[Done], primary: str) -> Recipe | None:
-    """The recipe of the documented MLP where the evaluation has it."""
-    of = (item.fit for item in done if (item.fit.scheme, item.fit.model) == (primary, DOCUMENTED.name))
-    return next((fit.recipes[0] for fit in of), None)

@@ -87,7 +87,7 @@ def make_supplement(found: Comparison, settings: Evaluation, folder: Path, optio
     planned: dict[str, list[FoldFit]] = {
         "curve": _curve(best, found, settings),
         "sources": _left_out(best, found, settings, named),
-        "network": network_choices.choice_fits(variants, found.done, settings.primary),
+        "network": network_choices.choice_fits(variants, found.done, settings),
     }
     every = [fit for fits in planned.values() for fit in fits]
     done = run_fits(every, found.design, folder, options, settings.workers, kind="supplement")

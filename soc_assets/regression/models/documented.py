@@ -3,7 +3,7 @@
 The network and its training are those of the asset `mlp_model`; only the rows differ. The validation part has chosen
 the epoch, so intervals calibrated on it are slightly too narrow: the evaluation measures by how much. What each choice
 of it costs is measured by recipes that change one (`soc_assets.regression.evaluation.network_choices`): a transformed
-target, weight decay, an ensemble of networks that are stopped by different inner folds.
+target, weight decay, another inner fold that stops it.
 
 Its area of applicability is measured in principal components of the standardised features of its training rows, as many
 as a recipe keeps: distances over 20,000 columns, most of them copies of each other, would say little and cost much.
@@ -41,17 +41,6 @@ class DocumentedLearner:
     def predict(self, x: np.ndarray) -> Predicted:
         """The target, without a spread."""
         return Predicted(self.network.predict(np.ascontiguousarray(x, np.float32)), np.zeros(len(x)))
-
-
-@dataclass(frozen=True)
-class DocumentedEnsemble:
-    """Networks of one training part, each stopped early by another of its inner folds; there is no graph of them."""
-
-    learners: tuple[DocumentedLearner, ...]
-
-    def predict(self, x: np.ndarray) -> Predicted:
-        """The mean of the networks, without a spread, as the calibration knows none."""
-        return Predicted(np.mean([learner.predict(x).value for learner in self.learners], axis=0), np.zeros(len(x)))
 
 
 def area_of_network(
@@ -106,14 +95,14 @@ def fit_documented(
     training: Training,
     sampling: Sampling,
     target: Target,
-) -> tuple[DocumentedLearner | DocumentedEnsemble, tuple[Predicted, np.ndarray]]:
-    """Fit as [training] says, stop by the first inner fold, or as many networks by as many inner folds.
+) -> tuple[DocumentedLearner, tuple[Predicted, np.ndarray]]:
+    """Fit as [training] says, stop by one of the inner folds.
 
     Args:
-        recipe: whether to balance, the weight decay, and how many networks there are.
+        recipe: whether to balance, the weight decay, and which inner fold validates (the first, as documented).
         x: [n, d] features of the training part.
         oc: [n] g/kg.
-        inner: [n] inner folds; samples of the first validate.
+        inner: [n] inner folds.
         training: the section [training].
         sampling: how to balance.
         target: what the network predicts of organic carbon.
@@ -121,27 +110,9 @@ def fit_documented(
     Returns:
         The learner, and what it says of the validation samples with what is observed there, in the target's scale.
     """
-    parts = np.unique(inner)
-    every = [inner == number for number in parts[: recipe.splits]] if len(parts) > 1 else [np.zeros(len(x), bool)]
-    y, learners, predicted, observed = target.forward(oc), [], [], []
-    for validates in every:
-        learners.append(_fit_once(recipe, x, oc, y, validates, training, sampling))
-        predicted.append(learners[-1].predict(x[validates]).value)
-        observed.append(y[validates])
-    stopped = Predicted(np.concatenate(predicted), np.zeros(sum(map(len, predicted)))), np.concatenate(observed)
-    return learners[0] if len(learners) == 1 else DocumentedEnsemble(tuple(learners)), stopped
-
-
-def _fit_once(
-    recipe: Recipe,
-    x: np.ndarray,
-    oc: np.ndarray,
-    y: np.ndarray,
-    validates: np.ndarray,
-    training: Training,
-    sampling: Sampling,
-) -> DocumentedLearner:
-    """A network, stopped early by the rows that validate."""
+    parts, y = np.unique(inner), target.forward(oc)
+    number = parts[recipe.validation_fold % len(parts)]
+    validates = inner == number if len(parts) > 1 else np.zeros(len(x), bool)
     multiplicity, weight = np.ones(len(x), np.int64), np.ones(len(x), np.float32)
     if recipe.balance:
         found = balance(oc[~validates], sampling, sampling.seed)
@@ -161,6 +132,6 @@ def _fit_once(
         missing_images=zeros,
         matrix=np.ascontiguousarray(x, np.float32),
     )
-    return DocumentedLearner(
-        fit_mlp(table, training, sampling.balance if recipe.balance else "none", decay=recipe.decay).network
-    )
+    fit = fit_mlp(table, training, sampling.balance if recipe.balance else "none", decay=recipe.decay)
+    learner = DocumentedLearner(fit.network)
+    return learner, (learner.predict(x[validates]), y[validates])

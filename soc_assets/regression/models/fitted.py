@@ -13,7 +13,7 @@ from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.reduction import Reduction, fit_reduction
 from soc_assets.regression.design.target import Target
 from soc_assets.regression.models.conformal import Calibration
-from soc_assets.regression.models.documented import DocumentedEnsemble, DocumentedLearner, fit_documented
+from soc_assets.regression.models.documented import DocumentedLearner, fit_documented
 from soc_assets.regression.models.learners import Learner, Predicted, SklearnLearner, fit_learner
 from soc_assets.runtime.cache import Cache
 from soc_assets.sampling.balance import balance
@@ -70,7 +70,7 @@ class FittedModel:
     recipe: Recipe
     reduction: Reduction
     target: Target
-    learner: Learner | DocumentedLearner | DocumentedEnsemble
+    learner: Learner | DocumentedLearner
     residuals: np.ndarray | None
     calibration: Calibration | None
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from soc_assets.errors import TrainingError
-from soc_assets.regression.models.documented import DocumentedEnsemble, DocumentedLearner
+from soc_assets.regression.models.documented import DocumentedLearner
 from soc_assets.regression.models.learners import CLIP, Learner, MlpLearner, SklearnLearner
 from soc_assets.regression.models.trees import Trees, tree_arrays
 
 
-def graph_of(learner: Learner | DocumentedLearner | DocumentedEnsemble) -> nn.Module:
+def graph_of(learner: Learner | DocumentedLearner) -> nn.Module:
     """The learner as a module of reduced features [n, k] that gives the transformed target [n] and its spread [n].
 
     Raises:

@@ -46,7 +46,7 @@ def require_servable(recipes: Sequence[Recipe], inner_folds: int) -> None:
     """Refuse, before anything is fitted, what no served model can be made of.
 
     Raises:
-        TrainingError: one is the mean or several networks, or there are too few inner folds to calibrate intervals.
+        TrainingError: one is the mean, or there are too few inner folds to calibrate intervals.
     """
     for recipe in recipes:
         if recipe.model == MEAN.model:
@@ -54,12 +54,6 @@ def require_servable(recipes: Sequence[Recipe], inner_folds: int) -> None:
                 f"The recipe {recipe.name!r} predicts the same everywhere: it is there to be compared with and is not "
                 "registered. Name another one as `recipe` in [training] of soc.toml, and take it out of "
                 "[[evaluation.candidates]] where one of them is to be chosen."
-            )
-        if recipe.model == "documented" and recipe.splits > 1:
-            raise TrainingError(
-                f"The recipe {recipe.name!r} is {recipe.splits} documented MLPs, of which there is no graph: it is "
-                "there to be compared with. Set splits = 1, or take a recipe with model = 'mlp', whose members are "
-                "served together."
             )
     if inner_folds < 2:
         raise TrainingError(

@@ -147,7 +147,8 @@ def _choices(found: Supplement) -> Section | None:
         return None
     documented, varied = table.iloc[0], table.iloc[1:]
     paragraphs = [
-        f"The documented network has R² {_interval(documented, 'r2')}. Each row changes one of its choices and nothing "
+        f"In {documented['folds']} of the {documented['scheme']} folds ({documented['n']:,} samples) the documented "
+        f"network has R² {_interval(documented, 'r2')}. Each row changes one of its choices and nothing "
         "else; the difference is paired on the same draws. The rows below change all of them (the MLPs by current "
         "practice)."
     ]

@@ -28,7 +28,10 @@ from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import QUICK_EVALUATION, SmallProject, clean_environment, copy_of
 
-SETTINGS = f"""{QUICK_EVALUATION.replace("learning_curve = []", "learning_curve = [0.5]").replace("false", "true")}
+SUPPLEMENTED = QUICK_EVALUATION.replace("learning_curve = []", "learning_curve = [0.5]").replace(
+    "network_choices = 0\nsource_offsets = false", "network_choices = 1"
+)
+SETTINGS = f"""{SUPPLEMENTED}
 [[evaluation.candidates]]
 name = "more"
 hidden = [8]

@@ -120,7 +120,7 @@ def test_nothing_is_fitted_twice_and_its_fits_are_in_use(found, compared, folder
         pd.testing.assert_frame_equal(again[name], found[name])
     [used] = [item for item in kept.kept(folder) if item.what == "fits"]
     assert used.in_use
-    without = SETTINGS.model_copy(update={"learning_curve": (), "network_choices": False, "source_offsets": False})
+    without = SETTINGS.model_copy(update={"learning_curve": (), "network_choices": 0, "source_offsets": False})
     none = make_supplement(compared, without, folder, OPTIONS)
     assert none.done == ()
     assert [name for name in NAMES if len(none[name])] == ["highest_values"]
@@ -205,16 +205,34 @@ def test_each_variant_of_the_documented_network_changes_one_choice(found, compar
     assert changed == {
         "mlp_documented, other target": {"target"},
         "mlp_documented, other weight decay": {"decay"},
-        "mlp_documented, other split": {"splits"},
+        "mlp_documented, other split 1": {"validation_fold"},
+        "mlp_documented, other split 2": {"validation_fold"},
         "mlp_documented, other features": {"features"},
     }
+    assert set(table["folds"]) == {2}
+    first = {
+        model: pd.concat(
+            [
+                item.result.predictions
+                for item in compared.done
+                if (item.fit.scheme, item.fit.model) == ("block", model) and item.fit.number < 2
+            ]
+        )
+        for model in ("mlp_documented", "mlp")
+    }
     by = table.set_index("choice")
-    board = leaderboard(compared.scores, "block").set_index("model")
-    assert by.loc["as documented", "r2"] == pytest.approx(board.loc["mlp_documented", "r2"])
+    for choice, model in (("as documented", "mlp_documented"), ("all of these", "mlp")):
+        rows = first[model]
+        r2 = r_squared(rows["observed"].to_numpy(), rows["predicted"].to_numpy())
+        assert by.loc[choice, ["r2", "n"]].tolist() == pytest.approx([r2, len(rows)])
     measured = by["difference"].dropna()
+    assert measured.index.tolist() == ["target", "weight decay", "split", "features", "all of these"]
     assert measured.to_dict() == pytest.approx((by["r2"] - by.loc["as documented", "r2"])[measured.index].to_dict())
     assert by.loc["weights of the encoder", ["instead", "n"]].tolist() == ["pretrained: needs a checkpoint", 0]
-    assert by.loc["all of these", "r2"] == pytest.approx(board.loc["mlp", "r2"])
+    # the networks of other splits are averaged with the documented one
+    splits = [item.result.predictions for item in found.done if ", other split" in item.fit.model]
+    every = pd.concat([first["mlp_documented"], *splits]).groupby("sample_id")[["observed", "predicted"]].mean()
+    assert by.loc["split", "r2"] == pytest.approx(r_squared(*every.to_numpy().T))
 
 
 def test_dear_recipe_is_passed_over_for_the_next(compared):
@@ -251,7 +269,7 @@ def test_choice_counts_as_the_recipe_that_it_made_most_often(compared, folder):
 def test_settings_of_the_supplement_are_inputs_of_the_evaluation_alone(tmp_path):
     """Neither baselines nor a registered recipe are made again for them, nor for fields that recipes got later."""
     plain = Project(tmp_path, Settings(training=Training(recipe="chosen"), evaluation=SETTINGS))
-    off = SETTINGS.model_copy(update={"learning_curve": (), "network_choices": False, "source_offsets": False})
+    off = SETTINGS.model_copy(update={"learning_curve": (), "network_choices": 0, "source_offsets": False})
     other = replace(plain, settings=plain.settings.model_copy(update={"evaluation": off}))
     assert evaluation_inputs(plain) != evaluation_inputs(other)
     for inputs in (lambda at: evaluation_inputs(at, "baselines"), model_inputs):
