@@ -1,10 +1,17 @@
 """`soc suggest` on a finished project: what it says, what it writes, and what it refuses."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from soc_assets.cli.main import main
+from soc_assets.mapping.suggestion.inputs import suggestion_inputs
+from soc_assets.mapping.suggestion.measure import measure_of
+from soc_assets.mapping.suggestion.sites import suggest_sites
+from soc_assets.tracking.registered import load_registered
+from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.small_project import SmallProject
 
 
@@ -51,3 +58,26 @@ def test_without_a_model_the_cure_is_named(fresh):
     done = soc(fresh, "--year", "2014")
     assert done.exit_code == 1
     assert "run `soc run` first" in done.output
+
+
+class Old:
+    """A model without dissimilarity, as earlier releases registered it."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def predict(self, features):
+        return self._model.predict(features)[:, :3]
+
+
+def test_model_without_dissimilarity_is_helped_out_by_point_values(finished):
+    project = finished.project
+    registered = load_registered(tracking_of(project), None)
+    inputs, period = suggestion_inputs(project, replace(registered, model=Old(registered.model)), 2014)
+    measure, samples = measure_of(inputs), finished.table("samples").query("year == 2014")
+    read = inputs.predictor.read(period.rows(samples["longitude"].to_numpy(), samples["latitude"].to_numpy()))
+    assert measure.to_samples(measure.places(read)) == pytest.approx(0, abs=1e-4)  # they are samples
+    found = suggest_sites(inputs, period, 3, most=25)
+    assert found.facts["space"] == "point values, as the model has no dissimilarity"
+    assert (found.places["dissimilarity"] > 0.1).all()
+    assert set(found.sites["applicable"]) == {"unknown"}

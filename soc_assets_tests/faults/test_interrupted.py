@@ -23,6 +23,7 @@ feature_sets = ["point"]
 candidates = []
 draws = 100
 workers = 2
+network_choices = 0
 """
 BEGINS = {"mlp_model": "mlp_model: 1 of", "evaluation": "to fit"}
 

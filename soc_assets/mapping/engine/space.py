@@ -44,7 +44,7 @@ def space_of(graph: Any) -> Space | None:
     if not isinstance(graph, GraphModule):
         return None
     aten, buffers = torch.ops.aten, dict(graph.named_buffers())
-    cdist = [node for node in graph.graph.nodes if node.target is aten.cdist.default]
+    cdist = [node for node in graph.graph.nodes if node.target is aten.cdist.default and _of_area(node)]
     seen, distance = (
         [value for name, value in buffers.items() if name.endswith(f"area.{part}")]
         for part in ("seen", "mean_distance")
@@ -52,6 +52,11 @@ def space_of(graph: Any) -> Space | None:
     if not len(cdist) == len(seen) == len(distance) == 1:
         return None
     return Space(_until(graph, cdist[0].args[0]), seen[0].numpy(), float(distance[0]))
+
+
+def _of_area(node: Any) -> bool:
+    """Whether distances are those to the training samples of the area of applicability."""
+    return str(getattr(node.args[1], "target", "")).endswith("area.seen")
 
 
 def _until(graph: "GraphModule", last: Any) -> "GraphModule":

@@ -70,7 +70,7 @@ def leave_out_fits(
         number = int(numbers[0])
         parts = part_of(design, LEAVE_OUT, fold, number, at)
         if len(parts[0]):
-            fit = FoldFit(LEAVE_OUT, number, f"{best.model}, without {source}", (best.recipe,), *parts)
+            fit = FoldFit(LEAVE_OUT, number, f"{best.model}, without a source", (best.recipe,), *parts)
             fits.append(known.get(number, fit))
     return fits
 
