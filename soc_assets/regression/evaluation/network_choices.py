@@ -3,7 +3,7 @@
 The documented MLP predicts raw organic carbon from means of tokens (19,968 numbers with the default bands) through
 512-256-1, by Adam without weight decay, stopped early by one split. Each variant is the same network with one choice
 changed; its R2 minus that of the documented one is paired. The network is dear, so that a few folds have to do. Beside
-them stand the models by current practice, which change all of the choices, where the evaluation has them.
+them stand the models by current practice, which change most of the choices, where the evaluation has them.
 """
 
 from collections.abc import Sequence
@@ -106,7 +106,7 @@ def network_choices(
         for each in variants
     ]
     rows += [
-        ("all of these", "", f"mlp on {each.features}", _in_folds(each, numbers))
+        ("current practice", "", f"mlp on {each.features}", _in_folds(each, numbers))
         for each in models
         if (each.scheme, each.model) == (at.primary, "mlp")
     ]

@@ -48,6 +48,7 @@ def offset_plot(offsets: pd.DataFrame) -> bytes:
     axes.errorbar(value, places, xerr=_ends(value, low, high), fmt="o", color=ACCENT, capsize=3)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set(xlabel="mean of observed - predicted, g/kg, 95 % interval", yticks=places, yticklabels=labels)
+    axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.spines[["top", "right"]].set_visible(False)
     return to_png(figure)
 
@@ -63,7 +64,7 @@ def choices_plot(choices: pd.DataFrame) -> bytes:
     axes = figure.subplots()
     value, low, high = (shown[f"difference{end}"].to_numpy() for end in ("", "_low", "_high"))
     places = np.arange(len(shown))
-    whole = (shown["choice"] == "all of these").to_numpy()
+    whole = (shown["choice"] == "current practice").to_numpy()
     for members, colour in ((~whole, ACCENT), (whole, MUTED)):
         axes.errorbar(
             value[members], places[members], xerr=_ends(value, low, high)[:, members], fmt="o", color=colour, capsize=3
@@ -71,6 +72,7 @@ def choices_plot(choices: pd.DataFrame) -> bytes:
     labels = [f"{choice}: {instead}" for choice, instead in zip(shown["choice"], shown["instead"], strict=True)]
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set(xlabel="R² minus that of the documented MLP, 95 % interval", yticks=places, yticklabels=labels)
+    axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.spines[["top", "right"]].set_visible(False)
     return to_png(figure)
 

@@ -149,8 +149,7 @@ def _choices(found: Supplement) -> Section | None:
     paragraphs = [
         f"In {documented['folds']} of the {documented['scheme']} folds ({documented['n']:,} samples) the documented "
         f"network has R² {_interval(documented, 'r2')}. Each row changes one of its choices and nothing "
-        "else; the difference is paired on the same draws. The rows below change all of them (the MLPs by current "
-        "practice)."
+        "else; the difference is paired on the same draws. The MLPs by current practice, below, change most of them."
     ]
     if len(unknown := varied[varied["model"].isna()]):
         words = "; ".join(f"{row['choice']}: {row['instead']}" for _, row in unknown.iterrows())

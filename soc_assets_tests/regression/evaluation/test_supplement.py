@@ -194,7 +194,7 @@ def test_each_variant_of_the_documented_network_changes_one_choice(found, compar
         "split",
         "features",
         "weights of the encoder",
-        "all of these",
+        "current practice",
     ]
     base = next(item.fit.recipes[0] for item in compared.done if item.fit.model == "mlp_documented")
     recipes = {fit.fit.model: fit.fit.recipes[0] for fit in found.done if "other" in fit.fit.model}
@@ -221,12 +221,12 @@ def test_each_variant_of_the_documented_network_changes_one_choice(found, compar
         for model in ("mlp_documented", "mlp")
     }
     by = table.set_index("choice")
-    for choice, model in (("as documented", "mlp_documented"), ("all of these", "mlp")):
+    for choice, model in (("as documented", "mlp_documented"), ("current practice", "mlp")):
         rows = first[model]
         r2 = r_squared(rows["observed"].to_numpy(), rows["predicted"].to_numpy())
         assert by.loc[choice, ["r2", "n"]].tolist() == pytest.approx([r2, len(rows)])
     measured = by["difference"].dropna()
-    assert measured.index.tolist() == ["target", "weight decay", "split", "features", "all of these"]
+    assert measured.index.tolist() == ["target", "weight decay", "split", "features", "current practice"]
     assert measured.to_dict() == pytest.approx((by["r2"] - by.loc["as documented", "r2"])[measured.index].to_dict())
     assert by.loc["weights of the encoder", ["instead", "n"]].tolist() == ["pretrained: needs a checkpoint", 0]
     # the networks of other splits are averaged with the documented one
