@@ -129,7 +129,8 @@ def _highest(found: Supplement, primary: str) -> Section | None:
         f"The {best['highest']} highest observations of {best['n']} (from {best['from_value']:.0f} g/kg) make "
         f"{best['error_share']:.0%} of the squared error of {_title(best)}; without them its R² is "
         f"{best['r2_without']:.3f} instead of {best['r2']:.3f} and its RMSE {best['rmse_without']:.2f} instead of "
-        f"{best['rmse']:.2f} g/kg. The median absolute error hardly depends on them."
+        f"{best['rmse']:.2f} g/kg. Its median absolute error is {best['medae_without']:.2f} instead of "
+        f"{best['medae']:.2f} g/kg."
     ]
     pairs = {"r2": "R²", "rmse": "RMSE", "bias": "bias", "medae": "median absolute error"}
     columns: dict[str, Sequence[object]] = {"model": [_title(row) for _, row in shown.iterrows()]}
