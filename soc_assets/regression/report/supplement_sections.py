@@ -84,7 +84,7 @@ def _sources(found: Supplement) -> Section | None:
     table = found["source_offsets"]
     if table.empty:
         return None
-    single = table[table["source"] != "all"]
+    single = table.iloc[:-1]  # the last row is of all samples
     sure = single[(single["offset_low"] > 0) | (single["offset_high"] < 0)]
     said = [_offset_words(row) for row in sure.to_dict("records")]
     paragraphs = [
