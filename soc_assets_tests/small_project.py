@@ -59,6 +59,9 @@ feature_sets = ["point"]
 draws = 100
 workers = 1
 trials = 2
+learning_curve = []
+network_choices = 0
+source_offsets = false
 
 [[evaluation.candidates]]
 name = "few"

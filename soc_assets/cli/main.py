@@ -6,7 +6,7 @@ elsewhere.
 
 import click
 
-from soc_assets.cli import assets, database, inputs, map, points, servers, view
+from soc_assets.cli import assets, database, inputs, map, points, servers, suggest, view
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,7 @@ def main() -> None:
       soc predict   organic carbon at new points, with an interval
       soc map       organic carbon everywhere, as Cloud Optimized GeoTIFFs
       soc view      the maps in a browser
+      soc suggest   where the next samples should be taken
       soc ui        see it all in the Dagster UI
 
     Settings are in soc.toml; any of them can be overridden by an environment variable, for example
@@ -45,6 +46,7 @@ for command in (
     points.predict,
     map.map_command,
     view.view,
+    suggest.suggest,
     assets.refit,
     assets.clean,
     servers.ui,

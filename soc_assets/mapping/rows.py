@@ -61,6 +61,23 @@ class Predictions:
         return np.where(self.missing > most_missing, 0.0, stated)
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a model reads of n rows.
+
+    Attributes:
+        features: [n, d] raw features, as the model takes them.
+        points: [n, p] point values.
+        missing: [n] images that are missing.
+        images: of a row.
+    """
+
+    features: np.ndarray
+    points: np.ndarray
+    missing: np.ndarray
+    images: int
+
+
 class Predictor:
     """Predicts rows of places and dates by one model; keeps the rasters that it reads, and the encoder.
 
@@ -109,13 +126,20 @@ class Predictor:
 
     def __call__(self, rows: pd.DataFrame) -> Predictions:
         """Predict n rows of longitude, latitude, year, season and season_year."""
+        return self.predict(self.read(rows))
+
+    def read(self, rows: pd.DataFrame) -> "Inputs":
+        """What n rows are predicted from; see `__call__`."""
         samples = _as_samples(rows)
         embedded = self.embedder(samples)
         table = to_table(samples, self.spec, embedded).cast(SCHEMA)  # DuckDB reads no float16 from memory
         design = self._design(samples, table)
         features = raw_features(design, self.registered.features, np.arange(len(samples)))
-        missing, images = embedded.missing.sum(axis=1), embedded.missing.shape[1]
-        return predict_features(self.registered.model, features, missing, images)
+        return Inputs(features, design.matrices["point"], embedded.missing.sum(axis=1), embedded.missing.shape[1])
+
+    def predict(self, inputs: "Inputs") -> Predictions:
+        """Predict what was read."""
+        return predict_features(self.registered.model, inputs.features, inputs.missing, inputs.images)
 
     def _design(self, samples: pd.DataFrame, table: Any) -> Design:
         """The rows' features, by the same SQL as the samples' own."""

@@ -6,6 +6,7 @@ from soc_assets.features.sql.database import read_info
 from soc_assets.geo.polygons import contents_of
 from soc_assets.project import Project
 from soc_assets.regression.evaluation import fold
+from soc_assets.regression.evaluation.fold import decisive
 from soc_assets.storage import digest
 
 VERSIONS = {  # of the code: raise it when the output changes, and what is on disk becomes stale
@@ -14,6 +15,7 @@ VERSIONS = {  # of the code: raise it when the output changes, and what is on di
     "evaluation": "4",
     "hyperparameters": "2",
 }
+SUPPLEMENT = ("learning_curve", "network_choices", "source_offsets")  # settings that only the evaluation heeds
 
 
 def model_inputs(project: Project) -> str:
@@ -38,8 +40,10 @@ def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
     """
     if asset == "hyperparameters":
         return digest.of_inputs(VERSIONS[asset], *_fitted(project, set()))
-    regions = [project.settings.evaluation.region_column, contents_of(project.regions)] if project.regions else None
-    return digest.of_inputs(VERSIONS[asset], *_fitted(project, {"trials"}), regions, project.settings.evaluation.strata)
+    settings = project.settings.evaluation
+    regions = [settings.region_column, contents_of(project.regions)] if project.regions else None
+    supplement = [settings.model_dump(mode="json", include=set(SUPPLEMENT))] if asset == "evaluation" else []
+    return digest.of_inputs(VERSIONS[asset], *_fitted(project, {"trials"}), regions, settings.strata, *supplement)
 
 
 def _fitted(project: Project, left_out: set[str]) -> list[Any]:
@@ -47,8 +51,10 @@ def _fitted(project: Project, left_out: set[str]) -> list[Any]:
     settings, path = project.settings, project.samples("folds")
     built = read_info(project.database).get("inputs")
     folds = digest.of_file(path) if path.is_file() else None
-    left_out = {"workers", "regions", "region_column", "strata", *left_out}
+    left_out = {"workers", "regions", "region_column", "strata", *SUPPLEMENT, *left_out}
     chosen = settings.evaluation.model_dump(mode="json", exclude=left_out)
+    for name in ("recipes", "candidates"):
+        chosen[name] = [{"name": recipe.name, **decisive(recipe)} for recipe in getattr(settings.evaluation, name)]
     documented = settings.evaluation.documented or any(
         recipe.model == "documented" for recipe in settings.evaluation.candidates
     )

@@ -73,6 +73,10 @@ class Recipe(Section):
     """Regression kriging: what is fitted to the features; the residuals are kriged. Its own settings are those here."""
     intervals: bool = True
     """Also fit on the inner folds, for calibrated prediction intervals and for smearing with held-out residuals."""
+    decay: float = Field(default=0.0, ge=0)
+    """Documented MLP: weight decay (AdamW's); 0 is Adam without, as documented."""
+    validation_fold: int = Field(default=0, ge=0)
+    """Documented MLP: which of the inner folds stops it early, counted from 0."""
 
     @model_validator(mode="after")
     def _fits_its_model(self) -> "Recipe":
@@ -140,6 +144,15 @@ class Evaluation(Section):
     """Columns of the samples by whose categories there are scores: further columns of the soil tables (`extra` in
     [soil]); numbers are binned into quartiles. Those named here by default are left out where no soil table has
     them."""
+    learning_curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5, 0.75)
+    """Shares of the locations of each training part that the best recipe is also fitted on, under the primary scheme;
+    empty leaves the learning curve out."""
+    network_choices: int = Field(default=2, ge=0)
+    """Folds of the primary scheme, from the first on, in which the documented MLP is compared with variants that change
+    one choice each; 0 leaves that out. Each fold takes about four fits of the documented MLP."""
+    source_offsets: bool = True
+    """Whether laboratories and programmes are compared, where there are two or more: their offsets from the best
+    recipe, which is also fitted without each of them."""
     trials: int = Field(default=30, ge=1)
     """Trials of the hyperparameter search."""
     workers: int = Field(default=0, ge=0)

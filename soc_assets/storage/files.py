@@ -33,6 +33,8 @@ digest of the settings that decide the split; digest of what the file says, for 
 _DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)  # of a footer without a seal
 _ASSETS = {  # name of a file or folder of results -> the asset that writes it, which `soc run` alone does not run
     **dict.fromkeys(("evaluation.parquet", "out_of_fold.parquet", "verdict.json", "fits"), "evaluation"),
+    **dict.fromkeys(("learning_curve.parquet", "source_offsets.parquet"), "evaluation"),
+    **dict.fromkeys(("highest_values.parquet", "network_choices.parquet"), "evaluation"),
     "baselines.parquet": "baselines",
     **dict.fromkeys(("hyperparameters.parquet", "hyperparameters.json"), "hyperparameters"),
 }

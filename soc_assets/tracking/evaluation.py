@@ -35,6 +35,7 @@ def log_evaluation(
         dagster_run: id of the run that does this.
     """
     info, evaluation = read_info(project.database), project.settings.evaluation
+    every = [*compared.done, *compared.supplement.done]
     tags = {
         "soc.features": info["inputs"],
         "soc.spec": info["spec"],
@@ -44,13 +45,13 @@ def log_evaluation(
     tags |= {f"soc.verdict.{scheme}": said[:4000] for scheme, said in words.items()} | {"dagster.run_id": dagster_run}
     params = {
         "evaluation": evaluation.model_dump(mode="json", exclude={"recipes", "candidates"}),
-        "fits": len(compared.done),
+        "fits": len(every),
     }
     with tracking.run("evaluation", inputs, params, tags) as run:
         _log_datasets(run.client, run.run_id, compared)
         _log_metrics(run.client, run.run_id, _board_metrics(compared))
         experiment = run.client.get_run(run.run_id).info.experiment_id
-        for item in compared.done:
+        for item in every:
             _log_fit(run.client, experiment, run.run_id, item)
         for name in ("evaluation.html", "evaluation.qmd", "verdict.json"):
             run.client.log_artifact(run.run_id, str(project.results / name))

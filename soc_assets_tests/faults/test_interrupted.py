@@ -23,8 +23,12 @@ feature_sets = ["point"]
 candidates = []
 draws = 100
 workers = 2
+network_choices = 0
 """
-BEGINS = {"mlp_model": "mlp_model: 1 of", "evaluation": "to fit"}
+BEGINS = {
+    "mlp_model": "mlp_model: 1 of",
+    "evaluation": "feature sets, ",
+}  # the first line: later ones come every two seconds
 
 
 @pytest.fixture

@@ -15,7 +15,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 ARROW = {"timestamp": "timestamp[us]", "float64": "double", "float32": "float", "large_string": "string"}
 
 
-ON_REQUEST = ("evaluation", "out_of_fold", "maps", "map_at_samples", "map_zones", "map_changes")
+ON_REQUEST = (
+    *("evaluation", "out_of_fold", "learning_curve", "source_offsets", "highest_values", "network_choices"),
+    *("maps", "map_at_samples", "map_zones", "map_changes"),
+)
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name not in ON_REQUEST])

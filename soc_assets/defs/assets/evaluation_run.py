@@ -26,6 +26,7 @@ from soc_assets.regression.evaluation.ceiling import find_ceiling
 from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals
 from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, space_or_covariates, verdict
+from soc_assets.regression.evaluation.supplement import NAMES
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.regression.report.evaluation_sections import evaluation_sections
 from soc_assets.regression.report.facts import facts_of
@@ -33,6 +34,7 @@ from soc_assets.regression.report.page import html_report
 from soc_assets.regression.report.quarto import quarto_report
 from soc_assets.regression.report.results import Results, best_of
 from soc_assets.regression.report.sections import Section, pictures
+from soc_assets.regression.report.supplement_sections import sections_of
 from soc_assets.sampling.area import prediction_area
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
@@ -71,14 +73,18 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
         settings.seed,
         ceiling,
     )
-    _write_report(project, evaluation_sections(found, facts_of(project, compared), [map_section(project)]))
+    more = [*sections_of(compared.supplement, settings.primary), map_section(project)]
+    _write_report(project, evaluation_sections(found, facts_of(project, compared), more))
     files.write_table(results / "out_of_fold.parquet", _predictions(compared))
+    for name in NAMES:
+        files.write_table(results / f"{name}.parquet", compared.supplement[name])
     words = {scheme: each.words for scheme, each in verdicts.items()}
     files.write_json(results / "verdict.json", words)
     run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
     stored = {files.INPUTS: inputs, "soc.mlflow_run": run_id, _REGIONS: compared.regions}
     stored |= {_CEILING: json.dumps(ceiling.as_json())} if ceiling else {}
-    names = ("out_of_fold.parquet", "verdict.json", "evaluation.html", "evaluation.qmd")
+    tables = [f"{name}.parquet" for name in ("out_of_fold", *NAMES)]
+    names = (*tables, "verdict.json", "evaluation.html", "evaluation.qmd")
     beside = [results / name for name in names]
     path = results / "evaluation.parquet"
     vouched = vouch(path, [*beside, *sorted((results / "figures").glob("*.png"))])
@@ -102,6 +108,7 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
         "intervals": report.table(best_with_intervals(table, scheme, 3).round(4)),
         "regions": stored.get(_REGIONS, ""),
         "ceiling": json.loads(stored[_CEILING])["words"] if _CEILING in stored else "",
+        **{f"{name}_table": report.table(table.round(4)) for name, table in _supplement(results).items()},
         **{name: value for name, value in board_metrics(board).items() if value is not None},
         **figures,
         "weights": read_info(project.database).get("weights", ""),
@@ -109,6 +116,13 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
         "table": dg.MetadataValue.path(str(path)),
         "mlflow_run": stored.get("soc.mlflow_run", ""),
     }
+
+
+def _supplement(results: Path) -> dict[str, pd.DataFrame]:
+    """The tables of the supplementary analyses that have rows."""
+    paths = {name: results / f"{name}.parquet" for name in NAMES}
+    found = {name: files.read_table(path) for name, path in paths.items() if path.is_file()}
+    return {name: table for name, table in found.items() if len(table)}
 
 
 def board_metrics(board: pd.DataFrame) -> dict[str, float | None]:
@@ -123,7 +137,7 @@ def board_metrics(board: pd.DataFrame) -> dict[str, float | None]:
 def _compare(context: dg.AssetExecutionContext, project: Project, only_baselines: bool = False) -> Compared:
     compared = compare(project, only_baselines)
     context.log.info(compared.regions)
-    for item in compared.done:
+    for item in (*compared.done, *compared.supplement.done):
         if item.error:
             context.log.error(
                 f"{item.fit.model} on {item.fit.features}, {item.fit.scheme} fold {item.fit.number}: {item.error}"

@@ -136,8 +136,9 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     """Schemes x models x feature sets on identical folds: scores with intervals, prediction intervals, a report.
 
     - **Reads** soc.duckdb and the folds of `balanced_samples`.
-    - **Writes** `evaluation.parquet` in `data/results` (a long table, also a view in soc.duckdb), `out_of_fold.parquet`
-      and the report `evaluation.html`; one MLflow run with a child for every fit.
+    - **Writes** `evaluation.parquet` in `data/results` (a long table, also a view in soc.duckdb), predictions, the
+      supplementary analyses (`learning_curve`, `source_offsets`, `highest_values`, `network_choices`) and the
+      report `evaluation.html`; one MLflow run with a child for every fit.
     - **Decided by** [evaluation] in soc.toml, and the file of its `regions`, by which nothing is fitted again.
 
     Says plainly when a baseline wins, and moves the alias `champion` if a registered model is significantly better.

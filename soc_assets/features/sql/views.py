@@ -15,6 +15,7 @@ from soc_assets.integrity.schemas.columns import BAND, SAMPLE_ID
 from soc_assets.settings import Features, Study
 
 Columns = dict[str, str]  # name -> comment
+_LOOKED_INTO = ("learning_curve", "source_offsets", "highest_values", "network_choices")  # of the evaluation
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ class Contents:
 
 def views_of(contents: Contents) -> dict[str, View]:
     """Every view, in an order in which each needs only those before it."""
-    simple = ("folds", "rejected", "excluded", "rasters", "gaps", "evaluation", "out_of_fold", "runs", "map_zones")
+    simple = ("folds", "rejected", "excluded", "rasters", "gaps", "evaluation", "out_of_fold", *_LOOKED_INTO, "runs")
     return {
         "samples": _samples(contents),
-        **{name: _plain(contents, name) for name in simple},
+        **{name: _plain(contents, name) for name in (*simple, "map_zones")},
         "predictions": _predictions(contents),
         "embeddings": _embeddings(contents),
         "batches": _batches(contents),

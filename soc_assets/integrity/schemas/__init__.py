@@ -11,7 +11,16 @@ from soc_assets.integrity.schemas.columns import SPLITS, Column, Table, pandas_t
 from soc_assets.integrity.schemas.embeddings import EMBEDDINGS, FEATURES
 from soc_assets.integrity.schemas.maps import MAP_AT_SAMPLES, MAPS
 from soc_assets.integrity.schemas.rasters import GAPS, RASTERS
-from soc_assets.integrity.schemas.results import EVALUATION, MODEL_PREDICTIONS, OUT_OF_FOLD, RUNS
+from soc_assets.integrity.schemas.results import (
+    EVALUATION,
+    HIGHEST_VALUES,
+    LEARNING_CURVE,
+    MODEL_PREDICTIONS,
+    NETWORK_CHOICES,
+    OUT_OF_FOLD,
+    RUNS,
+    SOURCE_OFFSETS,
+)
 from soc_assets.integrity.schemas.samples import BALANCED, EXCLUDED, FOLDS, LEDGER, REJECTED, SOIL_SAMPLES
 from soc_assets.integrity.schemas.zones import MAP_ZONES
 
@@ -29,6 +38,10 @@ TABLES = {
     "model_predictions": MODEL_PREDICTIONS,
     "out_of_fold": OUT_OF_FOLD,
     "evaluation": EVALUATION,
+    "learning_curve": LEARNING_CURVE,
+    "source_offsets": SOURCE_OFFSETS,
+    "highest_values": HIGHEST_VALUES,
+    "network_choices": NETWORK_CHOICES,
     "runs": RUNS,
     "maps": MAPS,
     "map_at_samples": MAP_AT_SAMPLES,

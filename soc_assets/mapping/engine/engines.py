@@ -21,11 +21,11 @@ def engine_for(inputs: MapInputs) -> Engine:
         return PointEngine(inputs)
     if embedded and not spec.linear:
         return ColumnEngine(inputs)
-    cut = cut_graph(_graph_of(inputs.registered.model))
+    cut = cut_graph(graph_of_model(inputs.registered.model))
     exact = not embedded or spec.choices["storage"] == "float32"
     return AffineEngine(inputs, cut) if cut is not None and exact else ColumnEngine(inputs)
 
 
-def _graph_of(model: Any) -> Any:
+def graph_of_model(model: Any) -> Any:
     """The graph behind MLflow's wrapper, or None where there is none."""
     return model.get_raw_model() if hasattr(model, "get_raw_model") else None

@@ -14,6 +14,7 @@ import pandas as pd
 
 from soc_assets.embedding.inputs import read_inputs
 from soc_assets.errors import TableError, TrainingError
+from soc_assets.features.sql.database import read_info
 from soc_assets.features.sql.groups import group_columns, group_queries
 from soc_assets.features.sql.opening import reading
 from soc_assets.geo.grid import Grid
@@ -28,6 +29,7 @@ from soc_assets.regression.evaluation.ceiling import PIXEL_STEP, pixel_steps
 from soc_assets.regression.evaluation.engine import Done, run_fits
 from soc_assets.regression.evaluation.plan import Plan, make_plan
 from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold, score_table
+from soc_assets.regression.evaluation.supplement import Comparison, Supplement, make_supplement
 from soc_assets.regression.models.fitted import Options
 from soc_assets.runtime import progress
 from soc_assets.runtime.device import resolve_device
@@ -62,6 +64,7 @@ class Compared:
         models: out-of-fold predictions by scheme and model.
         table: the long table of scores.
         regions: a sentence that says how the regions of the table were made.
+        supplement: learning curve, sources, highest values, and the choices of the documented MLP.
     """
 
     design: Design
@@ -70,6 +73,7 @@ class Compared:
     models: list[OutOfFold]
     table: pd.DataFrame
     regions: str
+    supplement: Supplement
 
 
 def compare(project: Project, only_baselines: bool = False) -> Compared:
@@ -96,7 +100,12 @@ def compare(project: Project, only_baselines: bool = False) -> Compared:
     table = score_table(
         models, design, settings.draws, settings.seed, project.settings.study.max_oc, columns=settings.strata
     )
-    return Compared(design, plan, done, models, table, regions.words)
+    supplement = Supplement()
+    if not only_baselines:
+        weights, pooling = read_info(project.database).get("weights", ""), project.settings.embedding.pooling
+        found = Comparison(design, folds, plan.folds, done, models, table, pooling, weights)
+        supplement = make_supplement(found, settings, project.results, options_of(project))
+    return Compared(design, plan, done, models, table, regions.words, supplement)
 
 
 def load_design(project: Project) -> Design:

@@ -51,6 +51,7 @@ def run_fits(
     folder: Path,
     options: Options,
     workers: int = 0,
+    kind: str | None = None,
 ) -> list[Done]:
     """Run the missing fits, and read all of them.
 
@@ -60,10 +61,12 @@ def run_fits(
         folder: of results; fits/ in it keeps every fit, inputs/ the features for the processes.
         options: seed, level, device.
         workers: processes; 0 takes as many as there are processors, 1 fits in this process.
+        kind: of the plan, whose fits are in use until the next plan of its kind, also where it has none; None is
+            `baselines` or `evaluation`.
     """
     digests = [fit.digest(design, options) for fit in fits]
-    kind = "baselines" if all(fit.baseline for fit in fits) else "evaluation"
-    if fits:
+    if fits or kind:
+        kind = kind or ("baselines" if all(fit.baseline for fit in fits) else "evaluation")
         note_plan(folder, kind, digests, _inputs(folder, design).name)
     known = {name: result for name in digests if (result := known_fit(folder, name))}
     due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if name not in known]

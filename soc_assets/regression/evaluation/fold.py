@@ -72,12 +72,14 @@ class FoldFit:
         """Digest of everything that decides the result."""
         every = np.concatenate([self.train, self.test])
         samples = design.samples.loc[every, ["sample_id", "organic_carbon"]]
-        recipes = [_decisive(recipe) for recipe in self.recipes]
+        recipes = [decisive(recipe) for recipe in self.recipes]
         used = {"seed": options.seed, "level": options.level}
         if any(recipe.balance for recipe in self.recipes):
             used["sampling"] = options.sampling.model_dump(include=_BALANCING)
         if any(recipe.model == "documented" for recipe in self.recipes):
             used["training"] = options.training.model_dump(exclude={"device", "recipe"})
+        if any(recipe.model == "documented" and recipe.target != "none" for recipe in self.recipes):
+            used["documented"] = "fitted to the transformed target"  # an earlier release transformed back alone
         return digest.of_values(
             [
                 VERSION,
@@ -90,8 +92,8 @@ class FoldFit:
         )
 
 
-def _decisive(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe decides its fit: a later field at its default must not invalidate existing fits."""
+def decisive(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides its fit, as plain values: a later field at its default must not invalidate a fit."""
     later = recipe.model_dump(exclude={"name", *_FIELDS}, exclude_defaults=True)
     calibrated = recipe.intervals or recipe.model == "documented"
     return recipe.model_dump(include=_FIELDS) | later | ({"calibration": CALIBRATION} if calibrated else {})

@@ -54,7 +54,7 @@ def make_plan(
     fits = []
     for scheme, fold in by_scheme.items():
         for number in np.unique(fold[fold >= 0]):
-            part = _part(design, scheme, fold, int(number), evaluation)
+            part = part_of(design, scheme, fold, int(number), evaluation)
             if not len(part[0]):
                 raise TrainingError(
                     f"Fold {number} of the scheme {scheme!r} leaves no training sample: set a smaller buffer."
@@ -82,7 +82,7 @@ def _fits_of(
     return fits
 
 
-def _part(
+def part_of(
     design: Design, scheme: str, fold: np.ndarray, number: int, evaluation: Evaluation
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Training rows, their inner folds, and test rows."""

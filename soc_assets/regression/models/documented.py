@@ -1,7 +1,9 @@
 """The documented MLP inside a fold: its early stopping uses one inner fold, which also calibrates its interval.
 
 The network and its training are those of the asset `mlp_model`; only the rows differ. The validation part has chosen
-the epoch, so intervals calibrated on it are slightly too narrow: the evaluation measures by how much.
+the epoch, so intervals calibrated on it are slightly too narrow: the evaluation measures by how much. What each choice
+of it costs is measured by recipes that change one (`soc_assets.regression.evaluation.network_choices`): a transformed
+target, weight decay, another inner fold that stops it.
 
 Its area of applicability is measured in principal components of the standardised features of its training rows, as many
 as a recipe keeps: distances over 20,000 columns, most of them copies of each other, would say little and cost much.
@@ -14,6 +16,7 @@ import numpy as np
 
 from soc_assets.regression.design.data import FeatureTable
 from soc_assets.regression.design.reduction import GroupReduction, fit_components
+from soc_assets.regression.design.target import Target
 from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.learners import Predicted
@@ -32,12 +35,12 @@ _FITTED_TO, _PERMUTED = 4096, 400  # rows
 
 @dataclass(frozen=True)
 class DocumentedLearner:
-    """The fitted network; predicts g/kg from the features it was fitted on."""
+    """The fitted network; predicts the target (g/kg as documented) from the features it was fitted on."""
 
     network: "SocMlp"
 
     def predict(self, x: np.ndarray) -> Predicted:
-        """g/kg, without a spread."""
+        """The target, without a spread."""
         return Predicted(self.network.predict(np.ascontiguousarray(x, np.float32)), np.zeros(len(x)))
 
 
@@ -107,22 +110,31 @@ def documented_interval(
 
 
 def fit_documented(
-    recipe: Recipe, x: np.ndarray, oc: np.ndarray, inner: np.ndarray, training: Training, sampling: Sampling
+    recipe: Recipe,
+    x: np.ndarray,
+    oc: np.ndarray,
+    inner: np.ndarray,
+    training: Training,
+    sampling: Sampling,
+    target: Target,
 ) -> tuple[DocumentedLearner, tuple[Predicted, np.ndarray]]:
-    """Fit as [training] says, stop by the first inner fold.
+    """Fit as [training] says, stop by one of the inner folds.
 
     Args:
-        recipe: whether to balance.
+        recipe: whether to balance, the weight decay, and which inner fold validates (the first, as documented).
         x: [n, d] features of the training part.
         oc: [n] g/kg.
-        inner: [n] inner folds; samples of the first validate.
+        inner: [n] inner folds.
         training: the section [training].
         sampling: how to balance.
+        target: what the network predicts of organic carbon.
 
     Returns:
-        The learner, and what it says of the validation samples with their organic carbon.
+        The learner, and what it says of the validation samples with what is observed there, in the target's scale.
     """
-    validates = inner == inner.min() if len(np.unique(inner)) > 1 else np.zeros(len(x), bool)
+    parts, y = np.unique(inner), target.forward(oc)
+    number = parts[recipe.validation_fold % len(parts)]
+    validates = inner == number if len(parts) > 1 else np.zeros(len(x), bool)
     multiplicity, weight = np.ones(len(x), np.int64), np.ones(len(x), np.float32)
     if recipe.balance:
         found = balance(oc[~validates], sampling, sampling.seed)
@@ -138,9 +150,10 @@ def fit_documented(
         longitude=zeros,
         latitude=zeros,
         year=zeros,
-        organic_carbon=oc,
+        organic_carbon=y,
         missing_images=zeros,
         matrix=np.ascontiguousarray(x, np.float32),
     )
-    learner = DocumentedLearner(fit_mlp(table, training, sampling.balance if recipe.balance else "none").network)
-    return learner, (learner.predict(x[validates]), oc[validates])
+    fit = fit_mlp(table, training, sampling.balance if recipe.balance else "none", decay=recipe.decay)
+    learner = DocumentedLearner(fit.network)
+    return learner, (learner.predict(x[validates]), y[validates])

@@ -103,15 +103,20 @@ class FittedModel:
 
     def _calibrated(self, found: Predicted) -> tuple[Predicted, Callable[[np.ndarray], np.ndarray]]:
         """What the interval is calibrated in, and the way back to g/kg: the logarithm for the documented MLP."""
-        if self.recipe.model != "documented":
+        if not in_logarithm(self.recipe):
             return found, self.target.inverse
         log = Predicted(np.log1p(np.maximum(found.value, 0)), found.spread)
         return log, lambda end: np.clip(np.expm1(end), 0, self.target.most)
 
 
+def in_logarithm(recipe: Recipe) -> bool:
+    """Whether the interval is calibrated in the logarithm though the target is not transformed."""
+    return recipe.model == "documented" and recipe.target == "none"
+
+
 def calibrate(recipe: Recipe, held_out: HeldOut, level: float) -> Calibration:
     """The calibration of a recipe's interval by held-out rows; a process states the whole deviation by itself."""
-    if recipe.model == "documented":
+    if in_logarithm(recipe):
         return calibrate_documented(held_out.observed, held_out.predicted.value, level)
     return Calibration.fit(held_out.observed, held_out.predicted, level, kind_of(recipe).spatial)
 
@@ -144,10 +149,11 @@ def fit_recipe(
     reduction = reduction or _reduction_of(recipe, design, rows, options)
     x = reduction.apply(design, rows)
     if recipe.model == "documented":
-        learner, stopped = fit_documented(recipe, x, oc, inner, options.training, options.sampling)
+        learner, stopped = fit_documented(recipe, x, oc, inner, options.training, options.sampling, target)
         predicted, observed = (held_out.predicted, held_out.observed) if held_out else stopped
-        calibration = calibrate_documented(observed, predicted.value, options.level) if len(observed) else None
-        return FittedModel(recipe, reduction, target, learner, None, calibration)
+        calibration = calibrate(recipe, HeldOut(predicted, observed), options.level) if len(observed) else None
+        residuals = observed - predicted.value if recipe.target != "none" and len(observed) else None
+        return FittedModel(recipe, reduction, target, learner, residuals, calibration)
     if held_out is None and recipe.intervals and len(np.unique(inner)) > 1:
         held_out = predict_held_out(recipe, design, rows, inner, options)
     learner = _fit(recipe, x, target.forward(oc), oc, options)
@@ -178,14 +184,15 @@ def _key(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, op
 
 def _predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options) -> HeldOut:
     oc = design.samples["organic_carbon"].to_numpy(float)[rows]
-    observed = Target.fit(recipe.target, oc).forward(oc)
+    target = Target.fit(recipe.target, oc)
+    observed = target.forward(oc)
     value, spread = np.empty(len(rows)), np.empty(len(rows))
     for number in np.unique(inner):
         out = inner == number
         reduction = _reduction_of(recipe, design, rows[~out], options)
         x, part = reduction.apply(design, rows[~out]), oc[~out]
         if recipe.model == "documented":
-            learner, _ = fit_documented(recipe, x, part, inner[~out], options.training, options.sampling)
+            learner, _ = fit_documented(recipe, x, part, inner[~out], options.training, options.sampling, target)
         else:
             learner = _fit(recipe, x, observed[~out], part, options)
         found = learner.predict(reduction.apply(design, rows[out]))

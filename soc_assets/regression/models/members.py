@@ -102,7 +102,7 @@ class Linear(nn.Module):
 
 
 class Documented(nn.Module):
-    """The documented MLP, which predicts g/kg."""
+    """The documented MLP, which predicts the target: g/kg, as documented."""
 
     def __init__(self, learner: DocumentedLearner):
         super().__init__()

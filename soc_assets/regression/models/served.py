@@ -15,7 +15,7 @@ from soc_assets.regression.design.target import MOST, Smeared, smeared
 from soc_assets.regression.models.accepted import UNANSWERED, Accepted, require
 from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.conformal import Calibration
-from soc_assets.regression.models.fitted import FittedModel
+from soc_assets.regression.models.fitted import FittedModel, in_logarithm
 from soc_assets.regression.models.members import graph_of
 from soc_assets.regression.models.mlp import SocMlp
 from soc_assets.regression.models.parts import Area, Reaching, Reduced
@@ -74,7 +74,7 @@ class ServedRecipe(nn.Module):
         stand_in = _residuals(model)
         self._keep("residuals", stand_in.numbers)
         self._keep("weights", stand_in.weights)
-        self.reach, self.in_logarithm = Reaching(model.calibration), model.recipe.model == "documented"
+        self.reach, self.in_logarithm = Reaching(model.calibration), in_logarithm(model.recipe)
         self.kind, self.power, self.most = model.target.kind, model.target.power, model.target.most
         self.bounds = [float(v) for v in model.target.forward(np.array([0.0, MOST]))]
 

@@ -50,6 +50,7 @@ def fit_mlp(
     training: Training,
     balance: str = "resample",
     on_epoch: Callable[[EpochReport], None] | None = None,
+    decay: float = 0.0,
 ) -> Fit:
     """Fit the MLP; the same table, settings, machine and thread count give the same numbers.
 
@@ -59,6 +60,7 @@ def fit_mlp(
         balance: `resample` visits each training row `multiplicity` times an epoch, `weights` weighs its squared error
             by `weight` (scaled to a mean of one), `none` does neither.
         on_epoch: called after each epoch.
+        decay: weight decay of AdamW; 0 is Adam.
 
     Raises:
         TrainingError: there is nothing to visit, the loss is not finite, or the device's memory is too small.
@@ -71,7 +73,7 @@ def fit_mlp(
         network = _new_network(table, training)
         try:
             train, validation = (_part(network, table, split, balance, device) for split in ("train", "validation"))
-            run = Epochs(network.to(device), train, validation, training)
+            run = Epochs(network.to(device), train, validation, training, decay)
             run.run(visits, on_epoch or (lambda report: None))
         except RuntimeError as error:
             if not out_of_memory(error):

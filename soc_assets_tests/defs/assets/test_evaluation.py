@@ -19,7 +19,9 @@ import pytest
 from click.testing import CliRunner
 
 from soc_assets.cli.main import main
+from soc_assets.defs.assets.evaluation_run import evaluation_metadata
 from soc_assets.pipeline import freshness
+from soc_assets.regression.evaluation.supplement import NAMES
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.storage import files, vouching
 from soc_assets.tracking.champion import promote
@@ -28,7 +30,10 @@ from soc_assets.tracking.store import tracking_of
 from soc_assets_tests.ports import free_port
 from soc_assets_tests.small_project import QUICK_EVALUATION, SmallProject, clean_environment, copy_of
 
-SETTINGS = f"""{QUICK_EVALUATION}
+SUPPLEMENTED = QUICK_EVALUATION.replace("learning_curve = []", "learning_curve = [0.5]").replace(
+    "network_choices = 0\nsource_offsets = false", "network_choices = 1"
+)
+SETTINGS = f"""{SUPPLEMENTED}
 [[evaluation.candidates]]
 name = "more"
 hidden = [8]
@@ -81,6 +86,30 @@ def test_tables_report_and_views_are_there(evaluated):
         assert connection.execute("SELECT count(*) FROM evaluation").fetchall() == [(len(table),)]
         tested = "SELECT count(*) FROM out_of_fold JOIN samples USING (sample_id) WHERE split = 'test'"
         assert connection.execute(tested).fetchall() == [(0,)]
+
+
+def test_supplementary_analyses_are_tables_views_and_figures(evaluated):
+    results = evaluated.project.results
+    with duckdb.connect(evaluated.project.database, read_only=True) as connection:
+        shares = connection.execute("SELECT share, failed FROM learning_curve ORDER BY share").fetchall()
+        sources = connection.execute("SELECT source FROM source_offsets ORDER BY n").fetchall()
+        choices = connection.execute("SELECT choice FROM network_choices WHERE r2 IS NOT NULL").fetchall()
+        [(models,)] = connection.execute("SELECT count(DISTINCT model) FROM highest_values").fetchall()
+    assert shares == [(0.5, 0), (1.0, 0)]
+    assert sources[-1] == ("all",) and len(sources) == 3
+    assert [choice for (choice,) in choices] == ["as documented", "target", "weight decay", "split", "features"]
+    assert models == 5
+    assert {"learning_curve.png", "source_offsets.png", "network_choices.png"} <= {
+        path.name for path in (results / "figures").iterdir()
+    }
+    shown = evaluation_metadata(evaluated.project, "block")
+    assert {f"{name}_table" for name in NAMES} <= set(shown)
+    path = results / "learning_curve.parquet"
+    content = path.read_bytes()
+    path.unlink()
+    [state] = [item.state for item in freshness.assess_results(evaluated.project) if item.asset == "evaluation"]
+    path.write_bytes(content)
+    assert state == "stale"
 
 
 def test_mlflow_has_a_parent_with_a_child_for_every_fit(evaluated):

@@ -17,6 +17,7 @@ from soc_assets_tests.features.sql.test_database import STUDY, Built
 VIEWS = {
     *("samples", "rejected", "excluded", "rasters", "gaps", "folds", "batches", "embeddings", "embedding_long"),
     *("features", "predictions", "evaluation", "out_of_fold", "runs"),
+    *("learning_curve", "source_offsets", "highest_values", "network_choices"),
     *("maps", "map_at_samples", "map_zones", "map_changes"),
 }
 TABLES_MADE = {"feature_index", "feature_groups", "slots", "neighbour_index", "pca_scores", "pca_variance"}

@@ -70,7 +70,7 @@ def test_a_new_field_at_its_default_leaves_the_digests_of_finished_fits():
     assert digest(LaterRecipe(name="r", model="ridge", skip=True)) != digest(recipe)
     changed = recipe.model_dump() | {"name": "r", "model": "mlp"}
     other = {"target": "box-cox", "features": "embedding", "back": "plain", "activation": "relu", "hidden": (3,)}
-    other["trend"] = "mlp"
+    other |= {"trend": "mlp", "decay": 1.0}
     for field, value in recipe.model_dump(exclude={"name", "model"}).items():
         another = other.get(
             field, not value if isinstance(value, bool) else value / 2 if isinstance(value, float) else 7

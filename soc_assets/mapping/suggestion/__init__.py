@@ -1,0 +1,1 @@
+"""Where the next samples should be taken: the places that a registered model knows least about."""

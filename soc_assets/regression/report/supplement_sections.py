@@ -1,0 +1,179 @@
+"""Sections of the report about the supplementary analyses, from their tables alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from soc_assets.regression.evaluation.supplement import Supplement
+from soc_assets.regression.report import learning_plots as plots
+from soc_assets.regression.report.sections import Figure, Section, Table
+from soc_assets.regression.report.words import fit_words
+
+_MOST_MODELS = 12
+
+
+def sections_of(found: Supplement, primary: str) -> list[Section]:
+    """The sections that there is something to say in, in order.
+
+    Args:
+        found: the supplementary analyses.
+        primary: the scheme that decides.
+    """
+    made = [_curve(found), _sources(found), _highest(found, primary), _choices(found)]
+    return [section for section in made if section is not None]
+
+
+def _curve(found: Supplement) -> Section | None:
+    table = found["learning_curve"]
+    known = table.dropna(subset=["r2"])
+    if known.empty:
+        return None
+    whole, paragraphs = known[known["share"] == 1.0], [_how(found, table)]
+    if len(whole) and len(less := known[known["share"] < 1]):
+        paragraphs.append(_gained(less.iloc[-1], whole.iloc[0]))
+    shown = pd.DataFrame(
+        {
+            "Share of the locations": known["share"].map("{:.0%}".format),
+            "Locations": known["locations"].round().astype(int),
+            "Samples": known["samples"].round().astype(int),
+            "R2": _with_interval(known, "r2"),
+            "RMSE, g/kg": _with_interval(known, "rmse", 2),
+            "R2 that all locations add": _with_interval(known, "gain"),
+        }
+    )
+    caption = "Scores by the number of locations fitted on, pooled over the same test folds, with 95 % intervals."
+    alternative = "R2 and RMSE with error bars against the number of locations fitted on."
+    figure = Figure(caption, plots.curve_plot(table), alternative, "learning_curve")
+    return Section("How much is enough", paragraphs, [Table(caption, shown)], [figure])
+
+
+def _how(found: Supplement, table: pd.DataFrame) -> str:
+    first = table.iloc[0]
+    return (
+        f"The best recipe, fitted on nested random parts of the locations of each training part of the "
+        f"{first['scheme']} folds and scored on the same test folds. {found.words}".strip()
+    )
+
+
+def _gained(less: pd.Series, whole: pd.Series) -> str:
+    """What the last step of the curve says."""
+    step = (
+        f"From {less['share']:.0%} to all locations R2 goes from {less['r2']:.3f} to {whole['r2']:.3f}, by "
+        f"{less['gain']:.3f} (95 % interval {less['gain_low']:.3f} to {less['gain_high']:.3f})"
+    )
+    if less["gain_low"] > 0:
+        return f"{step}: the curve still rises, and more locations would raise it further."
+    if less["gain_high"] < 0:
+        return f"{step}: more of these locations make it worse, so that not their number is what is lacking."
+    return f"{step}: it does not rise beyond the interval, so that more locations of this kind promise little."
+
+
+def _sources(found: Supplement) -> Section | None:
+    table = found["source_offsets"]
+    if table.empty:
+        return None
+    single = table.iloc[:-1]  # the last row is of all samples
+    sure = single[(single["offset_low"] > 0) | (single["offset_high"] < 0)]
+    said = [_offset_words(row) for row in sure.to_dict("records")]
+    paragraphs = [
+        "The offset of a source is the mean of observed - predicted of its samples, out of fold: how much more it "
+        "measures than its neighbours at equal covariates. Method, depth and choice of places all show in it, and the "
+        "model has seen other samples of the source, which makes it smaller.",
+        f"Beyond its interval: {'; '.join(said)}." if said else "No source differs from zero beyond its interval.",
+    ]
+    columns = {
+        "Source": single["source"].tolist(),
+        "Samples": single["n"].tolist(),
+        f"{single['unit'].iloc[0]}": single["units"].tolist(),
+        "Mean, g/kg": single["observed"].map("{:.1f}".format).tolist(),
+        "Offset, g/kg": _with_interval(single, "offset", 2).tolist(),
+        "Offset as a factor": _with_interval(single, "factor").tolist(),
+    }
+    if single["left_out_r2"].notna().any():
+        columns["R2, left out"] = _with_interval(single, "left_out_r2").tolist()
+        columns["Bias, left out, g/kg"] = _with_interval(single, "left_out_bias", 2).tolist()
+    caption = "Sources: offset under the primary folds, and scores where the whole source was left out of the fit."
+    figure = Figure(
+        "Mean residual of each source with its 95 % interval; samples in brackets.",
+        plots.offset_plot(table),
+        "Mean of observed minus predicted by source, with error bars.",
+        "source_offsets",
+    )
+    return Section("Laboratories and programmes", paragraphs, [Table(caption, pd.DataFrame(columns))], [figure])
+
+
+def _offset_words(row: Mapping[Any, Any]) -> str:
+    more = "more" if row["offset"] > 0 else "less"
+    return f"{row['source']} measures {abs(row['offset']):.1f} g/kg {more} (factor {row['factor']:.2f})"
+
+
+def _highest(found: Supplement, primary: str) -> Section | None:
+    table = found["highest_values"]
+    shown = table[table["scheme"] == primary].head(_MOST_MODELS)
+    if shown.empty:
+        return None
+    best = shown.iloc[0]
+    paragraphs = [
+        f"The {best['highest']} highest observations of {best['n']} (from {best['from_value']:.0f} g/kg) make "
+        f"{best['error_share']:.0%} of the squared error of {_title(best)}; without them its R2 is "
+        f"{best['r2_without']:.3f} instead of {best['r2']:.3f} and its RMSE {best['rmse_without']:.2f} instead of "
+        f"{best['rmse']:.2f} g/kg. Its median absolute error is {best['medae_without']:.2f} instead of "
+        f"{best['medae']:.2f} g/kg."
+    ]
+    pairs = {"r2": "R2", "rmse": "RMSE", "bias": "Bias", "medae": "Median absolute error"}
+    columns: dict[str, Sequence[object]] = {"Model": [_title(row) for _, row in shown.iterrows()]}
+    for name, words in pairs.items():
+        columns[words] = shown[name].round(3).tolist()
+        columns[f"{words}, without"] = shown[f"{name}_without"].round(3).tolist()
+    columns["Their squared error"] = shown["error_share"].map("{:.0%}".format).tolist()
+    caption = "Scores with and without the highest one per cent of the observations, g/kg."
+    return Section("The highest one per cent", paragraphs, [Table(caption, pd.DataFrame(columns))], [])
+
+
+def _choices(found: Supplement) -> Section | None:
+    table = found["network_choices"]
+    if table.empty:
+        return None
+    documented, varied = table.iloc[0], table.iloc[1:]
+    paragraphs = [
+        f"In {documented['folds']} of the {documented['scheme']} folds ({documented['n']:,} samples) the documented "
+        f"network has R2 {_interval(documented, 'r2')}. Each row changes one of its choices and nothing "
+        "else; the difference is paired on the same draws. The MLPs by current practice, below, change most of them."
+    ]
+    if len(unknown := varied[varied["model"].isna()]):
+        words = "; ".join(f"{row['choice']}: {row['instead']}" for _, row in unknown.iterrows())
+        paragraphs.append(f"Not measured here: {words}. The point values are the comparison without an encoder.")
+    shown = pd.DataFrame(
+        {
+            "Choice": table["choice"],
+            "Documented": table["documented"],
+            "Instead": table["instead"],
+            "R2": _with_interval(table, "r2"),
+            "Difference of R2": _with_interval(table, "difference"),
+            "RMSE, g/kg": table["rmse"].round(2),
+        }
+    )
+    caption = "The documented MLP and variants of it that change one choice each, with 95 % intervals."
+    figure = Figure(
+        "R2 of each variant minus that of the documented MLP, with the 95 % interval of the paired difference.",
+        plots.choices_plot(table),
+        "Paired differences of R2 from the documented network, with error bars.",
+        "network_choices",
+    )
+    drawn = [figure] if table["difference"].notna().any() else []
+    return Section("What each choice of the documented network costs", paragraphs, [Table(caption, shown)], drawn)
+
+
+def _title(row: pd.Series) -> str:
+    return fit_words(str(row["model"]), str(row["features"]))
+
+
+def _with_interval(table: pd.DataFrame, name: str, digits: int = 3) -> pd.Series:
+    """`0.447 (0.401 to 0.489)` by row; empty where there is no value."""
+    return pd.Series([_interval(row, name, digits) for _, row in table.iterrows()], table.index, dtype="str")
+
+
+def _interval(row: pd.Series, name: str, digits: int = 3) -> str:
+    value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
+    return "" if pd.isna(value) else f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"

@@ -1,0 +1,301 @@
+"""What an evaluation finds out beside the comparison: each table against its definition, on one small evaluation."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from soc_assets.integrity.schemas import TABLES
+from soc_assets.project import Project
+from soc_assets.regression.evaluation import engine, kept
+from soc_assets.regression.evaluation.best import best_recipe
+from soc_assets.regression.evaluation.engine import run_fits
+from soc_assets.regression.evaluation.fold import _FIELDS, decisive
+from soc_assets.regression.evaluation.highest import highest, highest_values
+from soc_assets.regression.evaluation.leaderboard import leaderboard
+from soc_assets.regression.evaluation.learning_curve import some_locations
+from soc_assets.regression.evaluation.plan import make_plan
+from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold, score_table
+from soc_assets.regression.evaluation.supplement import NAMES, Comparison, Supplement, make_supplement
+from soc_assets.regression.inputs import evaluation_inputs, model_inputs
+from soc_assets.regression.metrics import r_squared
+from soc_assets.regression.models.fitted import Options
+from soc_assets.regression.report.supplement_sections import sections_of
+from soc_assets.settings import Training
+from soc_assets.settings.evaluation import Evaluation, Recipe
+from soc_assets.settings.loading import Settings
+from soc_assets_tests.regression.designs import folds_of, make
+
+SETTINGS = Evaluation(
+    schemes=("block",),
+    models=("ridge",),
+    feature_sets=("point",),
+    recipes=(Recipe(name="mlp", hidden=(4,), epochs=2, members=1, intervals=False),),
+    candidates=(
+        Recipe(name="few", hidden=(4,), epochs=2, members=1, features="point:1"),
+        Recipe(name="linear", model="ridge", weight_decay=3.0, features="point:1"),
+    ),
+    learning_curve=(0.25, 0.5),
+    draws=100,
+    workers=1,
+)
+OPTIONS = Options(training=Training(hidden=(8, 4), epochs=3, device="cpu"))
+HIGHER = 6.0  # g/kg that the laboratory LfU measures too much
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def compared(folder) -> Comparison:
+    """Ridge, MLPs and the documented MLP by blocks; one of two laboratories measures too much."""
+    plain = make()
+    source = np.where(np.arange(240) // 2 % 2, "LfU", "LUCAS")  # of both visits to a location
+    carbon = plain.samples["organic_carbon"] + np.where(source == "LfU", HIGHER, 0.0)
+    design = replace(plain, samples=plain.samples.assign(organic_carbon=carbon, source=source))
+    by_source = folds_of(design, scheme="leave_source_out").assign(fold=pd.factorize(design.samples["source"])[0])
+    folds = pd.concat([folds_of(design, 3), by_source], ignore_index=True)
+    plan = make_plan(design, folds, SETTINGS, "embedding")
+    done = run_fits(plan.fits, design, folder, OPTIONS, 1)
+    models = out_of_fold(done)
+    scores = score_table(models, design, SETTINGS.draws, 0)
+    return Comparison(design, folds, plan.folds, done, models, scores, "mean", "random (seed 42)")
+
+
+@pytest.fixture(scope="module")
+def found(compared, folder) -> Supplement:
+    return make_supplement(compared, SETTINGS, folder, OPTIONS)
+
+
+def test_parts_of_the_locations_are_nested_and_keep_locations_whole():
+    location = np.repeat([f"l{number}" for number in range(37)], [1 + number % 4 for number in range(37)])
+    parts = [some_locations(location, share, 3) for share in (0.1, 0.25, 0.5, 1.0)]
+    assert [len(set(location[part])) for part in parts] == [4, 10, 19, 37]
+    for less, more in pairwise(parts):
+        assert not (less & ~more).any()
+    for part in parts:
+        assert not set(location[part]) & set(location[~part])
+    assert (some_locations(location, 0.25, 4) != parts[1]).any()
+    assert some_locations(location[::-1], 0.25, 3)[::-1].tolist() == parts[1].tolist()
+    assert some_locations(np.empty(0), 0.5, 0).tolist() == []
+
+
+def test_fits_of_the_curve_see_nothing_of_the_test_part_and_the_whole_is_not_fitted_again(found, compared):
+    location = compared.design.samples["location_id"].to_numpy()
+    fits = [item.fit for item in found.done if "of the locations" in item.fit.model]
+    assert len(fits) == 6  # two shares in three folds: those of all locations are the evaluation's
+    known = {item.fit.number: item.fit for item in compared.done if item.fit.model == "ridge"}
+    for fit in fits:
+        assert not set(location[fit.train]) & set(location[fit.test])
+        assert set(fit.train) <= set(known[fit.number].train)
+        assert fit.test.tolist() == known[fit.number].test.tolist()
+        assert len(np.unique(fit.inner)) == 2
+
+
+def test_curve_scores_what_was_fitted_on_each_share(found, compared):
+    curve = found["learning_curve"]
+    assert tuple(curve.columns) == TABLES["learning_curve"].names
+    assert curve["share"].tolist() == [0.25, 0.5, 1.0]
+    assert set(curve["recipe"]) == {"ridge"}
+    whole = leaderboard(compared.scores, "block").set_index("model").loc["ridge"]
+    assert curve["r2"].iloc[-1] == pytest.approx(whole["r2"])
+    half = [item for item in found.done if "50% of the locations" in item.fit.model]
+    rows = pd.concat([item.result.predictions for item in half])
+    assert curve["r2"].iloc[1] == pytest.approx(r_squared(rows["observed"].to_numpy(), rows["predicted"].to_numpy()))
+    assert curve["gain"].iloc[1] == pytest.approx(curve["r2"].iloc[2] - curve["r2"].iloc[1])
+    assert curve["gain"].isna().tolist() == [False, False, True]
+    assert (curve["r2_low"] < curve["r2"]).all() and (curve["r2"] < curve["r2_high"]).all()
+    assert curve["locations"].iloc[0] == pytest.approx(np.ceil(0.25 * 80))  # of 120 locations in three folds
+
+
+def test_nothing_is_fitted_twice_and_its_fits_are_in_use(found, compared, folder, monkeypatch):
+    monkeypatch.setattr(engine, "run_fold", None)
+    again = make_supplement(compared, SETTINGS, folder, OPTIONS)
+    assert all(item.cached for item in again.done)
+    for name in NAMES:
+        pd.testing.assert_frame_equal(again[name], found[name])
+    [used] = [item for item in kept.kept(folder) if item.what == "fits"]
+    assert used.in_use
+    without = SETTINGS.model_copy(update={"learning_curve": (), "network_choices": 0, "source_offsets": False})
+    none = make_supplement(compared, without, folder, OPTIONS)
+    assert none.done == ()
+    assert [name for name in NAMES if len(none[name])] == ["highest_values"]
+    free = [item for item in kept.kept(folder) if item.what == "fits" and not item.in_use]
+    assert {path.stem for item in free for path in item.paths} == {item.digest for item in found.done}
+    make_supplement(compared, SETTINGS, folder, OPTIONS)
+
+
+def test_laboratory_that_measures_too_much_has_that_offset(found, compared):
+    table = found["source_offsets"].set_index("source")
+    assert table.index.tolist() == ["LUCAS", "LfU", "all"]
+    own = pd.concat([item.result.predictions for item in compared.done if item.fit.model == table["model"].iloc[0]])
+    residual = (own["observed"] - own["predicted"]).groupby(
+        compared.design.samples.set_index("sample_id").loc[own["sample_id"], "source"].to_numpy()
+    )
+    assert table["offset"].drop("all").to_dict() == pytest.approx(residual.mean().to_dict())
+    apart = table.loc["LfU", "offset"] - table.loc["LUCAS", "offset"]
+    assert apart == pytest.approx(HIGHER, abs=1.5)
+    assert table.loc["LfU", "offset_low"] > 0 > table.loc["LUCAS", "offset_high"]
+    assert table.loc["LfU", "factor_low"] > 1 > table.loc["LUCAS", "factor_high"]
+    assert table.loc["all", "n"] == 240
+    # a model of the other laboratory alone is too low by all of it
+    assert table.loc["LfU", "left_out_bias"] == pytest.approx(-HIGHER, abs=1.5)
+    assert table.loc["LUCAS", "left_out_bias_low"] > 0
+    assert np.isnan(table.loc["all", "left_out_r2"])
+
+
+def test_one_laboratory_has_no_table(compared, folder):
+    alone = replace(compared.design, samples=compared.design.samples.assign(source="LfU"))
+    found = make_supplement(replace(compared, design=alone), SETTINGS, folder, OPTIONS)
+    assert found["source_offsets"].empty
+    assert tuple(found["source_offsets"].columns) == TABLES["source_offsets"].names
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        ([], []),
+        ([1.0], [True]),
+        (list(range(100)), [False] * 99 + [True]),
+        (list(range(101)), [False] * 99 + [True] * 2),
+        ([5.0] * 3 + [1.0] * 97, [True] * 3 + [False] * 97),
+        ([2.0] * 10, [True] * 10),
+    ],
+)
+def test_highest_one_per_cent_is_rounded_up_and_has_all_ties(observed, expected):
+    assert highest(np.array(observed)).tolist() == expected
+
+
+def test_scores_without_the_highest_values():
+    observed = np.array([*range(1, 100), 400.0])
+    predicted = observed + np.where(observed == 400, -200, np.where(observed % 2, 2.0, -2.0))
+    rows = pd.DataFrame({"observed": observed, "predicted": predicted, "fold": 0})
+    failed = OutOfFold("block", "failed", "point", rows, 1, (), 0.0)
+    table = highest_values([failed, OutOfFold("block", "a", "point", rows, 0, (), 0.0)])
+    [line] = table.to_dict("records")
+    assert (line["model"], line["n"], line["highest"], line["from_value"]) == ("a", 100, 1, 400.0)
+    assert line["error_share"] == pytest.approx(200**2 / (200**2 + 99 * 4))
+    assert line["rmse_without"] == pytest.approx(2)
+    assert (line["medae"], line["medae_without"]) == (2.0, 2.0)
+    assert line["r2_without"] == pytest.approx(r_squared(observed[:-1], predicted[:-1]))
+    assert line["bias"] == pytest.approx((2 - 200) / 100)  # 50 odd, 49 even
+
+
+def test_each_variant_of_the_documented_network_changes_one_choice(found, compared):
+    table = found["network_choices"]
+    assert table["choice"].tolist() == [
+        "as documented",
+        "target",
+        "weight decay",
+        "split",
+        "features",
+        "weights of the encoder",
+        "current practice",
+    ]
+    base = next(item.fit.recipes[0] for item in compared.done if item.fit.model == "mlp_documented")
+    recipes = {fit.fit.model: fit.fit.recipes[0] for fit in found.done if "other" in fit.fit.model}
+    changed = {
+        name: {k for k, v in recipe.model_dump(exclude={"name"}).items() if v != getattr(base, k)}
+        for name, recipe in recipes.items()
+    }
+    assert changed == {
+        "mlp_documented, other target": {"target"},
+        "mlp_documented, other weight decay": {"decay"},
+        "mlp_documented, other split 1": {"validation_fold"},
+        "mlp_documented, other split 2": {"validation_fold"},
+        "mlp_documented, other features": {"features"},
+    }
+    assert set(table["folds"]) == {2}
+    first = {
+        model: pd.concat(
+            [
+                item.result.predictions
+                for item in compared.done
+                if (item.fit.scheme, item.fit.model) == ("block", model) and item.fit.number < 2
+            ]
+        )
+        for model in ("mlp_documented", "mlp")
+    }
+    by = table.set_index("choice")
+    for choice, model in (("as documented", "mlp_documented"), ("current practice", "mlp")):
+        rows = first[model]
+        r2 = r_squared(rows["observed"].to_numpy(), rows["predicted"].to_numpy())
+        assert by.loc[choice, ["r2", "n"]].tolist() == pytest.approx([r2, len(rows)])
+    measured = by["difference"].dropna()
+    assert measured.index.tolist() == ["target", "weight decay", "split", "features", "current practice"]
+    assert measured.to_dict() == pytest.approx((by["r2"] - by.loc["as documented", "r2"])[measured.index].to_dict())
+    assert by.loc["weights of the encoder", ["instead", "n"]].tolist() == ["pretrained: needs a checkpoint", 0]
+    # the networks of other splits are averaged with the documented one
+    splits = [item.result.predictions for item in found.done if ", other split" in item.fit.model]
+    every = pd.concat([first["mlp_documented"], *splits]).groupby("sample_id")[["observed", "predicted"]].mean()
+    assert by.loc["split", "r2"] == pytest.approx(r_squared(*every.to_numpy().T))
+
+
+def test_dear_recipe_is_passed_over_for_the_next(compared):
+    board = leaderboard(compared.scores, "block")
+    first, second = board["model"].iloc[0], board["model"].iloc[1]
+    slow = [
+        replace(item, result=replace(item.result, facts=item.result.facts | {"seconds": 1e4}))
+        if item.fit.model == first
+        else item
+        for item in compared.done
+    ]
+    assert best_recipe(compared.done, compared.scores, "block", 10).model == first
+    found = best_recipe(slow, compared.scores, "block", 10)
+    assert found.model == second
+    assert f"{first}" in found.words and "would take" in found.words
+    mean = compared.scores[compared.scores["model"] == "mean"]
+    assert best_recipe(compared.done, mean, "block", 10) is None
+
+
+def test_choice_counts_as_the_recipe_that_it_made_most_often(compared, folder):
+    """It is fitted on all locations, too, where the evaluation has it only as a choice."""
+    only = compared.scores[compared.scores["model"] == "mlp_chosen"]
+    found = make_supplement(replace(compared, scores=only), SETTINGS, folder, OPTIONS)
+    curve = found["learning_curve"]
+    assert curve[["model", "features", "recipe"]].drop_duplicates().values.tolist() == [
+        ["mlp_chosen", "chosen", "linear"]
+    ]
+    assert "linear, which mlp_chosen chose most often" in found.words
+    whole = [item for item in found.done if "100% of the locations" in item.fit.model]
+    assert len(whole) == 3
+    assert curve["r2"].iloc[-1] == pytest.approx(only.query("scope == 'pooled' and metric == 'r2'")["value"].iloc[0])
+
+
+def test_settings_of_the_supplement_are_inputs_of_the_evaluation_alone(tmp_path):
+    """Neither baselines nor a registered recipe are made again for them, nor for fields that recipes got later."""
+    plain = Project(tmp_path, Settings(training=Training(recipe="chosen"), evaluation=SETTINGS))
+    off = SETTINGS.model_copy(update={"learning_curve": (), "network_choices": 0, "source_offsets": False})
+    other = replace(plain, settings=plain.settings.model_copy(update={"evaluation": off}))
+    assert evaluation_inputs(plain) != evaluation_inputs(other)
+    for inputs in (lambda at: evaluation_inputs(at, "baselines"), model_inputs):
+        assert inputs(plain) == inputs(other)
+    assert set(decisive(SETTINGS.recipes[0])) == _FIELDS
+    assert set(decisive(Recipe(name="a", decay=1.0))) == {*_FIELDS, "decay"}
+
+
+def test_sections_state_the_numbers_of_the_tables(found):
+    sections = sections_of(found, "block")
+    assert [section.title for section in sections] == [
+        "How much is enough",
+        "Laboratories and programmes",
+        "The highest one per cent",
+        "What each choice of the documented network costs",
+    ]
+    text = " ".join(words for section in sections for words in section.paragraphs)
+    curve = found["learning_curve"]
+    assert f"from {curve['r2'].iloc[1]:.3f} to {curve['r2'].iloc[2]:.3f}" in text
+    assert "LfU measures" in text and "more (factor" in text
+    for section in sections:
+        assert all(table.caption and len(table.rows) for table in section.tables)
+        assert all(figure.png.startswith(b"\x89PNG") and figure.alt for figure in section.figures)
+    assert [figure.name for section in sections for figure in section.figures] == [
+        "learning_curve",
+        "source_offsets",
+        "network_choices",
+    ]
+    assert sections_of(Supplement(), "block") == []
