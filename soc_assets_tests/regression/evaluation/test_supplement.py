@@ -274,8 +274,8 @@ def test_settings_of_the_supplement_are_inputs_of_the_evaluation_alone(tmp_path)
     assert evaluation_inputs(plain) != evaluation_inputs(other)
     for inputs in (lambda at: evaluation_inputs(at, "baselines"), model_inputs):
         assert inputs(plain) == inputs(other)
-    assert set(decisive(SETTINGS.recipes[0])) == _FIELDS
-    assert set(decisive(Recipe(name="a", decay=1.0))) == {*_FIELDS, "decay"}
+    assert set(decisive(Recipe(name="a", intervals=False))) == _FIELDS
+    assert set(decisive(Recipe(name="a", intervals=False, decay=1.0))) == {*_FIELDS, "decay"}
 
 
 def test_sections_state_the_numbers_of_the_tables(found):
