@@ -15,7 +15,7 @@ from soc_assets.runtime import interrupts
 
 MOST = 1024  # samples of a block
 BLOCKS = 8
-_ITERATIONS = 60
+_ITERATIONS, _ENOUGH = 60, 1e-6  # steps of the optimiser; relative gain of the deviance at which it stops
 _LOG_VARIANCE = (-9.0, 9.0)  # of a term relative to the nugget, and so the least share of the nugget: 0.0001
 
 
@@ -49,7 +49,7 @@ def fit_covariance(
     ]
     start = np.array([-0.5] * len(terms) + [np.log(term.start) for term in terms])
     bounds = [_LOG_VARIANCE] * len(terms) + [(np.log(term.low), np.log(term.high)) for term in terms]
-    options = {"maxiter": _ITERATIONS}
+    options = {"maxiter": _ITERATIONS, "ftol": _ENOUGH}
     found = minimize(
         lambda theta: deviance(theta, chosen, terms)[:2],
         start,
