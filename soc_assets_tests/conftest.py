@@ -1,6 +1,11 @@
 """Shared by all tests: nothing leaks in from the environment, and one finished project to look at."""
 
 import os
+
+# A process of tests has one core; libraries that share its work among threads let these wait for each other. It is set
+# before any of them is imported, and holds in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,6 +19,7 @@ from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 
 from soc_assets.cli.runner import Outcome
+from soc_assets_tests import figures, migrations
 from soc_assets_tests.small_project import SmallProject, clean_environment
 from soc_assets_tests.templates import Templates
 
@@ -47,6 +53,20 @@ def engines_are_kept() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def migrations_are_known() -> Iterator[None]:
+    """Alembic would read all migrations of Dagster and MLflow, and go through them, for every database."""
+    with migrations.known():
+        yield
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Figures are composed and not drawn: for modules in which nobody looks at them."""
+    with figures.undrawn():
+        yield
+
+
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """The small project in each of its states, shared by the test processes."""
@@ -73,6 +93,12 @@ def empty_instance(templates: Templates, tmp_path_factory: pytest.TempPathFactor
 def fresh(templates: Templates, tmp_path: Path) -> SmallProject:
     """A project of one's own in which nothing was computed yet."""
     return templates.copy("empty", tmp_path / "project")
+
+
+@pytest.fixture
+def with_a_catalog(templates: Templates, tmp_path: Path) -> SmallProject:
+    """A project of one's own whose rasters were read, and nothing else."""
+    return templates.copy("with a catalog", tmp_path / "project")
 
 
 @pytest.fixture

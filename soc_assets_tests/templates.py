@@ -12,6 +12,7 @@ import dagster as dg
 
 from soc_assets.definitions import defs
 from soc_assets.features import refresh
+from soc_assets_tests import figures
 from soc_assets_tests.small_project import SmallProject, clean_environment, write_project
 
 
@@ -41,7 +42,9 @@ def _prepare_in_the_ui(made: SmallProject) -> None:
 
 STATES: dict[str, tuple[str | None, Callable[[SmallProject], None]]] = {
     "empty": (None, _write),
-    "prepared": ("empty", _run("balanced_samples", "prepare")),
+    "with a catalog": ("empty", _run("raster_catalog", "prepare")),
+    "read": ("with a catalog", _run("soil_samples", "prepare")),
+    "prepared": ("read", _run("balanced_samples", "prepare")),
     "prepared in the UI": ("empty", _prepare_in_the_ui),
     "embedded": ("prepared", _run("embeddings", "embed")),
     "with features": ("embedded", _run("features", "learn")),
@@ -74,7 +77,7 @@ class Templates:
                 half = place.with_suffix(".half")
                 shutil.rmtree(half, ignore_errors=True)
                 made = self.copy(former, half) if former else SmallProject(half)
-                with clean_environment():
+                with clean_environment(), figures.drawn():
                     do(made)
                 half.rename(place)
         return place

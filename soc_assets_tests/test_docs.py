@@ -11,7 +11,7 @@ import pytest
 
 from soc_assets.cli.main import main
 from soc_assets.project import load_project
-from soc_assets_tests.small_project import SmallProject
+from soc_assets_tests.small_project import SmallProject, clean_environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
@@ -28,18 +28,25 @@ def with_blocks(*kinds: str) -> list[pytest.param]:
     return [pytest.param(page, id=page.name) for page in PAGES if blocks(page, *kinds)]
 
 
-@pytest.fixture
-def project(finished, tmp_path, monkeypatch):
-    """A copy of the finished project, as the current folder."""
-    made = SmallProject(tmp_path / "project")
+@pytest.fixture(scope="module")
+def copied(finished, tmp_path_factory) -> SmallProject:
+    """A copy of the finished project."""
+    made = SmallProject(tmp_path_factory.mktemp("docs") / "project")
     shutil.copytree(finished.root, made.root, ignore=shutil.ignore_patterns(".dagster"))
-    monkeypatch.chdir(made.root)
-    monkeypatch.setenv("MPLBACKEND", "Agg")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     from soc_assets.features import refresh
 
-    refresh.ensure(made.project)
+    with clean_environment():
+        refresh.ensure(made.project)
     return made
+
+
+@pytest.fixture
+def project(copied, monkeypatch):
+    """The copy, as the current folder."""
+    monkeypatch.chdir(copied.root)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return copied
 
 
 @pytest.mark.parametrize("page", with_blocks("python", "sql"))

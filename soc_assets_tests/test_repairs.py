@@ -13,6 +13,8 @@ from soc_assets.errors import SocWarning
 from soc_assets_tests.command_line import soc
 from soc_assets_tests.small_project import SmallProject
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def built(templates, tmp_path_factory) -> SmallProject:

@@ -25,6 +25,8 @@ from soc_assets_tests.small_project import (
 )
 from soc_assets_tests.small_world import coordinates_of_pixels, reference_grid
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def changing(templates, tmp_path_factory) -> SmallProject:
@@ -81,6 +83,18 @@ def test_corrected_carbon_is_relabelled_and_retrained_but_not_embedded_again(cha
         assert_array_equal(image(now.loc[name], "Elevation"), image(vectors.loc[name], "Elevation"))
     assert int(model_record(changing).model_version) == version + 1
     assert changing.query("SELECT max(organic_carbon) m FROM features")["m"].item() == now["organic_carbon"].max()
+
+
+def test_changed_hyperparameters_train_again_and_embed_nothing(changing, counted):
+    changing.run()
+    before, version = contents(changing), int(model_record(changing).model_version)
+    counted["images"] = counted["rasters"] = 0
+    changing.set("epochs = 2", "epochs = 3")
+    assert changing.run().launched == ["learn"]
+    assert counted == {"images": 0, "rasters": 0}
+    assert int(model_record(changing).model_version) == version + 1
+    assert model_record(changing).params["training.epochs"] == "3"
+    assert contents(changing) == before
 
 
 def test_changed_raster_embeds_the_batches_that_read_it_and_no_other(changing, counted):
@@ -145,18 +159,6 @@ def test_other_pooling_is_another_spec_beside_the_old_one(changing):
     for path in new.iterdir():
         path.unlink()
     new.rmdir()
-    assert contents(changing) == before
-
-
-def test_changed_hyperparameters_train_again_and_embed_nothing(changing, counted):
-    changing.run()
-    before, version = contents(changing), int(model_record(changing).model_version)
-    counted["images"] = counted["rasters"] = 0
-    changing.set("epochs = 2", "epochs = 3")
-    assert changing.run().launched == ["learn"]
-    assert counted == {"images": 0, "rasters": 0}
-    assert int(model_record(changing).model_version) == version + 1
-    assert model_record(changing).params["training.epochs"] == "3"
     assert contents(changing) == before
 
 

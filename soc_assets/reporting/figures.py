@@ -33,9 +33,19 @@ def to_png(figure: "Figure") -> bytes:
     from matplotlib import rc_context
     from matplotlib.text import Text
 
-    buffer = io.BytesIO()
     for text in figure.findobj(Text):
         text.set_parse_math(False)
     with rc_context({"text.parse_math": False}):  # of the ticks, which are made while it is drawn
-        figure.savefig(buffer, format="png")
+        return _draw(figure)
+
+
+def _draw(figure: "Figure") -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)  # one renderer, which knows the sizes of texts, for layout and drawing
+    if engine := figure.get_layout_engine():  # once, here: savefig would draw everything twice for its sake
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    figure.savefig(buffer, format="png")
     return buffer.getvalue()

@@ -149,6 +149,7 @@ class TrackedRun:
             input_example=np.resize(example, (2, n_features)).astype(np.float32),  # one row would freeze the batch size
             pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in ("mlflow", "numpy", "torch")],
             serialization_format="pt2",
+            validate_serving_input=False,  # it would load the graph again, only to ask what it was exported with
         )
         self._register(info.model_uri, info.model_id)
 

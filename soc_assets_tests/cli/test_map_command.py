@@ -19,6 +19,8 @@ from soc_assets.mapping.engine import blocks
 from soc_assets_tests.small_project import SIZE, SmallProject
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 YEAR = 2014
 
 

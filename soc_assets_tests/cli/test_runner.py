@@ -19,6 +19,8 @@ from soc_assets.runtime import gpus
 from soc_assets.runtime.process import MACHINE_TAG, PROCESS_TAG, marks
 from soc_assets_tests.small_project import SmallProject, write_project
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def bare(tmp_path) -> SmallProject:
@@ -82,8 +84,8 @@ def test_what_the_stages_log_stands_in_the_log_of_the_run_and_once(fresh):
     ]
 
 
-def test_failure_stops_the_chain_and_is_the_users_words(fresh):
-    fresh.run("raster_catalog")
+def test_failure_stops_the_chain_and_is_the_users_words(with_a_catalog):
+    fresh = with_a_catalog
     for path in (fresh.root / "data/soil").iterdir():
         path.write_text("GPS_LONG,GPS_LAT\n1,2\n")
     outcome = fresh.run()
@@ -95,16 +97,17 @@ def test_failure_stops_the_chain_and_is_the_users_words(fresh):
     assert runner.failed_assets(fresh.project) >= {"soil_samples"}
 
 
-def test_error_that_is_nobodys_fault_keeps_its_kind_and_says_where_to_read_more(fresh, monkeypatch):
+def test_error_that_is_nobodys_fault_keeps_its_kind_and_says_where_to_read_more(with_a_catalog, monkeypatch):
     def broken(*args, **kwargs):
         raise ZeroDivisionError("a fault of ours")
 
     monkeypatch.setattr("soc_assets.defs.assets.ingest.build_samples", broken)
-    [words] = fresh.run("soil_samples").failures
+    [words] = with_a_catalog.run("soil_samples").failures
     assert words == "soil_samples: ZeroDivisionError: a fault of ours (the Dagster UI has the traceback)"
 
 
-def test_failed_assets_are_those_whose_last_run_failed(fresh, monkeypatch):
+def test_failed_assets_are_those_whose_last_run_failed(with_a_catalog, monkeypatch):
+    fresh = with_a_catalog
     fresh.use()
     assert runner.failed_assets(fresh.project) == set()
     with monkeypatch.context() as patch:

@@ -1,6 +1,10 @@
 """`soc status`: what it says of each asset, and that it writes nothing."""
 
+import pytest
+
 from soc_assets_tests.command_line import soc, states
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def test_status_goes_from_missing_over_fresh_to_stale(fresh, templates, tmp_path):

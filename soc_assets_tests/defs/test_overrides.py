@@ -9,6 +9,8 @@ from soc_assets.errors import SettingsError
 from soc_assets.settings import Sampling, Training
 from soc_assets_tests.small_project import write_project
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.mark.parametrize(("config", "section"), [(SamplingConfig, Sampling), (TrainingConfig, Training)])
 def test_every_setting_of_the_section_can_be_overridden_and_is_explained(config, section):

@@ -13,6 +13,8 @@ from soc_assets.embedding.clean import leftovers, remove, spec_folders
 from soc_assets.embedding.spec import all_specs
 from soc_assets_tests.small_project import SmallProject, clean_environment
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def twice_embedded(templates, tmp_path_factory) -> SmallProject:
@@ -57,9 +59,8 @@ def test_removing_lists_asks_and_obeys(two_specs):
     assert made.run("embeddings").launched == []
 
 
-def test_spec_that_the_database_shows_is_kept(embedded):
-    fresh = embedded
-    assert fresh.run("features").failures == []
+def test_spec_that_the_database_shows_is_kept(with_features):
+    fresh = with_features
     [old] = (fresh.root / "data/embeddings").iterdir()
     fresh.set("image_size = 16", 'image_size = 16\npooling = "max"')
     assert fresh.run("embeddings").failures == []

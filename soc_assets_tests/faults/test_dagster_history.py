@@ -14,7 +14,10 @@ from soc_assets.errors import SocWarning, StorageError
 from soc_assets_tests.command_line import states
 from soc_assets_tests.small_project import SmallProject
 
-pytestmark = pytest.mark.filterwarnings("always::soc_assets.errors.SocWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("always::soc_assets.errors.SocWarning"),
+    pytest.mark.usefixtures("undrawn"),
+]
 FILES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 
 

@@ -22,6 +22,8 @@ from soc_assets_tests.same_rows import assert_same_rows
 from soc_assets_tests.small_project import SmallProject
 from soc_assets_tests.spoil import cut, empty, zero
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FLIPS = 300
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -15,16 +16,28 @@ from soc_assets.regression.design.data import load_features
 from soc_assets_tests.command_line import soc
 from soc_assets_tests.small_project import SmallProject
 
-pytestmark = pytest.mark.filterwarnings("always::soc_assets.errors.SocWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("always::soc_assets.errors.SocWarning"),
+    pytest.mark.usefixtures("undrawn"),
+]
 QUERY = "SELECT bit_xor(hash(n)) FROM neighbour_index n"
 
 
-@pytest.fixture
-def own(finished: SmallProject, tmp_path: Path) -> SmallProject:
-    made = SmallProject(tmp_path / "project")
+@pytest.fixture(scope="module")
+def built(finished: SmallProject, tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    made = SmallProject(tmp_path_factory.mktemp("damaged") / "project")
     shutil.copytree(finished.root, made.root, ignore=shutil.ignore_patterns(".dagster", "mlruns"))
     assert soc("sql", QUERY, at=made).exit_code == 0  # moved: built once
+    shutil.copytree(made.root / "data", made.root / "whole")
     return made
+
+
+@pytest.fixture
+def own(built: SmallProject) -> Iterator[SmallProject]:
+    """A project with a whole database; afterwards its files are what they were."""
+    yield built
+    shutil.rmtree(built.root / "data")
+    shutil.copytree(built.root / "whole", built.root / "data")
 
 
 def spoil(path: Path, how: str) -> None:

@@ -4,8 +4,12 @@ import multiprocessing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
+
 from soc_assets.cli import runner
 from soc_assets.features.sql.database import open_database, read_info
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 _SPAWN = multiprocessing.get_context("spawn")
 

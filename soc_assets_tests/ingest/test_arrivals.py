@@ -9,12 +9,13 @@ from soc_assets.errors import SocError
 from soc_assets.ingest import arrivals
 from soc_assets_tests.small_project import SmallProject, sheet, write_tiff
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
-def made(fresh) -> SmallProject:
+def made(templates, tmp_path) -> SmallProject:
     """A project whose files have been read."""
-    assert fresh.run("soil_samples").failures == []
-    return fresh
+    return templates.copy("read", tmp_path / "project")
 
 
 def test_nothing_has_come_after_everything_was_read(made):

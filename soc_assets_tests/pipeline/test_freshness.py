@@ -16,6 +16,8 @@ from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets_tests.command_line import states as status
 from soc_assets_tests.small_project import SmallProject
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def states(project: Project, model: str = "fresh") -> dict[str, str]:
     return {item.asset: item.state for item in freshness.assess(project, lambda inputs: model)}
@@ -90,8 +92,9 @@ def test_nothing_done_is_missing_and_nothing_is_written(fresh):
     assert fresh.stamps() == before
 
 
-def test_question_about_freshness_without_a_spec_writes_nothing_and_measures_nothing(fresh):
-    fresh.run("balanced_samples")
+def test_question_about_freshness_without_a_spec_writes_nothing_and_measures_nothing(prepared):
+    fresh = prepared
+    assert states(fresh.project)["balanced_samples"] == "fresh"  # it has looked at the copied rasters
     fresh.set("image_size = 16", 'image_size = 16\nstage = "encoder"')  # whose precision is measured
     measured = AssertionError("bfloat16 was measured")
     with mock.patch("soc_assets.embedding.inputs.settle_precision", side_effect=measured):
@@ -108,8 +111,9 @@ def test_question_about_freshness_without_a_spec_writes_nothing_and_measures_not
     assert fresh.stamps() != before
 
 
-def test_touched_raster_is_read_once_and_stays_fresh(fresh):
-    fresh.run("raster_catalog")
+def test_touched_raster_is_read_once_and_stays_fresh(with_a_catalog):
+    fresh = with_a_catalog
+    assert states(fresh.project)["raster_catalog"] == "fresh"  # it has looked at the copied rasters
     os.utime(fresh.raster("LAI", 2012))
     assert states(fresh.project)["raster_catalog"] == "fresh"
     with mock.patch("soc_assets.rasters.catalog.readable_digest", side_effect=AssertionError("it was noted")):
@@ -131,8 +135,8 @@ def test_rasters_that_changed_places_with_equal_sizes_and_times_make_the_catalog
     assert [found[asset] for asset in ASSETS[:4]] == ["stale", "stale", "stale", "missing"]
 
 
-def test_soil_table_counts_by_its_bytes_not_its_time(fresh):
-    fresh.run("soil_samples")
+def test_soil_table_counts_by_its_bytes_not_its_time(templates, tmp_path):
+    fresh = templates.copy("read", tmp_path / "project")
     table = fresh.root / "data/soil/a.csv"
     os.utime(table)
     assert states(fresh.project)["soil_samples"] == "fresh"

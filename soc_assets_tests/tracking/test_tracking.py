@@ -219,15 +219,15 @@ import sys
 from soc_assets.tracking.store import MlflowTracking
 from soc_assets.regression.models.epochs import EpochReport
 with MlflowTracking(folder=sys.argv[1]).run(sys.argv[2], sys.argv[2], {"a": 1}, {}) as run:
-    for epoch in range(1, 31):
-        run.log_epoch(EpochReport(epoch, 30, 1.0, 1.0, 1.0, 0.5, 1e-3, 0.1))
+    for epoch in range(1, 11):
+        run.log_epoch(EpochReport(epoch, 10, 1.0, 1.0, 1.0, 0.5, 1e-3, 0.1))
 """
     processes = [subprocess.Popen([sys.executable, "-c", log, str(tmp_path), name]) for name in ("one", "two")]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
     client = mlflow.MlflowClient(MlflowTracking(folder=str(tmp_path)).uri)
     runs = client.search_runs([client.get_experiment_by_name("soc").experiment_id])
     assert {(run.info.run_name, run.info.status) for run in runs} == {("one", "FINISHED"), ("two", "FINISHED")}
-    assert all(len(client.get_metric_history(run.info.run_id, "train_loss")) == 30 for run in runs)
+    assert all(len(client.get_metric_history(run.info.run_id, "train_loss")) == 10 for run in runs)
 
 
 def test_deleted_experiment_tells_how_to_go_on(tracked):

@@ -13,6 +13,8 @@ from soc_assets.regression.evaluation.compare import load_design
 from soc_assets_tests.small_project import SIZE, SmallProject, clean_environment, copy_of
 from soc_assets_tests.small_world import ORIGIN, PIXEL, UTM
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SETTINGS = """
 [evaluation]
 schemes = ["block"]

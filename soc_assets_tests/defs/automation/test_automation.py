@@ -18,6 +18,8 @@ from soc_assets.errors import SocWarning
 from soc_assets.settings import Automation
 from soc_assets_tests.small_project import SmallProject, sheet, write_tiff
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MIDNIGHT = datetime.datetime(2026, 11, 2, 2, 0, tzinfo=datetime.UTC)
 
 
@@ -82,23 +84,24 @@ def test_new_files_prepares_for_a_changed_file_and_not_for_a_touched_one(in_the_
     assert request.tags[backfill.REASON] == "1 changed (LAI_2012.tif)"
 
 
-def test_files_that_are_again_as_they_once_were_are_prepared_again(fresh):
-    fresh.use()
-    keys, cursor = [], None
+def test_files_that_are_again_as_they_once_were_are_prepared_again(in_the_ui):
+    fresh, keys, cursor = in_the_ui, [], None
 
-    def prepare_again() -> None:
+    def ask_again() -> None:
         nonlocal cursor
         _, _, cursor = diff("new_files", fresh, cursor)
         [request], _, cursor = diff("new_files", fresh, cursor)
         keys.append(request.run_key)
-        prepare(fresh)
 
-    prepare_again()
+    fresh.raster("LAI", 2008).unlink()
+    ask_again()
+    with pytest.warns(SocWarning, match=r"yearly/LAI/LAI_2008\.tif\. Their images will be missing"):
+        prepare(fresh)
     shutil.copy(fresh.raster("LAI", 2015), fresh.raster("LAI", 2016))
-    prepare_again()
-    fresh.raster("LAI", 2016).unlink()
-    with pytest.warns(SocWarning, match=r"yearly/LAI/LAI_2016\.tif\. Their images will be missing"):
-        prepare_again()  # Dagster would skip a run key that it has seen
+    ask_again()
+    prepare(fresh)
+    fresh.raster("LAI", 2016).unlink()  # all is as it was when the first key was given
+    ask_again()  # Dagster would skip a run key that it has seen
     assert len(set(keys)) == 3
 
 
@@ -121,7 +124,8 @@ def test_embed_follows_prepare_in_stretches_and_not_twice(in_the_ui):
     assert (requests, "not been materialised since" in words) == ([], True)
 
 
-def test_embed_waits_for_a_soc_run_that_is_at_work(fresh):
+def test_embed_waits_for_a_soc_run_that_is_at_work(with_a_catalog):
+    fresh = with_a_catalog
     fresh.run("balanced_samples")  # this process is alive
     requests, words, _ = diff("embed_after_prepare", fresh)
     assert (requests, words) == ([], "A run is at work on catalog, samples or batches.")

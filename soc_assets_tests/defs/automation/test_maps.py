@@ -9,6 +9,8 @@ from soc_assets.defs.automation import backfill
 from soc_assets_tests.defs.automation.test_automation import diff, ranges, tick
 from soc_assets_tests.small_project import SmallProject
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def wanted(finished, tmp_path_factory) -> SmallProject:

@@ -12,6 +12,8 @@ from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.storage import files
 from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment, sheet, write_tiff
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 

@@ -10,6 +10,8 @@ from soc_assets.cli import runner
 from soc_assets.definitions import defs
 from soc_assets_tests.small_project import SmallProject
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def turn_constant(made: SmallProject, band: str = "MODIS_NPP", year: int = 2012) -> None:
     with rasterio.open(made.raster(band, year), "r+") as dataset:
@@ -98,7 +100,8 @@ def soil(made: SmallProject) -> pd.DataFrame:
     return pd.read_csv(made.root / "data/soil/a.csv")
 
 
-def test_samples_that_break_the_schema_stop_the_run_and_are_named(fresh):
+def test_samples_that_break_the_schema_stop_the_run_and_are_named(with_a_catalog):
+    fresh = with_a_catalog
     table = soil(fresh)
     table.loc[3, "OC"] = 20_000
     table.to_csv(fresh.root / "data/soil/a.csv", index=False)
@@ -109,9 +112,10 @@ def test_samples_that_break_the_schema_stop_the_run_and_are_named(fresh):
     assert not fresh.project.samples("balanced").exists()
 
 
-def test_drift_against_the_last_materialisation_is_a_warning_with_both_numbers(fresh):
+def test_drift_against_the_last_materialisation_is_a_warning_with_both_numbers(with_a_catalog):
+    fresh = with_a_catalog
     fresh.use()
-    first = materialised_checks("raster_catalog", "soil_samples")["drift"]
+    first = materialised_checks("soil_samples")["drift"]
     assert first.passed
     for name in ("a.csv", "b.csv"):
         path = fresh.root / "data/soil" / name

@@ -36,6 +36,8 @@ from soc_assets_tests.mapping.small_maps import (
 )
 from soc_assets_tests.small_project import SmallProject, clean_environment
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 CHANGE = Change(Period(2011), Period(2012))
 ROWS, COLUMNS = np.array([5, 5, 30, 40, 63, 20]), np.array([10, 40, 12, 50, 63, 2])  # in the hole of 2011, at edges
 NAMES = ("change", "change_lower", "change_upper", "beyond_uncertainty", "quality")

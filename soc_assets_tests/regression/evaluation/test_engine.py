@@ -26,10 +26,10 @@ SETTINGS = Evaluation(
     models=("ridge",),
     feature_sets=("point", "embedding"),
     documented=False,
-    recipes=(Recipe(name="net", hidden=(8,), epochs=30, members=2, batch_size=32),),
+    recipes=(Recipe(name="net", hidden=(8,), epochs=20, members=2, batch_size=64, learning_rate=1e-2),),
     candidates=(
         Recipe(name="few", hidden=(8,), epochs=2, members=1, features="point:1"),
-        Recipe(name="many", hidden=(8,), epochs=30, members=2, batch_size=32),
+        Recipe(name="many", hidden=(8,), epochs=20, members=2, batch_size=64, learning_rate=1e-2),
     ),
     draws=100,
 )

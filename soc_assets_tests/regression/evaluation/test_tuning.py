@@ -22,7 +22,7 @@ def test_search_resumes_prunes_and_finds_the_features_that_tell(tmp_path):
     design = make(120, noise=0.1)
     design.matrices["embedding"][:] = np.random.default_rng(0).normal(size=design.matrices["embedding"].shape)
     rows, inner = np.arange(100), merged(np.arange(100) // 2 % 3, 3)
-    base = Recipe(name="m", members=1, batch_size=64)
+    base = Recipe(name="m", members=1, batch_size=128)
 
     def search(trials: int):
         return tune(
@@ -113,7 +113,7 @@ def test_search_never_looks_at_rows_that_it_was_not_given(tmp_path):
             design.matrices["point"][60:] = 1e6
         inner = merged(np.arange(60) // 2 % 3, 3)
         storage = tmp_path / f"{seed}.db"
-        base = Recipe(name="m", members=1)
+        base = Recipe(name="m", members=1, batch_size=64)
         values.append(
             tune(design, np.arange(60), inner, base, ("point",), 2, storage, "one", Options()).trials["value"]
         )
