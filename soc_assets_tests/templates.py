@@ -44,7 +44,7 @@ STATES: dict[str, tuple[str | None, Callable[[SmallProject], None]]] = {
     "empty": (None, _write),
     "with a catalog": ("empty", _run("raster_catalog", "prepare")),
     "read": ("with a catalog", _run("soil_samples", "prepare")),
-    "prepared": ("read", _run("balanced_samples", "prepare")),
+    "prepared": ("empty", _run("balanced_samples", "prepare")),
     "prepared in the UI": ("empty", _prepare_in_the_ui),
     "embedded": ("prepared", _run("embeddings", "embed")),
     "with features": ("embedded", _run("features", "learn")),

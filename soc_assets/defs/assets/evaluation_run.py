@@ -6,7 +6,6 @@ The assets themselves are in `soc_assets.defs.assets.regression`, the comparison
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.evaluation.ceiling import find_ceiling
 from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals
-from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, space_or_covariates, verdict
+from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, verdict
 from soc_assets.regression.evaluation.supplement import NAMES
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.regression.report.evaluation_sections import evaluation_sections
@@ -150,9 +149,7 @@ def _verdicts(compared: Compared, project: Project) -> dict[str, Verdict]:
     settings = project.settings.evaluation
     schemes = sorted(compared.plan.folds, key=lambda scheme: scheme != settings.primary)
     arguments = (compared.design, settings.draws, settings.seed)
-    found = {scheme: verdict(compared.models, compared.table, scheme, *arguments) for scheme in schemes}
-    carried = {scheme: space_or_covariates(compared.models, compared.table, scheme, *arguments) for scheme in schemes}
-    return {scheme: replace(made, words=f"{made.words} {carried[scheme]}".strip()) for scheme, made in found.items()}
+    return {scheme: verdict(compared.models, compared.table, scheme, *arguments) for scheme in schemes}
 
 
 def _predictions(compared: Compared) -> pd.DataFrame:

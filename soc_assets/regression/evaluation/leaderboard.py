@@ -14,8 +14,9 @@ from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.bootstrap import Difference, Draws, paired_difference
 from soc_assets.regression.evaluation.scoring import OutOfFold
+from soc_assets.regression.evaluation.space import Carried, find_carried
 from soc_assets.regression.metrics import summarise_carbon
-from soc_assets.regression.models.recipes import CHOSEN, MEAN
+from soc_assets.regression.models.recipes import CHOSEN
 
 SHOWN = (
     "r2",
@@ -38,12 +39,16 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """The best model that is not a baseline, the best baseline, the paired difference of their R2, and a sentence."""
+    """The best model that is not a baseline, the best baseline, the paired difference of their R2, and a sentence.
+
+    `carried` is what carries the scores, the place or the covariates; its sentence is part of `words`.
+    """
 
     best: OutOfFold | None
     baseline: OutOfFold | None
     difference: Difference | None
     words: str
+    carried: Carried | None = None
 
     @property
     def baseline_wins(self) -> bool:
@@ -79,56 +84,16 @@ def verdict(
     """
     board = leaderboard(table, scheme).dropna(subset=["r2"])
     by_key = {found.key: found for found in models if not found.failed}
-    best, baseline = (_first(board[board["baseline"] == flag], scheme, by_key) for flag in (False, True))
+    in_order = [
+        found for key in board[["model", "features"]].itertuples(index=False) if (found := by_key.get((scheme, *key)))
+    ]
+    best, baseline = (next((found for found in in_order if found.baseline == flag), None) for flag in (False, True))
+    carried = find_carried(in_order, lambda first, second: compare_models(first, second, design, draws, seed))
+    more = f" {carried.words(f'Under {scheme} folds', lambda found: _scored(found, board))}" if carried else ""
     if best is None or baseline is None:
-        return Verdict(best, baseline, None, _alone(best or baseline, models, board, scheme))
+        return Verdict(best, baseline, None, _alone(best or baseline, models, board, scheme) + more, carried)
     difference = compare_models(best, baseline, design, draws, seed)
-    return Verdict(best, baseline, difference, _sentence(best, baseline, difference, board, scheme))
-
-
-def space_or_covariates(
-    models: Sequence[OutOfFold], table: pd.DataFrame, scheme: str, design: Design, draws: int, seed: int
-) -> str:
-    """Whether places or covariates carry the scores of a scheme: the best models with and without each, compared.
-
-    Args:
-        models: out-of-fold predictions.
-        table: the long table.
-        scheme: whose folds count.
-        design: gives locations and blocks.
-        draws: of the bootstrap.
-        seed: of the bootstrap.
-
-    Returns:
-        A sentence; empty where one of the kinds was not compared.
-    """
-    board = leaderboard(table, scheme).dropna(subset=["r2"])
-    by_key = {found.key: found for found in models if not found.failed}
-    used = [set(str(features).split("+")) for features in board["features"]]
-    known = (board["model"] != MEAN.name).to_numpy()
-    alone = known & np.array([names == {"coordinates"} for names in used], bool)
-    both = known & ~alone & np.array(["coordinates" in names for names in used], bool)
-    neither = np.array(["coordinates" not in names for names in used], bool)
-    kinds = {"place": _first(board[alone], scheme, by_key), "covariates": _first(board[neither], scheme, by_key)}
-    if (together := _first(board[both], scheme, by_key)) is not None:
-        kinds["both"] = together
-    place, covariates = kinds["place"], kinds["covariates"]
-    if place is None or covariates is None:
-        return ""
-    added = compare_models(kinds.get("both") or place, covariates, design, draws, seed)
-    lost = compare_models(covariates, place, design, draws, seed)
-    words = (
-        f"By {scheme}, the place alone reaches {_scored(place, board)}, covariates alone {_scored(covariates, board)}"
-    )
-    words += f", both together {_scored(together, board)}. " if together else ". "
-    if lost.better:
-        carried = "Covariates carry the score"
-    elif lost.high < 0:
-        carried = "Space carries the score"
-    else:
-        carried = "Neither covariates nor space is surely ahead"
-    gain = f"space adds {added.value:+.3f} to covariates (95 % interval {added.low:+.3f} to {added.high:+.3f})"
-    return f"{words}{carried}: covariates less place {lost.value:+.3f} ({lost.low:+.3f} to {lost.high:+.3f}); {gain}."
+    return Verdict(best, baseline, difference, _sentence(best, baseline, difference, board, scheme) + more, carried)
 
 
 def compare_models(first: OutOfFold, second: OutOfFold, design: Design, draws: int, seed: int) -> Difference:
@@ -150,13 +115,6 @@ def target_by_fold(models: Sequence[OutOfFold]) -> pd.DataFrame:
         tables.append(summary.reset_index().assign(scheme=found.scheme))
     every = pd.concat(tables) if tables else pd.DataFrame(columns=["scheme", "fold"])
     return every[["scheme", *[name for name in every if name != "scheme"]]].reset_index(drop=True)
-
-
-def _first(board: pd.DataFrame, scheme: str, by_key: dict[tuple[str, str, str], OutOfFold]) -> OutOfFold | None:
-    for model, features in board[["model", "features"]].itertuples(index=False):
-        if found := by_key.get((scheme, model, features)):
-            return found
-    return None
 
 
 def _alone(found: OutOfFold | None, models: Sequence[OutOfFold], board: pd.DataFrame, scheme: str) -> str:

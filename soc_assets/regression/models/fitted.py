@@ -102,7 +102,7 @@ class FittedModel:
         return Prediction(found.value, self.calibration.scale(known), mean, plain, lower, upper, quantiles)
 
     def _calibrated(self, found: Predicted) -> tuple[Predicted, Callable[[np.ndarray], np.ndarray]]:
-        """What the interval is calibrated in, and the way back to g/kg: the logarithm for the documented MLP."""
+        """What the interval is calibrated in, and its back-transform to g/kg: the logarithm for the documented MLP."""
         if not in_logarithm(self.recipe):
             return found, self.target.inverse
         log = Predicted(np.log1p(np.maximum(found.value, 0)), found.spread)

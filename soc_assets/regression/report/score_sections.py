@@ -7,6 +7,7 @@ import pandas as pd
 
 from soc_assets.regression.evaluation.leaderboard import Verdict
 from soc_assets.regression.evaluation.scoring import OutOfFold
+from soc_assets.regression.evaluation.space import Carried
 from soc_assets.regression.models.recipes import CHOSEN
 from soc_assets.regression.report.forest_plots import MOST, forest
 from soc_assets.regression.report.results import Results, name_of
@@ -28,8 +29,11 @@ _FURTHER = {
 
 
 def summary_section(results: Results) -> Section:
-    """Who wins under each scheme, and how far the best is from the ceiling."""
+    """Who wins under each scheme, what carries the scores, and how far the best is from the ceiling."""
     words = [verdict_words(found, results, scheme) for scheme, found in results.verdicts.items()]
+    words += [
+        _carried_words(found.carried, results, scheme) for scheme, found in results.verdicts.items() if found.carried
+    ]
     more = [results.ceiling.words] if results.ceiling else []
     warns = results.verdicts[results.primary].baseline_wins
     return Section("Summary", [*words, *more], emphasis="warning" if warns else "verdict")
@@ -102,6 +106,11 @@ def _alone(found: Verdict, results: Results, board: pd.DataFrame, scheme: str) -
     why = f"{others} could be fitted in every fold" if failed else f"{others} was compared"
     kind = "baseline" if first.baseline else "model"
     return f"With {scheme_words(scheme)}, {_scored(first, board)} is the best {kind}; {why}."
+
+
+def _carried_words(found: Carried, results: Results, scheme: str) -> str:
+    board = results.board(scheme)
+    return found.words(f"With {scheme_words(scheme)}", lambda each: _scored(each, board))
 
 
 def _scored(found: OutOfFold, board: pd.DataFrame) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soc_assets.regression.evaluation.leaderboard import calibration_curve, leaderboard, space_or_covariates
+from soc_assets.regression.evaluation.leaderboard import calibration_curve, leaderboard, verdict
 from soc_assets.regression.evaluation.plan import make_plan
 from soc_assets.regression.evaluation.scoring import OutOfFold, score_table
 from soc_assets.regression.models.conformal import LEVELS
@@ -45,7 +45,7 @@ def words_of(place: float, covariates: float, both: float | None) -> str:
     models.append(predictions("ridge", "point", covariates, 2))
     if both is not None:
         models.append(predictions("gaussian_process", "point+coordinates", both, 3))
-    return space_or_covariates(models, score_table(models, DESIGN, 200, 0), "block", DESIGN, 200, 0)
+    return verdict(models, score_table(models, DESIGN, 200, 0), "block", DESIGN, 200, 0).words
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_sentence_says_what_carries_the_score(place, covariates, said):
 
 def test_sentence_needs_both_kinds():
     only = [predictions("ridge", "point", 3.0, 0)]
-    assert space_or_covariates(only, score_table(only, DESIGN, 200, 0), "block", DESIGN, 200, 0) == ""
+    assert verdict(only, score_table(only, DESIGN, 200, 0), "block", DESIGN, 200, 0).carried is None
     assert "both together" not in words_of(4.0, 3.0, None)
 
 

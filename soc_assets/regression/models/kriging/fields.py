@@ -150,6 +150,7 @@ class _LatticeBuffers(nn.Module):
         self.register_buffer("neighbours", torch.from_numpy(lattice.neighbours.astype(np.int64)))
 
     def forward(self, place: Tensor) -> Tensor:
+        """Positions of the neighbours among the samples."""
         cell = ((place - self.origin) / self.step).floor()
         inside = torch.minimum(cell.clamp(min=0).long(), self.shape - 1)
         return self.neighbours[inside[:, 0] * self.shape[1] + inside[:, 1]]
