@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from soc_assets.regression.models.served import ServedDocumented, ServedRecipe
 
 _AT_ONCE = 1024  # rows of raw features
+_EXPLAINED = 4096  # rows that importance is measured on, at most
 _FOLDS = 3  # of the documented MLP's training rows
 
 
@@ -46,7 +47,7 @@ class RecipeFit:
         evaluation: predictions and scores by split; those of training and validation samples come from the inner folds,
             from models that have not seen them (and are optimistic only through the choice of the recipe, if there was
             one).
-        importance: by group, on the test split (on the training rows where there is none).
+        importance: by group, per sample of the test split (of the training rows where there is none), 4,096 at most.
         dependence: partial dependence.
         columns: of the raw features, in the graph's order.
         example: two rows of raw features.
@@ -122,6 +123,8 @@ def fit_final(
     area = applicability_of(model, design, rows, inner, options.seed)
     test = np.flatnonzero((design.samples["split"] == "test").to_numpy())
     looked_at = test if len(test) else rows
+    if len(looked_at) > _EXPLAINED:
+        looked_at = np.sort(np.random.default_rng(options.seed).permutation(looked_at)[:_EXPLAINED])
     facts = {
         "recipe": model.recipe.name,
         "kind": model.recipe.model,
@@ -134,13 +137,18 @@ def fit_final(
         served=ServedRecipe(model, area, gaps_of(design, model.recipe.features, rows, zeros)),
         model=model,
         evaluation=_evaluation(model, design, rows, held_out),
-        importance=group_importance(model, design, looked_at, options.seed),
+        importance=_of_a_sample(group_importance(model, design, looked_at, options.seed), len(looked_at)),
         dependence=partial_dependence(model, design, rows, options.seed),
         columns=design.names(model.recipe.features),
         example=raw_features(design, model.recipe.features, rows[:2]),
         facts=facts,
         seconds=time.perf_counter() - start,
     )
+
+
+def _of_a_sample(importance: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Sums over n rows as means, (g/kg)^2."""
+    return importance.assign(**{column: importance[column] / n for column in ("permuted", "occluded")})
 
 
 def serve_documented(

@@ -163,10 +163,7 @@ def _figures(evaluation: Evaluation, note: str, fit: Fit | RecipeFit) -> dict[st
     if isinstance(fit, Fit):
         return {"loss_curve": fit_plots.loss_curve(fit.history, fit.best_epoch), **figures}
     for kind in fit.importance["kind"].unique():
-        of_sample = fit.importance.assign(
-            **{c: fit.importance[c] / max(len(test), 1) for c in ("permuted", "occluded")}
-        )
-        figures[f"importance_{kind}"] = evaluation_plots.importance_bars(of_sample, kind)
+        figures[f"importance_{kind}"] = evaluation_plots.importance_bars(fit.importance, kind)
     if len(fit.dependence):
         figures["partial_dependence"] = evaluation_plots.dependence_curves(fit.dependence)
     return figures

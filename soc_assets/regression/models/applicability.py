@@ -15,6 +15,7 @@ from soc_assets.regression.design.reduction import GroupReduction
 
 _PAIRS = 2000  # training samples that the mean distance is taken over; the mean of all pairs of a few thousand is close
 _CHUNK = 256
+_FLAT = 3  # dimensions up to which a tree finds the nearest; in more of them it is slower than all distances
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,10 @@ def mean_pairwise_distance(z: np.ndarray) -> float:
 def _nearest(z: np.ndarray, training: np.ndarray) -> np.ndarray:
     if not len(training):
         return np.full(len(z), np.inf)
+    if training.shape[1] <= _FLAT:
+        from scipy.spatial import KDTree
+
+        return np.asarray(KDTree(training).query(z)[0], float) if len(z) else np.empty(0)
     parts = [_distances(z[i : i + _CHUNK], training).min(axis=1) for i in range(0, len(z), _CHUNK)]
     return np.concatenate(parts).astype(float) if parts else np.empty(0)
 

@@ -14,6 +14,7 @@ from soc_assets.regression.final import fit_final, gaps_of, raw_features, recipe
 from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.documented import documented_interval
+from soc_assets.regression.models.explain import group_importance
 from soc_assets.regression.models.fitted import Options, fit_recipe
 from soc_assets.regression.models.kriging import fields
 from soc_assets.regression.models.mlp import SocMlp
@@ -180,6 +181,18 @@ def test_recipe_compared_without_intervals_is_registered_as_it_is_with_one(name)
     unseen = fit.evaluation.predictions
     inside = (unseen["observed"] >= unseen["lower"]) & (unseen["observed"] <= unseen["upper"])
     assert inside.mean() == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.parametrize("most", [4096, 40])
+def test_importance_is_that_of_a_sample_with_and_without_a_test_split(most, monkeypatch):
+    monkeypatch.setattr(final, "_EXPLAINED", most)
+    recipe, fold = Recipe(name="r", model="ridge", weight_decay=0.01), np.arange(160) // 2 % 4
+    fit = fit_final((recipe,), make(160, noise=0.05), fold, inner_of, Options())
+    looked_at = np.arange(160)
+    if most < 160:
+        looked_at = np.sort(np.random.default_rng(42).permutation(160)[:most])
+    sums = group_importance(fit.model, make(160, noise=0.05), looked_at, 42)
+    np.testing.assert_allclose(fit.importance["permuted"], sums["permuted"] / len(looked_at))
 
 
 def test_choice_may_take_a_tree_and_the_documented_mlp_too():

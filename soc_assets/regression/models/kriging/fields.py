@@ -52,17 +52,17 @@ class _Correlated(nn.Module):
         self.register_buffer("ranges", torch.from_numpy(covariance.ranges))
 
     def forward(self, space: Tensor, features: Tensor | None) -> Tensor:
-        """From distances of the same shape in space and between features; double precision."""
-        parts = []
+        """From distances of the same shape in space and between features."""
+        total = torch.zeros_like(space)
         for number, of in enumerate(self.of):
+            variance, length = (values[number].to(space.dtype) for values in (self.variance, self.ranges))
             if of == "space":
-                correlated = torch.exp(-space / self.ranges[number])
+                total = total + variance * torch.exp(-space / length)
             else:
                 assert features is not None
-                z = SQRT3 * features / self.ranges[number]
-                correlated = (1 + z) * torch.exp(-z)
-            parts.append(self.variance[number] * correlated)
-        return torch.stack(parts).sum(dim=0)
+                z = SQRT3 * features / length
+                total = total + variance * (1 + z) * torch.exp(-z)
+        return total
 
 
 class DenseField(nn.Module):
@@ -124,10 +124,12 @@ class NeighbourField(nn.Module):
         """Value and standard deviation [m] of rows [m, k]."""
         place = reduced[:, -2:]
         near = self.lattice(place)
-        around = self.places[near].double()  # [m, neighbours, 2]
-        among = torch.cdist(around, around, compute_mode=_SPACE)
-        matrix = self.correlated(among, None) + torch.eye(near.shape[1], dtype=torch.float64)
-        between = self.correlated((around - place[:, None]).square().sum(dim=2).sqrt(), None)
+        around = self.places[near]  # [m, neighbours, 2]
+        among = torch.cdist(
+            around, around, compute_mode=_SPACE
+        )  # in single precision: exponentials are most of the work
+        matrix = self.correlated(among, None).double() + torch.eye(near.shape[1], dtype=torch.float64)
+        between = self.correlated((around - place[:, None]).square().sum(dim=2).sqrt(), None).double()
         weight = torch.cholesky_solve(between[:, :, None], torch.linalg.cholesky(matrix))[:, :, 0]
         value = self.facts[0] + (weight * self.residuals[near]).sum(dim=1)
         unexplained = self.facts[2] - (weight * between).sum(dim=1)
