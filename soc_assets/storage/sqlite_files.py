@@ -4,25 +4,48 @@ What a loss means, and what is done about it, is decided where the file is used.
 """
 
 import sqlite3
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 _MAGIC, _HEADER = b"SQLite format 3\0", 100
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _COMPANIONS = ("-wal", "-shm", "-journal")
+_REST, _PAUSE = 2.0, 0.05  # seconds without a change after which a file is believed to be finished, and between looks
 _PATIENCE = 60  # seconds that another process's change may take
 
 
 def fault_of(path: Path, needed: str | None = None) -> str | None:
     """What is wrong with a database; None where it is intact, or nothing can be said while another process holds it.
 
-    Flipped bits inside a value do not show: SQLite has no checksums.
+    Flipped bits inside a value do not show: SQLite has no checksums. One that has just changed is looked at until it
+    has rested for two seconds: another process may be making it.
 
     Args:
         path: of the file, which is there.
         needed: a table that it must have.
     """
-    if words := header_fault(path):
+    return _at_rest(path, lambda: _fault_of(path, needed))
+
+
+def header_fault(path: Path) -> str | None:
+    """What the first bytes and the size tell, without opening it; of one that has just changed as in `fault_of`."""
+    return _at_rest(path, lambda: _header_fault(path))
+
+
+def _at_rest(path: Path, look: Callable[[], str | None]) -> str | None:
+    """What is seen of a file that has not changed for a while; None where it is gone."""
+    try:
+        while (words := look()) and time.time() - path.stat().st_mtime < _REST:
+            time.sleep(_PAUSE)
+    except FileNotFoundError:
+        return None
+    return words
+
+
+def _fault_of(path: Path, needed: str | None) -> str | None:
+    if words := _header_fault(path):
         return words
     try:
         with closing(open_existing(path)) as connection:
@@ -41,8 +64,7 @@ def fault_of(path: Path, needed: str | None = None) -> str | None:
     return f"it has no table {needed!r}" if needed and needed not in tables else None
 
 
-def header_fault(path: Path) -> str | None:
-    """What the first bytes and the size tell, without opening it."""
+def _header_fault(path: Path) -> str | None:
     size = path.stat().st_size
     if not size:
         return "it is empty"
