@@ -147,7 +147,7 @@ class Evaluation(Section):
     learning_curve: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5, 0.75)
     """Shares of the locations of each training part that the best recipe is also fitted on, under the primary scheme;
     empty leaves the learning curve out."""
-    network_choices: int = Field(default=2, ge=0)
+    network_choices: int = Field(default=1, ge=0)
     """Folds of the primary scheme, from the first on, in which the documented MLP is compared with variants that change
     one choice each; 0 leaves that out. Each fold takes about four fits of the documented MLP."""
     source_offsets: bool = True

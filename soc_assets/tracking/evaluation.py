@@ -110,11 +110,12 @@ def _log_fit(client: "MlflowClient", experiment: str, parent: str, item: Done) -
     }
     if item.error:
         tags["soc.error"] = item.error[:1000]
+    if item.result:
+        tags["soc.recipe"] = str(item.result.facts["recipe"]["name"])
     run_id = client.create_run(experiment, tags=tags).info.run_id
     if item.result:
         rows, facts = item.result.predictions, item.result.facts
         found = vars(scores(rows["observed"].to_numpy(), rows["predicted"].to_numpy()))
         values = {name: float(value) for name, value in found.items()} | {"seconds": facts["seconds"]}
-        client.set_tag(run_id, "soc.recipe", str(facts["recipe"]["name"]))
         _log_metrics(client, run_id, values)
     client.set_terminated(run_id, "FINISHED" if item.result else "FAILED")

@@ -37,6 +37,7 @@ SETTINGS = Evaluation(
         Recipe(name="linear", model="ridge", weight_decay=3.0, features="point:1"),
     ),
     learning_curve=(0.25, 0.5),
+    network_choices=2,
     draws=100,
     workers=1,
 )

@@ -180,7 +180,7 @@ def test_recipe_compared_without_intervals_is_registered_as_it_is_with_one(name)
     np.testing.assert_allclose(found[:, 0], expected.mean, rtol=2e-6)
     unseen = fit.evaluation.predictions
     inside = (unseen["observed"] >= unseen["lower"]) & (unseen["observed"] <= unseen["upper"])
-    assert inside.mean() == pytest.approx(0.8, abs=0.03)
+    assert inside.mean() == pytest.approx(0.8, abs=0.04)  # interpolated between two groups of 100: 0.81 on average
 
 
 @pytest.mark.parametrize("most", [4096, 40])
