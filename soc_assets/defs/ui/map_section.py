@@ -6,7 +6,7 @@ from soc_assets.mapping.assemble import NAME, read_map
 from soc_assets.mapping.plots import carbon_and_width
 from soc_assets.project import Project
 from soc_assets.regression.report.sections import Figure, Section
-from soc_assets.regression.report.words import fit_words
+from soc_assets.regression.words import fit_words
 from soc_assets.reporting.as_text import percent
 
 

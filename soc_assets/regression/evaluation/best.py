@@ -10,6 +10,7 @@ from soc_assets.regression.evaluation.engine import Done
 from soc_assets.regression.evaluation.fold import FoldFit, decisive
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.models.recipes import MEAN
+from soc_assets.regression.words import fit_words
 from soc_assets.settings.evaluation import Recipe
 
 _SHARE, _SECONDS = 0.2, 120.0  # of the time of all fits, or processor seconds, whichever is more
@@ -68,9 +69,8 @@ def best_recipe(done: Sequence[Done], table: pd.DataFrame, scheme: str, fits: fl
     (first_seconds, first), *_ = found
     if best is first:
         return best
-    dear = (
-        f"{_title(first)} is ahead of it, but {fits:.0f} more fits of it would take {first_seconds / 60:.0f} minutes."
-    )
+    minutes = f"{fits:.0f} more fits of it would take {first_seconds / 60:.0f} minutes"
+    dear = f"{fit_words(first.model, first.features)} is ahead of it, but {minutes}."
     return replace(best, words=f"{best.words} {dear}")
 
 
@@ -87,9 +87,5 @@ def whole_fits(best: Best, done: Sequence[Done], scheme: str) -> dict[int, FoldF
 
 def _words(recipe: Recipe, model: str, features: str) -> str:
     if features != "chosen":
-        return f"The recipe is {model} on {features}."
-    return f"The recipe is {recipe.name}, which {model} chose most often."
-
-
-def _title(best: Best) -> str:
-    return best.model if best.features == "chosen" else f"{best.model} on {best.features}"
+        return f"The recipe is {fit_words(model, features)}."
+    return f"The recipe is {recipe.name}, chosen most often in the inner folds."

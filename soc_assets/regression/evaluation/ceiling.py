@@ -200,6 +200,11 @@ def _words(r2: float, limits: list[Limit], n: int) -> str:
         return said
     if not nugget.share:
         return f"{said} The model of its residuals' variogram has no nugget and sets none, either."
-    ends = "" if np.isnan(nugget.low) else f" (95 % interval {nugget.low:.2f} to {nugget.high:.2f})"
-    left = f"of the variance, which leaves {nugget.ceiling:.2f}."
-    return f"{said} The nugget of its residuals is {nugget.share:.2f}{ends} {left}"
+    left = ends = ""
+    if not np.isnan(nugget.low):
+        ends = f" (95 % interval {nugget.low:.2f} to {nugget.high:.2f})"
+        left = f" ({max(0.0, 1 - nugget.high):.2f} to {max(0.0, 1 - nugget.low):.2f})"
+    said += f" The nugget of its residuals is {nugget.share:.2f} of the variance{ends}, which leaves "
+    said += f"{nugget.ceiling:.2f}{left}."
+    below = " R2 itself is above that: the nugget is estimated too roughly here to be a ceiling."
+    return said + below if nugget.ceiling < r2 else said

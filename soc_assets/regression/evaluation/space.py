@@ -30,7 +30,7 @@ class Carried:
 
     def words(self, folds: str, name: Callable[[OutOfFold], str]) -> str:
         """Sentences; `folds` says under which they hold (`Under block folds`), `name` gives a model with its score."""
-        together = f", both together {name(self.both)}" if self.both else ""
+        together = f", of both {name(self.both)}" if self.both else ""
         if self.ahead.better:
             verdict = "Covariates carry the score"
         elif self.ahead.high < 0:
@@ -39,7 +39,8 @@ class Carried:
             verdict = "Neither covariates nor space is surely ahead"
         more = f"; space adds {_signed(self.added)} to covariates" if self.added else ""
         return (
-            f"{folds} the place alone reaches {name(self.place)}, covariates alone {name(self.covariates)}{together}. "
+            f"{folds} the best model of the place alone is {name(self.place)}, of covariates alone "
+            f"{name(self.covariates)}{together}. "
             f"{verdict}: covariates less place {_signed(self.ahead)}{more}."
         )
 

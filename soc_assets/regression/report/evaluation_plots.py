@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from soc_assets.regression.report.words import group_words
+from soc_assets.regression.words import group_words
 from soc_assets.reporting.as_text import label
 from soc_assets.reporting.figures import ACCENT, MUTED, report_figure, to_png
 

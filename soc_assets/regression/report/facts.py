@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import soc_assets
 from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.errors import SocError
 from soc_assets.features.sql.database import read_info
@@ -120,6 +121,7 @@ def provenance_of(folder: Path, info: Mapping[str, str]) -> dict[str, str]:
     return {
         **{name: found for name, found in versions.items() if found},
         "Python": platform.python_version(),
+        "Commit of soc_assets": _own_commit() or "",
         "Commit of the project": commit_of(folder) or "",
         "Embedding spec (digest)": info.get("spec", ""),
         "Features (digest)": info.get("inputs", ""),
@@ -127,11 +129,24 @@ def provenance_of(folder: Path, info: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def _own_commit() -> str | None:
+    """The commit of this package where it runs from a checkout of its repository, and not from an installed copy."""
+    package = Path(soc_assets.__file__).parent
+    tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py")
+    return commit_of(package) if tracked else None
+
+
 def commit_of(folder: Path) -> str | None:
     """The commit that is checked out in the git work tree that a folder lies in; None without one."""
-    command = ["git", "-C", str(folder), "rev-parse", "--verify", "HEAD"]
+    return _git(folder, "rev-parse", "--verify", "HEAD")
+
+
+def _git(folder: Path, *command: str) -> str | None:
+    """What git answers in a folder; None where it fails or answers nothing."""
     try:
-        found = subprocess.run(command, check=True, capture_output=True, timeout=10, text=True)
+        found = subprocess.run(
+            ["git", "-C", str(folder), *command], check=True, capture_output=True, timeout=10, text=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip() or None

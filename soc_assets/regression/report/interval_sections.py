@@ -11,7 +11,7 @@ from soc_assets.regression.models.conformal import LEVELS
 from soc_assets.regression.report.evaluation_plots import calibration_plot, interval_marks, transform_histograms
 from soc_assets.regression.report.results import Results, name_of
 from soc_assets.regression.report.sections import Figure, Section, Table, interval
-from soc_assets.regression.report.words import fit_words, scheme_words
+from soc_assets.regression.words import fit_words, scheme_words
 from soc_assets.reporting.as_text import percent
 
 _MODELS = 3

@@ -6,7 +6,7 @@ import pandas as pd
 
 from soc_assets.regression.report.facts import Facts
 from soc_assets.regression.report.sections import Section, Table, in_words
-from soc_assets.regression.report.words import feature_words, model_words, scheme_words
+from soc_assets.regression.words import feature_words, model_words, scheme_words
 from soc_assets.reporting.as_text import percent
 from soc_assets.settings.evaluation import Recipe
 

@@ -9,7 +9,7 @@ from soc_assets.regression.evaluation.scoring import OutOfFold
 from soc_assets.regression.report.evaluation_plots import dependence_curves, importance_bars, strongest
 from soc_assets.regression.report.results import Results, name_of
 from soc_assets.regression.report.sections import Figure, Section
-from soc_assets.regression.report.words import fit_words, group_words, kind_words, scheme_words
+from soc_assets.regression.words import fit_words, group_words, kind_words, scheme_words
 
 _CURVES = 6  # bands of which partial dependence is drawn
 

@@ -12,7 +12,7 @@ from soc_assets.regression.report.evaluation_plots import predicted_hexagons
 from soc_assets.regression.report.results import Results, name_of
 from soc_assets.regression.report.sections import Figure, Section, Table, interval, rounded
 from soc_assets.regression.report.spatial_plots import distance_curves, fold_map, residual_map, variogram_plot
-from soc_assets.regression.report.words import scheme_words
+from soc_assets.regression.words import scheme_words
 from soc_assets.sampling.knndm import held_out_distances, nearest, nearest_other
 
 _SCALES = {"g/kg": "g/kg", "log": "log(1 + OC)"}

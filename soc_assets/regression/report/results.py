@@ -11,7 +11,7 @@ from soc_assets.regression.evaluation.ceiling import Ceiling
 from soc_assets.regression.evaluation.engine import Done
 from soc_assets.regression.evaluation.leaderboard import Verdict, compare_models, leaderboard
 from soc_assets.regression.evaluation.scoring import OutOfFold
-from soc_assets.regression.report.words import fit_words
+from soc_assets.regression.words import fit_words
 
 
 @dataclass(frozen=True)

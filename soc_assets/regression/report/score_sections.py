@@ -12,7 +12,7 @@ from soc_assets.regression.models.recipes import CHOSEN
 from soc_assets.regression.report.forest_plots import MOST, forest
 from soc_assets.regression.report.results import Results, name_of
 from soc_assets.regression.report.sections import Figure, Section, Table, interval, rounded
-from soc_assets.regression.report.words import feature_words, fit_words, model_words, scheme_words, scope_words
+from soc_assets.regression.words import feature_words, fit_words, model_words, scheme_words, scope_words
 
 _BY_PART = 3  # models whose scores by part are shown
 _OWN_SECTION = ("pooled", "fold", "fold_mean", "block")

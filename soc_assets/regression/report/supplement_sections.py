@@ -8,7 +8,7 @@ import pandas as pd
 from soc_assets.regression.evaluation.supplement import Supplement
 from soc_assets.regression.report import learning_plots as plots
 from soc_assets.regression.report.sections import Figure, Section, Table
-from soc_assets.regression.report.words import fit_words
+from soc_assets.regression.words import fit_words
 
 _MOST_MODELS = 12
 
@@ -43,8 +43,9 @@ def _curve(found: Supplement) -> Section | None:
         }
     )
     caption = "Scores by the number of locations fitted on, pooled over the same test folds, with 95 % intervals."
-    alternative = "R2 and RMSE with error bars against the number of locations fitted on."
-    figure = Figure(caption, plots.curve_plot(table), alternative, "learning_curve")
+    alternative = "with error bars against the number of locations fitted on."
+    panels = [(plots.curve_plot(table, metric), f"{words} {alternative}") for metric, words in plots.CURVES.items()]
+    figure = Figure(f"{caption} (a) R2, (b) RMSE.", *panels[0], "learning_curve", beside=tuple(panels[1:]))
     return Section("How much is enough", paragraphs, [Table(caption, shown)], [figure])
 
 
@@ -85,7 +86,7 @@ def _sources(found: Supplement) -> Section | None:
     columns = {
         "Source": single["source"].tolist(),
         "Samples": single["n"].tolist(),
-        f"{single['unit'].iloc[0]}": single["units"].tolist(),
+        str(single["unit"].iloc[0]).capitalize(): single["units"].tolist(),
         "Mean, g/kg": single["observed"].map("{:.1f}".format).tolist(),
         "Offset, g/kg": _with_interval(single, "offset", 2).tolist(),
         "Offset as a factor": _with_interval(single, "factor").tolist(),
@@ -121,13 +122,15 @@ def _highest(found: Supplement, primary: str) -> Section | None:
         f"{best['rmse']:.2f} g/kg. Its median absolute error is {best['medae_without']:.2f} instead of "
         f"{best['medae']:.2f} g/kg."
     ]
-    pairs = {"r2": "R2", "rmse": "RMSE", "bias": "Bias", "medae": "Median absolute error"}
+    pairs = {"r2": "R2", "rmse": "RMSE, g/kg", "bias": "Bias, g/kg", "medae": "Median absolute error, g/kg"}
     columns: dict[str, Sequence[object]] = {"Model": [_title(row) for _, row in shown.iterrows()]}
     for name, words in pairs.items():
-        columns[words] = shown[name].round(3).tolist()
-        columns[f"{words}, without"] = shown[f"{name}_without"].round(3).tolist()
-    columns["Their squared error"] = shown["error_share"].map("{:.0%}".format).tolist()
-    caption = "Scores with and without the highest one per cent of the observations, g/kg."
+        columns[words] = shown[name].tolist()
+        columns[f"{words}, without"] = shown[f"{name}_without"].tolist()
+    columns["Share of the error"] = shown["error_share"].map("{:.0%}".format).tolist()
+    caption = (
+        "Scores with and without the highest one per cent of the observations, and their share of the squared error."
+    )
     return Section("The highest one per cent", paragraphs, [Table(caption, pd.DataFrame(columns))], [])
 
 
@@ -151,12 +154,13 @@ def _choices(found: Supplement) -> Section | None:
             "Instead": table["instead"],
             "R2": _with_interval(table, "r2"),
             "Difference of R2": _with_interval(table, "difference"),
-            "RMSE, g/kg": table["rmse"].round(2),
+            "RMSE, g/kg": table["rmse"],
         }
     )
     caption = "The documented MLP and variants of it that change one choice each, with 95 % intervals."
     figure = Figure(
-        "R2 of each variant minus that of the documented MLP, with the 95 % interval of the paired difference.",
+        "R2 of each variant minus that of the documented MLP, with the 95 % interval of the paired difference; "
+        "grey squares: MLPs by current practice.",
         plots.choices_plot(table),
         "Paired differences of R2 from the documented network, with error bars.",
         "network_choices",

@@ -6,7 +6,15 @@ import pytest
 from rasterio.transform import Affine
 
 from soc_assets.geo.grid import WGS84, Grid
-from soc_assets.regression.evaluation.ceiling import NUGGET, find_ceiling, nugget_limit, pixel_steps, replicate_limits
+from soc_assets.regression.evaluation.ceiling import (
+    NUGGET,
+    Limit,
+    _words,
+    find_ceiling,
+    nugget_limit,
+    pixel_steps,
+    replicate_limits,
+)
 from soc_assets.regression.evaluation.scoring import OutOfFold
 from soc_assets.settings import Band, Rasters, Study
 from soc_assets_tests.regression.designs import make
@@ -104,6 +112,12 @@ def test_sentence_has_r2_beside_its_ceiling_or_says_that_there_is_none():
     every, alone, nugget = (limit for limit in paired.limits if limit.scale == "g/kg")
     assert every.share == pytest.approx(alone.share)
     assert f"{paired.r2['g/kg']:.2f} of at most {every.ceiling:.2f} to {alone.ceiling:.2f}" in paired.words
-    assert f"{nugget.share:.2f} (95 % interval {nugget.low:.2f} to {nugget.high:.2f})" in paired.words
+    assert f"{nugget.share:.2f} of the variance (95 % interval {nugget.low:.2f} to {nugget.high:.2f})" in paired.words
     assert {limit.scale for limit in paired.limits} == {"g/kg", "log"}
     assert paired.as_json()["limits"][0]["share"] == every.share
+
+
+def test_nugget_below_r2_is_not_called_a_ceiling():
+    words = [_words(r2, [Limit(NUGGET, "g/kg", 0.25, 0.02, 0.7, 30, 760)], 760) for r2 in (0.6, 0.8)]
+    assert all("which leaves 0.75 (0.30 to 0.98)." in said for said in words)
+    assert [said.endswith("too roughly here to be a ceiling.") for said in words] == [False, True]

@@ -59,14 +59,14 @@ def words_of(place: float, covariates: float, both: float | None) -> str:
 def test_sentence_says_what_carries_the_score(place, covariates, said):
     words = words_of(place, covariates, 2.5)
     assert said in words
-    assert "the place alone reaches kriging on coordinates" in words  # and not the mean, which knows no place
-    assert "both together gaussian_process on point+coordinates" in words
+    assert "best model of the place alone is kriging on coordinates" in words  # and not the mean, which knows no place
+    assert "of both gaussian_process on point+coordinates" in words
 
 
 def test_sentence_needs_both_kinds():
     only = [predictions("ridge", "point", 3.0, 0)]
     assert verdict(only, score_table(only, DESIGN, 200, 0), "block", DESIGN, 200, 0).carried is None
-    assert "both together" not in words_of(4.0, 3.0, None)
+    assert "of both" not in words_of(4.0, 3.0, None)
 
 
 def test_fifths_of_the_predictions_have_coverage_and_distributions_have_scores():

@@ -21,7 +21,9 @@ from soc_assets.regression.evaluation.supplement import NAMES, Comparison, Suppl
 from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.models.fitted import Options
+from soc_assets.regression.report.sections import display
 from soc_assets.regression.report.supplement_sections import sections_of
+from soc_assets.regression.words import model_words
 from soc_assets.settings import Training
 from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.settings.loading import Settings
@@ -217,7 +219,7 @@ def test_dear_recipe_is_passed_over_for_the_next(compared):
     assert best_recipe(compared.done, compared.scores, "block", 10).model == first
     found = best_recipe(slow, compared.scores, "block", 10)
     assert found.model == second
-    assert f"{first}" in found.words and "would take" in found.words
+    assert f"{model_words(first)} on" in found.words and "would take" in found.words
     mean = compared.scores[compared.scores["model"] == "mean"]
     assert best_recipe(compared.done, mean, "block", 10) is None
 
@@ -230,7 +232,7 @@ def test_choice_counts_as_the_recipe_that_it_made_most_often(compared, folder):
     assert curve[["model", "features", "recipe"]].drop_duplicates().values.tolist() == [
         ["mlp_chosen", "chosen", "linear"]
     ]
-    assert "linear, which mlp_chosen chose most often" in found.words
+    assert "linear, chosen most often in the inner folds" in found.words
     whole = [item for item in found.done if "100% of the locations" in item.fit.model]
     assert len(whole) == 3
     assert curve["r2"].iloc[-1] == pytest.approx(only.query("scope == 'pooled' and metric == 'r2'")["value"].iloc[0])
@@ -269,3 +271,12 @@ def test_sections_state_the_numbers_of_the_tables(found):
         "network_choices",
     ]
     assert sections_of(Supplement(), "block") == []
+
+
+def test_numbers_are_rounded_once(found):
+    """0.7453 is 0.75, and not 0.74 by way of 0.745."""
+    table = found["highest_values"].assign(r2=0.7453, bias=-0.6346)
+    supplement = Supplement({**found.tables, "highest_values": table})
+    [section] = [each for each in sections_of(supplement, "block") if each.title == "The highest one per cent"]
+    shown = display(section.tables[0].rows)
+    assert (shown["R2"][0], shown["Bias, g/kg"][0]) == ("0.75", "-0.63")

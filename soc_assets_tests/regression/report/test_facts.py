@@ -4,6 +4,7 @@ import pytest
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
+import soc_assets
 from soc_assets.geo.grid import WGS84, Grid
 from soc_assets.regression.report.facts import commit_of, pixel_metres, provenance_of
 
@@ -27,6 +28,20 @@ def test_commit_is_that_of_the_work_tree_that_the_folder_lies_in(tmp_path, monke
     assert found["Commit of the project"] == commit_of(tmp_path)
     assert found["soc_assets"] and found["torch"] and found["scikit-learn"] and found["Python"]
     assert (found["Embedding spec (digest)"], found["Features (digest)"]) == ("abc", "def")
+
+
+def test_own_commit_is_told_from_that_of_a_repository_that_only_contains_an_installed_copy(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    package = tmp_path / "venv" / "soc_assets"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "of someone's project")
+    monkeypatch.setattr(soc_assets, "__file__", str(package / "__init__.py"))
+    assert not provenance_of(tmp_path, {})["Commit of soc_assets"]
+    git(tmp_path, "add", "-f", "venv")
+    git(tmp_path, "commit", "-q", "-m", "a checkout")
+    assert provenance_of(tmp_path, {})["Commit of soc_assets"] == git(tmp_path, "rev-parse", "HEAD")
 
 
 def test_pixel_is_that_of_the_grid_in_metres():

@@ -3,11 +3,14 @@ import math
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.models.epochs import EpochReport
+from soc_assets.regression.report import forest_plots
 from soc_assets.regression.report.fit_plots import loss_curve, observed_predicted, residual_map, target_distribution
+from soc_assets.reporting.figures import to_png
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -46,3 +49,21 @@ def test_residual_map_shows_too_high_in_red_and_too_low_in_blue():
 
 def test_target_distribution_takes_zeros_and_missing_splits():
     assert pixels(target_distribution(np.array([0.0, 1.0, 5.0]), np.array(["train"] * 3, dtype=object))).shape[2] == 4
+
+
+def test_names_of_a_forest_end_before_their_numbers(monkeypatch):
+    kept = []
+
+    def keep(figure) -> bytes:
+        kept.append(figure)
+        return to_png(figure)
+
+    monkeypatch.setattr(forest_plots, "to_png", keep)
+    names = ["short", "Regression kriging on point values + coordinates", "a recipe of a long name " * 8]
+    ends = {"value": -0.033, "low": -0.055, "high": -0.013, "baseline": True}
+    forest_plots.forest(pd.DataFrame([{"model": name, **ends} for name in names]), "R2", 0.0, 3)
+    texts = [text for text in kept[0].axes[0].texts if text.get_text()]
+    for name, number in zip(texts[::2], texts[1::2], strict=True):
+        assert name.get_window_extent().x1 <= number.get_window_extent().x0
+    assert [text.get_text() for text in texts[:4:2]] == names[:2]
+    assert texts[0].get_fontsize() == 9.5 and min(text.get_fontsize() for text in texts) > 6
