@@ -21,6 +21,7 @@ from soc_assets.regression.evaluation.fold import FoldFit
 from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.models.recipes import DOCUMENTED, NAMED
+from soc_assets.regression.words import fit_words
 from soc_assets.settings.evaluation import Evaluation, Recipe
 
 DECAY = NAMED["mlp"].weight_decay
@@ -106,7 +107,7 @@ def network_choices(
         for each in variants
     ]
     rows += [
-        ("current practice", "", f"mlp on {each.features}", _in_folds(each, numbers))
+        ("current practice", "", fit_words("mlp", each.features), _in_folds(each, numbers))
         for each in models
         if (each.scheme, each.model) == (at.primary, "mlp")
     ]
