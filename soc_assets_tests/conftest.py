@@ -67,6 +67,15 @@ def undrawn() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def unserved() -> Iterator[None]:
+    """Registered models are exported once: for modules in which nobody asks one for a prediction."""
+    from soc_assets_tests import graphs
+
+    with graphs.shared():
+        yield
+
+
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     """The small project in each of its states, shared by the test processes."""

@@ -13,7 +13,7 @@ from soc_assets.errors import SocWarning
 from soc_assets_tests.command_line import soc
 from soc_assets_tests.small_project import SmallProject
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from soc_assets_tests.small_project import (
 )
 from soc_assets_tests.small_world import coordinates_of_pixels, reference_grid
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 @pytest.fixture(scope="module")

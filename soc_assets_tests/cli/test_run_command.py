@@ -5,7 +5,7 @@ import pytest
 from soc_assets_tests.command_line import refused, soc, states
 from soc_assets_tests.small_project import SmallProject, damaged
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 def test_run_on_a_finished_project_says_that_nothing_was_computed_and_where_to_look(finished):

@@ -19,7 +19,7 @@ from soc_assets.runtime import gpus
 from soc_assets.runtime.process import MACHINE_TAG, PROCESS_TAG, marks
 from soc_assets_tests.small_project import SmallProject, write_project
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 @pytest.fixture

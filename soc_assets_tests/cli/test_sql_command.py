@@ -10,7 +10,7 @@ from soc_assets.features.sql.database import read_info
 from soc_assets_tests.command_line import refused, soc, states
 from soc_assets_tests.small_project import SmallProject
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 @pytest.fixture

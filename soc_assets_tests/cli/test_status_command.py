@@ -4,7 +4,7 @@ import pytest
 
 from soc_assets_tests.command_line import soc, states
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 def test_status_goes_from_missing_over_fresh_to_stale(fresh, templates, tmp_path):

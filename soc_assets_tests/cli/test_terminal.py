@@ -13,7 +13,7 @@ from soc_assets.ingest.catalog.scan import scan_rasters
 from soc_assets.storage import files
 from soc_assets_tests.small_project import SmallProject, write_rasters
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 def test_rasters_set_aside_are_counted_and_the_first_is_named(tmp_path):

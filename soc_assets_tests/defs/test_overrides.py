@@ -9,7 +9,7 @@ from soc_assets.errors import SettingsError
 from soc_assets.settings import Sampling, Training
 from soc_assets_tests.small_project import write_project
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 @pytest.mark.parametrize(("config", "section"), [(SamplingConfig, Sampling), (TrainingConfig, Training)])

@@ -13,7 +13,7 @@ from soc_assets.embedding.clean import leftovers, remove, spec_folders
 from soc_assets.embedding.spec import all_specs
 from soc_assets_tests.small_project import SmallProject, clean_environment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from soc_assets_tests.same_rows import assert_same_rows
 from soc_assets_tests.small_project import SmallProject
 from soc_assets_tests.spoil import cut, empty, zero
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 FLIPS = 300
 

@@ -18,7 +18,7 @@ from soc_assets_tests.command_line import soc
 from soc_assets_tests.faults import disks, processes
 from soc_assets_tests.small_project import BATCHES, SmallProject, clean_environment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 KEPT = "What was finished before is kept"
 

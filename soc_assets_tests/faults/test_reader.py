@@ -9,7 +9,7 @@ import pytest
 from soc_assets.cli import runner
 from soc_assets.features.sql.database import open_database, read_info
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 _SPAWN = multiprocessing.get_context("spawn")
 

@@ -9,7 +9,7 @@ from soc_assets.errors import SocError
 from soc_assets.ingest import arrivals
 from soc_assets_tests.small_project import SmallProject, sheet, write_tiff
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 @pytest.fixture

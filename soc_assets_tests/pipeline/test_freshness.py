@@ -16,7 +16,7 @@ from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets_tests.command_line import states as status
 from soc_assets_tests.small_project import SmallProject
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 def states(project: Project, model: str = "fresh") -> dict[str, str]:

@@ -18,7 +18,7 @@ from soc_assets.regression.models.learners import Predicted
 
 LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # of the calibration plot, 0.05 to 0.95
 GROUPS, _SMALLEST = 5, 100  # of predicted values; samples of a group
-_ABOVE = ((0.5, 0.9), (0.75, 0.16))  # rank of a group among all, and its share of the miscoverage above
+_ABOVE = ((0.5, 0.9), (0.8, 0.14))  # rank of a group among all, and its share of the miscoverage above
 Reach = tuple[tuple[float, ...], tuple[float, ...]]
 """How far an interval reaches below and above the prediction, in multiples of the scale, at each knot."""
 

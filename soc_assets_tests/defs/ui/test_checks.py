@@ -10,7 +10,7 @@ from soc_assets.cli import runner
 from soc_assets.definitions import defs
 from soc_assets_tests.small_project import SmallProject
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 
 def turn_constant(made: SmallProject, band: str = "MODIS_NPP", year: int = 2012) -> None:

@@ -22,7 +22,7 @@ from soc_assets_tests import spoil
 from soc_assets_tests.same_rows import assert_same_rows
 from soc_assets_tests.small_project import SmallProject
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unserved")
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
