@@ -1,8 +1,8 @@
 """Scores of predicted distributions, given as quantiles: continuous ranked probability, interval score, PIT.
 
 The continuous ranked probability score is twice the mean pinball loss over all probabilities (Gneiting and Raftery,
-JASA 102, 2007); here over 39 of them, 0.025 apart. The probability integral transform (PIT) of an observation is the
-probability that was predicted of less: uniform where distributions are calibrated.
+JASA 102, 2007); here over 39 of them, each of which stands for 0.025. The probability integral transform (PIT) of an
+observation is the probability that was predicted of less: uniform where distributions are calibrated.
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ def ranked_probability(observed: np.ndarray, quantiles: np.ndarray) -> np.ndarra
     every = np.column_stack([quantiles[:, :half], median, quantiles[:, half:]])
     probability = np.array([*PROBABILITIES[:half], 0.5, *PROBABILITIES[half:]])
     error = observed[:, None] - every
-    return 2 * np.where(error >= 0, probability * error, (probability - 1) * error).mean(axis=1)
+    return 2 * _STEP * np.where(error >= 0, probability * error, (probability - 1) * error).sum(axis=1)
 
 
 def integral_transform(observed: np.ndarray, quantiles: np.ndarray) -> np.ndarray:

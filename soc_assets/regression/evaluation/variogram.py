@@ -15,6 +15,7 @@ import numpy as np
 Estimator = Literal["matheron", "cressie-hawkins"]
 MOST = 4000  # samples whose pairs are formed: 8 million
 _CLASSES = 15
+_SPAN = (0.01, 0.99)  # of the places along each axis: one far place does not decide the distance classes
 _FEWEST = 30  # pairs of a distance class (Journel and Huijbregts, Mining Geostatistics, 1978)
 _ROWS = 256  # samples whose pairs are in memory together
 _PRACTICAL = 3.0  # an exponential reaches 95 % of its sill at three times its parameter
@@ -114,7 +115,8 @@ def pair_sums(
         places: [n, 2] metres.
         values: [n].
         groups: [n] numbers from 0, for sums without a group; None puts all into one.
-        farthest: distance up to which there are pairs; None takes a third of the diagonal of all places.
+        farthest: distance up to which there are pairs; None takes a third of the diagonal of all places
+            but the outermost hundredth on each side.
         most: of more samples, so many are drawn at random.
         seed: of that draw.
     """
@@ -122,7 +124,7 @@ def pair_sums(
     group = np.zeros(len(values), np.int64) if groups is None else np.asarray(groups, np.int64)
     n_groups = int(group.max(initial=0)) + 1
     if farthest is None:
-        farthest = float(np.linalg.norm(np.ptp(places, axis=0))) / 3 if len(places) else 0.0
+        farthest = float(np.linalg.norm(np.ptp(np.quantile(places, _SPAN, axis=0), axis=0))) / 3 if len(places) else 0.0
     if len(values) > most:
         kept = np.sort(np.random.default_rng(seed).choice(len(values), most, replace=False))
         places, values, group = places[kept], values[kept], group[kept]

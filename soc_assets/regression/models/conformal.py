@@ -13,11 +13,14 @@ Why so, and what else was tried: docs/decisions/intervals.md.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from soc_assets.regression.models.learners import Predicted
 
 LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))  # of the calibration plot, 0.05 to 0.95
 GROUPS, _SMALLEST = 5, 100  # of predicted values; samples of a group
+_TELLS = 0.25  # predictions that differ by less of the error's standard deviation are of one group
+_LEAST = 0.9  # of the smallest: what is left of a group where folds do not divide evenly, or values are tied
 _ABOVE = ((0.5, 0.9), (0.8, 0.14))  # rank of a group among all, and its share of the miscoverage above
 Reach = tuple[tuple[float, ...], tuple[float, ...]]
 """How far an interval reaches below and above the prediction, in multiples of the scale, at each knot."""
@@ -42,7 +45,14 @@ class Calibration:
     curve: tuple[Reach, ...] = ()
 
     @classmethod
-    def fit(cls, observed: np.ndarray, predicted: Predicted, level: float, whole: bool = False) -> "Calibration":
+    def fit(
+        cls,
+        observed: np.ndarray,
+        predicted: Predicted,
+        level: float,
+        whole: bool = False,
+        fold: np.ndarray | None = None,
+    ) -> "Calibration":
         """Calibrate on held-out samples.
 
         Args:
@@ -50,14 +60,17 @@ class Calibration:
             predicted: by models that have not seen the samples.
             level: share that the intervals should cover, for example 0.9.
             whole: whether the spread is the deviation of an observation, as that of a Gaussian process.
+            fold: [n] inner fold of each sample, where the folds' models may differ by little but their means.
         """
         error = np.asarray(observed, float) - predicted.value
         residual = 0.0 if whole else float(np.sqrt(np.mean(error**2)))
         relative = error / np.maximum(np.hypot(predicted.spread, residual), 1e-12)
-        groups = groups_of(predicted.value)
+        apart = float(np.std(predicted.value - _means(predicted.value, fold)))
+        tells = apart >= _TELLS * float(np.std(error))
+        groups = groups_of(predicted.value, fold, _smallest(level)) if tells else [np.arange(len(error))]
         knots = tuple(float(np.median(predicted.value[rows])) for rows in groups)
         scores, even = [relative[rows] for rows in groups], np.full(len(groups), 0.5)
-        reach, curve = _reach(scores, level, _share_above(len(groups))), [_reach(scores, of, even) for of in LEVELS]
+        reach, curve = _reach(scores, level, _share_above(groups)), [_reach(scores, of, even) for of in LEVELS]
         return cls(knots, reach, residual, level, tuple(curve))
 
     def scale(self, predicted: Predicted) -> np.ndarray:
@@ -82,21 +95,61 @@ PROBABILITIES = tuple(round((1 - level) / 2, 4) for level in reversed(LEVELS)) +
 """What the quantiles of `Calibration.quantiles` are of: 0.025, 0.05, ..., 0.975 without 0.5."""
 
 
-def groups_of(predicted: np.ndarray) -> list[np.ndarray]:
-    """Rows of each group of neighbouring predicted values [n]: five, fewer where one would have less than 100 samples.
+def groups_of(predicted: np.ndarray, fold: np.ndarray | None = None, smallest: int = _SMALLEST) -> list[np.ndarray]:
+    """Rows of each group of neighbouring predicted values [n]: at most five, and fewer of few samples.
+
+    A value's rank is that in its own inner fold. Where a model hardly tells samples apart, as kriging far from its
+    data, predictions of different folds differ by the folds' means: groups of all values would be the folds, and what
+    folds differ by, which new samples do too, would be in none of them.
+
+    Args:
+        predicted: values; equal ones are in one group.
+        fold: [n] of each.
+        smallest: samples of a group.
 
     >>> [len(rows) for rows in groups_of(np.arange(250.0))]
     [125, 125]
     """
-    count = max(1, min(GROUPS, len(predicted) // _SMALLEST))
-    edges = np.unique(np.quantile(predicted, np.arange(1, count) / count)) if count > 1 else np.empty(0)
-    group = np.searchsorted(edges, predicted, side="left")
-    return [np.flatnonzero(group == number) for number in np.unique(group)]
+    count = max(1, min(GROUPS, len(predicted) // smallest))
+    values = pd.Series(predicted)
+    of_fold = values.groupby(_one(values, fold))
+    rank = (of_fold.rank() - 0.5) / of_fold.transform("size")
+    group = np.minimum((rank.to_numpy() * count).astype(int), count - 1)
+    groups = [rows for number in range(count) if len(rows := np.flatnonzero(group == number))]
+    at = 0
+    while at < len(groups) and len(groups) > 1:  # neither too small nor out of order
+        before = np.median(predicted[groups[at - 1]]) if at else -np.inf
+        if len(groups[at]) >= _LEAST * smallest and np.median(predicted[groups[at]]) > before:
+            at += 1
+            continue
+        other = at - 1 if at else 1
+        groups[min(at, other)] = np.sort(np.concatenate([groups[at], groups[other]]))
+        del groups[max(at, other)]
+        at = 0
+    return groups
 
 
-def _share_above(groups: int) -> np.ndarray:
+def _means(predicted: np.ndarray, fold: np.ndarray | None) -> np.ndarray:
+    """The mean prediction [n] of each sample's fold."""
+    return pd.Series(predicted).groupby(_one(predicted, fold)).transform("mean").to_numpy()
+
+
+def _one(values: "np.ndarray | pd.Series[float]", fold: np.ndarray | None) -> np.ndarray:
+    """Folds [n]; a single one where none are told apart."""
+    return np.zeros(len(values), int) if fold is None else np.asarray(fold)
+
+
+def _smallest(level: float) -> int:
+    """Samples of a group: enough for the level to be promised on the side where less is missed."""
+    return max(_SMALLEST, int(np.ceil(1 / ((1 - level) * min(_ABOVE[1]) * _LEAST))))
+
+
+def _share_above(groups: list[np.ndarray]) -> np.ndarray:
     """The share of the miscoverage that lies above the interval, for each group from the lowest predictions on."""
-    return np.interp((np.arange(groups) + 0.5) / groups, *_ABOVE) if groups > 1 else np.full(1, 0.5)
+    if len(groups) == 1:
+        return np.full(1, 0.5)
+    sizes = np.array([len(rows) for rows in groups])
+    return np.interp((np.cumsum(sizes) - sizes / 2) / sizes.sum(), *_ABOVE)
 
 
 def _reach(relative: list[np.ndarray], level: float, above: np.ndarray) -> Reach:

@@ -57,11 +57,12 @@ class HeldOut:
 
     predicted: Predicted
     observed: np.ndarray
+    fold: np.ndarray | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return 3 * self.observed.nbytes
+        return 4 * self.observed.nbytes
 
     @property
     def residuals(self) -> np.ndarray:
@@ -118,7 +119,9 @@ def calibrate(recipe: Recipe, held_out: HeldOut, level: float) -> Calibration:
     """The calibration of a recipe's interval by held-out rows; a process states the whole deviation by itself."""
     if in_logarithm(recipe):
         return calibrate_documented(held_out.observed, held_out.predicted.value, level)
-    return Calibration.fit(held_out.observed, held_out.predicted, level, kind_of(recipe).spatial)
+    spatial = kind_of(recipe).spatial
+    fold = held_out.fold if spatial else None
+    return Calibration.fit(held_out.observed, held_out.predicted, level, whole=spatial, fold=fold)
 
 
 _RECENT: Cache[HeldOut] = Cache(16 * 2**20)
@@ -197,7 +200,7 @@ def _predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: n
             learner = _fit(recipe, x, observed[~out], part, options)
         found = learner.predict(reduction.apply(design, rows[out]))
         value[out], spread[out] = found.value, found.spread
-    return HeldOut(Predicted(value, spread), observed)
+    return HeldOut(Predicted(value, spread), observed, inner)
 
 
 def _reduction_of(recipe: Recipe, design: Design, rows: np.ndarray, options: Options) -> Reduction:

@@ -19,7 +19,7 @@ from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.engine.ensemble import ensemble_of
 from soc_assets.mapping.lattice import Cells, Period
 from soc_assets.mapping.registered import Registered
-from soc_assets.regression.models.kriging import fields
+from soc_assets.regression.models.kriging import projected
 from soc_assets.settings import Features
 from soc_assets.storage import files
 from soc_assets_tests.mapping.small_maps import (
@@ -99,7 +99,7 @@ def test_engines_agree_with_single_points(region, models, name):
 
 @pytest.mark.parametrize("features", ["coordinates", "point:1+coordinates"])
 def test_engines_agree_where_there_are_more_samples_than_are_solved_at_once(region, features, monkeypatch):
-    monkeypatch.setattr(fields, "DENSE", 40)
+    monkeypatch.setattr(projected, "DENSE", 40)
     kind = "kriging" if features == "coordinates" else "gaussian_process"
     inputs = inputs_of(region.project, registered_recipe(region.project, features, model=kind)[0])
     [place] = inputs.places

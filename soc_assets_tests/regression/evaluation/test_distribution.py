@@ -18,7 +18,7 @@ from soc_assets.regression.models.conformal import PROBABILITIES
 def test_ranked_probability_is_the_integral_of_the_squared_difference(observed):
     quantiles = norm.ppf(PROBABILITIES)[None]
     below, above = quad(lambda z: norm.cdf(z) ** 2, -8, observed)[0], quad(lambda z: norm.sf(z) ** 2, observed, 8)[0]
-    assert ranked_probability(np.array([observed]), quantiles)[0] == pytest.approx(below + above, rel=0.03)
+    assert ranked_probability(np.array([observed]), quantiles)[0] == pytest.approx(below + above, rel=0.01)
 
 
 def test_better_distributions_score_better():

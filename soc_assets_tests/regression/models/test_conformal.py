@@ -51,8 +51,9 @@ def test_each_group_of_predicted_values_has_its_own_quantiles(n):
     assert sum(map(len, groups)) == n
     assert len(groups) == 1 or min(map(len, groups)) > 98
     error = observed - value
+    sizes = [len(rows) for rows in groups]
     for number, rows in enumerate(groups):
-        middle = (number + 0.5) / len(groups)
+        middle = (sum(sizes[:number]) + sizes[number] / 2) / n
         above = np.interp(middle, [0.5, 0.9], [0.8, 0.14]) if len(groups) > 1 else 0.5
         for side, sign, missed in ((1, 1, 0.2 * above), (0, -1, 0.2 * (1 - above))):
             rank = min(len(rows), int(np.ceil((len(rows) + 1) * (1 - missed) - 1e-9)))
@@ -105,3 +106,39 @@ def test_quantiles_are_those_of_the_distribution():
 
 def test_coverage_counts_the_ends():
     assert coverage(np.array([1.0, 2, 3]), np.ones(3), np.full(3, 2.0)) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(("tied", "other"), [(499, 1), (450, 50), (990, 10), (300, 300)])
+def test_ties_make_no_group_that_is_too_small(tied, other):
+    value = np.concatenate([np.zeros(tied), np.linspace(1, 2, other)])
+    sizes = [len(rows) for rows in groups_of(value)]
+    assert sum(sizes) == tied + other
+    assert len(sizes) == 1 or min(sizes) >= 90
+    assert len({bool(rows[0] < tied) for rows in groups_of(value[:tied])}) == 1
+
+
+@pytest.mark.parametrize("n", [199, 200, 500, 1500, 4000])
+def test_high_level_is_kept_with_as_many_groups_as_it_allows(n):
+    covered = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        value = rng.normal(size=(2, n))
+        observed = value + rng.normal(size=(2, n))
+        found = Calibration.fit(observed[0], Predicted(value[0], np.zeros(n)), 0.99)
+        covered.append(coverage(observed[1], *found.interval(Predicted(value[1], np.zeros(n)))))
+    assert np.mean(covered) == pytest.approx(0.99, abs=0.004)
+
+
+def test_what_inner_folds_differ_by_is_in_every_interval():
+    """Far from its data kriging predicts the mean of its training part, which differs from fold to fold."""
+    covered = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        block, fold = np.repeat(np.arange(24), 25), np.repeat(np.arange(24), 25) % 3
+        observed = rng.normal(size=24)[block] + 0.3 * rng.normal(size=600)
+        value = np.array([observed[fold != number].mean() for number in range(3)])[fold] + 0.01 * rng.normal(size=600)
+        found = Calibration.fit(observed, Predicted(value, np.ones(600)), 0.9, whole=True, fold=fold)
+        new = np.repeat(rng.normal(size=24), 25) + 0.3 * rng.normal(size=600)
+        mean = Predicted(observed.mean() + 0.01 * rng.normal(size=600), np.ones(600))
+        covered.append(coverage(new, *found.interval(mean)))
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.03)

@@ -16,7 +16,7 @@ from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.documented import documented_interval
 from soc_assets.regression.models.explain import group_importance
 from soc_assets.regression.models.fitted import Options, fit_recipe
-from soc_assets.regression.models.kriging import fields
+from soc_assets.regression.models.kriging import projected
 from soc_assets.regression.models.mlp import SocMlp
 from soc_assets.regression.models.recipes import MEAN
 from soc_assets.regression.models.served import ServedDocumented, ServedRecipe
@@ -45,7 +45,7 @@ def inner_of(fold: np.ndarray) -> np.ndarray:
 )
 @pytest.mark.parametrize("dense", [True, False])
 def test_graph_of_a_model_of_space_says_what_the_fitted_model_says(recipe, dense, monkeypatch):
-    monkeypatch.setattr(fields, "DENSE", 4096 if dense else 50)
+    monkeypatch.setattr(projected, "DENSE", 4096 if dense else 50)
     design = make(150)
     rows, fold, every = np.arange(120), np.arange(120) // 2 % 2, np.arange(150)
     model = fit_recipe(recipe, design, rows, inner_of(fold), Options())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soc_assets.errors import TrainingError
 from soc_assets.regression.models.kriging.covariance import Covariance, Term
 from soc_assets.regression.models.kriging.likelihood import fit_covariance
 from soc_assets.regression.models.learners import Learner, Predicted, SklearnLearner
@@ -47,7 +48,8 @@ class SpatialLearner:
 
 def fit_process(x: np.ndarray, y: np.ndarray, seed: int) -> SpatialLearner:
     """Fit a Gaussian process to the target [n] at rows [n, k]: ordinary kriging where they are places alone."""
-    from soc_assets.regression.models.kriging.fields import make_field, split_places
+    from soc_assets.regression.models.kriging.fields import split_places
+    from soc_assets.regression.models.kriging.projected import make_field
 
     features, places = split_places(x)
     covariance = fit_covariance(places, features, y, terms_of(places, features, seed), seed)
@@ -67,7 +69,14 @@ def fit_residual_process(
         y: [n] target.
         fit_trend: fits features [m, k - 2] and target [m].
         seed: cuts the folds.
+
+    Raises:
+        TrainingError: there is but one sample, so that no residual is known.
     """
+    if len(y) < 2:
+        raise TrainingError(
+            "Regression kriging needs two samples, as its trend is judged by samples that it has not seen."
+        )
     trend = fit_trend(x[:, :-2], y)
     unseen = trend.fitted if isinstance(trend, SklearnLearner) else None
     if unseen is None:
@@ -88,12 +97,15 @@ def terms_of(places: np.ndarray, features: np.ndarray | None, seed: int) -> tupl
     if features is None:
         return tuple(space)
     some = np.random.default_rng(seed).permutation(len(features))[:_PAIRS]
-    usual = float(np.median(pdist(features[some]))) or 1.0
+    usual = float(np.median(pdist(features[some]))) if len(some) > 1 else 0.0
+    usual = usual or 1.0
     return (Term("features", usual, usual / 20, usual * 20), *space)
 
 
 def folds_of_places(places: np.ndarray, seed: int) -> np.ndarray:
-    """A fold [n] of each row, the same for all rows of a place."""
+    """A fold [n] of each row, the same for all rows of a place; where there is but one place, by rows."""
     _, place = np.unique(places, axis=0, return_inverse=True)
     count = int(place.max()) + 1
+    if count == 1:
+        place, count = np.arange(len(places)), len(places)
     return (np.random.default_rng(seed).permutation(count) % _FOLDS)[np.ravel(place)]

@@ -10,7 +10,9 @@ from scipy.stats import multivariate_normal
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from soc_assets.regression.models.kriging import fields
+from soc_assets.errors import TrainingError
+from soc_assets.regression.models.kinds import fit_learner
+from soc_assets.regression.models.kriging import fields, projected
 from soc_assets.regression.models.kriging.covariance import Covariance, Term, distances
 from soc_assets.regression.models.kriging.learner import (
     fit_process,
@@ -19,8 +21,9 @@ from soc_assets.regression.models.kriging.learner import (
     terms_of,
 )
 from soc_assets.regression.models.kriging.likelihood import _Block, contiguous_blocks, deviance, fit_covariance
-from soc_assets.regression.models.kriging.neighbours import make_lattice
-from soc_assets.regression.models.learners import Predicted
+from soc_assets.regression.models.kriging.neighbours import Cells, make_cells
+from soc_assets.regression.models.learners import Learner, Predicted
+from soc_assets.settings.evaluation import Recipe
 
 SPACE = (Term("space", 1.0, 0.01, 100.0), Term("space", 5.0, 0.01, 100.0))
 EVERY = (Term("features", 2.0, 0.01, 100.0), *SPACE)
@@ -163,34 +166,69 @@ def test_neighbours_predict_nearly_what_all_samples_do():
 
 
 @pytest.mark.parametrize("n", [1, 3, 70, 1000])
-def test_lattice_gives_every_cell_its_nearest_samples(n):
+def test_every_cell_has_the_samples_nearest_to_its_middle(n):
     places = np.random.default_rng(0).uniform(0, [100, 7], (n, 2))
-    lattice = make_lattice(places, 8)
-    assert lattice.neighbours.shape == (np.prod(lattice.shape), min(8, n))
-    for cell in {0, len(lattice.neighbours) // 2, len(lattice.neighbours) - 1}:
-        centre = lattice.origin + (np.array(np.unravel_index(cell, lattice.shape)) + 0.5) * lattice.step
-        nearest = np.argsort(((places - centre) ** 2).sum(axis=1))[:8]
-        assert set(lattice.neighbours[cell]) == set(nearest)
+    cells = make_cells(places, 8)
+    assert cells.neighbours.shape[1] == min(8, n)
+    members = _cells_of(cells, places)
+    for cell in {0, len(cells.neighbours) // 2, len(cells.neighbours) - 1}:
+        inside = members == cell
+        assert 1 <= inside.sum() <= 4
+        middle = np.median(places[inside], axis=0)
+        assert set(cells.neighbours[cell]) == set(np.argsort(((places - middle) ** 2).sum(axis=1))[:8])
 
 
-def test_samples_on_a_line_have_a_lattice():
-    places = np.stack([np.linspace(0, 10, 500), np.full(500, 3.0)], axis=1)
-    lattice = make_lattice(places, 4)
-    assert lattice.neighbours.shape[1] == 4
-    assert lattice.neighbours.max() == 499
+def _cells_of(cells: Cells, places: np.ndarray) -> np.ndarray:
+    """The cell of each place, one by one."""
+    found = []
+    for place in places:
+        node = 0
+        while cells.child[node, 0] != node:
+            node = cells.child[node, int(place[cells.axis[node]] > cells.cut[node])]
+        found.append(cells.cell[node])
+    return np.array(found)
+
+
+def test_samples_on_a_line_and_visits_of_one_place_have_cells():
+    line = np.stack([np.linspace(0, 10, 500), np.full(500, 3.0)], axis=1)
+    cells = make_cells(line, 4)
+    assert cells.neighbours.shape[1] == 4 and cells.neighbours.max() == 499
+    visits = np.concatenate([line, np.tile([[20.0, 3.0]], (90, 1))])
+    last = make_cells(visits, 4)
+    assert set(_cells_of(last, visits[-90:])) == {_cells_of(last, visits[-1:])[0]}
+
+
+@pytest.mark.parametrize("kind", ["far sample", "farms"])
+def test_neighbours_are_near_where_samples_are_clustered(kind):
+    """A lattice over the extent would put a whole cluster into one cell."""
+    rng = np.random.default_rng(5)
+    if kind == "farms":
+        places = np.repeat(rng.uniform(0, 400, (10, 2)), 70, axis=0) + rng.uniform(-1, 1, (700, 2))
+    else:
+        places = rng.uniform(0, 10, (700, 2))
+        places[-1] = 9000
+    places = places.astype(np.float32).astype(float)
+    covariance = Covariance(SPACE, np.array([4.0, 2.0]), np.array([1.0, 30.0]), 0.2, 0.0)
+    root = np.linalg.cholesky(covariance.between(distances(places, None, SPACE)) + np.eye(700))
+    y = root @ rng.normal(size=700) * np.sqrt(covariance.nugget)
+    with torch.inference_mode():
+        at = torch.from_numpy(places[:-1] + 0.01).float()
+        exact, _ = fields.DenseField(covariance, places, y)(at)
+        near, _ = fields.NeighbourField(covariance, places, y)(at)
+    assert float((near - exact).abs().max()) < 0.2 * float(exact.std())
 
 
 def test_many_samples_of_features_and_space_are_predicted_as_well_as_by_all(monkeypatch):
     x, y = observed(600)
     train, test = slice(0, 350), slice(350, None)
     exact = fit_process(x[train], y[train], 0).predict(x[test])
-    monkeypatch.setattr(fields, "DENSE", 200)
-    monkeypatch.setattr(fields, "INDUCING", 100)
+    monkeypatch.setattr(projected, "DENSE", 200)
+    monkeypatch.setattr(projected, "INDUCING", 100)
     learner = fit_process(x[train], y[train], 0)
-    assert isinstance(learner.field, fields.SumOfFields)
+    assert isinstance(learner.field, projected.SumOfFields)
     found = learner.predict(x[test])
     best, near = (((p.value - y[test]) ** 2).mean() for p in (exact, found))
-    assert near < 1.1 * best
+    assert near < 1.05 * best
     inside = np.abs(found.value - y[test]) < 1.645 * found.spread
     assert 0.84 < inside.mean() < 0.96
 
@@ -217,3 +255,17 @@ def test_trend_is_judged_by_places_that_it_has_not_seen():
     alone = fit_process(x[:, 2:], y - 5.0, 0).predict(x[:, 2:])
     np.testing.assert_allclose(found.predict(x).value, 5.0 + alone.value)
     np.testing.assert_allclose(found.predict(x).spread, np.hypot(0.1, alone.spread))
+
+
+def test_one_place_and_one_sample():
+    x, y = observed(60)
+    x[:, 2:] = 0.0
+
+    def fit_trend(features: np.ndarray, target: np.ndarray) -> Learner:
+        return fit_learner(Recipe(name="r", model="ridge"), features, target, np.ones(len(target)), 0, "cpu")
+
+    found = fit_residual_process(x, y, fit_trend, 0).predict(x)
+    assert np.isfinite(found.value).all() and np.corrcoef(found.value, y)[0, 1] > 0.3
+    with pytest.raises(TrainingError, match="needs two samples"):
+        fit_residual_process(x[:1], y[:1], fit_trend, 0)
+    assert np.isfinite(fit_process(x[:1], y[:1], 0).predict(x).value).all()
