@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from soc_assets.cli.options import config_option, console, explained, opened
+from soc_assets.cli.options import FiniteRange, config_option, console, explained, opened
 from soc_assets.errors import SocError
 from soc_assets.project import load_project
 
@@ -41,7 +41,7 @@ def demo(config: Path | None, if_empty: bool, seed: int) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace rasters that are there already.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0, 0.5, max_open=True),
+    type=FiniteRange(0, 0.5, max_open=True),
     default=0.01,
     show_default=True,
     help="How far, in pixels, a tile may lie from the pixel grid of the others before it is set aside.",

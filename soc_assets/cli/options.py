@@ -1,5 +1,6 @@
 """What every command shares: the console, the option --config, and errors shown without a traceback."""
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +22,17 @@ config_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="The soc.toml to use. Default: $SOC_CONFIG, or the nearest soc.toml from the current folder upwards.",
 )
+
+
+class FiniteRange(click.FloatRange):
+    """A range of finite numbers: click lets nan pass, as it is neither below nor above an end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 def _showing_warnings() -> Callable[..., None]:

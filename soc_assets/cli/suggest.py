@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from soc_assets.cli.options import config_option, console, explained, opened
+from soc_assets.cli.options import FiniteRange, config_option, console, explained, opened
 from soc_assets.errors import SocError
 
 _SHOWN = 10
@@ -17,7 +17,7 @@ _SHOWN = 10
 @click.option("--season", type=click.Choice(["winter", "spring", "summer", "autumn"]), help="Default: [map] season.")
 @click.option(
     "--minimum-distance",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Metres between two sites. Default: half of what there would be if they were spread evenly.",
 )
 @click.option(

@@ -21,14 +21,21 @@ def lines(found: Suggestion, inputs: MapInputs, period: Period, asked: int) -> l
     """Sentences: what was compared how, and what the sites are."""
     sites = found.sites
     outside = int((sites["applicable"] == "no").sum())
+    one, where = len(sites) == 1, f"{outside} of them {'lies' if outside == 1 else 'lie'}"
+    if one:
+        where = "It lies" if outside else "It does not lie"
+    apart = "" if one else f" at least {found.apart / 1000:.1f} km apart;"
     said = [
-        f"{len(sites)} sites in {period} by {inputs.registered.uri}, of {found.facts['places']} places; at least "
-        f"{found.apart / 1000:.1f} km apart; compared by {found.facts['space']}.",
-        f"{outside} of them lie outside the area of applicability; the widest interval is {sites['width'].max():.1f} "
-        f"g/kg, the median of all places {found.places['width'].median():.1f}.",
+        f"{len(sites)} {'site' if one else 'sites'} in {period} by {inputs.registered.uri}, of {found.facts['places']} "
+        f"{'place' if len(found.places) == 1 else 'places'};{apart} compared by {found.facts['space']}.",
+        f"{where} outside the area of applicability; the widest interval is {sites['width'].max():.1f} g/kg, "
+        f"the median of all places {found.places['width'].median():.1f}.",
     ]
     if len(sites) < asked:
-        said.append(f"No more than {len(sites)} fit: a smaller --minimum-distance or more --places allow more.")
+        said.append(
+            f"No more than {len(sites)} {'fits' if one else 'fit'}: a smaller --minimum-distance or more --places "
+            "allow more."
+        )
     if map_of(inputs, period) is None:
         step = f" --step {inputs.lattice.step}" if inputs.lattice.step > 1 else ""
         said.append(

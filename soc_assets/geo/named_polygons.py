@@ -46,7 +46,7 @@ def regions_of(samples: pd.DataFrame, path: Path | None, column: str) -> Regions
         SamplingError: the file cannot be read, or has no polygon, no such column, a polygon without a name, or no CRS.
     """
     if path is None:
-        return Regions(quarters(samples["x"].to_numpy(), samples["y"].to_numpy()), _QUARTERS)
+        return Regions(quarters(samples["x"].to_numpy(), samples["y"].to_numpy()), _QUADRANTS)
     polygons = _named_polygons(path, column)
     number = _first_polygon(polygons, samples, path)
     names = np.full(len(samples), None, object)
@@ -66,7 +66,7 @@ def quarters(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 _NORTH_SOUTH, _EAST_WEST = ("north", "south"), ("east", "west")
-_QUARTERS = "Regions are quarters of the compass, split at the medians of the samples' coordinates."
+_QUADRANTS = "Regions are quadrants, split at the medians of the samples' coordinates."
 
 
 @dataclass(frozen=True)

@@ -95,10 +95,12 @@ def csv_safe(frame: "pd.DataFrame") -> "pd.DataFrame":
     return safe
 
 
-def percent(share: float) -> str:
-    """A share as per cent, not rounded to whole ones.
+def percent(share: float, decimals: int | None = None) -> str:
+    """A share as per cent, with so many decimals or as many as it takes; empty for NaN.
 
-    >>> percent(0.9), percent(0.975)
-    ('90%', '97.5%')
+    >>> percent(0.9), percent(0.975), percent(0.975, 0)
+    ('90 %', '97.5 %', '98 %')
     """
-    return f"{100 * share:g}%"
+    if share != share:
+        return ""
+    return f"{100 * share:g} %" if decimals is None else f"{100 * share:.{decimals}f} %"

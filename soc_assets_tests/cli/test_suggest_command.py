@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import click
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from soc_assets.cli.main import main
+from soc_assets.cli.options import FiniteRange
 from soc_assets.mapping.suggestion.inputs import suggestion_inputs
 from soc_assets.mapping.suggestion.measure import measure_of
 from soc_assets.mapping.suggestion.sites import suggest_sites
@@ -46,12 +48,33 @@ def test_sites_are_listed_and_written(templates, tmp_path):
         (("--year", "2014", "--version", "77"), "soc_mlp has no version 77"),
         (("--year", "2014", "--output", "sites.xlsx"), "Name a file that ends in .csv"),
         (("--year", "2014", "--count", "0"), "0 is not in the range x>=1"),
+        (("--year", "2014", "--minimum-distance", "nan"), "'--minimum-distance': nan is not a finite number"),
+        (("--year", "2014", "--minimum-distance", "inf"), "'--minimum-distance': inf is not a finite number"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_with_the_cure(finished, arguments, words):
     done = soc(finished, *arguments)
     assert done.exit_code in (1, 2)
     assert words in " ".join(done.output.split())
+
+
+def test_one_site_is_named_in_the_singular(templates, tmp_path):
+    made = templates.copy("finished", tmp_path / "project")
+    done = soc(made, "--year", "2014", "--count", "1", "--places", "9")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "1 site in 2014 by" in said and "km apart" not in said
+    assert "It lies outside the area" in said or "It does not lie outside the area" in said
+
+
+def test_no_float_option_takes_what_is_not_finite():
+    found = {
+        (command.name, option.name): option.type
+        for command in main.commands.values()
+        for option in command.params
+        if isinstance(option.type, click.types.FloatParamType)
+    }
+    assert found and all(isinstance(kind, FiniteRange) for kind in found.values()), found
 
 
 def test_without_a_model_the_cure_is_named(fresh):

@@ -141,7 +141,7 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
       report `evaluation.html`; one MLflow run with a child for every fit.
     - **Decided by** [evaluation] in soc.toml, and the file of its `regions`, by which nothing is fitted again.
 
-    Says plainly when a baseline wins, and moves the alias `champion` if a registered model is significantly better.
+    Says plainly when a baseline wins or leads, and moves the alias `champion` if a registered model is surely better.
     """
     loaded = project.load()
     _require_fresh_features(loaded)

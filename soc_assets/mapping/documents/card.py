@@ -6,7 +6,7 @@ from typing import Any
 from soc_assets.mapping.documents import card_parts as parts
 from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.quality_classes import INSIDE, OUTSIDE, UNKNOWN
-from soc_assets.reporting.as_text import markdown
+from soc_assets.reporting.as_text import markdown, percent
 
 NAME = "card.md"
 _LAYERS = {
@@ -58,7 +58,8 @@ def _classes(facts: Mapping[str, Any]) -> Iterator[str]:
         yield "The area of applicability is not known: the model was registered without it."
     elif predicted:
         more = f" Of {unknown:,} it is not known." if unknown else ""
-        yield f"Of the cells with a value {counts[INSIDE] / predicted:.1%} lie inside the area of applicability.{more}"
+        inside = percent(counts[INSIDE] / predicted, 1)
+        yield f"Of the cells with a value {inside} lie inside the area of applicability.{more}"
 
 
 def _rasters(facts: Mapping[str, Any]) -> Iterator[str]:

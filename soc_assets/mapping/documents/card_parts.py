@@ -107,7 +107,7 @@ def scores(found: Sequence[Score]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for each in found:
         wanted = "" if each.level is None else f", {percent(each.level)} wanted"
-        inside = "" if each.coverage is None else f"{each.coverage:.1%} of samples{wanted}"
+        inside = "" if each.coverage is None else f"{percent(each.coverage, 1)} of samples{wanted}"
         yield f"| {markdown(each.by)} | {each.n:,} | {_ends(*each.r2, 3)} | {_ends(*each.rmse, 2)} | {inside} |"
     yield ""
     yield (
@@ -129,7 +129,7 @@ def shares(file: str, counts: Mapping[str, int], classes: Mapping[str, str]) -> 
     yield f"| {file} | meaning | cells | share |"
     yield "|---|---|---|---|"
     for number, cells in counts.items():
-        yield f"| {number} | {classes[number]} | {cells:,} | {cells / total:.1%} |"
+        yield f"| {number} | {classes[number]} | {cells:,} | {percent(cells / total, 1)} |"
 
 
 def of_random_weights(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -88,7 +88,7 @@ def suggest_sites(
     weight = _weight(places["width"].to_numpy(float)) if by == "both" else np.ones(len(places))
     chosen = choose_sites(space, from_samples, weight, where, count, least, measure.unit)
     sites = places.iloc[chosen.positions].assign(novelty=chosen.novelty, rank=np.arange(1, len(chosen.novelty) + 1))
-    reasons = [_reason(row, places) for row in sites.to_dict("records")]
+    reasons = [_reason(row, places, by) for row in sites.to_dict("records")]
     sites = sites.assign(reason=reasons)[list(COLUMNS)].reset_index(drop=True)
     facts = {"places": f"{len(places):,}", "space": measure.words, "map": str(found.folder) if found else ""}
     on_grid = np.column_stack(move(WGS84, reference.crs, *(samples[name].to_numpy(float) for name in _DEGREES)))
@@ -155,8 +155,8 @@ def _evenly(inputs: MapInputs, count: int) -> float:
     return float(np.sqrt(inputs.cells * lattice.step**2 * one * other / count) / 2)
 
 
-def _reason(row: Mapping[Any, Any], places: pd.DataFrame) -> str:
-    """Why a site was chosen, in words."""
+def _reason(row: Mapping[Any, Any], places: pd.DataFrame, by: By) -> str:
+    """Why a site was chosen, in words; the width of the interval is a reason only where it counts."""
     said = ["outside the area of applicability"] if row["applicable"] == "no" else []
     above = float((places["dissimilarity"] > row["dissimilarity"]).mean())
     if above == 0:
@@ -164,6 +164,6 @@ def _reason(row: Mapping[Any, Any], places: pd.DataFrame) -> str:
     elif above <= 1 - _UNLIKE:
         said.append(f"among the {max(above, 0.01):.0%} of the places that are least like the samples")
     wider = float((places["width"] > row["width"]).mean())
-    if wider <= 1 - _WIDE and row["width"] > _WIDER * places["width"].median():
+    if by == "both" and wider <= 1 - _WIDE and row["width"] > _WIDER * places["width"].median():
         said.append(f"among the {max(wider, 0.01):.0%} with the widest interval")
     return "; ".join(said) or f"dissimilarity {row['novelty']:.2f} from samples and earlier sites"

@@ -114,6 +114,11 @@ class Difference:
         """Whether the first is better beyond the interval (for scores where more is better)."""
         return self.low > 0
 
+    @property
+    def worse(self) -> bool:
+        """Whether the first is worse beyond the interval."""
+        return self.high < 0
+
 
 def paired_difference(
     observed: np.ndarray, first: np.ndarray, second: np.ndarray, draws: Draws, score: str = "r2"

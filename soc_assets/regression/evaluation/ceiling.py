@@ -167,7 +167,7 @@ def nugget_limit(
     if count >= FEWEST and share:
         deviation = np.sqrt((count - 1) / count * ((np.array(known) - np.mean(known)) ** 2).sum())
         half = float(t.ppf((1 + LEVEL) / 2, count - 1) * deviation)
-        low, high = max(0.0, share - half), min(1.0, share + half)
+        low, high = max(0.0, share - half), min(max(1.0, share), share + half)
     return Limit(NUGGET, scale, share, float(low), float(high), count, len(values)), sums, model
 
 
@@ -184,13 +184,16 @@ def _words(r2: float, limits: list[Limit], n: int) -> str:
     in_grams = {limit.source: limit for limit in limits if limit.scale == "g/kg"}
     nugget, every, alone = (in_grams.get(source) for source in (NUGGET, ALL, ALONE))
     if every and alone:
-        low, high = sorted(round(limit.ceiling, 2) for limit in (every, alone))
+        low, high = sorted(limit.ceiling for limit in (every, alone))
         said = (
             f"R2 of the best model is {r2:.2f} of at most {low:.2f} to {high:.2f}: samples with equal covariates (one "
-            f"pixel, one step) differ by {every.share:.2f} of the variance of all {n:,} scored samples, and by "
-            f"{alone.share:.2f} of the variance of the {alone.samples:,} samples in the {alone.places:,} places that "
-            "hold several."
+            f"pixel, one step) differ by {every.share:.2f}{_ends(every, '95 % interval ')} of the variance of all "
+            f"{n:,} scored samples, and by {alone.share:.2f}{_ends(alone)} of the variance of the {alone.samples:,} "
+            f"samples in the {alone.places:,} places that hold several."
         )
+        if r2 > low:
+            said += f" R2 itself is above {'both' if r2 > high else 'the lower'} of these ceilings: replicates are too "
+            said += "few, or too unlike the other samples, for a reliable one."
     else:
         said = (
             f"R2 of the best model is {r2:.2f}. Fewer than {FEWEST} places (one pixel, one step) hold several samples, "
@@ -200,11 +203,15 @@ def _words(r2: float, limits: list[Limit], n: int) -> str:
         return said
     if not nugget.share:
         return f"{said} The model of its residuals' variogram has no nugget and sets none, either."
-    left = ends = ""
+    left = ""
     if not np.isnan(nugget.low):
-        ends = f" (95 % interval {nugget.low:.2f} to {nugget.high:.2f})"
         left = f" ({max(0.0, 1 - nugget.high):.2f} to {max(0.0, 1 - nugget.low):.2f})"
-    said += f" The nugget of its residuals is {nugget.share:.2f} of the variance{ends}, which leaves "
-    said += f"{nugget.ceiling:.2f}{left}."
+    share = f"{nugget.share:.2f} of the variance{_ends(nugget, '95 % interval ')}"
+    said += f" The nugget of its residuals is {share}, which leaves {nugget.ceiling:.2f}{left}."
     below = " R2 itself is above that: the nugget is estimated too roughly here to be a ceiling."
     return said + below if nugget.ceiling < r2 else said
+
+
+def _ends(limit: Limit, words: str = "") -> str:
+    """The interval of a share in brackets; empty where there is none."""
+    return "" if np.isnan(limit.low) else f" ({words}{limit.low:.2f} to {limit.high:.2f})"

@@ -52,7 +52,7 @@ class Verdict:
 
     @property
     def baseline_wins(self) -> bool:
-        """Whether no other model scores higher than the best baseline."""
+        """Whether no other model scores higher than the best baseline, be it within the interval or beyond it."""
         return self.difference is None or self.difference.value <= 0
 
 
@@ -130,10 +130,12 @@ def _alone(found: OutOfFold | None, models: Sequence[OutOfFold], board: pd.DataF
 
 def _sentence(best: OutOfFold, baseline: OutOfFold, difference: Difference, board: pd.DataFrame, scheme: str) -> str:
     first, second = (_scored(found, board) for found in (best, baseline))
-    ends = sorted(np.sign(difference.value or 1) * end for end in (difference.low, difference.high))
+    sign = 1 if difference.value > 0 else -1
+    ends = sorted(sign * end for end in (difference.low, difference.high))
     by = f"{abs(difference.value):.3f} (95 % interval of the difference {ends[0]:.3f} to {ends[1]:.3f})"
     if difference.value <= 0:
-        return f"A BASELINE WINS under {scheme} folds: {second} is ahead of the best other model, {first}, by {by}."
+        head = "A BASELINE WINS" if difference.worse else "A BASELINE LEADS, WITHIN THE INTERVAL,"
+        return f"{head} under {scheme} folds: {second} is ahead of the best other model, {first}, by {by}."
     sure = "beyond" if difference.better else "though not beyond"
     chosen = "" if best.model == CHOSEN else " It was picked as the best of several after the fact, which flatters it."
     return (

@@ -3,8 +3,8 @@
 The offset of a source is its mean out-of-fold residual (observed - predicted) under the primary scheme. A method that
 recovers more carbon, another depth and another way of choosing places all look like it: it is a difference at equal
 covariates as far as the model has them, not the proof of an error. The model was trained on samples of the same source
-in other folds, which makes the offset smaller than the difference between laboratories; that of a model without any of
-them (`leave_source_out`) is not damped.
+in other folds, which may make the offset smaller than the difference between laboratories; that of a model without any
+of them (`leave_source_out`) is not damped.
 """
 
 from collections.abc import Sequence
@@ -88,8 +88,8 @@ def source_offsets(
         at: the settings.
 
     Returns:
-        The columns of `SOURCE_OFFSETS`; intervals draw the units of the primary scheme. Empty with fewer than two
-        sources.
+        The columns of `SOURCE_OFFSETS`; intervals of offsets draw `unit`, those of left-out scores what `units_of`
+        takes for the samples of the source alone. Empty with fewer than two sources.
     """
     empty = pd.DataFrame(columns=list(SOURCE_OFFSETS.names))
     frames = [item.result.predictions for item in primary if item.result]
@@ -127,7 +127,10 @@ def _offset(rows: pd.DataFrame, draws: Draws) -> dict[str, float]:
 
 
 def _held_out(done: Sequence[Done], known: pd.DataFrame, at: Evaluation) -> dict[str, dict[str, float]]:
-    """R2 and bias (predicted - observed) of each source, predicted by the others; intervals as for the offsets."""
+    """R2 and bias (predicted - observed) of each source, predicted by the others.
+
+    Only units of the source are drawn: with fewer than 10 blocks in it, its locations.
+    """
     found = {}
     for item in out_of_fold(done):
         if item.rows.empty:

@@ -10,6 +10,7 @@ import numpy as np
 
 from soc_assets.regression.metrics import Scores
 from soc_assets.regression.models.epochs import EpochReport
+from soc_assets.reporting.as_text import percent
 from soc_assets.reporting.figures import MUTED, SPLIT_COLOURS, new_figure, to_png
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def target_distribution(organic_carbon: np.ndarray, split: np.ndarray) -> bytes:
     )
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.yaxis.set_major_formatter(lambda value, _: percent(value, 0))
     axes.set(xlabel=_UNIT, ylabel="share of the split's samples", title="Organic carbon by split")
     figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return to_png(figure)

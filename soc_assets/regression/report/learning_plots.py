@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.regression.report.forest_plots import forest
+from soc_assets.reporting.as_text import percent
 from soc_assets.reporting.figures import ACCENT, report_figure, to_png
 
 CURVES = {"r2": "R2", "rmse": "RMSE, g/kg"}
@@ -26,7 +27,7 @@ def curve_plot(curve: pd.DataFrame, metric: str) -> bytes:
     ends = np.nan_to_num(np.abs(np.stack([value - low, high - value])))  # no bar where an end is not known
     axes.errorbar(known["locations"], value, yerr=ends, fmt="o-", color=ACCENT, capsize=3)
     for place, share, height in zip(known["locations"], known["share"], value, strict=True):
-        axes.annotate(f"{share:.0%}", (place, height), xytext=(4, 5), textcoords="offset points", fontsize=9)
+        axes.annotate(percent(share, 0), (place, height), xytext=(4, 5), textcoords="offset points", fontsize=9)
     axes.set(xlabel="locations fitted on, mean of the folds", ylabel=CURVES[metric])
     axes.set_xlim(0, float(known["locations"].max()) * 1.15 if len(known) else 1)
     axes.spines[["top", "right"]].set_visible(False)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from soc_assets.regression.models.kriging.likelihood import MOST
 from soc_assets.regression.report.facts import Facts
 from soc_assets.regression.report.sections import Section, Table, in_words
 from soc_assets.regression.words import feature_words, model_words, scheme_words
 from soc_assets.reporting.as_text import percent
-from soc_assets.settings.evaluation import Recipe
+from soc_assets.settings.evaluation import SPATIAL, Recipe
 
 _MOST_BANDS = 15  # rows of the predictor table that the page does not fold away
 _TARGETS = {"none": "organic carbon", "log1p": "log(1 + organic carbon)", "box-cox": "Box-Cox of organic carbon"}
@@ -108,7 +109,7 @@ def _recipes(facts: Facts) -> pd.DataFrame:
     rows = [
         {
             "Model": model_words(recipe.name),
-            "Features": feature_words(recipe.features),
+            "Features": "" if recipe.model == "mean" else feature_words(recipe.features),
             "Target": _TARGETS[recipe.target],
             "Components": f"{recipe.pca:g}" if recipe.pca and "embedding" in recipe.features else "",
             "Setting": _setting(recipe),
@@ -119,8 +120,11 @@ def _recipes(facts: Facts) -> pd.DataFrame:
 
 
 def _setting(recipe: Recipe) -> str:
+    if recipe.model in SPATIAL:
+        return _spatial(recipe)
     if recipe.model in ("random_forest", "extra_trees"):
-        return f"{recipe.trees} trees, leaves of {recipe.min_leaf} or more, {recipe.max_features:.0%} of the features"
+        share = percent(recipe.max_features, 0)
+        return f"{recipe.trees} trees, leaves of {recipe.min_leaf} or more, {share} of the features"
     if recipe.model == "gradient_boosting":
         return f"at most {recipe.trees} iterations, leaves of {recipe.min_leaf} or more"
     if recipe.model == "ridge":
@@ -132,6 +136,21 @@ def _setting(recipe: Recipe) -> str:
             f"{recipe.epochs} epochs"
         )
     return "as in [training] of the settings" if recipe.model == "documented" else ""
+
+
+def _spatial(recipe: Recipe) -> str:
+    """How the process in space is specified, and the trend beneath it."""
+    target = "organic carbon" if recipe.target == "none" else "the transformed target"
+    what = f"ordinary kriging of {target}"
+    if recipe.model == "regression_kriging":
+        trend = recipe.trend_recipe()
+        name = "MLP ensemble" if trend.model == "mlp" else model_words(trend.model).lower()
+        what = f"trend: {name} ({_setting(trend)}); ordinary kriging of its residuals"
+    covariance = "covariance: nugget and two exponentials in space"
+    if recipe.model == "gaussian_process":
+        what = f"process of {target} with a constant mean"
+        covariance = "covariance: nugget, two exponentials in space and Matern 3/2 between features"
+    return f"{what}; {covariance}; fitted by maximum likelihood, above {MOST:,} samples summed over contiguous blocks"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from soc_assets.regression.evaluation.fit_scores import Evaluation
 from soc_assets.regression.metrics import Scores
-from soc_assets.reporting.as_text import markdown
+from soc_assets.reporting.as_text import markdown, percent
 from soc_assets.settings.soil import TAIL_THRESHOLD
 
 _CHAMPION = (
@@ -82,7 +82,7 @@ def _board(board: pd.DataFrame | None, scheme: str) -> list[str]:
 def _limits(training: pd.Series) -> list[str]:
     tail = float((training > TAIL_THRESHOLD).mean()) if len(training) else np.nan
     return [
-        f"- Peat: {tail:.1%} of the training samples hold more than {TAIL_THRESHOLD:g} g/kg, the largest "
+        f"- Peat: {percent(tail, 1)} of the training samples hold more than {TAIL_THRESHOLD:g} g/kg, the largest "
         f"{training.max():.0f}. Predictions above that are too low as a rule, and nothing above the "
         "largest was ever seen.",
         "- Extrapolation: outside the area of applicability (column `applicable` 0, or far from any sample) neither "

@@ -17,6 +17,7 @@ from soc_assets.sampling.knndm import held_out_distances, nearest, nearest_other
 
 _SCALES = {"g/kg": "g/kg", "log": "log(1 + OC)"}
 _TO_MAP, _AMONG = "map to samples", "samples to samples"
+_LEAST_SILL = 0.01  # share of nugget and partial sill below which a range says nothing
 _FOLD_COLUMNS = {
     "fold": "Fold",
     "n": "n",
@@ -128,7 +129,8 @@ def _variograms(results: Results, found: Ceiling) -> Iterator[Figure]:
         alt = f"Semivariance of the residuals in {_SCALES[scale]} in {len(empirical.pairs)} classes of distance."
         panels.append((variogram_plot(empirical, model, float(values.var()), unit), alt))
         if model is not None:
-            reach = f", range {model.range / 1000:.1f} km" if model.partial_sill else ""
+            sill = model.nugget + model.partial_sill
+            reach = f", range {model.range / 1000:.1f} km" if model.partial_sill > _LEAST_SILL * sill else ""
             numbers = f"nugget {model.nugget:.3g}, partial sill {model.partial_sill:.3g}{reach}"
             words.append(f"({'ab'[len(panels) - 1]}) {_SCALES[scale]}: {numbers}")
     if panels:

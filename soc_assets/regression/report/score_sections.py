@@ -29,7 +29,7 @@ _FURTHER = {
 
 
 def summary_section(results: Results) -> Section:
-    """Who wins under each scheme, what carries the scores, and how far the best is from the ceiling."""
+    """Which model is best under each scheme, what carries the scores, and how far the best is from the ceiling."""
     words = [verdict_words(found, results, scheme) for scheme, found in results.verdicts.items()]
     words += [
         _carried_words(found.carried, results, scheme) for scheme, found in results.verdicts.items() if found.carried
@@ -49,9 +49,8 @@ def verdict_words(found: Verdict, results: Results, scheme: str) -> str:
     low, high = sorted(sign * end for end in (found.difference.low, found.difference.high))
     by = f"{rounded(abs(found.difference.value), 3)} (95 % interval of the paired difference {interval(low, high, 3)})"
     if found.baseline_wins:
-        return (
-            f"A baseline wins with {scheme_words(scheme)}: {second} is ahead of the best other model, {first}, by {by}."
-        )
+        head = "A baseline wins" if found.difference.worse else "A baseline leads, within the interval,"
+        return f"{head} with {scheme_words(scheme)}: {second} is ahead of the best other model, {first}, by {by}."
     sure = "excludes" if found.difference.better else "includes"
     flattered = (
         "" if found.best.model == CHOSEN else " The model is the best of several after the fact, which flatters it."

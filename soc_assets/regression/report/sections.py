@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-_NUMBER = re.compile(r"[-+\u2212]?[\d,]*\.?\d+( to [-+\u2212]?[\d,]*\.?\d+)?%?")
+_NUMBER = re.compile(r"[-+\u2212]?[\d,]*\.?\d+( to [-+\u2212]?[\d,]*\.?\d+)?( ?%)?")
 _THOUSANDS = 10_000  # from here on with separators: below, a number may be a year
 
 

@@ -9,6 +9,7 @@ from soc_assets.regression.evaluation.supplement import Supplement
 from soc_assets.regression.report import learning_plots as plots
 from soc_assets.regression.report.sections import Figure, Section, Table
 from soc_assets.regression.words import fit_words
+from soc_assets.reporting.as_text import percent
 
 _MOST_MODELS = 12
 
@@ -34,7 +35,7 @@ def _curve(found: Supplement) -> Section | None:
         paragraphs.append(_gained(less.iloc[-1], whole.iloc[0]))
     shown = pd.DataFrame(
         {
-            "Share of the locations": known["share"].map("{:.0%}".format),
+            "Share of the locations": [percent(value, 0) for value in known["share"]],
             "Locations": known["locations"].round().astype(int),
             "Samples": known["samples"].round().astype(int),
             "R2": _with_interval(known, "r2"),
@@ -60,7 +61,7 @@ def _how(found: Supplement, table: pd.DataFrame) -> str:
 def _gained(less: pd.Series, whole: pd.Series) -> str:
     """What the last step of the curve says."""
     step = (
-        f"From {less['share']:.0%} to all locations R2 goes from {less['r2']:.3f} to {whole['r2']:.3f}, by "
+        f"From {percent(less['share'], 0)} to all locations R2 goes from {less['r2']:.3f} to {whole['r2']:.3f}, by "
         f"{less['gain']:.3f} (95 % interval {less['gain_low']:.3f} to {less['gain_high']:.3f})"
     )
     if less["gain_low"] > 0:
@@ -80,7 +81,7 @@ def _sources(found: Supplement) -> Section | None:
     paragraphs = [
         "The offset of a source is the mean of observed - predicted of its samples, out of fold: how much more it "
         "measures than its neighbours at equal covariates. Method, depth and choice of places all show in it, and the "
-        "model has seen other samples of the source, which makes it smaller.",
+        "model has seen other samples of the source, which may make it smaller.",
         f"Beyond its interval: {'; '.join(said)}." if said else "No source differs from zero beyond its interval.",
     ]
     columns = {
@@ -93,8 +94,12 @@ def _sources(found: Supplement) -> Section | None:
     }
     if single["left_out_r2"].notna().any():
         columns["R2, left out"] = _with_interval(single, "left_out_r2").tolist()
-        columns["Bias, left out, g/kg"] = _with_interval(single, "left_out_bias", 2).tolist()
-    caption = "Sources: offset under the primary folds, and scores where the whole source was left out of the fit."
+        columns["Offset, left out, g/kg"] = _with_interval(_as_offset(single), "left_out_offset", 2).tolist()
+    caption = "Sources: offset (observed minus predicted) under the primary folds"
+    if single["left_out_r2"].notna().any():
+        caption += ", and R2 and offset where the whole source was left out of the fit"
+        caption += _drawn(str(single["unit"].iloc[0]))
+    caption += "."
     figure = Figure(
         "Mean residual of each source with its 95 % interval; samples in brackets.",
         plots.offset_plot(table),
@@ -105,8 +110,29 @@ def _sources(found: Supplement) -> Section | None:
 
 
 def _offset_words(row: Mapping[Any, Any]) -> str:
-    more = "more" if row["offset"] > 0 else "less"
-    return f"{row['source']} measures {abs(row['offset']):.1f} g/kg {more} (factor {row['factor']:.2f})"
+    more, sign = ("more", 1) if row["offset"] > 0 else ("less", -1)
+    low, high = sorted(sign * row[f"offset_{end}"] for end in ("low", "high"))
+    unsure = ", which includes 1" if row["factor_low"] <= 1 <= row["factor_high"] else ""
+    return (
+        f"{row['source']} measures {abs(row['offset']):.1f} g/kg {more} (95 % interval {low:.1f} to {high:.1f}), as a "
+        f"factor {row['factor']:.2f} ({row['factor_low']:.2f} to {row['factor_high']:.2f}{unsure})"
+    )
+
+
+def _as_offset(table: pd.DataFrame) -> pd.DataFrame:
+    """With `left_out_offset`, observed minus predicted as all offsets are, instead of the bias of the opposite sign."""
+    ends = {"": "", "_low": "_high", "_high": "_low"}
+    return table.assign(**{f"left_out_offset{end}": 0 - table[f"left_out_bias{other}"] for end, other in ends.items()})
+
+
+def _drawn(unit: str) -> str:
+    """What the bootstrap draws, where it is another unit for a source that is left out (`units_of` its samples)."""
+    if unit == "locations":
+        return ""
+    own = "blocks, or locations where it has fewer than 10 blocks"
+    if unit == "years":
+        own = f"years, or where it has fewer than 10 of these {own}"
+    return f". Intervals draw {unit}; those of a source that was left out draw its {own}"
 
 
 def _highest(found: Supplement, primary: str) -> Section | None:
@@ -115,9 +141,12 @@ def _highest(found: Supplement, primary: str) -> Section | None:
     if shown.empty:
         return None
     best = shown.iloc[0]
+    count, share = int(best["highest"]), percent(best["highest"] / best["n"], 0)
+    which = f"{count} highest observations" if count > 1 else "highest observation"
+    make, them, their = ("make", "them", "their") if count > 1 else ("makes", "it", "its")
     paragraphs = [
-        f"The {best['highest']} highest observations of {best['n']} (from {best['from_value']:.0f} g/kg) make "
-        f"{best['error_share']:.0%} of the squared error of {_title(best)}; without them its R2 is "
+        f"The {which} of {best['n']:,} ({share}, from {best['from_value']:.0f} g/kg) {make} "
+        f"{percent(best['error_share'], 0)} of the squared error of {_title(best)}; without {them} its R2 is "
         f"{best['r2_without']:.3f} instead of {best['r2']:.3f} and its RMSE {best['rmse_without']:.2f} instead of "
         f"{best['rmse']:.2f} g/kg. Its median absolute error is {best['medae_without']:.2f} instead of "
         f"{best['medae']:.2f} g/kg."
@@ -127,11 +156,10 @@ def _highest(found: Supplement, primary: str) -> Section | None:
     for name, words in pairs.items():
         columns[words] = shown[name].tolist()
         columns[f"{words}, without"] = shown[f"{name}_without"].tolist()
-    columns["Share of the error"] = shown["error_share"].map("{:.0%}".format).tolist()
-    caption = (
-        "Scores with and without the highest one per cent of the observations, and their share of the squared error."
-    )
-    return Section("The highest one per cent", paragraphs, [Table(caption, pd.DataFrame(columns))], [])
+    columns["Share of the error"] = [percent(value, 0) for value in shown["error_share"]]
+    caption = f"Scores with and without the {which} ({share}), and {their} share of the squared error."
+    title = "The highest one per cent" if share == "1 %" else "The highest observations"
+    return Section(title, paragraphs, [Table(caption, pd.DataFrame(columns))], [])
 
 
 def _choices(found: Supplement) -> Section | None:
@@ -140,12 +168,12 @@ def _choices(found: Supplement) -> Section | None:
         return None
     documented, varied = table.iloc[0], table.iloc[1:]
     paragraphs = [
-        f"In {documented['folds']} of the {documented['scheme']} folds ({documented['n']:,} samples) the documented "
+        f"In {_folds(documented)} ({documented['n']:,} samples) the documented "
         f"network has R2 {_interval(documented, 'r2')}. Each row changes one of its choices and nothing "
         "else; the difference is paired on the same draws. The MLPs by current practice, below, change most of them."
     ]
     if len(unknown := varied[varied["model"].isna()]):
-        words = "; ".join(f"{row['choice']}: {row['instead']}" for _, row in unknown.iterrows())
+        words = "; ".join(f"{row['choice']} ({row['instead'].replace(': ', ', ')})" for _, row in unknown.iterrows())
         paragraphs.append(f"Not measured here: {words}. The point values are the comparison without an encoder.")
     shown = pd.DataFrame(
         {
@@ -167,6 +195,10 @@ def _choices(found: Supplement) -> Section | None:
     )
     drawn = [figure] if table["difference"].notna().any() else []
     return Section("What each choice of the documented network costs", paragraphs, [Table(caption, shown)], drawn)
+
+
+def _folds(row: pd.Series) -> str:
+    return f"one {row['scheme']} fold" if row["folds"] == 1 else f"{row['folds']} {row['scheme']} folds"
 
 
 def _title(row: pd.Series) -> str:

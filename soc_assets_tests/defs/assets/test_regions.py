@@ -87,7 +87,7 @@ def test_without_a_file_there_are_scores_of_the_quarters(evaluated):
     assert len(expected) >= 2
     assert_same(scored(evaluated), expected)
     page = (evaluated.project.results / "evaluation.html").read_text()
-    assert "Regions are quarters of the compass" in page and "<h2>Prediction intervals</h2>" in page
+    assert "Regions are quadrants, split" in page and "<h2>Prediction intervals</h2>" in page
 
 
 def test_file_of_polygons_makes_the_evaluation_stale_and_refits_nothing(evaluated):

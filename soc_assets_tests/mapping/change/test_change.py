@@ -179,7 +179,9 @@ def test_files_say_what_they_are_and_nothing_is_done_twice(inputs, monkeypatch):
         tags = dataset.tags()
         values = dataset.read(1, masked=True)
         assert float(dataset.tags(1)["STATISTICS_MEAN"]) == pytest.approx(float(values.mean()), abs=1e-5)
-    assert tags["SOC_CHANGE"] == "2012 minus 2011" and tags["SOC_INTERVAL"] == "90% of the paired ensemble of 3 members"
+    assert (
+        tags["SOC_CHANGE"] == "2012 minus 2011" and tags["SOC_INTERVAL"] == "90 % of the paired ensemble of 3 members"
+    )
     assert "A static training set cannot prove change" in tags["SOC_CAUTION"]
     assert made.facts["statistics"]["change"]["quantiles"]["0.05"] == pytest.approx(
         float(np.quantile(values.compressed(), 0.05)), abs=0.006

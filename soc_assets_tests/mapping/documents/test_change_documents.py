@@ -67,12 +67,12 @@ def test_card_of_a_change_says_that_it_proves_none(changed):
         "# Change of predicted soil organic carbon, 2019 to 2020",
         f"**{CAUTION}**",
         "the uncertainty of the difference is unknown",
-        f"| 3 | uncertainty unknown | {counts['3']:,} | 100.0% |",
+        f"| 3 | uncertainty unknown | {counts['3']:,} | 100.0 % |",
         "[2019](../2019/card.md) and [2020](../2020/card.md)",
         "The difference itself has no score",
     ):
         assert words in card
-    assert "**" + CAUTION in change_card(made.facts | {"members": 5}, Evidence()) and "90% prediction interval" in (
+    assert "**" + CAUTION in change_card(made.facts | {"members": 5}, Evidence()) and "90 % prediction interval" in (
         change_card(made.facts | {"members": 5}, Evidence())
     )
     assert HTML not in card

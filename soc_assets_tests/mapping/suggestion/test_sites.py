@@ -17,7 +17,7 @@ from soc_assets.mapping.inputs import read_map_inputs
 from soc_assets.mapping.lattice import Period
 from soc_assets.mapping.rows import Predictor
 from soc_assets.mapping.suggestion.inputs import suggestion_inputs
-from soc_assets.mapping.suggestion.sites import COLUMNS, suggest_sites
+from soc_assets.mapping.suggestion.sites import COLUMNS, _reason, suggest_sites
 from soc_assets.mapping.suggestion.squares import candidate_cells
 from soc_assets.mapping.suggestion.write import write_suggestion
 from soc_assets.mapping.tiles import write_tiles
@@ -68,6 +68,15 @@ def test_distances_in_the_space_of_a_graph_are_its_dissimilarity(region, registe
 
 def test_model_without_dissimilarity_has_no_space():
     assert space_of(None) is None
+
+
+@pytest.mark.parametrize(("by", "said"), [("both", True), ("dissimilarity", False)])
+def test_width_is_a_reason_only_where_it_counts(by, said):
+    places = pd.DataFrame({"dissimilarity": np.linspace(0, 1, 20), "width": np.linspace(40, 10, 20)})
+    site = {"applicable": "yes", "dissimilarity": 0.0, "novelty": 0.4, "width": 40.0}
+    reason = _reason(site, places, by)
+    assert ("widest interval" in reason) == said
+    assert said or reason == "dissimilarity 0.40 from samples and earlier sites"
 
 
 def test_sites_are_ranked_apart_and_say_why(suggested, region):

@@ -7,6 +7,8 @@ from rasterio.transform import Affine
 
 from soc_assets.geo.grid import WGS84, Grid
 from soc_assets.regression.evaluation.ceiling import (
+    ALL,
+    ALONE,
     NUGGET,
     Limit,
     _words,
@@ -112,6 +114,8 @@ def test_sentence_has_r2_beside_its_ceiling_or_says_that_there_is_none():
     every, alone, nugget = (limit for limit in paired.limits if limit.scale == "g/kg")
     assert every.share == pytest.approx(alone.share)
     assert f"{paired.r2['g/kg']:.2f} of at most {every.ceiling:.2f} to {alone.ceiling:.2f}" in paired.words
+    for limit, words in ((every, f"95 % interval {every.low:.2f}"), (alone, f"{alone.low:.2f}")):
+        assert f"by {limit.share:.2f} ({words} to {limit.high:.2f}) of the variance of" in paired.words
     assert f"{nugget.share:.2f} of the variance (95 % interval {nugget.low:.2f} to {nugget.high:.2f})" in paired.words
     assert {limit.scale for limit in paired.limits} == {"g/kg", "log"}
     assert paired.as_json()["limits"][0]["share"] == every.share
@@ -121,3 +125,24 @@ def test_nugget_below_r2_is_not_called_a_ceiling():
     words = [_words(r2, [Limit(NUGGET, "g/kg", 0.25, 0.02, 0.7, 30, 760)], 760) for r2 in (0.6, 0.8)]
     assert all("which leaves 0.75 (0.30 to 0.98)." in said for said in words)
     assert [said.endswith("too roughly here to be a ceiling.") for said in words] == [False, True]
+
+
+@pytest.mark.parametrize(("r2", "which"), [(0.2, ""), (0.3, "the lower"), (0.45, "both")])
+def test_r2_above_the_ceilings_of_replicates_says_that_they_are_rough(r2, which):
+    every = Limit(ALL, "g/kg", 0.63, 0.5, 0.8, 12, 30)
+    words = _words(r2, [every, Limit(ALONE, "g/kg", 0.78, 0.6, 0.95, 12, 30)], 400)
+    assert f"{r2:.2f} of at most 0.22 to 0.37" in words
+    assert "by 0.63 (95 % interval 0.50 to 0.80) of the variance" in words and "by 0.78 (0.60 to 0.95) of" in words
+    assert (f"R2 itself is above {which} of these ceilings" in words) == bool(which)
+
+
+def test_interval_of_a_nugget_above_the_variance_contains_its_share(field):
+    """Of noise alone the fitted nugget may be larger than the variance."""
+    places, _, blocks = field
+    values = np.random.default_rng(0).normal(size=len(places))
+    shares = []
+    for scale in (1.0, 1.2):
+        limit = nugget_limit(values, scale * values, places, blocks, "g/kg", 0)[0]
+        assert limit is not None and limit.low < limit.share <= limit.high
+        shares.append(limit.share)
+    assert shares[1] > 1

@@ -9,9 +9,10 @@ import pytest
 from soc_assets.errors import SocWarning
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation import engine
+from soc_assets.regression.evaluation.bootstrap import Difference
 from soc_assets.regression.evaluation.engine import run_fits, stored
 from soc_assets.regression.evaluation.fold import FoldResult
-from soc_assets.regression.evaluation.leaderboard import leaderboard, verdict
+from soc_assets.regression.evaluation.leaderboard import _sentence, leaderboard, verdict
 from soc_assets.regression.evaluation.plan import make_plan, merged
 from soc_assets.regression.evaluation.scoring import out_of_fold, score_table
 from soc_assets.regression.models.fitted import Options
@@ -127,7 +128,7 @@ def test_verdict_says_who_wins_and_whether_for_sure(found):
     said = verdict(models, table, "block", design, 100, 0)
     assert said.best.model in ("net", "mlp_chosen")
     assert said.baseline.model == "ridge"
-    assert ("A BASELINE WINS" in said.words) == said.baseline_wins
+    assert ("A BASELINE" in said.words) == said.baseline_wins
     weak = [item for item in models if item.baseline or item.model == "nothing"]
     alone = verdict(weak, table[table["baseline"]], "block", design, 100, 0)
     assert alone.baseline_wins
@@ -139,6 +140,18 @@ def test_verdict_says_who_wins_and_whether_for_sure(found):
     ]
     lost = verdict(flipped, score_table(flipped, design, 100, 0), "block", design, 100, 0)
     assert lost.words.startswith("A BASELINE WINS under block folds: ridge on")
+    assert lost.difference is not None and lost.difference.worse
+
+
+def test_baseline_ahead_within_the_interval_does_not_win(found):
+    models = [next(item for item in found[3] if item.model == name) for name in ("net", "ridge")]
+    board = leaderboard(found[4], "block")
+    words = [
+        _sentence(*models, Difference(-0.003, low, high), board, "block") for low, high in ((-0.025, 0.016), (-2, -1))
+    ]
+    assert words[0].startswith("A BASELINE LEADS, WITHIN THE INTERVAL, under block folds: ridge on point")
+    assert "by 0.003 (95 % interval of the difference -0.016 to 0.025)" in words[0]
+    assert words[1].startswith("A BASELINE WINS under block folds: ridge on point")
 
 
 def test_partial_dependence_is_stored_with_fits_of_the_primary_scheme_and_changes_no_digest(found, folder):

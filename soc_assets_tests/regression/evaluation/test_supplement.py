@@ -22,7 +22,7 @@ from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.models.fitted import Options
 from soc_assets.regression.report.sections import display
-from soc_assets.regression.report.supplement_sections import sections_of
+from soc_assets.regression.report.supplement_sections import _offset_words, sections_of
 from soc_assets.regression.words import model_words
 from soc_assets.settings import Training
 from soc_assets.settings.evaluation import Evaluation, Recipe
@@ -261,7 +261,11 @@ def test_sections_state_the_numbers_of_the_tables(found):
     text = " ".join(words for section in sections for words in section.paragraphs)
     curve = found["learning_curve"]
     assert f"from {curve['r2'].iloc[1]:.3f} to {curve['r2'].iloc[2]:.3f}" in text
-    assert "LfU measures" in text and "more (factor" in text
+    offsets = found["source_offsets"].set_index("source").loc["LfU"]
+    said = f"more (95 % interval {offsets['offset_low']:.1f} to {offsets['offset_high']:.1f}), as a factor"
+    assert "LfU measures" in text and said in text and "which includes 1" not in text
+    assert "In 2 block folds (" in text
+    assert "Not measured here: weights of the encoder (pretrained, needs a checkpoint)." in text
     for section in sections:
         assert all(table.caption and len(table.rows) for table in section.tables)
         assert all(figure.png.startswith(b"\x89PNG") and figure.alt for figure in section.figures)
@@ -271,6 +275,41 @@ def test_sections_state_the_numbers_of_the_tables(found):
         "network_choices",
     ]
     assert sections_of(Supplement(), "block") == []
+
+
+def test_offset_of_a_source_that_was_left_out_has_the_sign_of_the_other(found):
+    [section] = [each for each in sections_of(found, "block") if each.title == "Laboratories and programmes"]
+    shown, row = section.tables[0].rows.set_index("Source"), found["source_offsets"].set_index("source").loc["LfU"]
+    ends = f"({-row['left_out_bias_high']:.2f} to {-row['left_out_bias_low']:.2f})"
+    assert shown.loc["LfU", "Offset, left out, g/kg"] == f"{-row['left_out_bias']:.2f} {ends}"
+    assert float(shown.loc["LfU", "Offset, left out, g/kg"].split()[0]) > 0 < row["offset"]
+    assert "Bias, left out, g/kg" not in shown
+    drawn = "those of a source that was left out draw its blocks, or locations where it has fewer than 10 blocks."
+    assert section.tables[0].caption.endswith(drawn) == (row["unit"] == "blocks")
+
+
+def test_factor_whose_interval_includes_one_is_not_called_sure():
+    row = {"source": "LfL", "offset": -1.6, "offset_low": -3.3, "offset_high": -0.1}
+    row |= {"factor": 0.96, "factor_low": 0.9, "factor_high": 1.02}
+    said = "LfL measures 1.6 g/kg less (95 % interval 0.1 to 3.3), as a factor 0.96 (0.90 to 1.02"
+    assert _offset_words(row) == f"{said}, which includes 1)"
+    assert _offset_words(row | {"factor_high": 0.99}) == f"{said.replace('1.02', '0.99')})"
+
+
+def test_one_highest_observation_of_fifty_is_two_per_cent(found):
+    table = found["highest_values"].assign(n=50, highest=1)
+    section = next(each for each in sections_of(Supplement({"highest_values": table}), "block"))
+    assert section.title == "The highest observations"
+    assert section.paragraphs[0].startswith("The highest observation of 50 (2 %, from ")
+    assert " makes " in section.paragraphs[0] and "without it its R2" in section.paragraphs[0]
+    caption = section.tables[0].caption
+    assert caption == "Scores with and without the highest observation (2 %), and its share of the squared error."
+
+
+def test_one_fold_of_the_network_is_named_in_the_singular(found):
+    table = found["network_choices"].assign(folds=1)
+    section = next(each for each in sections_of(Supplement({"network_choices": table}), "block"))
+    assert section.paragraphs[0].startswith("In one block fold (")
 
 
 def test_numbers_are_rounded_once(found):

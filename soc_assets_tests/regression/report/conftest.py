@@ -62,7 +62,7 @@ def small(tmp_path_factory) -> SimpleNamespace:
         candidates=("few", "many"),
         settings=SETTINGS,
         buffer=0.0,
-        regions="Regions are quarters of the compass.",
+        regions="Regions are quadrants.",
         fits=len(done),
         seconds=61.0,
         provenance={"soc_assets": "0.1.0", "Commit of the project": "", "Embedding spec (digest)": "abc"},

@@ -93,6 +93,16 @@ def test_methods_count_what_is_scored(small, text):
     assert "Commit of the project" not in text  # it is in no work tree
 
 
+@pytest.mark.parametrize(("sill", "shown"), [(0.0, False), (0.9, False), (1.1, True)])
+def test_range_of_a_variogram_without_a_sill_is_not_printed(small, sill, shown):
+    found = small.results.ceiling
+    sums, model = found.variograms["g/kg"]
+    flat = replace(model, nugget=100 - sill, partial_sill=sill)
+    ceiling = replace(found, variograms={"g/kg": (sums, flat)})
+    [figure] = ceiling_section(replace(small.results, ceiling=ceiling)).figures
+    assert (", range" in figure.caption) == shown
+
+
 def test_main_table_has_the_numbers_of_the_leaderboard(small, sections):
     board = small.results.board("block")
     scores = next(part for part in sections if part.title == "Scores")
@@ -160,12 +170,21 @@ def test_verdict_says_who_wins_in_words(small):
     results = small.results
     said = verdict_words(results.verdicts["block"], results, "block")
     assert said.startswith(
-        ("With spatial blocks, the best model is Chosen recipe (R2 ", "A baseline wins with spatial")
+        (
+            "With spatial blocks, the best model is Chosen recipe (R2 ",
+            "A baseline wins with",
+            "A baseline leads, within",
+        )
     )
     found = results.verdicts["block"]
     assert found.baseline is not None and found.difference is not None
     lost = replace(found, difference=replace(found.difference, value=-0.02, low=-0.05, high=0.01))
-    assert verdict_words(lost, results, "block").startswith("A baseline wins with spatial blocks: Ridge regression on")
+    assert verdict_words(lost, results, "block").startswith(
+        "A baseline leads, within the interval, with spatial blocks: Ridge regression on"
+    )
+    sure = replace(found, difference=replace(found.difference, value=-0.02, low=-0.05, high=-0.01))
+    assert verdict_words(sure, results, "block").startswith("A baseline wins with spatial blocks: Ridge regression on")
+    assert lost.baseline_wins and sure.baseline_wins
     assert "by 0.020 (95 % interval of the paired difference -0.010 to 0.050)" in verdict_words(lost, results, "block")
     won = replace(found, difference=replace(found.difference, value=0.02, low=0.01, high=0.05))
     words = verdict_words(won, results, "block")
@@ -208,4 +227,4 @@ def test_intervals_are_shown_by_stratum_and_region(small, sections):
     assert {"All samples", "15-30 g/kg", "west", "east"} <= set(rows["Part"])
     every = interval_scores(small.table, "block")
     assert len(rows) == len(every)
-    assert len(part.figures[0].panels) == 2 and "nominal coverage of 90%" in part.figures[0].caption
+    assert len(part.figures[0].panels) == 2 and "nominal coverage of 90 %" in part.figures[0].caption
