@@ -18,6 +18,7 @@ from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.documented import DocumentedLearner, area_of_network
 from soc_assets.regression.models.explain import column_importance, group_importance, partial_dependence
 from soc_assets.regression.models.fitted import FittedModel, Options, fit_recipe
+from soc_assets.regression.models.kinds import kind_of
 from soc_assets.regression.models.kriging.learner import SpatialLearner
 from soc_assets.regression.models.recipes import is_baseline
 from soc_assets.settings.evaluation import Recipe
@@ -25,6 +26,7 @@ from soc_assets.storage import digest
 
 VERSION = 2  # of the code behind a fit: raise it when the numbers change
 CALIBRATION = 3  # of the code behind intervals: fits without them stay as they are
+FIELDS = 2  # of the code behind models of space
 _FIELDS = {  # fields of a recipe at this version; a later one counts only where it is not at its default
     *("model", "features", "target", "back", "pca", "balance", "hidden", "activation", "dropout", "learning_rate"),
     *("weight_decay", "epochs", "batch_size", "members", "trees", "min_leaf", "max_features", "intervals"),
@@ -95,8 +97,11 @@ class FoldFit:
 def decisive(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe decides its fit, as plain values: a later field at its default must not invalidate a fit."""
     later = recipe.model_dump(exclude={"name", *_FIELDS}, exclude_defaults=True)
-    calibrated = recipe.intervals or recipe.model == "documented"
-    return recipe.model_dump(include=_FIELDS) | later | ({"calibration": CALIBRATION} if calibrated else {})
+    if recipe.intervals or recipe.model == "documented":
+        later["calibration"] = CALIBRATION
+    if kind_of(recipe).spatial:
+        later["fields"] = FIELDS
+    return recipe.model_dump(include=_FIELDS) | later
 
 
 _CURVES = {"background": 50, "steps": 9}  # of partial dependence in every fold: a few thousand predictions

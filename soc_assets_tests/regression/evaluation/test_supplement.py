@@ -247,6 +247,8 @@ def test_settings_of_the_supplement_are_inputs_of_the_evaluation_alone(tmp_path)
     for inputs in (lambda at: evaluation_inputs(at, "baselines"), model_inputs):
         assert inputs(plain) == inputs(other)
     assert set(decisive(Recipe(name="a", intervals=False))) == _FIELDS
+    spatial = Recipe(name="k", model="kriging", features="coordinates", intervals=False)
+    assert set(decisive(spatial)) == {*_FIELDS, "fields"}
     assert set(decisive(Recipe(name="a", intervals=False, decay=1.0))) == {*_FIELDS, "decay"}
 
 
