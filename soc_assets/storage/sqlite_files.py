@@ -35,9 +35,10 @@ def header_fault(path: Path) -> str | None:
 
 
 def _at_rest(path: Path, look: Callable[[], str | None]) -> str | None:
-    """What is seen of a file that has not changed for a while; None where it is gone."""
+    """What is seen of a file that has not changed for a while, or changes on for a minute; None where it is gone."""
     try:
-        while (words := look()) and time.time() - path.stat().st_mtime < _REST:
+        end = time.monotonic() + _PATIENCE
+        while (words := look()) and abs(time.time() - path.stat().st_mtime) < _REST and time.monotonic() < end:
             time.sleep(_PAUSE)
     except FileNotFoundError:
         return None

@@ -1,5 +1,6 @@
 """A database that another process is about to make is not damaged; one that stays empty is."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -37,3 +38,15 @@ def test_database_that_stays_empty_is_damaged_and_one_that_went_away_is_not(look
     assert time.monotonic() - started >= 0.15
     path.unlink()
     assert look(path) is None
+
+
+def test_damaged_database_of_the_future_or_under_change_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    path = tmp_path / "run.db"
+    path.touch()
+    os.utime(path, (time.time() + 3600,) * 2)  # of another clock
+    started = time.monotonic()
+    assert header_fault(path) == "it is empty"
+    monkeypatch.setattr(sqlite_files, "_PATIENCE", 0.2)
+    monkeypatch.setattr(sqlite_files, "_REST", 1e9)  # as if it changed all the time
+    assert header_fault(path) == "it is empty"
+    assert time.monotonic() - started < 2

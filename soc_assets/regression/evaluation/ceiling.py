@@ -192,8 +192,9 @@ def _words(r2: float, limits: list[Limit], n: int) -> str:
             f"samples in the {alone.places:,} places that hold several."
         )
         if r2 > low:
-            said += f" R2 itself is above {'both' if r2 > high else 'the lower'} of these ceilings: replicates are too "
-            said += "few, or too unlike the other samples, for a reliable one."
+            rough = ": replicates are too few, or too unlike the other samples, for a reliable one"
+            above = f"both of these ceilings{rough}" if r2 > high else "the lower of these ceilings"
+            said += f" R2 itself is above {above}."
     else:
         said = (
             f"R2 of the best model is {r2:.2f}. Fewer than {FEWEST} places (one pixel, one step) hold several samples, "

@@ -33,7 +33,7 @@ class Carried:
         together = f", of both {name(self.both)}" if self.both else ""
         if self.ahead.better:
             verdict = "Covariates carry the score"
-        elif self.ahead.high < 0:
+        elif self.ahead.worse:
             verdict = "Space carries the score"
         else:
             verdict = "Neither covariates nor space is surely ahead"

@@ -1,32 +1,26 @@
 """What an evaluation finds out beside the comparison: each table against its definition, on one small evaluation."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from soc_assets.integrity.schemas import TABLES
-from soc_assets.project import Project
 from soc_assets.regression.evaluation import engine, kept
 from soc_assets.regression.evaluation.best import best_recipe
 from soc_assets.regression.evaluation.engine import run_fits
-from soc_assets.regression.evaluation.fold import _FIELDS, decisive
 from soc_assets.regression.evaluation.leaderboard import leaderboard
-from soc_assets.regression.evaluation.learning_curve import some_locations
 from soc_assets.regression.evaluation.plan import make_plan
 from soc_assets.regression.evaluation.scoring import out_of_fold, score_table
 from soc_assets.regression.evaluation.supplement import NAMES, Comparison, Supplement, make_supplement
-from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.models.fitted import Options
 from soc_assets.regression.report.sections import display
-from soc_assets.regression.report.supplement_sections import _offset_words, sections_of
+from soc_assets.regression.report.supplement_sections import sections_of
 from soc_assets.regression.words import model_words
 from soc_assets.settings import Training
 from soc_assets.settings.evaluation import Evaluation, Recipe
-from soc_assets.settings.loading import Settings
 from soc_assets_tests.regression.designs import folds_of, make
 
 SETTINGS = Evaluation(
@@ -71,19 +65,6 @@ def compared(folder) -> Comparison:
 @pytest.fixture(scope="module")
 def found(compared, folder) -> Supplement:
     return make_supplement(compared, SETTINGS, folder, OPTIONS)
-
-
-def test_parts_of_the_locations_are_nested_and_keep_locations_whole():
-    location = np.repeat([f"l{number}" for number in range(37)], [1 + number % 4 for number in range(37)])
-    parts = [some_locations(location, share, 3) for share in (0.1, 0.25, 0.5, 1.0)]
-    assert [len(set(location[part])) for part in parts] == [4, 10, 19, 37]
-    for less, more in pairwise(parts):
-        assert not (less & ~more).any()
-    for part in parts:
-        assert not set(location[part]) & set(location[~part])
-    assert (some_locations(location, 0.25, 4) != parts[1]).any()
-    assert some_locations(location[::-1], 0.25, 3)[::-1].tolist() == parts[1].tolist()
-    assert some_locations(np.empty(0), 0.5, 0).tolist() == []
 
 
 def test_fits_of_the_curve_see_nothing_of_the_test_part_and_the_whole_is_not_fitted_again(found, compared):
@@ -238,20 +219,6 @@ def test_choice_counts_as_the_recipe_that_it_made_most_often(compared, folder):
     assert curve["r2"].iloc[-1] == pytest.approx(only.query("scope == 'pooled' and metric == 'r2'")["value"].iloc[0])
 
 
-def test_settings_of_the_supplement_are_inputs_of_the_evaluation_alone(tmp_path):
-    """Neither baselines nor a registered recipe are made again for them, nor for fields that recipes got later."""
-    plain = Project(tmp_path, Settings(training=Training(recipe="chosen"), evaluation=SETTINGS))
-    off = SETTINGS.model_copy(update={"learning_curve": (), "network_choices": 0, "source_offsets": False})
-    other = replace(plain, settings=plain.settings.model_copy(update={"evaluation": off}))
-    assert evaluation_inputs(plain) != evaluation_inputs(other)
-    for inputs in (lambda at: evaluation_inputs(at, "baselines"), model_inputs):
-        assert inputs(plain) == inputs(other)
-    assert set(decisive(Recipe(name="a", intervals=False))) == _FIELDS
-    spatial = Recipe(name="k", model="kriging", features="coordinates", intervals=False)
-    assert set(decisive(spatial)) == {*_FIELDS, "fields"}
-    assert set(decisive(Recipe(name="a", intervals=False, decay=1.0))) == {*_FIELDS, "decay"}
-
-
 def test_sections_state_the_numbers_of_the_tables(found):
     sections = sections_of(found, "block")
     assert [section.title for section in sections] == [
@@ -288,14 +255,6 @@ def test_offset_of_a_source_that_was_left_out_has_the_sign_of_the_other(found):
     assert "Bias, left out, g/kg" not in shown
     drawn = "those of a source that was left out draw its blocks, or locations where it has fewer than 10 blocks."
     assert section.tables[0].caption.endswith(drawn) == (row["unit"] == "blocks")
-
-
-def test_factor_whose_interval_includes_one_is_not_called_sure():
-    row = {"source": "LfL", "offset": -1.6, "offset_low": -3.3, "offset_high": -0.1}
-    row |= {"factor": 0.96, "factor_low": 0.9, "factor_high": 1.02}
-    said = "LfL measures 1.6 g/kg less (95 % interval 0.1 to 3.3), as a factor 0.96 (0.90 to 1.02"
-    assert _offset_words(row) == f"{said}, which includes 1)"
-    assert _offset_words(row | {"factor_high": 0.99}) == f"{said.replace('1.02', '0.99')})"
 
 
 def test_one_highest_observation_of_fifty_is_two_per_cent(found):
