@@ -6,7 +6,7 @@ elsewhere.
 
 import click
 
-from soc_assets.cli import assets, database, inputs, map, points, servers, suggest, view
+from soc_assets.cli import assets, database, inputs, map, points, pretrain, servers, suggest, view
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,6 +25,7 @@ def main() -> None:
       soc map       organic carbon everywhere, as Cloud Optimized GeoTIFFs
       soc view      the maps in a browser
       soc suggest   where the next samples should be taken
+      soc pretrain  let the encoder learn from your own rasters
       soc ui        see it all in the Dagster UI
 
     Settings are in soc.toml; any of them can be overridden by an environment variable, for example
@@ -47,6 +48,7 @@ for command in (
     map.map_command,
     view.view,
     suggest.suggest,
+    pretrain.pretrain,
     assets.refit,
     assets.clean,
     servers.ui,

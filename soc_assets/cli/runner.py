@@ -16,7 +16,7 @@ import soc_assets
 from soc_assets.cli.instance import fail_orphaned_runs, give_pool_its_slots, holder_of_the_device, open_instance
 from soc_assets.errors import SocWarning, kinds
 from soc_assets.pipeline import freshness, repairs
-from soc_assets.pipeline.assets import ASSETS, JOB_OF, MAPS, RESULTS
+from soc_assets.pipeline.assets import AFTER, ASSETS, JOB_OF, MAPS, RESULTS
 from soc_assets.pipeline.freshness import Freshness
 from soc_assets.project import Project, is_tracked
 from soc_assets.runtime import gpus, interrupts, memory
@@ -67,7 +67,7 @@ def run(project: Project, to: str) -> Outcome:
 
     Args:
         project: settings and paths; see `use_project`.
-        to: the last asset wanted; for one of `RESULTS` features come first, and then the results up to it; for one of
+        to: the last asset wanted; for one of `RESULTS` what it reads comes first, then the results up to it; for one of
             `MAPS` the model, and then the maps of [map] years and their changes.
 
     Raises:
@@ -103,7 +103,7 @@ def run(project: Project, to: str) -> Outcome:
 
 def _run_results(project: Project, to: str) -> Outcome:
     """What comes before, as in `run`, and then the job of a result up to `to`."""
-    before = run(project, "features")
+    before = run(project, AFTER[to])
     job = JOB_OF[to]
     wanted = [name for name in RESULTS[: RESULTS.index(to) + 1] if JOB_OF[name] == job]
     states = {item.asset: item for item in freshness.assess_results(project)}

@@ -135,6 +135,12 @@ class TileCache:
         """Parts [k, size, size] of windows from (rows, columns) on, relative to the gap value, gaps zero."""
         return _blocks(windows.tile.values, windows.rows + rows, windows.columns + columns, size)
 
+    def valid_blocks(self, windows: WindowIndex, rows: int, columns: int, size: int) -> np.ndarray:
+        """Which pixels of the parts [k, size, size] that `blocks` gives have a value."""
+        if windows.tile.gaps is None:
+            return np.ones((len(windows.rows), size, size), bool)
+        return ~_blocks(windows.tile.gaps, windows.rows + rows, windows.columns + columns, size)
+
     def points(self, windows: WindowIndex) -> np.ndarray:
         """Means [k, 4] over the valid pixels of squares of POINT_WINDOWS around samples; NaN where there is none."""
         first = self._index - HALF

@@ -8,6 +8,7 @@ from soc_assets.embedding import spec
 from soc_assets.features import inputs as features
 from soc_assets.ingest import inputs as ingest
 from soc_assets.mapping import versions as mapping
+from soc_assets.pretraining import inputs as pretraining
 from soc_assets.project import Project
 from soc_assets.regression import inputs as regression
 from soc_assets.sampling import inputs as sampling
@@ -23,6 +24,7 @@ class Asset:
         version: of the code behind it; raised where its output changes, so that what is on disk becomes stale.
         result_inputs: of what is made when asked for (`soc run --to evaluation`), as `data/results/<name>.parquet`: the
             digest of its inputs. None for what `soc run` makes.
+        after: of what is made when asked for: the last asset of `soc run` that it reads.
         of_maps: whether it is a part of a map (`soc map`).
     """
 
@@ -30,6 +32,7 @@ class Asset:
     job: str
     version: str
     result_inputs: Callable[[Project], str] | None = None
+    after: str = "features"
     of_maps: bool = False
 
     @property
@@ -51,6 +54,9 @@ _ALL = (
     Asset(
         "hyperparameters", "tune", regression.VERSIONS["hyperparameters"], partial(_evaluated, asset="hyperparameters")
     ),
+    Asset(
+        "pretrained_encoder", "pretrain", pretraining.VERSION, pretraining.pretraining_inputs, after="raster_catalog"
+    ),
     Asset("map_tiles", "map", mapping.TILES, of_maps=True),
     Asset("soc_map", "assemble", mapping.FILES, of_maps=True),
     Asset("soc_map_change", "compare", mapping.CHANGES, of_maps=True),
@@ -60,6 +66,7 @@ RESULTS: tuple[str, ...] = tuple(asset.name for asset in _ALL if asset.result_in
 MAPS: tuple[str, ...] = tuple(asset.name for asset in _ALL if asset.of_maps)
 VERSIONS = {asset.name: asset.version for asset in _ALL}
 JOB_OF = {asset.name: asset.job for asset in _ALL}
+AFTER = {asset.name: asset.after for asset in _ALL if asset.result_inputs}
 RESULT_INPUTS = {asset.name: asset.result_inputs for asset in _ALL if asset.result_inputs}
 
 

@@ -18,7 +18,7 @@ from soc_assets.mapping.change.changes import wanted_changes
 from soc_assets.mapping.change.files import state_of_change
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.registered import Registered
-from soc_assets.pipeline.assets import ASSETS, MAPS, RESULT_INPUTS
+from soc_assets.pipeline.assets import AFTER, ASSETS, MAPS, RESULT_INPUTS
 from soc_assets.project import Project
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.sampling.inputs import sampling_inputs
@@ -66,17 +66,17 @@ def assess(project: Project, trained: Callable[[str], str] | None = None, to: st
 
 
 def assess_results(project: Project, states: list[Freshness] | None = None) -> list[Freshness]:
-    """State of what is made on request, if the features are fresh; else stale or missing.
+    """State of what is made on request; where what it reads (features, or the catalog) is not fresh, stale or missing.
 
     Args:
         project: settings and paths.
         states: of the other assets, where they are known.
     """
-    features = next(item for item in states or assess(project, to="features") if item.asset == "features")
+    ready = {item.asset for item in states or assess(project, to="features") if item.fresh}
     results = []
     for asset, inputs in RESULT_INPUTS.items():
         path = project.results / f"{asset}.parquet"
-        fresh = features.fresh and is_fresh(path, inputs(project))
+        fresh = AFTER[asset] in ready and path.is_file() and is_fresh(path, inputs(project))
         results.append(Freshness(asset, "fresh" if fresh else "stale" if path.is_file() else "missing"))
     return results
 

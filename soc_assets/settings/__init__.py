@@ -9,6 +9,7 @@ from soc_assets.settings.base import Section
 from soc_assets.settings.map import Maps, Mask
 from soc_assets.settings.model import Embedding, Features, Training
 from soc_assets.settings.platform import Automation, Execution, Paths, Tracking
+from soc_assets.settings.pretraining import Pretraining
 from soc_assets.settings.rasters import RASTER_CHECKS, SAMPLE_CHECKS, Rasters, ReferenceGrid
 from soc_assets.settings.seasons import SEASONS
 from soc_assets.settings.soil import Soil, SoilColumns, SoilLimits, SoilTable
@@ -30,6 +31,7 @@ __all__ = [
     "Maps",
     "Mask",
     "Paths",
+    "Pretraining",
     "Rasters",
     "ReferenceGrid",
     "Sampling",

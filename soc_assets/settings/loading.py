@@ -20,6 +20,7 @@ from soc_assets.settings import (
     Maps,
     Mask,
     Paths,
+    Pretraining,
     Rasters,
     Sampling,
     Soil,
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     soil: Soil = Soil()
     sampling: Sampling = Sampling()
     embedding: Embedding = Embedding()
+    pretraining: Pretraining = Pretraining()
     features: Features = Features()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()

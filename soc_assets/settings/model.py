@@ -10,10 +10,16 @@ from soc_assets.settings.base import Section, Share
 class Embedding(Section):
     """The transformer and what is stored of it; settings after `storage` do not affect the numbers."""
 
-    model: Literal["vit_base_patch8", "vit_base_patch8_128", "vit_large_patch8_128", "vit_huge_patch8_128"] = (
-        "vit_base_patch8"
-    )
-    """SpectralGPT architecture."""
+    model: Literal[
+        "vit_tiny_patch8",
+        "vit_small_patch8",
+        "vit_base_patch8",
+        "vit_base_patch8_128",
+        "vit_large_patch8_128",
+        "vit_huge_patch8_128",
+    ] = "vit_base_patch8"
+    """SpectralGPT architecture; tiny (192 wide, 6 blocks) and small (384, 8) are not published: they are for
+    pre-training on one's own rasters without a GPU."""
     checkpoint: str | None = None
     """A SpectralGPT checkpoint, for example data/checkpoints/SpectralGPT+.pth; a URL is copied to `.soc` first. None
     takes random weights."""

@@ -17,7 +17,7 @@ def limits(automation: Automation) -> dict[str, str]:
 
 
 def build_jobs(automation: Automation) -> list[Any]:
-    """`prepare`, `embed` and `learn`, the main job; `evaluate`, `tune`, `map`, `assemble` and `compare` on request."""
+    """`prepare`, `embed` and `learn`, the main job; the others are made on request."""
     tags = limits(automation)
     assets = dg.AssetSelection.assets
     return [
@@ -42,6 +42,12 @@ def build_jobs(automation: Automation) -> list[Any]:
             assets(*assets_of("tune")),
             tags=tags,
             description="Search for an MLP recipe inside the training data.",
+        ),
+        dg.define_asset_job(
+            "pretrain",
+            assets(*assets_of("pretrain")),
+            tags=tags,
+            description="Pre-train an encoder on windows of the rasters, without labels.",
         ),
         dg.define_asset_job("map", assets(*assets_of("map")), tags=tags, description="Predict tiles of maps."),
         dg.define_asset_job(

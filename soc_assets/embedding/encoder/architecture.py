@@ -41,7 +41,10 @@ class Architecture:
         return self.image_size // PATCH
 
 
+SMALL = ("vit_tiny_patch8", "vit_small_patch8")  # ours, for pre-training on a laptop; the others are published
 ARCHITECTURES = {
+    "vit_tiny_patch8": Architecture(image_size=96, width=192, depth=6, heads=3),
+    "vit_small_patch8": Architecture(image_size=96, width=384, depth=8, heads=6),
     "vit_base_patch8": Architecture(image_size=96, width=768, depth=12, heads=12),
     "vit_base_patch8_128": Architecture(image_size=128, width=768, depth=12, heads=12),
     "vit_large_patch8_128": Architecture(image_size=128, width=1024, depth=24, heads=16),

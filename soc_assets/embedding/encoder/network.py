@@ -60,7 +60,7 @@ class SpectralEncoder(nn.Module):
         self.architecture = architecture
         self.patch_embed = PatchEmbed(architecture)
         self.pos_embed = nn.Parameter(torch.zeros(1, architecture.groups * architecture.grid**2, architecture.width))
-        self.blocks = nn.ModuleList(_block(architecture, rate) for rate in rates)
+        self.blocks = nn.ModuleList(block(architecture, rate) for rate in rates)
         self.norm = Norm(architecture.width) if depth == architecture.depth else nn.Identity()
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def to_patches(images: Tensor) -> Tensor:
     return patches.reshape(n, -1, PATCH * PATCH)
 
 
-def _block(architecture: Architecture, drop_path: float) -> nn.Module:
+def block(architecture: Architecture, drop_path: float = 0.0) -> nn.Module:
     """A transformer block; timm takes seconds to import, and the patch embedding alone does without."""
     declare_missing_operators()
     from timm.models.vision_transformer import Block

@@ -1,0 +1,94 @@
+"""Weights of a masked autoencoder in SpectralGPT's pre-training layout, and back; the same tensors give the same bytes.
+
+The official code loads what is written here: a dict with `model`, whose keys and shapes are those of the published
+pre-training class, q, k and v apart, decoder and mask token included.
+"""
+
+import io
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from soc_assets.embedding.encoder.architecture import ARCHITECTURES, Architecture
+from soc_assets.embedding.encoder.positions import interpolate_positions
+from soc_assets.embedding.encoder.weights import convert, read_checkpoint
+from soc_assets.errors import CheckpointError
+from soc_assets.pretraining.network import MaskedAutoencoder
+from soc_assets.storage import files
+
+_FUSED = re.compile(r"(.*\.attn\.)qkv\.(weight|bias)")
+
+
+def official_state(state: Mapping[str, Tensor]) -> "OrderedDict[str, Tensor]":
+    """Official keys: each fused q, k, v in three."""
+    found: OrderedDict[str, Tensor] = OrderedDict()
+    for key, value in state.items():
+        value = value.detach().cpu().float()
+        if match := _FUSED.fullmatch(key):
+            for name, part in zip("qkv", value.chunk(3), strict=True):
+                found[f"{match[1]}{name}.{match[2]}"] = part.clone()
+        else:
+            found[key] = value.clone()
+    return found
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write the file atomically.
+
+    Args:
+        path: of the file.
+        state: of the network, by its own keys.
+        facts: plain values that say how it was made, under the key `soc`.
+    """
+    content = io.BytesIO()  # not a path: torch writes the file's name into the file
+    torch.save({"model": official_state(state), "epoch": 0, "soc": dict(facts)}, content)
+    with files.replacing(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+
+
+def start_from(model: MaskedAutoencoder, path: Path, name: str) -> list[str]:
+    """Fill a network from a checkpoint in either published layout; returns the keys that keep their first weights.
+
+    A file without a decoder of the same sizes leaves the decoder as it is. Joint positions are split into their means
+    over groups (spatial) and what is left of their means over places (temporal).
+
+    Args:
+        model: whose weights are set already.
+        path: of the checkpoint.
+        name: of the architecture.
+
+    Raises:
+        CheckpointError: the file does not fit the encoder.
+    """
+    published = ARCHITECTURES[name]
+    given = read_checkpoint(path)
+    separate = {key: given[key] for key in ("pos_embed_spatial", "pos_embed_temporal") if key in given}
+    state = convert(given, published, path, model.architecture.grid, published.groups)
+    joint = state.pop("pos_embed")
+    state |= separate if len(separate) == 2 else _separated(joint, published)
+    state["pos_embed_spatial"] = interpolate_positions(state["pos_embed_spatial"], 1, model.architecture.grid)
+    own = model.state_dict()
+    kept = [key for key in own if key not in state or state[key].shape != own[key].shape]
+    if wrong := [key for key in kept if not key.startswith(("decoder", "mask_token"))]:
+        raise CheckpointError(
+            f"{path} does not fit the `model` in [embedding] of soc.toml: it lacks {', '.join(wrong[:5])}, or has them "
+            "in other shapes. Correct `model` or image_size, or leave `start` in [pretraining] away."
+        )
+    if kept:  # half of a decoder is worse than a new one
+        kept = [key for key in own if key.startswith(("decoder", "mask_token"))]
+    model.load_state_dict({**own, **{key: state[key].float() for key in own if key not in kept}})
+    return kept
+
+
+def _separated(joint: Tensor, architecture: Architecture) -> dict[str, Tensor]:
+    """Spatial and temporal positions whose sums are nearest to joint ones [1, groups * places, width]."""
+    each = joint.view(architecture.groups, -1, joint.shape[-1]).float()
+    groups = each[~each.isnan().any(dim=2).any(dim=1)]
+    spatial = groups.mean(dim=0, keepdim=True)
+    temporal = (each - spatial).mean(dim=1)[None].nan_to_num(0.0)
+    return {"pos_embed_spatial": spatial, "pos_embed_temporal": temporal}
