@@ -62,12 +62,14 @@ def _announce(project: "Project", yes: bool) -> None:
 
     if any(item.asset == NAME and item.fresh for item in assess_results(project)):
         return
-    from soc_assets.pretraining.make import describe, open_session, seconds_needed
+    from soc_assets.pretraining.session import describe, open_session, seconds_needed
+    from soc_assets.runtime import gpus
 
-    session = open_session(project)
-    for line in describe(project, session):
-        console.print(line, soft_wrap=True, markup=False)
-    seconds = seconds_needed(session)
+    with gpus.lent(count=project.settings.pretraining.processes):
+        session = open_session(project)
+        for line in describe(project, session):
+            console.print(line, soft_wrap=True, markup=False)
+        seconds = seconds_needed(session)
     rate = session.job.settings.images / seconds
     words = f"{seconds / 60:,.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
     console.print(f"Time      about {words}: {rate:,.0f} images/s on {session.job.device}", soft_wrap=True)
@@ -80,7 +82,7 @@ def _announce(project: "Project", yes: bool) -> None:
 
 def _tell(project: "Project") -> None:
     """What the network reaches, and what to do with it."""
-    from soc_assets.pretraining.inputs import NAME, output_of
+    from soc_assets.pretraining.inputs import NAME, figures_of, output_of
     from soc_assets.pretraining.summary import in_words, read_summary
 
     curve, facts = read_summary(project.results / f"{NAME}.parquet")
@@ -89,7 +91,7 @@ def _tell(project: "Project") -> None:
     path = output_of(project)
     shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
     for line in (
-        f"Pictures  {path.with_name(f'{NAME}_reconstructions.png')}",
+        f"Pictures  {figures_of(project)['reconstructions']}",
         f'Use it    checkpoint = "{shown}" in [embedding] of soc.toml, then `soc run`; whether it helps says '
         "`soc run --to evaluation`.",
     ):

@@ -50,11 +50,11 @@ def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[st
 
 
 @contextmanager
-def on_device() -> Iterator[str]:
-    """A device for the step, named as CUDA_VISIBLE_DEVICES has it, or `cpu`; what the user must fix is not retried."""
+def on_device(count: int = 1) -> Iterator[str]:
+    """A device for the step (or more), as CUDA_VISIBLE_DEVICES has it, or `cpu`; users' mistakes are not retried."""
     try:
-        with gpus.lent() as name:
-            yield name
+        with gpus.lent(count=count) as names:
+            yield names
     except SocError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from soc_assets.embedding.encoder.architecture import ARCHITECTURES, Architecture
+from soc_assets.embedding.encoder.architecture import Architecture
 from soc_assets.embedding.encoder.positions import interpolate_positions
 from soc_assets.embedding.encoder.weights import convert, read_checkpoint
 from soc_assets.errors import CheckpointError
@@ -51,7 +51,7 @@ def write_checkpoint(path: Path, state: Mapping[str, Tensor], facts: Mapping[str
         temporary.write_bytes(content.getvalue())
 
 
-def start_from(model: MaskedAutoencoder, path: Path, name: str) -> list[str]:
+def start_from(model: MaskedAutoencoder, path: Path, published: Architecture) -> list[str]:
     """Fill a network from a checkpoint in either published layout; returns the keys that keep their first weights.
 
     A file without a decoder of the same sizes leaves the decoder as it is. Joint positions are split into their means
@@ -60,12 +60,11 @@ def start_from(model: MaskedAutoencoder, path: Path, name: str) -> list[str]:
     Args:
         model: whose weights are set already.
         path: of the checkpoint.
-        name: of the architecture.
+        published: whose checkpoint it should be, with the size of image that it was made for.
 
     Raises:
         CheckpointError: the file does not fit the encoder.
     """
-    published = ARCHITECTURES[name]
     given = read_checkpoint(path)
     separate = {key: given[key] for key in ("pos_embed_spatial", "pos_embed_temporal") if key in given}
     state = convert(given, published, path, model.architecture.grid, published.groups)

@@ -90,6 +90,11 @@ def output_of(project: Project) -> Path:
     return project.results / f"{NAME}.pth"
 
 
+def figures_of(project: Project) -> dict[str, Path]:
+    """The pictures that are written beside it."""
+    return {name: project.results / f"{NAME}_{name}.png" for name in ("loss", "reconstructions")}
+
+
 def require_device(project: Project, device: str) -> None:
     """Refuse days of work that nobody has asked for.
 

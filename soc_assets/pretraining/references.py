@@ -61,9 +61,7 @@ def _fill(values: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> np.ndarr
 
     if not known.any():
         return np.zeros(int(wanted.sum()), np.float32)
-    inner = np.asarray(
-        binary_erosion(known)
-    )  # the inside of a visible patch touches no hidden pixel: its triangles are not needed
+    inner = np.asarray(binary_erosion(known), bool)
     points = np.argwhere(known & ~inner)
     there, targets = values[tuple(points.T)], np.argwhere(wanted)
     found = np.full(len(targets), np.nan, np.float32)

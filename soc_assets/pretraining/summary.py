@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from soc_assets.pretraining.make import Session
+    from soc_assets.pretraining.session import Session
 
 FACTS = "soc.pretraining"  # key of the facts in the table's metadata
 

@@ -73,8 +73,9 @@ def lent(
     environment: MutableMapping[str, str] = os.environ,
     folder: Path | None = None,
     driver: Path = _DRIVER,
+    count: int = 1,
 ) -> Iterator[str]:
-    """A device for this process, the only one that it sees, until the block ends or the process does.
+    """A device for this process (or several), the only one that it sees, until the block ends or the process does.
 
     A block inside another has the device of the outer one.
 
@@ -82,11 +83,13 @@ def lent(
         environment: of the process.
         folder: of the locks; by default one that all users and jobs of the machine share, whatever TMPDIR says.
         driver: where the driver lists its GPUs.
+        count: how many are wanted.
 
     Yields:
-        The name of the device as CUDA_VISIBLE_DEVICES has it, or `cpu` where there is none.
+        The name of the device as CUDA_VISIBLE_DEVICES has it (several with commas), or `cpu` where there is none.
 
     Raises:
+        SettingsError: more are wanted than there are.
         StorageError: this user may not lock in the folder.
     """
     if _held:
@@ -96,22 +99,30 @@ def lent(
     if not candidates:
         yield "cpu"
         return
-    lock, name = _first_free(candidates, folder or _LOCKS)
+    if count > len(candidates):
+        raise SettingsError(
+            f"processes = {count} in [pretraining] of soc.toml, but there are {len(candidates)} GPUs for this process."
+        )
+    lent_now = _free(candidates, folder or _LOCKS, count)
     try:
         _remember(environment)
-        environment[VISIBLE] = name
-        _mine[:] = _held[:] = [name]
-        yield name
+        environment[VISIBLE] = ",".join(lent_now)
+        _mine[:] = list(lent_now)
+        _held[:] = [environment[VISIBLE]]
+        yield environment[VISIBLE]
     finally:
         _held.clear()
         environment[VISIBLE] = environment[_ORIGINAL]
-        lock.release()
+        for lock in lent_now.values():
+            lock.release()
 
 
-def _first_free(candidates: list[str], folder: Path) -> tuple[FileLock, str]:
+def _free(candidates: list[str], folder: Path, count: int) -> dict[str, FileLock]:
+    """Locks of so many devices, by name, all at once: two steps that each hold half would wait for ever."""
     _make_common(folder)
     announced = False
     while True:
+        found: dict[str, FileLock] = {}
         for name in candidates:
             lock = FileLock(folder / f"{name.replace('/', '_')}.lock", mode=0o666)
             try:
@@ -123,7 +134,11 @@ def _first_free(candidates: list[str], folder: Path) -> tuple[FileLock, str]:
                     f"The GPUs are lent by locks in {folder}, where this user may not write. Its owner can open it to "
                     f"all: chmod 777 {folder}; chmod 666 {folder}/*"
                 ) from error
-            return lock, name
+            found[name] = lock
+            if len(found) == count:
+                return found
+        for lock in found.values():
+            lock.release()
         if not announced:
             _log.info("all %d GPUs of this machine are taken; waiting for one", len(candidates))
             announced = True

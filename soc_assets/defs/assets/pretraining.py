@@ -10,7 +10,7 @@ from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import report, tables
 from soc_assets.pipeline.assets import VERSIONS
-from soc_assets.pretraining.inputs import NAME, output_of, pretraining_inputs
+from soc_assets.pretraining.inputs import NAME, figures_of, output_of, pretraining_inputs
 from soc_assets.pretraining.summary import in_words, read_summary
 from soc_assets.project import Project
 from soc_assets.storage import vouching
@@ -46,7 +46,7 @@ def pretrained_encoder(context: dg.AssetExecutionContext, project: ProjectResour
     inputs, path = pretraining_inputs(loaded), loaded.results / f"{NAME}.parquet"
     cached = vouching.is_fresh(path, inputs)
     if not cached:
-        with on_device():
+        with on_device(loaded.settings.pretraining.processes):
             _pretrain(context, loaded, inputs)
     return dg.MaterializeResult(metadata={**_facts(loaded), "cached": cached}, data_version=dg.DataVersion(inputs))
 
@@ -61,11 +61,10 @@ def _pretrain(context: dg.AssetExecutionContext, project: Project, inputs: str) 
 def _facts(project: Project) -> dict[str, Any]:
     """What the UI shows of the pre-training on disk."""
     curve, facts = read_summary(project.results / f"{NAME}.parquet")
-    pictures = {name: project.results / f"{NAME}_{name}.png" for name in ("loss", "reconstructions")}
     return {
         "result": in_words(curve),
         **facts,
-        **{name: report.picture(path.read_bytes()) for name, path in pictures.items()},
+        **{name: report.picture(path.read_bytes()) for name, path in figures_of(project).items()},
         "curve": report.table(curve.round(6)),
         "checkpoint": dg.MetadataValue.path(str(output_of(project))),
         "mlflow": report.link(tracking_of(project)),
