@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import distributed, multiprocessing
-from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
 from soc_assets.errors import SocError, TrainingError
 from soc_assets.pretraining.session import open_session, train
@@ -37,7 +37,7 @@ def train_together(project: Project, inputs: str) -> None:
     queue = multiprocessing.get_context("spawn").Queue()
     with tempfile.TemporaryDirectory() as folder:
         arguments = (world, project, inputs, Path(folder) / "meet", queue)
-        processes = multiprocessing.start_processes(_work, arguments, world, join=False, start_method="spawn")
+        processes = start_processes(_work, arguments, world, join=False, start_method="spawn")
         assert processes is not None
         try:
             while not processes.join(_WAIT):
