@@ -28,6 +28,7 @@ from soc_assets.ingest.soil.files import find_inputs
 from soc_assets.ingest.soil.samples import SoilSamples, build_samples
 from soc_assets.pipeline import run_ahead
 from soc_assets.pipeline.usable_rasters import of_bands, scan_usable
+from soc_assets.pretraining.check import pretraining_findings
 from soc_assets.project import Project
 from soc_assets.rasters.steps import groups, slots, step_numbers
 from soc_assets.reporting.findings import Finding, accepting, by_severity
@@ -62,6 +63,7 @@ def inspect(project: Project) -> Inspection:
         return Inspection(None, None, None, by_severity(findings), None)
     usable = _with_bands(project, bands)
     findings = [*findings, *raster_findings(usable, catalog, whole=len(bands) == len(project.settings.rasters.bands))]
+    findings += pretraining_findings(project, catalog.frame)
     try:
         soil = _soil(project, catalog.frame)
     except SoilError as error:

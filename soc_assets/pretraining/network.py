@@ -87,11 +87,18 @@ class MaskedAutoencoder(nn.Module):
 
 
 def initialise(model: MaskedAutoencoder, seed: int) -> None:
-    """Fill the weights as the official code does: Xavier per matrix, also of q, k and v, and N(0, 0.02) elsewhere."""
+    """Fill the weights: Xavier per matrix, also of q, k and v, and N(0, 0.02) for the mask token and temporal positions.
+
+    That is what the official code does, but for the spatial positions: they are learned here too, and begin as sines and
+    cosines of row and column (as those of He et al., CVPR 2022, which stay so) instead of N(0, 0.02), which took many
+    times as many images until the network made use of places (docs/pretraining.md).
+    """
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         with torch.no_grad():
-            if "pos_embed" in name or name == "mask_token":
+            if "pos_embed_spatial" in name:
+                parameter.copy_(_waves(model.architecture.grid, parameter.shape[-1]))
+            elif "pos_embed" in name or name == "mask_token":
                 parameter.normal_(0, 0.02, generator=generator)
             elif name == "patch_embed.proj.weight":
                 nn.init.xavier_uniform_(parameter.view(len(parameter), -1), generator=generator)
@@ -126,6 +133,15 @@ def from_patches(patches: Tensor, shape: torch.Size, together: int) -> Tensor:
     cut = patches.view(n, -1, height // PATCH, width // PATCH, together, PATCH, PATCH)
     frames = cut.permute(0, 1, 4, 2, 5, 3, 6).reshape(n, -1, height, width)
     return frames.mean(dim=1, keepdim=True) if count == 1 else frames
+
+
+def _waves(grid: int, width: int) -> Tensor:
+    """Sines and cosines [1, grid * grid, width] of row and column, at wavelengths from 2 pi to 20,000 pi tokens."""
+    rates = 10_000 ** -(torch.arange(-(-width // 4)) * 4 / width)
+    along = torch.arange(grid)[:, None] * rates
+    waves = torch.cat([along.sin(), along.cos()], dim=1)  # [grid, half]
+    down, across = waves[:, None].expand(-1, grid, -1), waves[None].expand(grid, -1, -1)
+    return torch.cat([down, across], dim=2).reshape(1, grid * grid, -1)[:, :, :width]
 
 
 def _positions(spatial: Tensor, temporal: Tensor, groups: int) -> Tensor:

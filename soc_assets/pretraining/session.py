@@ -15,6 +15,7 @@ import torch
 
 from soc_assets import __version__
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES, SMALL
+from soc_assets.pretraining.check import shortages, supply_of
 from soc_assets.pretraining.checkpoint import start_from, write_checkpoint
 from soc_assets.pretraining.held_out import HeldOut, draw_held_out
 from soc_assets.pretraining.inputs import (
@@ -34,6 +35,7 @@ from soc_assets.pretraining.summary import FACTS, in_words, picture_of
 from soc_assets.pretraining.train import prepared, pretrain, take_step
 from soc_assets.pretraining.windows import WindowSampler
 from soc_assets.project import Project
+from soc_assets.rasters.catalog import read_table
 from soc_assets.runtime.device import resolve_device
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
@@ -101,6 +103,10 @@ def describe(project: Project, session: Session) -> Iterator[str]:
         f"Data      {rasters:,} images of the region ({len(region.scenes)} bands or groups), windows of {size} "
         f"x {size} pixels; held out: {height} x {width} pixels"
     )
+    supply = supply_of(project, read_table(project.catalog, project))
+    yield f"Supply    {supply.words}"
+    for words, cure in shortages(supply, job.settings):
+        yield f"Warning   {words}. {cure}"
     yield f"To do     {job.steps:,} steps of {job.settings.batch_size} images"
 
 

@@ -175,5 +175,5 @@ def test_initial_weights_are_xavier_of_each_of_q_k_and_v():
     for name in "qkv":
         weight = state[f"blocks.0.attn.{name}.weight"]
         assert 0.95 * bound < weight.abs().max() <= bound
-    assert 0.015 < state["pos_embed_spatial"].std() < 0.025
+    assert 0.015 < state["pos_embed_temporal"].std() < 0.025
     assert not state["blocks.0.mlp.fc1.bias"].any()
