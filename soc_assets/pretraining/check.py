@@ -10,7 +10,7 @@ from soc_assets.project import Project
 from soc_assets.reporting.findings import Finding, Severity
 from soc_assets.settings.pretraining import Pretraining
 
-_OVERLAP = 20  # times that each pixel may be seen before windows hardly hold anything new
+_OVERLAP = 1000  # times that each pixel is seen, cropped and flipped anew, before more hardly helps
 
 
 @dataclass(frozen=True)

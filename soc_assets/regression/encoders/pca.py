@@ -1,0 +1,70 @@
+"""PCA of windows as an encoder: linear, fitted on unlabelled windows, no network.
+
+Every encoder is compared with it: what a network has learned must be worth more than the first principal components of
+the same windows (Turk and Pentland's eigenfaces, of rasters).
+"""
+
+from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
+
+import numpy as np
+
+from soc_assets.embedding.spec import Spec
+from soc_assets.pretraining.windows import WindowSampler
+
+WINDOWS = 4096  # that the components are fitted on
+_AT_ONCE = 256
+
+
+class WindowPca:
+    """Takes the encoder's place in an `Embedder`: windows [u, frames, h, w] to [u, groups, 1, width].
+
+    Each frame has the same components; those of the frames of a group stand side by side. Columns beyond the
+    components that there are stay 0.
+
+    Args:
+        mean: [h * w] of the windows.
+        components: [h * w, k].
+        width: numbers per group.
+        together: frames of a group.
+    """
+
+    device = "cpu"
+    compiled = None
+
+    def __init__(self, mean: np.ndarray, components: np.ndarray, width: int, together: int) -> None:
+        self._mean, self._components, self._width, self._together = mean, components, width, together
+        self.images_embedded = 0
+        self.weights = SimpleNamespace(label=f"PCA of windows ({components.shape[1]} components)", sha256="")
+
+    def stream(self, scenes: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Project scenes, one after the other."""
+        for scene in scenes:
+            n, frames = scene.shape[:2]
+            groups = max(1, frames // self._together)
+            scores = (scene.reshape(n * frames, -1) - self._mean) @ self._components
+            self.images_embedded += n
+            result = np.zeros((n, groups, 1, self._width), np.float32)
+            flat = scores.reshape(n, groups, 1, -1)
+            result[..., : flat.shape[-1]] = flat[..., : self._width]
+            yield result
+
+
+def fit_window_pca(sampler: WindowSampler, spec: Spec, seed: int, windows: int = WINDOWS) -> WindowPca:
+    """Fit on windows drawn as those of pre-training; the held-out rectangle is hidden likewise.
+
+    Args:
+        sampler: of windows of the project's rasters.
+        spec: decides the width and the frames of a group.
+        seed: of the randomised decomposition.
+        windows: how many.
+    """
+    from sklearn.utils.extmath import randomized_svd
+
+    drawn = [sampler.training(step, _AT_ONCE).images for step in range(-(-windows // _AT_ONCE))]
+    frames = np.concatenate([images.reshape(-1, images.shape[-1] ** 2) for images in drawn])[:windows]
+    mean = frames.mean(axis=0)
+    per_frame = max(1, spec.shape[1] // spec.frames)
+    wanted = min(per_frame, *frames.shape)
+    _, _, components = randomized_svd(frames - mean, wanted, n_iter=3, random_state=seed)
+    return WindowPca(mean, np.ascontiguousarray(components.T, np.float32), spec.shape[1], spec.frames)
