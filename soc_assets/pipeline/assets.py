@@ -11,6 +11,7 @@ from soc_assets.mapping import versions as mapping
 from soc_assets.pretraining import inputs as pretraining
 from soc_assets.project import Project
 from soc_assets.regression import inputs as regression
+from soc_assets.regression.encoders import inputs as encoders
 from soc_assets.sampling import inputs as sampling
 
 
@@ -54,6 +55,7 @@ _ALL = (
     Asset(
         "hyperparameters", "tune", regression.VERSIONS["hyperparameters"], partial(_evaluated, asset="hyperparameters")
     ),
+    Asset("encoder_comparison", "compare_encoders", encoders.VERSION, encoders.comparison_inputs),
     Asset(
         "pretrained_encoder", "pretrain", pretraining.VERSION, pretraining.pretraining_inputs, after="raster_catalog"
     ),

@@ -69,7 +69,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
     """
     with reporting_as("mlp_model", context), on_device():
         loaded, overrides = overridden(project.load(), "training", config)
-        _require_fresh_features(loaded)
+        require_fresh_features(loaded)
         tracking = tracking_of(loaded)
         inputs = model_inputs(loaded)
         record = tracking.find_run(inputs)
@@ -111,7 +111,7 @@ def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     - **Decided by** [evaluation] in soc.toml.
     """
     loaded = project.on_cpu()
-    _require_fresh_features(loaded)
+    require_fresh_features(loaded)
     inputs, path = evaluation_inputs(loaded, "baselines"), loaded.results / "baselines.parquet"
     cached = vouching.is_fresh(path, inputs)
     if not cached:
@@ -144,7 +144,7 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     Says plainly when a baseline wins or leads, and moves the alias `champion` if a registered model is surely better.
     """
     loaded = project.load()
-    _require_fresh_features(loaded)
+    require_fresh_features(loaded)
     inputs, path = evaluation_inputs(loaded), loaded.results / "evaluation.parquet"
     cached = vouching.is_fresh(path, inputs)
     if not cached:
@@ -175,7 +175,7 @@ def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource)
     The R2 that it shows is optimistic because of the selection among trials; `evaluation` is free of that.
     """
     loaded = project.load()
-    _require_fresh_features(loaded)
+    require_fresh_features(loaded)
     inputs, path = evaluation_inputs(loaded, "hyperparameters"), loaded.results / "hyperparameters.parquet"
     cached = vouching.is_fresh(path, inputs)
     if not cached:
@@ -210,7 +210,7 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _require_fresh_features(project: Project) -> None:
+def require_fresh_features(project: Project) -> None:
     """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
     refresh.rebuild_database_if_stale(project)
     if built_here(project) != features_inputs(project, read_inputs(project)):

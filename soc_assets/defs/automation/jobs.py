@@ -44,6 +44,12 @@ def build_jobs(automation: Automation) -> list[Any]:
             description="Search for an MLP recipe inside the training data.",
         ),
         dg.define_asset_job(
+            "compare_encoders",
+            assets(*assets_of("compare_encoders")),
+            tags=tags,
+            description="Compare encoders on identical folds: does pre-training help?",
+        ),
+        dg.define_asset_job(
             "pretrain",
             assets(*assets_of("pretrain")),
             tags=tags,

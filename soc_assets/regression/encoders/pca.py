@@ -6,6 +6,7 @@ the same windows (Turk and Pentland's eigenfaces, of rasters).
 
 from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from soc_assets.pretraining.windows import WindowSampler
 
 WINDOWS = 4096  # that the components are fitted on
 _AT_ONCE = 256
+_ITERATIONS: Any = 3  # of the power method; scikit-learn's stub takes its default for the type
 
 
 class WindowPca:
@@ -66,5 +68,5 @@ def fit_window_pca(sampler: WindowSampler, spec: Spec, seed: int, windows: int =
     mean = frames.mean(axis=0)
     per_frame = max(1, spec.shape[1] // spec.frames)
     wanted = min(per_frame, *frames.shape)
-    _, _, components = randomized_svd(frames - mean, wanted, n_iter=3, random_state=seed)
+    _, _, components = randomized_svd(frames - mean, wanted, n_iter=_ITERATIONS, random_state=seed)
     return WindowPca(mean, np.ascontiguousarray(components.T, np.float32), spec.shape[1], spec.frames)

@@ -1,0 +1,126 @@
+"""The comparison of encoders as sections of a report: the verdict, a forest plot, curves over label fractions, cost."""
+
+import numpy as np
+import pandas as pd
+
+from soc_assets.regression.encoders.compare import ALONE, BESIDE, SHARES, EncoderComparison
+from soc_assets.regression.encoders.words import verdict
+from soc_assets.regression.report.forest_plots import forest
+from soc_assets.regression.report.sections import Figure, Section, Table, interval
+from soc_assets.regression.words import SCHEMES, model_words
+from soc_assets.reporting.figures import report_figure, to_png
+
+_COLOURS = ("#9aa5b1", "#3b6ea8", "#e0a030", "#b5403a", "#5b8c5a")
+_MARKS = {"point": "points alone", ALONE: "alone", BESIDE: "beside the points"}
+
+
+def encoder_sections(found: EncoderComparison, how: str) -> list[Section]:
+    """All sections, in order.
+
+    Args:
+        found: the comparison.
+        how: a sentence about model, window and pooling.
+    """
+    table, folds = found.table, SCHEMES.get(found.scheme, found.scheme)
+    whole = table[table["share"] == SHARES[-1]]
+    ridge = whole[whole["model"] == "ridge"]
+    paragraphs = (
+        verdict(table, found.scheme),
+        f"{how} Each encoder is frozen; ridge regression and an ensemble of MLPs are fitted to its embedding on "
+        f"identical folds ({folds}). Pre-training and PCA have seen windows of all of the region, but no organic carbon. "
+        f"Intervals are 95 % bootstrap intervals over {found.unit}s; differences are paired.",
+    )
+    caption = f"R2 out of fold ({folds}) of every encoder, with 95 % intervals. Grey: no embedding, or no training."
+    pictured = [Figure(f"{caption} Ridge regression.", _forest(ridge), "A forest plot of R2 by encoder.", "encoders")]
+    curves = table[table["model"] == "ridge"]
+    said = "R2 of ridge regression by the share of the locations of each training part that it is fitted on."
+    drawn = [
+        Figure(
+            f"{said} Dotted: points alone.", _curves(curves), "R2 against the number of locations.", "label_fractions"
+        )
+    ]
+    scores = Table("Scores and paired differences, all locations.", _scores(whole))
+    fractions = Table("Scores by the share of the locations.", _scores(curves), folded=True)
+    return [
+        Section("Does pre-training help?", paragraphs, [scores], pictured, "verdict"),
+        Section("How many labels it needs", (), [fractions], drawn),
+        Section("What it costs", (), [Table("Images seen without labels, and seconds on the device.", _cost(whole))]),
+    ]
+
+
+def _name(row: dict) -> str:
+    return f"{row['encoder']}, {_MARKS[row['features']]}" if row["features"] != "point" else str(row["encoder"])
+
+
+def _forest(ridge: pd.DataFrame) -> bytes:
+    rows = ridge.sort_values("r2", ascending=False)
+    untrained = rows["encoder"].isin(("random", "points alone"))
+    names = [_name(row) for row in rows.to_dict("records")]
+    ends = {"value": rows["r2"], "low": rows["r2_low"], "high": rows["r2_high"]}
+    shown = pd.DataFrame({"model": names, **{key: column.to_numpy() for key, column in ends.items()}})
+    return forest(shown.assign(baseline=untrained.to_numpy()), "R2", 0.0, 3)
+
+
+def _curves(ridge: pd.DataFrame) -> bytes:
+    figure = report_figure(3.6)
+    axes = figure.subplots()
+    encoders = list(dict.fromkeys(ridge["encoder"]))
+    for (encoder, features), rows in ridge.groupby(["encoder", "features"], sort=False):
+        rows = rows.sort_values("share")
+        colour = _COLOURS[encoders.index(encoder) % len(_COLOURS)]
+        style = {"point": ":", ALONE: "-", BESIDE: "--"}[str(features)]
+        axes.plot(
+            rows["locations"],
+            rows["r2"],
+            style,
+            marker="o",
+            markersize=3,
+            color=colour,
+            label=_name(rows.iloc[0].to_dict()),
+        )
+    low = float(np.nanmin(ridge["r2"]))
+    axes.set(xlabel="locations fitted on, mean of the folds", ylabel="R2", ylim=(max(low - 0.05, -0.5), None))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2)
+    return to_png(figure)
+
+
+def _scores(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "Encoder": row["encoder"],
+                "Features": _MARKS[row["features"]],
+                "Model": model_words(str(row["model"])),
+                "Locations": round(row["locations"]),
+                "R2": row["r2"],
+                "R2, 95 %": interval(row["r2_low"], row["r2_high"], 3),
+                "RMSE, g/kg": row["rmse"],
+                "R2 over random weights": _gain(row, "over_random"),
+                "R2 over points alone": _gain(row, "over_points"),
+            }
+            for row in table.to_dict("records")
+        ]
+    )
+
+
+def _gain(row: dict, name: str) -> str:
+    """A paired difference with its interval; empty for what is compared with itself."""
+    value = row[name]
+    return "" if value != value else f"{value:+.3f} ({row[f'{name}_low']:+.3f} to {row[f'{name}_high']:+.3f})"
+
+
+def _cost(table: pd.DataFrame) -> pd.DataFrame:
+    rows = table[table["features"] == ALONE].drop_duplicates("encoder")
+    return pd.DataFrame(
+        {
+            "Encoder": rows["encoder"].to_numpy(),
+            "Images seen in pre-training": [_count(value) for value in rows["images_seen"]],
+            "Pre-training, s": [_count(value) for value in rows["pretraining_seconds"]],
+            "Embedding the samples, s": rows["embedding_seconds"].to_numpy(),
+        }
+    )
+
+
+def _count(value: float) -> str:
+    return "" if value != value else f"{value:,.0f}"
