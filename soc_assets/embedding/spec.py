@@ -104,6 +104,11 @@ class Spec:
         return self.choices["stage"] == "patch_embed" and self.choices["pooling"] not in ("max", "none")
 
     @property
+    def by_image(self) -> bool:
+        """Whether each image is scaled by its own range, and not by statistics of its band."""
+        return self.choices["normalise"] == "image"
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and width of one image's embedding: (1, 768) when pooled with a base model, (144, 768) without."""
         width = self.architecture.width

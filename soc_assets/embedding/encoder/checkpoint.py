@@ -140,12 +140,16 @@ def _unwrap(content: Any, model: _Found, found: list[_Found]) -> Checkpoint:
         notes.append(f'without the prefix "{model.prefix}"')
     notes += [f'without "{name}." in its keys' for name in model.wrappers]
     for name, count in _beside(content, model.place):
-        notes.append(f'not used: "{name}" ({count} tensors)')
+        notes.append(f'not used: "{name}" ({_tensors(count)})')
     if outside:
         more = ", ..." if len(outside) > 3 else ""
-        notes.append(f"not used: {len(outside)} tensors beside the encoder ({', '.join(outside[:3])}{more})")
+        notes.append(f"not used: {_tensors(len(outside))} beside the encoder ({', '.join(outside[:3])}{more})")
     tensors = {key.removeprefix(model.prefix): model.tensors[key] for key in model.tensors if key in own}
     return Checkpoint(tensors, outside, notes)
+
+
+def _tensors(count: int) -> str:
+    return f"{count} tensor{'s' if count != 1 else ''}"
 
 
 def _beside(content: Any, place: tuple[str, ...]) -> Iterator[tuple[str, int]]:

@@ -28,7 +28,11 @@ _HARMLESS = (
 )
 """Values that are commonly saved beside a model and never needed."""
 _NAMES = (r"GLOBAL (\S+)", r"function <\w+ (?:\w+ )*'?([\w.]+)'?", r"but got <class '([^']+)'>")
-_NEVER = ("builtins", "importlib", "os", "posix", "nt", "runpy", "shutil", "socket", "subprocess", "sys")
+_NEVER = {
+    *("__builtin__", "builtins", "code", "commands", "ctypes", "importlib", "nt", "operator", "os", "posix", "pty"),
+    *("runpy", "shutil", "socket", "subprocess", "sys", "timeit", "webbrowser"),
+}
+"""Modules that a pickle names to run something."""
 _loading = Lock()  # torch's list of safe names is that of the process
 
 
@@ -36,6 +40,7 @@ class Placeholder:
     """Stands for a value that was not rebuilt; takes whatever it is made from, and does nothing."""
 
     def __new__(cls, *_: Any, **__: Any) -> "Placeholder":
+        """Nothing is kept."""
         return super().__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None:

@@ -40,7 +40,9 @@ def problem_of(path: Path, head: bytes) -> str | None:
     for magic, words in _OTHERS.items():
         if head.startswith(magic):
             return f"is {words}."
-    return _of_text(head) or f"is not a file of torch.save or safetensors (it begins with {head[:8].hex(' ')}). {_AGAIN}"
+    return (
+        _of_text(head) or f"is not a file of torch.save or safetensors (it begins with {head[:8].hex(' ')}). {_AGAIN}"
+    )
 
 
 def cut_off(path: Path) -> str:
@@ -120,7 +122,9 @@ def _of_members(path: Path, kind: str, names: list[str]) -> str:
     held = [name for name in names if name.endswith(_SUFFIXES)]
     if not held:
         first = ", ".join(names[:5]) or "nothing"
-        return f"is a {kind} archive in which there is no checkpoint (it holds {first}). Download the checkpoint itself."
+        return (
+            f"is a {kind} archive in which there is no checkpoint (it holds {first}). Download the checkpoint itself."
+        )
     return (
         f"is a {kind} archive that holds {', '.join(held[:5])}. Unpack it (`python -m {kind}file -e {path} "
         f"{path.parent}`), and name {path.parent / held[0]} as `checkpoint` in [embedding] of soc.toml."
@@ -130,7 +134,9 @@ def _of_members(path: Path, kind: str, names: list[str]) -> str:
 def _of_text(head: bytes) -> str | None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"version https://git-lfs"):
-        size = next((line[5:] for line in start.decode("ascii", "replace").splitlines() if line.startswith("size ")), "")
+        size = next(
+            (line[5:] for line in start.decode("ascii", "replace").splitlines() if line.startswith("size ")), ""
+        )
         size = f" ({int(size):,} bytes)" if size.isdigit() else ""
         return (
             f"is a Git LFS pointer, which stands for the file{size}. Run `git lfs pull` in its repository, or download "

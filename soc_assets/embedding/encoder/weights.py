@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from soc_assets.embedding.encoder.network import SpectralEncoder
 
-# Of the checkpoint, but not of the encoder: decoder and mask token of the pre-training, the classification head, how many
-# weights an average is of.
+# Of the checkpoint, but not of the encoder: decoder and mask token of the pre-training, the classification head, the
+# count of an average of weights.
 IGNORED = ("decoder", "mask_token", "head.", "fc_norm.", "n_averaged")
 _QKV = re.compile(r"\.attn\.[qkv]\.")
 
@@ -124,7 +124,7 @@ def _fill_from(
     target, depth, interpolated = encoder.architecture, len(encoder.blocks), []
     state = convert(model.tensors, architecture, path, target.grid, used)
     wanted, positions = encoder.state_dict(), state.get("pos_embed")
-    if depth:
+    if depth and positions is not None:  # they are there: `convert` looks at them
         interpolated = [] if positions.shape[1] == target.groups * target.grid**2 else ["pos_embed"]
         state["pos_embed"] = interpolate_positions(positions, target.groups, target.grid)
     else:
