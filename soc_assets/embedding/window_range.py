@@ -39,8 +39,7 @@ class WindowRange:
         low, scale = (each.reshape(*each.shape, *inner) for each in (self.low, self.scale))
         if gaps is not None and self.fill is not None:
             values = values + self.fill.reshape(low.shape) * gaps
-        with np.errstate(invalid="ignore"):  # of infinite pixels: the embedding is not finite, which is reported
-            return (values - low) * scale
+        return (values - low) * scale
 
     def part(self, where: Any) -> "WindowRange":
         """Those of some of the windows."""
