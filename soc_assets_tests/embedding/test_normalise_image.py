@@ -74,7 +74,9 @@ def test_vectors_are_those_of_windows_scaled_one_by_one(tmp_path, small_base, op
             tokens = network.grouped(image[:, None])[0, 0].numpy()
         else:
             tokens = network.patch_embed.expanded(to_patches(image))[0].numpy()
-        parts = [tokens.max(axis=0)] if spec.choices["pooling"] == "max" else [tokens[part].mean(0) for part in spec.parts]
+        parts = (
+            [tokens.max(axis=0)] if spec.choices["pooling"] == "max" else [tokens[part].mean(0) for part in spec.parts]
+        )
         stored = np.vstack(dict(frame["channel_time_embeddings"][sample])[f"LAI_{year}"])
         assert_allclose(stored, np.stack(parts).reshape(spec.shape), rtol=1e-4, atol=2e-6)
 

@@ -6,6 +6,7 @@ key ends with `patch_embed.proj.weight`; what was unwrapped and what is beside i
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,6 @@ _PLAIN = {
     *("state_dict", "model_state_dict", "model_state"),
 }
 _AVERAGED = re.compile(r"(^|_)(ema|teacher|momentum|target|avg|averaged|swa)(_|$)")
-_DEEPEST = 6  # wrappers within wrappers
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: see `read_file`; or there is no model in the file, or several and none is known as the model.
     """
     content = read_file(path)
-    found = list(_models(content, ()))
+    found = list(_models(content))
     if not found:
         raise CheckpointError(_nothing_found(content, path))
     best = min(each.rank for each in found)
@@ -105,23 +105,30 @@ def open_checkpoint(path: Path) -> Checkpoint:
     return _unwrap(content, first, found)
 
 
-def _models(content: Any, place: tuple[str, ...]) -> Iterator[_Found]:
-    """Every model in dicts within dicts, the outermost first."""
-    if not isinstance(content, Mapping) or len(place) > _DEEPEST:
-        return
-    tensors, wrappers = _tensors_in(content)
-    for key in tensors:
-        if key == PROJECTION or key.endswith(f".{PROJECTION}"):
-            yield _Found(place, key.removesuffix(PROJECTION), tensors, wrappers)
-    for key, value in content.items():
-        yield from _models(value, (*place, str(key)))
+def _dicts(content: Any) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
+    """Every dict within dicts once, the outermost first, with the keys that lead there."""
+    waiting: deque[tuple[tuple[str, ...], Any]] = deque([((), content)])
+    seen: set[int] = set()
+    while waiting:
+        place, inner = waiting.popleft()
+        if isinstance(inner, Mapping) and id(inner) not in seen:
+            seen.add(id(inner))
+            yield place, inner
+            waiting.extend(((*place, str(key)), value) for key, value in inner.items())
+
+
+def _models(content: Any) -> Iterator[_Found]:
+    """Every model in dicts within dicts."""
+    for place, inner in _dicts(content):
+        tensors, wrappers = _tensors_in(inner)
+        for key in tensors:
+            if key == PROJECTION or key.endswith(f".{PROJECTION}"):
+                yield _Found(place, key.removesuffix(PROJECTION), tensors, wrappers)
 
 
 def _tensors_in(content: Mapping[Any, Any]) -> tuple[dict[str, "Tensor"], tuple[str, ...]]:
     """Tensors of a dict by key, without the wrappers that a compiled or sharded module has anywhere in its keys."""
-    import torch
-
-    tensors = {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
+    tensors = {str(key): value for key, value in content.items() if _is_tensor(value)}
     parts = {part for key in tensors for part in key.split(".")[:-1] if part in _WRAPPERS}
     short = {".".join(part for part in key.split(".") if part not in parts): key for key in tensors}
     if len(short) < len(tensors):  # two keys would become one
@@ -156,27 +163,38 @@ def _beside(content: Any, place: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     """What else holds tensors in the file: an optimizer, averaged weights; how many."""
     for depth, inner in enumerate((*place, None)):
         for key, value in content.items():
-            if str(key) != inner and isinstance(value, (Mapping, list, tuple)) and (count := _count(value)):
+            if str(key) != inner and not _is_tensor(value) and (count := _count(value)):
                 yield " > ".join([*place[:depth], str(key)]), count
         content = next((value for key, value in content.items() if str(key) == inner), {})
 
 
-def _count(content: Any, depth: int = 0) -> int:
+def _count(content: Any) -> int:
+    """Tensors in dicts, lists and tuples within each other."""
+    waiting, seen, count = [content], set(), 0
+    while waiting:
+        inner = waiting.pop()
+        count += _is_tensor(inner)
+        if isinstance(inner, (Mapping, list, tuple)) and id(inner) not in seen:
+            seen.add(id(inner))
+            waiting += inner.values() if isinstance(inner, Mapping) else inner
+    return count
+
+
+def _is_tensor(value: Any) -> bool:
     import torch
 
-    if isinstance(content, torch.Tensor):
-        return 1
-    if depth > _DEEPEST or not isinstance(content, (Mapping, list, tuple)):
-        return 0
-    return sum(_count(each, depth + 1) for each in (content.values() if isinstance(content, Mapping) else content))
+    return isinstance(value, torch.Tensor)
 
 
 def _nothing_found(content: Any, path: Path) -> str:
     """What the file holds instead of a model."""
     if not isinstance(content, Mapping):
         return f"{path} holds no model: a {type(content).__name__} stands where a dict of tensors is expected."
-    largest = max(_dicts(content, ()), key=lambda each: (_count(list(each[1].values()), _DEEPEST), -len(each[0])))
-    place, inner = largest
+
+    def arrays(found: tuple[tuple[str, ...], Mapping[Any, Any]]) -> int:
+        return sum(_is_tensor(value) or isinstance(value, Placeholder) for value in found[1].values())
+
+    place, inner = max(_dicts(content), key=arrays)
     where = f' in "{" > ".join(place)}"' if place else ""
     if any(str(key).endswith(PROJECTION) and isinstance(value, Placeholder) for key, value in inner.items()):
         return (
@@ -189,10 +207,3 @@ def _nothing_found(content: Any, path: Path) -> str:
         f"{path} holds no SpectralGPT model: no key ends with {PROJECTION}. The first keys found{where}: "
         f"{', '.join(keys[:5]) or 'none'}{more}."
     )
-
-
-def _dicts(content: Mapping[Any, Any], place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
-    yield place, content
-    for key, value in content.items():
-        if isinstance(value, Mapping) and len(place) < _DEEPEST:
-            yield from _dicts(value, (*place, str(key)))

@@ -24,10 +24,17 @@ _HARMLESS = (
     *("numpy.dtype", "numpy.ndarray", *(f"numpy.{name}" for name in _SCALARS)),
     *(f"numpy.{core}.multiarray.{name}" for core, name in product(("core", "_core"), ("scalar", "_reconstruct"))),
     *("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"),
+    *("datetime.date", "datetime.datetime", "datetime.timedelta", "types.SimpleNamespace", "uuid.UUID"),
+    *("builtins.list", "builtins.dict", "builtins.int", "builtins.float"),  # what a defaultdict begins with
     *(f"pathlib{local}.{name}Path" for local, name in product(("", "._local"), ("Posix", "Windows", "PurePosix"))),
 )
 """Values that are commonly saved beside a model and never needed."""
-_NAMES = (r"GLOBAL (\S+)", r"function <\w+ (?:\w+ )*'?([\w.]+)'?", r"but got <class '([^']+)'>")
+_NAMES = (
+    r"GLOBAL (\S+)",
+    r"``(torch\S+)``.* must be imported",
+    r"function <\w+ (?:\w+ )*'?([\w.]+)'?",
+    r"but got <class '([^']+)'>",
+)
 _NEVER = {
     *("__builtin__", "builtins", "code", "commands", "ctypes", "importlib", "nt", "operator", "os", "posix", "pty"),
     *("runpy", "shutil", "socket", "subprocess", "sys", "timeit", "webbrowser"),
@@ -39,15 +46,16 @@ _loading = Lock()  # torch's list of safe names is that of the process
 class Placeholder:
     """Stands for a value that was not rebuilt; takes whatever it is made from, and does nothing."""
 
-    def __new__(cls, *_: Any, **__: Any) -> "Placeholder":
-        """Nothing is kept."""
-        return super().__new__(cls)
-
     def __init__(self, *_: Any, **__: Any) -> None:
         """Nothing is kept."""
 
     def __setstate__(self, _: Any) -> None:
         """Nothing is kept."""
+
+
+def empty_dict(*_: Any) -> dict[Any, Any]:
+    """Stands for a defaultdict, whose entries are set afterwards."""
+    return {}
 
 
 def read_file(path: Path) -> Any:
@@ -85,7 +93,7 @@ def _read_safetensors(path: Path) -> Any:
 def _read_pickle(path: Path) -> Any:
     import torch
 
-    harmless: Any = [(Placeholder, name) for name in _HARMLESS]
+    harmless: Any = [*((Placeholder, name) for name in _HARMLESS), (empty_dict, "collections.defaultdict")]
     try:
         with _loading, torch.serialization.safe_globals(harmless), path.open("rb") as file:
             return torch.load(file, map_location="cpu", weights_only=True)

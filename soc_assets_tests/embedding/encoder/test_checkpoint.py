@@ -101,7 +101,8 @@ def test_same_model_under_two_names_is_one(tmp_path):
         ({"epoch": 1}, "found: epoch"),
         ({}, "found: none"),
         ([torch.zeros(2)], "a list stands where a dict of tensors is expected"),
-        ({key: value.numpy() for key, value in official().items()}, r"are NumPy arrays.*from_numpy"),
+        ({key: value.numpy() for key, value in official().items()}, r"the values are NumPy arrays.*from_numpy"),
+        ({"model": {key: value.numpy() for key, value in official().items()}}, 'values in "model" are NumPy arrays'),
     ],
 )  # fmt: skip
 def test_file_without_a_model_shows_what_it_has(tmp_path, content, words):
@@ -111,6 +112,6 @@ def test_file_without_a_model_shows_what_it_has(tmp_path, content, words):
 
 def test_dicts_within_themselves_end(tmp_path):
     content = {"epoch": 1}
-    content["again"] = content
+    content |= {f"again{n}": content for n in range(99)}
     with pytest.raises(CheckpointError, match="no SpectralGPT model"):
         loaded(saved(tmp_path, content))

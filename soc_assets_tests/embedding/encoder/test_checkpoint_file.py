@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections import defaultdict
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -169,10 +171,17 @@ def test_plain_values_beside_the_model_are_read_past(tmp_path, legacy):
         "step": np.int64(7),
         "dtype": np.dtype("float32"),
         "losses": [np.float32(1.5), np.arange(4)],
+        "history": defaultdict(list, loss=[1.0, 0.5]),
+        "saved": datetime(2024, 5, 1, 12),
         "args": argparse.Namespace(lr=np.float32(1e-4), output=Path("runs"), data=PurePosixPath("/data")),
     }
     torch.save(content, tmp_path / "beside.pth", _use_new_zipfile_serialization=not legacy)
     assert_official(loaded(tmp_path / "beside.pth"))
+
+
+def test_model_in_a_defaultdict_is_a_model(tmp_path):
+    torch.save(defaultdict(dict, model=defaultdict(float, official())), tmp_path / "default.pth")
+    assert_official(loaded(tmp_path / "default.pth"))
 
 
 def test_numpy_scalars_are_read_past_under_their_old_names_too(tmp_path):
