@@ -19,6 +19,7 @@ from soc_assets.embedding.encoder.architecture import PATCH
 from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.gathered import Gathered, Raster
 from soc_assets.embedding.layout import Layout
+from soc_assets.embedding.pixels import Pixels
 from soc_assets.embedding.scenes import KeptScenes, Place
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.tile_cache import POINT_WINDOWS, TileCache, WindowIndex
@@ -45,8 +46,9 @@ class Embedder:
         self.encoder = encoder
         self._kept, self._streaming = KeptScenes(kept_mb * 2**20), Lock()
         self.cache = TileCache(
-            raster_index.grid, spec.choices["image_size"], spec.choices["anchor"], cache_mb, spec.linear
+            raster_index.grid, spec.choices["image_size"], spec.choices["anchor"], cache_mb, spec.linear, spec.by_image
         )
+        self.pixels = Pixels(spec, self.cache)
         self._spec, self._raster_index, self._layout = spec, raster_index, Layout(spec)
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
 
@@ -81,40 +83,19 @@ class Embedder:
                     number = int(numbers[lag[0]][sample[0]])
                     yield Raster(band.name, number, mosaic, sample, lag, rows[sample], columns[sample])
 
-    def _enough(self, shares: np.ndarray) -> np.ndarray:
-        return (shares >= self._spec.choices["min_valid_fraction"]) & (shares > 0)
-
     def _windows(self, raster: Raster) -> Iterator[WindowIndex]:
         return self.cache.windows_in_tiles(
             raster.mosaic, raster.rows, raster.columns, self._spec.statistics[raster.band].mean
         )
 
-    def normalised(self, band: str, relative: np.ndarray) -> np.ndarray:
-        """Values of a band relative to its mean, as the spec feeds them to the transformer."""
-        return self._spec.statistics[band].apply(relative, self._spec.choices["normalise"])
-
     def _note(self, raster: Raster, windows: WindowIndex, gathered: Gathered) -> np.ndarray:
         """Store a raster's shares and point values; returns which windows [k] are usable."""
-        sample, lag, usable = raster.sample[windows.members], raster.lag[windows.members], self.usable(windows)
+        sample, lag, usable = raster.sample[windows.members], raster.lag[windows.members], self.pixels.usable(windows)
         for frame, slot_of_lag in self._layout.places_of(raster.band):
             gathered.shares[sample, slot_of_lag[lag], frame] = self.cache.shares(windows)
             gathered.usable[sample, slot_of_lag[lag], frame] = usable
-        points = self.normalised(raster.band, self.cache.points(windows))
-        gathered.points[sample, self._layout.points_of(raster.band)[lag]] = points
+        gathered.points[sample, self._layout.points_of(raster.band)[lag]] = self.pixels.points(raster.band, windows)
         return usable
-
-    def usable(self, windows: WindowIndex) -> np.ndarray:
-        """Whether enough of the windows [k] is valid: of the whole, and of the tokens that center pooling uses."""
-        usable = self._enough(self.cache.shares(windows))
-        for tokens in self._spec.parts if self._spec.choices["pooling"] in ("center", "mean_center") else ():
-            row, column, side = self.square(tokens)
-            usable &= self._enough(self.cache.shares_of(windows, row, column, side))
-        return usable
-
-    def square(self, tokens: np.ndarray) -> tuple[int, int, int]:
-        """First row, first column and edge, in pixels of the window, of a square of tokens."""
-        row, column = divmod(int(tokens[0]), self._spec.choices["image_size"] // PATCH)
-        return row * PATCH, column * PATCH, round(len(tokens) ** 0.5) * PATCH
 
     def _by_patches(self, rasters: list[Raster], gathered: Gathered) -> np.ndarray:
         """Vectors by the mean-patch identity."""
@@ -124,9 +105,7 @@ class Embedder:
 
         def ask(raster: Raster) -> None:
             for windows in self._windows(raster):
-                found = np.stack([self._pooled(windows, tokens) for tokens in parts], axis=1)
-                found[~self._note(raster, windows, gathered)] = 0  # the band's mean
-                found = self.normalised(raster.band, found)
+                found = self.pixels.patches(raster.band, windows, self._note(raster, windows, gathered))
                 sample, lag = raster.sample[windows.members], raster.lag[windows.members]
                 for frame, slot_of_lag in self._layout.places_of(raster.band):
                     patches[sample, slot_of_lag[lag], frame] = found
@@ -135,15 +114,6 @@ class Embedder:
         n, slots, frames = gathered.shares.shape
         patches = patches.transpose(0, 1, 3, 2, 4).reshape(n * slots, len(parts), frames * PATCH * PATCH)
         return self.encoder.patches(patches).reshape(n, slots, *self._spec.shape)
-
-    def _pooled(self, windows: WindowIndex, tokens: np.ndarray) -> np.ndarray:
-        """The mean patch [k, 64] over a square of tokens of the windows."""
-        edge = self._spec.choices["image_size"] // PATCH
-        if len(tokens) == edge * edge:
-            return self.cache.mean_patches(windows)
-        row, column, size = self.square(tokens)
-        pixels = self.cache.blocks(windows, row, column, size).reshape(-1, size // PATCH, PATCH, size // PATCH, PATCH)
-        return pixels.mean(axis=(1, 3)).reshape(-1, PATCH * PATCH)
 
     def _by_windows(self, rasters: list[Raster], gathered: Gathered) -> np.ndarray:
         """Vectors of whole windows through the transformer, all as one stream."""
@@ -201,28 +171,23 @@ class Embedder:
         """The windows [u, frames, h, w] of a scene that begin at corners [u, 2]."""
         bands, size = self._layout.scene_frames(scene), self._spec.choices["image_size"]
         images = np.empty((len(corner), len(bands), size, size), np.float32)
-        images[:] = np.array([self._gap(band) for band in bands], np.float32)[:, None, None]
+        images[:] = np.array([self.pixels.neutral(band) for band in bands], np.float32)[:, None, None]
         for raster in seen:
             self._draw(raster, corner, bands, images)
         return images
 
     def _draw(self, raster: Raster, corner: np.ndarray, bands: list[str], images: np.ndarray) -> None:
-        """Put a raster's normalised windows into its band's frames; windows with too many gaps stay at the mean."""
-        gap, size = self._spec.statistics[raster.band].mean, images.shape[-1]
+        """Put a raster's normalised windows into its band's frames; windows with too many gaps stay neutral."""
+        gap = self._spec.statistics[raster.band].mean
         for windows in self.cache.windows_in_tiles(raster.mosaic, corner[:, 0], corner[:, 1], gap):
-            found = self.cache.blocks(windows, 0, 0, size)
-            found[~self.usable(windows)] = 0
-            found = self.normalised(raster.band, found)
+            found = self.pixels.images(raster.band, windows, self.pixels.usable(windows))
             for frame in [number for number, band in enumerate(bands) if band == raster.band]:
                 images[windows.members, frame] = found
 
-    def _gap(self, band: str) -> float:
-        """What is in a frame where a band has no value: its mean, normalised."""
-        return float(self.normalised(band, np.zeros(1, np.float32))[0])
-
     def _neutral(self) -> np.ndarray:
-        """`_gap` of every slot and frame."""
-        return np.array([[self._gap(band.name) for band in slot.bands] for slot in self._layout.slots], np.float32)
+        """What is in every slot and frame [slots, frames] where a band has no value."""
+        slots = self._layout.slots
+        return np.array([[self.pixels.neutral(band.name) for band in slot.bands] for slot in slots], np.float32)
 
     def close(self) -> None:
         """End the threads."""

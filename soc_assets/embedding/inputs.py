@@ -11,7 +11,7 @@ from soc_assets.embedding.batch import Batch, describe, state
 from soc_assets.embedding.encoder.encoder import settle_precision
 from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.spec import Spec, find_spec, freeze
-from soc_assets.embedding.spec_choices import choices_of
+from soc_assets.embedding.spec_choices import choices_of, with_group_size
 from soc_assets.errors import CheckpointError, EmbeddingError, SamplingError, SocWarning, TableError
 from soc_assets.integrity.tables import read_ledger, require_once
 from soc_assets.project import Project
@@ -112,7 +112,8 @@ def freeze_spec(project: Project, refit: bool = False) -> Spec:
     _require(project.catalog, "raster_catalog")
     choices, catalog = choices_of(project.settings, project.checkpoint), read_table(project.catalog, project)
     settle = partial(settle_precision, checkpoint=project.checkpoint, device=project.settings.embedding.device)
-    return freeze(project.embeddings, choices, catalog, refit, settle)
+    complete = partial(with_group_size, checkpoint=project.checkpoint)
+    return freeze(project.embeddings, choices, catalog, refit, settle, complete)
 
 
 def _require(path: Path, asset: str) -> None:

@@ -18,6 +18,11 @@ from soc_assets.reporting.as_text import markdown
 from soc_assets.storage import digest, files
 
 _MANIFEST, _DOCUMENTATION = "manifest.json", "documentation.md"
+_NORMALISED = {
+    "band": "(pixel - mean) / standard deviation, gaps 0",
+    "none": "raw, gaps the mean",
+    "image": "each window by its own range to 0..1, gaps its mean; point values by mean and standard deviation",
+}
 
 
 def write_manifest(folder: Path, spec: Spec, batches: Sequence[Path]) -> dict[str, Any]:
@@ -87,16 +92,15 @@ def _documentation(spec: Spec, manifest: dict[str, Any]) -> str:
         f"| {n * length} | {(n + 1) * length - 1} | {slot.name} | {'-' if slot.lag is None else slot.lag} |"
         for n, slot in enumerate(spec.slots)
     )
-    normalised = (
-        "(pixel - mean) / standard deviation, gaps 0" if choices["normalise"] == "band" else "raw, gaps the mean"
-    )
+    normalised = _NORMALISED[choices["normalise"]]
+    grouped = f", groups of {choices['t_patch_size']} frames as in the checkpoint" if "t_patch_size" in choices else ""
     statistics = "\n".join(f"| {name} | {s.mean:.6g} | {s.std:.6g} |" for name, s in spec.statistics.items())
     return f"""# Embeddings {spec.digest}
 
 {manifest["samples"]} samples in {manifest["batches_done"]} of {manifest["batches_total"]} batches;
 {manifest["missing_images"]} images are missing (null). **Weights: {markdown(spec.weights)}.**
 
-SpectralGPT `{choices["model"]}`, stage `{choices["stage"]}`, pooling `{choices["pooling"]}`,
+SpectralGPT `{choices["model"]}`{grouped}, stage `{choices["stage"]}`, pooling `{choices["pooling"]}`,
 anchor `{choices["anchor"]}`, windows of {choices["image_size"]} pixels squared of the grid of {choices["reference"]}.
 Each image is {rows} x {width}, each sample {spec.n_features} features.
 

@@ -80,8 +80,11 @@ class EmbeddingQuality:
             count = len(self._not_finite)
             yield finding("finite", "error", f"numbers of {count} bands and lags are not finite (first {places})")
             return
-        yield from (finding("rank", *found) for found in self._ranks())
-        yield from (finding("constant_columns", *found) for found in self._constant())
+        for check, found in (("rank", self._ranks()), ("constant_columns", self._constant())):
+            for severity, words in found:
+                if self._spec.by_image:  # windows that differ in level and range alone are equal then
+                    severity, words = "warning", f"{words}; normalise = 'image' keeps neither level nor range"
+                yield finding(check, severity, words)
 
     def _ranks(self) -> Iterator[tuple[Literal["error", "warning"], str]]:
         for name, kept in self._kept.items():
@@ -115,7 +118,7 @@ class EmbeddingQuality:
         choices = self._spec.choices
         exact = choices["storage"] == "float32" and choices["precision"] == "float32"
         statistics = [self._spec.statistics[band.name] for band in self._slots[number].bands]
-        unit = np.array([1.0 if choices["normalise"] == "band" else one.std for one in statistics])
+        unit = np.array([one.std if choices["normalise"] == "none" else 1.0 for one in statistics])
         varied = np.array([one.std > 0 for one in statistics])
         least = np.where(varied, unit * (_DIFFERENT if exact else _DIFFERENT_ROUNDED), np.inf)
         return self._seen[number].inputs_differ(least)

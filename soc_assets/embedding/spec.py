@@ -31,7 +31,7 @@ class Statistics:
     std: float
 
     def apply(self, relative: np.ndarray, normalise: str) -> np.ndarray:
-        """Values relative to the mean, standardised (`band`) or restored (`none`)."""
+        """Values relative to the mean, restored (`none`) or standardised, as point values are with `image`, too."""
         if normalise == "none":
             return relative + np.float32(self.mean)
         return relative * np.float32(1 / self.std if self.std > 0 else 1)
@@ -59,8 +59,9 @@ class Spec:
 
     @property
     def architecture(self) -> Architecture:
-        """Sizes of the transformer."""
-        return ARCHITECTURES[self.choices["model"]]
+        """Sizes of the transformer; its groups are of as many frames as those of the checkpoint."""
+        known = ARCHITECTURES[self.choices["model"]]
+        return replace(known, t_patch_size=self.choices.get("t_patch_size", known.t_patch_size))
 
     @property
     def bands(self) -> tuple[Channel, ...]:
@@ -103,6 +104,11 @@ class Spec:
         return self.choices["stage"] == "patch_embed" and self.choices["pooling"] not in ("max", "none")
 
     @property
+    def by_image(self) -> bool:
+        """Whether each image is scaled by its own range, and not by statistics of its band."""
+        return self.choices["normalise"] == "image"
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and width of one image's embedding: (1, 768) when pooled with a base model, (144, 768) without."""
         width = self.architecture.width
@@ -141,10 +147,16 @@ def pooled_statistics(catalog: pd.DataFrame) -> dict[str, Statistics]:
 
 
 def find_spec(folder: Path, choices: Mapping[str, Any]) -> Spec | None:
-    """The newest spec in `folder` with these choices, or None if they were never used; `auto` fits any precision."""
+    """The newest spec in `folder` with these choices, or None if they were never used.
+
+    What was resolved when it was frozen is not asked for: any precision fits `auto`, and the checkpoint has its own
+    group size.
+    """
 
     def fits(spec: Spec) -> bool:
-        resolved = {"precision": spec.choices["precision"]} if choices["precision"] == "auto" else {}
+        resolved = {name: spec.choices[name] for name in ("t_patch_size",) if name in spec.choices}
+        if choices["precision"] == "auto":
+            resolved["precision"] = spec.choices["precision"]
         return spec.choices == {**choices, **resolved}
 
     return max(filter(fits, all_specs(folder)), key=lambda spec: spec.created, default=None)
@@ -169,16 +181,18 @@ def freeze(
     catalog: pd.DataFrame,
     refit: bool = False,
     settle: Callable[[Spec], str] = lambda spec: "float32",
+    complete: Callable[[dict[str, Any]], dict[str, Any]] = lambda choices: choices,
 ) -> Spec:
     """The spec for these choices: the one frozen before, or a new one with today's statistics (always, if `refit`).
 
-    `settle` resolves the precision `auto` for a new one; from then on it is part of the spec.
+    For a new one `complete` adds what the checkpoint decides, and `settle` resolves the precision `auto`; from then on
+    both are part of the spec.
     """
     spec = None if refit else find_spec(folder, choices)
     if spec is None:
-        spec = Spec(choices, pooled_statistics(catalog), _newest(folder))
+        spec = Spec(complete(choices), pooled_statistics(catalog), _newest(folder))
         if choices["precision"] == "auto":
-            spec = replace(spec, choices={**choices, "precision": settle(spec)})
+            spec = replace(spec, choices={**spec.choices, "precision": settle(spec)})
         spec.save(folder)
     return spec
 

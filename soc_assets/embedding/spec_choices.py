@@ -42,6 +42,21 @@ def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
     }
 
 
+def with_group_size(choices: dict[str, Any], checkpoint: Path | None) -> dict[str, Any]:
+    """The choices with `t_patch_size`, frames of a group, where that of the checkpoint is not the architecture's.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or is not of this architecture.
+    """
+    if checkpoint is None:
+        return choices
+    from soc_assets.embedding.encoder.weights import frames_per_group
+
+    architecture = ARCHITECTURES[choices["model"]]
+    frames = frames_per_group(checkpoint, architecture)
+    return choices if frames == architecture.t_patch_size else {**choices, "t_patch_size": frames}
+
+
 def _deciding(channel: Channel) -> dict[str, Any]:
     """What of a band decides the numbers, its files apart; what was added later only where it is set."""
     always = channel.model_dump(mode="json", include={"name", "kind", "resampling", "fill_values"})

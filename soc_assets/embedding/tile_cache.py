@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from soc_assets.embedding.encoder.architecture import PATCH, anchor_index
+from soc_assets.embedding.window_range import WindowRange, WindowStatistics, running_extreme
 from soc_assets.geo.grid import Grid
 from soc_assets.rasters.mosaic import StepMosaic, read_source
 from soc_assets.rasters.tiles import TILE, Source, grouped_by_tile
@@ -29,11 +30,13 @@ class CachedTile:
         values: [h, w] float32 relative to the gap value, zero where there is none.
         gaps: [h, w] where there is none; None where every pixel has a value.
         mean: mean over every eighth pixel of a window, by the window's first pixel; None unless asked for.
+        windows: statistics of every window; None unless asked for.
     """
 
     values: np.ndarray
     gaps: np.ndarray | None
     mean: np.ndarray | None
+    windows: WindowStatistics | None = None
 
     @cached_property
     def counts(self) -> np.ndarray | None:
@@ -48,8 +51,8 @@ class CachedTile:
     @property
     def nbytes(self) -> int:
         """Bytes held, those of `counts` once they are asked for included."""
-        arrays = (self.values, self.gaps, self.mean)
-        held = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+        arrays = (self.values, self.gaps, self.mean, self.windows)
+        held = sum(array.nbytes for array in arrays if array is not None)
         return held if self.gaps is None else held + 4 * self.gaps.size
 
 
@@ -72,10 +75,13 @@ class TileCache:
         anchor: the sample's place in the window.
         cache_mb: limit of the memory for tiles.
         filtered: whether mean patches will be asked for.
+        ranged: whether the ranges of windows will be; mean patches are in double precision then.
     """
 
-    def __init__(self, grid: Grid, image_size: int, anchor: str, cache_mb: int, filtered: bool = True) -> None:
-        self._grid, self._image_size, self._filtered = grid, image_size, filtered
+    def __init__(
+        self, grid: Grid, image_size: int, anchor: str, cache_mb: int, filtered: bool = True, ranged: bool = False
+    ) -> None:
+        self._grid, self._image_size, self._filtered, self._ranged = grid, image_size, filtered, ranged
         self._index = anchor_index(image_size, anchor)
         self.before = max(0, HALF - self._index)  # pixels that point values need beyond the windows
         self._after = max(0, self._index + HALF + 1 - image_size)
@@ -110,9 +116,22 @@ class TileCache:
     def mean_patches(self, windows: WindowIndex) -> np.ndarray:
         """Mean patches [k, 64] of windows, relative to the gap value."""
         assert windows.tile.mean is not None
-        return _blocks(windows.tile.mean, windows.rows - self.before, windows.columns - self.before, PATCH).reshape(
-            -1, PATCH**2
-        )
+        return self._filtered_blocks(windows.tile.mean, windows)
+
+    def gap_patches(self, windows: WindowIndex) -> np.ndarray | None:
+        """Shares [k, 64] of gaps in the mean patches of windows; None where the tile has none."""
+        statistics = windows.tile.windows
+        assert statistics is not None
+        return None if statistics.gaps is None else self._filtered_blocks(statistics.gaps, windows)
+
+    def _filtered_blocks(self, filtered: np.ndarray, windows: WindowIndex) -> np.ndarray:
+        rows, columns = windows.rows - self.before, windows.columns - self.before
+        return _blocks(filtered, rows, columns, PATCH).reshape(-1, PATCH**2)
+
+    def ranges(self, windows: WindowIndex, mean: float) -> WindowRange:
+        """The ranges [k] of windows; `mean` is the band's, which was given as the gap value."""
+        assert windows.tile.windows is not None
+        return windows.tile.windows.at(windows.rows - self.before, windows.columns - self.before, mean)
 
     def shares(self, windows: WindowIndex) -> np.ndarray:
         """Shares [k] of valid pixels of windows."""
@@ -135,11 +154,10 @@ class TileCache:
         """Parts [k, size, size] of windows from (rows, columns) on, relative to the gap value, gaps zero."""
         return _blocks(windows.tile.values, windows.rows + rows, windows.columns + columns, size)
 
-    def valid_blocks(self, windows: WindowIndex, rows: int, columns: int, size: int) -> np.ndarray:
-        """Which pixels of the parts [k, size, size] that `blocks` gives have a value."""
-        if windows.tile.gaps is None:
-            return np.ones((len(windows.rows), size, size), bool)
-        return ~_blocks(windows.tile.gaps, windows.rows + rows, windows.columns + columns, size)
+    def gap_blocks(self, windows: WindowIndex, rows: int, columns: int, size: int) -> np.ndarray | None:
+        """Where the `blocks` of windows are gaps; None where the tile has none."""
+        gaps = windows.tile.gaps
+        return None if gaps is None else _blocks(gaps, windows.rows + rows, windows.columns + columns, size)
 
     def points(self, windows: WindowIndex) -> np.ndarray:
         """Means [k, 4] over the valid pixels of squares of POINT_WINDOWS around samples; NaN where there is none."""
@@ -160,10 +178,10 @@ class TileCache:
         values = read_source(source, self._grid, top, left, height, width)
         values -= np.float32(gap)
         gaps = np.isnan(values)
-        if not gaps.any():
-            return CachedTile(values, None, self._filter(values))
-        np.copyto(values, 0, where=gaps)
-        return CachedTile(values, gaps, self._filter(values))
+        gaps = gaps if gaps.any() else None
+        if gaps is not None:
+            np.copyto(values, 0, where=gaps)
+        return CachedTile(values, gaps, self._filter(values), self._statistics(values, gaps))
 
     def _extent(self, index: int, grid_size: int) -> int:
         """Pixels around the samples of a tile; those on the grid, where it ends within the tile."""
@@ -177,10 +195,34 @@ class TileCache:
     def _filter(self, values: np.ndarray) -> np.ndarray | None:
         if not self._filtered:
             return None
-        n = self._image_size // PATCH
-        mean = running_sum(running_sum(self._inner(values), n, PATCH, 0), n, PATCH, 1)
+        n, inner = self._image_size // PATCH, self._inner(values)
+        inner = inner.astype(np.float64) if self._ranged else inner
+        mean = running_sum(running_sum(inner, n, PATCH, 0), n, PATCH, 1)
         mean /= np.float32(n * n)
         return mean
+
+    def _statistics(self, values: np.ndarray, gaps: np.ndarray | None) -> WindowStatistics | None:
+        """Statistics of every window of a tile's values, gaps zero."""
+        if not self._ranged:
+            return None
+        size, inner, absent = self._image_size, self._inner(values), None if gaps is None else self._inner(gaps)
+        low, high = (
+            running_extreme(running_extreme(_with(inner, absent, none), size, 0, extreme), size, 1, extreme)
+            for extreme, none in ((np.minimum, np.inf), (np.maximum, -np.inf))
+        )
+        if absent is None or gaps is None:
+            return WindowStatistics(low, high, None, None)
+        total, there = (
+            running_sum(running_sum(of, size, 1, 0), size, 1, 1)
+            for of in (inner.astype(float), (~absent).astype(float))
+        )
+        fill = (total / np.maximum(there, 1)).astype(np.float32)
+        return WindowStatistics(low, high, fill, self._filter(gaps.astype(np.float32)))
+
+
+def _with(values: np.ndarray, absent: np.ndarray | None, number: float) -> np.ndarray:
+    """Values with a number in place of those that are absent."""
+    return values if absent is None else np.where(absent, np.float32(number), values)
 
 
 def _blocks(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:

@@ -37,6 +37,12 @@ def augmented(
     return torch.where(enough, values / weight.clamp(min=0.5), 0.0), enough
 
 
+def gaps_filled(images: Tensor, seen: Tensor) -> Tensor:
+    """Images [n, frames, h, w] with gaps set to their frame's mean, as `normalise = "image"` has it."""
+    total, count = (images * seen).sum(dim=(2, 3), keepdim=True), seen.sum(dim=(2, 3), keepdim=True)
+    return torch.where(seen, images, total / count.clamp(min=1))
+
+
 def _boxes(n: int, smallest: float, generator: torch.Generator) -> Tensor:
     """Centres (y, x) in -1..1 and extents (y, x) in 0..1 of crops [n, 4]."""
     area = smallest + (1 - smallest) * torch.rand(n, generator=generator)

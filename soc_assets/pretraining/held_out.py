@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from soc_assets.pretraining.augment import gaps_filled
 from soc_assets.pretraining.network import MaskedAutoencoder, to_patches
 from soc_assets.pretraining.objective import draw_mask, terms
 from soc_assets.pretraining.references import interpolated, reconstruction_error
@@ -45,6 +46,7 @@ def draw_held_out(sampler: WindowSampler, job: Job) -> list[HeldOut]:
     generator, found = torch.Generator().manual_seed(job.settings.seed), []
     for windows in sampler.held_out(WINDOWS):
         images, valid, seen = (torch.from_numpy(each) for each in (windows.images, windows.valid, windows.seen))
+        images = gaps_filled(images, seen) if job.by_image else images
         tokens = job.tokens(windows.images.shape)
         kept, masked = draw_mask(len(images), tokens, job.settings.mask_ratio, generator)
         filled = interpolated(images, seen, masked, job.together)

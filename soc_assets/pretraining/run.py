@@ -26,6 +26,7 @@ class Job:
         device: of this process.
         rank: of this process.
         world: processes that share each batch.
+        by_image: whether each image is scaled by its own range, so that gaps are its mean, not the band's.
     """
 
     settings: Pretraining
@@ -34,6 +35,7 @@ class Job:
     device: torch.device
     rank: int = 0
     world: int = 1
+    by_image: bool = False
 
     @property
     def steps(self) -> int:

@@ -71,7 +71,8 @@ def open_session(project: Project, rank: int = 0, world: int = 1) -> Session:
     initialise(model, settings.seed)
     if start := start_of(project):
         start_from(model, start, ARCHITECTURES[project.settings.embedding.model])
-    job = Job(settings, _peak(project), architecture.t_patch_size, device, rank, world)
+    by_image = project.settings.embedding.normalise == "image"
+    job = Job(settings, _peak(project), architecture.t_patch_size, device, rank, world, by_image)
     sampler = WindowSampler(read_region(project), project.settings.embedding.cache_mb, settings.seed)
     return Session(begin(model, job), job, sampler, draw_held_out(sampler, job) if rank == 0 else [])
 

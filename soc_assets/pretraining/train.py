@@ -17,7 +17,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from soc_assets.errors import TrainingError
-from soc_assets.pretraining.augment import augmented
+from soc_assets.pretraining.augment import augmented, gaps_filled
 from soc_assets.pretraining.held_out import HeldOut, evaluate
 from soc_assets.pretraining.network import to_patches
 from soc_assets.pretraining.objective import draw_mask, terms
@@ -87,6 +87,7 @@ def prepared(windows: Windows, step: int, job: Job) -> Batch:
     kept, masked = draw_mask(size, job.tokens(windows.images.shape), job.settings.mask_ratio, generator)
     images, valid = (torch.from_numpy(each).to(job.device) for each in (windows.images, windows.valid))
     images, valid = augmented(images, valid, job.settings.smallest_crop, generator, size, job.own)
+    images = gaps_filled(images, valid) if job.by_image else images
     return images, valid, kept[job.own].to(job.device), masked[job.own].to(job.device)
 
 

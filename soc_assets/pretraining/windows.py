@@ -115,7 +115,7 @@ class WindowSampler:
 
     def _read(self, scenes: list[Scene], rows: np.ndarray, columns: np.ndarray, hide: bool) -> Windows:
         """Windows that begin at (rows, columns) [n] of one scene each."""
-        n, size, choices = len(scenes), self._size, self.region.spec.choices
+        n, size = len(scenes), self._size
         images = np.zeros((n, len(scenes[0].bands), size, size), np.float32)
         valid = np.zeros(images.shape, bool)
         by_scene: dict[str, tuple[Scene, list[int]]] = {}
@@ -128,16 +128,28 @@ class WindowSampler:
                     mean = self.region.spec.statistics[band].mean
                     for part in self._cache.windows_in_tiles(mosaic, rows[members], columns[members], mean):
                         images[members[part.members], frame] = self._cache.blocks(part, 0, 0, size)
-                        valid[members[part.members], frame] = self._cache.valid_blocks(part, 0, 0, size)
+                        gaps = self._cache.gap_blocks(part, 0, 0, size)
+                        valid[members[part.members], frame] = True if gaps is None else ~gaps
         inside = self.region.held_out.mask(rows, columns, size)[:, None]
         seen = valid & ~inside if hide else valid
-        for scene, numbers in by_scene.values():
-            members = np.array(numbers)
-            for frame, band in enumerate(scene.bands):
-                statistics = self.region.spec.statistics[band]
-                images[members, frame] = statistics.apply(images[members, frame], choices["normalise"])
+        if self.region.spec.by_image:
+            images = ranged(images, seen)
+        else:
+            for scene, numbers in by_scene.values():
+                for frame, band in enumerate(scene.bands):
+                    scale = self.region.spec.statistics[band]
+                    images[numbers, frame] = scale.apply(images[numbers, frame], "band")
         images[~seen] = 0
-        return Windows(images, seen, seen if hide else valid & inside, tuple(scene.key for scene in scenes))
+        names = tuple(scene.key for scene in scenes)
+        return Windows(images, seen, seen if hide else valid & inside, names)
+
+
+def ranged(images: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Images [n, frames, h, w] scaled to 0..1 by the smallest and largest value that is seen; 0 where there is one."""
+    low = np.where(seen, images, np.inf).min(axis=(2, 3), keepdims=True)
+    high = np.where(seen, images, -np.inf).max(axis=(2, 3), keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(high > low, (images - low) / (high - low), 0).astype(np.float32)
 
 
 def _joined(found: list[Windows]) -> Windows:

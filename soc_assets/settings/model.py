@@ -40,8 +40,9 @@ class Embedding(Section):
     """The sample's position in the window: index 48 where four tokens meet, or index 52 inside one token (for 96)."""
     image_size: int = Field(default=96, ge=8)
     """Edge of the window, reference pixels; a multiple of 16."""
-    normalise: Literal["band", "none"] = "band"
-    """Standardise each band by the statistics frozen in the spec, or feed raw values as the original did."""
+    normalise: Literal["band", "image", "none"] = "band"
+    """Standardise each band by the statistics frozen in the spec, scale each image to 0..1 by its own range as
+    SpectralGPT was trained, or feed raw values as the original did."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the encoder. auto benchmarks when the spec is frozen: bfloat16 on a GPU where it is faster and
     agrees (cosine at least 0.999), float32 elsewhere; then it holds for every batch of the spec, on any machine."""

@@ -47,6 +47,7 @@ def written(tmp_path):
         {"pooling": "max"},
         {"storage": "float16"},
         {"normalise": "none"},
+        {"normalise": "image"},
         {"stage": "encoder"},
         {"stage": "encoder", "arrangement": "stack"},
     ],

@@ -33,6 +33,9 @@ from soc_assets.reporting.findings import errors
 from soc_assets.runtime import progress
 from soc_assets.storage import files
 
+_KEYS = ("loaded", "ignored", "interpolated")
+"""Lists of a checkpoint's keys in the report of its weights."""
+
 
 @dg.asset(
     deps=[KEY],
@@ -153,14 +156,16 @@ def _embedder_once(
 
 
 def _tell_weights(context: dg.AssetExecutionContext, encoder: Encoder, inputs: EmbeddingInputs) -> None:
-    """Log what was loaded, and write weights.json: every key loaded, ignored and interpolated."""
+    """Log what was loaded, and write weights.json: every key loaded, ignored and interpolated, and notes."""
     weights = encoder.weights
     files.write_json(
         inputs.folder / "weights.json",
         {"label": weights.label, "sha256": weights.sha256, "precision": str(encoder.precision), **weights.report},
     )
-    counts = ", ".join(f"{len(keys)} keys {what}" for what, keys in weights.report.items())
+    counts = ", ".join(f"{len(weights.report[what])} keys {what}" for what in _KEYS)
     context.log.info(f"weights: {weights.label} ({counts}), on {encoder.device} in {encoder.precision}")
+    for note in weights.report["notes"]:
+        context.log.info(f"checkpoint: {note}")
 
 
 def _weights_metadata(folder: Path) -> dict[str, Any]:
@@ -169,11 +174,12 @@ def _weights_metadata(folder: Path) -> dict[str, Any]:
         return {}
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        counts = {what: len(record[what]) for what in ("loaded", "ignored", "interpolated")}
-        precision = str(record["precision"])
+        counts = {what: len(record[what]) for what in _KEYS}
+        precision, notes = str(record["precision"]), "; ".join(record.get("notes", ()))
     except (ValueError, KeyError, TypeError):
         words = f"{path} is damaged, so it is not shown which weights were loaded; the next batch rewrites it."
         warnings.warn(words, SocWarning, stacklevel=2)
         return {}
     keys = {"weights_keys": counts} if counts["loaded"] else {}  # random weights have none
+    keys |= {"checkpoint_notes": notes} if notes else {}
     return {**keys, "precision": precision, "weights_report": dg.MetadataValue.path(str(path))}

@@ -90,7 +90,7 @@ def _zeros(project: Project) -> tuple[str, ...]:
     """The kinds of features in which zeros stand for what is missing: raw point values may be zero by themselves."""
     if project.settings.features.missing == "null":
         return ()
-    return ("embedding", "point") if project.settings.embedding.normalise == "band" else ("embedding",)
+    return ("embedding",) if project.settings.embedding.normalise == "none" else ("embedding", "point")
 
 
 def _gaps(project: Project) -> Gaps:

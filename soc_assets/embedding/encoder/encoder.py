@@ -230,4 +230,9 @@ def _weights_of(spec: Spec, checkpoint: Path | None, drop_path: float = 0.0) -> 
     )
     if source.get("sha256", weights.sha256) != weights.sha256:
         raise CheckpointError(f"{checkpoint} changed while the run was starting; run again.")
+    if (own := weights.encoder.architecture.t_patch_size) != spec.architecture.t_patch_size:
+        raise CheckpointError(
+            f"The spec {spec.digest} is of groups of {spec.architecture.t_patch_size} frames, and {checkpoint} takes "
+            f"{own} together: an earlier release froze it, and could not load this file. `soc refit` freezes a new one."
+        )
     return weights

@@ -1,14 +1,14 @@
 """Weights for the encoder: from a SpectralGPT checkpoint, or random ones from a seed.
 
 Both layouts of the official checkpoints are converted (joint `pos_embed`, or `pos_embed_spatial` with
-`pos_embed_temporal`), and no key is silently missing or left over. Files are read with `weights_only=True`:
-a checkpoint cannot run code.
+`pos_embed_temporal`), and no key is silently missing or left over. How many frames make a group is as the file's
+projection has it. Reading a file safely is in `checkpoint_file`, finding the model in it in `checkpoint`.
 """
 
-import argparse
 import hashlib
 import math
-import pickle
+import re
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soc_assets.embedding.encoder.architecture import PATCH, Architecture
-from soc_assets.embedding.encoder.positions import interpolate_positions, joined_positions, positions_of_groups
+from soc_assets.embedding.encoder.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from soc_assets.embedding.encoder.conversion import as_projected, convert
+from soc_assets.embedding.encoder.positions import interpolate_positions
 from soc_assets.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
     from soc_assets.embedding.encoder.network import SpectralEncoder
 
-# Of the checkpoint, but not of the encoder: the decoder of the pre-training, its mask token, the classification head.
-IGNORED = ("decoder", "mask_token", "head.", "fc_norm.")
+# Of the checkpoint, but not of the encoder: decoder and mask token of the pre-training, the classification head, the
+# count of an average of weights.
+IGNORED = ("decoder", "mask_token", "head.", "fc_norm.", "n_averaged")
+_QKV = re.compile(r"\.attn\.[qkv]\.")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class LoadedWeights:
         encoder: in evaluation mode, on the CPU, without gradients.
         label: `random (seed 42)` or `pretrained (file name)`.
         sha256: of the checkpoint file, or of the random weights' bytes.
-        report: keys loaded, ignored and interpolated.
+        report: keys loaded, ignored and interpolated, and notes: what was unwrapped, and what in the file is not used.
     """
 
     encoder: "SpectralEncoder"
@@ -58,7 +62,8 @@ def load_weights(
     """Build the encoder for windows of `image_size` pixels and fill it; only the required blocks.
 
     Args:
-        architecture: sizes of the model, and of the images that its checkpoints were made for.
+        architecture: sizes of the model, and of the images that its checkpoints were made for; the group size is that
+            of the checkpoint's projection.
         checkpoint: the file; None draws weights from `seed`.
         seed: of random weights.
         image_size: of the windows, pixels.
@@ -68,116 +73,110 @@ def load_weights(
         seen_together: groups of frames that an image fills; None takes all of the model.
 
     Raises:
-        CheckpointError: the file is missing, unsafe, not a checkpoint, or does not fit the architecture.
+        CheckpointError: the file is missing, unsafe, not a checkpoint, or does not fit the architecture; or weights
+            that are used are not finite.
     """
     from soc_assets.embedding.encoder.network import SpectralEncoder
 
-    target = replace(architecture, image_size=image_size)
     depth = 0 if stage == "patch_embed" else layer or architecture.depth
-    encoder = SpectralEncoder(target, drop_path, depth)
     if checkpoint is None:
+        encoder = SpectralEncoder(replace(architecture, image_size=image_size), drop_path, depth)
         sha256 = _fill_at_random(encoder, seed)
-        label, report = f"random (seed {seed})", {"loaded": [], "ignored": [], "interpolated": []}
+        label, report = f"random (seed {seed})", {"loaded": [], "ignored": [], "interpolated": [], "notes": []}
     else:
-        used = architecture.groups if seen_together is None else seen_together
-        state = convert(read_checkpoint(checkpoint), architecture, checkpoint, target.grid, used if depth else 0)
-        report = _fill_from(encoder, state, target, depth, checkpoint)
+        model = open_checkpoint(checkpoint)
+        fitting = as_projected(architecture, model.tensors, checkpoint)
+        used = 0 if not depth else fitting.groups if seen_together is None else seen_together
+        _require_groups(fitting, used, checkpoint)
+        encoder = SpectralEncoder(replace(fitting, image_size=image_size), drop_path, depth)
+        report = _fill_from(encoder, model, fitting, used, checkpoint)
+        if fitting != architecture:
+            words = f"groups of {fitting.t_patch_size} frames, as in its projection"
+            report["notes"].append(f"{words} (the model's own are of {architecture.t_patch_size})")
         with checkpoint.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         label = f"pretrained ({checkpoint.name})"
     return LoadedWeights(encoder.eval().requires_grad_(False), label, sha256, report)
 
 
-def read_checkpoint(path: Path) -> dict[str, "Tensor"]:
-    """The model's tensors by key, from a `.pth` file or `.safetensors`."""
-    import torch
+def frames_per_group(checkpoint: Path, architecture: Architecture) -> int:
+    """How many frames a checkpoint's projection takes together: t_patch_size as the file has it.
 
-    if not path.is_file():
-        raise CheckpointError(
-            f"The checkpoint {path} does not exist. Put the file there, or correct `checkpoint` in [embedding] of "
-            "soc.toml (without that line the weights are random)."
-        )
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise CheckpointError(
-                f"The checkpoint {path} is not a safetensors file: {error}. Download it again."
-            ) from None
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"The checkpoint {path} was refused: {reason} Only tensors and plain values are read from it; "
-            "nothing in it was run. Download it again from where the authors publish it."
-        ) from None
-    state = content.get("model", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise CheckpointError(f"{path} holds no model: expected a dict of tensors, or one under the key 'model'.")
-    return state
-
-
-def convert(
-    state: dict[str, "Tensor"], architecture: Architecture, path: Path, grid: int, used: int
-) -> dict[str, "Tensor"]:
-    """Official keys to ours: q, k, v fused, and one joint `pos_embed` [1, groups * places, width].
-
-    Args:
-        state: tensors by official key.
-        architecture: whose checkpoint it should be.
-        path: of the file, for messages.
-        grid: tokens along the edge of the windows.
-        used: groups whose positions are looked at.
+    Raises:
+        CheckpointError: see `load_weights`.
     """
-    import torch
+    return as_projected(architecture, read_checkpoint(checkpoint), checkpoint).t_patch_size
 
-    state = dict(state)
-    for key in [key for key in state if ".attn.q." in key]:
-        parts = [key.replace(".attn.q.", f".attn.{name}.") for name in "qkv"]
-        if missing := [part for part in parts if part not in state]:
-            raise CheckpointError(f"{path}: {', '.join(missing)} missing beside {key}.")
-        state[key.replace(".attn.q.", ".attn.qkv.")] = torch.cat([state.pop(part) for part in parts])
-    separate = "pos_embed_spatial" in state and "pos_embed_temporal" in state
-    if not separate and "pos_embed" not in state:
-        raise CheckpointError(f"{path} has neither pos_embed nor pos_embed_spatial with pos_embed_temporal.")
-    width = state["pos_embed_spatial" if separate else "pos_embed"].shape[-1]
-    if width != architecture.width:
+
+def _require_groups(architecture: Architecture, used: int, path: Path) -> None:
+    if used > architecture.groups:
         raise CheckpointError(
-            f"{path} is {width} wide, the `model` in [embedding] of soc.toml {architecture.width}. Correct `model`."
+            f"{path} takes {architecture.t_patch_size} frames together, which makes {architecture.groups} groups of "
+            f"{architecture.frames} frames; an image fills {used}. Stack fewer bands, or set "
+            'arrangement = "expand" in [embedding] of soc.toml.'
         )
-    if separate:
-        spatial, temporal = state.pop("pos_embed_spatial"), state.pop("pos_embed_temporal")
-        state["pos_embed"] = joined_positions(spatial, temporal, architecture, path)
-    else:
-        state["pos_embed"] = positions_of_groups(state["pos_embed"], architecture, path, grid, used)
-    return state
 
 
 def _fill_from(
-    encoder: "SpectralEncoder", state: dict[str, "Tensor"], target: Architecture, depth: int, path: Path
+    encoder: "SpectralEncoder", model: Checkpoint, architecture: Architecture, used: int, path: Path
 ) -> dict[str, list[str]]:
-    tokens = state["pos_embed"].shape[1]
-    interpolated = [] if tokens == target.groups * target.grid**2 else ["pos_embed"]
-    state["pos_embed"] = interpolate_positions(state["pos_embed"], target.groups, target.grid)
-    wanted = encoder.state_dict()
-    unused = tuple(f"blocks.{index}." for index in range(depth, target.depth))
-    unused += ("norm.",) if depth < target.depth else ()
+    """Fill the encoder from a checkpoint whose positions are for images of the architecture's size; the report."""
+    target, depth, interpolated = encoder.architecture, len(encoder.blocks), []
+    state = convert(model.tensors, architecture, path, target.grid, used)
+    wanted, positions = encoder.state_dict(), state.get("pos_embed")
+    if depth and positions is not None:  # they are there: `convert` looks at them
+        interpolated = [] if positions.shape[1] == target.groups * target.grid**2 else ["pos_embed"]
+        state["pos_embed"] = interpolate_positions(positions, target.groups, target.grid)
+    else:
+        wanted.pop("pos_embed").fill_(float("nan"))  # not zeros, which nobody would notice
     left_over = sorted(set(state) - set(wanted))
-    unexpected = [key for key in left_over if not key.startswith((*IGNORED, *unused))]
+    unexpected = [key for key in left_over if not _is_unused(key, depth, target.depth)]
     missing = sorted(set(wanted) - set(state))
     misshapen = [key for key in wanted if key in state and wanted[key].shape != state[key].shape]
     for problem, keys in (("lacks", missing), ("has unknown keys", unexpected), ("has other shapes in", misshapen)):
         if keys:
             more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
             raise CheckpointError(f"{path} does not fit `model` in soc.toml: it {problem} {', '.join(keys[:5])}{more}.")
-    loaded = {key: state[key].float() for key in wanted if key in state}
-    encoder.load_state_dict(loaded)
-    return {"loaded": sorted(loaded), "ignored": left_over, "interpolated": interpolated}
+    _require_finite(_used_tensors(model.tensors, positions, wanted, target.groups, used), path)
+    encoder.load_state_dict({key: state[key].float() for key in wanted}, strict=bool(depth))
+    ignored = [*left_over, *model.outside]
+    return {"loaded": sorted(wanted), "ignored": ignored, "interpolated": interpolated, "notes": model.notes}
+
+
+def _is_unused(key: str, depth: int, blocks: int) -> bool:
+    """Whether a key that is left over belongs to parts that are not built; stage `patch_embed` builds one alone."""
+    if not depth:
+        return not key.startswith("patch_embed.")
+    later = (*(f"blocks.{index}." for index in range(depth, blocks)), "norm.") if depth < blocks else ()
+    return key.startswith((*IGNORED, *later))
+
+
+def _require_finite(used: dict[str, "Tensor"], path: Path) -> None:
+    """Refuse NaN and infinity in tensors, by official key."""
+    import torch
+
+    found = {key: int((~torch.isfinite(tensor.float())).sum()) for key, tensor in used.items()}
+    words = [f"{key} ({count:,} of {used[key].numel():,})" for key, count in found.items() if count]
+    if words:
+        more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+        raise CheckpointError(
+            f"{path} holds numbers that are not finite (NaN or infinity) in {', '.join(words[:5])}{more}, so every "
+            "embedding would be NaN. The training that wrote it had diverged: take an earlier checkpoint."
+        )
+
+
+def _used_tensors(
+    official: dict[str, "Tensor"], positions: "Tensor | None", loaded: Container[str], groups: int, used: int
+) -> dict[str, "Tensor"]:
+    """The tensors that embeddings depend on, by official key; of the joint positions those of the groups in use."""
+    found = {key: value for key, value in official.items() if _QKV.sub(".attn.qkv.", key) in loaded}
+    found.pop("pos_embed", None)
+    if positions is None or not used:
+        return found
+    if "pos_embed_spatial" in official and "pos_embed_temporal" in official:
+        spatial, temporal = official["pos_embed_spatial"], official["pos_embed_temporal"][:, :used]
+        return found | {"pos_embed_spatial": spatial, "pos_embed_temporal": temporal}
+    return found | {"pos_embed": positions[:, : positions.shape[1] // groups * used]}
 
 
 def _fill_at_random(encoder: "SpectralEncoder", seed: int) -> str:

@@ -119,7 +119,9 @@ class ColumnEngine:
 
     def _normalise(self, data: TileData, number: int, patches: np.ndarray) -> None:
         """Patches relative to the bands' means become what the encoder takes, frame by frame."""
-        embedder, bands = self._inputs.predictor.embedder, data.spec.slots[number].bands
+        if data.spec.by_image:  # they are already
+            return
+        pixels, bands = self._inputs.predictor.embedder.pixels, data.spec.slots[number].bands
         for frame in range(len(data.spec.parts) * len(bands)):
             part = patches[:, :, frame * 64 : (frame + 1) * 64]
-            part[:] = embedder.normalised(bands[frame % len(bands)].name, part)
+            part[:] = pixels.standardised(bands[frame % len(bands)].name, part)

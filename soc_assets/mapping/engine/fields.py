@@ -12,6 +12,7 @@ from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.architecture import PATCH, anchor_index
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.tile_cache import HALF, POINT_WINDOWS, CachedTile, WindowIndex, running_sum
+from soc_assets.embedding.window_range import WindowRange
 from soc_assets.mapping.lattice import Cells, Lattice, Place
 from soc_assets.rasters.mosaic import StepMosaic
 from soc_assets.rasters.tiles import TILE
@@ -24,11 +25,15 @@ class Field:
     Attributes:
         patches: per part of the pooling an array in which the mean patch of the cell at pixel (r, c) of the tile is
             [r : r + 8, c : c + 8], relative to the band's mean.
+        gaps: as patches, the share of gaps in them; empty where there are none, or `ranges` is None.
+        ranges: of the cells' windows [h, w]; None where images are not scaled by them.
         usable: [h, w] whether enough of the window is valid; None where it is everywhere.
         points: [h, w, 4] normalised means over squares, NaN where there is none; None where they are not asked for.
     """
 
     patches: tuple[np.ndarray, ...]
+    gaps: tuple[np.ndarray, ...]
+    ranges: WindowRange | None
     usable: np.ndarray | None
     points: np.ndarray | None
 
@@ -63,28 +68,50 @@ class Fields:
 
     def of(self, band: str, mosaic: StepMosaic) -> Field:
         """The field of one step of a band."""
-        cache = self._embedder.cache
-        tile = cache.tile(mosaic, self._place.row, self._place.column, self._spec.statistics[band].mean)
-        parts = tuple(self._part(tile, tokens) for tokens in self._spec.parts) if self._patches else ()
-        return Field(parts, self._usable(tile), self._point_values(band, tile) if self._points else None)
+        mean = self._spec.statistics[band].mean
+        tile = self._embedder.cache.tile(mosaic, self._place.row, self._place.column, mean)
+        points = self._point_values(band, tile) if self._points else None
+        if not self._patches:
+            return Field((), (), None, self._usable(tile), points)
+        ranged, parts = self._spec.by_image, self._spec.parts
+        gaps = () if not ranged or tile.gaps is None else tuple(self._gaps(tile, tokens) for tokens in parts)
+        ranges = self._ranges(tile, mean) if ranged else None
+        return Field(tuple(self._part(tile, tokens) for tokens in parts), gaps, ranges, self._usable(tile), points)
 
     def _part(self, tile: CachedTile, tokens: np.ndarray) -> np.ndarray:
         """The filtered raster that holds the mean patches over a square of tokens."""
-        before, edge = self._embedder.cache.before, self._spec.choices["image_size"] // PATCH
-        if len(tokens) == edge * edge and tile.mean is not None:
+        if self._embedder.pixels.is_whole(tokens) and tile.mean is not None:
             return tile.mean
-        row, column, size = self._embedder.square(tokens)
+        return self._filtered(tile.values.astype(np.float64) if self._spec.by_image else tile.values, tokens)
+
+    def _gaps(self, tile: CachedTile, tokens: np.ndarray) -> np.ndarray:
+        """The filtered raster that holds the shares of gaps over a square of tokens."""
+        if self._embedder.pixels.is_whole(tokens) and tile.windows is not None and tile.windows.gaps is not None:
+            return tile.windows.gaps
+        assert tile.gaps is not None
+        return self._filtered(tile.gaps.astype(np.float64), tokens)
+
+    def _filtered(self, values: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        before = self._embedder.cache.before
+        row, column, size = self._embedder.pixels.square(tokens)
         count = size // PATCH
-        filtered = running_sum(tile.values[before + row :, before + column :], count, PATCH, 0)
-        return running_sum(filtered, count, PATCH, 1) * np.float32(1 / count**2)
+        filtered = running_sum(values[before + row :, before + column :], count, PATCH, 0)
+        return running_sum(filtered, count, PATCH, 1) * values.dtype.type(1 / count**2)
+
+    def _windows(self, tile: CachedTile) -> WindowIndex:
+        """The windows of all cells, row by row."""
+        before = self._embedder.cache.before
+        rows, columns = np.meshgrid(self.rows + before, self.columns + before, indexing="ij")
+        return WindowIndex(tile, np.arange(rows.size), rows.ravel(), columns.ravel())
+
+    def _ranges(self, tile: CachedTile, mean: float) -> WindowRange:
+        shape = len(self.rows), len(self.columns)
+        return self._embedder.cache.ranges(self._windows(tile), mean).shaped(shape)
 
     def _usable(self, tile: CachedTile) -> np.ndarray | None:
         if tile.gaps is None:
             return None
-        before = self._embedder.cache.before
-        rows, columns = np.meshgrid(self.rows + before, self.columns + before, indexing="ij")
-        windows = WindowIndex(tile, np.arange(rows.size), rows.ravel(), columns.ravel())
-        usable = self._embedder.usable(windows).reshape(rows.shape)
+        usable = self._embedder.pixels.usable(self._windows(tile)).reshape(len(self.rows), len(self.columns))
         return None if usable.all() else usable
 
     def _point_values(self, band: str, tile: CachedTile) -> np.ndarray:
@@ -98,7 +125,7 @@ class Fields:
             total = sums[np.ix_(self.rows, self.columns)]
             count = self._valid(tile, first + inset, edge)
             np.divide(total, count, out=result[..., number], where=count > 0, casting="unsafe")
-        return self._embedder.normalised(band, result)
+        return self._embedder.pixels.standardised(band, result)
 
     def _valid(self, tile: CachedTile, first: int, edge: int) -> np.ndarray:
         """Valid pixels [h, w] in squares that begin `first` pixels from each cell."""
@@ -114,7 +141,26 @@ class Fields:
         return at(right, bottom) - at(right, top) - at(left, bottom) + at(left, top)
 
 
-def write_patches(field: Field, pixels: tuple[slice, slice], part: int, out: np.ndarray) -> None:
-    """Put the mean patches of cells into [h, w, 64]."""
-    view = np.lib.stride_tricks.sliding_window_view(field.patches[part], (PATCH, PATCH))
-    np.copyto(out.reshape(*out.shape[:2], PATCH, PATCH), view[pixels])
+def write_patches(
+    field: Field, pixels: tuple[slice, slice], cells: tuple[slice, slice], part: int, out: np.ndarray
+) -> None:
+    """Put the mean patches of cells into [h, w, 64]: relative to the band's mean, or scaled by their windows' ranges.
+
+    Args:
+        field: of a raster.
+        pixels: of the cells, counted from the tile's corner.
+        cells: the same among the cells of the tile.
+        part: of the pooling.
+        out: is written to.
+    """
+    view, own = _at(field.patches[part], pixels), out.reshape(*out.shape[:2], PATCH, PATCH)
+    if field.ranges is None:
+        np.copyto(own, view)
+    else:
+        gaps = _at(field.gaps[part], pixels) if field.gaps else None
+        np.copyto(own, field.ranges.part(cells).apply(view, gaps), casting="same_kind")
+
+
+def _at(filtered: np.ndarray, pixels: tuple[slice, slice]) -> np.ndarray:
+    """Patches [h, w, 8, 8] of cells in a filtered raster."""
+    return np.lib.stride_tricks.sliding_window_view(filtered, (PATCH, PATCH))[pixels]

@@ -74,9 +74,10 @@ class TileData:
         return result
 
     def write_slot(self, number: int, cells: Cells, out: np.ndarray) -> None:
-        """Put the mean patches of a slot's images into [h, w, parts * frames * 64], relative to the bands' means.
+        """Put the mean patches of a slot's images into [h, w, parts * frames * 64].
 
-        A frame of which too little is valid is zero: the band's mean.
+        They are relative to the bands' means, or scaled by the images' ranges. A frame of which too little is valid is
+        zero: the band's mean, or as a constant image is.
         """
         where, pixels = cells.inside(self.cells), self._fields.pixels(cells, self.cells)
         frames = self.frames[number]
@@ -87,7 +88,7 @@ class TileData:
                 if field is None:
                     patch[:] = 0
                     continue
-                write_patches(field, pixels, part, patch)
+                write_patches(field, pixels, where, part, patch)
                 if field.usable is not None and not (there := field.usable[where]).all():
                     patch[~there] = 0
 

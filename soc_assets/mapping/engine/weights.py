@@ -38,7 +38,8 @@ class Weights:
         matrix: float32.
         constant: float32.
         slot: inputs of a slot, its flag the last; 0 where the model takes no embedding.
-        rates: [slots, slot - 1] what patches relative to the bands' means are multiplied by.
+        rates: [slots, slot - 1] what patches relative to the bands' means are multiplied by; 1 where they are scaled by
+            image already.
         beside: per form.
     """
 
@@ -136,8 +137,8 @@ def _patch_embedding(inputs: MapInputs) -> _PatchEmbedding:
     weight, bias = projection.weight.detach().cpu().double(), projection.bias
     assert bias is not None
     kernel = weight.sum(dim=2).flatten(1) if predictor.spec.frames == 1 else weight.flatten(1)
-    spec, by_band = predictor.spec, predictor.spec.choices["normalise"] == "band"
-    means = [[0.0 if by_band else spec.statistics[band.name].mean for band in slot.bands] for slot in spec.slots]
+    spec, raw = predictor.spec, predictor.spec.choices["normalise"] == "none"
+    means = [[spec.statistics[band.name].mean if raw else 0.0 for band in slot.bands] for slot in spec.slots]
     return _PatchEmbedding(
         kernel.numpy(),
         bias.detach().cpu().double().numpy(),

@@ -27,7 +27,7 @@ def encoder_sections(found: EncoderComparison, how: str) -> list[Section]:
     paragraphs = (
         verdict(table, found.scheme),
         f"{how} Each encoder is frozen; ridge regression and an ensemble of MLPs are fitted to its embedding on "
-        f"identical folds ({folds}). Pre-training and PCA have seen windows of all of the region, but no organic carbon. "
+        f"identical folds ({folds}). Pre-training and PCA have seen windows of all of the region, no organic carbon. "
         f"Intervals are 95 % bootstrap intervals over {found.unit}s; differences are paired.",
     )
     caption = f"R2 out of fold ({folds}) of every encoder, with 95 % intervals. Grey: no embedding, or no training."

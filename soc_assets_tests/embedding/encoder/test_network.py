@@ -9,24 +9,18 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from soc_assets.embedding.encoder.architecture import ARCHITECTURES, Architecture, anchor_index, pooled_tokens
+from soc_assets.embedding.encoder.architecture import ARCHITECTURES, anchor_index, pooled_tokens
+from soc_assets.embedding.encoder.checkpoint import read_checkpoint
 from soc_assets.embedding.encoder.network import to_patches
 from soc_assets.embedding.encoder.positions import interpolate_positions, positions_of_groups
-from soc_assets.embedding.encoder.weights import load_weights, read_checkpoint
+from soc_assets.embedding.encoder.weights import load_weights
 from soc_assets.errors import CheckpointError
-
-GOLDEN = Path(__file__).parent / "golden"
-TINY = Architecture(image_size=32, width=48, depth=2, heads=3)
+from soc_assets_tests.embedding.encoder.checkpoints import GOLDEN, TINY, golden
 
 
 def tiny(name: str, **options):
     arguments = {"seed": 0, "image_size": 32, "stage": "encoder"} | options
     return load_weights(TINY, GOLDEN / f"tiny_{name}_pos_embed.pth", **arguments)
-
-
-def golden(name: str) -> dict[str, np.ndarray]:
-    with np.load(GOLDEN / f"{name}.npz") as stored:
-        return {key: stored[key] for key in stored.files}
 
 
 @pytest.mark.parametrize("layout", ["joint", "separate"])

@@ -49,6 +49,12 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "encoder, stack": ({"stage": "encoder", "arrangement": "stack"}, "embedding+point:25", "nearest_lag"),
     "encoder, every token": ({"stage": "encoder", "pooling": "none"}, "embedding", "zero"),
     "encoder, raw, nulls": ({"stage": "encoder", "arrangement": "stack", "normalise": "none"}, "embedding", "null"),
+    "encoder, by image": (
+        {"stage": "encoder", "arrangement": "stack", "normalise": "image"},
+        "embedding+point",
+        "zero",
+    ),
+    "patches, by image": ({"pooling": "mean_center", "normalise": "image"}, "point+embedding", "nearest_lag"),
     "patches, maximum": ({"pooling": "max", "arrangement": "stack"}, "embedding", "zero"),
     "patches, seasons": ({"pooling": "mean_center"}, "point+embedding", "nearest_lag"),
 }

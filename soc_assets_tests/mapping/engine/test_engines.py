@@ -45,6 +45,14 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"arrangement": "stack", "pooling": "center", "normalise": "none"},
         {"features": "embedding+point:1:9", "missing": "nearest_lag"},
     ),
+    "parts by image, nulls": (
+        {"pooling": "mean_center", "normalise": "image"},
+        {"features": "embedding+point:1:9", "missing": "null"},
+    ),
+    "stack by image, token": (
+        {"arrangement": "stack", "pooling": "center", "anchor": "token", "normalise": "image"},
+        {"features": "embedding", "missing": "nearest_lag"},
+    ),
     "forest": ({}, {"features": "point", "model": "random_forest", "trees": 7}),
     "boosting": ({}, {"features": "embedding+coordinates", "model": "gradient_boosting", "trees": 7}),
     "ridge": ({}, {"features": "point:1:9", "missing": "nearest_lag", "model": "ridge"}),
