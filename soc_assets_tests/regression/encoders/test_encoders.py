@@ -1,0 +1,111 @@
+"""The comparison of encoders: PCA against its definition, sentences, and the asset on a small project."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from soc_assets.pretraining.inputs import read_region
+from soc_assets.pretraining.windows import WindowSampler
+from soc_assets.regression.encoders.compare import ALONE, BESIDE, COLUMNS, POINTS
+from soc_assets.regression.encoders.pca import fit_window_pca
+from soc_assets.regression.encoders.words import verdict
+from soc_assets_tests.command_line import refused, soc, states
+from soc_assets_tests.pretraining.conftest import unlabelled  # noqa: F401
+
+
+def rows(own=0.4, low=0.02, high=0.2, pca=0.3, beside_low=-0.01, learned=True):
+    made = [
+        {"encoder": "random", "features": ALONE, "r2": 0.3},
+        {"encoder": POINTS, "features": "point", "r2": 0.5},
+        {"encoder": "pca_window", "features": ALONE, "r2": pca},
+    ]
+    if learned:
+        made.append(
+            {"encoder": "own pre-training", "features": ALONE, "r2": own}
+            | {"over_random": own - 0.3, "over_random_low": low, "over_random_high": high}
+        )
+        made.append(
+            {"encoder": "own pre-training", "features": BESIDE, "r2": 0.52}
+            | {"over_points": 0.02, "over_points_low": beside_low, "over_points_high": 0.05}
+        )
+    return pd.DataFrame(made, columns=list(COLUMNS)).assign(model="ridge", share=1.0)
+
+
+def test_the_verdict_follows_the_interval_not_the_difference():
+    said = verdict(rows(), "block")
+    assert said.startswith("PRE-TRAINING HELPS under block folds")
+    assert "+0.100 (95 % interval +0.020 to +0.200)" in said
+    assert "does not surely add to the point values" in said
+    assert "PCA" not in said
+    assert verdict(rows(low=-0.01), "block").startswith("PRE-TRAINING DOES NOT HELP BEYOND THE INTERVAL")
+    assert verdict(rows(own=0.2, low=-0.2, high=-0.05), "block").startswith("PRE-TRAINING HARMS")
+    assert "It adds to the point values" in verdict(rows(beside_low=0.001), "block")
+    assert "PCA of the same windows, without a network, is as good or better (R2 0.410)" in verdict(
+        rows(pca=0.41), "block"
+    )
+    assert verdict(rows(learned=False), "block").startswith("NO PRE-TRAINED ENCODER")
+
+
+@pytest.mark.parametrize(("frames", "width"), [(1, 8), (3, 7)])
+def test_pca_of_windows_is_that_of_its_definition(unlabelled, frames, width):  # noqa: F811
+    """Against numpy's decomposition of the very windows, up to the sign of each component."""
+    sampler = WindowSampler(read_region(unlabelled.project), 64, 1)
+    spec = SimpleNamespace(shape=(1, width), frames=frames)
+    fitted = fit_window_pca(sampler, spec, seed=0, windows=300)
+    windows = np.concatenate([sampler.training(step, 256).images for step in range(2)])[:300].reshape(300, -1)
+    mean = windows.mean(axis=0)
+    _, _, exact = np.linalg.svd(windows - mean, full_matrices=False)
+    scene = np.random.default_rng(0).normal(size=(5, 2 * frames if frames > 1 else 1, 16, 16)).astype(np.float32)
+    [found] = fitted.stream([scene])
+    per_frame = width // frames
+    expected = ((scene.reshape(-1, 256) - mean) @ exact[:per_frame].T).reshape(5, found.shape[1], 1, -1)
+    used = per_frame * frames
+    assert_allclose(np.abs(found[..., :used]), np.abs(expected), rtol=2e-2, atol=2e-2)
+    assert not found[..., used:].any()
+
+
+@pytest.mark.slow
+def test_encoders_are_compared_on_a_small_project(unlabelled):  # noqa: F811
+    unlabelled.config.write_text(
+        unlabelled.config.read_text()
+        + '\n[evaluation]\nprimary = "location"\nschemes = ["location"]\ndraws = 50\nworkers = 1\n'
+    )
+    before = soc("run", "--to", "encoder_comparison", at=unlabelled)
+    assert before.exit_code == 0, before.output
+    results = unlabelled.project.results
+    table = pd.read_parquet(results / "encoder_comparison.parquet")
+    assert set(table["encoder"]) == {"random", "pca_window", POINTS}
+    assert soc("pretrain", at=unlabelled).exit_code == 0
+    assert states(unlabelled)["encoder_comparison"][0] == "stale"
+    after = soc("run", "--to", "encoder_comparison", at=unlabelled)
+    assert after.exit_code == 0, after.output
+    table = pd.read_parquet(results / "encoder_comparison.parquet")
+    assert set(table["encoder"]) == {"random", "own pre-training", "pca_window", POINTS}
+    assert table.groupby("encoder").size().to_dict() == {
+        "random": 10,
+        "own pre-training": 10,
+        "pca_window": 10,
+        POINTS: 5,
+    }
+    own = table[(table["encoder"] == "own pre-training") & (table["share"] == 1)]
+    assert (own["n"] == table["n"].max()).all()
+    assert own["over_random"].notna().all()
+    assert (own["images_seen"] == 48).all()
+    gain = own[own["features"] == ALONE].set_index("model")
+    random = table[(table["encoder"] == "random") & (table["share"] == 1) & (table["features"] == ALONE)].set_index(
+        "model"
+    )
+    assert_allclose(gain["over_random"], gain["r2"] - random["r2"].loc[gain.index], atol=1e-9)
+    page = (results / "encoders.html").read_text()
+    assert "Does pre-training help?" in page
+    assert "PRE-TRAINING" in page
+    assert states(unlabelled)["encoder_comparison"][0] == "fresh"
+    assert len(list((results / "encoders").glob("*.npy"))) == 3
+
+
+def test_tokens_without_a_transformer_are_not_compared(unlabelled):  # noqa: F811
+    unlabelled.set('stage = "encoder"', 'stage = "patch_embed"')
+    assert "set stage = 'encoder' in [embedding]" in refused("run", "--to", "encoder_comparison", at=unlabelled)
