@@ -1,6 +1,6 @@
 """Pre-training's images per second, as a share of what forward passes allow and of the device's peak, in the same run.
 
-    python benchmarks/pretraining.py [--config soc.toml] [--device cuda] [--model vit_tiny_patch8] [--mask-ratio 0.9] [--batch 64]
+    python -m benchmarks.pretraining [--config soc.toml] [--device cuda] [--model vit_tiny_patch8] [--mask-ratio 0.9]
 
 A step is one forward and about two backward passes over the tokens that are computed: the visible ones in the encoder,
 all in the decoder. So a third of the forward rate is the limit of arithmetic; the aim is 0.7 of it on a CPU. Timed in
@@ -86,9 +86,8 @@ def main() -> None:
     )
     print(f"step            {step:10,.0f} images/s")
     print(f"forward / 3     {limit:10,.0f} images/s; share {step / limit:.2f} (aim 0.7)")
-    print(
-        f"peak            {peak / 1e9:10,.0f} GFLOP/s; share of the step {3 * cost * step / peak:.2f}, of forward passes {3 * cost * limit / peak:.2f}"
-    )
+    shares = f"share of the step {3 * cost * step / peak:.2f}, of forward passes {3 * cost * limit / peak:.2f}"
+    print(f"peak            {peak / 1e9:10,.0f} GFLOP/s; {shares}")
     if options.config:
         _loop(options.config, step)
 
