@@ -29,10 +29,13 @@ GROUPS = {
     "baselines": "regression",
     "evaluation": "regression",
     "hyperparameters": "regression",
+    "encoder_comparison": "regression",
+    "pretrained_encoder": "embedding",
     "map_tiles": "mapping",
     "soc_map": "mapping",
     "soc_map_change": "mapping",
 }
+ALONE = ("batch_inputs", "soc_map_change", "pretrained_encoder", "encoder_comparison")  # in a module of their own
 UPSTREAM = {
     "raster_catalog": set(),
     "soil_samples": {"raster_catalog"},
@@ -44,6 +47,8 @@ UPSTREAM = {
     "baselines": {"features"},
     "evaluation": {"features", "baselines"},
     "hyperparameters": {"features"},
+    "encoder_comparison": {"features"},
+    "pretrained_encoder": {"raster_catalog"},
     "map_tiles": {"mlp_model", "raster_catalog"},
     "soc_map": {"map_tiles"},
     "soc_map_change": {"soc_map"},
@@ -124,14 +129,20 @@ def test_jobs_cover_every_asset_once():
         name: {node.name for node in defs.resolve_job_def(name).graph.nodes} for name in ("prepare", "embed", "learn")
     }
     assert selected == {job: {asset for asset in ASSETS if JOB_OF[asset] == job} for job in selected}
-    results = {name: {node.name for node in defs.resolve_job_def(name).graph.nodes} for name in ("evaluate", "tune")}
-    assert results == {"evaluate": {"baselines", "evaluation"}, "tune": {"hyperparameters"}}
+    jobs = ("evaluate", "tune", "compare_encoders", "pretrain")
+    results = {name: {node.name for node in defs.resolve_job_def(name).graph.nodes} for name in jobs}
+    assert results == {
+        "evaluate": {"baselines", "evaluation"},
+        "tune": {"hyperparameters"},
+        "compare_encoders": {"encoder_comparison"},
+        "pretrain": {"pretrained_encoder"},
+    }
     assert set().union(*results.values()) == set(RESULTS)
 
 
 def test_each_asset_lives_in_the_module_of_its_group():
     for name, group in GROUPS.items():
-        module = name if name in ("batch_inputs", "soc_map_change") else group
+        module = name if name in ALONE else group
         tree = ast.parse((PACKAGE / f"defs/assets/{module}.py").read_text(encoding="utf-8"))
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 

@@ -70,13 +70,18 @@ def architecture_of(project: Project) -> Architecture:
 
 
 def start_of(project: Project) -> Path | None:
+    """The checkpoint to go on from, whether it is there or not, or None."""
+    given = project.settings.pretraining.start
+    return project.path(given) if given else None
+
+
+def require_start(project: Project) -> Path | None:
     """The checkpoint to go on from, or None.
 
     Raises:
         CheckpointError: it does not exist.
     """
-    given = project.settings.pretraining.start
-    path = project.path(given) if given else None
+    path = start_of(project)
     if path and not path.is_file():
         raise CheckpointError(
             f"The checkpoint {path} does not exist. Put the file there, or correct `start` in [pretraining] of "

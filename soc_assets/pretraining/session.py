@@ -25,6 +25,7 @@ from soc_assets.pretraining.inputs import (
     output_of,
     read_region,
     require_device,
+    require_start,
     start_of,
 )
 from soc_assets.pretraining.network import DecoderSizes, MaskedAutoencoder, initialise
@@ -69,7 +70,7 @@ def open_session(project: Project, rank: int = 0, world: int = 1) -> Session:
     architecture = architecture_of(project)
     model = MaskedAutoencoder(architecture, _decoder_of(project))
     initialise(model, settings.seed)
-    if start := start_of(project):
+    if start := require_start(project):
         start_from(model, start, ARCHITECTURES[project.settings.embedding.model])
     by_image = project.settings.embedding.normalise == "image"
     job = Job(settings, _peak(project), architecture.t_patch_size, device, rank, world, by_image)

@@ -46,6 +46,11 @@ def evaluation_inputs(project: Project, asset: str = "evaluation") -> str:
     return digest.of_inputs(VERSIONS[asset], *_fitted(project, {"trials"}), regions, settings.strata, *supplement)
 
 
+def fits_inputs(project: Project) -> str:
+    """Digest of features, folds and settings, whatever is made of the fits."""
+    return digest.of_values(_fitted(project, {"trials"}))
+
+
 def _fitted(project: Project, left_out: set[str]) -> list[Any]:
     """What decides the fits of an evaluation."""
     settings, path = project.settings, project.samples("folds")

@@ -1,7 +1,14 @@
 """`soc pretrain` and the asset behind it: what is said, written, cached, and embedded with."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import duckdb
+import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from PIL import Image
 
 from soc_assets.embedding.encoder.weights import read_checkpoint
@@ -17,6 +24,7 @@ def small(unlabelled):  # noqa: F811
     return unlabelled
 
 
+@pytest.mark.slow
 def test_an_encoder_is_pretrained_kept_and_embedded_with(small):
     before = small.project.results / "pretrained_encoder.parquet"
     assert not before.exists()
@@ -85,6 +93,48 @@ def test_check_says_how_much_there_is_to_learn_from(small):
     assert "parameters, more than the rasters have valid pixels" in said
     small.config.write_text(small.config.read_text().partition("\n[pretraining]")[0])
     assert "windows that do not overlap" not in " ".join(soc("check", at=small).output.split())
+
+
+@pytest.mark.slow
+def test_after_kill_9_it_goes_on_with_the_same_curve_and_ctrl_c_ends_it_soon(small):
+    small.set("images = 48", "images = 1600")
+    whole = soc("pretrain", at=small)
+    assert whole.exit_code == 0, whole.output
+    table = small.project.results / "pretrained_encoder.parquet"
+    undisturbed = pd.read_parquet(table)
+    for path in table.parent.glob("pretrained_encoder*"):
+        path.unlink()
+    command = [sys.executable, "-m", "soc_assets", "pretrain", "--config", str(small.config)]
+    for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        _wait_for_a_new_state(table.parent / "pretraining", running)
+        started = time.monotonic()
+        running.send_signal(number)
+        said, _ = running.communicate(timeout=30)
+        assert running.returncode == code, said.decode()
+        assert time.monotonic() - started < 5
+        assert not table.exists()
+    again = soc("pretrain", at=small)
+    assert again.exit_code == 0, again.output
+    found = pd.read_parquet(table)
+    assert_allclose(found["loss"], undisturbed["loss"], rtol=1e-5)
+    assert_allclose(found["held_out"], undisturbed["held_out"], rtol=1e-5)
+
+
+def _wait_for_a_new_state(folder, running):
+    """Until the run has saved a state of its own."""
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*.pt")}
+    until = time.monotonic() + 120
+    while {path: path.stat().st_mtime_ns for path in folder.glob("*.pt")} == before:
+        assert running.poll() is None, running.stdout.read().decode()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_start_that_is_not_there_is_said(small):
+    small.set("[pretraining]\n", '[pretraining]\nstart = "data/checkpoints/SpectralGPT+.pth"\n')
+    assert "correct `start` in [pretraining]" in refused("pretrain", at=small)
+    assert states(small)["raster_catalog"][0] == "fresh"
 
 
 def test_it_is_a_job_of_its_own():

@@ -7,15 +7,14 @@ import pytest
 import torch
 
 from soc_assets.errors import RasterError, SettingsError
-from soc_assets.pretraining.augment import augmented
+from soc_assets.pretraining.augment import augmented, gaps_filled
 from soc_assets.pretraining.inputs import read_region
 from soc_assets.pretraining.region import Block, region_of
 from soc_assets.pretraining.windows import WindowSampler, _balanced, _stratified
 
 
-def sampler_of(small, **changes):
-    project = small.project
-    return WindowSampler(read_region(project), 64, 1)
+def sampler_of(small):
+    return WindowSampler(read_region(small.project), 64, 1)
 
 
 def test_a_draw_can_be_repeated_and_every_step_has_its_own(unlabelled):
@@ -28,7 +27,8 @@ def test_a_draw_can_be_repeated_and_every_step_has_its_own(unlabelled):
 
 
 def test_bands_are_drawn_equally_often_and_each_at_all_its_steps(unlabelled):
-    names = Counter(name for step in range(40) for name in sampler_of(unlabelled).training(step, 12).names)
+    sampler = sampler_of(unlabelled)
+    names = Counter(name for step in range(40) for name in sampler.training(step, 12).names)
     by_band = Counter()
     for name, count in names.items():
         by_band[name.split("_")[0]] += count
@@ -89,6 +89,21 @@ def test_raw_values_are_refused(unlabelled):
     unlabelled.set('model = "vit_tiny_patch8"', 'model = "vit_tiny_patch8"\nnormalise = "none"')
     with pytest.raises(SettingsError, match="normalise = 'none'"):
         read_region(unlabelled.project)
+
+
+def test_an_image_may_be_scaled_by_its_own_range(unlabelled):
+    unlabelled.set('model = "vit_tiny_patch8"', 'model = "vit_tiny_patch8"\nnormalise = "image"')
+    windows = sampler_of(unlabelled).training(0, 24)
+    for image, seen in zip(windows.images[:, 0], windows.seen[:, 0], strict=True):
+        assert image[seen].min() == 0
+        assert image[seen].max() == 1
+    hidden = torch.from_numpy(windows.images), torch.from_numpy(windows.seen)
+    filled = gaps_filled(*hidden)
+    gappy = int((~hidden[1]).sum(dim=(1, 2, 3)).argmax())
+    there = hidden[1][gappy, 0]
+    assert (~there).any()
+    assert torch.allclose(filled[gappy, 0][~there], hidden[0][gappy, 0][there].mean(), atol=1e-6)
+    assert torch.equal(filled[hidden[1]], hidden[0][hidden[1]])
 
 
 def test_bands_of_a_lag_are_seen_together_where_they_are_stacked(unlabelled):

@@ -72,6 +72,26 @@ def test_process_keeps_its_device_when_it_is_lent_one_again(tmp_path):
         assert again == first == "0"
 
 
+def test_several_are_lent_at_once_or_none(tmp_path):
+    environment = {"CUDA_VISIBLE_DEVICES": "0,1,2"}
+    with devices.lent(environment=environment, folder=tmp_path, count=2) as names:
+        assert names == environment["CUDA_VISIBLE_DEVICES"] == "0,1"
+    assert environment["CUDA_VISIBLE_DEVICES"] == "0,1,2"
+    devices._mine.clear()
+    with (
+        pytest.raises(SettingsError, match=r"processes = 4 .* 3 GPUs"),
+        devices.lent(environment=environment, folder=tmp_path, count=4),
+    ):
+        pass
+    holder = hold(tmp_path, 60)  # one of three: the others are still two
+    try:
+        assert line(holder).startswith("lent 0")
+        with devices.lent(environment=environment, folder=tmp_path, count=2) as names:
+            assert names == "1,2"
+    finally:
+        holder.kill()
+
+
 def test_without_a_gpu_the_device_is_the_cpu_and_nobody_waits(tmp_path):
     with devices.lent(environment={"CUDA_VISIBLE_DEVICES": ""}, folder=tmp_path) as name:
         assert name == "cpu"
