@@ -55,7 +55,7 @@ def run(config: Path | None, to: str) -> None:
         console.print(f"{asked}: nothing was computed.")
     console.print(terminal.summary_table(project, to))
     if to in RESULTS:
-        terminal.show_results(project, console)
+        terminal.show_results(project, console, to)
     for line in terminal.where_to_look(project, config):
         console.print(line, soft_wrap=True, markup=False)
 

@@ -150,7 +150,32 @@ def _add_scores(table: Table, project: Project) -> None:
     table.add_row("model", record.model_uri)
 
 
-def show_results(project: Project, console: Console) -> None:
+def show_results(project: Project, console: Console, to: str) -> None:
+    """What was made on request: the leaderboard and its verdict, the comparison of encoders, or a pre-training."""
+    if to in ("encoder_comparison", "pretrained_encoder"):
+        for line in _about_encoders(project, to):
+            console.print(line, soft_wrap=True, markup=False)
+    else:
+        _show_leaderboard(project, console)
+
+
+def _about_encoders(project: Project, to: str) -> Iterator[str]:
+    """Whether pre-training helps, or how a pre-training went."""
+    path = project.results / f"{to}.parquet"
+    if not path.is_file():
+        return
+    if to == "pretrained_encoder":
+        from soc_assets.pretraining.summary import in_words, read_summary
+
+        yield in_words(read_summary(path)[0])
+        return
+    from soc_assets.regression.encoders.words import verdict
+
+    yield verdict(files.read_table(path), files.read_metadata(path)["soc.scheme"])
+    yield f"Report: {project.results / 'encoders.html'}"
+
+
+def _show_leaderboard(project: Project, console: Console) -> None:
     """The leaderboard of the evaluation, or of the baselines alone, under the primary scheme, and the verdict."""
     from soc_assets.regression.evaluation.leaderboard import leaderboard
 
