@@ -93,6 +93,6 @@ def _tell(project: "Project") -> None:
     for line in (
         f"Pictures  {figures_of(project)['reconstructions']}",
         f'Use it    checkpoint = "{shown}" in [embedding] of soc.toml, then `soc run`; whether it helps says '
-        "`soc run --to evaluation`.",
+        "`soc run --to encoder_comparison`.",
     ):
         console.print(line, soft_wrap=True, markup=False)

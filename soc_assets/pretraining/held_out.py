@@ -23,6 +23,7 @@ class HeldOut:
     Attributes:
         images: [n, frames, h, w].
         valid: [n, frames, h, w] pixels that count.
+        seen: [n, frames, h, w] pixels that have a value.
         kept: [n, m] visible tokens.
         masked: [n, tokens] hidden ones.
         names: of the images (`LAI_2012`).
@@ -33,6 +34,7 @@ class HeldOut:
 
     images: Tensor
     valid: Tensor
+    seen: Tensor
     kept: Tensor
     masked: Tensor
     names: tuple[str, ...]
@@ -51,7 +53,7 @@ def draw_held_out(sampler: WindowSampler, job: Job) -> list[HeldOut]:
         kept, masked = draw_mask(len(images), tokens, job.settings.mask_ratio, generator)
         filled = interpolated(images, seen, masked, job.together)
         errors = [reconstruction_error(each, images, valid, masked, job.together) for each in (images * 0, filled)]
-        found.append(HeldOut(images, valid, kept, masked, windows.names, filled, *errors))
+        found.append(HeldOut(images, valid, seen, kept, masked, windows.names, filled, *errors))
     return found
 
 

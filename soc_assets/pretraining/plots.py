@@ -10,6 +10,8 @@ ROWS = 6  # windows of the picture of reconstructions
 
 def loss_curve(curve: pd.DataFrame) -> bytes:
     """Training and held-out loss over the images seen, with the two references."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(6.4, 3.8)
     axes = figure.add_subplot()
     axes.plot(curve["images"], curve["loss"], color=MUTED, label="training windows")
@@ -18,7 +20,10 @@ def loss_curve(curve: pd.DataFrame) -> bytes:
     axes.axhline(last["interpolation"], color="#e0a030", linestyle="--", label="interpolation of visible patches")
     axes.axhline(last["band_mean"], color="#b5403a", linestyle=":", label="the band's mean")
     axes.set(xlabel="images seen", ylabel="mean squared error per masked token", yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        ticks(lambda value, _: f"{value:.3g}" if f"{value:e}"[0] in "125" else "")
     axes.legend(frameon=False, fontsize=8)
     return to_png(figure)
 
@@ -26,7 +31,7 @@ def loss_curve(curve: pd.DataFrame) -> bytes:
 def reconstructions(
     images: np.ndarray, visible: np.ndarray, model: np.ndarray, interpolation: np.ndarray, names: tuple[str, ...]
 ) -> bytes:
-    """Windows [n, h, w] of the held-out rectangle: as they are, what is visible (NaN: masked), both reconstructions."""
+    """Windows [n, h, w] of the held-out rectangle: as they are (NaN: gaps), what is visible, both reconstructions."""
     figure = new_figure(7.0, 1.75 * len(images), dpi=80)
     axes = figure.subplots(len(images), 4, squeeze=False)
     titles = ("window", "visible", "encoder and decoder", "interpolation")
@@ -39,5 +44,5 @@ def reconstructions(
             cell.set_facecolor("#eeeeee")
             if row == 0:
                 cell.set_title(title, fontsize=9)
-        axes[row, 0].set_ylabel(name, fontsize=8)
+        axes[row, 0].set_ylabel(name.replace("_", " "), fontsize=8 if len(name) < 20 else 6.5)
     return to_png(figure)

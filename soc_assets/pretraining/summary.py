@@ -35,6 +35,8 @@ def read_summary(table: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 def picture_of(session: "Session") -> bytes:
     """Reconstructions of some held-out windows, of different bands where there are several."""
+    import torch
+
     from soc_assets.pretraining.held_out import reconstructed
     from soc_assets.pretraining.plots import ROWS, reconstructions
     from soc_assets.pretraining.references import visible_images
@@ -46,7 +48,8 @@ def picture_of(session: "Session") -> bytes:
     rows = sorted(list(first.values())[:ROWS])
     count = max(rows) + 1
     found = reconstructed(session.run.model, session.run.weights, windows, count, job)
-    visible = visible_images(windows.images[:count], windows.masked[:count], job.together)
-    panels = (windows.images[:count], visible, found, windows.filled[:count])
+    shown = windows.images[:count].masked_fill(~windows.seen[:count], torch.nan)
+    visible = visible_images(shown, windows.masked[:count], job.together)
+    panels = (shown, visible, found, windows.filled[:count])
     chosen = [each[rows, 0].numpy() for each in panels]
     return reconstructions(chosen[0], chosen[1], chosen[2], chosen[3], tuple(windows.names[row] for row in rows))

@@ -7,6 +7,7 @@ see.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,7 @@ def compare_encoders(project: Project) -> EncoderComparison:
     fold = fold_of_samples(folds, settings.primary, design)
     found: dict[Key, OutOfFold] = {}
     cost: dict[str, dict[str, float]] = {POINTS: {}}
-    kept = set()
+    kept: set[Path | None] = set()
     for variant in variants_of(project, inputs.spec):
         embedded = embedded_by(project, inputs, design, variant)
         kept.add(embedded.path)

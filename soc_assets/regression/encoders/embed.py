@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from soc_assets.embedding.batch import read_facts
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs
@@ -26,15 +27,21 @@ _AT_ONCE = 128  # samples
 
 @dataclass(frozen=True)
 class EmbeddedSamples:
-    """The design with a variant's embedding in place of its own, its matrix's file, and the seconds that it took."""
+    """The design with a variant's embedding, the file of the matrix (None: the project's own), and seconds it took."""
 
     design: Design
-    path: Path
+    path: Path | None
     seconds: float
 
 
 def embedded_by(project: Project, inputs: EmbeddingInputs, design: Design, variant: Variant) -> EmbeddedSamples:
-    """Embed the samples of a design; a missing image becomes zeros."""
+    """Embed the samples of a design; a missing image becomes zeros.
+
+    What the project's own embeddings hold is not embedded again.
+    """
+    if variant.spec.choices["weights"] == inputs.spec.choices["weights"] and variant.name != PCA:
+        seconds = sum(float(read_facts(inputs.path(name)).get("soc.seconds", "nan")) for name in inputs.keys)
+        return EmbeddedSamples(design, None, seconds)
     samples = inputs.samples.set_index("sample_id").loc[design.samples["sample_id"]].reset_index()
     key = digest.of_inputs(
         _VERSION,
@@ -60,7 +67,7 @@ def embedded_by(project: Project, inputs: EmbeddingInputs, design: Design, varia
     return EmbeddedSamples(make_design(design.samples, matrices, named), path, seconds)
 
 
-def forget_others(project: Project, kept: set[Path]) -> None:
+def forget_others(project: Project, kept: set[Path | None]) -> None:
     """Remove matrices that no variant of the last comparison used."""
     for path in (project.results / "encoders").glob("*.npy"):
         if path not in kept:
