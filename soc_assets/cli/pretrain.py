@@ -1,6 +1,7 @@
 """The command `soc pretrain`: says what it will do and how long it will take, pre-trains, and says what came of it."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,9 @@ def pretrain(config: Path | None, images: int | None, yes: bool) -> None:
     if not outcome.launched:
         console.print("The encoder is fresh: nothing was computed.")
     _tell(project)
+    if images is not None:
+        words = f"Set images = {images} in [pretraining] of soc.toml, or the encoder counts as stale by what it says."
+        console.print(words, soft_wrap=True, markup=False)
 
 
 def _announce(project: "Project", yes: bool) -> None:
@@ -58,21 +62,22 @@ def _announce(project: "Project", yes: bool) -> None:
         SocError: it would take very long.
     """
     from soc_assets.pipeline.freshness import assess_results
-    from soc_assets.pretraining.inputs import NAME
+    from soc_assets.pretraining.inputs import NAME, pretraining_inputs
 
     if any(item.asset == NAME and item.fresh for item in assess_results(project)):
         return
-    from soc_assets.pretraining.session import describe, open_session, seconds_needed
+    from soc_assets.pretraining.session import describe, seconds_needed, state_of
     from soc_assets.runtime import gpus
 
-    with gpus.lent(count=project.settings.pretraining.processes):
-        session = open_session(project)
-        for line in describe(project, session):
+    inputs = pretraining_inputs(project)
+    on_gpu = project.settings.embedding.device != "cpu"
+    with gpus.lent(count=project.settings.pretraining.processes) if on_gpu else nullcontext("cpu") as device:
+        for line in describe(project):
             console.print(line, soft_wrap=True, markup=False)
-        seconds = seconds_needed(session)
-    rate = session.job.settings.images / seconds
+        seconds, rate = seconds_needed(project, inputs)
     words = f"{seconds / 60:,.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
-    console.print(f"Time      about {words}: {rate:,.0f} images/s on {session.job.device}", soft_wrap=True)
+    left = ", of what an interrupted run has left" if state_of(project, inputs).is_file() else ""
+    console.print(f"Time      about {words}: {rate:,.0f} images/s on {device}{left}", soft_wrap=True, markup=False)
     if seconds > _LONG and not yes:
         raise SocError(
             f"That is {seconds / 3600:,.0f} hours. Lower `images` in [pretraining] of soc.toml (or --images), take a "
@@ -86,12 +91,14 @@ def _tell(project: "Project") -> None:
     from soc_assets.pretraining.summary import in_words, read_summary
 
     curve, facts = read_summary(project.results / f"{NAME}.parquet")
-    console.print(in_words(curve), soft_wrap=True, markup=False)
-    console.print(f"{facts['images_seen']:,} images in {facts['seconds'] / 60:,.1f} min on {facts['device']}")
+    console.print(in_words(curve, facts.get("normalise") == "image"), soft_wrap=True, markup=False)
+    console.print(
+        f"{facts['images_seen']:,} images in {facts['seconds'] / 60:,.1f} min on {facts['device']}", markup=False
+    )
     path = output_of(project)
     shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
     for line in (
-        f"Pictures  {figures_of(project)['reconstructions']}",
+        f"Pictures  {figures_of(project)['reconstructions']}, {figures_of(project)['loss'].name}",
         f'Use it    checkpoint = "{shown}" in [embedding] of soc.toml, then `soc run`; whether it helps says '
         "`soc run --to encoder_comparison`.",
     ):

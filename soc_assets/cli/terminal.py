@@ -167,7 +167,8 @@ def _about_encoders(project: Project, to: str) -> Iterator[str]:
     if to == "pretrained_encoder":
         from soc_assets.pretraining.summary import in_words, read_summary
 
-        yield in_words(read_summary(path)[0])
+        curve, facts = read_summary(path)
+        yield in_words(curve, facts.get("normalise") == "image")
         return
     from soc_assets.regression.encoders.words import verdict
 

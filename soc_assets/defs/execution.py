@@ -50,10 +50,10 @@ def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[st
 
 
 @contextmanager
-def on_device(count: int = 1) -> Iterator[str]:
+def on_device(count: int = 1, wanted: str = "auto") -> Iterator[str]:
     """A device for the step (or more), as CUDA_VISIBLE_DEVICES has it, or `cpu`; users' mistakes are not retried."""
     try:
-        with gpus.lent(count=count) as names:
+        with gpus.lent(count=1 if wanted == "cpu" else count) as names:
             yield names
     except SocError as error:
         raise dg.Failure(str(error), allow_retries=False) from error

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-_ROUNDING = np.float32(1e-6)  # relative: values that agree to this are one value, which resampling rounded
+ROUNDING = np.float32(1e-6)  # relative: values that agree to this are one value, which resampling rounded
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class WindowStatistics:
         low, high = self.low[rows, columns], self.high[rows, columns]
         with np.errstate(invalid="ignore", divide="ignore"):
             size = np.maximum(np.maximum(np.abs(low + np.float32(mean)), np.abs(high + np.float32(mean))), abs(mean))
-            one_value = ~(high - low > _ROUNDING * size.astype(np.float32))  # also where nothing is valid
+            one_value = ~(high - low > ROUNDING * size.astype(np.float32))  # also where nothing is valid
             scale = np.where(one_value, np.float32(0), np.float32(1) / (high - low))
         low = np.where(np.isfinite(low), low, np.float32(0))
         return WindowRange(low, scale, None if self.fill is None else self.fill[rows, columns])

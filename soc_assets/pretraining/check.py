@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from soc_assets.embedding.encoder.architecture import PATCH, Architecture
+from soc_assets.geo.grid import Grid, box_on
+from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.pretraining.inputs import NAME, architecture_of
 from soc_assets.project import Project
 from soc_assets.reporting.findings import Finding, Severity
@@ -19,7 +22,7 @@ class Supply:
 
     Attributes:
         rasters: their number.
-        pixels: valid ones, of the rasters' own sizes.
+        pixels: valid ones, of the reference grid.
         windows: that do not overlap, of the size of [embedding].
         parameters: of the encoder.
     """
@@ -39,10 +42,14 @@ class Supply:
 
 
 def supply_of(project: Project, catalog: pd.DataFrame) -> Supply:
-    """What a pre-training can learn from."""
-    size = project.settings.embedding.image_size
-    pixels = int(catalog["valid_count"].sum())
-    return Supply(len(catalog), pixels, pixels / size**2, parameters_of(architecture_of(project)))
+    """What a pre-training can learn from, in pixels of the reference grid; a file's layer counts once."""
+    size, grid = project.settings.embedding.image_size, reference_grid(catalog, project.settings.rasters)
+    once = catalog.drop_duplicates(["path", "layer"])
+    pixels = 0.0
+    for row in once.to_dict("records"):
+        box = np.clip(box_on(grid, Grid.of_row(row)), 0, [grid.height, grid.width] * 2)
+        pixels += float((box[2] - box[0]) * (box[3] - box[1])) * float(row["valid_share"] or 0)
+    return Supply(len(once), round(pixels), pixels / size**2, parameters_of(architecture_of(project)))
 
 
 def parameters_of(architecture: Architecture) -> int:

@@ -1,10 +1,11 @@
 """Several processes on one machine that share each batch, one GPU each, by torch's DistributedDataParallel.
 
-Started by the step of the asset itself, so that every engine of the executor runs it alike; gradients go through NCCL
-on GPUs and Gloo on CPUs, which meet through a file and open no port to the network.
+Started by the step of the asset itself; on Ray and Kubernetes the step has one device, and so takes one process.
+Gradients go through NCCL on GPUs and Gloo on CPUs, on the loopback interface; the processes find each other by a file.
 """
 
 import os
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from soc_assets.runtime import interrupts, progress
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
+_LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 _WAIT = 0.5  # seconds between two looks at the processes
 
 
@@ -54,11 +56,14 @@ def train_together(project: Project, inputs: str) -> None:
             for process in processes.processes:
                 if process is not None:
                     process.terminate()
+        interrupts.check()  # processes may have heard Ctrl+C first, and ended without an error
         _pass_on(queue)
 
 
 def _work(rank: int, world: int, project: Project, inputs: str, meet: Path, queue: "Queue[Any]") -> None:
     """What each process does."""
+    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+        os.environ.setdefault(name, _LOOPBACK)
     on_gpu = torch.cuda.is_available() and project.settings.embedding.device != "cpu"
     if not on_gpu:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // world))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from soc_assets.pretraining.augment import gaps_filled
 from soc_assets.pretraining.network import MaskedAutoencoder, to_patches
-from soc_assets.pretraining.objective import draw_mask, terms
+from soc_assets.pretraining.objective import draw_mask, standardised_by, terms
 from soc_assets.pretraining.references import interpolated, reconstruction_error
 from soc_assets.pretraining.run import Job
 from soc_assets.pretraining.windows import WindowSampler
@@ -52,9 +52,19 @@ def draw_held_out(sampler: WindowSampler, job: Job) -> list[HeldOut]:
         tokens = job.tokens(windows.images.shape)
         kept, masked = draw_mask(len(images), tokens, job.settings.mask_ratio, generator)
         filled = interpolated(images, seen, masked, job.together)
-        errors = [reconstruction_error(each, images, valid, masked, job.together) for each in (images * 0, filled)]
+        normalise = job.settings.normalise_target
+        level = _level(images, seen) if job.by_image else torch.zeros_like(images)
+        errors = [
+            reconstruction_error(each, images, valid, masked, job.together, normalise) for each in (level, filled)
+        ]
         found.append(HeldOut(images, valid, seen, kept, masked, windows.names, filled, *errors))
     return found
+
+
+def _level(images: Tensor, seen: Tensor) -> Tensor:
+    """Each frame's own mean, which takes the place of the band's where images are scaled by their own range."""
+    mean = (images * seen).sum(dim=(2, 3), keepdim=True) / seen.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+    return mean.expand_as(images)
 
 
 @torch.inference_mode()
@@ -75,8 +85,11 @@ def reconstructed(model: MaskedAutoencoder, weights: dict[str, Tensor], windows:
     from soc_assets.pretraining.network import from_patches
     from soc_assets.pretraining.references import pixels_of
 
-    images, kept = windows.images[:n].to(job.device), windows.kept[:n].to(job.device)
-    predicted = _predict(model, weights, to_patches(images, job.together), kept)
+    images, valid, kept = (each[:n].to(job.device) for each in (windows.images, windows.valid, windows.kept))
+    cut = to_patches(images, job.together)
+    predicted = _predict(model, weights, cut, kept)
+    if job.settings.normalise_target:
+        predicted = standardised_by(predicted, cut, to_patches(valid, job.together), back=True)
     whole = from_patches(predicted, images.shape, job.together)
     return torch.where(pixels_of(windows.masked[:n], images.shape, job.together), whole.cpu(), images.cpu())
 
@@ -85,7 +98,8 @@ def _terms(model: MaskedAutoencoder, weights: dict[str, Tensor], windows: HeldOu
     each = (windows.images, windows.valid, windows.kept, windows.masked)
     images, valid, kept, masked = (values[rows].to(job.device) for values in each)
     cut, there = (to_patches(values, job.together) for values in (images, valid))
-    return terms(_predict(model, weights, cut, kept), cut, there, masked, with_sums=False)
+    normalise = job.settings.normalise_target
+    return terms(_predict(model, weights, cut, kept), cut, there, masked, normalise, with_sums=False)
 
 
 def _predict(model: MaskedAutoencoder, weights: dict[str, Tensor], patches: Tensor, kept: Tensor) -> Tensor:

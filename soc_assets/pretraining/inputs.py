@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES, SMALL, Architecture
 from soc_assets.embedding.spec import Spec, pooled_statistics
 from soc_assets.embedding.spec_choices import choices_of
@@ -30,12 +32,14 @@ def pretraining_inputs(project: Project) -> str:
         settings.embedding.model_dump(mode="json", include=set(_IMAGES)),
         settings.rasters.model_dump(mode="json", include={"reference", "grid", "min_valid_fraction"}),
         [band.model_dump(mode="json") for band in settings.rasters.channels],
-        rasters[["band", "year", "season", "layer", "digest"]]
-        .astype(str)
-        .sort_values(["digest", "layer"])
-        .to_numpy()
-        .tolist(),
+        _contents(rasters),
     )
+
+
+def _contents(rasters: pd.DataFrame) -> list[list[str]]:
+    """Band, step, layer and content of every raster; in the order of the files, by which overlapping tiles are laid."""
+    ordered = rasters.sort_values(["band", "year", "season", "path", "layer"])
+    return ordered[["band", "year", "season", "layer", "digest"]].astype(str).to_numpy().tolist()
 
 
 def read_region(project: Project) -> Region:
@@ -82,6 +86,11 @@ def require_start(project: Project) -> Path | None:
         CheckpointError: it does not exist.
     """
     path = start_of(project)
+    if path and path.resolve() == output_of(project).resolve():
+        raise CheckpointError(
+            f"`start` in [pretraining] of soc.toml is {path}, which the pre-training itself writes. Copy the file, for "
+            "example to data/checkpoints, and name the copy."
+        )
     if path and not path.is_file():
         raise CheckpointError(
             f"The checkpoint {path} does not exist. Put the file there, or correct `start` in [pretraining] of "

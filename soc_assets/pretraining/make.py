@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from soc_assets.errors import TrainingError
 from soc_assets.pretraining.inputs import NAME, figures_of, output_of
 from soc_assets.pretraining.session import open_session, state_of, train
 from soc_assets.pretraining.summary import read_summary
@@ -44,12 +45,16 @@ def make_pretrained(project: Project, inputs: str) -> Pretrained:
         train_together(project, inputs)
     else:
         train(project, inputs, open_session(project))
-    curve, facts = read_summary(project.results / f"{NAME}.parquet")
-    return Pretrained(output_of(project), tuple(figures_of(project).values()), curve, facts)
+    table = project.results / f"{NAME}.parquet"
+    if files.read_metadata(table).get(files.INPUTS) != inputs:
+        raise TrainingError("The pre-training ended without a result. Run again: it goes on where it was.")
+    curve, facts = read_summary(table)
+    figures = tuple(path for path in figures_of(project).values() if path.is_file())
+    return Pretrained(output_of(project), figures, curve, facts)
 
 
 def _forget_others(state: Path) -> None:
-    """States of other settings or rasters would never be gone on from."""
-    for old in state.parent.glob("*.pt"):
-        if old != state:
-            files.remove(old)
+    """Of states of other settings or rasters keep the newest: somebody may want to go back to them."""
+    others = [path for path in state.parent.glob("*.pt") if path != state]
+    for old in sorted(others, key=lambda path: path.stat().st_mtime_ns)[:-1]:
+        files.remove(old)

@@ -73,9 +73,29 @@ def _mean_squares(predicted: Tensor, target: Tensor, valid: Tensor) -> tuple[Ten
     return squares.sum(dim=(-2, -1)) / count.clamp(min=1), count > 0
 
 
+def standardised_by(guess: Tensor, target: Tensor, valid: Tensor, back: bool = False) -> Tensor:
+    """Patches [n, groups, places, k] on the scale of their standardised targets; with `back` from it.
+
+    Args:
+        guess: predictions.
+        target: [n, groups, places, k], or k = 64 where the frames of a group are one band.
+        valid: of the target.
+        back: from standardised values to those of the target.
+    """
+    frames = guess.unflatten(-1, (-1, PATCH**2))
+    mean, deviation = _moments(*(each.unflatten(-1, (-1, PATCH**2)) for each in (target, valid)))
+    return (frames * deviation + mean if back else (frames - mean) / deviation).flatten(-2)
+
+
 def _standardised(target: Tensor, valid: Tensor) -> Tensor:
-    """Targets [..., frames, 64] with mean 0 and variance 1 (unbiased, plus 1e-6) over the valid pixels of a token."""
+    """Targets [..., frames, 64] with mean 0 and variance 1 over the valid pixels of a token."""
+    mean, deviation = _moments(target, valid)
+    return (target - mean) / deviation
+
+
+def _moments(target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (unbiased, plus 1e-6 of variance) [..., 1, 1] over the valid pixels of a token."""
     count = valid.sum(dim=(-2, -1), keepdim=True)
     mean = (target * valid).sum(dim=(-2, -1), keepdim=True) / count.clamp(min=1)
     squares = ((target - mean) ** 2 * valid).sum(dim=(-2, -1), keepdim=True)
-    return (target - mean) / (squares / (count - 1).clamp(min=1) + 1e-6).sqrt()
+    return mean, (squares / (count - 1).clamp(min=1) + 1e-6).sqrt()

@@ -3,16 +3,20 @@
 Both are scored as the network is: the mean squared error per masked token, over pixels that have a value.
 """
 
+from contextlib import suppress
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from soc_assets.embedding.encoder.architecture import PATCH
 from soc_assets.pretraining.network import to_patches
-from soc_assets.pretraining.objective import terms
+from soc_assets.pretraining.objective import standardised_by, terms
 
 
-def reconstruction_error(predicted: Tensor, images: Tensor, valid: Tensor, masked: Tensor, together: int) -> float:
+def reconstruction_error(
+    predicted: Tensor, images: Tensor, valid: Tensor, masked: Tensor, together: int, normalise: bool = False
+) -> float:
     """Sum over the masked tokens of their mean squared error.
 
     Args:
@@ -21,9 +25,12 @@ def reconstruction_error(predicted: Tensor, images: Tensor, valid: Tensor, maske
         valid: [n, frames, h, w].
         masked: [n, tokens].
         together: frames of a group.
+        normalise: divide each token's error by the variance of its target, as where the target is standardised.
     """
     guess, target, there = (to_patches(each, together) for each in (predicted, images, valid))
-    return float(terms(guess, target, there, masked, with_sums=False).masked)
+    if normalise:
+        guess = standardised_by(guess, target, there)
+    return float(terms(guess, target, there, masked, normalise, with_sums=False).masked)
 
 
 def interpolated(images: Tensor, valid: Tensor, masked: Tensor, together: int) -> Tensor:
@@ -58,6 +65,7 @@ def _fill(values: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> np.ndarr
     """Values at the wanted pixels of [h, w] from the known ones."""
     from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
     from scipy.ndimage import binary_erosion
+    from scipy.spatial import QhullError
 
     if not known.any():
         return np.zeros(int(wanted.sum()), np.float32)
@@ -65,8 +73,7 @@ def _fill(values: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> np.ndarr
     points = np.argwhere(known & ~inner)
     there, targets = values[tuple(points.T)], np.argwhere(wanted)
     found = np.full(len(targets), np.nan, np.float32)
-    spread = np.ptp(points, axis=0)
-    if len(points) > 3 and spread.min() > 0:
+    with suppress(QhullError):  # fewer than three points, or all on a line: the nearest is all there is
         found = LinearNDInterpolator(points, there)(targets).astype(np.float32)
     lacking = np.isnan(found)
     if lacking.any():

@@ -1,6 +1,7 @@
 """A pre-training run: what decides it, its state, and saving the state so that a killed run goes on from there."""
 
-import io
+import pickle
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from soc_assets.embedding.encoder.architecture import PATCH
+from soc_assets.errors import SocWarning
 from soc_assets.pretraining.network import MaskedAutoencoder
 from soc_assets.settings.pretraining import Pretraining
 from soc_assets.storage import files
@@ -40,7 +42,7 @@ class Job:
     @property
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
-        return max(1, round(self.settings.images / self.settings.batch_size))
+        return steps_of(self.settings)
 
     @property
     def every(self) -> int:
@@ -59,6 +61,11 @@ class Job:
         return max(1, frames // self.together) * (height // PATCH) * (width // PATCH)
 
 
+def steps_of(settings: Pretraining) -> int:
+    """Optimiser steps of a whole run."""
+    return max(1, round(settings.images / settings.batch_size))
+
+
 @dataclass
 class Run:
     """A run in progress.
@@ -68,8 +75,9 @@ class Run:
         optimizer: AdamW.
         average: moving average of the weights by name; None without one.
         step: steps done.
-        curve: a row per evaluation: step, images, loss, held_out, band_mean, interpolation, learning_rate.
-        losses: of the steps since the last evaluation.
+        curve: a row per evaluation: step, images, loss (of masked tokens, as the others), held_out, band_mean,
+            interpolation, learning_rate.
+        losses: the same of the steps since the last evaluation.
         seconds: that the steps took, over all attempts.
     """
 
@@ -107,7 +115,6 @@ def begin(model: MaskedAutoencoder, job: Job) -> Run:
 
 def save(run: Run, path: Path) -> None:
     """Save the state, atomically."""
-    content = io.BytesIO()
     state = {
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
@@ -117,26 +124,34 @@ def save(run: Run, path: Path) -> None:
         "losses": run.losses,
         "seconds": run.seconds,
     }
-    torch.save(state, content)
     with files.replacing(path) as temporary:
-        temporary.write_bytes(content.getvalue())
+        torch.save(state, temporary)
 
 
-def resume(run: Run, path: Path, device: torch.device) -> bool:
-    """Go on from a saved state; False where there is none, or it is damaged."""
+def resume(run: Run, path: Path) -> bool:
+    """Go on from a saved state; False where there is none, or it is damaged: then it is set aside, with a warning."""
     if not path.is_file():
         return False
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
-        run.model.load_state_dict(state["model"])
-        run.optimizer.load_state_dict(state["optimizer"])
-        run.average, run.step = state["average"], int(state["step"])
-        run.curve, run.losses, run.seconds = list(state["curve"]), list(state["losses"]), float(state["seconds"])
-    except Exception as error:
-        import warnings
-
-        from soc_assets.errors import SocWarning
-
-        warnings.warn(f"{path} is damaged ({type(error).__name__}): the pre-training begins anew.", SocWarning, 2)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        fits = {key: value.shape for key, value in state["model"].items()} == {
+            key: value.shape for key, value in run.model.state_dict().items()
+        }
+        step, curve, losses = int(state["step"]), list(state["curve"]), list(state["losses"])
+        seconds, optimizer, average = float(state["seconds"]), state["optimizer"], state["average"]
+        if not fits:
+            raise ValueError("it is of another network")
+    except (pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        aside = path.with_suffix(".pt.damaged")
+        files.rename(path, aside)
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        warnings.warn(
+            f"{path} is damaged ({said}) and is now {aside.name}: the pre-training begins anew.", SocWarning, 2
+        )
         return False
+    run.model.load_state_dict(state["model"])
+    run.optimizer.load_state_dict(optimizer)
+    device = next(run.model.parameters()).device
+    run.average = average and {key: value.to(device) for key, value in average.items()}
+    run.step, run.curve, run.losses, run.seconds = step, curve, losses, seconds
     return True

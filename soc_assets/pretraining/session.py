@@ -2,10 +2,9 @@
 
 import json
 import logging
-import platform
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,8 +14,8 @@ import torch
 
 from soc_assets import __version__
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES, SMALL
-from soc_assets.pretraining.check import shortages, supply_of
-from soc_assets.pretraining.checkpoint import start_from, write_checkpoint
+from soc_assets.pretraining.check import parameters_of, shortages, supply_of
+from soc_assets.pretraining.checkpoint import frames_of_start, start_from, write_checkpoint
 from soc_assets.pretraining.held_out import HeldOut, draw_held_out
 from soc_assets.pretraining.inputs import (
     NAME,
@@ -30,7 +29,7 @@ from soc_assets.pretraining.inputs import (
 )
 from soc_assets.pretraining.network import DecoderSizes, MaskedAutoencoder, initialise
 from soc_assets.pretraining.plots import loss_curve
-from soc_assets.pretraining.run import Job, Run, begin, resume
+from soc_assets.pretraining.run import Job, Run, begin, resume, steps_of
 from soc_assets.pretraining.schedule import PUBLISHED_RATE, SMALL_RATE
 from soc_assets.pretraining.summary import FACTS, in_words, picture_of
 from soc_assets.pretraining.train import prepared, pretrain, take_step
@@ -42,6 +41,13 @@ from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
 
 _log = logging.getLogger(__name__)
+_MADE_OF = (
+    "model",
+    "image_size",
+    "arrangement",
+    "normalise",
+    "images_seen",
+)  # not time and machine: same weights, same file
 _TRIED = 3  # steps that an estimate takes, the first of which warms up
 
 
@@ -62,42 +68,55 @@ def open_session(project: Project, rank: int = 0, world: int = 1) -> Session:
         SettingsError: the device is not there, or the model is too large for it.
         CheckpointError: the checkpoint to start from does not fit.
     """
-    settings = project.settings.pretraining
-    device = resolve_device(project.settings.embedding.device)
+    settings, embedding = project.settings.pretraining, project.settings.embedding
+    device = resolve_device(embedding.device)
     if device.type == "cuda" and world > 1:
         device = torch.device("cuda", rank)
     require_device(project, device.type)
-    architecture = architecture_of(project)
+    start, published = require_start(project), ARCHITECTURES[embedding.model]
+    together = frames_of_start(start, published) if start else published.t_patch_size
+    architecture = replace(published, image_size=embedding.image_size, t_patch_size=together)
     model = MaskedAutoencoder(architecture, _decoder_of(project))
     initialise(model, settings.seed)
-    if start := require_start(project):
-        start_from(model, start, ARCHITECTURES[project.settings.embedding.model])
-    by_image = project.settings.embedding.normalise == "image"
-    job = Job(settings, _peak(project), architecture.t_patch_size, device, rank, world, by_image)
-    sampler = WindowSampler(read_region(project), project.settings.embedding.cache_mb, settings.seed)
+    for note in start_from(model, start, published) if start else ():
+        _log.info("start: %s", note)
+    job = Job(settings, _peak(project), together, device, rank, world, embedding.normalise == "image")
+    sampler = WindowSampler(read_region(project), embedding.cache_mb // world, settings.seed)
     return Session(begin(model, job), job, sampler, draw_held_out(sampler, job) if rank == 0 else [])
 
 
-def seconds_needed(session: Session) -> float:
-    """About how long all steps will take: some are taken on a copy, and timed."""
-    run, job = begin(deepcopy(session.run.model), session.job), session.job
+def seconds_needed(project: Project, inputs: str) -> tuple[float, float]:
+    """About how long the steps that are left will take, and images per second; some steps are taken, and timed.
+
+    Of several processes the part of one is timed, on the first device. Reading rasters counts where they do not fit in
+    [embedding] cache_mb; otherwise it happens once, while the device computes.
+    """
+    world = project.settings.pretraining.processes
+    session = open_session(project)
+    resume(session.run, state_of(project, inputs))
+    left, run = session.job.steps - session.run.step, begin(deepcopy(session.run.model), session.job)
+    part = session.job.settings.model_copy(update={"batch_size": session.job.settings.batch_size // world})
+    job, supply = replace(session.job, settings=part), supply_of(project, read_table(project.catalog, project))
+    read_each_time = supply.pixels * 5 > project.settings.embedding.cache_mb * 2**20  # a number and a gap
     took = []
     for step in range(_TRIED):
-        windows = session.sampler.training(step, job.settings.batch_size, job.own)  # read ahead, later from memory
-        since = perf_counter()
+        begun = perf_counter()
+        windows = session.sampler.training(step, job.settings.batch_size)
+        since = begun if read_each_time else perf_counter()
         take_step(run, run.model, prepared(windows, step, job), job)
         took.append(perf_counter() - since)
-    return min(took[1:]) * job.steps
+    del session, run
+    if job.device.type == "cuda":
+        torch.cuda.empty_cache()
+    return min(took[1:]) * left, part.batch_size * world / min(took[1:])
 
 
-def describe(project: Project, session: Session) -> Iterator[str]:
+def describe(project: Project) -> Iterator[str]:
     """Model, data and length, a line each."""
-    run, job, region = session.run, session.job, session.sampler.region
-    parameters = sum(parameter.numel() for parameter in run.model.parameters())
-    embedding = project.settings.embedding
+    settings, embedding, region = project.settings.pretraining, project.settings.embedding, read_region(project)
     start = start_of(project)
     begins = f"from {start}" if start else "from random weights"
-    yield f"Model     {embedding.model}, {parameters:,} parameters with its decoder, {begins}"
+    yield f"Model     {embedding.model}, {parameters_of(architecture_of(project)):,} parameters, {begins}"
     rasters = sum(len(scenes) for scenes in region.scenes.values())
     size, block = embedding.image_size, region.held_out
     height, width = block.bottom - block.top, block.right - block.left
@@ -107,15 +126,15 @@ def describe(project: Project, session: Session) -> Iterator[str]:
     )
     supply = supply_of(project, read_table(project.catalog, project))
     yield f"Supply    {supply.words}"
-    for words, cure in shortages(supply, job.settings):
+    for words, cure in shortages(supply, settings):
         yield f"Warning   {words}. {cure}"
-    yield f"To do     {job.steps:,} steps of {job.settings.batch_size} images"
+    yield f"To do     {steps_of(settings):,} steps of {settings.batch_size} images"
 
 
 def train(project: Project, inputs: str, session: Session) -> None:
     """Train, or go on where an interrupted run of the same inputs was, and write checkpoint, pictures and table."""
     state = state_of(project, inputs)
-    resume(session.run, state, session.job.device)
+    resume(session.run, state)
     pretrain(session.run, session.job, session.sampler, session.held_out, state, _log_evaluation)
     if session.job.rank == 0:
         write_result(project, inputs, session)
@@ -130,12 +149,12 @@ def write_result(project: Project, inputs: str, session: Session) -> None:
     """Write checkpoint and figures, and the table last, which vouches for them; the state is removed."""
     run, path, table = session.run, output_of(project), project.results / f"{NAME}.parquet"
     facts, curve = _facts(project, session), pd.DataFrame(run.curve)
-    write_checkpoint(path, run.weights, facts)
+    write_checkpoint(path, run.weights, {key: facts[key] for key in _MADE_OF})
     figures = figures_of(project)
     for name, png in {"loss": loss_curve(curve), "reconstructions": picture_of(session)}.items():
         with files.replacing(figures[name]) as temporary:
             temporary.write_bytes(png)
-    stored = {files.INPUTS: inputs, FACTS: json.dumps(facts), **vouch(table, [path, *figures.values()])}
+    stored = {files.INPUTS: inputs, FACTS: json.dumps(facts), **vouch(table, [path])}
     files.write_table(table, curve, stored)
     state = state_of(project, inputs)
     if state.is_file():
@@ -168,8 +187,6 @@ def _facts(project: Project, session: Session) -> dict[str, Any]:
         "images_seen": run.step * job.settings.batch_size,
         "steps": run.step,
         "seconds": round(run.seconds, 1),
-        "device": str(job.device)
-        if job.device.type == "cuda"
-        else f"{job.device} ({platform.processor() or platform.machine()})",
+        "device": torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else f"{job.device}",
         "version": __version__,
     }

@@ -1,6 +1,7 @@
 """What came of a pre-training, in words and pictures; read from what was written, or from the run itself."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,19 +10,26 @@ import pandas as pd
 if TYPE_CHECKING:
     from soc_assets.pretraining.session import Session
 
+_STEP = re.compile(r"_\d{4}(_(winter|spring|summer|autumn))?$")
 FACTS = "soc.pretraining"  # key of the facts in the table's metadata
 
 
-def in_words(curve: pd.DataFrame) -> str:
-    """The last evaluation, and whether the network beats interpolation."""
+def in_words(curve: pd.DataFrame, by_image: bool = False) -> str:
+    """The last evaluation, and whether the network beats interpolation.
+
+    Args:
+        curve: a row per evaluation.
+        by_image: whether each image is scaled to 0..1 by its own range.
+    """
+    unit = "of images scaled to 0..1" if by_image else "in variances of the bands"
     last = curve.iloc[-1]
     better = last["held_out"] < last["interpolation"]
     share = 1 - last["held_out"] / last["interpolation"] if last["interpolation"] > 0 else 0.0
     compared = f"{share:.0%} less than" if better else "not less than"
     return (
         f"Held-out loss {last['held_out']:.4f} after {last['images']:,.0f} images (mean squared error per masked "
-        f"token, in variances of the bands): {compared} by linear interpolation of the visible patches "
-        f"({last['interpolation']:.4f}); by the band's mean it is {last['band_mean']:.4f}."
+        f"token, {unit}): {compared} by linear interpolation of the visible patches "
+        f"({last['interpolation']:.4f}); by the {'image' if by_image else 'band'}'s mean it is {last['band_mean']:.4f}."
     )
 
 
@@ -41,11 +49,12 @@ def picture_of(session: "Session") -> bytes:
     from soc_assets.pretraining.plots import ROWS, reconstructions
     from soc_assets.pretraining.references import visible_images
 
-    windows, job = session.held_out[0], session.job
+    windows, job = session.held_out[-1], session.job  # those with most frames
     first: dict[str, int] = {}
     for number, name in enumerate(windows.names):
-        first.setdefault(name.split("_")[0], number)
-    rows = sorted(list(first.values())[:ROWS])
+        first.setdefault(_STEP.sub("", name), number)
+    every = list(first.values())
+    rows = sorted(every[:: max(1, len(every) // ROWS)][:ROWS])
     count = max(rows) + 1
     found = reconstructed(session.run.model, session.run.weights, windows, count, job)
     shown = windows.images[:count].masked_fill(~windows.seen[:count], torch.nan)

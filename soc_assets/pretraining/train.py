@@ -25,6 +25,7 @@ from soc_assets.pretraining.run import Job, Run, save
 from soc_assets.pretraining.schedule import learning_rate
 from soc_assets.pretraining.windows import Windows, WindowSampler
 from soc_assets.runtime import interrupts, progress
+from soc_assets.runtime.device import out_of_memory
 
 _AHEAD = 3  # batches that are read while the device computes
 _RECENT = 20  # steps whose mean loss is shown
@@ -62,8 +63,8 @@ def pretrain(
     if _stopped(run, job):
         return run
     for windows in _batches(sampler, job, run.step):
-        interrupts.check()
-        run.losses.append(take_step(run, network, prepared(windows, run.step, job), job))
+        _heed_signals(run, job, state)
+        run.losses.append(_step_within_memory(run, network, windows, job))
         if not run.step % job.every or run.step == job.steps:
             if job.rank == 0:
                 run.curve.append(_row(run, held_out, job))
@@ -80,6 +81,25 @@ def pretrain(
     return run
 
 
+def _heed_signals(run: Run, job: Job, state: Path | None) -> None:
+    """Where the user has asked the command to end, save the state first: nothing is lost."""
+    if job.rank == 0 and state and run.step and interrupts.requested():
+        save(run, state)
+    interrupts.check()
+
+
+def _step_within_memory(run: Run, network: nn.Module, windows: Windows, job: Job) -> float:
+    try:
+        return take_step(run, network, prepared(windows, run.step, job), job)
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"The memory of {job.device} does not hold {len(windows) // job.settings.accumulate} images at once. Set a "
+            f"larger `accumulate` in [pretraining] of soc.toml (now {job.settings.accumulate}): gradients are the same."
+        ) from None
+
+
 def prepared(windows: Windows, step: int, job: Job) -> Batch:
     """This process's part of the batch of a step, on its device: cropped, flipped and masked."""
     generator = torch.Generator().manual_seed((job.settings.seed << 32) + step)
@@ -92,7 +112,7 @@ def prepared(windows: Windows, step: int, job: Job) -> Batch:
 
 
 def take_step(run: Run, network: nn.Module, batch: Batch, job: Job) -> float:
-    """One optimiser step; returns the loss of the whole batch, over all parts and processes.
+    """One optimiser step; returns the loss of the masked tokens of the whole batch, over all parts and processes.
 
     Args:
         run: whose weights are moved.
@@ -109,7 +129,7 @@ def take_step(run: Run, network: nn.Module, batch: Batch, job: Job) -> float:
         group["lr"] = rate
     tokens, places = _counts(valid, masked, job)
     run.optimizer.zero_grad(set_to_none=True)
-    total, parts = torch.zeros((), device=job.device), torch.arange(len(images)).chunk(job.settings.accumulate)
+    sums, parts = torch.zeros(2, device=job.device), torch.arange(len(images)).chunk(job.settings.accumulate)
     for number, rows in enumerate(parts, start=1):
         target, there = (to_patches(each[rows], job.together) for each in (images, valid))
         with _gradients(network, number == len(parts)):
@@ -118,12 +138,12 @@ def take_step(run: Run, network: nn.Module, batch: Batch, job: Job) -> float:
             found = terms(predicted, target, there, masked[rows], job.settings.normalise_target)
             loss = found.mean(tokens, places)
             (loss * job.world).backward()  # of processes that share a batch the mean is taken
-        total += loss.detach()
+        sums += torch.stack([loss.detach(), found.masked.detach() / tokens.clamp(min=1)])
     nn.utils.clip_grad_norm_(run.model.parameters(), job.settings.clip)
     run.optimizer.step()
     run.step += 1
     _follow(run, job.settings.ema)
-    return _finite(total, run.step, job)
+    return _finite(sums, run.step, job)
 
 
 def _follow(run: Run, decay: float) -> None:
@@ -132,11 +152,13 @@ def _follow(run: Run, decay: float) -> None:
             run.average[key].lerp_(value, 1 - decay)
 
 
-def _finite(total: Tensor, step: int, job: Job) -> float:
+def _finite(sums: Tensor, step: int, job: Job) -> float:
+    """The second of two losses, the first of which, that is minimised, is finite."""
     if job.world > 1:
-        distributed.all_reduce(total)
-    if math.isfinite(found := float(total)):
-        return found
+        distributed.all_reduce(sums)
+    whole, masked = sums.tolist()
+    if math.isfinite(whole):
+        return masked
     raise TrainingError(
         f"The loss of step {step} of the pre-training is not finite. Lower base_learning_rate in [pretraining] of "
         "soc.toml; if that does not help, look for extreme values in the rasters with `soc check`."

@@ -10,6 +10,7 @@ import numpy as np
 
 from soc_assets.embedding.encoder.architecture import anchor_index
 from soc_assets.embedding.tile_cache import TileCache
+from soc_assets.embedding.window_range import ROUNDING
 from soc_assets.errors import RasterError
 from soc_assets.pretraining.region import Block, Region, Scene
 
@@ -83,17 +84,20 @@ class WindowSampler:
         names = self._names_for(draw, frames)
         found: list[Windows] = []
         for _ in range(_ATTEMPTS):
-            scenes = self._scenes(draw, names, n)
-            rows, columns = _stratified(draw, within, n)
+            wanted = n - sum(map(len, found))
+            scenes = self._scenes(draw, names, wanted)
+            rows, columns = _stratified(draw, within, wanted)
             windows = self._read(scenes, rows - self._anchor, columns - self._anchor, hide)
-            shares = windows.seen.reshape(n, -1).mean(axis=1)
+            shares = windows.seen.reshape(wanted, -1).mean(axis=1)
             found.append(windows.part((shares >= self._limit) & windows.valid.any(axis=(1, 2, 3))))
-            if sum(map(len, found)) >= n:
-                return _joined(found).part(slice(n))
+            if sum(map(len, found)) == n:
+                return _joined(found)
+        where = "the region" if hide else f"the held-out rectangle {within}"
+        cure = "Lower" if hide else "Set another `seed` or a larger `held_out` in [pretraining] of soc.toml, or lower"
         raise RasterError(
-            f"Of {_ATTEMPTS * n:,} windows drawn over the region only {sum(map(len, found))} have {self._limit:.0%} "
-            "valid pixels: nothing can be learned from them. Lower min_valid_fraction in [rasters] of soc.toml, or "
-            "image_size in [embedding]."
+            f"Of windows drawn {_ATTEMPTS} times over {where} only {sum(map(len, found))} of {n} have "
+            f"{self._limit:.0%} valid pixels: nothing can be learned from them. {cure} min_valid_fraction in [rasters] "
+            "of soc.toml, or image_size in [embedding]."
         )
 
     def _names_for(self, draw: np.random.Generator, frames: int | None) -> list[str]:
@@ -133,7 +137,8 @@ class WindowSampler:
         inside = self.region.held_out.mask(rows, columns, size)[:, None]
         seen = valid & ~inside if hide else valid
         if self.region.spec.by_image:
-            images = ranged(images, seen)
+            means = [[self.region.spec.statistics[band].mean for band in scene.bands] for scene in scenes]
+            images = ranged(images, seen, np.array(means, np.float32)[:, :, None, None])
         else:
             for scene, numbers in by_scene.values():
                 for frame, band in enumerate(scene.bands):
@@ -144,12 +149,19 @@ class WindowSampler:
         return Windows(images, seen, seen if hide else valid & inside, names)
 
 
-def ranged(images: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Images [n, frames, h, w] scaled to 0..1 by the smallest and largest value that is seen; 0 where there is one."""
+def ranged(images: np.ndarray, seen: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Images [n, frames, h, w] scaled to 0..1 by the smallest and largest value that is seen; 0 where there is one.
+
+    Args:
+        images: relative to their bands' means.
+        seen: [n, frames, h, w] pixels that have a value.
+        means: [n, frames, 1, 1] of the bands; values that agree to 1e-6 are one value, as in the embeddings.
+    """
     low = np.where(seen, images, np.inf).min(axis=(2, 3), keepdims=True)
     high = np.where(seen, images, -np.inf).max(axis=(2, 3), keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(high > low, (images - low) / (high - low), 0).astype(np.float32)
+        size = np.maximum(np.maximum(np.abs(low + means), np.abs(high + means)), np.abs(means))
+        return np.where(high - low > ROUNDING * size, (images - low) / (high - low), 0).astype(np.float32)
 
 
 def _joined(found: list[Windows]) -> Windows:

@@ -95,7 +95,7 @@ def lent(
     if _held:
         yield _held[0]
         return
-    candidates = _mine or names(environment, driver)
+    candidates = _mine[:count] or names(environment, driver)
     if not candidates:
         yield "cpu"
         return

@@ -46,15 +46,15 @@ class Pretraining(Section):
     evaluations: int = Field(default=20, ge=1)
     """How many times the held-out loss is computed."""
     patience: int = Field(default=5, ge=0)
-    """Evaluations without a better held-out loss (by 0.1 %) after which it stops; 0: never."""
+    """Evaluations without a better held-out loss (by 0.1 %) after which it stops, with the last weights; 0: never."""
     checkpoint_steps: int = Field(default=200, ge=1)
     """Steps after which the state is saved: a run that was killed goes on from there."""
-    seed: int = 42
+    seed: int = Field(default=42, ge=0, lt=2**31)
     """Seed of initial weights, windows, crops and masks."""
     start: str | None = None
     """A checkpoint to go on from, in either published layout; None starts from random weights."""
     processes: int = Field(default=1, ge=1)
-    """Processes that share each batch, by torch's DistributedDataParallel; on GPUs one per device."""
+    """Processes of this machine that share each batch, by torch's DistributedDataParallel; on GPUs one per device."""
     on_cpu: bool = False
     """Pre-train a published architecture without a GPU all the same, which takes days (`soc pretrain --yes`)."""
 

@@ -36,6 +36,8 @@ _ASSETS = {  # name of a file or folder of results -> the asset that writes it, 
     **dict.fromkeys(("learning_curve.parquet", "source_offsets.parquet"), "evaluation"),
     **dict.fromkeys(("highest_values.parquet", "network_choices.parquet"), "evaluation"),
     "baselines.parquet": "baselines",
+    **dict.fromkeys(("pretrained_encoder.parquet", "pretrained_encoder.pth"), "pretrained_encoder"),
+    **dict.fromkeys(("encoder_comparison.parquet", "encoders.html"), "encoder_comparison"),
     **dict.fromkeys(("hyperparameters.parquet", "hyperparameters.json"), "hyperparameters"),
 }
 

@@ -16,7 +16,10 @@ from soc_assets.storage.objects import stamp_of, version_of
 SHARED = ("catalog", "samples", "embeddings", "features", "results", "maps")
 """Folders of data/ that all hosts share. soc.duckdb, whose paths are absolute, and exports are each host's own."""
 
-_OWN = (("catalog", "previews"), ("results", "inputs"))  # made again where they are missing
+_OWN = (  # made again where they are missing; states of a pre-training are of the host that trains
+    *(("catalog", "previews"), ("results", "inputs")),
+    *(("results", "pretraining"), ("results", "encoders")),
+)
 _OWN_ENDINGS = (".db", ".db-journal", ".wrong")  # Optuna's database; batches set aside
 _MD5 = re.compile(r"[0-9a-f]{32}")  # the ETag of an object that was stored in one piece and without a key of its own
 

@@ -1,5 +1,8 @@
 """Steps: what must not change their outcome (a crash, parts of a batch, several processes), and that they learn."""
 
+import os
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
@@ -7,8 +10,11 @@ from numpy.testing import assert_allclose
 
 from soc_assets.errors import SettingsError, TrainingError
 from soc_assets.pretraining.distributed import train_together
+from soc_assets.pretraining.held_out import evaluate, reconstructed
 from soc_assets.pretraining.inputs import output_of, pretraining_inputs
 from soc_assets.pretraining.make import make_pretrained
+from soc_assets.pretraining.objective import standardised_by
+from soc_assets.pretraining.run import resume
 from soc_assets.pretraining.schedule import learning_rate
 from soc_assets.pretraining.session import open_session, state_of
 from soc_assets.pretraining.train import pretrain, take_step
@@ -81,15 +87,55 @@ def test_a_damaged_state_is_said_and_the_run_begins_anew(unlabelled):
     with pytest.warns(UserWarning, match="damaged"):
         made = make_pretrained(unlabelled.project, inputs)
     assert made.curve["step"].tolist() == [2, 4, 6]
+    assert state.with_suffix(".pt.damaged").read_bytes() == b"not a state"
 
 
-def test_states_of_other_settings_are_removed(unlabelled):
+def test_of_states_of_other_settings_the_newest_is_kept(unlabelled):
     inputs = pretraining_inputs(unlabelled.project)
-    old = state_of(unlabelled.project, "older")
-    old.parent.mkdir(parents=True)
-    old.write_bytes(b"")
+    older, newer = (state_of(unlabelled.project, name) for name in ("older", "newer"))
+    older.parent.mkdir(parents=True)
+    for number, path in enumerate((older, newer)):
+        path.write_bytes(b"")
+        os.utime(path, (number, number))
     make_pretrained(unlabelled.project, inputs)
-    assert not old.exists()
+    assert not older.exists()
+    assert newer.exists()
+
+
+def test_interrupted_it_saves_the_state_first(unlabelled, monkeypatch):
+    session = open_session(unlabelled.project)
+    state = state_of(unlabelled.project, "inputs")
+
+    def signalled(now):
+        if now.done == 3:  # the last saved state would be that of step 2
+            monkeypatch.setattr(interrupts, "_received", [2])
+
+    arguments = (session.run, session.job, session.sampler, session.held_out, state)
+    with pytest.raises(Interrupted), progress.listening(signalled), progress.of("pretrained_encoder"):
+        pretrain(*arguments)
+    monkeypatch.setattr(interrupts, "_received", [])
+    again = open_session(unlabelled.project)
+    assert resume(again.run, state)
+    assert again.run.step == 3
+
+
+def test_normalised_targets_are_scored_as_they_are_trained(unlabelled):
+    """A network that predicts the standardised target has no held-out loss, and its picture is the window."""
+    changed(unlabelled, "normalise_target = true")
+    session = open_session(unlabelled.project)
+    [windows] = session.held_out
+
+    class Perfect(torch.nn.Module):
+        def forward(self, patches, kept):
+            there = torch.ones_like(patches, dtype=torch.bool)
+            found = standardised_by(patches, patches, there).unflatten(-1, (1, 64)).expand(*patches.shape[:-1], 3, 64)
+            return found.flatten(-2)
+
+    whole = replace(windows, valid=torch.ones_like(windows.valid))
+    assert evaluate(Perfect(), {}, [whole], session.job)["held_out"] < 1e-9
+    assert evaluate(session.run.model, session.run.weights, [whole], session.job)["held_out"] > 0.5
+    picture = reconstructed(Perfect(), {}, whole, 5, session.job)
+    assert_allclose(picture, windows.images[:5], atol=1e-4)
 
 
 def test_parts_of_a_batch_add_up_to_the_whole(unlabelled):

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import rasterio
 import torch
 
 from soc_assets.errors import RasterError, SettingsError
@@ -58,8 +59,6 @@ def test_a_changed_pixel_of_the_rectangle_does_not_reach_training(unlabelled):
     block = sampler_of(unlabelled).region.held_out
     values = np.random.default_rng(0).normal(500, 50, (64, 64)).astype(np.float32)
     path = unlabelled.root / "data/rasters/static/Elevation.tif"
-    import rasterio
-
     with rasterio.open(path, "r+") as dataset:
         band = dataset.read(1)
         band[block.top : block.bottom, block.left : block.right] = values[
@@ -83,6 +82,21 @@ def test_where_nothing_is_valid_the_error_says_what_to_change(unlabelled):
     sampler._limit = 1.01
     with pytest.raises(RasterError, match="min_valid_fraction"):
         sampler.training(0, 4)
+
+
+def test_the_held_out_rectangle_lies_where_the_rasters_are_valid(unlabelled):
+    """Only the left third of every raster has values: nearly any rectangle drawn at random has none."""
+    for path in unlabelled.root.glob("data/rasters/**/*.tif"):
+        with rasterio.open(path, "r+") as dataset:
+            dataset.nodata = -9999
+            values = dataset.read(1)
+            values[:, values.shape[1] // 3 :] = -9999
+            dataset.write(values, 1)
+    assert unlabelled.run("raster_catalog").failures == []
+    sampler = sampler_of(unlabelled)
+    [held] = sampler.held_out(16)
+    assert sampler.region.held_out.left < 64 // 3
+    assert held.valid.any(axis=(1, 2, 3)).all()
 
 
 def test_raw_values_are_refused(unlabelled):

@@ -9,6 +9,7 @@ from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_st
 from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import report, tables
+from soc_assets.errors import SocError
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.pretraining.inputs import NAME, figures_of, output_of, pretraining_inputs
 from soc_assets.pretraining.summary import in_words, read_summary
@@ -46,7 +47,7 @@ def pretrained_encoder(context: dg.AssetExecutionContext, project: ProjectResour
     inputs, path = pretraining_inputs(loaded), loaded.results / f"{NAME}.parquet"
     cached = vouching.is_fresh(path, inputs)
     if not cached:
-        with on_device(loaded.settings.pretraining.processes):
+        with on_device(loaded.settings.pretraining.processes, loaded.settings.embedding.device):
             _pretrain(context, loaded, inputs)
     return dg.MaterializeResult(metadata={**_facts(loaded), "cached": cached}, data_version=dg.DataVersion(inputs))
 
@@ -55,16 +56,19 @@ def _pretrain(context: dg.AssetExecutionContext, project: Project, inputs: str) 
     from soc_assets.pretraining.make import make_pretrained
 
     made = make_pretrained(project, inputs)
-    log_pretraining(tracking_of(project), project, inputs, made.curve, made.facts, made.figures, context.run.run_id)
+    try:
+        log_pretraining(tracking_of(project), project, inputs, made.curve, made.facts, made.figures, context.run.run_id)
+    except SocError as error:  # hours of work are done, and written
+        context.log.warning(f"The pre-training is finished, but not in MLflow: {error}")
 
 
 def _facts(project: Project) -> dict[str, Any]:
     """What the UI shows of the pre-training on disk."""
     curve, facts = read_summary(project.results / f"{NAME}.parquet")
     return {
-        "result": in_words(curve),
+        "result": in_words(curve, facts.get("normalise") == "image"),
         **facts,
-        **{name: report.picture(path.read_bytes()) for name, path in figures_of(project).items()},
+        **{name: report.picture(path.read_bytes()) for name, path in figures_of(project).items() if path.is_file()},
         "curve": report.table(curve.round(6)),
         "checkpoint": dg.MetadataValue.path(str(output_of(project))),
         "mlflow": report.link(tracking_of(project)),

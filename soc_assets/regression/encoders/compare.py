@@ -17,7 +17,7 @@ from soc_assets.project import Project
 from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.encoders.embed import embedded_by, forget_others
-from soc_assets.regression.encoders.variants import RANDOM, Variant, variants_of
+from soc_assets.regression.encoders.variants import PCA, RANDOM, Variant, variants_of
 from soc_assets.regression.evaluation.bootstrap import Draws, intervals, paired_difference
 from soc_assets.regression.evaluation.compare import load_design, load_folds, options_of
 from soc_assets.regression.evaluation.engine import run_fits
@@ -55,7 +55,8 @@ class EncoderComparison:
 COLUMNS = (
     *("encoder", "features", "model", "share", "locations", "n", "failed"),
     *("r2", "r2_low", "r2_high", "rmse", "rmse_low", "rmse_high"),
-    *("over_random", "over_random_low", "over_random_high", "over_points", "over_points_low", "over_points_high"),
+    *("over_random", "over_random_low", "over_random_high"),
+    *("over_points", "over_points_low", "over_points_high", "over_pca", "over_pca_low", "over_pca_high"),
     *("images_seen", "pretraining_seconds", "embedding_seconds"),
 )
 
@@ -105,6 +106,7 @@ def _row(
     others = {
         "over_random": found.get((RANDOM, features, model, share)),
         "over_points": found[POINTS, "point", model, share],
+        "over_pca": found.get((PCA, features, model, share)),
     }
     return line | _scored(found[key], others, design, settings)
 

@@ -1,7 +1,7 @@
 """The samples of an evaluation embedded by a variant, in memory; what was embedded before is kept on disk."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,12 @@ from soc_assets.embedding.batch import read_facts
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs
-from soc_assets.pretraining.inputs import read_region
+from soc_assets.pretraining.inputs import pretraining_inputs, read_region
 from soc_assets.pretraining.windows import WindowSampler
 from soc_assets.project import Project
 from soc_assets.regression.design.design import Design, columns_table, make_design
 from soc_assets.regression.encoders.pca import fit_window_pca
-from soc_assets.regression.encoders.variants import PCA, Variant
+from soc_assets.regression.encoders.variants import OWN, PCA, PUBLISHED, RANDOM, Variant
 from soc_assets.runtime import progress
 from soc_assets.storage import digest, files
 from soc_assets.storage.vouching import vouch, wrong
@@ -39,7 +39,7 @@ def embedded_by(project: Project, inputs: EmbeddingInputs, design: Design, varia
 
     What the project's own embeddings hold is not embedded again.
     """
-    if variant.spec.choices["weights"] == inputs.spec.choices["weights"] and variant.name != PCA:
+    if variant.name in (OWN, PUBLISHED) and variant.spec.choices == inputs.spec.choices:
         seconds = sum(float(read_facts(inputs.path(name)).get("soc.seconds", "nan")) for name in inputs.keys)
         return EmbeddedSamples(design, None, seconds)
     samples = inputs.samples.set_index("sample_id").loc[design.samples["sample_id"]].reset_index()
@@ -49,6 +49,7 @@ def embedded_by(project: Project, inputs: EmbeddingInputs, design: Design, varia
         variant.spec.digest,
         samples["sample_id"].tolist(),
         [inputs.batch(name).inputs for name in inputs.keys],
+        pretraining_inputs(project) if variant.name in (PCA, RANDOM) else None,
     )
     path = project.results / "encoders" / f"{key}.npy"
     beside = path.with_suffix(".parquet")
@@ -75,6 +76,22 @@ def forget_others(project: Project, kept: set[Path | None]) -> None:
             files.remove(path.with_suffix(".parquet"))
 
 
+def _untrained(project: Project, variant: Variant) -> Variant:
+    """Random weights as a pre-training begins with them: what it is worth is what it changed of these."""
+    from soc_assets.pretraining.checkpoint import write_checkpoint
+    from soc_assets.pretraining.inputs import architecture_of
+    from soc_assets.pretraining.network import DecoderSizes, MaskedAutoencoder, initialise
+
+    path = project.results / "encoders" / "untrained.pth"
+    model = MaskedAutoencoder(architecture_of(project), DecoderSizes(8, 1, 1))
+    initialise(model, project.settings.pretraining.seed)
+    write_checkpoint(path, model.state_dict(), {})
+    weights = {"sha256": digest.of_file(path, 64)}
+    return replace(
+        variant, spec=replace(variant.spec, choices={**variant.spec.choices, "weights": weights}), checkpoint=path
+    )
+
+
 def _embed(project: Project, inputs: EmbeddingInputs, variant: Variant, samples: pd.DataFrame) -> np.ndarray:
     """Embeddings float32 [n, slots * width]."""
     spec, settings = variant.spec, project.settings.embedding
@@ -82,6 +99,8 @@ def _embed(project: Project, inputs: EmbeddingInputs, variant: Variant, samples:
         sampler = WindowSampler(read_region(project), settings.cache_mb, project.settings.pretraining.seed)
         encoder = fit_window_pca(sampler, spec, project.settings.pretraining.seed)
     else:
+        if variant.name == RANDOM:
+            variant = _untrained(project, variant)
         expected = len(samples) * len(spec.slots)
         encoder = load_encoder(
             spec,

@@ -5,6 +5,7 @@ the same windows (Turk and Pentland's eigenfaces, of rasters).
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,6 +53,12 @@ class WindowPca:
             yield result
 
 
+def gaps_at_mean(images: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Images [n, frames, h, w] with gaps at the mean of what is seen of the frame, as `normalise = "image"` has it."""
+    total, number = images.sum(axis=(2, 3), keepdims=True, where=seen), seen.sum(axis=(2, 3), keepdims=True)
+    return np.where(seen, images, total / np.maximum(number, 1)).astype(np.float32)
+
+
 def fit_window_pca(sampler: WindowSampler, spec: Spec, seed: int, windows: int = WINDOWS) -> WindowPca:
     """Fit on windows drawn as those of pre-training; the held-out rectangle is hidden likewise.
 
@@ -63,8 +70,14 @@ def fit_window_pca(sampler: WindowSampler, spec: Spec, seed: int, windows: int =
     """
     from sklearn.utils.extmath import randomized_svd
 
-    drawn = [sampler.training(step, _AT_ONCE).images for step in range(-(-windows // _AT_ONCE))]
-    frames = np.concatenate([images.reshape(-1, images.shape[-1] ** 2) for images in drawn])[:windows]
+    drawn: list[np.ndarray] = []
+    for step in count():
+        found = sampler.training(step, _AT_ONCE)
+        images = gaps_at_mean(found.images, found.seen) if sampler.region.spec.by_image else found.images
+        drawn.append(images.reshape(-1, images.shape[-1] ** 2))
+        if sum(map(len, drawn)) >= windows:
+            break
+    frames = np.concatenate(drawn)[:windows]
     mean = frames.mean(axis=0)
     per_frame = max(1, spec.shape[1] // spec.frames)
     wanted = min(per_frame, *frames.shape)

@@ -98,6 +98,7 @@ def _scores(table: pd.DataFrame) -> pd.DataFrame:
                 "RMSE, g/kg": row["rmse"],
                 "R2 over random weights": _gain(row, "over_random"),
                 "R2 over points alone": _gain(row, "over_points"),
+                "R2 over PCA": _gain(row, "over_pca"),
             }
             for row in table.to_dict("records")
         ]

@@ -1,14 +1,18 @@
 """The ways of embedding that are compared: random weights, a published checkpoint, one's own pre-training, and PCA."""
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from soc_assets.embedding.spec import Spec
-from soc_assets.errors import TrainingError
+from soc_assets.embedding.spec_choices import with_group_size
+from soc_assets.errors import SocWarning, TrainingError
 from soc_assets.pretraining.inputs import NAME, output_of, start_of
+from soc_assets.pretraining.summary import read_summary
 from soc_assets.project import Project
 from soc_assets.storage import digest
+from soc_assets.storage.vouching import wrong
 
 RANDOM, OWN, PUBLISHED, PCA = "random", "own pre-training", "published", "pca_window"
 
@@ -20,7 +24,7 @@ class Variant:
     Attributes:
         name: in tables.
         spec: the project's, with these weights.
-        checkpoint: the file; None for random weights and PCA.
+        checkpoint: the file; None for PCA, and for random weights, which are those that a pre-training begins with.
         facts: of its pre-training: images_seen, seconds, device.
     """
 
@@ -44,29 +48,35 @@ def variants_of(project: Project, spec: Spec) -> list[Variant]:
             "Encoders are compared by what comes out of them: set stage = 'encoder' in [embedding] of soc.toml "
             f"(now {embedding.stage!r}), and `soc run --to features`."
         )
-    found = [Variant(RANDOM, _with(spec, {"seed": embedding.weights_seed}), None, {})]
-    own, given = output_of(project), project.checkpoint or start_of(project)
-    if given and given.is_file() and given.resolve() != own.resolve():
-        found.append(Variant(PUBLISHED, _with(spec, {"sha256": digest.of_file(given, 64)}), given, {}))
-    if own.is_file():
-        from soc_assets.pretraining.summary import read_summary
-
-        _, facts = read_summary(project.results / f"{NAME}.parquet")
-        _require_fit(project, facts)
-        found.append(Variant(OWN, _with(spec, {"sha256": digest.of_file(own, 64)}), own, facts))
-    return [*found, Variant(PCA, _with(spec, {"seed": embedding.weights_seed}), None, {})]
+    found = [Variant(RANDOM, spec, None, {})]
+    own, given = output_of(project), [path for path in (project.checkpoint, start_of(project)) if path]
+    others = [path for path in given if path.is_file() and path.resolve() != own.resolve()]
+    if others:
+        found.append(Variant(PUBLISHED, _of_file(spec, others[0]), others[0], {}))
+    if own.is_file() and (facts := _facts_of_own(project)) is not None:
+        found.append(Variant(OWN, _of_file(spec, own), own, facts))
+    return [*found, Variant(PCA, spec, None, {})]
 
 
-def _with(spec: Spec, weights: dict[str, Any]) -> Spec:
-    return replace(spec, choices={**spec.choices, "weights": weights})
+def _of_file(spec: Spec, path: Path) -> Spec:
+    """The spec with the weights of a checkpoint, and the group size that it has."""
+    choices = {**spec.choices, "weights": {"sha256": digest.of_file(path, 64)}}
+    choices.pop("t_patch_size", None)
+    return replace(spec, choices=with_group_size(choices, path))
 
 
-def _require_fit(project: Project, facts: dict[str, Any]) -> None:
-    """Refuse to compare an encoder that was pre-trained on other images than it would embed."""
-    embedding = project.settings.embedding
-    for name in ("model", "arrangement", "normalise"):
+def _facts_of_own(project: Project) -> dict[str, Any] | None:
+    """What is known of the project's own pre-training; None where it is of other images than would be embedded."""
+    table, embedding = project.results / f"{NAME}.parquet", project.settings.embedding
+    if not table.is_file() or wrong(table):
+        warnings.warn(f"{output_of(project)} is left out: it is not that of {table.name}.", SocWarning, 2)
+        return None
+    _, facts = read_summary(table)
+    for name in ("model", "arrangement", "normalise", "image_size"):
         if facts.get(name) != (wanted := getattr(embedding, name)):
-            raise TrainingError(
-                f"The pre-trained encoder was made with {name} = {facts.get(name)!r}, and [embedding] in soc.toml says "
-                f"{wanted!r}. Correct it, or run `soc pretrain` again."
+            words = f"{name} = {facts.get(name)!r}, and [embedding] in soc.toml says {wanted!r}"
+            warnings.warn(
+                f"Your own pre-training is left out: it was made with {words}. Run `soc pretrain`.", SocWarning, 2
             )
+            return None
+    return facts

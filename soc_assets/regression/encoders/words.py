@@ -39,9 +39,10 @@ def _sentence(rows: dict[tuple[str, str], Row], name: str, scheme: str) -> str:
         f"R2 {beside['r2']:.3f} beside them, {points['r2']:.3f} of them alone, a difference of "
         f"{_difference(beside, 'over_points')}."
     )
-    if pca["r2"] >= alone["r2"]:
-        said += f" PCA of the same windows, without a network, is as good or better (R2 {pca['r2']:.3f})."
-    return said
+    than = f"PCA of the same windows, without a network (R2 {pca['r2']:.3f}): {_difference(alone, 'over_pca')}"
+    if alone["over_pca_low"] > 0:
+        return f"{said} It is better than {than}."
+    return f"{said} It is {'worse' if alone['over_pca_high'] < 0 else 'not surely better'} than {than}."
 
 
 def _headline(alone: Row) -> str:
