@@ -10,8 +10,10 @@ from numpy.testing import assert_allclose
 
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES, Architecture
 from soc_assets.embedding.encoder.network import to_patches as patches_of_a_band
+from soc_assets.embedding.encoder.positions import interpolate_positions
 from soc_assets.embedding.encoder.weights import load_weights, read_checkpoint
-from soc_assets.pretraining.checkpoint import official_state, start_from, write_checkpoint
+from soc_assets.errors import CheckpointError
+from soc_assets.pretraining.checkpoint import frames_of_start, official_state, start_from, write_checkpoint
 from soc_assets.pretraining.network import DecoderSizes, MaskedAutoencoder, from_patches, initialise, to_patches
 from soc_assets.pretraining.objective import draw_mask, terms
 
@@ -123,7 +125,9 @@ def test_patches_are_cut_as_the_official_code_does_and_put_back():
 def test_seen_tokens_are_those_of_the_official_encoder():
     """With every token kept it is the encoder of a checkpoint of the pre-training class."""
     model = tiny_model()
-    assert start_from(model, GOLDEN / "tiny_separate_pos_embed.pth", TINY) == []
+    before = model.state_dict()["decoder_pred.weight"].clone()
+    assert not any("decoder" in note for note in start_from(model, GOLDEN / "tiny_separate_pos_embed.pth", TINY))
+    assert not torch.equal(model.decoder_pred.weight, before)  # the decoder is taken, too
     with np.load(GOLDEN / "tiny_separate_pos_embed.npz") as golden:
         x, expected = torch.from_numpy(golden["x"]), golden["norm_tokens"]
     with torch.no_grad():
@@ -160,13 +164,45 @@ def test_the_same_tensors_give_the_same_bytes(tmp_path):
 
 def test_a_joint_checkpoint_starts_with_positions_whose_sums_are_nearest():
     model = tiny_model()
-    renewed = start_from(model, GOLDEN / "tiny_joint_pos_embed.pth", TINY)
+    mask_token = model.mask_token.clone()
+    notes = start_from(model, GOLDEN / "tiny_joint_pos_embed.pth", TINY)
     joint = read_checkpoint(GOLDEN / "tiny_joint_pos_embed.pth")["pos_embed"].view(4, 16, 48)
     sums = (model.pos_embed_temporal[0, :, None] + model.pos_embed_spatial).detach()
     fitted = joint.mean(dim=0) + joint.mean(dim=1, keepdim=True) - joint.mean(dim=(0, 1))
     assert_allclose(sums, fitted, atol=1e-6)
-    assert renewed  # it holds no decoder
-    assert all(key.startswith(("decoder", "mask_token")) for key in renewed)
+    assert any("the decoder begins with new weights" in note for note in notes)
+    assert torch.equal(model.mask_token, mask_token)
+
+
+def test_windows_of_another_size_keep_the_decoder_and_interpolate_its_positions():
+    model = MaskedAutoencoder(replace(TINY, image_size=48), DecoderSizes(24, 1, 3))
+    initialise(model, 0)
+    assert not any("decoder" in note for note in start_from(model, GOLDEN / "tiny_separate_pos_embed.pth", TINY))
+    published = read_checkpoint(GOLDEN / "tiny_separate_pos_embed.pth")
+    assert torch.equal(model.decoder_embed.weight, published["decoder_embed.weight"])
+    expected = interpolate_positions(published["decoder_pos_embed_spatial"], 1, 6)
+    assert_allclose(model.decoder_pos_embed_spatial.detach(), expected)
+
+
+def test_a_start_with_other_frames_in_a_group_makes_a_network_of_them(tmp_path):
+    own = replace(TINY, t_patch_size=4)
+    written = MaskedAutoencoder(own, DecoderSizes(24, 1, 3))
+    initialise(written, 5)
+    write_checkpoint(tmp_path / "four.pth", written.state_dict(), {})
+    assert frames_of_start(tmp_path / "four.pth", TINY) == 4
+    model = MaskedAutoencoder(own, DecoderSizes(24, 1, 3))
+    start_from(model, tmp_path / "four.pth", TINY)
+    for key, value in model.state_dict().items():
+        assert_allclose(value, written.state_dict()[key], atol=1e-6)
+
+
+def test_a_start_that_is_not_finite_is_refused_by_key(tmp_path):
+    model = tiny_model()
+    state = model.state_dict()
+    state["blocks.1.mlp.fc1.weight"][3, 4] = torch.nan
+    write_checkpoint(tmp_path / "nan.pth", state, {})
+    with pytest.raises(CheckpointError, match=r"not finite in blocks\.1\.mlp\.fc1\.weight"):
+        start_from(tiny_model(), tmp_path / "nan.pth", TINY)
 
 
 def test_initial_weights_are_xavier_of_each_of_q_k_and_v():
