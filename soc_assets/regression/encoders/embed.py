@@ -94,13 +94,12 @@ def _untrained(project: Project, variant: Variant) -> Variant:
 
 def _embed(project: Project, inputs: EmbeddingInputs, variant: Variant, samples: pd.DataFrame) -> np.ndarray:
     """Embeddings float32 [n, slots * width]."""
+    variant = _untrained(project, variant) if variant.name == RANDOM else variant
     spec, settings = variant.spec, project.settings.embedding
     if variant.name == PCA:
         sampler = WindowSampler(read_region(project), settings.cache_mb, project.settings.pretraining.seed)
         encoder = fit_window_pca(sampler, spec, project.settings.pretraining.seed)
     else:
-        if variant.name == RANDOM:
-            variant = _untrained(project, variant)
         expected = len(samples) * len(spec.slots)
         encoder = load_encoder(
             spec,
