@@ -15,7 +15,7 @@ from soc_assets.pretraining.inputs import pretraining_inputs, read_region
 from soc_assets.pretraining.windows import WindowSampler
 from soc_assets.project import Project
 from soc_assets.regression.design.design import Design, columns_table, make_design
-from soc_assets.regression.encoders.pca import fit_window_pca
+from soc_assets.regression.encoders.pca import KEPT, fit_window_pca
 from soc_assets.regression.encoders.variants import OWN, PCA, PUBLISHED, RANDOM, Variant
 from soc_assets.runtime import progress
 from soc_assets.storage import digest, files
@@ -50,6 +50,7 @@ def embedded_by(project: Project, inputs: EmbeddingInputs, design: Design, varia
         samples["sample_id"].tolist(),
         [inputs.batch(name).inputs for name in inputs.keys],
         pretraining_inputs(project) if variant.name in (PCA, RANDOM) else None,
+        *([KEPT] if variant.name == PCA else []),
     )
     path = project.results / "encoders" / f"{key}.npy"
     beside = path.with_suffix(".parquet")

@@ -14,6 +14,7 @@ import numpy as np
 from soc_assets.embedding.spec import Spec
 from soc_assets.pretraining.windows import WindowSampler
 
+KEPT = 0.95  # share of the windows' variance that is kept: what is standardised later must not be noise
 WINDOWS = 4096  # that the components are fitted on
 _AT_ONCE = 256
 _ITERATIONS: Any = 3  # of the power method; scikit-learn's stub takes its default for the type
@@ -62,6 +63,8 @@ def gaps_at_mean(images: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def fit_window_pca(sampler: WindowSampler, spec: Spec, seed: int, windows: int = WINDOWS) -> WindowPca:
     """Fit on windows drawn as those of pre-training; the held-out rectangle is hidden likewise.
 
+    Components that hold 95 % of the variance are kept, and no more than the encoder has numbers.
+
     Args:
         sampler: of windows of the project's rasters.
         spec: decides the width and the frames of a group.
@@ -80,6 +83,8 @@ def fit_window_pca(sampler: WindowSampler, spec: Spec, seed: int, windows: int =
     frames = np.concatenate(drawn)[:windows]
     mean = frames.mean(axis=0)
     per_frame = max(1, spec.shape[1] // spec.frames)
-    wanted = min(per_frame, *frames.shape)
-    _, _, components = randomized_svd(frames - mean, wanted, n_iter=_ITERATIONS, random_state=seed)
-    return WindowPca(mean, np.ascontiguousarray(components.T, np.float32), spec.shape[1], spec.frames)
+    wanted, centred = min(per_frame, *frames.shape), frames - mean
+    _, singular, components = randomized_svd(centred, wanted, n_iter=_ITERATIONS, random_state=seed)
+    held = np.cumsum(singular.astype(float) ** 2) / max(float(np.square(centred, dtype=float).sum()), 1e-30)
+    kept = min(int(np.searchsorted(held, KEPT)) + 1, wanted)
+    return WindowPca(mean, np.ascontiguousarray(components[:kept].T, np.float32), spec.shape[1], spec.frames)
