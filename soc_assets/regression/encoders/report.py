@@ -6,8 +6,8 @@ import pandas as pd
 from soc_assets.regression.encoders.compare import ALONE, BESIDE, SHARES, EncoderComparison
 from soc_assets.regression.encoders.words import verdict
 from soc_assets.regression.report.forest_plots import forest
-from soc_assets.regression.report.sections import Figure, Section, Table, interval
-from soc_assets.regression.words import SCHEMES, model_words
+from soc_assets.regression.report.sections import Figure, Section, Table, interval, rounded
+from soc_assets.regression.words import SCHEMES
 from soc_assets.reporting.figures import report_figure, to_png
 
 _COLOURS = ("#9aa5b1", "#3b6ea8", "#e0a030", "#b5403a", "#5b8c5a")
@@ -28,7 +28,7 @@ def encoder_sections(found: EncoderComparison, how: str) -> list[Section]:
         verdict(table, found.scheme),
         f"{how} Each encoder is frozen; ridge regression and an ensemble of MLPs are fitted to its embedding on "
         f"identical folds ({folds}). Pre-training and PCA have seen windows of all of the region, no organic carbon. "
-        f"Intervals are 95 % bootstrap intervals over {found.unit}s; differences are paired.",
+        f"Intervals are 95 % bootstrap intervals over {found.unit}; differences are paired.",
     )
     caption = f"R2 out of fold ({folds}) of every encoder, with 95 % intervals. Grey: no embedding, or no training."
     pictured = [Figure(f"{caption} Ridge regression.", _forest(ridge), "A forest plot of R2 by encoder.", "encoders")]
@@ -39,17 +39,27 @@ def encoder_sections(found: EncoderComparison, how: str) -> list[Section]:
             f"{said} Dotted: points alone.", _curves(curves), "R2 against the number of locations.", "label_fractions"
         )
     ]
-    scores = Table("Scores and paired differences, all locations.", _scores(whole))
-    fractions = Table("Scores by the share of the locations.", _scores(curves), folded=True)
+    mlps = whole[whole["model"] == "mlp"]
+    scores = [
+        Table("Ridge regression on all locations: R2 out of fold, and paired differences of R2.", _scores(ridge)),
+        Table("The same of an ensemble of MLPs.", _scores(mlps), folded=True),
+    ]
+    fractions = Table("Scores by the share of the locations.", _scores(curves, by_share=True), folded=True)
     return [
-        Section("Does pre-training help?", paragraphs, [scores], pictured, "verdict"),
+        Section("Does pre-training help?", paragraphs, scores if len(mlps) else scores[:1], pictured, "verdict"),
         Section("How many labels it needs", (), [fractions], drawn),
         Section("What it costs", (), [Table("Images seen without labels, and seconds on the device.", _cost(whole))]),
     ]
 
 
+def _encoder(name: str) -> str:
+    """An encoder in words."""
+    return {"random": "Random weights", "pca_window": "PCA of windows"}.get(name, name.capitalize())
+
+
 def _name(row: dict) -> str:
-    return f"{row['encoder']}, {_MARKS[row['features']]}" if row["features"] != "point" else str(row["encoder"])
+    name = _encoder(str(row["encoder"]))
+    return name if row["features"] == "point" else f"{name}, {_MARKS[row['features']]}"
 
 
 def _forest(ridge: pd.DataFrame) -> bytes:
@@ -85,20 +95,18 @@ def _curves(ridge: pd.DataFrame) -> bytes:
     return to_png(figure)
 
 
-def _scores(table: pd.DataFrame) -> pd.DataFrame:
+def _scores(table: pd.DataFrame, by_share: bool = False) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Encoder": row["encoder"],
-                "Features": _MARKS[row["features"]],
-                "Model": model_words(str(row["model"])),
-                "Locations": round(row["locations"]),
-                "R2": row["r2"],
-                "R2, 95 %": interval(row["r2_low"], row["r2_high"], 3),
+                "Features": _name(row),
+                **({"Locations": round(row["locations"])} if by_share else {}),
+                "R2": rounded(row["r2"], 3),
+                "95 %": interval(row["r2_low"], row["r2_high"], 3),
                 "RMSE, g/kg": row["rmse"],
-                "R2 over random weights": _gain(row, "over_random"),
-                "R2 over points alone": _gain(row, "over_points"),
-                "R2 over PCA": _gain(row, "over_pca"),
+                "Over random weights": _gain(row, "over_random"),
+                "Over points alone": _gain(row, "over_points"),
+                **({} if by_share else {"Over PCA": _gain(row, "over_pca")}),
             }
             for row in table.to_dict("records")
         ]
@@ -115,7 +123,7 @@ def _cost(table: pd.DataFrame) -> pd.DataFrame:
     rows = table[table["features"] == ALONE].drop_duplicates("encoder")
     return pd.DataFrame(
         {
-            "Encoder": rows["encoder"].to_numpy(),
+            "Encoder": [_encoder(name) for name in rows["encoder"]],
             "Images seen in pre-training": [_count(value) for value in rows["images_seen"]],
             "Pre-training, s": [_count(value) for value in rows["pretraining_seconds"]],
             "Embedding the samples, s": rows["embedding_seconds"].to_numpy(),
