@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from soc_assets.reporting.as_text import percent
+
 if TYPE_CHECKING:
     from soc_assets.pretraining.session import Session
 
@@ -25,7 +27,7 @@ def in_words(curve: pd.DataFrame, by_image: bool = False) -> str:
     last = curve.iloc[-1]
     better = last["held_out"] < last["interpolation"]
     share = 1 - last["held_out"] / last["interpolation"] if last["interpolation"] > 0 else 0.0
-    compared = f"{share:.0%} less than" if better else "not less than"
+    compared = f"{percent(share, 0)} less than" if better else "not less than"
     return (
         f"Held-out loss {last['held_out']:.4f} after {last['images']:,.0f} images (mean squared error per masked "
         f"token, {unit}): {compared} by linear interpolation of the visible patches "

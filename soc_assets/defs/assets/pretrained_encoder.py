@@ -40,7 +40,7 @@ def pretrained_encoder(context: dg.AssetExecutionContext, project: ProjectResour
 
     Made on request (`soc pretrain`). It takes from half an hour on a laptop (`model = "vit_tiny_patch8"`) to hours on a
     GPU; a run that was killed goes on from its last saved state. To embed with it set
-    `checkpoint = "data/results/pretrained_encoder.pth"` in [embedding]. Whether that helps, the evaluation says.
+    `checkpoint = "data/results/pretrained_encoder.pth"` in [embedding]. Whether that helps, says `encoder_comparison`.
     """
     loaded = project.load()
     require(loaded.catalog, "raster_catalog")
@@ -67,8 +67,8 @@ def _facts(project: Project) -> dict[str, Any]:
     curve, facts = read_summary(project.results / f"{NAME}.parquet")
     return {
         "result": in_words(curve, facts.get("normalise") == "image"),
-        **facts,
         **{name: report.picture(path.read_bytes()) for name, path in figures_of(project).items() if path.is_file()},
+        **facts,
         "curve": report.table(curve.round(6)),
         "checkpoint": dg.MetadataValue.path(str(output_of(project))),
         "mlflow": report.link(tracking_of(project)),
