@@ -10,6 +10,8 @@ from soc_assets.settings import Channel
 from soc_assets.settings.loading import Settings
 from soc_assets.storage import digest
 
+OWN_CHECKPOINT = "pretrained_encoder.pth"  # that a pre-training writes
+
 
 def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
     """The settings that decide the numbers; hashes the checkpoint.
@@ -19,8 +21,9 @@ def choices_of(settings: Settings, checkpoint: Path | None) -> dict[str, Any]:
     """
     embedding, study, rasters = settings.embedding, settings.study, settings.rasters
     if checkpoint and not checkpoint.is_file():
+        make = "Run `soc pretrain`, which makes it" if checkpoint.name == OWN_CHECKPOINT else "Put the file there"
         raise CheckpointError(
-            f"The checkpoint {checkpoint} does not exist. Put the file there, or correct `checkpoint` in [embedding] "
+            f"The checkpoint {checkpoint} does not exist. {make}, or correct `checkpoint` in [embedding] "
             "of soc.toml (without that line the weights are random)."
         )
     _require_fit(settings)

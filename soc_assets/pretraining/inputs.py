@@ -6,7 +6,7 @@ import pandas as pd
 
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES, SMALL, Architecture
 from soc_assets.embedding.spec import Spec, pooled_statistics
-from soc_assets.embedding.spec_choices import choices_of
+from soc_assets.embedding.spec_choices import OWN_CHECKPOINT, choices_of
 from soc_assets.errors import CheckpointError, EmbeddingError, SettingsError
 from soc_assets.pretraining.region import Region, region_of
 from soc_assets.project import Project
@@ -85,7 +85,11 @@ def require_start(project: Project) -> Path | None:
     Raises:
         CheckpointError: it does not exist.
     """
-    path = start_of(project)
+    path, given = start_of(project), project.settings.pretraining.start or ""
+    if "://" in given:
+        raise CheckpointError(
+            f"`start` in [pretraining] of soc.toml is {given}: copy the file here, and name the copy."
+        )
     if path and path.resolve() == output_of(project).resolve():
         raise CheckpointError(
             f"`start` in [pretraining] of soc.toml is {path}, which the pre-training itself writes. Copy the file, for "
@@ -101,7 +105,7 @@ def require_start(project: Project) -> Path | None:
 
 def output_of(project: Project) -> Path:
     """The checkpoint that is written."""
-    return project.results / f"{NAME}.pth"
+    return project.results / OWN_CHECKPOINT
 
 
 def figures_of(project: Project) -> dict[str, Path]:

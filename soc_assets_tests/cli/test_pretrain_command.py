@@ -137,5 +137,17 @@ def test_a_start_that_is_not_there_is_said(small):
     assert states(small)["raster_catalog"][0] == "fresh"
 
 
+def test_a_start_elsewhere_or_the_result_itself_is_refused(small):
+    small.set("[pretraining]\n", '[pretraining]\nstart = "s3://bucket/SpectralGPT+.pth"\n')
+    assert "copy the file here" in refused("pretrain", at=small)
+    small.set('"s3://bucket/SpectralGPT+.pth"', '"data/results/pretrained_encoder.pth"')
+    assert "which the pre-training itself writes" in refused("pretrain", at=small)
+
+
+def test_embedding_by_an_encoder_that_is_not_made_yet_says_how_it_is_made(small):
+    small.set("[embedding]\n", '[embedding]\ncheckpoint = "data/results/pretrained_encoder.pth"\n')
+    assert "Run `soc pretrain`, which makes it" in refused("run", "--to", "embeddings", at=small)
+
+
 def test_it_is_a_job_of_its_own():
     assert JOB_OF["pretrained_encoder"] == "pretrain"
