@@ -1,5 +1,6 @@
 """What decides a pre-trained encoder: the rasters, what an image is, and the settings of the training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -67,8 +68,6 @@ def read_region(project: Project) -> Region:
 
 def architecture_of(project: Project) -> Architecture:
     """The encoder's sizes, for windows of [embedding] image_size."""
-    from dataclasses import replace
-
     embedding = project.settings.embedding
     return replace(ARCHITECTURES[embedding.model], image_size=embedding.image_size)
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -41,13 +42,8 @@ from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
 
 _log = logging.getLogger(__name__)
-_MADE_OF = (
-    "model",
-    "image_size",
-    "arrangement",
-    "normalise",
-    "images_seen",
-)  # not time and machine: same weights, same file
+# What is written beside the weights: not time and machine, so that the same weights are the same file.
+_MADE_OF = ("model", "image_size", "arrangement", "normalise", "images_seen")
 _TRIED = 3  # steps that an estimate takes, the first of which warms up
 
 
@@ -135,7 +131,7 @@ def train(project: Project, inputs: str, session: Session) -> None:
     """Train, or go on where an interrupted run of the same inputs was, and write checkpoint, pictures and table."""
     state = state_of(project, inputs)
     resume(session.run, state)
-    pretrain(session.run, session.job, session.sampler, session.held_out, state, _log_evaluation)
+    pretrain(session.run, session.job, session.sampler, session.held_out, state, partial(_log_evaluation, session.job))
     if session.job.rank == 0:
         write_result(project, inputs, session)
 
@@ -161,8 +157,8 @@ def write_result(project: Project, inputs: str, session: Session) -> None:
         files.remove(state)
 
 
-def _log_evaluation(run: Run) -> None:
-    _log.info("step %d: %s", run.step, in_words(pd.DataFrame(run.curve)))
+def _log_evaluation(job: Job, run: Run) -> None:
+    _log.info("step %d: %s", run.step, in_words(pd.DataFrame(run.curve), job.by_image))
 
 
 def _decoder_of(project: Project) -> DecoderSizes:

@@ -119,7 +119,7 @@ class WindowSampler:
 
     def _read(self, scenes: list[Scene], rows: np.ndarray, columns: np.ndarray, hide: bool) -> Windows:
         """Windows that begin at (rows, columns) [n] of one scene each."""
-        n, size = len(scenes), self._size
+        n, size, spec = len(scenes), self._size, self.region.spec
         images = np.zeros((n, len(scenes[0].bands), size, size), np.float32)
         valid = np.zeros(images.shape, bool)
         by_scene: dict[str, tuple[Scene, list[int]]] = {}
@@ -129,21 +129,17 @@ class WindowSampler:
             members = np.array(numbers)
             for frame, band in enumerate(scene.bands):
                 if mosaic := scene.mosaics.get(band):
-                    mean = self.region.spec.statistics[band].mean
-                    for part in self._cache.windows_in_tiles(mosaic, rows[members], columns[members], mean):
-                        images[members[part.members], frame] = self._cache.blocks(part, 0, 0, size)
+                    scale = spec.statistics[band]
+                    for part in self._cache.windows_in_tiles(mosaic, rows[members], columns[members], scale.mean):
+                        found = self._cache.blocks(part, 0, 0, size)
+                        images[members[part.members], frame] = found if spec.by_image else scale.apply(found, "band")
                         gaps = self._cache.gap_blocks(part, 0, 0, size)
                         valid[members[part.members], frame] = True if gaps is None else ~gaps
         inside = self.region.held_out.mask(rows, columns, size)[:, None]
         seen = valid & ~inside if hide else valid
-        if self.region.spec.by_image:
-            means = [[self.region.spec.statistics[band].mean for band in scene.bands] for scene in scenes]
+        if spec.by_image:
+            means = [[spec.statistics[band].mean for band in scene.bands] for scene in scenes]
             images = ranged(images, seen, np.array(means, np.float32)[:, :, None, None])
-        else:
-            for scene, numbers in by_scene.values():
-                for frame, band in enumerate(scene.bands):
-                    scale = self.region.spec.statistics[band]
-                    images[numbers, frame] = scale.apply(images[numbers, frame], "band")
         images[~seen] = 0
         names = tuple(scene.key for scene in scenes)
         return Windows(images, seen, seen if hide else valid & inside, names)

@@ -87,22 +87,16 @@ def compare_encoders(project: Project) -> EncoderComparison:
             name = POINTS if each.features == "point" else variant.name
             found[name, each.features, model, float(share)] = each
     forget_others(project, kept)
-    table = pd.DataFrame([_row(key, found, cost, design, fold, settings) for key in found], columns=list(COLUMNS))
+    locations = {share: _locations(design, fold, share, settings) for share in SHARES}
+    rows = [_row(key, found, design, settings) | cost[key[0]] | {"locations": locations[key[3]]} for key in found]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
     _, unit = units_of(settings.primary, design.samples)
     return EncoderComparison(_ordered(table, list(cost)), settings.primary, unit)
 
 
-def _row(
-    key: Key,
-    found: dict[Key, OutOfFold],
-    cost: dict[str, dict[str, float]],
-    design: Design,
-    fold: np.ndarray,
-    settings: Evaluation,
-) -> dict[str, object]:
+def _row(key: Key, found: dict[Key, OutOfFold], design: Design, settings: Evaluation) -> dict[str, object]:
     name, features, model, share = key
-    line: dict[str, object] = {"encoder": name, "features": features, "model": model, "share": share, **cost[name]}
-    line["locations"] = _locations(design, fold, share, settings)
+    line: dict[str, object] = {"encoder": name, "features": features, "model": model, "share": share}
     others = {
         "over_random": found.get((RANDOM, features, model, share)),
         "over_points": found[POINTS, "point", model, share],
