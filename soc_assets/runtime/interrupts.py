@@ -29,6 +29,8 @@ _received: list[int] = []
 _listening: list[bool] = []
 _stops: list[Callable[[], None]] = []
 _said: list[bool] = []
+_SAYING = threading.RLock()
+_STANDARD_ERROR: list[int] = []  # as it was in the beginning: Dagster sends that of a step through a file and `tail`
 _asking: list[Callable[[], None]] = []  # gives the terminal back as it was before the question
 
 T = TypeVar("T")
@@ -45,6 +47,8 @@ def listen() -> None:
     """Handle signals from now on; called first in a command's process. Ignored signals stay ignored (nohup)."""
     _LEAVE_AT_ONCE.set()
     _listening.append(True)
+    with suppress(OSError):  # closed
+        _STANDARD_ERROR.append(os.dup(2))
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _heed)
@@ -124,10 +128,10 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
 
 def say() -> None:
     """Tell the user, once."""
-    if not _said:
-        _said.append(True)
-        show = b"\x1b[?25h\n" if sys.stderr.isatty() else b""  # progress bars hide the cursor
-        os.write(2, show + MESSAGE.encode() + b"\n")
+    with _SAYING:  # another thread waits for it before it ends the process
+        if not _said:
+            _write(MESSAGE.encode() + b"\n", before_on_terminal=b"\x1b[?25h\n")  # progress bars hide the cursor
+            _said.append(True)
 
 
 def leave(code: int) -> NoReturn:
@@ -154,9 +158,16 @@ def _leave_as_requested() -> NoReturn:
     if _asking:
         _asking[0]()
         _said.append(True)
-        os.write(2, b"\n")
+        _write(b"\n")
     say()
     leave(exit_code())
+
+
+def _write(words: bytes, before_on_terminal: bytes = b"") -> None:
+    """What the process says before it ends goes past whatever its standard error is redirected to at that moment."""
+    where = _STANDARD_ERROR[0] if _STANDARD_ERROR else 2
+    with suppress(OSError):  # nobody reads it any more
+        os.write(where, (before_on_terminal if os.isatty(where) else b"") + words)
 
 
 def _terminal() -> Callable[[], None]:

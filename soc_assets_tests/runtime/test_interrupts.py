@@ -27,6 +27,7 @@ command()
 """
 HEEDING = "[(time.sleep(0.01), interrupts.check()) for _ in range(60_000)]"
 DEAF = "time.sleep(600)"
+CAPTURED = "os.dup2(os.open('captured', os.O_WRONLY | os.O_CREAT), 2); time.sleep(600)"  # as Dagster does in a step
 SWALLOWING = (
     "[os.path.exists('x') for _ in iter(lambda: time.sleep(0.01), 1) if interrupts.requested() and sys.exit(0)]"
 )
@@ -50,8 +51,8 @@ def started(folder: Path, work: str) -> tuple[subprocess.Popen[str], int]:
 
 @pytest.mark.parametrize(
     ("number", "work"),
-    [(signal.SIGINT, HEEDING), (signal.SIGTERM, DEAF), (signal.SIGHUP, SWALLOWING)],
-    ids=["Ctrl+C", "deaf", "swallowing"],
+    [(signal.SIGINT, HEEDING), (signal.SIGTERM, DEAF), (signal.SIGHUP, SWALLOWING), (signal.SIGTERM, CAPTURED)],
+    ids=["Ctrl+C", "deaf", "swallowing", "captured"],
 )
 def test_command_ends_in_time_with_its_children_and_says_so_once(tmp_path, number, work):
     process, child = started(tmp_path, work)
