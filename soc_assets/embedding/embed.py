@@ -2,12 +2,10 @@
 
 Where pooling is a mean at stage `patch_embed`, the pooled patches of all images are gathered first (64 numbers per
 frame and part) and embedded by one matrix product; otherwise whole windows go through the transformer as one stream.
-Writing files is in `batch`, the transformer in `encode`.
+Reading is in `sample_windows`, writing files in `batch`, the transformer in `encoder`.
 """
 
-import os
-from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Hashable, Iterator
 from itertools import groupby
 from threading import Lock
 
@@ -18,18 +16,15 @@ from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.encoder.architecture import PATCH
 from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.gathered import Gathered, Raster
-from soc_assets.embedding.layout import Layout
-from soc_assets.embedding.pixels import Pixels
+from soc_assets.embedding.sample_windows import SampleWindows
 from soc_assets.embedding.scenes import KeptScenes, Place
 from soc_assets.embedding.spec import Spec
-from soc_assets.embedding.tile_cache import POINT_WINDOWS, TileCache, WindowIndex
-from soc_assets.embedding.windows import corners
+from soc_assets.embedding.tile_cache import POINT_WINDOWS, WindowIndex
 from soc_assets.rasters.index import RasterIndex
-from soc_assets.rasters.steps import groups, keys_of, step_numbers
-from soc_assets.runtime import interrupts
+from soc_assets.rasters.steps import keys_of, step_numbers
 
 
-class Embedder:
+class Embedder(SampleWindows):
     """Embeds samples under one spec. Thread-safe.
 
     Args:
@@ -43,14 +38,9 @@ class Embedder:
     def __init__(
         self, spec: Spec, raster_index: RasterIndex, encoder: Encoder, cache_mb: int, kept_mb: int = 0
     ) -> None:
+        super().__init__(spec, raster_index, cache_mb)
         self.encoder = encoder
         self._kept, self._streaming = KeptScenes(kept_mb * 2**20), Lock()
-        self.cache = TileCache(
-            raster_index.grid, spec.choices["image_size"], spec.choices["anchor"], cache_mb, spec.linear, spec.by_image
-        )
-        self.pixels = Pixels(spec, self.cache)
-        self._spec, self._raster_index, self._layout = spec, raster_index, Layout(spec)
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
 
     def __call__(self, samples: pd.DataFrame) -> Embedded:
         """Embed n samples (longitude, latitude, year, season_year, season)."""
@@ -69,23 +59,6 @@ class Embedder:
             valid=gathered.shares.mean(axis=2),
             point_keys=[keys_of(slot, step_numbers(slot, samples)) for slot in layout.band_slots],
             points=gathered.points,
-        )
-
-    def _rasters(self, samples: pd.DataFrame) -> Iterator[Raster]:
-        """Each available raster, once for all its lags."""
-        choices, n = self._spec.choices, len(samples)
-        rows, columns = corners(samples, self._raster_index.grid, choices["image_size"], choices["anchor"])
-        for band, slots in groupby(self._layout.band_slots, key=lambda slot: slot.bands[0]):
-            numbers = [step_numbers(slot, samples) for slot in slots]
-            for step, positions in groups(np.concatenate(numbers), band.kind):
-                if mosaic := self._raster_index.mosaics.get((band.name, step)):
-                    lag, sample = np.divmod(positions, n)
-                    number = int(numbers[lag[0]][sample[0]])
-                    yield Raster(band.name, number, mosaic, sample, lag, rows[sample], columns[sample])
-
-    def _windows(self, raster: Raster) -> Iterator[WindowIndex]:
-        return self.cache.windows_in_tiles(
-            raster.mosaic, raster.rows, raster.columns, self._spec.statistics[raster.band].mean
         )
 
     def _note(self, raster: Raster, windows: WindowIndex, gathered: Gathered) -> np.ndarray:
@@ -188,16 +161,3 @@ class Embedder:
         """What is in every slot and frame [slots, frames] where a band has no value."""
         slots = self._layout.slots
         return np.array([[self.pixels.neutral(band.name) for band in slot.bands] for slot in slots], np.float32)
-
-    def close(self) -> None:
-        """End the threads."""
-        self._threads.shutdown(wait=False)
-
-    def _in_threads(self, work: Callable[[Raster], None], rasters: list[Raster]) -> None:
-        """Rasters at once on all cores: GDAL and numpy let other threads run."""
-
-        def heeding_signals(raster: Raster) -> None:
-            interrupts.check()
-            work(raster)
-
-        list(self._threads.map(heeding_signals, rasters))

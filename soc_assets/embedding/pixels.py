@@ -60,11 +60,14 @@ class Pixels:
         found[~usable] = self.neutral(band)
         return found
 
-    def images(self, band: str, windows: WindowIndex, usable: np.ndarray) -> np.ndarray:
-        """Normalised windows [k, size, size]; neutral where one is not usable."""
-        found = self._cache.blocks(windows, 0, 0, self._size)
+    def images(
+        self, band: str, windows: WindowIndex, usable: np.ndarray, square: tuple[int, int, int] | None = None
+    ) -> np.ndarray:
+        """Normalised windows [k, size, size], or a square of each; neutral where one is not usable."""
+        found = self._cache.blocks(windows, *(square or (0, 0, self._size)))
         if self._spec.by_image:
-            found = self._ranged(band, windows, found, self._cache.gap_blocks(windows, 0, 0, self._size))
+            gaps = self._cache.gap_blocks(windows, *(square or (0, 0, self._size)))
+            found = self._ranged(band, windows, found, gaps)
         else:
             found = self.standardised(band, found)
         found[~usable] = self.neutral(band)

@@ -70,3 +70,20 @@ def pooled_tokens(image_size: int, pooling: str, anchor: str) -> list[np.ndarray
     center = np.array([row * edge + column for row in around for column in around])
     parts = {"mean": [everything], "max": [everything], "center": [center], "mean_center": [everything, center]}
     return parts[pooling] if pooling != "none" else [np.array([token]) for token in everything]
+
+
+def middle_tokens(image_size: int, side: int, anchor: str) -> tuple[int, np.ndarray]:
+    """The square of tokens around the sample's pixel, `side` pixels along its edge.
+
+    Returns:
+        Its first token along both axes, and the indices (row-major) of all.
+
+    Raises:
+        ValueError: the square is not of whole tokens, or larger than the window.
+    """
+    edge, count = image_size // PATCH, side // PATCH
+    if side % PATCH or not 0 < count <= edge:
+        raise ValueError(f"a square of {side} pixels: whole tokens of {PATCH} are needed, at most {image_size} pixels")
+    first = min(max(round((anchor_index(image_size, anchor) - side / 2) / PATCH), 0), edge - count)
+    rows = np.arange(first, first + count)
+    return first, (rows[:, None] * edge + rows).ravel()
