@@ -42,8 +42,13 @@ class Embedder(SampleWindows):
         self.encoder = encoder
         self._kept, self._streaming = KeptScenes(kept_mb * 2**20), Lock()
 
-    def __call__(self, samples: pd.DataFrame) -> Embedded:
-        """Embed n samples (longitude, latitude, year, season_year, season)."""
+    def __call__(self, samples: pd.DataFrame, vectors: bool = True) -> Embedded:
+        """Embed n samples (longitude, latitude, year, season_year, season).
+
+        Args:
+            samples: where and when.
+            vectors: False leaves the embeddings at zero, for those who ask for the rest.
+        """
         layout, n = self._layout, len(samples)
         gathered = Gathered(
             np.zeros((n, len(layout.slots), layout.frames), np.float32),
@@ -51,10 +56,11 @@ class Embedder(SampleWindows):
             np.full((n, len(layout.band_slots), len(POINT_WINDOWS)), np.nan, np.float32),
         )
         rasters = list(self._rasters(samples))
-        vectors = (self._by_patches if self._spec.linear else self._by_windows)(rasters, gathered)
+        how = (self._by_patches if self._spec.linear else self._by_windows) if vectors else self._not_at_all
+        embedded = how(rasters, gathered)
         return Embedded(
             keys=[keys_of(slot, step_numbers(slot, samples)) for slot in layout.slots],
-            vectors=vectors,
+            vectors=embedded,
             missing=np.logical_not(gathered.usable.any(axis=2)),
             valid=gathered.shares.mean(axis=2),
             point_keys=[keys_of(slot, step_numbers(slot, samples)) for slot in layout.band_slots],
@@ -90,14 +96,7 @@ class Embedder(SampleWindows):
 
     def _by_windows(self, rasters: list[Raster], gathered: Gathered) -> np.ndarray:
         """Vectors of whole windows through the transformer, all as one stream."""
-
-        def note(raster: Raster) -> None:
-            for windows in self._windows(raster):
-                self._note(raster, windows, gathered)
-
-        self._in_threads(note, rasters)
-        n, slots, _ = gathered.shares.shape
-        vectors = np.zeros((n, slots, *self._spec.shape), np.float32)
+        vectors = self._not_at_all(rasters, gathered)
         waiting: dict[Hashable, list[Place]] = {}
         with self._streaming:  # a second thread finds what this one has embedded
             for embedded in self.encoder.stream(self._scenes(rasters, gathered, vectors, waiting)):
@@ -106,6 +105,17 @@ class Embedder(SampleWindows):
                 for place in waiting.pop(key):  # if it is not kept, a later repeat is embedded again
                     place.write(embedded, vectors)
         return vectors
+
+    def _not_at_all(self, rasters: list[Raster], gathered: Gathered) -> np.ndarray:
+        """Zeros in the place of vectors; what else is known of the windows is gathered."""
+
+        def note(raster: Raster) -> None:
+            for windows in self._windows(raster):
+                self._note(raster, windows, gathered)
+
+        self._in_threads(note, rasters)
+        n, slots, _ = gathered.shares.shape
+        return np.zeros((n, slots, *self._spec.shape), np.float32)
 
     def _scenes(
         self, rasters: list[Raster], gathered: Gathered, vectors: np.ndarray, waiting: dict[Hashable, list[Place]]

@@ -41,9 +41,10 @@ def estimate(inputs: MapInputs, keys: Sequence[str], engine: Engine) -> Estimate
     blocks = inputs.lattice.cells(place).blocks()
     if engine.together:
         seconds, cells = _of_squares(block_of, blocks[len(blocks) // 2])
-        left = inputs.images(keys) / len(inputs.predictor.spec.slots)
     else:
         seconds, cells = _of_blocks(block_of, blocks[: engine.threads], engine)
+    left = inputs.images(keys) / len(inputs.predictor.spec.slots)
+    if not engine.once:
         left = sum(int(inputs.places[of_key(each)[1]].sum()) for each in keys)
     return Estimate(opening * len(keys) + seconds / cells * left, cells, key, engine.name)
 

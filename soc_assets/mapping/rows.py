@@ -28,6 +28,7 @@ from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
 from soc_assets.rasters.index import RasterIndex
 from soc_assets.regression.design.design import Design, columns_table, make_design
+from soc_assets.regression.design.windows import window_columns
 from soc_assets.regression.final import raw_features
 from soc_assets.settings import Features, Study
 
@@ -120,9 +121,19 @@ class Predictor:
         return Embedder(self.spec, self.raster_index, encoder, self._cache_mb, self._kept_mb)
 
     @property
-    def columns(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Per group of features the meaning of every column."""
-        return group_columns(self.spec, self.features, self.study)
+    def columns(self) -> dict[str, pd.DataFrame]:
+        """Per group of features the meaning of every column; of windows those that the model reads."""
+        named = {name: columns_table(of) for name, of in group_columns(self.spec, self.features, self.study).items()}
+        return named | {group: window_columns(self.spec, group) for group in self.windows}
+
+    @property
+    def windows(self) -> list[str]:
+        """Groups of windows in the model's feature set, such as `window:32`."""
+        return [word for word in self.registered.features.split("+") if word.startswith("window:")]
+
+    def middles(self, rows: pd.DataFrame, group: str) -> np.ndarray:
+        """The windows [n, d] of a group, of rows of places and dates."""
+        return self.embedder.middles(rows, int(group.split(":")[1])).reshape(len(rows), -1)
 
     def __call__(self, rows: pd.DataFrame) -> Predictions:
         """Predict n rows of longitude, latitude, year, season and season_year."""
@@ -131,7 +142,7 @@ class Predictor:
     def read(self, rows: pd.DataFrame) -> "Inputs":
         """What n rows are predicted from; see `__call__`."""
         samples = _as_samples(rows)
-        embedded = self.embedder(samples)
+        embedded = self.embedder(samples, vectors="embedding" in self.registered.features.split("+"))
         table = to_table(samples, self.spec, embedded).cast(SCHEMA)  # DuckDB reads no float16 from memory
         design = self._design(samples, table)
         features = raw_features(design, self.registered.features, np.arange(len(samples)))
@@ -150,11 +161,11 @@ class Predictor:
             matrices = {
                 group: read_matrix(connection, queries[group], index, self.project.catalog, len(named))
                 for group, named in columns.items()
+                if group in queries
             }
+        matrices |= {group: self.middles(samples, group) for group in self.windows}
         x, y = to_metres(samples["longitude"].to_numpy(), samples["latitude"].to_numpy(), self.grid)
-        return make_design(
-            samples.assign(x=x, y=y), matrices, {name: columns_table(of) for name, of in columns.items()}
-        )
+        return make_design(samples.assign(x=x, y=y), matrices, columns)
 
 
 def predict_features(model: Any, features: np.ndarray, missing: np.ndarray, images: int) -> Predictions:

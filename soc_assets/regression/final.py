@@ -20,6 +20,7 @@ from soc_assets.regression.evaluation.choice import choose
 from soc_assets.regression.evaluation.fit_scores import Evaluation
 from soc_assets.regression.evaluation.fold import applicability_of
 from soc_assets.regression.evaluation.plan import merged
+from soc_assets.regression.finetuning.cost import announce
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.models.documented import area_of_network
 from soc_assets.regression.models.explain import group_importance, partial_dependence
@@ -112,6 +113,12 @@ def fit_final(
     rows = np.flatnonzero(fold >= 0)
     inner = parts(fold[rows])
     require_servable(recipes, len(np.unique(inner)))
+    announce(
+        [(each.model_copy(update={"intervals": True}), rows, inner) for each in recipes],
+        design,
+        options.start,
+        options.device,
+    )
     [*others, first] = recipes
     if others:
         choice = choose(recipes, design, rows, inner, options)

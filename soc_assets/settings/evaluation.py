@@ -12,7 +12,10 @@ from soc_assets.settings.base import Section, Share
 from soc_assets.settings.study import FoldScheme
 
 FeatureSet = Annotated[
-    str, StringConstraints(pattern=r"^(embedding|coordinates|point(:\d+)*)(\+(embedding|coordinates|point(:\d+)*))*$")
+    str,
+    StringConstraints(
+        pattern=r"^(window:\d+|embedding|coordinates|point(:\d+)*)(\+(embedding|coordinates|point(:\d+)*))*$"
+    ),
 ]
 Trend = Literal["ridge", "random_forest", "extra_trees", "gradient_boosting", "mlp"]
 ModelKind = Literal[
@@ -26,7 +29,10 @@ ModelKind = Literal[
     "regression_kriging",
     "mlp",
     "documented",
+    "finetune",
+    "convolution",
 ]
+ON_WINDOWS = ("finetune", "convolution")
 SPATIAL = ("kriging", "gaussian_process", "regression_kriging")
 
 
@@ -36,9 +42,11 @@ class Recipe(Section):
     name: str
     """Name in tables."""
     model: ModelKind = "mlp"
-    """The learner; `documented` is the MLP of [training] with its early stopping."""
+    """The learner; `documented` is the MLP of [training] with its early stopping, `finetune` trains the encoder of
+    [embedding] on windows, `convolution` a convolutional one from scratch."""
     features: FeatureSet = "point"
-    """Feature groups joined by +: embedding, coordinates, point (all windows) or point:1:9 (of 1 and 9 pixels)."""
+    """Feature groups joined by +: embedding, coordinates, point (all windows) or point:1:9 (of 1 and 9 pixels); for
+    `finetune` and `convolution` first window:32, the 32 x 32 pixels around a sample in every image."""
     target: Literal["none", "log1p", "box-cox"] = "log1p"
     """Transform of organic carbon, fitted on training samples."""
     back: Literal["smearing", "plain"] = "smearing"
@@ -76,11 +84,26 @@ class Recipe(Section):
     decay: float = Field(default=0.0, ge=0)
     """Documented MLP: weight decay (AdamW's); 0 is Adam without, as documented."""
     validation_fold: int = Field(default=0, ge=0)
-    """Documented MLP: which of the inner folds stops it early, counted from 0."""
+    """Documented MLP, `finetune`, `convolution`: which of the inner folds stops it early, counted from 0."""
+    patience: int = Field(default=5, ge=1)
+    """`finetune`, `convolution`: epochs without a smaller loss on that inner fold until it stops."""
+    tuned: Literal["last", "all", "lora"] = "last"
+    """`finetune`: the encoder's last blocks are trained, all of it, or low-rank updates of its attention (LoRA)."""
+    last_blocks: int = Field(default=1, ge=1)
+    """`finetune`: how many blocks `last` trains."""
+    rank: int = Field(default=8, ge=1)
+    """`finetune`: rank of the updates of `lora`."""
+    encoder_learning_rate: float = Field(default=3e-4, gt=0)
+    """`finetune`: largest learning rate of the encoder; that of the head is `learning_rate`."""
 
     @model_validator(mode="after")
     def _fits_its_model(self) -> "Recipe":
-        """A model of space needs the place, behind all other features."""
+        """A model of space needs the place, behind all other features, and one of windows these, before all others."""
+        if self.features.startswith("window:") != (self.model in ON_WINDOWS):
+            raise ValueError(
+                f"the recipe {self.name!r} ({self.model}) on {self.features!r}: {' and '.join(ON_WINDOWS)} read "
+                "windows, such as features = 'window:32' or 'window:32+point', and no other model does"
+            )
         wanted = "coordinates" if self.model == "kriging" else f"{self.features}+coordinates"
         right = self.features == wanted if self.model == "kriging" else self.features.endswith("+coordinates")
         if self.model in SPATIAL and not right:

@@ -71,8 +71,9 @@ def _documented(
 def _recipe(
     context: dg.AssetExecutionContext, project: Project, run: TrackedRun, note: str
 ) -> tuple[RunRecord, Evaluation, dict[str, Any]]:
-    settings, design = project.settings.evaluation, compare.load_design(project)
+    settings = project.settings.evaluation
     recipes = recipe_candidates(project.settings.training.recipe, settings, compare.tuned_recipe(project))
+    design = compare.load_design(project, recipes)
     fold = fold_of_samples(compare.load_folds(project), settings.primary, design)
     options = compare.options_of(project)
     inner = settings.inner_folds

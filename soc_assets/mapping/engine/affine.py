@@ -26,7 +26,7 @@ _STRANGE = 1e4
 class AffineEngine:
     """Predicts blocks by one product each, and the rest of the model's graph."""
 
-    name, together = "affine", False
+    name, together, once = "affine", False, False
 
     def __init__(self, inputs: MapInputs, cut: Cut) -> None:
         self._inputs, self._cut, self._columns = inputs, cut, Columns(inputs)

@@ -29,12 +29,14 @@ class Engine(Protocol):
     Attributes:
         threads: blocks that may be computed at the same time.
         name: for people.
-        together: whether the periods of a place are predicted block by block, because they share what is computed.
+        together: whether the periods of a place are predicted block by block: few cells take long.
+        once: whether what several periods of a place share is computed once.
     """
 
     threads: int
     name: str
     together: bool
+    once: bool
 
     def open(self, period: Period, place: Place) -> Block:
         """What predicts the blocks of a tile."""
@@ -44,7 +46,7 @@ class Engine(Protocol):
 class PointEngine:
     """Predicts the cells of a block as `soc predict` does single points."""
 
-    threads, name, together = 1, "as points", True
+    threads, name, together, once = 1, "as points", True, True
 
     def __init__(self, inputs: MapInputs) -> None:
         self._inputs = inputs

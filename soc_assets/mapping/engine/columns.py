@@ -1,8 +1,8 @@
 """The raw features of a model, and the engine of raw features.
 
 Their columns come from filters of whole rasters, and the model is asked as it is served: for models whose graph cannot
-be cut (`affine`), and for embeddings that are not linear in the pixels. Embeddings are made a block at a time: from
-pooled patches, or by the transformer from whole windows.
+be cut (`affine`), for embeddings that are not linear in the pixels, and for windows. Embeddings are made a block at a
+time: from pooled patches, or by the transformer from whole windows.
 """
 
 import numpy as np
@@ -29,16 +29,18 @@ class Columns:
         positions: per group the columns, in the order of the feature set.
         width: of all.
         embedded: columns of the embedding.
+        windows: whether windows are among them.
         first_of_embedding: where they begin.
         are_coordinates: which of the other columns [m] are coordinates.
     """
 
     def __init__(self, inputs: MapInputs) -> None:
-        tables = {name: columns_table(of) for name, of in inputs.predictor.columns.items()}
+        tables = dict(inputs.predictor.columns)
         tables["coordinates"] = columns_table([("coordinates", name, None, 0) for name in ("x", "y")])
         self.positions = Design(pd.DataFrame(), {}, tables, {}).positions(inputs.registered.features)
         self.width = sum(map(len, self.positions.values()))
         self.embedded = len(self.positions.get("embedding", ()))
+        self.windows = bool(inputs.predictor.windows)
         groups = list(self.positions)
         before = groups[: groups.index("embedding")] if self.embedded else []
         self.first_of_embedding = sum(len(self.positions[group]) for group in before)
@@ -65,13 +67,15 @@ class ColumnEngine:
 
     def __init__(self, inputs: MapInputs) -> None:
         self._inputs, self._columns, spec = inputs, Columns(inputs), inputs.predictor.spec
-        self.together = self._columns.embedded > 0 and not spec.linear
+        self.once = self._columns.embedded > 0 and not spec.linear
+        self.together = self.once or self._columns.windows
         self.name = "encoder" if self.together else "raw features"
         self.threads = max(1, min(cores(), _AT_ONCE_BYTES // (4 * BLOCK**2 * self._columns.width)))
         if self.together:
             device = resolve_device(inputs.project.settings.embedding.device)
             self.threads = 1 if device.type == "cpu" else min(self.threads, _FEEDING)
-        self._rows = max(1, _STRIP_BYTES // (4 * BLOCK * spec.n_features)) if self.together else BLOCK
+        wide = max(self._columns.width, spec.n_features if self.once else 0)
+        self._rows = max(1, _STRIP_BYTES // (4 * BLOCK * wide)) if self.together else BLOCK
 
     def open(self, period: Period, place: Place) -> Block:
         """What predicts the blocks of a tile."""
@@ -83,16 +87,20 @@ class ColumnEngine:
         return predict
 
     def _predict(self, data: TileData, period: Period, cells: Cells) -> Predictions:
-        columns, present = self._columns, data.present(cells)
-        features = columns.beside(data, cells)
-        if columns.embedded:
-            made = self._windows(period, cells) if self.together else self._patches(data, cells)
-            embedding = self._filled(data, made, present)[:, columns.positions["embedding"]]
-            first = columns.first_of_embedding
-            features = np.concatenate([features[:, :first], embedding, features[:, first:]], axis=1)
+        present, parts = data.present(cells), []
+        for group, own in self._columns.positions.items():
+            if group == "embedding":
+                made = self._encoded(period, cells) if self.once else self._patches(data, cells)
+                values = self._filled(data, made, present)
+            elif group in _BESIDE:
+                values = _BESIDE[group](data, cells)
+            else:
+                values = self._inputs.predictor.middles(frame_of(self._inputs, period, cells), group)
+            parts.append(values[:, own])
+        features = np.concatenate(parts, axis=1)
         return predict_features(self._inputs.registered.model, features, (~present).sum(axis=1), present.shape[1])
 
-    def _windows(self, period: Period, cells: Cells) -> np.ndarray:
+    def _encoded(self, period: Period, cells: Cells) -> np.ndarray:
         """Embeddings [n, slots, width] of whole windows."""
         vectors = self._inputs.predictor.embedder(frame_of(self._inputs, period, cells)).vectors
         return vectors.reshape(*vectors.shape[:2], -1)

@@ -15,11 +15,11 @@ def engine_for(inputs: MapInputs) -> Engine:
     Args:
         inputs: with the loaded model.
     """
-    spec, features = inputs.predictor.spec, inputs.predictor.features
-    embedded = "embedding" in Columns(inputs).positions
+    spec, features, columns = inputs.predictor.spec, inputs.predictor.features, Columns(inputs)
+    embedded = "embedding" in columns.positions
     if features.alignment != "lag":
         return PointEngine(inputs)
-    if embedded and not spec.linear:
+    if columns.windows or (embedded and not spec.linear):
         return ColumnEngine(inputs)
     cut = cut_graph(graph_of_model(inputs.registered.model))
     exact = not embedded or spec.choices["storage"] == "float32"

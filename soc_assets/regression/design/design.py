@@ -1,8 +1,9 @@
 """Feature groups of the samples: embedding, point values and coordinates, and selecting columns of them by name.
 
 A feature set is a list of names joined by +: `embedding`, `coordinates`, `point` or `point:1:9` (squares of 1 and 9
-pixels). The matrices are read from soc.duckdb once, with the setting `missing` of [features], and kept as .npy files,
-so that the processes of an evaluation share them without a copy each.
+pixels), or `window:32` (the pixels of the windows themselves; `design.windows`). The matrices are read from soc.duckdb
+once, with the setting `missing` of [features], and kept as .npy files, so that the processes of an evaluation share
+them without a copy each.
 """
 
 import json
@@ -18,8 +19,6 @@ from soc_assets.features.matrix import read_matrix
 from soc_assets.features.sql.opening import reading
 from soc_assets.storage import digest, files
 from soc_assets.storage.vouching import vouch, vouched, wrong
-
-GROUPS = ("embedding", "point", "coordinates")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Design:
         """
         chosen: dict[str, np.ndarray] = {}
         for word in features.split("+"):
-            group, *windows = word.split(":")
+            group, *windows = (word,) if word.startswith("window:") else word.split(":")
             columns = self.columns[group]
             kept = np.arange(len(columns))
             if windows:
@@ -76,11 +75,11 @@ class Design:
         """Save everything in a folder named by its content; `Design.load` memory-maps it."""
         folder.mkdir(parents=True, exist_ok=True)
         for group, matrix in self.matrices.items():
-            with files.replacing(folder / f"{group}.npy") as temporary, temporary.open("wb") as file:
+            with files.replacing(_file(folder, group, "npy")) as temporary, temporary.open("wb") as file:
                 np.save(file, matrix)
-            files.write_table(folder / f"{group}.parquet", self.columns[group])
+            files.write_table(_file(folder, group, "parquet"), self.columns[group])
         path = folder / "samples.parquet"
-        sealed = vouch(path, [folder / f"{group}.{kind}" for group in self.matrices for kind in ("npy", "parquet")])
+        sealed = vouch(path, [_file(folder, group, kind) for group in self.matrices for kind in ("npy", "parquet")])
         files.write_table(path, self.samples, {"soc.digests": json.dumps(self.digests), **sealed})
 
     @staticmethod
@@ -93,12 +92,27 @@ class Design:
     def load(cls, folder: Path) -> "Design":
         """What `save` wrote; the matrices stay on disk until they are read."""
         path = folder / "samples.parquet"
+        digests = json.loads(files.read_metadata(path)["soc.digests"])
         return cls(
             samples=files.read_table(path),
-            matrices={group: np.load(folder / f"{group}.npy", mmap_mode="r") for group in GROUPS},
-            columns={group: files.read_table(folder / f"{group}.parquet") for group in GROUPS},
-            digests=json.loads(files.read_metadata(path)["soc.digests"]),
+            matrices={group: np.load(_file(folder, group, "npy"), mmap_mode="r") for group in digests},
+            columns={group: files.read_table(_file(folder, group, "parquet")) for group in digests},
+            digests=digests,
         )
+
+    def with_group(self, group: str, matrix: np.ndarray, columns: pd.DataFrame) -> "Design":
+        """The same with another group of features: a matrix [n, d] and the meaning of its columns."""
+        return Design(
+            self.samples,
+            {**self.matrices, group: matrix},
+            {**self.columns, group: columns},
+            {**self.digests, group: _digest(matrix)},
+        )
+
+
+def _file(folder: Path, group: str, kind: str) -> Path:
+    """The file of a group; a colon in a name is refused on Windows."""
+    return folder / f"{group.replace(':', '_')}.{kind}"
 
 
 def make_design(samples: pd.DataFrame, matrices: dict[str, np.ndarray], columns: dict[str, pd.DataFrame]) -> Design:

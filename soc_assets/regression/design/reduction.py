@@ -7,7 +7,7 @@ many minor ones do not count as much as the first.
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,43 @@ _MOST = 256  # components computed where a share of variance is asked for
 _CHUNK = 512
 _ITERATIONS: Any = 3  # of the power method; scikit-learn's stub takes its default for the type
 _RECENT_BYTES = 256 * 2**20  # of reductions kept by each process: the models of a fold share theirs
+
+
+class ReducedGroup(Protocol):
+    """What a group of raw columns becomes: standardised, in components, or as an encoder summarises it."""
+
+    @property
+    def group(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def columns(self) -> np.ndarray:
+        """Which columns of the group's matrix [d]."""
+        ...
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Of these columns [d] in training."""
+        ...
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Standard deviation of these columns [d] in training."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Columns that come out, k."""
+        ...
+
+    def apply(self, matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Reduced features float32 [m, k] of some rows [m] of the group's matrix."""
+        ...
+
+    def contribution(self, matrix: np.ndarray, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """Reduced features [m, k] of chosen columns [c], counted among `columns`, alone; the others at their mean."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,6 +96,16 @@ class GroupReduction:
             return z
         return (z.astype(np.float64) @ self.components / self.component_scale).astype(np.float32)
 
+    def contribution(self, matrix: np.ndarray, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """Reduced features [m, k] of chosen columns [c] alone: they are linear in the columns, components included."""
+        z = (matrix[np.ix_(rows, self.columns[chosen])] - self.mean[chosen]) / self.scale[chosen]
+        z = np.nan_to_num(z, nan=0.0).astype(np.float32)
+        if self.components is not None:
+            return ((z @ self.components[chosen]) / np.float32(self.component_scale)).astype(np.float32)
+        whole = np.zeros((len(rows), self.width), np.float32)
+        whole[:, chosen] = z
+        return whole
+
     def _take(self, matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
         taken = matrix[rows]
         return taken if len(self.columns) == matrix.shape[1] else taken[:, self.columns]
@@ -68,7 +115,7 @@ class GroupReduction:
 class Reduction:
     """All groups of a feature set; `apply` stands for the features of any rows of a design."""
 
-    groups: tuple[GroupReduction, ...]
+    groups: tuple[ReducedGroup, ...]
 
     def apply(self, design: Design, rows: np.ndarray) -> np.ndarray:
         """Reduced features float32 [m, k]."""
@@ -82,7 +129,9 @@ class Reduction:
     def with_places_on_one_scale(self) -> "Reduction":
         """The same with the larger scale of both coordinates, so that distances are those on the ground."""
         groups = [
-            replace(part, scale=np.full_like(part.scale, part.scale.max())) if part.group == "coordinates" else part
+            replace(part, scale=np.full_like(part.scale, part.scale.max()))
+            if isinstance(part, GroupReduction) and part.group == "coordinates"
+            else part
             for part in self.groups
         ]
         return Reduction(tuple(groups))

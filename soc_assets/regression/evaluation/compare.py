@@ -6,13 +6,15 @@ how is in `soc_assets.regression`.
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 
 from soc_assets.embedding.inputs import read_inputs
+from soc_assets.embedding.spec import Spec, find_spec
+from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.errors import TableError, TrainingError
 from soc_assets.features.sql.database import read_info
 from soc_assets.features.sql.groups import group_columns, group_queries
@@ -25,12 +27,15 @@ from soc_assets.integrity.invariants import of_folds
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.design.design import Design, read_design
+from soc_assets.regression.design.windows import window_groups, with_windows
 from soc_assets.regression.evaluation.ceiling import PIXEL_STEP, pixel_steps
 from soc_assets.regression.evaluation.engine import Done, run_fits
 from soc_assets.regression.evaluation.plan import Plan, make_plan
 from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold, score_table
 from soc_assets.regression.evaluation.supplement import Comparison, Supplement, make_supplement
+from soc_assets.regression.finetuning.start import Start
 from soc_assets.regression.models.fitted import Options
+from soc_assets.regression.models.recipes import candidates, compared
 from soc_assets.runtime import progress
 from soc_assets.runtime.device import resolve_device
 from soc_assets.sampling.folds import blocks
@@ -87,11 +92,12 @@ def compare(project: Project, only_baselines: bool = False) -> Compared:
         TrainingError: features or folds are missing.
         SamplingError: the file of regions cannot be used.
     """
-    settings = project.settings.evaluation
-    design, folds = load_design(project), load_folds(project)
+    settings, documented = project.settings.evaluation, "+".join(project.settings.features.include)
+    recipes = [*compared(settings, documented), *candidates(settings)]
+    design, folds = load_design(project, () if only_baselines else recipes), load_folds(project)
     regions = regions_of(design.samples, project.regions, settings.region_column)
     design.samples["region"] = regions.names
-    plan = make_plan(design, folds, settings, "+".join(project.settings.features.include), only_baselines)
+    plan = make_plan(design, folds, settings, documented, only_baselines)
     table = plan.table()
     _log.info("%d fits, finished ones are kept:\n%s", len(plan.fits), table.to_string(index=False))
     progress.report(0, len(plan.fits), f"{len(table)} models and feature sets, {len(plan.fits)} fits")
@@ -108,8 +114,8 @@ def compare(project: Project, only_baselines: bool = False) -> Compared:
     return Compared(design, plan, done, models, table, regions.words, supplement)
 
 
-def load_design(project: Project) -> Design:
-    """Samples and every group of features, from soc.duckdb.
+def load_design(project: Project, recipes: Iterable[Recipe] = ()) -> Design:
+    """Samples and every group of features, from soc.duckdb; windows, where a recipe reads them, from the rasters.
 
     Raises:
         TrainingError: the database is missing or empty.
@@ -127,7 +133,7 @@ def load_design(project: Project) -> Design:
     design = read_design(project.database, queries, named, partial(to_metres, grid=grid))
     design.samples["block"] = blocks(design.samples, settings.sampling, grid)
     design.samples[PIXEL_STEP] = pixel_steps(design.samples, grid, settings.rasters, settings.study)
-    return design
+    return with_windows(design, project, inputs, window_groups(recipes))
 
 
 def strata_of(settings: Evaluation, columns: Sequence[str]) -> list[str]:
@@ -196,4 +202,10 @@ def options_of(project: Project) -> Options:
         device=str(resolve_device(settings.training.device)),
         sampling=settings.sampling,
         training=settings.training,
+        start=Start(spec, project.checkpoint) if (spec := _spec_of(project)) else None,
     )
+
+
+def _spec_of(project: Project) -> Spec | None:
+    """The spec of the settings, if it is frozen."""
+    return find_spec(project.embeddings, choices_of(project.settings, project.checkpoint))

@@ -27,6 +27,7 @@ from soc_assets.errors import SocError, SocWarning
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.fold import FoldFit, FoldResult, run_fold
 from soc_assets.regression.evaluation.kept import note_plan
+from soc_assets.regression.finetuning.cost import announce
 from soc_assets.regression.models.fitted import Options
 from soc_assets.runtime import interrupts, progress
 from soc_assets.storage import files
@@ -55,6 +56,8 @@ def run_fits(
 ) -> list[Done]:
     """Run the missing fits, and read all of them.
 
+    How long fits will take that learn from windows is logged first.
+
     Args:
         fits: the plan.
         design: samples and features.
@@ -63,6 +66,9 @@ def run_fits(
         workers: processes; 0 takes as many as there are processors, 1 fits in this process.
         kind: of the plan, whose fits are in use until the next plan of its kind, also where it has none; None is
             `baselines` or `evaluation`.
+
+    Raises:
+        TrainingError: an encoder would be fine-tuned that is too large for a CPU.
     """
     digests = [fit.digest(design, options) for fit in fits]
     if fits or kind:
@@ -72,6 +78,8 @@ def run_fits(
     due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if name not in known]
     progress.report(len(fits) - len(due), len(fits), f"{len(due)} to fit", unit="fit")
     errors: dict[str, str] = {}
+    parts = [(recipe, fit.train, fit.inner) for fit, _ in due for recipe in fit.recipes]
+    announce(parts, design, options.start, options.device)
     if due:
         groups = [list(part) for _, part in groupby(due, key=lambda item: (item[0].scheme, item[0].number))]
         count = min(workers or os.cpu_count() or 1, len(groups))

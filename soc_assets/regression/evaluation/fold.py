@@ -14,6 +14,7 @@ import pandas as pd
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.choice import choose
 from soc_assets.regression.evaluation.distribution import distribution_scores
+from soc_assets.regression.finetuning.start import content_of
 from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.documented import DocumentedLearner, area_of_network
 from soc_assets.regression.models.explain import column_importance, group_importance, partial_dependence
@@ -82,6 +83,8 @@ class FoldFit:
             used["training"] = options.training.model_dump(exclude={"device", "recipe"})
         if any(recipe.model == "documented" and recipe.target != "none" for recipe in self.recipes):
             used["documented"] = "fitted to the transformed target"  # an earlier release transformed back alone
+        if on_windows := [content_of(each, options.start) for each in self.recipes if kind_of(each).windows]:
+            used["windows"] = on_windows
         return digest.of_values(
             [
                 VERSION,

@@ -1,8 +1,9 @@
 """Explaining a fitted model: importance by group of features, occlusion of bands, partial dependence.
 
 A group's part of the reduced features is linear in its columns, components included, so that permuting or removing a
-band needs no new reduction. Permutation importance after Breiman (Machine Learning 2001), by group; partial dependence
-after Friedman (Annals of Statistics 2001).
+band needs no new reduction; of windows that an encoder summarises, the summaries of a band's images are permuted.
+Permutation importance after Breiman (Machine Learning 2001), by group; partial dependence after Friedman (Annals of
+Statistics 2001).
 """
 
 from collections.abc import Iterator
@@ -131,15 +132,7 @@ def _contribution(model: FittedModel, design: Design, rows: np.ndarray, chosen: 
     for part in model.reduction.groups:
         mine = np.flatnonzero(chosen[start : start + len(part.columns)])
         start += len(part.columns)
-        matrix = design.matrices[part.group]
-        z = (matrix[np.ix_(rows, part.columns[mine])] - part.mean[mine]) / part.scale[mine]
-        z = np.nan_to_num(z, nan=0.0).astype(np.float32)
-        whole = np.zeros((len(rows), part.width), np.float32)
-        if part.components is None:
-            whole[:, mine] = z
-        else:
-            whole[:] = (z @ part.components[mine]) / np.float32(part.component_scale)
-        parts.append(whole)
+        parts.append(part.contribution(design.matrices[part.group], rows, mine))
     return np.concatenate(parts, axis=1)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.reduction import Reduction, fit_reduction
 from soc_assets.regression.design.target import Target
+from soc_assets.regression.finetuning.start import Start, content_of
 from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.documented import DocumentedLearner, calibrate_documented, fit_documented
 from soc_assets.regression.models.kinds import AnyLearner, fit_learner, kind_of
@@ -33,6 +34,8 @@ class Options:
     device: str = "cpu"
     sampling: Sampling = field(default_factory=Sampling)
     training: Training = field(default_factory=Training)
+    start: Start | None = None
+    """The encoder that is fine-tuned, where a recipe does that."""
 
 
 @dataclass(frozen=True)
@@ -149,23 +152,65 @@ def fit_recipe(
     """
     oc = design.samples["organic_carbon"].to_numpy(float)[rows]
     target = Target.fit(recipe.target, oc)
+    if held_out is None and recipe.model != "documented" and recipe.intervals and len(np.unique(inner)) > 1:
+        held_out = predict_held_out(recipe, design, rows, inner, options)
+    part = _fit_part(recipe, design, rows, inner, target, options, reduction)
+    if recipe.model == "documented":
+        held_out = held_out or part.stopped
+        calibration = calibrate(recipe, held_out, options.level) if len(held_out.observed) else None
+        residuals = held_out.residuals if recipe.target != "none" and len(held_out.observed) else None
+        return FittedModel(recipe, part.reduction, target, part.learner, residuals, calibration)
+    if held_out is not None:
+        calibration = calibrate(recipe, held_out, options.level)
+        return FittedModel(recipe, part.reduction, target, part.learner, held_out.residuals, calibration)
+    if len(part.stopped.observed):
+        return FittedModel(recipe, part.reduction, target, part.learner, part.stopped.residuals, None)
+    learner = part.learner
+    fitted = learner.fitted if isinstance(learner, SklearnLearner) and not recipe.balance else None
+    if fitted is None:
+        x = part.reduction.apply(design, rows) if part.reduced is None else part.reduced
+        fitted = learner.predict(x).value
+    return FittedModel(recipe, part.reduction, target, learner, target.forward(oc) - fitted, None)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is fitted to a training part, and its reduced features; `stopped` is of the inner fold that stopped it."""
+
+    reduction: Reduction
+    learner: AnyLearner | DocumentedLearner
+    stopped: HeldOut
+    reduced: np.ndarray | None = None
+
+
+_NOTHING = HeldOut(Predicted(np.empty(0), np.empty(0)), np.empty(0))
+
+
+def _fit_part(
+    recipe: Recipe,
+    design: Design,
+    rows: np.ndarray,
+    inner: np.ndarray,
+    target: Target,
+    options: Options,
+    reduction: Reduction | None = None,
+) -> _Part:
+    """Fit reduction and learner on training rows, one of their inner folds stopping where the kind needs that."""
+    oc = design.samples["organic_carbon"].to_numpy(float)[rows]
+    if kind_of(recipe).windows:
+        from soc_assets.regression.finetuning.fit import fit_encoder
+
+        y, weight = target.forward(oc), _weights(recipe, oc, options)
+        fit = fit_encoder(recipe, design, rows, inner, y, weight, options.start, options.seed, options.device)
+        return _Part(fit.reduction, fit.learner, HeldOut(fit.predicted, fit.observed))
     reduction = reduction or _reduction_of(recipe, design, rows, options)
     x = reduction.apply(design, rows)
     if recipe.model == "documented":
         learner, stopped = fit_documented(recipe, x, oc, inner, options.training, options.sampling, target)
-        predicted, observed = (held_out.predicted, held_out.observed) if held_out else stopped
-        calibration = calibrate(recipe, HeldOut(predicted, observed), options.level) if len(observed) else None
-        residuals = observed - predicted.value if recipe.target != "none" and len(observed) else None
-        return FittedModel(recipe, reduction, target, learner, residuals, calibration)
-    if held_out is None and recipe.intervals and len(np.unique(inner)) > 1:
-        held_out = predict_held_out(recipe, design, rows, inner, options)
-    learner = _fit(recipe, x, target.forward(oc), oc, options)
-    if held_out is not None:
-        calibration = calibrate(recipe, held_out, options.level)
-        return FittedModel(recipe, reduction, target, learner, held_out.residuals, calibration)
-    fitted = learner.fitted if isinstance(learner, SklearnLearner) else None
-    residuals = target.forward(oc) - (learner.predict(x).value if fitted is None or recipe.balance else fitted)
-    return FittedModel(recipe, reduction, target, learner, residuals, None)
+        return _Part(reduction, learner, HeldOut(*stopped))
+    weight = _weights(recipe, oc, options)
+    learner = fit_learner(recipe, x, target.forward(oc), weight, options.seed, options.device)
+    return _Part(reduction, learner, _NOTHING, x)
 
 
 def predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, options: Options) -> HeldOut:
@@ -182,6 +227,7 @@ def _key(recipe: Recipe, design: Design, rows: np.ndarray, inner: np.ndarray, op
     decisive = [recipe.model_dump(exclude={"name", "intervals"}), design.content(recipe.features), inner.tolist()]
     used = [options.seed, options.sampling.model_dump() if recipe.balance else None]
     used += [options.training.model_dump()] if recipe.model == "documented" else []
+    used += [content_of(recipe, options.start)] if kind_of(recipe).windows else []
     return digest.of_values([decisive, digest.of_frame(samples), used])
 
 
@@ -192,13 +238,8 @@ def _predict_held_out(recipe: Recipe, design: Design, rows: np.ndarray, inner: n
     value, spread = np.empty(len(rows)), np.empty(len(rows))
     for number in np.unique(inner):
         out = inner == number
-        reduction = _reduction_of(recipe, design, rows[~out], options)
-        x, part = reduction.apply(design, rows[~out]), oc[~out]
-        if recipe.model == "documented":
-            learner, _ = fit_documented(recipe, x, part, inner[~out], options.training, options.sampling, target)
-        else:
-            learner = _fit(recipe, x, observed[~out], part, options)
-        found = learner.predict(reduction.apply(design, rows[out]))
+        part = _fit_part(recipe, design, rows[~out], inner[~out], target, options)
+        found = part.learner.predict(part.reduction.apply(design, rows[out]))
         value[out], spread[out] = found.value, found.spread
     return HeldOut(Predicted(value, spread), observed, inner)
 
@@ -209,10 +250,9 @@ def _reduction_of(recipe: Recipe, design: Design, rows: np.ndarray, options: Opt
     return found.with_places_on_one_scale() if kind_of(recipe).spatial else found
 
 
-def _fit(recipe: Recipe, x: np.ndarray, y: np.ndarray, oc: np.ndarray, options: Options) -> AnyLearner:
-    """Fit the learner, balanced by these rows' own organic carbon where the recipe says so."""
-    weight = np.ones(len(x))
-    if recipe.balance:
-        found = balance(oc, options.sampling, options.seed)
-        weight = (found.multiplicity * found.weight).astype(float)
-    return fit_learner(recipe, x, y, weight, options.seed, options.device)
+def _weights(recipe: Recipe, oc: np.ndarray, options: Options) -> np.ndarray:
+    """Weights [n] of training rows, balanced by their own organic carbon where the recipe says so."""
+    if not recipe.balance:
+        return np.ones(len(oc))
+    found = balance(oc, options.sampling, options.seed)
+    return (found.multiplicity * found.weight).astype(float)

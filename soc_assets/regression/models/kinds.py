@@ -21,15 +21,17 @@ class Kind:
     """A kind of model.
 
     Attributes:
-        fit: from recipe, reduced features, transformed target, weights, seed and device; None where it is fitted on
-            other things (`soc_assets.regression.models.documented`).
+        fit: from recipe, reduced features, transformed target, weights, seed and device; None where it needs the inner
+            folds, too, to stop (`soc_assets.regression.models.documented`, `soc_assets.regression.finetuning`).
         rank: how much it can express; what can express more has to be better to become champion.
         spatial: whether its last two features are the place, on one scale for both axes.
+        windows: whether it learns from windows (`soc_assets.regression.finetuning`).
     """
 
     fit: Callable[[Recipe, np.ndarray, np.ndarray, np.ndarray, int, str], AnyLearner] | None
     rank: int
     spatial: bool = False
+    windows: bool = False
 
     @property
     def network(self) -> bool:
@@ -93,4 +95,6 @@ KINDS: dict[str, Kind] = {
     "regression_kriging": Kind(_fit_regression_kriging, TREES, spatial=True),
     "mlp": Kind(learners.fit_mlp_learner, NETWORK),
     "documented": Kind(None, NETWORK),
+    "finetune": Kind(None, NETWORK, windows=True),
+    "convolution": Kind(None, NETWORK, windows=True),
 }

@@ -4,7 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from soc_assets.regression.design.reduction import GroupReduction
+from soc_assets.regression.design.reduction import GroupReduction, ReducedGroup
+from soc_assets.regression.finetuning.encoded import EncodedWindows
+from soc_assets.regression.finetuning.graph import Encoded
 from soc_assets.regression.models.applicability import Applicability
 from soc_assets.regression.models.conformal import Calibration
 
@@ -39,6 +41,14 @@ def _product(z: Tensor, components: Tensor) -> Tensor:
     """[n, d] @ [d, k], summed in double precision."""
     parts = zip(z.split(_COLUMNS, dim=1), components.split(_COLUMNS), strict=True)
     return torch.stack([part.double() @ rows.double() for part, rows in parts]).sum(dim=0)
+
+
+def graph_of_group(part: ReducedGroup) -> nn.Module:
+    """A group of raw columns [n, d] to its reduced features [n, k]."""
+    if isinstance(part, GroupReduction):
+        return Reduced(part)
+    assert isinstance(part, EncodedWindows)
+    return Encoded(part)
 
 
 class Reaching(nn.Module):

@@ -4,11 +4,22 @@ A recipe says what is fitted; fitting is in `soc_assets.regression.models.fitted
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from soc_assets.errors import SettingsError, TrainingError
 from soc_assets.regression.models.kinds import PLACE, kind_of
 from soc_assets.settings.evaluation import Evaluation, Recipe
 
+_ON_WINDOWS: dict[str, Any] = {
+    "features": "window:32",
+    "epochs": 20,
+    "batch_size": 32,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.05,
+    "hidden": (64,),
+    "members": 3,
+    "intervals": False,
+}
 NAMED = {
     "kriging": Recipe(name="kriging", model="kriging", features="coordinates"),
     "regression_kriging": Recipe(
@@ -20,6 +31,8 @@ NAMED = {
     "extra_trees": Recipe(name="extra_trees", model="extra_trees", max_features=0.33, intervals=False),
     "gradient_boosting": Recipe(name="gradient_boosting", model="gradient_boosting", min_leaf=20, intervals=False),
     "mlp": Recipe(name="mlp"),
+    "finetune": Recipe(name="finetune", model="finetune", **_ON_WINDOWS),
+    "convolution": Recipe(name="convolution", model="convolution", **_ON_WINDOWS),
 }
 MEAN = Recipe(name="mean", model="mean", features="coordinates", target="none", intervals=False)
 COORDINATES = Recipe(name="coordinates", model="random_forest", features="coordinates", intervals=False)
@@ -111,7 +124,12 @@ def compared(evaluation: Evaluation, documented_features: str) -> list[Recipe]:
 
 
 def _feature_sets_of(recipe: Recipe, sets: Sequence[str]) -> list[str]:
-    """A model of space is compared once: on the place alone, or on the first feature set and the place."""
+    """A model of space is compared once: on the place alone, or on the first feature set and the place.
+
+    One that learns from windows is compared on them alone, and beside the point values.
+    """
+    if kind_of(recipe).windows:
+        return [recipe.features, f"{recipe.features}+point"]
     if not kind_of(recipe).spatial:
         return list(sets)
     return [

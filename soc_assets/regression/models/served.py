@@ -18,7 +18,7 @@ from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.fitted import FittedModel, in_logarithm
 from soc_assets.regression.models.members import graph_of
 from soc_assets.regression.models.mlp import SocMlp
-from soc_assets.regression.models.parts import Area, Reaching, Reduced
+from soc_assets.regression.models.parts import Area, Reaching, graph_of_group
 
 _UNKNOWN = Calibration((0.0,), ((float("inf"),), (float("inf"),)), 1.0, 1.0)
 COLUMNS = ("predicted", "lower", "upper", "dissimilarity", "applicable")
@@ -68,7 +68,7 @@ class ServedRecipe(nn.Module):
         parts = model.reduction.groups
         mean, scale = (np.concatenate([getattr(part, name) for part in parts]) for name in ("mean", "scale"))
         self.accepted, self.most_missing = Accepted(mean, scale, gaps), gaps.most
-        self.groups = nn.ModuleList(Reduced(part) for part in parts)
+        self.groups = nn.ModuleList(graph_of_group(part) for part in parts)
         self.widths = [len(part.columns) for part in parts]
         self.learner, self.area = graph_of(model.learner), Area(area)
         stand_in = _residuals(model)
