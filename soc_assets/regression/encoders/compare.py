@@ -1,9 +1,9 @@
 """The comparison of encoders: each alone and beside the point values, on the folds of the primary scheme.
 
-The encoder is frozen, as is usual where representations are compared (linear probing): what is fitted to it is a ridge
-regression and the MLP ensemble of the leaderboard, on components that each training part decides. Rasters have no
-labels, so that pre-training and PCA may see windows of the test folds, too; organic carbon of a test fold they cannot
-see.
+Encoders are frozen, as is usual where representations are compared (linear probing): what is fitted to them is a ridge
+regression and the MLP ensemble of the leaderboard, on components that each training part decides. Beside them stand
+encoders that are trained in the training part of each fold (`trained`). Rasters have no labels, so that pre-training
+and PCA may see windows of the test folds, too; nothing sees organic carbon of a test fold.
 """
 
 from dataclasses import dataclass
@@ -17,21 +17,26 @@ from soc_assets.project import Project
 from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.encoders.embed import embedded_by, forget_others
-from soc_assets.regression.encoders.variants import PCA, RANDOM, Variant, variants_of
+from soc_assets.regression.encoders.shares import SHARES, mean_locations, parts_by_share
+from soc_assets.regression.encoders.trained import plain, trained_in_folds
+from soc_assets.regression.encoders.variants import (
+    OWN,
+    PCA,
+    PUBLISHED,
+    RANDOM,
+    variants_of,
+)
 from soc_assets.regression.evaluation.bootstrap import Draws, intervals, paired_difference
 from soc_assets.regression.evaluation.compare import load_design, load_folds, options_of
 from soc_assets.regression.evaluation.engine import run_fits
 from soc_assets.regression.evaluation.fold import FoldFit
-from soc_assets.regression.evaluation.learning_curve import some_locations
-from soc_assets.regression.evaluation.plan import fold_of_samples, merged, part_of
+from soc_assets.regression.evaluation.plan import fold_of_samples
 from soc_assets.regression.evaluation.scoring import OutOfFold, out_of_fold
 from soc_assets.regression.metrics import scores
-from soc_assets.regression.models.recipes import NAMED
-from soc_assets.settings.evaluation import Evaluation, Recipe
+from soc_assets.settings.evaluation import ON_WINDOWS, Evaluation
 
 POINTS = "points alone"
 ALONE, BESIDE = "embedding", "point+embedding"
-SHARES = (0.1, 0.25, 0.5, 1.0)
 Key = tuple[str, str, str, float]
 """Encoder, features, model and share of the locations."""
 _KIND = "encoder_comparison"  # of the plan whose fits are in use
@@ -57,6 +62,7 @@ COLUMNS = (
     *("r2", "r2_low", "r2_high", "rmse", "rmse_low", "rmse_high"),
     *("over_random", "over_random_low", "over_random_high"),
     *("over_points", "over_points_low", "over_points_high", "over_pca", "over_pca_low", "over_pca_high"),
+    *("over_frozen", "over_frozen_low", "over_frozen_high"),
     *("images_seen", "pretraining_seconds", "embedding_seconds"),
 )
 
@@ -74,10 +80,11 @@ def compare_encoders(project: Project) -> EncoderComparison:
     found: dict[Key, OutOfFold] = {}
     cost: dict[str, dict[str, float]] = {POINTS: {}}
     kept: set[Path | None] = set()
-    for variant in variants_of(project, inputs.spec):
+    variants = variants_of(project, inputs.spec)
+    for variant in variants:
         embedded = embedded_by(project, inputs, design, variant)
         kept.add(embedded.path)
-        cost[variant.name] = _cost(variant, embedded.seconds)
+        cost[variant.name] = variant.cost | {"embedding_seconds": embedded.seconds}
         sets = (ALONE, BESIDE, "point") if variant.name == RANDOM else (ALONE, BESIDE)
         fits = [fit for features in sets for fit in _fits(embedded.design, fold, features, settings)]
         kind = f"{_KIND} {variant.name}"
@@ -87,7 +94,14 @@ def compare_encoders(project: Project) -> EncoderComparison:
             name = POINTS if each.features == "point" else variant.name
             found[name, each.features, model, float(share)] = each
     forget_others(project, kept)
-    locations = {share: _locations(design, fold, share, settings) for share in SHARES}
+    for name, done, facts in trained_in_folds(project, inputs, design, fold, variants):
+        scored = out_of_fold(done)
+        whole = sum(each.seconds for each in scored if each.model.endswith(f" on {SHARES[-1]}"))
+        cost[name] = {**facts, "embedding_seconds": whole}
+        for each in scored:
+            model, _, share = each.model.partition(" on ")
+            found[name, BESIDE if "point" in each.features else ALONE, model, float(share)] = each
+    locations = {share: mean_locations(design, fold, share, settings) for share in SHARES}
     rows = [_row(key, found, design, settings) | cost[key[0]] | {"locations": locations[key[3]]} for key in found]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     _, unit = units_of(settings.primary, design.samples)
@@ -95,19 +109,26 @@ def compare_encoders(project: Project) -> EncoderComparison:
 
 
 def _row(key: Key, found: dict[Key, OutOfFold], design: Design, settings: Evaluation) -> dict[str, object]:
+    """A row of the table; what is trained in the folds is compared with MLPs, on shares of the locations with ridge."""
     name, features, model, share = key
     line: dict[str, object] = {"encoder": name, "features": features, "model": model, "share": share}
+    in_folds = model in ON_WINDOWS
+    like = model if not in_folds else "mlp" if share == SHARES[-1] else "ridge"
     others = {
-        "over_random": found.get((RANDOM, features, model, share)),
-        "over_points": found[POINTS, "point", model, share],
-        "over_pca": found.get((PCA, features, model, share)),
+        "over_random": found.get((RANDOM, features, like, share)),
+        "over_points": found[POINTS, "point", like, share],
+        "over_pca": found.get((PCA, features, like, share)),
     }
+    if in_folds:
+        frozen = [(each, features, like, share) for each in (OWN, PUBLISHED, RANDOM)]
+        others["over_frozen"] = next((found[each] for each in frozen if each in found), None)
     return line | _scored(found[key], others, design, settings)
 
 
 def _ordered(table: pd.DataFrame, encoders: list[str]) -> pd.DataFrame:
     """Sorted for reading: by model and share, points first, each encoder alone and then beside the points."""
-    place = {name: number for number, name in enumerate([*encoders, "mlp", "ridge", "point", ALONE, BESIDE])}
+    names = [*encoders, *ON_WINDOWS, "mlp", "ridge", "point", ALONE, BESIDE]
+    place = {name: number for number, name in enumerate(names)}
 
     def rank(column: pd.Series) -> pd.Series:
         return -column if column.name == "share" else column.map(place)
@@ -117,41 +138,13 @@ def _ordered(table: pd.DataFrame, encoders: list[str]) -> pd.DataFrame:
 
 def _fits(design: Design, fold: np.ndarray, features: str, settings: Evaluation) -> list[FoldFit]:
     """Ridge on each share of the locations, and the MLP on all of them, in every fold."""
-    ridge, mlp = (_recipe(name, features) for name in ("ridge", "mlp"))
-    location, fits = design.samples["location_id"].to_numpy(), []
-    for number in np.unique(fold[fold >= 0]).tolist():
-        train, inner, test = part_of(design, settings.primary, fold, number, settings)
-        for share in SHARES:
-            rows, parts = train, inner
-            if share < 1:
-                rows = train[some_locations(location[train], share, settings.seed)]
-                parts = merged(fold[rows], settings.inner_folds)
-            fits.append(FoldFit(settings.primary, number, f"ridge on {share}", (ridge,), rows, parts, test))
-        fits.append(FoldFit(settings.primary, number, "mlp on 1.0", (mlp,), train, inner, test))
+    ridge, mlp = (plain(name, features) for name in ("ridge", "mlp"))
+    fits = []
+    for number, share, part in parts_by_share(design, fold, settings):
+        fits.append(FoldFit(settings.primary, number, f"ridge on {share}", (ridge,), *part))
+        if share == SHARES[-1]:
+            fits.append(FoldFit(settings.primary, number, f"mlp on {share}", (mlp,), *part))
     return fits
-
-
-def _recipe(name: str, features: str) -> Recipe:
-    return NAMED[name].model_copy(update={"features": features, "intervals": False, "members": 3})
-
-
-def _cost(variant: Variant, seconds: float) -> dict[str, float]:
-    facts = variant.facts
-    return {
-        "images_seen": float(facts.get("images_seen", np.nan)),
-        "pretraining_seconds": float(facts.get("seconds", np.nan)),
-        "embedding_seconds": seconds,
-    }
-
-
-def _locations(design: Design, fold: np.ndarray, share: float, settings: Evaluation) -> float:
-    """Mean number of locations of a training part."""
-    location, sizes = design.samples["location_id"].to_numpy(), []
-    for number in np.unique(fold[fold >= 0]).tolist():
-        train, _, _ = part_of(design, settings.primary, fold, number, settings)
-        rows = train[some_locations(location[train], share, settings.seed)] if share < 1 else train
-        sizes.append(len(np.unique(location[rows])))
-    return float(np.mean(sizes))
 
 
 def _scored(

@@ -3,14 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from soc_assets.regression.encoders.compare import ALONE, BESIDE, SHARES, EncoderComparison
+from soc_assets.regression.encoders.compare import ALONE, BESIDE, EncoderComparison
+from soc_assets.regression.encoders.shares import SHARES
+from soc_assets.regression.encoders.trained import SIDE
 from soc_assets.regression.encoders.words import verdict
 from soc_assets.regression.report.forest_plots import forest
 from soc_assets.regression.report.sections import Figure, Section, Table, interval, rounded
 from soc_assets.regression.words import SCHEMES
 from soc_assets.reporting.figures import report_figure, to_png
 
-_COLOURS = ("#9aa5b1", "#3b6ea8", "#e0a030", "#b5403a", "#5b8c5a")
+_COLOURS = ("#9aa5b1", "#3b6ea8", "#e0a030", "#b5403a", "#5b8c5a", "#7d5ba6", "#40a0a0")
 _MARKS = {"point": "points alone", ALONE: "alone", BESIDE: "beside the points"}
 
 
@@ -23,38 +25,58 @@ def encoder_sections(found: EncoderComparison, how: str) -> list[Section]:
     """
     table, folds = found.table, SCHEMES.get(found.scheme, found.scheme)
     whole = table[table["share"] == SHARES[-1]]
-    ridge = whole[whole["model"] == "ridge"]
+    best = whole[whole["model"] != "mlp"]
     paragraphs = (
         verdict(table, found.scheme),
-        f"{how} Each encoder is frozen; ridge regression and an ensemble of MLPs are fitted to its embedding on "
-        f"identical folds ({folds}). Pre-training and PCA have seen windows of all of the region, no organic carbon. "
+        f"{how} Encoders are frozen; ridge regression and an ensemble of MLPs are fitted to their embedding on "
+        f"identical folds ({folds}). The fine-tuned and the convolutional encoder are trained on the training part of "
+        f"each fold alone, on {SIDE} x {SIDE} pixels around each sample; an inner fold stops them; they are compared "
+        "with MLPs. Pre-training and PCA have seen windows of all of the region, no organic carbon. "
         f"Intervals are 95 % bootstrap intervals over {found.unit}; differences are paired.",
     )
     caption = f"R2 out of fold ({folds}) of every encoder, with 95 % intervals. Grey: no embedding, or no training."
-    pictured = [Figure(f"{caption} Ridge regression.", _forest(ridge), "A forest plot of R2 by encoder.", "encoders")]
-    curves = table[table["model"] == "ridge"]
-    said = "R2 of ridge regression by the share of the locations of each training part that it is fitted on."
+    pictured = [
+        Figure(
+            f"{caption} Ridge regression on frozen embeddings.",
+            _forest(best),
+            "A forest plot of R2 by encoder.",
+            "encoders",
+        )
+    ]
+    curves = table[table["model"] != "mlp"]
+    said = (
+        "R2 by the share of the locations of each training part that is fitted on; ridge regression on what is frozen."
+    )
     drawn = [
         Figure(
             f"{said} Dotted: points alone.", _curves(curves), "R2 against the number of locations.", "label_fractions"
         )
     ]
-    mlps = whole[whole["model"] == "mlp"]
+    ridge, mlps = whole[whole["model"] == "ridge"], whole[whole["model"] != "ridge"]
     scores = [
         Table("Ridge regression on all locations: R2 out of fold, and paired differences of R2.", _scores(ridge)),
-        Table("The same of an ensemble of MLPs.", _scores(mlps), folded=True),
+        Table("Ensembles of MLPs, and encoders that are trained in the folds.", _scores(mlps)),
     ]
     fractions = Table("Scores by the share of the locations.", _scores(curves, by_share=True), folded=True)
     return [
         Section("Does pre-training help?", paragraphs, scores if len(mlps) else scores[:1], pictured, "verdict"),
         Section("How many labels it needs", (), [fractions], drawn),
-        Section("What it costs", (), [Table("Images seen without labels, and seconds on the device.", _cost(whole))]),
+        Section(
+            "What it costs",
+            (),
+            [
+                Table(
+                    "Images seen without labels, and seconds on the device; in the folds: of all of them.", _cost(whole)
+                )
+            ],
+        ),
     ]
 
 
 def _encoder(name: str) -> str:
     """An encoder in words."""
-    return {"random": "Random weights", "pca_window": "PCA of windows"}.get(name, name.capitalize())
+    known = {"random": "Random weights", "pca_window": "PCA of windows", "convolution": "Convolutions"}
+    return known.get(name, name.capitalize())
 
 
 def _name(row: dict) -> str:
@@ -107,6 +129,7 @@ def _scores(table: pd.DataFrame, by_share: bool = False) -> pd.DataFrame:
                 "Over random weights": _gain(row, "over_random"),
                 "Over points alone": _gain(row, "over_points"),
                 **({} if by_share else {"Over PCA": _gain(row, "over_pca")}),
+                **({"Over frozen": _gain(row, "over_frozen")} if table["over_frozen"].notna().any() else {}),
             }
             for row in table.to_dict("records")
         ]
@@ -126,7 +149,7 @@ def _cost(table: pd.DataFrame) -> pd.DataFrame:
             "Encoder": [_encoder(name) for name in rows["encoder"]],
             "Images seen in pre-training": [_count(value) for value in rows["images_seen"]],
             "Pre-training, s": [_count(value) for value in rows["pretraining_seconds"]],
-            "Embedding the samples, s": rows["embedding_seconds"].to_numpy(),
+            "Embedding, or training in the folds, s": rows["embedding_seconds"].to_numpy(),
         }
     )
 

@@ -15,6 +15,7 @@ from soc_assets.storage import digest
 from soc_assets.storage.vouching import wrong
 
 RANDOM, OWN, PUBLISHED, PCA = "random", "own pre-training", "published", "pca_window"
+FINE_TUNED, CONVOLUTION = "fine-tuned", "convolution"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,14 @@ class Variant:
     spec: Spec
     checkpoint: Path | None
     facts: dict[str, Any]
+
+    @property
+    def cost(self) -> dict[str, float]:
+        """What its pre-training took, where there was one."""
+        return {
+            "images_seen": float(self.facts.get("images_seen", "nan")),
+            "pretraining_seconds": float(self.facts.get("seconds", "nan")),
+        }
 
 
 def variants_of(project: Project, spec: Spec) -> list[Variant]:

@@ -5,17 +5,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from soc_assets.regression.encoders.compare import ALONE, BESIDE, POINTS, SHARES
-from soc_assets.regression.encoders.variants import OWN, PCA, PUBLISHED, RANDOM
+from soc_assets.regression.encoders.compare import ALONE, BESIDE, POINTS
+from soc_assets.regression.encoders.shares import SHARES
+from soc_assets.regression.encoders.variants import CONVOLUTION, FINE_TUNED, OWN, PCA, PUBLISHED, RANDOM
+from soc_assets.settings.evaluation import ON_WINDOWS
 
-_MODEL = "ridge"
+_MODELS = ("ridge", *ON_WINDOWS)
 
 Row = dict[str, Any]
 
 
 def verdict(table: pd.DataFrame, scheme: str) -> str:
     """Whether pre-training helps beyond its interval: against random weights, beside the points, and against PCA."""
-    chosen = table[(table["model"] == _MODEL) & (table["share"] == SHARES[-1])]
+    chosen = table[table["model"].isin(_MODELS) & (table["share"] == SHARES[-1])]
     rows: dict[tuple[str, str], Row] = {
         (str(row["encoder"]), str(row["features"])): {str(name): value for name, value in row.items()}
         for row in chosen.to_dict("records")
@@ -26,7 +28,26 @@ def verdict(table: pd.DataFrame, scheme: str) -> str:
             f"NO PRE-TRAINED ENCODER TO COMPARE under {scheme} folds: only random weights and PCA of windows. "
             "`soc pretrain` makes one from these rasters."
         )
-    return " ".join(_sentence(rows, name, scheme) for name in learned)
+    return " ".join([*(_sentence(rows, name, scheme) for name in learned), *_trained(rows)])
+
+
+def _trained(rows: dict[tuple[str, str], Row]) -> list[str]:
+    """What training in the folds gives, against the frozen encoder and the point values with the same kind of head."""
+    said = []
+    if (FINE_TUNED, ALONE) in rows:
+        alone, beside = rows[FINE_TUNED, ALONE], rows[FINE_TUNED, BESIDE]
+        said.append(
+            f"Fine-tuned in the folds, it has R2 {alone['r2']:.3f} alone, against MLPs on the frozen embedding "
+            f"{_difference(alone, 'over_frozen')}, and {beside['r2']:.3f} beside the point values, against MLPs on "
+            f"these alone {_difference(beside, 'over_points')}."
+        )
+    if (CONVOLUTION, ALONE) in rows:
+        alone, beside = rows[CONVOLUTION, ALONE], rows[CONVOLUTION, BESIDE]
+        said.append(
+            f"A convolutional encoder without pre-training has R2 {alone['r2']:.3f} alone and {beside['r2']:.3f} "
+            f"beside the point values, against MLPs on these alone {_difference(beside, 'over_points')}."
+        )
+    return said
 
 
 def _sentence(rows: dict[tuple[str, str], Row], name: str, scheme: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from soc_assets.errors import SettingsError, TrainingError
 from soc_assets.regression.models.kinds import PLACE, kind_of
-from soc_assets.settings.evaluation import Evaluation, Recipe
+from soc_assets.settings.evaluation import ON_WINDOWS, Evaluation, Recipe
 
 _ON_WINDOWS: dict[str, Any] = {
     "features": "window:32",
@@ -143,6 +143,11 @@ def registrable(evaluation: Evaluation) -> dict[str, Recipe]:
     `random_forest on point+embedding` is the recipe on that feature set; a name alone is the last recipe of that name
     in soc.toml, or a named one on point values.
     """
-    every = [*compared(evaluation.model_copy(update={"documented": False}), ""), *candidates(evaluation)]
+    windows = [
+        NAMED[name].model_copy(update={"features": features})
+        for name in ON_WINDOWS
+        for features in _feature_sets_of(NAMED[name], ())
+    ]
+    every = [*compared(evaluation.model_copy(update={"documented": False}), ""), *candidates(evaluation), *windows]
     own = [*NAMED.values(), COORDINATES, MEAN, *evaluation.recipes, *candidates(evaluation), NAMED["mlp"]]
     return {f"{recipe.name} on {recipe.features}": recipe for recipe in every} | {recipe.name: recipe for recipe in own}

@@ -57,6 +57,8 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "patches, by image": ({"pooling": "mean_center", "normalise": "image"}, "point+embedding", "nearest_lag"),
     "patches, maximum": ({"pooling": "max", "arrangement": "stack"}, "embedding", "zero"),
     "patches, seasons": ({"pooling": "mean_center"}, "point+embedding", "nearest_lag"),
+    "windows": ({"stage": "encoder"}, "window:8+point", "zero"),
+    "windows, raw, stack": ({"arrangement": "stack", "normalise": "none"}, "window:16", "null"),
 }
 
 
@@ -116,7 +118,8 @@ def test_every_cell_is_what_points_say(world, name, monkeypatch):
         monkeypatch.setattr(columns, "_STRIP_BYTES", 4 * 32 * inputs.predictor.spec.n_features)  # rows of a block
     [place] = inputs.places
     by_points, engine = PointEngine(inputs), ColumnEngine(inputs)
-    assert engine.together == (not inputs.predictor.spec.linear)
+    assert engine.once == (not inputs.predictor.spec.linear and "embedding" in features)
+    assert engine.together == (not inputs.predictor.spec.linear or "window" in features)
     for cells in SOME:
         points, found = (each.open(period, place)(cells) for each in (by_points, engine))
         np.testing.assert_array_equal(found.missing, points.missing)

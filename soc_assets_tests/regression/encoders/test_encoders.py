@@ -14,6 +14,24 @@ from soc_assets.regression.encoders.pca import KEPT, fit_window_pca
 from soc_assets.regression.encoders.words import verdict
 from soc_assets_tests.command_line import refused, soc, states
 from soc_assets_tests.pretraining.conftest import unlabelled  # noqa: F401
+from soc_assets_tests.small_project import model_record
+
+
+EVALUATION = """
+[evaluation]
+primary = "location"
+schemes = ["location"]
+draws = 100
+workers = 1
+
+[[evaluation.recipes]]
+name = "tuned"
+model = "finetune"
+features = "window:16+point"
+epochs = 2
+members = 2
+hidden = [8]
+"""
 
 
 def rows(own=0.4, low=0.02, high=0.2, pca=0.3, beside_low=-0.01, learned=True):
@@ -72,29 +90,32 @@ def test_pca_of_windows_is_that_of_its_definition(unlabelled, frames, width):  #
 
 @pytest.mark.slow
 def test_encoders_are_compared_on_a_small_project(unlabelled):  # noqa: F811
-    unlabelled.config.write_text(
-        unlabelled.config.read_text()
-        + '\n[evaluation]\nprimary = "location"\nschemes = ["location"]\ndraws = 100\nworkers = 1\n'
-    )
+    unlabelled.set("[sampling]\n", "[sampling]\nn_folds = 2\n")
+    unlabelled.config.write_text(unlabelled.config.read_text() + EVALUATION)
     before = soc("run", "--to", "encoder_comparison", at=unlabelled)
     assert before.exit_code == 0, before.output
     results = unlabelled.project.results
     table = pd.read_parquet(results / "encoder_comparison.parquet")
-    assert set(table["encoder"]) == {"random", "pca_window", POINTS}
+    assert set(table["encoder"]) == {"random", "pca_window", "convolution", POINTS}
     assert soc("pretrain", at=unlabelled).exit_code == 0
     assert states(unlabelled)["encoder_comparison"][0] == "stale"
     after = soc("run", "--to", "encoder_comparison", at=unlabelled)
     assert after.exit_code == 0, after.output
     table = pd.read_parquet(results / "encoder_comparison.parquet")
-    assert set(table["encoder"]) == {"random", "own pre-training", "pca_window", POINTS}
     assert table.groupby("encoder").size().to_dict() == {
         "random": 10,
         "own pre-training": 10,
         "pca_window": 10,
+        "fine-tuned": 8,
+        "convolution": 8,
         POINTS: 5,
     }
+    tuned = table[(table["encoder"] == "fine-tuned") & (table["share"] == 1)].set_index("features")
+    assert (tuned["images_seen"] == 48).all()
+    frozen = table[(table["encoder"] == "own pre-training") & (table["model"] == "mlp")].set_index("features")
+    assert_allclose(tuned["over_frozen"], tuned["r2"] - frozen["r2"].loc[tuned.index], atol=1e-9)
     own = table[(table["encoder"] == "own pre-training") & (table["share"] == 1)]
-    assert (own["n"] == table["n"].max()).all()
+    assert (table["n"] == table["n"].max()).all()
     assert own["over_random"].notna().all()
     assert (own["images_seen"] == 48).all()
     gain = own[own["features"] == ALONE].set_index("model")
@@ -105,8 +126,29 @@ def test_encoders_are_compared_on_a_small_project(unlabelled):  # noqa: F811
     page = (results / "encoders.html").read_text()
     assert "Does pre-training help?" in page
     assert "PRE-TRAINING" in page
+    assert "Fine-tuned in the folds, it has R2" in page
+    assert "A convolutional encoder without pre-training has R2" in page
     assert states(unlabelled)["encoder_comparison"][0] == "fresh"
     assert len(list((results / "encoders").glob("*.npy"))) == 3
+    _fine_tuned_model_is_registered_and_predicts(unlabelled)
+
+
+def _fine_tuned_model_is_registered_and_predicts(made):
+    """It takes windows from the rasters, in the samples' own places as elsewhere, and says how long it will train."""
+    made.set("[training]\n", '[training]\nrecipe = "tuned"\n')
+    done = soc("run", "--to", "mlp_model", at=made)
+    assert done.exit_code == 0, done.output
+    record = model_record(made)
+    assert record.params["fit.recipe"] == "tuned"
+    samples = pd.read_parquet(made.project.samples("samples")).head(5)
+    points = made.root / "points.csv"
+    samples[["longitude", "latitude", "year"]].assign(date="2015-07-01").to_csv(points, index=False)
+    assert soc("predict", str(points), "--output", str(made.root / "found.csv"), at=made).exit_code == 0
+    found = pd.read_csv(made.root / "found.csv")
+    assert found["predicted"].between(0, 200).all()
+    assert (found["lower"] <= found["upper"]).all()
+    mapped = soc("map", "--year", "2015", "--step", "16", at=made)
+    assert mapped.exit_code == 0, mapped.output
 
 
 def test_tokens_without_a_transformer_are_not_compared(unlabelled):  # noqa: F811
