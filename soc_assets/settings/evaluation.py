@@ -66,7 +66,7 @@ class Recipe(Section):
     weight_decay: float = Field(default=1.0, ge=0)
     """MLP: AdamW's; ridge: the penalty per sample."""
     epochs: int = Field(default=60, ge=1)
-    """MLP: all of them are trained; the schedule ends at a learning rate of nearly 0."""
+    """MLP: all of them are trained; the schedule ends at a learning rate of nearly 0. On windows: at most."""
     batch_size: int = Field(default=256, ge=1)
     """MLP: samples per step, fewer where an epoch would have less than 16 steps."""
     members: int = Field(default=5, ge=1)
@@ -138,7 +138,8 @@ class Evaluation(Section):
         "mlp",
     )
     """Named recipes, each on every feature set; `regression_kriging` and `gaussian_process` on the first one and the
-    coordinates, `kriging` on the coordinates alone. `mean`, `coordinates` and the recipes below are always included."""
+    coordinates, `kriging` on the coordinates alone, `finetune` and `convolution` on windows, alone and with the point
+    values. `mean`, `coordinates` and the recipes below are always included."""
     feature_sets: tuple[FeatureSet, ...] = Field(default=("point", "embedding", "point+embedding"), min_length=1)
     """Feature sets that the models are compared on."""
     documented: bool = True

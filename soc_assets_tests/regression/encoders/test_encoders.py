@@ -12,10 +12,11 @@ from soc_assets.pretraining.windows import WindowSampler
 from soc_assets.regression.encoders.compare import ALONE, BESIDE, COLUMNS, POINTS
 from soc_assets.regression.encoders.pca import KEPT, fit_window_pca
 from soc_assets.regression.encoders.words import verdict
+from soc_assets.regression.models.recipes import NAMED
+from soc_assets.settings.evaluation import ON_WINDOWS
 from soc_assets_tests.command_line import refused, soc, states
 from soc_assets_tests.pretraining.conftest import unlabelled  # noqa: F401
 from soc_assets_tests.small_project import model_record
-
 
 EVALUATION = """
 [evaluation]
@@ -89,7 +90,9 @@ def test_pca_of_windows_is_that_of_its_definition(unlabelled, frames, width):  #
 
 
 @pytest.mark.slow
-def test_encoders_are_compared_on_a_small_project(unlabelled):  # noqa: F811
+def test_encoders_are_compared_on_a_small_project(unlabelled, monkeypatch):  # noqa: F811
+    for name in ON_WINDOWS:
+        monkeypatch.setitem(NAMED, name, NAMED[name].model_copy(update={"epochs": 2}))
     unlabelled.set("[sampling]\n", "[sampling]\nn_folds = 2\n")
     unlabelled.config.write_text(unlabelled.config.read_text() + EVALUATION)
     before = soc("run", "--to", "encoder_comparison", at=unlabelled)
