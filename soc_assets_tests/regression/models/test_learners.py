@@ -15,14 +15,15 @@ from soc_assets.regression.models.fitted import Options
 from soc_assets.regression.models.kinds import KINDS, fit_learner
 from soc_assets.regression.models.learners import SklearnLearner
 from soc_assets.regression.models.recipes import is_baseline
-from soc_assets.settings.evaluation import Evaluation, ModelKind, Recipe
+from soc_assets.settings.evaluation import ON_WINDOWS, Evaluation, ModelKind, Recipe
 from soc_assets_tests.regression.designs import folds_of, make
 
 
 def test_every_kind_of_the_settings_is_in_the_registry_and_no_other():
     assert set(KINDS) == set(get_args(ModelKind))
     every = {kind: Recipe(name="r").model_copy(update={"model": kind}) for kind in KINDS}
-    assert {kind for kind, recipe in every.items() if not is_baseline(recipe)} == {"mlp", "documented"}
+    assert {kind for kind, recipe in every.items() if not is_baseline(recipe)} == {"mlp", "documented", *ON_WINDOWS}
+    assert {kind for kind, of in KINDS.items() if of.windows} == set(ON_WINDOWS)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_new_field_at_its_default_leaves_the_digests_of_finished_fits():
     assert digest(LaterRecipe(name="r", model="ridge", skip=True)) != digest(recipe)
     changed = recipe.model_dump() | {"name": "r", "model": "mlp"}
     other = {"target": "box-cox", "features": "embedding", "back": "plain", "activation": "relu", "hidden": (3,)}
-    other |= {"trend": "mlp", "decay": 1.0}
+    other |= {"trend": "mlp", "decay": 1.0, "tuned": "lora"}
     for field, value in recipe.model_dump(exclude={"name", "model"}).items():
         another = other.get(
             field, not value if isinstance(value, bool) else value / 2 if isinstance(value, float) else 7
