@@ -10,6 +10,8 @@ MODELS = {
     "mlp_chosen": "Chosen recipe",
     "extra_trees": "Extremely randomised trees",
     "ridge": "Ridge regression",
+    "finetune": "Fine-tuned encoder",
+    "convolution": "Convolutional encoder",
 }
 SCHEMES = {
     "random": "random samples",
@@ -48,8 +50,8 @@ def model_words(model: str) -> str:
 def feature_words(features: str) -> str:
     """A feature set in words.
 
-    >>> feature_words("point:1:9+embedding"), feature_words("chosen")
-    ('point values (1, 9 px) + embedding', 'chosen in inner folds')
+    >>> feature_words("point:1:9+embedding"), feature_words("window:32"), feature_words("chosen")
+    ('point values (1, 9 px) + embedding', 'windows (32 px)', 'chosen in inner folds')
     """
     if features == "chosen":
         return "chosen in inner folds"
@@ -58,7 +60,7 @@ def feature_words(features: str) -> str:
 
 def _group_words(part: str) -> str:
     group, *windows = part.split(":")
-    name = "point values" if group == "point" else group
+    name = {"point": "point values", "window": "windows"}.get(group, group)
     return f"{name} ({', '.join(windows)} px)" if windows else name
 
 

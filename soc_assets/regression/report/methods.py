@@ -9,7 +9,7 @@ from soc_assets.regression.report.facts import Facts
 from soc_assets.regression.report.sections import Section, Table, in_words
 from soc_assets.regression.words import feature_words, model_words, scheme_words
 from soc_assets.reporting.as_text import percent
-from soc_assets.settings.evaluation import SPATIAL, Recipe
+from soc_assets.settings.evaluation import ON_WINDOWS, SPATIAL, Recipe
 
 _MOST_BANDS = 15  # rows of the predictor table that the page does not fold away
 _TARGETS = {"none": "organic carbon", "log1p": "log(1 + organic carbon)", "box-cox": "Box-Cox of organic carbon"}
@@ -135,7 +135,25 @@ def _setting(recipe: Recipe) -> str:
             f"{recipe.members} networks of {layers}, dropout {recipe.dropout:g}, weight decay {recipe.weight_decay:g}, "
             f"{recipe.epochs} epochs"
         )
+    if recipe.model in ON_WINDOWS:
+        return _on_windows(recipe)
     return "as in [training] of the settings" if recipe.model == "documented" else ""
+
+
+def _on_windows(recipe: Recipe) -> str:
+    """What is trained on windows, and what stops it."""
+    many = recipe.last_blocks
+    tuned = {
+        "last": f"the last {many} blocks" if many > 1 else "the last block",
+        "all": "all",
+        "lora": f"low-rank updates (rank {recipe.rank}) of the attention",
+    }[recipe.tuned]
+    encoder = f"{tuned} of the embedding's encoder, from its weights"
+    if recipe.model == "convolution":
+        encoder = "three strided convolutions, from random weights"
+    layers = "-".join(str(width) for width in recipe.hidden)
+    head = f"{recipe.members} networks of {layers}"
+    return f"{encoder}; head: {head}; at most {recipe.epochs} epochs, stopped by an inner fold"
 
 
 def _spatial(recipe: Recipe) -> str:
