@@ -127,7 +127,7 @@ def _row(key: Key, found: dict[Key, OutOfFold], design: Design, settings: Evalua
 
 def _ordered(table: pd.DataFrame, encoders: list[str]) -> pd.DataFrame:
     """Sorted for reading: by model and share, points first, each encoder alone and then beside the points."""
-    names = [*encoders, *ON_WINDOWS, "mlp", "ridge", "point", ALONE, BESIDE]
+    names = [*encoders, "mlp", *ON_WINDOWS, "ridge", "point", ALONE, BESIDE]
     place = {name: number for number, name in enumerate(names)}
 
     def rank(column: pd.Series) -> pd.Series:

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from soc_assets.regression.encoders.compare import ALONE, BESIDE, EncoderComparison
+from soc_assets.regression.encoders.compare import ALONE, BESIDE, POINTS, EncoderComparison
 from soc_assets.regression.encoders.shares import SHARES
 from soc_assets.regression.encoders.trained import SIDE
+from soc_assets.regression.encoders.variants import CONVOLUTION, FINE_TUNED, OWN, PCA, PUBLISHED, RANDOM
 from soc_assets.regression.encoders.words import verdict
 from soc_assets.regression.report.forest_plots import forest
 from soc_assets.regression.report.sections import Figure, Section, Table, interval, rounded
@@ -43,7 +44,7 @@ def encoder_sections(found: EncoderComparison, how: str) -> list[Section]:
             "encoders",
         )
     ]
-    curves = table[table["model"] != "mlp"]
+    curves = table[table["model"] != "mlp"].sort_values("encoder", key=lambda names: names.map(_place), kind="stable")
     said = (
         "R2 by the share of the locations of each training part that is fitted on; ridge regression on what is frozen."
     )
@@ -73,6 +74,12 @@ def encoder_sections(found: EncoderComparison, how: str) -> list[Section]:
     ]
 
 
+def _place(name: str) -> int:
+    """Where an encoder stands in a legend: points and untrained first, as in the tables."""
+    order = (POINTS, RANDOM, PUBLISHED, OWN, PCA, FINE_TUNED, CONVOLUTION)
+    return order.index(name)
+
+
 def _encoder(name: str) -> str:
     """An encoder in words."""
     known = {"random": "Random weights", "pca_window": "PCA of windows", "convolution": "Convolutions"}
@@ -93,27 +100,24 @@ def _forest(ridge: pd.DataFrame) -> bytes:
     return forest(shown.assign(baseline=untrained.to_numpy()), "R2", 0.0, 3)
 
 
-def _curves(ridge: pd.DataFrame) -> bytes:
-    figure = report_figure(3.6)
-    axes = figure.subplots()
-    encoders = list(dict.fromkeys(ridge["encoder"]))
-    for (encoder, features), rows in ridge.groupby(["encoder", "features"], sort=False):
-        rows = rows.sort_values("share")
-        colour = _COLOURS[encoders.index(encoder) % len(_COLOURS)]
-        style = {"point": ":", ALONE: "-", BESIDE: "--"}[str(features)]
-        axes.plot(
-            rows["locations"],
-            rows["r2"],
-            style,
-            marker="o",
-            markersize=3,
-            color=colour,
-            label=_name(rows.iloc[0].to_dict()),
-        )
-    low = float(np.nanmin(ridge["r2"]))
-    axes.set(xlabel="locations fitted on, mean of the folds", ylabel="R2", ylim=(max(low - 0.05, -0.5), None))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2)
+def _curves(rows: pd.DataFrame) -> bytes:
+    """Two panels: each encoder alone, and beside the points; the points alone in both."""
+    figure = report_figure(3.9)
+    panels = figure.subplots(1, 2, sharey=True)
+    encoders = list(dict.fromkeys(rows["encoder"]))
+    for panel, features in zip(panels, (ALONE, BESIDE), strict=True):
+        for number, encoder in enumerate(encoders):
+            line = rows[(rows["encoder"] == encoder) & rows["features"].isin((features, "point"))].sort_values("share")
+            style = ":" if "point" in set(line["features"]) else "-"
+            drawn = {"color": _COLOURS[number % len(_COLOURS)], "marker": "o", "markersize": 3}
+            panel.plot(line["locations"], line["r2"], style, label=_encoder(encoder), **drawn)
+        panel.set_title(_MARKS[features], fontsize=9)
+        panel.set(xlabel="locations fitted on, mean of the folds")
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[0].set(ylabel="R2", ylim=(max(float(np.nanmin(rows["r2"])) - 0.05, -0.5), None))
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), fontsize=8, frameon=False, loc="outside lower center", ncols=3
+    )
     return to_png(figure)
 
 

@@ -37,15 +37,15 @@ def _trained(rows: dict[tuple[str, str], Row]) -> list[str]:
     if (FINE_TUNED, ALONE) in rows:
         alone, beside = rows[FINE_TUNED, ALONE], rows[FINE_TUNED, BESIDE]
         said.append(
-            f"Fine-tuned in the folds, it has R2 {alone['r2']:.3f} alone, against MLPs on the frozen embedding "
-            f"{_difference(alone, 'over_frozen')}, and {beside['r2']:.3f} beside the point values, against MLPs on "
-            f"these alone {_difference(beside, 'over_points')}."
+            f"Fine-tuned in the folds, the encoder reaches R2 {alone['r2']:.3f} alone, a difference from MLPs on the "
+            f"frozen embedding of {_difference(alone, 'over_frozen')}; beside the point values {beside['r2']:.3f}, a "
+            f"difference from MLPs on these alone of {_difference(beside, 'over_points')}."
         )
     if (CONVOLUTION, ALONE) in rows:
         alone, beside = rows[CONVOLUTION, ALONE], rows[CONVOLUTION, BESIDE]
         said.append(
-            f"A convolutional encoder without pre-training has R2 {alone['r2']:.3f} alone and {beside['r2']:.3f} "
-            f"beside the point values, against MLPs on these alone {_difference(beside, 'over_points')}."
+            f"A convolutional encoder without pre-training reaches R2 {alone['r2']:.3f} alone; beside the point values "
+            f"{beside['r2']:.3f}, a difference from MLPs on these alone of {_difference(beside, 'over_points')}."
         )
     return said
 

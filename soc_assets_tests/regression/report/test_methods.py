@@ -24,3 +24,20 @@ def test_models_of_space_are_described_and_the_mean_has_no_features(small):
         "",
     ]
     assert rows["Features"].tolist() == ["coordinates", *["point values + coordinates"] * 2, ""]
+
+
+def test_encoders_that_are_trained_in_the_folds_are_described(small):
+    recipes = (
+        Recipe(name="tuned", model="finetune", features="window:16+point", last_blocks=2, hidden=(8, 4), epochs=9),
+        Recipe(name="lora", model="finetune", features="window:32", tuned="lora", rank=4),
+        Recipe(name="convolution", model="convolution", features="window:32"),
+    )
+    rows = methods_section(replace(small.facts, recipes=recipes)).tables[1].rows
+    settings, features = rows["Setting"].tolist(), rows["Features"].tolist()
+    assert settings[0] == (
+        "the last 2 blocks of the embedding's encoder, from its weights; head: 5 networks of 8-4; at most 9 epochs, "
+        "stopped by an inner fold"
+    )
+    assert settings[1].startswith("low-rank updates (rank 4) of the attention of the embedding's encoder")
+    assert settings[2].startswith("three strided convolutions, from random weights")
+    assert features == ["windows (16 px) + point values", "windows (32 px)", "windows (32 px)"]
