@@ -112,7 +112,7 @@ def _curves(rows: pd.DataFrame) -> bytes:
             drawn = {"color": _COLOURS[number % len(_COLOURS)], "marker": "o", "markersize": 3}
             panel.plot(line["locations"], line["r2"], style, label=_encoder(encoder), **drawn)
         panel.set_title(_MARKS[features], fontsize=9)
-        panel.set(xlabel="locations fitted on, mean of the folds")
+        panel.set(xlabel="locations fitted on")
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set(ylabel="R2", ylim=(max(float(np.nanmin(rows["r2"])) - 0.05, -0.5), None))
     figure.legend(
