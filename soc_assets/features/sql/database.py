@@ -65,6 +65,7 @@ def build_database(
                 _take_over(connection, reusable)
             else:
                 _make_index(connection, contents, batches)
+            connection.execute("BEGIN")  # a hundred comments would be written to disk one by one
             for name, view in views.items():
                 connection.execute(f"CREATE VIEW {name} AS {view.sql}")
                 _comment(connection, "VIEW", name, view.comment, view.columns)
@@ -72,6 +73,7 @@ def build_database(
                 _comment(connection, "TABLE", name, comment, columns)
             for statement in macro_statements():
                 connection.execute(statement)
+            connection.execute("COMMIT")
 
 
 def read_info(database: Path) -> dict[str, str]:
