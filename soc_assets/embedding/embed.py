@@ -30,25 +30,26 @@ class Embedder(SampleWindows):
     Args:
         spec: the frozen spec.
         raster_index: rasters by band and step.
-        encoder: of the spec.
+        encoder: of the spec; None leaves the vectors at zero, for those who ask for the rest.
         cache_mb: limit of the memory for rasters, which are cached between calls.
         kept_mb: limit of the memory for embedded windows that a later call may ask for again.
     """
 
     def __init__(
-        self, spec: Spec, raster_index: RasterIndex, encoder: Encoder, cache_mb: int, kept_mb: int = 0
+        self, spec: Spec, raster_index: RasterIndex, encoder: Encoder | None, cache_mb: int, kept_mb: int = 0
     ) -> None:
         super().__init__(spec, raster_index, cache_mb)
-        self.encoder = encoder
+        self._encoder = encoder
         self._kept, self._streaming = KeptScenes(kept_mb * 2**20), Lock()
 
-    def __call__(self, samples: pd.DataFrame, vectors: bool = True) -> Embedded:
-        """Embed n samples (longitude, latitude, year, season_year, season).
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the spec."""
+        assert self._encoder is not None, "made without an encoder"
+        return self._encoder
 
-        Args:
-            samples: where and when.
-            vectors: False leaves the embeddings at zero, for those who ask for the rest.
-        """
+    def __call__(self, samples: pd.DataFrame) -> Embedded:
+        """Embed n samples (longitude, latitude, year, season_year, season)."""
         layout, n = self._layout, len(samples)
         gathered = Gathered(
             np.zeros((n, len(layout.slots), layout.frames), np.float32),
@@ -56,11 +57,11 @@ class Embedder(SampleWindows):
             np.full((n, len(layout.band_slots), len(POINT_WINDOWS)), np.nan, np.float32),
         )
         rasters = list(self._rasters(samples))
-        how = (self._by_patches if self._spec.linear else self._by_windows) if vectors else self._not_at_all
-        embedded = how(rasters, gathered)
+        how = self._by_patches if self._spec.linear else self._by_windows
+        vectors = (how if self._encoder else self._not_at_all)(rasters, gathered)
         return Embedded(
             keys=[keys_of(slot, step_numbers(slot, samples)) for slot in layout.slots],
-            vectors=embedded,
+            vectors=vectors,
             missing=np.logical_not(gathered.usable.any(axis=2)),
             valid=gathered.shares.mean(axis=2),
             point_keys=[keys_of(slot, step_numbers(slot, samples)) for slot in layout.band_slots],

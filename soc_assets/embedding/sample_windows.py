@@ -55,8 +55,9 @@ class SampleWindows:
             first, _ = middle_tokens(choices["image_size"], side, choices["anchor"])
         except ValueError as error:
             raise EmbeddingError(
-                f"A feature set asks for {error}. Correct the number behind `window:` in [evaluation] or [training] of "
-                "soc.toml."
+                f"A feature set asks for {error}. Raise image_size in [embedding] of soc.toml; or give "
+                "[[evaluation.recipes]] one of your own with a smaller window, such as features = 'window:8', and name "
+                "it instead of `finetune` or `convolution`."
             ) from None
         found = np.full((len(samples), len(layout.slots), layout.frames, side, side), np.nan, np.float32)
         square = (first * PATCH, first * PATCH, side)

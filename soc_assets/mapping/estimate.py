@@ -43,8 +43,9 @@ def estimate(inputs: MapInputs, keys: Sequence[str], engine: Engine) -> Estimate
         seconds, cells = _of_squares(block_of, blocks[len(blocks) // 2])
     else:
         seconds, cells = _of_blocks(block_of, blocks[: engine.threads], engine)
-    left = inputs.images(keys) / len(inputs.predictor.spec.slots)
-    if not engine.once:
+    if engine.once:
+        left = inputs.images(keys) / len(inputs.predictor.spec.slots)
+    else:
         left = sum(int(inputs.places[of_key(each)[1]].sum()) for each in keys)
     return Estimate(opening * len(keys) + seconds / cells * left, cells, key, engine.name)
 

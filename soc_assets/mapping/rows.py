@@ -30,6 +30,7 @@ from soc_assets.rasters.index import RasterIndex
 from soc_assets.regression.design.design import Design, columns_table, make_design
 from soc_assets.regression.design.windows import window_columns
 from soc_assets.regression.final import raw_features
+from soc_assets.regression.finetuning.encoded import rows_at_once
 from soc_assets.settings import Features, Study
 
 NUMBERS = ("predicted", "lower", "upper", "dissimilarity", "applicable")
@@ -113,11 +114,12 @@ class Predictor:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """Reads and embeds windows; the weights are loaded at the first use."""
-        settings = self.project.settings.embedding
-        encoder = load_encoder(
-            self.spec, self.project.checkpoint, settings.drop_path, settings.device, settings.images_at_once
-        )
+        """Reads windows, and embeds them where the model asks for that; weights are loaded at the first use."""
+        settings, encoder = self.project.settings.embedding, None
+        if self.embeds:
+            encoder = load_encoder(
+                self.spec, self.project.checkpoint, settings.drop_path, settings.device, settings.images_at_once
+            )
         return Embedder(self.spec, self.raster_index, encoder, self._cache_mb, self._kept_mb)
 
     @property
@@ -127,8 +129,20 @@ class Predictor:
         return named | {group: window_columns(self.spec, group) for group in self.windows}
 
     @property
+    def embeds(self) -> bool:
+        """Whether the model reads embeddings; a fine-tuned one has its encoder within it."""
+        return "embedding" in self.registered.features.split("+")
+
+    @property
+    def rows_at_once(self) -> int | None:
+        """Rows of windows whose activations fit in memory; None where the model reads no windows."""
+        sides = [int(group.split(":")[1]) for group in self.windows]
+        shapes = [(len(self.spec.slots), self.spec.frames, side, side) for side in sides]
+        return min((rows_at_once(shape, self.spec.architecture.width) for shape in shapes), default=None)
+
+    @property
     def windows(self) -> list[str]:
-        """Groups of windows in the model's feature set, such as `window:32`."""
+        """Groups of windows in the model's feature set, such as `window:16`."""
         return [word for word in self.registered.features.split("+") if word.startswith("window:")]
 
     def middles(self, rows: pd.DataFrame, group: str) -> np.ndarray:
@@ -142,7 +156,7 @@ class Predictor:
     def read(self, rows: pd.DataFrame) -> "Inputs":
         """What n rows are predicted from; see `__call__`."""
         samples = _as_samples(rows)
-        embedded = self.embedder(samples, vectors="embedding" in self.registered.features.split("+"))
+        embedded = self.embedder(samples)
         table = to_table(samples, self.spec, embedded).cast(SCHEMA)  # DuckDB reads no float16 from memory
         design = self._design(samples, table)
         features = raw_features(design, self.registered.features, np.arange(len(samples)))
@@ -150,7 +164,14 @@ class Predictor:
 
     def predict(self, inputs: "Inputs") -> Predictions:
         """Predict what was read."""
-        return predict_features(self.registered.model, inputs.features, inputs.missing, inputs.images)
+        return self.answers(inputs.features, inputs.missing, inputs.images)
+
+    def answers(self, features: np.ndarray, missing: np.ndarray, images: int) -> Predictions:
+        """Predictions of raw features [n, d] of which [n] images are missing; see `predict_features`."""
+        step = self.rows_at_once or max(1, len(features))
+        starts = range(0, max(1, len(features)), step)
+        parts = ((features[first : first + step], missing[first : first + step]) for first in starts)
+        return joined([predict_features(self.registered.model, part, gaps, images) for part, gaps in parts])
 
     def _design(self, samples: pd.DataFrame, table: Any) -> Design:
         """The rows' features, by the same SQL as the samples' own."""

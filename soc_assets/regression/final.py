@@ -20,13 +20,15 @@ from soc_assets.regression.evaluation.choice import choose
 from soc_assets.regression.evaluation.fit_scores import Evaluation
 from soc_assets.regression.evaluation.fold import applicability_of
 from soc_assets.regression.evaluation.plan import merged
-from soc_assets.regression.finetuning.cost import announce
+from soc_assets.regression.finetuning.cost import estimate
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.models.documented import area_of_network
 from soc_assets.regression.models.explain import group_importance, partial_dependence
 from soc_assets.regression.models.fitted import FittedModel, HeldOut, Options, calibrate, fit_recipe, predict_held_out
+from soc_assets.regression.models.kinds import kind_of
 from soc_assets.regression.models.recipes import CHOSEN, candidates, registrable, require_servable
 from soc_assets.regression.models.training import Fit
+from soc_assets.runtime import progress
 from soc_assets.settings.evaluation import Evaluation as EvaluationSettings
 from soc_assets.settings.evaluation import Recipe
 
@@ -113,12 +115,9 @@ def fit_final(
     rows = np.flatnonzero(fold >= 0)
     inner = parts(fold[rows])
     require_servable(recipes, len(np.unique(inner)))
-    announce(
-        [(each.model_copy(update={"intervals": True}), rows, inner) for each in recipes],
-        design,
-        options.start,
-        options.device,
-    )
+    parts = [(each.model_copy(update={"intervals": True}), rows, inner) for each in recipes]
+    if words := estimate(parts, design, options.start, options.device)[1]:
+        progress.report(0, len(recipes) + 1, words, unit="step")
     [*others, first] = recipes
     if others:
         choice = choose(recipes, design, rows, inner, options)
@@ -127,6 +126,8 @@ def fit_final(
         model, found = fit_recipe(first, design, rows, inner, options), {}
     held_out = predict_held_out(model.recipe, design, rows, inner, options)
     model = replace(model, calibration=calibrate(model.recipe, held_out, options.level))
+    if kind_of(model.recipe).windows:  # its own residuals are of the fold that has stopped it
+        model = replace(model, residuals=held_out.residuals)
     area = applicability_of(model, design, rows, inner, options.seed)
     test = np.flatnonzero((design.samples["split"] == "test").to_numpy())
     looked_at = test if len(test) else rows

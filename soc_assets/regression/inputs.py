@@ -7,6 +7,8 @@ from soc_assets.geo.polygons import contents_of
 from soc_assets.project import Project
 from soc_assets.regression.evaluation import fold
 from soc_assets.regression.evaluation.fold import decisive
+from soc_assets.regression.finetuning import start
+from soc_assets.settings.evaluation import ON_WINDOWS, Evaluation
 from soc_assets.storage import digest
 
 VERSIONS = {  # of the code: raise it when the output changes, and what is on disk becomes stale
@@ -64,4 +66,12 @@ def _fitted(project: Project, left_out: set[str]) -> list[Any]:
         recipe.model == "documented" for recipe in settings.evaluation.candidates
     )
     training = settings.training.model_dump(exclude={"device", "recipe"}) if documented else None
-    return [fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump()]
+    on_windows = [start.VERSION] if _reads_windows(settings.evaluation, settings.training.recipe) else []
+    return [fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump(), *on_windows]
+
+
+def _reads_windows(evaluation: Evaluation, recipe: str) -> bool:
+    """Whether a recipe that is compared or trained learns from windows."""
+    named = {*evaluation.models, recipe.split(" on ")[0]}
+    own = [each.model for each in (*evaluation.recipes, *evaluation.candidates)]
+    return bool(set(ON_WINDOWS) & {*named, *own})

@@ -11,12 +11,9 @@ from pydantic import Field, StringConstraints, model_validator
 from soc_assets.settings.base import Section, Share
 from soc_assets.settings.study import FoldScheme
 
-FeatureSet = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(window:\d+|embedding|coordinates|point(:\d+)*)(\+(embedding|coordinates|point(:\d+)*))*$"
-    ),
-]
+_GROUP = r"(embedding|coordinates|point(:\d+)*)"
+FeatureSet = Annotated[str, StringConstraints(pattern=rf"^{_GROUP}(\+{_GROUP})*$")]
+WithWindows = Annotated[str, StringConstraints(pattern=rf"^({_GROUP}|window:\d+)(\+({_GROUP}|window:\d+))*$")]
 Trend = Literal["ridge", "random_forest", "extra_trees", "gradient_boosting", "mlp"]
 ModelKind = Literal[
     "mean",
@@ -44,9 +41,9 @@ class Recipe(Section):
     model: ModelKind = "mlp"
     """The learner; `documented` is the MLP of [training] with its early stopping, `finetune` trains the encoder of
     [embedding] on windows, `convolution` a convolutional one from scratch."""
-    features: FeatureSet = "point"
+    features: WithWindows = "point"
     """Feature groups joined by +: embedding, coordinates, point (all windows) or point:1:9 (of 1 and 9 pixels); for
-    `finetune` and `convolution` first window:32, the 32 x 32 pixels around a sample in every image."""
+    `finetune` and `convolution` first window:16, the 16 x 16 pixels around a sample in every image."""
     target: Literal["none", "log1p", "box-cox"] = "log1p"
     """Transform of organic carbon, fitted on training samples."""
     back: Literal["smearing", "plain"] = "smearing"
@@ -68,7 +65,7 @@ class Recipe(Section):
     epochs: int = Field(default=60, ge=1)
     """MLP: all of them are trained; the schedule ends at a learning rate of nearly 0. On windows: at most."""
     batch_size: int = Field(default=256, ge=1)
-    """MLP: samples per step, fewer where an epoch would have less than 16 steps."""
+    """MLP: samples per step, fewer where an epoch would have less than 16 steps (on windows: 8)."""
     members: int = Field(default=5, ge=1)
     """MLP: networks of different seeds whose predictions are averaged."""
     trees: int = Field(default=200, ge=1)
@@ -99,11 +96,16 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _fits_its_model(self) -> "Recipe":
         """A model of space needs the place, behind all other features, and one of windows these, before all others."""
-        if self.features.startswith("window:") != (self.model in ON_WINDOWS):
+        first, *others = self.features.split("+")
+        of_windows = first.startswith("window:") and not any(word.startswith("window:") for word in others)
+        if of_windows != (self.model in ON_WINDOWS) or ("window:" in self.features) != of_windows:
             raise ValueError(
-                f"the recipe {self.name!r} ({self.model}) on {self.features!r}: {' and '.join(ON_WINDOWS)} read "
-                "windows, such as features = 'window:32' or 'window:32+point', and no other model does"
+                f"the recipe {self.name!r} ({self.model}) on {self.features!r}: {' and '.join(ON_WINDOWS)} read one "
+                "group of windows, which stands first, such as features = 'window:16' or 'window:16+point', and no "
+                "other model does"
             )
+        if of_windows and (int(first.split(":")[1]) % 8 or int(first.split(":")[1]) == 0):
+            raise ValueError(f"the recipe {self.name!r} on {self.features!r}: windows are 8, 16, 24, ... pixels wide")
         wanted = "coordinates" if self.model == "kriging" else f"{self.features}+coordinates"
         right = self.features == wanted if self.model == "kriging" else self.features.endswith("+coordinates")
         if self.model in SPATIAL and not right:

@@ -12,7 +12,7 @@ from soc_assets.mapping.engine.blocks import Block, cores
 from soc_assets.mapping.engine.tile_data import TileData, nearest
 from soc_assets.mapping.inputs import MapInputs, frame_of
 from soc_assets.mapping.lattice import BLOCK, Cells, Period, Place
-from soc_assets.mapping.rows import Predictions, joined, predict_features
+from soc_assets.mapping.rows import Predictions, joined
 from soc_assets.regression.design.design import Design, columns_table
 from soc_assets.runtime.device import resolve_device
 
@@ -67,14 +67,15 @@ class ColumnEngine:
 
     def __init__(self, inputs: MapInputs) -> None:
         self._inputs, self._columns, spec = inputs, Columns(inputs), inputs.predictor.spec
-        self.once = self._columns.embedded > 0 and not spec.linear
-        self.together = self.once or self._columns.windows
+        self._encodes = self._columns.embedded > 0 and not spec.linear
+        self.together = self._encodes or self._columns.windows
+        self.once = self._encodes and not self._columns.windows
         self.name = "encoder" if self.together else "raw features"
         self.threads = max(1, min(cores(), _AT_ONCE_BYTES // (4 * BLOCK**2 * self._columns.width)))
         if self.together:
             device = resolve_device(inputs.project.settings.embedding.device)
             self.threads = 1 if device.type == "cpu" else min(self.threads, _FEEDING)
-        wide = max(self._columns.width, spec.n_features if self.once else 0)
+        wide = max(self._columns.width, spec.n_features if self._encodes else 0)
         self._rows = max(1, _STRIP_BYTES // (4 * BLOCK * wide)) if self.together else BLOCK
 
     def open(self, period: Period, place: Place) -> Block:
@@ -90,7 +91,7 @@ class ColumnEngine:
         present, parts = data.present(cells), []
         for group, own in self._columns.positions.items():
             if group == "embedding":
-                made = self._encoded(period, cells) if self.once else self._patches(data, cells)
+                made = self._encoded(period, cells) if self._encodes else self._patches(data, cells)
                 values = self._filled(data, made, present)
             elif group in _BESIDE:
                 values = _BESIDE[group](data, cells)
@@ -98,7 +99,7 @@ class ColumnEngine:
                 values = self._inputs.predictor.middles(frame_of(self._inputs, period, cells), group)
             parts.append(values[:, own])
         features = np.concatenate(parts, axis=1)
-        return predict_features(self._inputs.registered.model, features, (~present).sum(axis=1), present.shape[1])
+        return self._inputs.predictor.answers(features, (~present).sum(axis=1), present.shape[1])
 
     def _encoded(self, period: Period, cells: Cells) -> np.ndarray:
         """Embeddings [n, slots, width] of whole windows."""

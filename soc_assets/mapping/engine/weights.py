@@ -88,7 +88,7 @@ def prepare(inputs: MapInputs, columns: Columns, forms: tuple[Dense, ...]) -> We
     import torch
 
     spec, k = inputs.predictor.spec, sum(form.width for form in forms)
-    embedding, rates = _patch_embedding(inputs), _rates(inputs)
+    embedding, rates = _patch_embedding(inputs) if columns.embedded else None, _rates(inputs)
     slot = rates.shape[1] + 1 if columns.embedded else 0
     rows, constant = np.zeros((len(spec.slots) * slot, k)), np.zeros(k)
     beside, below, left = [], [], 0
@@ -96,6 +96,7 @@ def prepare(inputs: MapInputs, columns: Columns, forms: tuple[Dense, ...]) -> We
         own = slice(left, left + form.width)
         constant[own] += form.constant
         for number, inside, dimension in _slots(form, columns, len(spec.slots)):
+            assert embedding is not None
             product, flag, absent = embedding.slot(form, inside, dimension, number)
             rows[number * slot : (number + 1) * slot - 1, own] = product
             rows[(number + 1) * slot - 1, own] = flag

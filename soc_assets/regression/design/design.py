@@ -1,12 +1,13 @@
 """Feature groups of the samples: embedding, point values and coordinates, and selecting columns of them by name.
 
 A feature set is a list of names joined by +: `embedding`, `coordinates`, `point` or `point:1:9` (squares of 1 and 9
-pixels), or `window:32` (the pixels of the windows themselves; `design.windows`). The matrices are read from soc.duckdb
+pixels), or `window:16` (the pixels of the windows themselves; `design.windows`). The matrices are read from soc.duckdb
 once, with the setting `missing` of [features], and kept as .npy files, so that the processes of an evaluation share
 them without a copy each.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,8 @@ class Design:
         """Save everything in a folder named by its content; `Design.load` memory-maps it."""
         folder.mkdir(parents=True, exist_ok=True)
         for group, matrix in self.matrices.items():
-            with files.replacing(_file(folder, group, "npy")) as temporary, temporary.open("wb") as file:
-                np.save(file, matrix)
+            with files.replacing(_file(folder, group, "npy")) as temporary:
+                _save(temporary, matrix)
             files.write_table(_file(folder, group, "parquet"), self.columns[group])
         path = folder / "samples.parquet"
         sealed = vouch(path, [_file(folder, group, kind) for group in self.matrices for kind in ("npy", "parquet")])
@@ -108,6 +109,19 @@ class Design:
             {**self.columns, group: columns},
             {**self.digests, group: _digest(matrix)},
         )
+
+
+def _save(path: Path, matrix: np.ndarray) -> None:
+    """Save a matrix; one that is a file itself is linked to where that can be."""
+    if isinstance(matrix, np.memmap) and matrix.filename is not None:
+        whole = Path(matrix.filename)
+        if whole.stat().st_size == matrix.offset + matrix.nbytes:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+                path.hardlink_to(whole)
+                return
+    with path.open("wb") as file:
+        np.save(file, matrix)
 
 
 def _file(folder: Path, group: str, kind: str) -> Path:

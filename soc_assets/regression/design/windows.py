@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soc_assets.embedding.embed import SampleWindows
 from soc_assets.embedding.inputs import EmbeddingInputs
+from soc_assets.embedding.sample_windows import SampleWindows
 from soc_assets.embedding.spec import Spec
+from soc_assets.errors import TrainingError
 from soc_assets.project import Project
 from soc_assets.regression.design.design import Design, columns_table
 from soc_assets.runtime import progress
@@ -25,9 +26,25 @@ _AT_ONCE = 128  # samples
 
 
 def window_groups(recipes: Iterable[Recipe]) -> list[str]:
-    """The groups of windows that recipes read, such as `window:32`."""
+    """The groups of windows that recipes read, such as `window:16`."""
     words = (word for recipe in recipes for word in recipe.features.split("+"))
     return sorted({word for word in words if word.startswith("window:")})
+
+
+def require_windows(recipes: Iterable[Recipe], image_size: int) -> None:
+    """Refuse recipes whose windows are larger than those of the embedding, before anything is fitted.
+
+    Raises:
+        TrainingError: one is.
+    """
+    for recipe in recipes:
+        for group in window_groups([recipe]):
+            if int(group.split(":")[1]) > image_size:
+                raise TrainingError(
+                    f"The recipe {recipe.name!r} reads {group}, and image_size in [embedding] of soc.toml is "
+                    f"{image_size}. Take a smaller window, in [[evaluation.recipes]] if it is a named recipe of "
+                    "[evaluation] models, or a larger image_size."
+                )
 
 
 def window_columns(spec: Spec, group: str) -> pd.DataFrame:
@@ -44,13 +61,22 @@ def with_windows(design: Design, project: Project, inputs: EmbeddingInputs, grou
         design: of the project's samples.
         project: settings and paths; the files are kept in its results.
         inputs: the spec, the rasters and the samples.
-        groups: such as `window:32`.
+        groups: such as `window:16`.
 
     Raises:
         EmbeddingError: the side is not of whole tokens, or larger than the window.
+        TrainingError: samples have left the soil tables since the features were made.
     """
-    samples = inputs.samples.set_index("sample_id").loc[design.samples["sample_id"]].reset_index()
-    batches = [inputs.batch(name).inputs for name in inputs.keys] if groups else []
+    if not groups:
+        return design
+    known = inputs.samples.set_index("sample_id")
+    if gone := sorted(set(design.samples["sample_id"]) - set(known.index)):
+        raise TrainingError(
+            f"{len(gone)} samples of soc.duckdb are no longer in the soil tables, for example {gone[0]!r}. "
+            "Run `soc run --to features`."
+        )
+    samples = known.loc[design.samples["sample_id"]].reset_index()
+    batches = [inputs.batch(name).inputs for name in inputs.keys]
     for group in groups:
         key = digest.of_inputs(_VERSION, group, inputs.spec.digest, samples["sample_id"].tolist(), batches)
         path = project.results / "windows" / f"{group.replace(':', '_')}_{key}.npy"

@@ -58,7 +58,10 @@ def encoder_sections(found: EncoderComparison, how: str) -> list[Section]:
         Table("Ridge regression on all locations: R2 out of fold, and paired differences of R2.", _scores(ridge)),
         Table("Ensembles of MLPs, and encoders that are trained in the folds.", _scores(mlps)),
     ]
-    fractions = Table("Scores by the share of the locations.", _scores(curves, by_share=True), folded=True)
+    heads = (
+        "What is trained in the folds is compared with MLPs on all locations, with ridge regression on shares of them."
+    )
+    fractions = Table(f"Scores by the share of the locations. {heads}", _scores(curves, by_share=True), folded=True)
     return [
         Section("Does pre-training help?", paragraphs, scores if len(mlps) else scores[:1], pictured, "verdict"),
         Section("How many labels it needs", (), [fractions], drawn),

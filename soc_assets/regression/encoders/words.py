@@ -34,14 +34,18 @@ def verdict(table: pd.DataFrame, scheme: str) -> str:
 def _trained(rows: dict[tuple[str, str], Row]) -> list[str]:
     """What training in the folds gives, against the frozen encoder and the point values with the same kind of head."""
     said = []
-    if (FINE_TUNED, ALONE) in rows:
+    scored = {key for key, row in rows.items() if row["r2"] == row["r2"]}
+    for name in (FINE_TUNED, CONVOLUTION):
+        if (name, ALONE) in rows and not {(name, ALONE), (name, BESIDE)} <= scored:
+            said.append(f"Of {name} a fold failed: it has no score.")
+    if {(FINE_TUNED, ALONE), (FINE_TUNED, BESIDE)} <= scored:
         alone, beside = rows[FINE_TUNED, ALONE], rows[FINE_TUNED, BESIDE]
         said.append(
             f"Fine-tuned in the folds, the encoder reaches R2 {alone['r2']:.3f} alone, a difference from MLPs on the "
             f"frozen embedding of {_difference(alone, 'over_frozen')}; beside the point values {beside['r2']:.3f}, a "
             f"difference from MLPs on these alone of {_difference(beside, 'over_points')}."
         )
-    if (CONVOLUTION, ALONE) in rows:
+    if {(CONVOLUTION, ALONE), (CONVOLUTION, BESIDE)} <= scored:
         alone, beside = rows[CONVOLUTION, ALONE], rows[CONVOLUTION, BESIDE]
         said.append(
             f"A convolutional encoder without pre-training reaches R2 {alone['r2']:.3f} alone; beside the point values "

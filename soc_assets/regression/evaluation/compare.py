@@ -27,7 +27,7 @@ from soc_assets.integrity.invariants import of_folds
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.design.design import Design, read_design
-from soc_assets.regression.design.windows import window_groups, with_windows
+from soc_assets.regression.design.windows import require_windows, window_groups, with_windows
 from soc_assets.regression.evaluation.ceiling import PIXEL_STEP, pixel_steps
 from soc_assets.regression.evaluation.engine import Done, run_fits
 from soc_assets.regression.evaluation.plan import Plan, make_plan
@@ -94,6 +94,7 @@ def compare(project: Project, only_baselines: bool = False) -> Compared:
     """
     settings, documented = project.settings.evaluation, "+".join(project.settings.features.include)
     recipes = [*compared(settings, documented), *candidates(settings)]
+    require_windows(recipes, project.settings.embedding.image_size)
     design, folds = load_design(project, () if only_baselines else recipes), load_folds(project)
     regions = regions_of(design.samples, project.regions, settings.region_column)
     design.samples["region"] = regions.names

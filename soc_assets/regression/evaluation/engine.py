@@ -21,15 +21,17 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from soc_assets.errors import SocError, SocWarning
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.evaluation.fold import FoldFit, FoldResult, run_fold
 from soc_assets.regression.evaluation.kept import note_plan
-from soc_assets.regression.finetuning.cost import announce
+from soc_assets.regression.finetuning.cost import estimate
 from soc_assets.regression.models.fitted import Options
 from soc_assets.runtime import interrupts, progress
+from soc_assets.settings.evaluation import Recipe
 from soc_assets.storage import files
 
 _POLL = 0.5  # seconds between looks at the finished files, and for signals
@@ -56,7 +58,7 @@ def run_fits(
 ) -> list[Done]:
     """Run the missing fits, and read all of them.
 
-    How long fits will take that learn from windows is logged first.
+    How long fits will take that learn from windows is said first.
 
     Args:
         fits: the plan.
@@ -78,8 +80,8 @@ def run_fits(
     due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if name not in known]
     progress.report(len(fits) - len(due), len(fits), f"{len(due)} to fit", unit="fit")
     errors: dict[str, str] = {}
-    parts = [(recipe, fit.train, fit.inner) for fit, _ in due for recipe in fit.recipes]
-    announce(parts, design, options.start, options.device)
+    if words := estimate(_trained(due), design, options.start, options.device)[1]:
+        progress.report(len(fits) - len(due), len(fits), words, unit="fit")
     if due:
         groups = [list(part) for _, part in groupby(due, key=lambda item: (item[0].scheme, item[0].number))]
         count = min(workers or os.cpu_count() or 1, len(groups))
@@ -92,6 +94,15 @@ def run_fits(
                     errors[name] = error
                 progress.report(finished, len(fits), words, unit="fit")
     return [_read(fit, name, folder, known.get(name), errors) for fit, name in zip(fits, digests, strict=True)]
+
+
+def _trained(due: "Sequence[tuple[FoldFit, str]]") -> list[tuple[Recipe, np.ndarray, np.ndarray]]:
+    """Each recipe that is fitted, its rows and their inner folds; a choice among several fits all inner folds."""
+    return [
+        (recipe.model_copy(update={"intervals": True}) if len(fit.recipes) > 1 else recipe, fit.train, fit.inner)
+        for fit, _ in due
+        for recipe in fit.recipes
+    ]
 
 
 def stored(folder: Path, name: str) -> Path:

@@ -1,26 +1,28 @@
 """How long fits on windows will take, said before they begin."""
 
-import logging
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable
 
 import numpy as np
 
+from soc_assets.errors import SocWarning
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.finetuning.start import Start
 from soc_assets.settings.evaluation import ON_WINDOWS, Recipe
 
-_log = logging.getLogger(__name__)
 Part = tuple[Recipe, np.ndarray, np.ndarray]
 """A recipe, the rows [n] of a training part, and their inner folds [n]."""
+_PASSES = 3  # through the finished encoder: its statistics, predictions, the area of applicability
+_FORWARD = 1 / 3  # of a training step
 
 
-def announce(parts: Iterable[Part], design: Design, start: Start | None, device: str) -> float:
-    """Log how long the fits that learn from windows will take at most; the seconds, 0 where there are none.
+def estimate(parts: Iterable[Part], design: Design, start: Start | None, device: str) -> tuple[float, str]:
+    """Seconds that the fits which learn from windows will take at most, and this in words: 0 and "" without one.
 
-    A few rows are timed. Early stopping may end a fit sooner.
+    A few rows are timed, with all processors. Early stopping may end a fit sooner.
 
     Args:
-        parts: the fits, also those of other kinds.
+        parts: the fits, also those of other kinds; `intervals` of a recipe says whether inner folds are fitted, too.
         design: samples and features.
         start: the encoder that is fine-tuned.
         device: that trains.
@@ -30,7 +32,7 @@ def announce(parts: Iterable[Part], design: Design, start: Start | None, device:
     """
     due = [part for part in parts if part[0].model in ON_WINDOWS]
     if not due:
-        return 0.0
+        return 0.0, ""
     from soc_assets.regression.finetuning.fit import seconds_of_a_row
 
     timed: dict[str, tuple[float, float]] = {}
@@ -40,13 +42,25 @@ def announce(parts: Iterable[Part], design: Design, start: Start | None, device:
         if key not in timed:
             timed[key] = seconds_of_a_row(recipe, design, rows, start, device)
         once, each = timed[key]
-        total += (once + each * recipe.epochs) * visited(recipe, inner)
+        passes = once + each * recipe.epochs + _PASSES * (once + each * _FORWARD)
+        total += passes * visited(recipe, inner)
+    _warn_of_random_weights(due, start)
     words = f"{total / 60:,.0f} min" if total < 7200 else f"{total / 3600:,.1f} h"
-    _log.info("%d fits learn from windows: at most about %s on %s", len(due), words, device)
-    return total
+    many = f"{len(due)} fits learn" if len(due) > 1 else "1 fit learns"
+    return total, f"{many} from windows: at most about {words} on {device}"
 
 
-def visited(recipe: Recipe, inner: Sequence[int] | np.ndarray) -> int:
-    """Rows of a fit, and of those to the inner folds that an interval needs."""
+def visited(recipe: Recipe, inner: np.ndarray) -> int:
+    """Rows of a fit, and of those to the inner folds that a choice or an interval needs."""
     folds = len(np.unique(inner)) if recipe.intervals else 0
     return len(inner) * (1 + max(0, folds - 1))
+
+
+def _warn_of_random_weights(due: Iterable[Part], start: Start | None) -> None:
+    if start is not None and "seed" in start.spec.choices["weights"] and any(p[0].model == "finetune" for p in due):
+        warnings.warn(
+            f"`finetune` starts from weights that are {start.spec.weights}: nothing was learned before. Set checkpoint "
+            "in [embedding] of soc.toml; `soc pretrain` makes one.",
+            SocWarning,
+            stacklevel=4,
+        )

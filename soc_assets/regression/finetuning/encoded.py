@@ -1,6 +1,6 @@
 """Windows as reduced features by a fitted encoder, in the place of standardised columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +18,10 @@ class EncodedWindows:
     """The group of windows in a `Reduction`.
 
     Attributes:
-        group: `window:32`.
+        group: `window:16`.
         columns: [d] all of them.
         shape: slots, frames, height, width; d is their product.
-        encoder: fitted, on the CPU.
+        encoder: fitted, on the device that has trained it.
         centre: [k] mean of the summaries of the training rows.
         spread: [k] their standard deviation.
     """
@@ -32,6 +32,7 @@ class EncodedWindows:
     encoder: "WindowEncoder"
     centre: np.ndarray
     spread: np.ndarray
+    _recent: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     components = None
     explained = 1.0
@@ -83,15 +84,25 @@ class EncodedWindows:
         """Standardised summaries of raw windows [m, d]; NaN is a gap."""
         import torch
 
+        device = self.encoder.weight.device
         with torch.inference_mode():
-            found = self.encoder(as_images(values, self.shape)).numpy()
+            found = self.encoder(as_images(values, self.shape).to(device)).float().cpu().numpy()
         return ((found - self.centre) / self.spread).astype(np.float32)
 
     def contribution(self, matrix: np.ndarray, rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        """Summaries [m, k] of the images that chosen columns [c] belong to; the others at their mean, 0."""
+        """Summaries [m, k] of the images that chosen columns [c] belong to; the others at their mean, 0.
+
+        Every band and lag is asked for in turn: the summaries of the last rows are kept.
+        """
         slots = np.zeros(self.shape[0], bool)
         slots[np.unique(chosen // (len(self.columns) // self.shape[0]))] = True
-        return self.apply(matrix, rows) * np.repeat(slots, self.width // self.shape[0])
+        if not slots.any():
+            return np.zeros((len(rows), self.width), np.float32)
+        key = rows.tobytes()
+        if key not in self._recent:
+            self._recent.clear()
+            self._recent[key] = self.apply(matrix, rows)
+        return self._recent[key] * np.repeat(slots, self.width // self.shape[0])
 
 
 def as_images(values: np.ndarray, shape: tuple[int, int, int, int]) -> "Tensor":

@@ -26,7 +26,7 @@ from soc_assets.regression.models.learners import CLIP, MlpLearner, Predicted
 from soc_assets.runtime import interrupts
 from soc_assets.settings.evaluation import Recipe
 
-_KEPT_BYTES = 2 * 2**30  # of what the frozen part gives, in half precision; beyond, it is computed in every step
+_KEPT_BYTES = 2**29  # of what the frozen part gives, in half precision; beyond, it is computed in every step
 _FEWEST_STEPS = 8  # of an epoch, where there are few samples
 _LARGEST_GRADIENT = 1.0
 _TIMED = 32  # rows that an estimate takes
@@ -82,7 +82,8 @@ def fit_encoder(
     window, others = split_features(recipe.features)
     beside = fit_reduction(design, others, rows, recipe.pca, seed) if others else Reduction(())
     matrix, shape = design.matrices[window], shape_of(design, window)
-    stops = _stopping_rows(inner, recipe.validation_fold)
+    location = design.samples["location_id"].to_numpy()[rows]
+    stops = _stopping_rows(inner, location, recipe.validation_fold, seed)
     with _random_numbers(seed):
         encoder = _encoder(recipe, matrix, rows, shape, start, device)
         inputs = shape[0] * SUMMARY + beside.width
@@ -93,7 +94,7 @@ def fit_encoder(
         epochs = _Training(recipe, encoder, head, part, device, seed).run(np.flatnonzero(~stops), np.flatnonzero(stops))
     if isinstance(encoder.backbone, Transformer):
         encoder.backbone.merge()
-    encoder.cpu().eval().requires_grad_(False)
+    encoder.eval().requires_grad_(False)
     columns = design.positions(window)[window]
     encoded = EncodedWindows.fit(window, columns, shape, encoder, matrix, rows)
     reduction = Reduction((encoded, *beside.groups))
@@ -118,6 +119,7 @@ def seconds_of_a_row(
         encoder = _encoder(recipe, matrix, some, shape, start, device)
         head = EnsembleMlp(recipe.members, shape[0] * SUMMARY, recipe.hidden, recipe.dropout, recipe.activation)
         encoder.to(device)
+        _Stems(encoder, matrix, some, shape, device)  # warms up
         first = time.perf_counter()
         stems = _Stems(encoder, matrix, some, shape, device)
         once = time.perf_counter() - first
@@ -140,7 +142,7 @@ def split_features(features: str) -> tuple[str, str]:
     words = features.split("+")
     windows = [word for word in words if word.startswith("window:")]
     if len(windows) != 1:
-        raise TrainingError(f"The feature set {features!r} needs one group of windows, such as window:32.")
+        raise TrainingError(f"The feature set {features!r} needs one group of windows, such as window:16.")
     return windows[0], "+".join(word for word in words if word != windows[0])
 
 
@@ -167,10 +169,13 @@ def _encoder(
     return WindowEncoder(Convolutions(np.where(scale > 0, scale, 1), shape[1]), shape[0])
 
 
-def _stopping_rows(inner: np.ndarray, number: int) -> np.ndarray:
-    """Which rows [n] stop the training: one of the inner folds, none where there is a single one."""
+def _stopping_rows(inner: np.ndarray, location: np.ndarray, number: int, seed: int) -> np.ndarray:
+    """Which rows [n] stop the training: one of the inner folds, or a fifth of the locations of a single one."""
     parts = np.unique(inner)
-    return inner == parts[number % len(parts)] if len(parts) > 1 else np.zeros(len(inner), bool)
+    if len(parts) > 1:
+        return inner == parts[number % len(parts)]
+    unique, index = np.unique(location.astype(str), return_inverse=True)
+    return np.random.default_rng(seed).permutation(len(unique))[index] < len(unique) // 5
 
 
 class _Stems:
@@ -192,11 +197,12 @@ class _Stems:
             return
         step = rows_at_once(shape, backbone.width)
         encoder.to(device)
-        parts = []
         for first in range(0, len(rows), step):
             interrupts.check()
-            parts.append(self._made(np.arange(first, min(first + step, len(rows)))).half().cpu())
-        self._kept = torch.cat(parts)
+            made = self._made(np.arange(first, min(first + step, len(rows))))
+            if self._kept is None:
+                self._kept = torch.empty((len(rows), *made.shape[1:]), dtype=torch.half)
+            self._kept[first : first + len(made)] = made
 
     def of(self, some: np.ndarray) -> Tensor:
         """Of rows by their numbers [b], on the device."""

@@ -1,5 +1,7 @@
 """A fitted encoder as a part of a served graph."""
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,7 @@ class Encoded(nn.Module):
 
     def __init__(self, part: EncodedWindows) -> None:
         super().__init__()
-        self.encoder, self.shape = part.encoder, part.shape
+        self.encoder, self.shape = deepcopy(part.encoder).cpu(), part.shape
         self.register_buffer("centre", torch.as_tensor(part.centre, dtype=torch.float32))
         self.register_buffer("spread", torch.as_tensor(part.spread, dtype=torch.float32))
 

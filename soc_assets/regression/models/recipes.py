@@ -11,7 +11,7 @@ from soc_assets.regression.models.kinds import PLACE, kind_of
 from soc_assets.settings.evaluation import ON_WINDOWS, Evaluation, Recipe
 
 _ON_WINDOWS: dict[str, Any] = {
-    "features": "window:32",
+    "features": "window:16",
     "epochs": 20,
     "batch_size": 32,
     "learning_rate": 1e-3,

@@ -112,14 +112,14 @@ def _recipes(facts: Facts) -> pd.DataFrame:
             "Features": "" if recipe.model == "mean" else feature_words(recipe.features),
             "Target": _TARGETS[recipe.target],
             "Components": f"{recipe.pca:g}" if recipe.pca and "embedding" in recipe.features else "",
-            "Setting": _setting(recipe),
+            "Setting": _setting(recipe, "random" if "weights: random" in facts.embedding else "its"),
         }
         for recipe in facts.recipes
     ]
     return pd.DataFrame(rows, columns=["Model", "Features", "Target", "Components", "Setting"])
 
 
-def _setting(recipe: Recipe) -> str:
+def _setting(recipe: Recipe, weights: str) -> str:
     if recipe.model in SPATIAL:
         return _spatial(recipe)
     if recipe.model in ("random_forest", "extra_trees"):
@@ -136,11 +136,11 @@ def _setting(recipe: Recipe) -> str:
             f"{recipe.epochs} epochs"
         )
     if recipe.model in ON_WINDOWS:
-        return _on_windows(recipe)
+        return _on_windows(recipe, weights)
     return "as in [training] of the settings" if recipe.model == "documented" else ""
 
 
-def _on_windows(recipe: Recipe) -> str:
+def _on_windows(recipe: Recipe, weights: str) -> str:
     """What is trained on windows, and what stops it."""
     many = recipe.last_blocks
     tuned = {
@@ -148,7 +148,7 @@ def _on_windows(recipe: Recipe) -> str:
         "all": "all",
         "lora": f"low-rank updates (rank {recipe.rank}) of the attention",
     }[recipe.tuned]
-    encoder = f"{tuned} of the embedding's encoder, from its weights"
+    encoder = f"{tuned} of the embedding's encoder, from {weights} weights"
     if recipe.model == "convolution":
         encoder = "three strided convolutions, from random weights"
     layers = "-".join(str(width) for width in recipe.hidden)
@@ -163,7 +163,7 @@ def _spatial(recipe: Recipe) -> str:
     if recipe.model == "regression_kriging":
         trend = recipe.trend_recipe()
         name = "MLP ensemble" if trend.model == "mlp" else model_words(trend.model).lower()
-        what = f"trend: {name} ({_setting(trend)}); ordinary kriging of its residuals"
+        what = f"trend: {name} ({_setting(trend, '')}); ordinary kriging of its residuals"
     covariance = "covariance: nugget and two exponentials in space"
     if recipe.model == "gaussian_process":
         what = f"process of {target} with a constant mean"

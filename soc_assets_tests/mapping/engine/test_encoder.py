@@ -118,7 +118,7 @@ def test_every_cell_is_what_points_say(world, name, monkeypatch):
         monkeypatch.setattr(columns, "_STRIP_BYTES", 4 * 32 * inputs.predictor.spec.n_features)  # rows of a block
     [place] = inputs.places
     by_points, engine = PointEngine(inputs), ColumnEngine(inputs)
-    assert engine.once == (not inputs.predictor.spec.linear and "embedding" in features)
+    assert engine.once == (not inputs.predictor.spec.linear and "window" not in features)
     assert engine.together == (not inputs.predictor.spec.linear or "window" in features)
     for cells in SOME:
         points, found = (each.open(period, place)(cells) for each in (by_points, engine))

@@ -84,6 +84,8 @@ def test_the_verdict_says_what_training_in_the_folds_gives():
     ) in said
     assert "A convolutional encoder without pre-training reaches R2 0.450 alone" in said
     assert "Fine-tuned" not in verdict(rows(), "block")
+    failed = pd.DataFrame(trained).assign(r2=np.nan)
+    assert verdict(pd.concat([rows(), failed]), "block").endswith("Of convolution a fold failed: it has no score.")
 
 
 @pytest.mark.parametrize(("frames", "width"), [(1, 8), (3, 7), (1, 256)])
@@ -108,6 +110,7 @@ def test_pca_of_windows_is_that_of_its_definition(unlabelled, frames, width):  #
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`finetune` starts from weights that are random")
 def test_encoders_are_compared_on_a_small_project(unlabelled, monkeypatch):  # noqa: F811
     for name in ON_WINDOWS:
         monkeypatch.setitem(NAMED, name, NAMED[name].model_copy(update={"epochs": 2}))

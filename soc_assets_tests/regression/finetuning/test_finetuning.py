@@ -13,13 +13,14 @@ from soc_assets.embedding.encoder import architecture
 from soc_assets.embedding.encoder.architecture import PATCH, middle_tokens
 from soc_assets.embedding.layout import Layout
 from soc_assets.embedding.sample_windows import SampleWindows
-from soc_assets.errors import EmbeddingError, TrainingError
+from soc_assets.errors import EmbeddingError, SocWarning, TrainingError
 from soc_assets.rasters.steps import step_numbers, step_of
 from soc_assets.regression.design.reduction import GroupReduction
-from soc_assets.regression.design.windows import window_columns
+from soc_assets.regression.design.windows import require_windows, window_columns
+from soc_assets.regression.evaluation.engine import _trained
 from soc_assets.regression.evaluation.fold import FoldFit, applicability_of, run_fold
 from soc_assets.regression.final import gaps_of, raw_features
-from soc_assets.regression.finetuning.cost import announce
+from soc_assets.regression.finetuning.cost import estimate, visited
 from soc_assets.regression.finetuning.encoded import EncodedWindows
 from soc_assets.regression.finetuning.fit import fit_encoder
 from soc_assets.regression.finetuning.network import LowRank, Transformer, WindowEncoder
@@ -29,7 +30,7 @@ from soc_assets.regression.models.fitted import Options, fit_recipe
 from soc_assets.regression.models.learners import MlpLearner
 from soc_assets.regression.models.recipes import NAMED
 from soc_assets.regression.models.served import ServedRecipe
-from soc_assets.settings.evaluation import Recipe
+from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets_tests.embedding.world import World, window_of
 from soc_assets_tests.regression.designs import make
 
@@ -116,7 +117,7 @@ def test_side_that_is_not_of_whole_tokens_is_refused(tmp_path):
     world = world_of(tmp_path)
     with pytest.raises(EmbeddingError, match="a square of 20 pixels: whole tokens of 8 are needed, at most 32 pixels"):
         SampleWindows(world.spec, world.raster_index, 64).middles(world.samples, 20)
-    with pytest.raises(EmbeddingError, match="behind `window:`"):
+    with pytest.raises(EmbeddingError, match=r"a square of 40 pixels.* Raise image_size in .embedding. of soc.toml"):
         SampleWindows(world.spec, world.raster_index, 64).middles(world.samples, 40)
 
 
@@ -243,8 +244,7 @@ def test_the_inner_fold_stops_it_and_the_best_epoch_is_kept(tmp_path):
     assert len(again.observed) == (inner == 1).sum()
     ones = np.ones(len(rows))
     whole = fit_encoder(recipe_of("convolution"), design, rows, 0 * ones, ones, ones, None, 1, "cpu")
-    assert whole.epochs == (3, 3)
-    assert len(whole.observed) == 0
+    assert len(whole.observed) == 18  # a fifth of 45 locations, of two samples each
 
 
 def test_summaries_are_standardised_and_the_head_sees_them_as_it_was_trained(tmp_path):
@@ -274,25 +274,51 @@ def test_two_fits_are_the_same(tmp_path):
     assert_array_equal(first.predicted.value, second.predicted.value)
 
 
-def test_what_takes_days_is_refused_and_the_rest_says_how_long(tmp_path, caplog):
+def test_what_takes_days_is_refused_and_the_rest_says_how_long(tmp_path):
     world = world_of(tmp_path, model="vit_base_patch8", stage="patch_embed")
     design, (rows, inner, _) = design_of(world.spec), parts()
     fits = [(recipe_of("finetune"), rows, inner), (NAMED["ridge"], rows, inner)]
     with pytest.raises(TrainingError, match=r"fine-tunes vit_base_patch8 .* days without a GPU. Set model = 'vit_tiny"):
-        announce(fits, design, start_of(world), "cpu")
+        estimate(fits, design, start_of(world), "cpu")
     small = world_of(tmp_path / "small")
-    with caplog.at_level("INFO"):
-        assert announce(fits, design_of(small.spec), start_of(small), "cpu") > 0
-    assert "1 fits learn from windows: at most about" in caplog.text
-    assert announce([(NAMED["ridge"], rows, inner)], design, None, "cpu") == 0
+    with pytest.warns(SocWarning, match=r"starts from weights that are random \(seed 42\): nothing was learned before"):
+        seconds, words = estimate(fits, design_of(small.spec), start_of(small), "cpu")
+    assert seconds > 0
+    assert words.startswith("1 fit learns from windows: at most about 0 min on cpu")
+    assert estimate([(NAMED["ridge"], rows, inner)], design, None, "cpu") == (0, "")
+
+
+def test_an_interval_or_a_choice_fits_the_inner_folds_too():
+    rows, inner, _ = parts()
+    assert visited(recipe_of("convolution"), inner) == len(rows)
+    assert visited(recipe_of("convolution", intervals=True), inner) == 3 * len(rows)
+    several = FoldFit("block", 0, "m", (recipe_of("convolution"), NAMED["ridge"]), rows, inner, rows)
+    assert [recipe.intervals for recipe, *_ in _trained([(several, "")])] == [True, True]
+    alone = FoldFit("block", 0, "m", (recipe_of("convolution"),), rows, inner, rows)
+    assert [recipe.intervals for recipe, *_ in _trained([(alone, "")])] == [False]
 
 
 @pytest.mark.parametrize(
-    ("model", "features"), [("mlp", "window:16"), ("finetune", "point"), ("convolution", "embedding")]
+    ("model", "features"),
+    [("mlp", "window:16"), ("finetune", "point"), ("convolution", "embedding"), ("finetune", "point+window:16")],
 )
 def test_windows_are_for_those_who_read_them(model, features):
-    with pytest.raises(ValidationError, match="finetune and convolution read windows, such as features = 'window:32'"):
+    with pytest.raises(ValidationError, match="finetune and convolution read one group of windows, which"):
         Recipe(name="m", model=model, features=features)
+
+
+@pytest.mark.parametrize("side", [0, 12])
+def test_windows_are_of_whole_tokens(side):
+    with pytest.raises(ValidationError, match=f"on 'window:{side}': windows are 8, 16, 24, ... pixels wide"):
+        Recipe(name="m", model="finetune", features=f"window:{side}")
+    with pytest.raises(ValidationError):
+        Evaluation(feature_sets=("window:16",))
+
+
+def test_windows_wider_than_those_of_the_embedding_are_refused_before_anything_is_fitted():
+    with pytest.raises(TrainingError, match=r"reads window:16, and image_size in .* is 8. Take a smaller window"):
+        require_windows([NAMED["ridge"], NAMED["finetune"]], 8)
+    require_windows([NAMED["finetune"]], 16)
 
 
 def test_another_encoder_or_other_windows_are_another_fit(tmp_path):

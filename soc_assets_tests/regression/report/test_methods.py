@@ -35,7 +35,7 @@ def test_encoders_that_are_trained_in_the_folds_are_described(small):
     rows = methods_section(replace(small.facts, recipes=recipes)).tables[1].rows
     settings, features = rows["Setting"].tolist(), rows["Features"].tolist()
     assert settings[0] == (
-        "the last 2 blocks of the embedding's encoder, from its weights; head: 5 networks of 8-4; at most 9 epochs, "
+        "the last 2 blocks of the embedding's encoder, from random weights; head: 5 networks of 8-4; at most 9 epochs, "
         "stopped by an inner fold"
     )
     assert settings[1].startswith("low-rank updates (rank 4) of the attention of the embedding's encoder")
