@@ -6,13 +6,11 @@ import dagster as dg
 import numpy as np
 
 from soc_assets.defs.ui import report
-from soc_assets.errors import SettingsError
 from soc_assets.project import Project
 from soc_assets.regression.evaluation import compare
 from soc_assets.regression.evaluation.plan import fold_of_samples, merged
-from soc_assets.regression.evaluation.tuning import tune
-from soc_assets.regression.models.kinds import kind_of
-from soc_assets.regression.models.recipes import NAMED, candidates
+from soc_assets.regression.evaluation.tuning import searched_sets, tune
+from soc_assets.regression.models.recipes import NAMED
 from soc_assets.regression.report import tuning_plots as plots
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
@@ -23,12 +21,7 @@ def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str)
     settings, design, results = project.settings.evaluation, compare.load_design(project), project.results
     fold = fold_of_samples(compare.load_folds(project), settings.primary, design)
     rows = np.flatnonzero(fold >= 0)
-    sets = tuple(dict.fromkeys(recipe.features for recipe in candidates(settings) if not kind_of(recipe).windows))
-    if not sets:
-        raise SettingsError(
-            "The hyperparameters of MLPs are searched on the feature sets of the candidates, and all of "
-            "[[evaluation.candidates]] in soc.toml read windows. Add one on features = 'point', or leave them out."
-        )
+    sets = searched_sets(settings)
     found = tune(
         design,
         rows,

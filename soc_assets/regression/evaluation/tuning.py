@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from soc_assets.errors import SocError, SocWarning, TrainingError
+from soc_assets.errors import SettingsError, SocError, SocWarning, TrainingError
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.reduction import fit_reduction
 from soc_assets.regression.design.target import Target
 from soc_assets.regression.metrics import r_squared
 from soc_assets.regression.models.fitted import Options
-from soc_assets.regression.models.kinds import fit_learner
+from soc_assets.regression.models.kinds import fit_learner, kind_of
+from soc_assets.regression.models.recipes import candidates
 from soc_assets.runtime import interrupts, process, progress
-from soc_assets.settings.evaluation import Recipe
+from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.storage.sqlite_files import fault_of, set_aside
 from soc_assets.storage.write_errors import cannot_write, translate_write_errors
 
@@ -50,6 +51,21 @@ class Tuned:
     r2: float
     trials: pd.DataFrame
     importance: dict[str, float]
+
+
+def searched_sets(evaluation: Evaluation) -> tuple[str, ...]:
+    """The feature sets that a search goes through: those of the candidates that read no windows.
+
+    Raises:
+        SettingsError: all of them do.
+    """
+    sets = dict.fromkeys(recipe.features for recipe in candidates(evaluation) if not kind_of(recipe).windows)
+    if not sets:
+        raise SettingsError(
+            "The hyperparameters of MLPs are searched on the feature sets of the candidates, and all of "
+            "[[evaluation.candidates]] in soc.toml read windows. Add one on features = 'point', or leave them out."
+        )
+    return tuple(sets)
 
 
 def tune(

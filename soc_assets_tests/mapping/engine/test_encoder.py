@@ -9,6 +9,7 @@ import pytest
 import rasterio
 
 from soc_assets.embedding.encoder import architecture
+from soc_assets.mapping import rows
 from soc_assets.mapping.engine import columns
 from soc_assets.mapping.engine.blocks import PointEngine
 from soc_assets.mapping.engine.columns import ColumnEngine
@@ -116,6 +117,9 @@ def test_every_cell_is_what_points_say(world, name, monkeypatch):
     inputs = maps_of(project, features, missing, period)
     if embedding.get("pooling") == "none":
         monkeypatch.setattr(columns, "_STRIP_BYTES", 4 * 32 * inputs.predictor.spec.n_features)  # rows of a block
+    if inputs.predictor.windows:
+        monkeypatch.setattr(rows, "rows_at_once", lambda *_: 97)
+        assert inputs.predictor.rows_at_once == 97
     [place] = inputs.places
     by_points, engine = PointEngine(inputs), ColumnEngine(inputs)
     assert engine.once == (not inputs.predictor.spec.linear and "window" not in features)

@@ -5,17 +5,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from soc_assets.errors import SocWarning, TrainingError
+from soc_assets.errors import SettingsError, SocWarning, TrainingError
 from soc_assets.regression.evaluation import tuning
 from soc_assets.regression.evaluation.plan import merged
-from soc_assets.regression.evaluation.tuning import tune
+from soc_assets.regression.evaluation.tuning import searched_sets, tune
 from soc_assets.regression.models.fitted import Options
 from soc_assets.runtime import process
 from soc_assets.runtime.interrupts import Interrupted
-from soc_assets.settings.evaluation import Recipe
+from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets_tests import spoil
 from soc_assets_tests.regression.designs import make
 from soc_assets_tests.reported import reported
+
+
+def test_candidates_that_read_windows_are_not_searched():
+    on_windows = Recipe(name="w", model="convolution", features="window:16+point")
+    evaluation = Evaluation(candidates=(on_windows, Recipe(name="m", features="point:1")))
+    assert searched_sets(evaluation) == ("point:1",)
+    with pytest.raises(SettingsError, match=r"all of .*candidates.* read windows. Add one on features = 'point'"):
+        searched_sets(Evaluation(candidates=(on_windows,)))
 
 
 def test_search_resumes_prunes_and_finds_the_features_that_tell(tmp_path):
