@@ -1,9 +1,9 @@
 """Feature groups of the samples: embedding, point values and coordinates, and selecting columns of them by name.
 
 A feature set is a list of names joined by +: `embedding`, `coordinates`, `point` or `point:1:9` (squares of 1 and 9
-pixels), or `window:16` (the pixels of the windows themselves; `soc_assets.regression.design.windows`). The matrices are read from soc.duckdb
-once, with the setting `missing` of [features], and kept as .npy files, so that the processes of an evaluation share
-them without a copy each.
+pixels), or `window:16`, the pixels around a sample (`soc_assets.regression.design.windows`). The matrices are read from
+soc.duckdb once, with the setting `missing` of [features], and kept as .npy files, so that the processes of an
+evaluation share them without a copy each.
 """
 
 import json
