@@ -115,8 +115,8 @@ def fit_final(
     rows = np.flatnonzero(fold >= 0)
     inner = parts(fold[rows])
     require_servable(recipes, len(np.unique(inner)))
-    parts = [(each.model_copy(update={"intervals": True}), rows, inner) for each in recipes]
-    if words := estimate(parts, design, options.start, options.device)[1]:
+    fits = [(each.model_copy(update={"intervals": True}), rows, inner) for each in recipes]
+    if words := estimate(fits, design, options.start, options.device)[1]:
         progress.report(0, len(recipes) + 1, words, unit="step")
     [*others, first] = recipes
     if others:
