@@ -25,7 +25,7 @@ from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.windows import corners
 from soc_assets.rasters.index import RasterIndex
-from soc_assets.rasters.steps import Step, groups, step_numbers
+from soc_assets.rasters.steps import Step, steps_read
 from soc_assets.reporting.findings import Finding
 from soc_assets.storage import digest, files
 
@@ -99,16 +99,22 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, raster_index: RasterIn
     size = spec.choices["image_size"]
     rows, columns = corners(samples, raster_index.grid, size, spec.choices["anchor"])
     readers: dict[tuple[str, Step], list[np.ndarray]] = {}
-    for slot in spec.band_slots:
-        for step, positions in groups(step_numbers(slot, samples), slot.kind):
-            readers.setdefault((slot.name, step), []).append(positions)
+    for slot, step, positions in steps_read(spec.band_slots, samples):
+        readers.setdefault((slot.name, step), []).append(positions)
     rasters: dict[str, str | None] = {}
     for (band, step), of_lags in readers.items():
         mosaic, positions = raster_index.mosaics.get((band, step)), np.concatenate(of_lags)
         rasters[step.key(band)] = mosaic.digest_of(rows[positions], columns[positions], size) if mosaic else None
-    place = samples[PLACE].astype(object).where(samples[PLACE].notna(), None).to_dict("split", index=False)["data"]
-    inputs = digest.of_values([spec.digest, place, rasters])
+    place = [_plain(samples[name]) for name in PLACE]
+    inputs = digest.of_values([spec.digest, [list(row) for row in zip(*place, strict=True)], rasters])
     return Batch(key, samples, rasters, inputs, digest.of_frame(samples[["sample_id", *LABELS]]))
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """Numbers and words of a column as Python's own; None for what is missing."""
+    values = column.to_numpy(object)
+    values = np.where(column.isna().to_numpy(), None, values)
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
 def read_facts(path: Path, rows: int | None = None) -> dict[str, str]:

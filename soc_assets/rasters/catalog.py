@@ -45,8 +45,9 @@ def read_table(path: Path, project: Project, columns: list[str] | None = None) -
     """
     frame, former = files.read_table(path, columns), files.read_metadata(path).get(_FOLDER)
     names = [absolute(name, project.root) for name in frame["path"]]
-    if former is not None and isinstance(project.rasters, Path):
-        names = [_moved(name, project.root / former, project.rasters) for name in names]
+    now = project.rasters
+    if former is not None and isinstance(now, Path) and (before := project.root / former) != now:
+        names = [_moved(name, before, now) for name in names]
     return frame.assign(path=pd.Series(names, dtype="str"))
 
 
@@ -83,7 +84,7 @@ def name_of(location: str, project: Project) -> str:
 
 
 def _moved(location: str, former: Path, now: Path) -> str:
-    name = relative(location, former) if former != now else location
+    name = relative(location, former)
     return location if name == location else absolute(name, now)
 
 

@@ -4,8 +4,8 @@ Lag 0 is the step of sampling, lag 1 the one before; a study reads `time_before`
 configuration steps count seasons; a yearly band in it still counts years, back from the sampling year.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -98,6 +98,21 @@ def groups(numbers: np.ndarray, kind: str) -> Iterator[tuple[Step, np.ndarray]]:
     distinct, member_of = np.unique(numbers, return_inverse=True)
     for index, number in enumerate(distinct.tolist()):
         yield step_of(number, kind), np.flatnonzero(member_of == index)
+
+
+def steps_read(slots: Sequence[Slot], samples: pd.DataFrame) -> Iterator[tuple[Slot, Step, np.ndarray]]:
+    """Each slot and step that samples read, with the positions of those that do: `groups` of all slots.
+
+    Samples that read the same step in a slot do so in all slots of its kind, whatever the lag.
+    """
+    known: dict[str, list[tuple[int, np.ndarray]]] = {}
+    for slot in slots:
+        if slot.kind not in known:
+            present = step_numbers(replace(slot, lag=None if slot.lag is None else 0), samples)
+            distinct, member_of = np.unique(present, return_inverse=True)
+            known[slot.kind] = [(n, np.flatnonzero(member_of == index)) for index, n in enumerate(distinct.tolist())]
+        for number, positions in known[slot.kind]:
+            yield slot, step_of(number - (slot.lag or 0), slot.kind), positions
 
 
 def keys_of(slot: Slot, numbers: np.ndarray) -> list[str]:
