@@ -26,6 +26,7 @@ import pandas as pd
 
 from soc_assets.errors import SocError, SocWarning
 from soc_assets.regression.design.design import Design
+from soc_assets.regression.design.windows import window_groups
 from soc_assets.regression.evaluation.fold import FoldFit, FoldResult, run_fold
 from soc_assets.regression.evaluation.kept import note_plan
 from soc_assets.regression.finetuning.cost import estimate
@@ -75,7 +76,7 @@ def run_fits(
     digests = [fit.digest(design, options) for fit in fits]
     if fits or kind:
         kind = kind or ("baselines" if all(fit.baseline for fit in fits) else "evaluation")
-        note_plan(folder, kind, digests, _inputs(folder, design).name)
+        note_plan(folder, kind, digests, _inputs(folder, design).name, _windows_of(design, fits))
     known = {name: result for name in digests if (result := known_fit(folder, name))}
     due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if name not in known]
     progress.report(len(fits) - len(due), len(fits), f"{len(due)} to fit", unit="fit")
@@ -113,6 +114,13 @@ def stored(folder: Path, name: str) -> Path:
 def _inputs(folder: Path, design: Design) -> Path:
     """The folder of the features, named by their content."""
     return folder / "inputs" / "-".join(design.digests[group][:6] for group in sorted(design.digests))
+
+
+def _windows_of(design: Design, fits: Sequence[FoldFit]) -> list[str]:
+    """Names of the files of windows that the fits read."""
+    groups = window_groups(recipe for fit in fits for recipe in fit.recipes)
+    files_of = (getattr(design.matrices[group], "filename", None) for group in groups)
+    return [Path(path).stem for path in files_of if path is not None]
 
 
 def known_fit(folder: Path, name: str) -> FoldResult | None:

@@ -15,16 +15,16 @@ from soc_assets.storage import files
 from soc_assets.storage.temporary import remove_tree
 
 _PLANS = "plans.json"  # in the folder of results: what each kind of plan uses
-_WHAT = ("fits", "inputs")
+_WHAT = ("fits", "inputs", "windows")
 _GOING = ".removing-"
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Fits, or features of fits, that are in use or not.
+    """Fits, features of fits, or windows of samples, that are in use or not.
 
     Attributes:
-        what: `fits` or `inputs`.
+        what: `fits`, `inputs` or `windows`.
         paths: files, or folders.
         size: bytes.
         in_use: why they are kept; empty text where they can go.
@@ -36,9 +36,17 @@ class Kept:
     in_use: str
 
 
-def note_plan(folder: Path, kind: str, fits: Sequence[str], inputs: str) -> None:
-    """Note that a kind of plan (`evaluation` or `baselines`) uses fits of these digests and a folder of features."""
-    plans = _plans(folder) | {kind: {"fits": sorted(set(fits)), "inputs": [inputs]}}
+def note_plan(folder: Path, kind: str, fits: Sequence[str], inputs: str, windows: Sequence[str] = ()) -> None:
+    """Note that a kind of plan uses fits of these digests, a folder of features, and files of windows by their names.
+
+    Args:
+        folder: of results.
+        kind: `evaluation`, `baselines` or one of the comparison of encoders.
+        fits: digests.
+        inputs: name of the folder.
+        windows: names of the files, without their ending.
+    """
+    plans = _plans(folder) | {kind: {"fits": sorted(set(fits)), "inputs": [inputs], "windows": sorted(windows)}}
     files.write_json(folder / _PLANS, plans)
 
 
@@ -50,12 +58,10 @@ def kept(folder: Path) -> list[Kept]:
     plans, found = _plans(folder), []
     for what in _WHAT:
         used = {name for plan in plans.values() for name in plan[what]}
-        there = [
-            path for path in sorted((folder / what).glob("[!.]*")) if what == "inputs" or path.suffix == ".parquet"
-        ]
+        there = [path for path in sorted((folder / what).glob("[!.]*")) if what != "fits" or path.suffix == ".parquet"]
         parts: dict[bool, list[Path]] = {True: [], False: []}
         for path in there:
-            parts[not plans or (path.stem if what == "fits" else path.name) in used].append(path)
+            parts[not plans or (path.name if what == "inputs" else path.stem) in used].append(path)
         words = "used by the last evaluation or baselines" if plans else "unknown until the next evaluation"
         found += [
             Kept(what, tuple(paths), _size(paths), words if using else "") for using, paths in parts.items() if paths
@@ -64,7 +70,7 @@ def kept(folder: Path) -> list[Kept]:
 
 
 def remove(item: Kept) -> None:
-    """Remove fits, or features of fits; a folder is renamed first, so that a half-removed one is never read.
+    """Remove fits, features of fits, or windows; a folder is renamed first, so that a half-removed one is never read.
 
     Raises:
         ValueError: they are in use.
@@ -89,7 +95,9 @@ def _plans(folder: Path) -> dict[str, dict[str, list[str]]]:
     path = folder / _PLANS
     try:
         stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return {kind: {what: [str(name) for name in plan[what]] for what in _WHAT} for kind, plan in stored.items()}
+        return {
+            kind: {what: [str(name) for name in plan.get(what, [])] for what in _WHAT} for kind, plan in stored.items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError):
         words = f"{path} is damaged: every fit counts as in use until the next `soc run --to evaluation` rewrites it."
         warnings.warn(words, SocWarning, stacklevel=3)

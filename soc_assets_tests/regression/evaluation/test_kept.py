@@ -2,12 +2,14 @@
 
 import os
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from soc_assets.cli.main import main
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import SocWarning
+from soc_assets.regression.design.design import columns_table
 from soc_assets.regression.evaluation import kept
 from soc_assets.regression.evaluation.engine import run_fits, stored
 from soc_assets.regression.evaluation.fold import FoldFit
@@ -52,6 +54,20 @@ def test_fits_of_the_last_plan_stay_and_those_of_an_earlier_one_can_go(tmp_path)
     assert {(item.what, bool(item.in_use)) for item in kept.kept(tmp_path)} == {("fits", True)}
     assert not list((tmp_path / "inputs").iterdir())
     assert all(item.cached for item in run_fits(plan_of(MEAN, tiny), design, tmp_path, Options(), 1))
+
+
+def test_windows_of_the_last_plan_stay_and_others_can_go(tmp_path):
+    (tmp_path / "windows").mkdir()
+    for name in ("window_16_new.npy", "window_16_new.parquet", "window_32_old.npy", "window_32_old.parquet"):
+        (tmp_path / "windows" / name).write_bytes(b"windows")
+    np.save(tmp_path / "windows/window_16_new.npy", np.zeros((40, 12 * 256), np.float32))
+    recipe = NAMED["convolution"].model_copy(update={"epochs": 1, "members": 1})
+    columns = columns_table([("window", "LAI", lag, 16) for lag in range(12) for _ in range(256)])
+    matrix = np.load(tmp_path / "windows/window_16_new.npy", mmap_mode="r")
+    run_fits(plan_of(recipe), make(40).with_group("window:16", matrix, columns), tmp_path, Options(), 1)
+    found = {(item.what, bool(item.in_use)): names(item) for item in kept.kept(tmp_path)}
+    assert found["windows", True] == {"window_16_new"}
+    assert found["windows", False] == {"window_32_old"}
 
 
 def test_nothing_is_known_of_fits_without_a_plan_and_they_stay(tmp_path):
