@@ -129,10 +129,7 @@ def fit_final(
     if kind_of(model.recipe).windows:  # its own residuals are of the fold that has stopped it
         model = replace(model, residuals=held_out.residuals)
     area = applicability_of(model, design, rows, inner, options.seed)
-    test = np.flatnonzero((design.samples["split"] == "test").to_numpy())
-    looked_at = test if len(test) else rows
-    if len(looked_at) > _EXPLAINED:
-        looked_at = np.sort(np.random.default_rng(options.seed).permutation(looked_at)[:_EXPLAINED])
+    looked_at = _looked_at(design, rows, options.seed)
     facts = {
         "recipe": model.recipe.name,
         "kind": model.recipe.model,
@@ -152,6 +149,13 @@ def fit_final(
         facts=facts,
         seconds=time.perf_counter() - start,
     )
+
+
+def _looked_at(design: Design, rows: np.ndarray, seed: int) -> np.ndarray:
+    """Rows that importance is measured on: of the test split, of the training rows where there is none."""
+    test = np.flatnonzero((design.samples["split"] == "test").to_numpy())
+    found = test if len(test) else rows
+    return found if len(found) <= _EXPLAINED else np.sort(np.random.default_rng(seed).permutation(found)[:_EXPLAINED])
 
 
 def _of_a_sample(importance: pd.DataFrame, n: int) -> pd.DataFrame:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soc_assets.embedding.encoder.architecture import PATCH
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -34,9 +36,6 @@ class EncodedWindows:
     spread: np.ndarray
     _recent: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
-    components = None
-    explained = 1.0
-
     @classmethod
     def fit(
         cls,
@@ -53,11 +52,6 @@ class EncodedWindows:
         raw = cls(group, columns, shape, encoder, nothing, nothing + 1).apply(matrix, rows)
         spread = raw.std(axis=0)
         return cls(group, columns, shape, encoder, raw.mean(axis=0), np.where(spread > 0, spread, 1).astype(np.float32))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return sum(each.nbytes for each in self.encoder.state_dict().values())
 
     @property
     def mean(self) -> np.ndarray:
@@ -115,4 +109,4 @@ def as_images(values: np.ndarray, shape: tuple[int, int, int, int]) -> "Tensor":
 def rows_at_once(shape: tuple[int, int, int, int], width: int) -> int:
     """Rows whose activations fit in 128 MB."""
     slots, _, height, across = shape
-    return max(1, _AT_ONCE_BYTES // (slots * (height * across // 64) * width * 4 * 4))
+    return max(1, _AT_ONCE_BYTES // (slots * (height // PATCH) * (across // PATCH) * width * 4 * 4))

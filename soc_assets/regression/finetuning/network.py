@@ -4,6 +4,7 @@ LoRA after Hu et al. (ICLR 2022), on queries and values; the learned updates are
 """
 
 import math
+from abc import ABC, abstractmethod
 from typing import cast
 
 import numpy as np
@@ -21,7 +22,7 @@ SUMMARY = 8
 _CHANNELS = (32, 64, 64)
 
 
-class Backbone(nn.Module):
+class Backbone(nn.Module, ABC):
     """Images [n, slots, frames, h, w] to pooled features [n, slots, width], in two parts.
 
     `stem` holds what is not trained: its result can be kept. `pooled` goes on from there.
@@ -34,9 +35,9 @@ class Backbone(nn.Module):
         """What does not change while training [n, slots, ...]."""
         return images
 
+    @abstractmethod
     def pooled(self, stem: Tensor) -> Tensor:
         """Pooled features [n, slots, width]."""
-        raise NotImplementedError
 
 
 class Transformer(Backbone):

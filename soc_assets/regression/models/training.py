@@ -69,7 +69,7 @@ def fit_mlp(
     started = time.perf_counter()
     device = resolve_device(training.device)
     visits = visited_rows(table, balance)
-    with _own_random_numbers(training.seed):
+    with own_random_numbers(training.seed):
         network = _new_network(table, training)
         try:
             train, validation = (_part(network, table, split, balance, device) for split in ("train", "validation"))
@@ -112,7 +112,7 @@ def visited_rows(table: FeatureTable, balance: str) -> np.ndarray:
 
 
 @contextmanager
-def _own_random_numbers(seed: int) -> Iterator[None]:
+def own_random_numbers(seed: int) -> Iterator[None]:
     """Seed torch on every device, and give the caller's random state back afterwards."""
     import torch
 

@@ -1,80 +1,30 @@
 """Encoders trained in the folds: their windows, what is trained of them, what stops them, and the served graph."""
 
-from dataclasses import replace
 from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from pydantic import ValidationError
 
 from soc_assets.embedding.encoder import architecture
 from soc_assets.embedding.encoder.architecture import PATCH, middle_tokens
 from soc_assets.embedding.layout import Layout
 from soc_assets.embedding.sample_windows import SampleWindows
-from soc_assets.errors import EmbeddingError, SocWarning, TrainingError
+from soc_assets.errors import EmbeddingError
 from soc_assets.rasters.steps import step_numbers, step_of
 from soc_assets.regression.design.reduction import GroupReduction
-from soc_assets.regression.design.windows import require_windows, window_columns
-from soc_assets.regression.evaluation.engine import _trained
 from soc_assets.regression.evaluation.fold import FoldFit, applicability_of, run_fold
 from soc_assets.regression.final import gaps_of, raw_features
-from soc_assets.regression.finetuning.cost import estimate, visited
 from soc_assets.regression.finetuning.encoded import EncodedWindows
 from soc_assets.regression.finetuning.fit import fit_encoder
-from soc_assets.regression.finetuning.network import LowRank, Transformer, WindowEncoder
-from soc_assets.regression.finetuning.start import Start
+from soc_assets.regression.finetuning.network import LowRank, Transformer
 from soc_assets.regression.models.explain import group_importance
 from soc_assets.regression.models.fitted import Options, fit_recipe
 from soc_assets.regression.models.learners import MlpLearner
-from soc_assets.regression.models.recipes import NAMED
 from soc_assets.regression.models.served import ServedRecipe
-from soc_assets.settings.evaluation import Evaluation, Recipe
-from soc_assets_tests.embedding.world import World, window_of
-from soc_assets_tests.regression.designs import make
-
-QUICK = {"epochs": 3, "members": 2, "hidden": (8,), "batch_size": 16}
-
-
-@pytest.fixture(autouse=True)
-def small_encoder():
-    """vit_tiny_patch8, made smaller."""
-    small = replace(architecture.ARCHITECTURES["vit_tiny_patch8"], width=24, depth=3, heads=2)
-    with mock.patch.dict(architecture.ARCHITECTURES, {"vit_tiny_patch8": small}):
-        yield
-
-
-def world_of(folder, **embedding) -> World:
-    return World(folder, **{"model": "vit_tiny_patch8", "stage": "encoder", "image_size": 32, **embedding})
-
-
-def start_of(world) -> Start:
-    return Start(world.spec, None)
-
-
-def recipe_of(name, features="window:16", **changes) -> Recipe:
-    return NAMED[name].model_copy(update={"features": features, **QUICK, **changes})
-
-
-def design_of(spec, side=16, n=120, signal=1.0):
-    """Windows of noise, brighter in the middle of the first slot where there is more carbon."""
-    design, rng = make(n), np.random.default_rng(5)
-    windows = rng.normal(size=(n, len(spec.slots), spec.frames, side, side)).astype(np.float32)
-    windows[:, 0] += signal * (np.log(design.samples["organic_carbon"].to_numpy()) - 2.8)[:, None, None, None]
-    windows[3, 1] = np.nan
-    return design.with_group(f"window:{side}", windows.reshape(n, -1), window_columns(spec, f"window:{side}"))
-
-
-def parts(n=120):
-    rows = np.arange(n - 30)
-    return rows, rows // 2 % 3, np.arange(n - 30, n)
-
-
-def fitted_on(design, recipe, start=None, device="cpu"):
-    rows, inner, _ = parts(len(design.samples))
-    y = np.log1p(design.samples["organic_carbon"].to_numpy()[rows])
-    return fit_encoder(recipe, design, rows, inner, y, np.ones(len(rows)), start, 1, device)
+from soc_assets_tests.embedding.world import window_of
+from soc_assets_tests.regression.finetuning.made import design_of, fitted_on, parts, recipe_of, start_of, world_of
 
 
 @pytest.mark.parametrize("anchor", ["center", "token"])
@@ -180,7 +130,7 @@ def test_what_is_frozen_may_be_kept_or_not_and_gives_the_same(tmp_path):
     world = world_of(tmp_path)
     design, recipe = design_of(world.spec), recipe_of("finetune", dropout=0.0)
     kept = fitted_on(design, recipe, start_of(world))
-    with mock.patch("soc_assets.regression.finetuning.fit._KEPT_BYTES", 0):
+    with mock.patch("soc_assets.regression.finetuning.train._KEPT_BYTES", 0):
         computed = fitted_on(design, recipe, start_of(world))
     rows = np.arange(20)
     assert_allclose(kept.reduction.apply(design, rows), computed.reduction.apply(design, rows), atol=0.02)  # half
@@ -272,72 +222,3 @@ def test_two_fits_are_the_same(tmp_path):
     design = design_of(world.spec)
     first, second = (fitted_on(design, recipe_of("finetune"), start_of(world)) for _ in range(2))
     assert_array_equal(first.predicted.value, second.predicted.value)
-
-
-def test_what_takes_days_is_refused_and_the_rest_says_how_long(tmp_path):
-    world = world_of(tmp_path, model="vit_base_patch8", stage="patch_embed")
-    design, (rows, inner, _) = design_of(world.spec), parts()
-    fits = [(recipe_of("finetune"), rows, inner), (NAMED["ridge"], rows, inner)]
-    with pytest.raises(TrainingError, match=r"fine-tunes vit_base_patch8 .* days without a GPU. Set model = 'vit_tiny"):
-        estimate(fits, design, start_of(world), "cpu")
-    small = world_of(tmp_path / "small")
-    with pytest.warns(SocWarning, match=r"starts from weights that are random \(seed 42\): nothing was learned before"):
-        seconds, words = estimate(fits, design_of(small.spec), start_of(small), "cpu")
-    assert seconds > 0
-    assert words.startswith("1 fit learns from windows: at most about 0 min on cpu")
-    assert estimate([(NAMED["ridge"], rows, inner)], design, None, "cpu") == (0, "")
-
-
-def test_an_interval_or_a_choice_fits_the_inner_folds_too():
-    rows, inner, _ = parts()
-    assert visited(recipe_of("convolution"), inner) == len(rows)
-    assert visited(recipe_of("convolution", intervals=True), inner) == 3 * len(rows)
-    several = FoldFit("block", 0, "m", (recipe_of("convolution"), NAMED["ridge"]), rows, inner, rows)
-    assert [recipe.intervals for recipe, *_ in _trained([(several, "")])] == [True, True]
-    alone = FoldFit("block", 0, "m", (recipe_of("convolution"),), rows, inner, rows)
-    assert [recipe.intervals for recipe, *_ in _trained([(alone, "")])] == [False]
-
-
-@pytest.mark.parametrize(
-    ("model", "features"),
-    [("mlp", "window:16"), ("finetune", "point"), ("convolution", "embedding"), ("finetune", "point+window:16")],
-)
-def test_windows_are_for_those_who_read_them(model, features):
-    with pytest.raises(ValidationError, match="finetune and convolution read one group of windows, which"):
-        Recipe(name="m", model=model, features=features)
-
-
-@pytest.mark.parametrize("side", [0, 12])
-def test_windows_are_of_whole_tokens(side):
-    with pytest.raises(ValidationError, match=f"on 'window:{side}': windows are 8, 16, 24, ... pixels wide"):
-        Recipe(name="m", model="finetune", features=f"window:{side}")
-    with pytest.raises(ValidationError):
-        Evaluation(feature_sets=("window:16",))
-
-
-def test_windows_wider_than_those_of_the_embedding_are_refused_before_anything_is_fitted():
-    with pytest.raises(TrainingError, match=r"reads window:16, and image_size in .* is 8. Take a smaller window"):
-        require_windows([NAMED["ridge"], NAMED["finetune"]], 8)
-    require_windows([NAMED["finetune"]], 16)
-
-
-def test_another_encoder_or_other_windows_are_another_fit(tmp_path):
-    world, other = world_of(tmp_path), world_of(tmp_path / "other", weights_seed=7)
-    design, (rows, inner, test) = design_of(world.spec), parts()
-    changed = design_of(world.spec, signal=0.5)
-
-    def digest(name, given, start):
-        return FoldFit("block", 0, "m", (recipe_of(name),), rows, inner, test).digest(given, Options(start=start))
-
-    first = digest("finetune", design, start_of(world))
-    assert digest("finetune", design, start_of(other)) != first
-    assert digest("finetune", changed, start_of(world)) != first
-    assert digest("convolution", design, start_of(world)) == digest("convolution", design, start_of(other))
-
-
-def test_width_of_the_summaries_is_that_of_the_slots(tmp_path):
-    world = world_of(tmp_path, arrangement="stack")
-    spec = world.spec
-    encoder = WindowEncoder(Transformer(start_of(world), recipe_of("finetune"), 16), len(spec.slots))
-    found = encoder(torch.zeros(2, len(spec.slots), spec.frames, 16, 16))
-    assert found.shape == (2, 8 * len(spec.slots))
