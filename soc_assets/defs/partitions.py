@@ -13,10 +13,7 @@ MAP_CHANGE = dg.DynamicPartitionsDefinition(name="map_change")
 
 def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
     """Make the registered partitions equal to `keys`."""
-    known = set(instance.get_dynamic_partitions("batch"))
-    if new := [key for key in keys if key not in known]:
-        instance.add_dynamic_partitions("batch", new)
-    for gone in sorted(known - set(keys)):
+    for gone in sorted(set(_add(instance, "batch", keys)) - set(keys)):
         instance.delete_dynamic_partition("batch", gone)
 
 
@@ -31,11 +28,25 @@ def add_changes(instance: dg.DagsterInstance, changes: list[str]) -> list[str]:
 
 
 def _add(instance: dg.DagsterInstance, name: str, keys: list[str]) -> list[str]:
-    """Add partitions; returns all that there are."""
-    known = set(instance.get_dynamic_partitions(name))
-    if new := [key for key in keys if key not in known]:
-        instance.add_dynamic_partitions(name, new)
+    """Add partitions; returns all that there are.
+
+    Dagster looks which keys are new and then inserts them, so a process that added one in between makes the insertion
+    of them all fail: then another look.
+    """
+    from sqlalchemy.exc import IntegrityError
+
+    while new := _not_registered(instance, name, keys):
+        try:
+            instance.add_dynamic_partitions(name, new)
+        except IntegrityError:
+            if _not_registered(instance, name, keys) == new:  # nobody has added any: not this
+                raise
     return list(instance.get_dynamic_partitions(name))
+
+
+def _not_registered(instance: dg.DagsterInstance, name: str, keys: list[str]) -> list[str]:
+    known = set(instance.get_dynamic_partitions(name))
+    return [key for key in keys if key not in known]
 
 
 def contiguous_ranges(keys: list[str], wanted: set[str], longest: int) -> list[list[str]]:
