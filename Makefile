@@ -5,7 +5,7 @@ BIN := .venv/bin
 TORCH_INDEX ?=
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: run test test-slow check ui mlflow format docs
+.PHONY: run test test-slow check wheel ui mlflow format docs
 run: .venv/installed
 	$(BIN)/soc demo --if-empty
 	$(BIN)/soc run
@@ -24,6 +24,12 @@ check: .venv/installed
 	$(BIN)/pyright
 	$(BIN)/dagster definitions validate -w workspace.yaml
 	$(BIN)/dagster definitions validate
+
+# dist/soc_assets-*.whl, which installs anywhere: pip install dist/*.whl
+wheel: .venv/installed
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
 
 ui: .venv/installed
 	$(BIN)/soc ui

@@ -85,7 +85,8 @@ def test_commands_of_a_page_are_the_command_lines(page):
     text = "\n".join(blocks(page, ""))
     for line in re.findall(COMMAND, text, re.M):
         words = [word for word in shlex.split(line, comments=True) if word not in ("...",)]
-        command = main.commands[words[0]]
+        command = main.get_command(click.Context(main), words[0])
+        assert command, line
         arguments = ["." if re.fullmatch(r"[A-Z]+|run_.*", word) else word for word in words[1:]]
         context = click.Context(command, info_name=words[0])
         assert command.parse_args(context, arguments) == [], line

@@ -7,7 +7,7 @@ import click
 
 from soc_assets.cli.options import FiniteRange, config_option, console, explained, opened
 from soc_assets.errors import SocError
-from soc_assets.project import load_project
+from soc_assets.project import Project, load_project
 
 
 @click.command()
@@ -23,12 +23,16 @@ def demo(config: Path | None, if_empty: bool, seed: int) -> None:
     Everything in it is synthetic and labelled so. It goes to the folders of [paths] in soc.toml, and only if both are
     empty: your own files are never written over.
     """
+    project = load_project(config)
+    if not (if_empty and (_visible(project.raster_folder) or _visible(project.soil_folder))):
+        report_demo(project, seed)
+
+
+def report_demo(project: Project, seed: int = 42) -> None:
+    """Write the synthetic region and say what was written."""
     from soc_assets.demo import write_demo
 
-    project = load_project(config)
     rasters, soil = project.raster_folder, project.soil_folder
-    if if_empty and (_visible(rasters) or _visible(soil)):
-        return
     written = write_demo(rasters, soil, seed)
     console.print(f"{written.rasters} rasters ({written.megabytes:.1f} MB) in {rasters}", soft_wrap=True)
     console.print(f"{written.soil_rows} soil rows at {written.locations} places in {soil}", soft_wrap=True)

@@ -1,21 +1,60 @@
-"""The `soc` command: assembles the commands of `soc_assets.cli`, in the order of --help.
+"""The `soc` command: the commands of `soc_assets.cli`, in the order of --help, each loaded when it is called.
 
-The process begins and ends in `soc_assets.cli.start`. Exit codes are decided in `soc_assets.cli.options`; the work is
-elsewhere.
+`soc doctor` so runs where a library that the others need cannot be loaded. The process begins and ends in
+`soc_assets.cli.start`. Exit codes are decided in `soc_assets.cli.options`; the work is elsewhere.
 """
+
+from importlib import import_module
 
 import click
 
-from soc_assets.cli import assets, database, inputs, map, points, pretrain, servers, suggest, view
+COMMANDS = {
+    "init": "project.init",
+    "demo": "inputs.demo",
+    "import-tiles": "inputs.import_tiles",
+    "check": "inputs.check",
+    "run": "assets.run",
+    "status": "assets.status",
+    "sql": "database.sql",
+    "export": "database.export_command",
+    "import-run": "database.import_run_command",
+    "predict": "points.predict",
+    "map": "map.map_command",
+    "view": "view.view",
+    "suggest": "suggest.suggest",
+    "pretrain": "pretrain.pretrain",
+    "refit": "assets.refit",
+    "clean": "assets.clean",
+    "ui": "servers.ui",
+    "mlflow": "servers.mlflow",
+    "doctor": "doctor.doctor",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The group whose commands are in `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in this order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, loaded now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(".")
+        command: click.Command = getattr(import_module(f"soc_assets.cli.{module}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="soc-assets")
 def main() -> None:
     """Soil organic carbon from soil samples and multi-year rasters, as Dagster assets.
 
     \b
     First steps:
+      soc init      begin a project: soc.toml, folders, a README
       soc demo      write a small synthetic region to try things on
       soc check     look at rasters and samples before computing anything
       soc run       compute everything that is missing or out of date
@@ -27,31 +66,10 @@ def main() -> None:
       soc suggest   where the next samples should be taken
       soc pretrain  let the encoder learn from your own rasters
       soc ui        see it all in the Dagster UI
+      soc doctor    what this machine has, and what is wrong with it
 
     Settings are in soc.toml; any of them can be overridden by an environment variable, for example
     SOC_EMBEDDING__STAGE=encoder.
 
     Exit codes: 0 done, 1 failed (the message says what to fix), 2 usage error, 130 ended by Ctrl+C, 143 by SIGTERM.
     """  # noqa: D301 - click wants the sign itself
-
-
-for command in (
-    inputs.demo,
-    inputs.import_tiles,
-    inputs.check,
-    assets.run,
-    assets.status,
-    database.sql,
-    database.export_command,
-    database.import_run_command,
-    points.predict,
-    map.map_command,
-    view.view,
-    suggest.suggest,
-    pretrain.pretrain,
-    assets.refit,
-    assets.clean,
-    servers.ui,
-    servers.mlflow,
-):
-    main.add_command(command)

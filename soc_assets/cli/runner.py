@@ -52,9 +52,8 @@ def use_project(project: Project, config: Path | None) -> None:
     home = project.dagster_home
     os.environ["DAGSTER_HOME"] = str(home.resolve())
     if not (home / "dagster.yaml").exists():
-        shipped = Path(soc_assets.__file__).parents[1] / "dagster.yaml"
-        text = shipped.read_text(encoding="utf-8") if shipped.is_file() else ""
-        files.write_text(home / "dagster.yaml", text, "DAGSTER_HOME")
+        shipped = Path(soc_assets.__file__).parent / "defs/dagster.yaml"
+        files.write_text(home / "dagster.yaml", shipped.read_text(encoding="utf-8"), "DAGSTER_HOME")
 
 
 def assess(project: Project, to: str = ASSETS[-1]) -> list[Freshness]:

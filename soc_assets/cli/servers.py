@@ -34,9 +34,8 @@ def ui(config: Path | None, port: int) -> None:
     runner.use_project(project, config or named(project))
     instance.prepare_instance(project)
     _require_alone(project.dagster_home, port)
-    workspace = Path(soc_assets.__file__).parents[1] / "workspace.yaml"
-    code = ["-w", str(workspace)] if workspace.is_file() else ["-m", "soc_assets.definitions"]
-    command = ["-W", "ignore", "-m", "dagster", "dev", *code, "-h", "127.0.0.1", "-p", str(port)]
+    workspace = ["-w", str(Path(soc_assets.__file__).parent / "defs/workspace.yaml")]
+    command = ["-W", "ignore", "-m", "dagster", "dev", *workspace, "-h", "127.0.0.1", "-p", str(port)]
     os.chdir(project.dagster_home if named(project) else project.root)
     _become(command)
 

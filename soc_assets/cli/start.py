@@ -20,10 +20,17 @@ def entry() -> None:
     except Exception as error:
         from soc_assets.storage.write_errors import temporary
 
-        explanation = memory.shortage(error) or temporary(error)
+        explanation = memory.shortage(error) or temporary(error) or _not_loaded(error)
         if explanation is None:
             raise
         _fail(explanation)
+
+
+def _not_loaded(error: Exception) -> str | None:
+    """Where a library cannot be loaded, that `soc doctor` says why."""
+    if isinstance(error, ImportError) and not (error.name or "").startswith("soc_assets"):
+        return f"A library cannot be loaded ({error}). `soc doctor` says which, and how to mend it."
+    return None
 
 
 def _fail(words: str) -> NoReturn:

@@ -54,6 +54,7 @@ def import_mlflow() -> Any:
     import mlflow
 
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # environments that uv makes have no pip
     return mlflow
 
 

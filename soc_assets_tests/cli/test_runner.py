@@ -32,7 +32,7 @@ def test_process_and_children_use_the_projects_settings_and_instance(bare):
     runner.use_project(bare.project, bare.config)
     assert os.environ["SOC_CONFIG"] == str(bare.config)
     assert os.environ["DAGSTER_HOME"] == str(bare.root / ".dagster")
-    shipped = Path(runner.__file__).parents[2] / "dagster.yaml"
+    shipped = Path(runner.__file__).parents[1] / "defs/dagster.yaml"
     assert (bare.root / ".dagster/dagster.yaml").read_text() == shipped.read_text()
     with dg.DagsterInstance.get() as instance:
         assert instance.root_directory == str(bare.root / ".dagster")

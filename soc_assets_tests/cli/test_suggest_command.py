@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from soc_assets.cli.main import main
+from soc_assets.cli.main import COMMANDS, main
 from soc_assets.cli.options import FiniteRange
 from soc_assets.mapping.suggestion.inputs import suggestion_inputs
 from soc_assets.mapping.suggestion.measure import measure_of
@@ -70,7 +70,8 @@ def test_one_site_is_named_in_the_singular(templates, tmp_path):
 def test_no_float_option_takes_what_is_not_finite():
     found = {
         (command.name, option.name): option.type
-        for command in main.commands.values()
+        for name in COMMANDS
+        if (command := main.get_command(click.Context(main), name))
         for option in command.params
         if isinstance(option.type, click.types.FloatParamType)
     }

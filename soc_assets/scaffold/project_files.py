@@ -1,0 +1,62 @@
+"""The files that `soc init` writes, from the templates beside this module; none is written over what is there."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from soc_assets.storage import files
+from soc_assets.storage.write_errors import translate_write_errors
+
+_HERE = Path(__file__).parent
+EXAMPLES = tuple(sorted(folder.name for folder in (_HERE / "examples").iterdir() if (folder / "soc.toml").is_file()))
+FOLDERS = ("data/rasters", "data/soil")
+_NAMES = {"gitignore": ".gitignore"}  # a dotfile among the templates would hide them from git
+
+
+@dataclass(frozen=True)
+class Scaffold:
+    """What `soc init` did, as paths from the project's folder: written, and there before, which stay as they are."""
+
+    folder: Path
+    written: list[str]
+    kept: list[str]
+
+
+def write_scaffold(folder: Path, example: str | None = None) -> Scaffold:
+    """Write what of a project's files and folders is missing.
+
+    Args:
+        folder: the project's folder, made where it is missing.
+        example: one of `EXAMPLES`: its settings, and the page that says where its data come from.
+
+    Raises:
+        StorageError: the folder cannot be written; says why.
+    """
+    with translate_write_errors(folder, "the folder of the project"):
+        for name in FOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    written, kept = [], []
+    for name, text in _contents(folder.resolve().name, example):
+        path = folder / name
+        there = path.exists() or path.is_symlink()
+        (kept if there else written).append(name)
+        if not there:
+            files.write_text(path, text, "the folder of the project")
+    return Scaffold(folder, written, kept)
+
+
+def _contents(title: str, example: str | None) -> Iterator[tuple[str, str]]:
+    """Name and text of every file."""
+    words = {"title": title, "name": re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "soc-project"}
+    templates = _HERE / "templates"
+    for path in sorted(templates.rglob("*")):
+        name = path.relative_to(templates).as_posix()
+        if path.suffix != ".pyc" and path.is_file() and not (example and name == "soc.toml"):
+            text = path.read_text(encoding="utf-8")
+            for key, value in words.items():
+                text = text.replace(f"{{{{{key}}}}}", value)
+            yield _NAMES.get(name, name), text
+    if example:
+        for path in sorted((_HERE / "examples" / example).iterdir()):
+            yield path.name, path.read_text(encoding="utf-8")
