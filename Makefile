@@ -47,6 +47,11 @@ format: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
 	@echo "Installing into .venv (torch is large: this can take some minutes) ..."
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
+	@if command -v uv >/dev/null; then set -x; \
+	  uv venv --quiet --allow-existing --seed --python "$$(command -v $(PYTHON))" .venv && \
+	  uv pip install --python .venv --index-strategy unsafe-best-match $(PIP_FLAGS) -c constraints.txt -e ".[dev]"; \
+	else set -x; \
+	  $(PYTHON) -m venv .venv && \
+	  $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e ".[dev]"; \
+	fi
 	@touch $@

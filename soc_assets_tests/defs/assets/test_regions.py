@@ -24,6 +24,9 @@ documented = false
 chosen = false
 draws = 100
 workers = 1
+learning_curve = []
+network_choices = 0
+source_offsets = false
 
 [[evaluation.recipes]]
 name = "net"
