@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from soc_assets.defs import assets
+from soc_assets.defs.assets import ingest
 from soc_assets.defs.automation import jobs, maps, schedules, sensors
 from soc_assets.defs.execution import gpu_executor
 from soc_assets.defs.resources import ProjectResource, settings_at_load
@@ -21,7 +22,7 @@ def build_definitions(
     every, wanted = jobs.build_jobs(chosen), settings.map
     of_maps = [job for job in every if job.name in {JOB_OF[name] for name in MAPS}]
     return dg.Definitions(
-        assets=_all_assets(chosen.batches_per_run),
+        assets=[*_all_assets(chosen.batches_per_run), ingest.RASTER_FILES, ingest.SOIL_FILES],
         jobs=every,
         schedules=[*schedules.build_schedules(chosen), maps.build_map_schedule(chosen, wanted)],
         sensors=[*sensors.build_sensors(chosen), maps.build_map_sensor(chosen, wanted, of_maps)],

@@ -157,13 +157,14 @@ def execute(
     import dagster as dg
 
     from soc_assets.definitions import defs
+    from soc_assets.defs.origin import of_the_code_location
 
-    with gpus.shared():
+    with gpus.shared(), of_the_code_location(instance, job):
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             asset_selection=[dg.AssetKey(name) for name in selection],
             run_config=_QUIET,
-            tags={**(tags or {}), **marks()},
+            tags={**(tags or {}), **marks(), "dagster/max_retries": "0"},  # whoever started it starts it again
             raise_on_error=False,
         )
     interrupts.check()  # Dagster has reported it as the failure of a step

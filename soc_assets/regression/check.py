@@ -1,12 +1,17 @@
-"""Whether the metrics of a training run are plausible, and whether the model is of any use."""
+"""Whether the metrics of a training run are plausible, whether the model is of any use, and what a comparison means."""
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
+
+import pandas as pd
 
 from soc_assets.integrity.schemas import SPLITS
 from soc_assets.reporting.findings import Finding, of_output
 
 CHECKS = ("metrics_sane", "better_than_mean")
+EVALUATION_CHECKS = ("no_baseline_wins", "intervals_cover", "every_fit_succeeded")
+BASELINE_CHECKS = ("every_fit_succeeded",)
+TUNING_CHECKS = ("search_beats_mean",)
 DIVERGED = 10.0  # times the training loss of the first epoch
 WORST_RMSE = 1000.0  # g/kg: pure carbon
 MEND = (
@@ -31,6 +36,60 @@ def check_run(where: str, metrics: Mapping[str, float], best_epoch: int, weights
         cure = "Other embeddings ([embedding] stage, pooling, checkpoint) or more samples may help; a user decides."
         findings.append(of_output("better_than_mean", "warning", where, words, cure))
     return findings
+
+
+def check_fits(where: str, board: pd.DataFrame) -> list[Finding]:
+    """A warning for the models of a leaderboard that failed in some fold.
+
+    Args:
+        where: names the table.
+        board: see `soc_assets.regression.evaluation.leaderboard.leaderboard`.
+    """
+    broken = [f"{row.model} on {row.features} ({row.failed:.0f})" for row in board[board["failed"] > 0].itertuples()]
+    if not broken:
+        return []
+    found = f"failed in folds, and have no scores: {', '.join(broken)}"
+    return [of_output("every_fit_succeeded", "warning", where, found, "The log of the run says why, fit by fit.")]
+
+
+def check_evaluation(where: str, board: pd.DataFrame, intervals: pd.DataFrame, level: float) -> list[Finding]:
+    """What a reader of the scores must know first: a baseline that is not beaten, intervals that do not hold.
+
+    Args:
+        where: names the table.
+        board: the leaderboard of the primary scheme, best first.
+        intervals: see `soc_assets.regression.evaluation.interval_scores.interval_scores`, best first.
+        level: the share of samples that the intervals are to cover.
+    """
+    findings = check_fits(where, board)
+    ranked = board.dropna(subset=["r2"])
+    others, baselines = ranked[~ranked["baseline"]].head(1), ranked[ranked["baseline"]].head(1)
+    for mine, best in zip(others.itertuples(), baselines.itertuples(), strict=False):
+        if mine.r2 <= best.r2:
+            found = (
+                f"the baseline {best.model} on {best.features} has R2 {best.r2:.3f}, the best other model, "
+                f"{mine.model} on {mine.features}, {mine.r2:.3f}"
+            )
+            cure = f'[training] recipe = "{best.model} on {best.features}" registers the baseline.'
+            findings.append(of_output("no_baseline_wins", "warning", where, found, cure))
+    for row in intervals[intervals["scope"] == "pooled"].head(1).itertuples():
+        if row.coverage_low > level or row.coverage_high < level:
+            found = (
+                f"the {level:.0%} intervals of {row.model} on {row.features} cover {row.coverage:.3f} of the samples "
+                f"({row.coverage_low:.3f} to {row.coverage_high:.3f})"
+            )
+            cure = "State this coverage with the intervals; more locations make their calibration surer."
+            findings.append(of_output("intervals_cover", "warning", where, found, cure))
+    return findings
+
+
+def check_search(where: str, r2: float) -> list[Finding]:
+    """A warning where the best recipe of a search is no better than the mean of the training part."""
+    if r2 > 0:
+        return []
+    found = f"its best recipe has R2 {r2:.3f} in the inner folds: no better than the mean"
+    cure = "Raise [evaluation] trials, or look for wrong organic carbon and rasters with `soc check`."
+    return [of_output("search_beats_mean", "warning", where, found, cure)]
 
 
 def compared(metrics: Mapping[str, float]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import torch
+import yaml
 
 from soc_assets.cli import runner
 from soc_assets.cli.instance import fail_orphaned_runs
@@ -52,6 +53,19 @@ def test_instance_named_by_the_environment_is_used(bare, tmp_path, monkeypatch):
     bare.run("raster_catalog")
     assert (tmp_path / "elsewhere/history").is_dir()
     assert not (bare.root / ".dagster").exists()
+
+
+def test_runs_belong_to_the_code_location_and_are_not_started_again_by_the_daemon(fresh):
+    fresh.run("raster_catalog")
+    with dg.DagsterInstance.get() as instance:
+        [run] = instance.get_runs()
+        assert "create_run_for_job" not in vars(instance)
+    assert run.remote_job_origin.location_name == run.tags["dagster/code_location"] == "soc_assets"
+    selector = run.remote_job_origin.repository_origin.get_selector()
+    assert (selector.repository_name, run.remote_job_origin.job_name) == (defs.get_repository_def().name, "prepare")
+    assert run.tags["dagster/max_retries"] == "0"
+    workspace = yaml.safe_load((Path(runner.__file__).parents[1] / "defs/workspace.yaml").read_text())
+    assert workspace["load_from"][0]["python_module"]["location_name"] == "soc_assets"
 
 
 def test_jobs_are_announced_in_order_and_stop_at_the_asset_wanted(fresh, caplog):

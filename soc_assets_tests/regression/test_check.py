@@ -1,8 +1,9 @@
 """Scores that cannot be true are errors, a model that has learnt nothing is a warning."""
 
+import pandas as pd
 import pytest
 
-from soc_assets.regression.check import check_run
+from soc_assets.regression.check import check_evaluation, check_fits, check_run, check_search
 
 GOOD = {
     **{
@@ -50,3 +51,56 @@ def test_model_that_is_no_better_than_the_mean_is_a_warning_with_both_numbers_an
     assert (finding.check, finding.severity) == ("better_than_mean", "warning")
     assert "15.00 g/kg, that of the training split's mean 15.00 g/kg" in finding.words
     assert "random (seed 42)" in finding.words
+
+
+def board(*rows: tuple[str, bool, float, int]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["model", "baseline", "r2", "failed"]).assign(features="point")
+
+
+def intervals(low: float, high: float) -> pd.DataFrame:
+    line = {"model": "mlp", "features": "point", "scope": "pooled", "part": "all", "coverage": (low + high) / 2}
+    part = {**line, "scope": "region", "part": "west", "coverage_low": 0.1, "coverage_high": 0.2}
+    return pd.DataFrame([part, {**line, "coverage_low": low, "coverage_high": high}])
+
+
+HOLD = intervals(0.88, 0.93)
+MEAN = ("mean", True, -0.01, 0)
+
+
+def told(scores: pd.DataFrame, cover: pd.DataFrame = HOLD) -> list[tuple[str, str]]:
+    return [(each.check, each.found) for each in check_evaluation("evaluation.parquet", scores, cover, 0.9)]
+
+
+def test_comparison_with_a_model_ahead_and_intervals_that_hold_passes():
+    assert told(board(("mlp", False, 0.5, 0), ("ridge", True, 0.4, 0), MEAN)) == []
+
+
+def test_baseline_that_is_as_good_or_better_is_named_with_the_way_to_register_it():
+    for r2 in (0.5, 0.6):
+        [(check, words)] = told(board(("kriging", True, r2, 0), ("mlp", False, 0.5, 0), MEAN))
+        assert check == "no_baseline_wins"
+        assert words == f"the baseline kriging on point has R2 {r2:.3f}, the best other model, mlp on point, 0.500"
+    [finding] = check_evaluation("", board(("kriging", True, 0.6, 0), ("mlp", False, 0.5, 0)), HOLD, 0.9)
+    assert finding.cure.startswith('[training] recipe = "kriging on point"')
+
+
+def test_without_baselines_or_without_other_models_there_is_nothing_to_win():
+    assert told(board(("mlp", False, 0.5, 0))) == told(board(MEAN)) == told(board(), HOLD.head(0)) == []
+
+
+def test_model_that_failed_is_named_and_does_not_count_as_beaten():
+    [(check, words)] = told(board(("ridge", True, 0.4, 0), ("mlp", False, float("nan"), 3)))
+    assert (check, words) == ("every_fit_succeeded", "failed in folds, and have no scores: mlp on point (3)")
+    assert check_fits("baselines.parquet", board(MEAN)) == []
+
+
+@pytest.mark.parametrize(("low", "high", "holds"), [(0.8, 0.89, False), (0.91, 0.95, False), (0.85, 0.9, True)])
+def test_intervals_that_surely_cover_too_few_or_too_many_are_told(low, high, holds):
+    found = told(board(("mlp", False, 0.5, 0), MEAN), intervals(low, high))
+    assert [check for check, _ in found] == ([] if holds else ["intervals_cover"])
+    assert holds or f"({low:.3f} to {high:.3f})" in found[0][1]
+
+
+def test_search_that_is_no_better_than_the_mean_is_told():
+    assert check_search("", 0.1) == []
+    assert [each.check for each in check_search("", 0.0)] == ["search_beats_mean"]

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from inspect import cleandoc
 
 import dagster as dg
 import pandas as pd
@@ -35,8 +36,30 @@ from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 from soc_assets.storage import digest, files, vouching
 from soc_assets.storage.vouching import vouch
 
+RASTER_FILES = dg.AssetSpec(
+    "raster_files",
+    group_name="ingest",
+    kinds={"geotiff"},
+    owners=tables.OWNERS,
+    description=cleandoc("""The rasters that are provided: files in a folder, in a zip file or on object storage.
+
+    [paths] rasters in soc.toml says where, [rasters] which files are which band and step. Nothing is written there but
+    by `soc demo` and `soc import-tiles`. The sensor `new_files` looks for changes."""),
+)
+SOIL_FILES = dg.AssetSpec(
+    "soil_files",
+    group_name="ingest",
+    kinds={"csv"},
+    owners=tables.OWNERS,
+    description=cleandoc("""The soil tables that are provided: text, workbooks, Parquet, layers of points.
+
+    [paths] soil in soc.toml says where, [[soil.tables]] how tables are read that do not explain themselves. Nothing is
+    written there but by `soc demo`. The sensor `new_files` looks for changes."""),
+)
+
 
 @dg.asset(
+    deps=[RASTER_FILES],
     group_name="ingest",
     kinds={"geotiff", "parquet"},
     op_tags=tags_of_step(on_device=False),
@@ -87,7 +110,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
 
 
 @dg.asset(
-    deps=[raster_catalog],
+    deps=[raster_catalog, SOIL_FILES],
     group_name="ingest",
     kinds={"csv", "parquet"},
     op_tags=tags_of_step(on_device=False),

@@ -46,6 +46,7 @@ def train(context: dg.AssetExecutionContext, project: Project, tracking: MlflowT
     note = f"embeddings with weights: {info['weights']}"
     with tracking.run("mlp_model", inputs, _params(project), tags) as run:
         record, evaluation, facts = (_documented if documented else _recipe)(context, project, run, note)
+        run.log_dataset("features", info["inputs"], project.database, len(evaluation.predictions))
     facts = {**facts, "weights of the embedding": info["weights"], "inputs digest": inputs, "MLflow run": record.run_id}
     name = f"{record.model_name} version {record.model_version}"
     primary = settings.evaluation.primary

@@ -24,7 +24,18 @@ from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.features.sql.database import read_info
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
-from soc_assets.regression.check import CHECKS, check_run, compared
+from soc_assets.regression.check import (
+    BASELINE_CHECKS,
+    CHECKS,
+    EVALUATION_CHECKS,
+    TUNING_CHECKS,
+    check_evaluation,
+    check_fits,
+    check_run,
+    check_search,
+    compared,
+)
+from soc_assets.regression.evaluation.interval_scores import interval_scores
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets.reporting.findings import Finding, errors
@@ -100,6 +111,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
     op_tags=tags_of_step(on_device=False),
     code_version=VERSIONS["baselines"],
     owners=tables.OWNERS,
+    check_specs=checks.BASELINE_SPECS,
 )
 @reporting
 def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
@@ -116,9 +128,17 @@ def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     cached = vouching.is_fresh(path, inputs)
     if not cached:
         evaluation_run.run_baselines(context, loaded, inputs)
-    board = leaderboard(files.read_table(path), loaded.settings.evaluation.primary).round(4)
-    metadata = {"leaderboard": report.table(board), "table": dg.MetadataValue.path(str(path)), "cached": cached}
-    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+    board = leaderboard(files.read_table(path), loaded.settings.evaluation.primary)
+    metadata = {
+        "leaderboard": report.table(board.round(4)),
+        "table": dg.MetadataValue.path(str(path)),
+        "cached": cached,
+    }
+    return dg.MaterializeResult(
+        metadata=metadata,
+        data_version=dg.DataVersion(inputs),
+        check_results=checks.finding_results(check_fits(str(path), board), BASELINE_CHECKS),
+    )
 
 
 @dg.asset(
@@ -127,6 +147,7 @@ def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     kinds={"pytorch", "sklearn", "mlflow"},
     code_version=VERSIONS["evaluation"],
     owners=tables.OWNERS,
+    check_specs=checks.EVALUATION_SPECS,
     pool=POOL,
     op_tags=tags_of_step(on_device=True),
     retry_policy=AFTER_A_CRASH,
@@ -151,7 +172,11 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
         with on_device():
             evaluation_run.run_evaluation(context, loaded, inputs)
     metadata = evaluation_run.evaluation_metadata(loaded, loaded.settings.evaluation.primary)
-    return dg.MaterializeResult(metadata={**metadata, "cached": cached}, data_version=dg.DataVersion(inputs))
+    return dg.MaterializeResult(
+        metadata={**metadata, "cached": cached},
+        data_version=dg.DataVersion(inputs),
+        check_results=checks.finding_results(_scored(loaded), EVALUATION_CHECKS),
+    )
 
 
 @dg.asset(
@@ -160,6 +185,7 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     kinds={"pytorch", "optuna"},
     code_version=VERSIONS["hyperparameters"],
     owners=tables.OWNERS,
+    check_specs=checks.TUNING_SPECS,
     pool=POOL,
     op_tags=tags_of_step(on_device=True),
     retry_policy=AFTER_A_CRASH,
@@ -182,12 +208,23 @@ def hyperparameters(context: dg.AssetExecutionContext, project: ProjectResource)
         with on_device():
             tuning_run.run_tuning(context, loaded, inputs)
     metadata = {**tuning_run.tuning_metadata(loaded), "cached": cached}
-    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(inputs))
+    return dg.MaterializeResult(
+        metadata=metadata,
+        data_version=dg.DataVersion(inputs),
+        check_results=checks.finding_results(check_search(str(path), metadata["r2_in_the_inner_folds"]), TUNING_CHECKS),
+    )
 
 
 def _findings(record: RunRecord, weights: str) -> list[Finding]:
     where = f"{record.model_uri} (MLflow run {record.run_id})"
     return check_run(where, record.metrics, int(record.params.get("fit.best_epoch", 1)), weights)
+
+
+def _scored(project: Project) -> list[Finding]:
+    settings, path = project.settings.evaluation, project.results / "evaluation.parquet"
+    table = files.read_table(path)
+    board, intervals = leaderboard(table, settings.primary), interval_scores(table, settings.primary)
+    return check_evaluation(str(path), board, intervals, settings.level)
 
 
 def _scores(record: RunRecord) -> dict[str, float]:

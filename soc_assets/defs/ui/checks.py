@@ -50,6 +50,10 @@ _SAYS = {
     "vectors": "Vectors have the length that the spec and `feature_index` say, and no gap that should be filled.",
     "metrics_sane": "The scores are finite and possible, and training has not diverged.",
     "better_than_mean": "On the test split the model is better than the mean of the training split.",
+    "no_baseline_wins": "Under the primary scheme another model scores higher than every baseline.",
+    "intervals_cover": "The best model's prediction intervals cover the share of samples that was asked for.",
+    "every_fit_succeeded": "Every model was fitted in every fold.",
+    "search_beats_mean": "The best recipe predicts better than the mean in the inner folds.",
     "map_values": "Organic carbon is between 0 and 600 g/kg, and cells have a value.",
     "change_values": "Cells have a value in both periods, and none changes by more than 600 g/kg.",
     "change_applicable": "At least half of the cells are inside the area of applicability in both periods.",
@@ -63,8 +67,13 @@ _MOST_NAMED = 5  # faults in a description; the table has more
 _COLUMNS = ["severity", "where", "found", "cure"]
 
 
-def _specs(asset: str, names: Sequence[str]) -> list[dg.AssetCheckSpec]:
-    return [dg.AssetCheckSpec(name, asset=asset, blocking=True, description=_SAYS[name]) for name in names]
+def _specs(asset: str, names: Sequence[str], blocking: bool = True) -> list[dg.AssetCheckSpec]:
+    """The UI shows a description beside failed results too: it says what must hold, not that it does."""
+    then = "An error stops what comes after it, a warning does not." if blocking else "It stops nothing."
+    return [
+        dg.AssetCheckSpec(name, asset=asset, blocking=blocking, description=f"Must hold: {_SAYS[name]} {then}")
+        for name in names
+    ]
 
 
 RASTER_SPECS = _specs("raster_catalog", RASTER_CHECKS)
@@ -75,6 +84,9 @@ FEATURE_SPECS = _specs("features", features.CHECKS)
 MAP_SPECS = _specs("soc_map", mapping.CHECKS)
 CHANGE_SPECS = _specs("soc_map_change", mapping.CHANGE_CHECKS)
 MODEL_SPECS = _specs("mlp_model", regression.CHECKS)
+BASELINE_SPECS = _specs("baselines", regression.BASELINE_CHECKS, blocking=False)
+EVALUATION_SPECS = _specs("evaluation", regression.EVALUATION_CHECKS, blocking=False)
+TUNING_SPECS = _specs("hyperparameters", regression.TUNING_CHECKS, blocking=False)
 
 
 def results(findings: Sequence[Finding], names: Sequence[str]) -> list[dg.AssetCheckResult]:
@@ -149,7 +161,7 @@ def _finding_result(name: str, findings: list[Finding], passing: str) -> dg.Asse
         passed=not findings,
         severity=dg.AssetCheckSeverity.WARN if findings and not grave else dg.AssetCheckSeverity.ERROR,
         description="\n".join(finding.words for finding in worth[:_MOST_NAMED]) + more or passing,
-        metadata={"faults": report.table(table), "count": len(findings)} if findings else {},
+        metadata={"count": len(findings), **({"faults": report.table(table)} if findings else {})},
     )
 
 
@@ -161,7 +173,7 @@ def _result(name: str, findings: list[Finding]) -> dg.AssetCheckResult:
         passed=not worth,
         severity=dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN,
         description="\n".join(in_words(finding) for finding in merged(worth)) or _SAYS[name],
-        metadata={"findings": report.table(_table(findings))} if findings else {},
+        metadata={"count": len(worth), **({"findings": report.table(_table(findings))} if findings else {})},
     )
 
 

@@ -78,7 +78,7 @@ def test_warnings_are_shown_with_a_table_and_block_nothing(fresh):
     assert all(check.passed or check.severity == dg.AssetCheckSeverity.WARN for check in checks.values())
 
 
-def test_every_check_is_declared_once_and_blocks():
+def test_every_check_is_declared_once_and_those_of_inputs_and_models_block():
     graph = defs.resolve_asset_graph()
     keys = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}
     raster = ("fill_values", "wild_pixels", "orientation", "constant", "outliers", "copies", "grid", "gaps", "files")
@@ -90,10 +90,17 @@ def test_every_check_is_declared_once_and_blocks():
         "embeddings": ("finite", "complete", "spec", "rank", "constant_columns"),
         "features": ("count_equals_embeddings", "vectors"),
         "mlp_model": ("metrics_sane", "better_than_mean"),
+        "baselines": ("every_fit_succeeded",),
+        "evaluation": ("every_fit_succeeded", "no_baseline_wins", "intervals_cover"),
+        "hyperparameters": ("search_beats_mean",),
         "soc_map": ("map_values", "map_applicable"),
         "soc_map_change": ("change_values", "change_applicable", "change_uncertainty"),
     }
     assert keys == {(asset, name) for asset, names in own.items() for name in names}
+    specs = {key: graph.get_check_spec(key) for key in graph.asset_check_keys}
+    idle = {key.asset_key.to_user_string() for key, spec in specs.items() if not spec.blocking}
+    assert idle == {"baselines", "evaluation", "hyperparameters"}
+    assert all((spec.description or "").startswith("Must hold: ") for spec in specs.values())
 
 
 def soil(made: SmallProject) -> pd.DataFrame:
