@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "points.predict",
     "map": "map.map_command",
     "view": "view.view",
+    "serve": "serve.serve",
     "suggest": "suggest.suggest",
     "pretrain": "pretrain.pretrain",
     "refit": "assets.refit",
@@ -63,6 +64,7 @@ def main() -> None:
       soc predict   organic carbon at new points, with an interval
       soc map       organic carbon everywhere, as Cloud Optimized GeoTIFFs
       soc view      the maps in a browser
+      soc serve     organic carbon at places, over HTTP
       soc suggest   where the next samples should be taken
       soc pretrain  let the encoder learn from your own rasters
       soc ui        see it all in the Dagster UI

@@ -49,5 +49,6 @@ def view(config: Path | None, port: int, target: Path | None, with_samples: bool
     from soc_assets.serving.server import serve
 
     with ports.bind(port) as listening:
+        listening.listen(128)
         console.print(f"The maps are at http://127.0.0.1:{port} (Ctrl+C ends)")
         serve(project, listening)

@@ -68,7 +68,11 @@ def predict_values(project: Project, points: pd.DataFrame, registered: Registere
     Raises:
         SocError: the model's embedding spec or the catalog is gone.
     """
-    predictor = Predictor(project, registered)
+    return values_of(points, Predictor(project, registered))
+
+
+def values_of(points: pd.DataFrame, predictor: Predictor) -> pd.DataFrame:
+    """As `predict_values`, by a predictor that is there already."""
     rows = understood(points).reset_index(drop=True)
     reason = first_fault(faults_of(rows, predictor.spec, predictor.grid), rows["reason"])
     values = pd.DataFrame(index=rows.index, columns=list(NUMBERS), dtype=float)

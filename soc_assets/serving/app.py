@@ -5,7 +5,6 @@ everything but this server, and requests by another host's name are refused: a p
 """
 
 import math
-import re
 from collections.abc import Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from soc_assets.errors import SocError
 from soc_assets.serving import content, place, rasters, relief
 from soc_assets.serving.colours import NOTHING, Picture
+from soc_assets.serving.hosts import is_local
 from soc_assets.serving.layers import HATCHED, LAYERS, layers_of, render
 from soc_assets.serving.maps import MapFolder
 from soc_assets.serving.state import State
@@ -44,7 +44,6 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
-_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 _FOREVER = "private, max-age=31536000, immutable"
 
 
@@ -88,15 +87,11 @@ class _Guard:
                 message = {**message, "headers": [*message["headers"], *own]}
             await send(message)
 
-        if _is_local(dict(scope["headers"]).get(b"host", b"").decode("latin-1")):
+        if is_local(dict(scope["headers"]).get(b"host", b"").decode("latin-1")):
             await self.app(scope, receive, sending)
         else:
             refused = PlainTextResponse("This page answers only as 127.0.0.1 or localhost.\n", status_code=421)
             await refused(scope, receive, sending)
-
-
-def _is_local(host: str) -> bool:
-    return re.sub(r":\d+$", "", host).lower() in _HOSTS
 
 
 class _NotFoundError(Exception):

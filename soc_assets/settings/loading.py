@@ -33,7 +33,8 @@ from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.settings.toml_file import CONFIG_VARIABLE, read_toml
 
 EXECUTOR_VARIABLE = "SOC_EXECUTOR"  # short for SOC_EXECUTION__EXECUTOR
-_OWN = (CONFIG_VARIABLE, EXECUTOR_VARIABLE)
+TOKEN_VARIABLE = "SOC_SERVE_TOKEN"  # of `soc serve`: a secret, so no setting
+_OWN = (CONFIG_VARIABLE, EXECUTOR_VARIABLE, TOKEN_VARIABLE)
 
 
 class Settings(BaseSettings):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from soc_assets.integrity.invariants import of_out_of_fold
+from soc_assets.mapping.registered import Registered
 from soc_assets.project import Project
 from soc_assets.regression.evaluation.bootstrap import Draws, paired_difference
 from soc_assets.regression.inputs import evaluation_inputs
@@ -21,7 +22,7 @@ from soc_assets.regression.models.kinds import NETWORK
 from soc_assets.regression.models.recipes import CHOSEN, MEAN, rank_of, ranks
 from soc_assets.settings.evaluation import Evaluation, Recipe
 from soc_assets.storage import files, vouching
-from soc_assets.tracking.run import RunRecord
+from soc_assets.tracking.run import RunRecord, read_record
 from soc_assets.tracking.store import MlflowTracking
 
 if TYPE_CHECKING:
@@ -156,6 +157,14 @@ def read_card(record: RunRecord) -> str | None:
     """The model card in Markdown, where there is one."""
     card = record.artifacts.read(_CARD)
     return card.decode() if card else None
+
+
+def card_of(tracking: MlflowTracking, registered: Registered) -> str:
+    """The card of a version of the registered model; "" where it has none."""
+    client = tracking.client()
+    run_id = str(client.get_model_version(registered.name, registered.version).run_id)
+    record = read_record(client, run_id, registered.name)
+    return (read_card(record) if record else None) or ""
 
 
 def write_card(record: RunRecord, card: str) -> None:

@@ -26,30 +26,54 @@ class Answer:
         return json.loads(self.body)
 
 
-class Page:
-    """The application of a project."""
+class Asked:
+    """An ASGI application that is asked."""
 
-    def __init__(self, project: Project) -> None:
-        self.app = make_app(State(project))
+    def __init__(self, app: Any) -> None:
+        self.app = app
 
-    def ask(self, path: str, host: str = "127.0.0.1:3001", method: str = "GET", **query: object) -> Answer:
-        return asyncio.run(self._ask(path, host, method, urlencode(query)))
+    def ask(
+        self,
+        path: str,
+        host: str = "127.0.0.1:3001",
+        method: str = "GET",
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+        **query: object,
+    ) -> Answer:
+        return asyncio.run(self.answer(path, host, method, body, headers, **query))
 
-    async def _ask(self, path: str, host: str, method: str, query: str) -> Answer:
+    async def answer(
+        self,
+        path: str,
+        host: str = "127.0.0.1:3001",
+        method: str = "GET",
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+        **query: object,
+    ) -> Answer:
         said: list[dict[str, Any]] = []
+        given = [(key.encode(), value.encode()) for key, value in {"host": host, **(headers or {})}.items()]
         scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http"}
-        scope |= {"path": path, "raw_path": path.encode(), "root_path": "", "query_string": query.encode()}
-        scope |= {"headers": [(b"host", host.encode())], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 3001)}
+        scope |= {"path": path, "raw_path": path.encode(), "root_path": "", "query_string": urlencode(query).encode()}
+        scope |= {"headers": given, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 3001)}
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: dict[str, Any]) -> None:
             said.append(message)
 
         await self.app(scope, receive, send)
-        headers = {key.decode(): value.decode() for key, value in said[0]["headers"]}
-        return Answer(said[0]["status"], headers, b"".join(message.get("body", b"") for message in said[1:]))
+        found = {key.decode(): value.decode() for key, value in said[0]["headers"]}
+        return Answer(said[0]["status"], found, b"".join(message.get("body", b"") for message in said[1:]))
+
+
+class Page(Asked):
+    """The application of a project's page."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(make_app(State(project)))
 
 
 def address_of(zoom: int, row: int = 0, column: int = 0) -> tuple[int, int, int]:

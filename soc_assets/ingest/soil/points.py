@@ -57,13 +57,32 @@ def read_point_table(path: Path, soil: Soil, layer: str | None = None, **how: st
     try:
         with translated("it cannot be understood", "Save it again as CSV, and look at its cells."):
             sheet, reading = _chosen(path, _readings(path, soil, how), layer, soil)
-            table = table_of(
-                path, replace(sheet, header=_sought(sheet.header, reading.how.columns, cut=_is_cut(path))), reading
-            )
-            _require_whole_rows(table)
-            rows = rows_of(table)
+            return _with_own_columns(path, sheet, reading)
     except SoilError as error:
         raise SoilError(f"{path}: {error}") from error
+
+
+def points_of_text(cells: pd.DataFrame) -> pd.DataFrame:
+    """Points that come from elsewhere than a file, read by the same rules.
+
+    Args:
+        cells: text in the columns longitude, latitude (WGS84 degrees), survey_date and year, "" where nothing is known.
+
+    Returns:
+        As `read_point_table`.
+    """
+    body = cells.set_axis(range(cells.shape[1]), axis=1).set_axis(pd.RangeIndex(2, len(cells) + 2), axis=0)
+    sheet = Sheet("", list(cells.columns), body, decimal_comma=False)
+    return _with_own_columns(Path("points.csv"), sheet, Reading(SoilTable(file="points.csv"), "", own=False))
+
+
+def _with_own_columns(path: Path, sheet: Sheet, reading: Reading) -> pd.DataFrame:
+    """The columns of a sheet, and what is understood of its rows."""
+    table = table_of(
+        path, replace(sheet, header=_sought(sheet.header, reading.how.columns, cut=_is_cut(path))), reading
+    )
+    _require_whole_rows(table)
+    rows = rows_of(table)
     rows["undated"] = _undated(rows)
     rows["reason"] = first_fault(_faults(table, rows), pd.Series("", rows.index, dtype="str"))
     own = _own_columns(sheet, table, rows)
