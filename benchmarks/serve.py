@@ -2,8 +2,8 @@
 
     python -m benchmarks.serve --config soc.toml [--clients 200] [--seconds 30]
 
-Starts `soc serve` of a finished project and asks it for places of its own samples. Prints answers a second, p50, p95 and the
-slowest, errors, the peak memory of the server; and beside it one client alone, whose answer is never batched.
+Starts `soc serve` of a finished project and asks it for places of its own samples. Prints answers a second, p50, p95
+and the slowest, errors, the peak memory of the server; and beside it one client alone, whose answer is never batched.
 """
 
 import argparse

@@ -11,7 +11,7 @@ from soc_assets.errors import SettingsError, StorageError
 from soc_assets.runtime import memory, ports
 from soc_assets.storage import write_errors
 
-PORTS = {"soc ui": 3000, "soc view": 3001, "soc mlflow": 5000}
+PORTS = {"soc ui": 3000, "soc view": 3001, "soc mlflow": 5000, "soc serve": 8000}
 LEAST, LITTLE = 1.0, 10.0
 """Gigabytes: with less nothing larger than a table can be written; the demo takes one, 10,000 samples some."""
 

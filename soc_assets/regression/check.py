@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
+from typing import Any
 
 import pandas as pd
 
@@ -45,7 +46,8 @@ def check_fits(where: str, board: pd.DataFrame) -> list[Finding]:
         where: names the table.
         board: see `soc_assets.regression.evaluation.leaderboard.leaderboard`.
     """
-    broken = [f"{row.model} on {row.features} ({row.failed:.0f})" for row in board[board["failed"] > 0].itertuples()]
+    rows: list[dict[str, Any]] = board[board["failed"] > 0].to_dict("records")
+    broken = [f"{_named(row)} ({row['failed']:.0f})" for row in rows]
     if not broken:
         return []
     found = f"failed in folds, and have no scores: {', '.join(broken)}"
@@ -62,25 +64,29 @@ def check_evaluation(where: str, board: pd.DataFrame, intervals: pd.DataFrame, l
         level: the share of samples that the intervals are to cover.
     """
     findings = check_fits(where, board)
-    ranked = board.dropna(subset=["r2"])
-    others, baselines = ranked[~ranked["baseline"]].head(1), ranked[ranked["baseline"]].head(1)
-    for mine, best in zip(others.itertuples(), baselines.itertuples(), strict=False):
-        if mine.r2 <= best.r2:
+    ranked: list[dict[str, Any]] = board.dropna(subset=["r2"]).to_dict("records")
+    mine, best = (next((row for row in ranked if row["baseline"] == flag), None) for flag in (False, True))
+    if mine and best and mine["r2"] <= best["r2"]:
+        found = (
+            f"the baseline {_named(best)} has R2 {best['r2']:.3f}, the best other model, {_named(mine)}, "
+            f"{mine['r2']:.3f}"
+        )
+        cure = f'[training] recipe = "{_named(best)}" registers the baseline.'
+        findings.append(of_output("no_baseline_wins", "warning", where, found, cure))
+    pooled: list[dict[str, Any]] = intervals[intervals["scope"] == "pooled"].to_dict("records")
+    for row in pooled[:1]:
+        if not row["coverage_low"] <= level <= row["coverage_high"]:
             found = (
-                f"the baseline {best.model} on {best.features} has R2 {best.r2:.3f}, the best other model, "
-                f"{mine.model} on {mine.features}, {mine.r2:.3f}"
-            )
-            cure = f'[training] recipe = "{best.model} on {best.features}" registers the baseline.'
-            findings.append(of_output("no_baseline_wins", "warning", where, found, cure))
-    for row in intervals[intervals["scope"] == "pooled"].head(1).itertuples():
-        if row.coverage_low > level or row.coverage_high < level:
-            found = (
-                f"the {level:.0%} intervals of {row.model} on {row.features} cover {row.coverage:.3f} of the samples "
-                f"({row.coverage_low:.3f} to {row.coverage_high:.3f})"
+                f"the {level:.0%} intervals of {_named(row)} cover {row['coverage']:.3f} of the samples "
+                f"({row['coverage_low']:.3f} to {row['coverage_high']:.3f})"
             )
             cure = "State this coverage with the intervals; more locations make their calibration surer."
             findings.append(of_output("intervals_cover", "warning", where, found, cure))
     return findings
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row['model']} on {row['features']}"
 
 
 def check_search(where: str, r2: float) -> list[Finding]:
