@@ -75,7 +75,7 @@ def check_evaluation(where: str, board: pd.DataFrame, intervals: pd.DataFrame, l
         findings.append(of_output("no_baseline_wins", "warning", where, found, cure))
     pooled: list[dict[str, Any]] = intervals[intervals["scope"] == "pooled"].to_dict("records")
     for row in pooled[:1]:
-        if not row["coverage_low"] <= level <= row["coverage_high"]:
+        if row["coverage_low"] > level or row["coverage_high"] < level:  # neither where no interval is known
             found = (
                 f"the {level:.0%} intervals of {_named(row)} cover {row['coverage']:.3f} of the samples "
                 f"({row['coverage_low']:.3f} to {row['coverage_high']:.3f})"
