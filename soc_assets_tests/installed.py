@@ -63,7 +63,7 @@ def install(wheel: Path, folder: Path) -> Installed:
     made.folder.mkdir()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(made.environment)], check=True)
     versions, unmet = follow_requirements(PACKAGE)
-    assert unmet == []
+    assert unmet == {}
     for name in versions:
         _link(metadata.distribution(name), made.packages)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(made.python), "install"]

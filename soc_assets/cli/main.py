@@ -10,6 +10,7 @@ import click
 
 COMMANDS = {
     "init": "project.init",
+    "settings": "project.settings",
     "demo": "inputs.demo",
     "import-tiles": "inputs.import_tiles",
     "check": "inputs.check",
@@ -46,6 +47,15 @@ class _Commands(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(".")
         command: click.Command = getattr(import_module(f"soc_assets.cli.{module}"), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of --help, also where a library that some commands need cannot be loaded."""
+        try:
+            super().format_commands(ctx, formatter)
+        except ImportError as error:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, "") for name in COMMANDS])
+            formatter.write_text(f"A library cannot be loaded ({error}): see `soc doctor`.")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

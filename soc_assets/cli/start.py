@@ -1,6 +1,7 @@
 """Where the `soc` command begins and ends: signals are handled before it loads anything, and it cannot hang on exit."""
 
 import os
+import sys
 from typing import NoReturn
 
 from soc_assets.runtime import interrupts, memory
@@ -9,7 +10,7 @@ from soc_assets.runtime import interrupts, memory
 def entry() -> None:
     """Run the command and leave at once: after torch.export the interpreter's teardown makes DuckDB report leaks."""
     interrupts.listen()
-    if refused := memory.refusal():
+    if (refused := memory.refusal()) and not _is_doctor():
         _fail(refused)
     try:
         from soc_assets.cli.main import main
@@ -29,8 +30,13 @@ def entry() -> None:
 def _not_loaded(error: Exception) -> str | None:
     """Where a library cannot be loaded, that `soc doctor` says why."""
     if isinstance(error, ImportError) and not (error.name or "").startswith("soc_assets"):
-        return f"A library cannot be loaded ({error}). `soc doctor` says which, and how to mend it."
+        more = "Install soc-assets again" if _is_doctor() else "`soc doctor` says which, and how to mend it"
+        return f"A library cannot be loaded ({error}). {more}."
     return None
+
+
+def _is_doctor() -> bool:
+    return sys.argv[1:2] == ["doctor"]
 
 
 def _fail(words: str) -> NoReturn:
@@ -41,7 +47,6 @@ def _fail(words: str) -> NoReturn:
 def _end(code: int) -> None:
     """Let libraries clean up, for a few seconds at most: everything is written, and some wait for their threads."""
     import atexit
-    import sys
     import threading
 
     late = threading.Timer(interrupts.GRACE, interrupts.leave, (code,))

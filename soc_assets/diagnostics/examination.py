@@ -1,7 +1,7 @@
-"""Everything that `soc doctor` looks at, in the order in which it is shown."""
+"""Everything that `soc doctor` looks at, in this order; what cannot be looked at is an error, too."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from soc_assets.diagnostics import libraries, machine, packages
@@ -16,36 +16,46 @@ def examine(config: Path | None = None) -> Iterator[Verdict]:
     """
     attempts = libraries.begin()
     yield packages.look_at_python()
-    yield from packages.look_at_packages()
-    yield from machine.look_at_ports()
-    yield machine.look_at_memory()
-    broken = False
+    yield from _guarded(packages.PACKAGE, packages.look_at_packages)
+    yield from _guarded("ports", machine.look_at_ports)
+    yield from _guarded("memory", lambda: [machine.look_at_memory()])
+    yield from _guarded(machine.TEMPORARY, machine.look_at_temporary_files)
     for attempt in sorted(attempts, key=lambda each: each.name == "torch"):  # which takes longest
-        verdict = libraries.judge(attempt)
-        broken = broken or verdict.state == "error"
-        yield verdict
-    yield from _project(config, broken)
-
-
-def _project(config: Path | None, broken: bool) -> Iterator[Verdict]:
-    """The settings, what overrides them, and the folders that they name."""
+        yield from _guarded(attempt.name, lambda attempt=attempt: [libraries.judge(attempt)])
     overrides = sorted(name for name in os.environ if name.upper().startswith("SOC_"))
     if overrides:
         yield Verdict("overrides", ", ".join(overrides))
-    if broken:
-        yield Verdict("soc.toml", "not read: it needs the libraries above", "warning", "Mend those first.")
-        return
+    yield from _guarded("soc.toml", lambda: _look_at_project(config))
+
+
+def _guarded(subject: str, look: Callable[[], Iterable[Verdict]]) -> Iterator[Verdict]:
+    """What a look finds; where it fails, that it does."""
+    try:
+        yield from look()
+    except ImportError as error:
+        cure = "Mend the libraries above first, or install the one that is named."
+        yield Verdict(subject, f"cannot be looked at: {error}", "error", cure)
+    except Exception as error:  # whatever is broken, the rest is still looked at
+        yield Verdict(subject, f"cannot be looked at: {type(error).__name__}: {error}", "error", "Please report this.")
+
+
+def _look_at_project(config: Path | None) -> Iterator[Verdict]:
+    """The settings and the folders that they name."""
     from soc_assets.errors import SocError
     from soc_assets.project import is_url, load_project
+    from soc_assets.settings.toml_file import find_config
 
     try:
+        path = config or find_config()
         project = load_project(config)
     except SocError as error:
         yield Verdict("soc.toml", "cannot be used", "error", str(error))
         return
-    there = (project.root / "soc.toml").is_file()
-    cure = "" if there else "`soc init` writes one; without it every setting has its default."
-    yield Verdict("soc.toml", f"in {project.root}" if there else "none from here upwards", "ok", cure)
+    if path:
+        yield Verdict("soc.toml", str(path))
+    else:
+        cure = "`soc init` writes one; without it every setting has its default."
+        yield Verdict("soc.toml", "none from here upwards", "ok", cure)
     tracked = [] if project.settings.tracking.server or is_url(project.settings.paths.mlruns) else [project.mlruns]
     home = ("DAGSTER_HOME" if os.environ.get("DAGSTER_HOME") else "Dagster's instance", project.dagster_home.absolute())
     yield from machine.look_at_folders([("data", project.data), *(("mlruns", each) for each in tracked), home])

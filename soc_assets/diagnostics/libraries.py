@@ -7,15 +7,17 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soc_assets.diagnostics.packages import install_command
 from soc_assets.diagnostics.verdict import Verdict
-from soc_assets.runtime import gpus
 
-_SECONDS = 60
+_SECONDS = 30  # for all of them together
+_DRIVER, _WSL = Path("/proc/driver/nvidia/gpus"), Path("/usr/lib/wsl/lib/libcuda.so.1")
 _SCRIPTS = {
     "torch": """
 import torch
@@ -50,15 +52,19 @@ class Attempt:
 
     name: str
     process: subprocess.Popen[str]
+    until: float
+    """When it is given up, of `time.monotonic`."""
 
 
 def begin(environment: Mapping[str, str] = os.environ) -> list[Attempt]:
     """Start loading every library."""
-    return [Attempt(name, _started(script, environment)) for name, script in _SCRIPTS.items()]
+    until = time.monotonic() + _SECONDS
+    return [Attempt(name, _started(script, environment), until) for name, script in _SCRIPTS.items()]
 
 
 def _started(script: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-W", "ignore", "-c", f"{script}\nimport json; print(json.dumps(found))"]
+    # -P: a torch.py in the current folder is not the library
+    command = [sys.executable, "-P", "-W", "ignore", "-c", f"{script}\nimport json; print(json.dumps(found))"]
     return subprocess.Popen(
         command,
         env=dict(environment),
@@ -73,10 +79,11 @@ def _started(script: str, environment: Mapping[str, str]) -> "subprocess.Popen[s
 def judge(attempt: Attempt) -> Verdict:
     """What a library said of itself, or why it could not."""
     try:
-        said, complaint = attempt.process.communicate(timeout=_SECONDS)
+        said, complaint = attempt.process.communicate(timeout=max(attempt.until - time.monotonic(), 0.1))
     except subprocess.TimeoutExpired:
         attempt.process.kill()
-        return _broken(attempt.name, f"not loaded after {_SECONDS} seconds")
+        slow = "Try again: the first time, and from a network disk, loading takes long."
+        return Verdict(attempt.name, f"not loaded after {_SECONDS} seconds", "warning", slow)
     if attempt.process.returncode or not said.strip():
         last = complaint.strip().splitlines()[-1:] or [
             f"ended with code {attempt.process.returncode}, and said nothing"
@@ -84,21 +91,31 @@ def judge(attempt: Attempt) -> Verdict:
         return _broken(attempt.name, last[0])
     found = json.loads(said.strip().splitlines()[-1])
     if attempt.name == "torch":
-        return judge_torch(found, gpus.names())
+        return judge_torch(found, gpus_of_the_driver())
     if attempt.name in ("GDAL", "PROJ"):
         return judge_geography(attempt.name, found)
     return Verdict(attempt.name, found["version"])
 
 
-def judge_torch(found: Mapping[str, Any], there: list[str]) -> Verdict:
+def gpus_of_the_driver(environment: Mapping[str, str] = os.environ) -> int:
+    """How many NVIDIA GPUs the driver knows, 0 where they are hidden from this process; under WSL at least one."""
+    if environment.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return 0
+    return len(list(_DRIVER.iterdir())) if _DRIVER.is_dir() else int(_WSL.exists())
+
+
+def judge_torch(found: Mapping[str, Any], there: int) -> Verdict:
     """Whether torch can use the GPUs that the driver has."""
     build = f"CUDA {found['cuda']}" if found["cuda"] else "built without CUDA"
     words = f"{found['version']}, {build}, {', '.join(found['gpus']) or 'no GPU'}, {found['threads']} CPU threads"
     if not there or found["gpus"]:
         return Verdict("torch", words)
     why = "cannot use it: its driver may be older than this CUDA" if found["cuda"] else "is built without CUDA"
-    cure = "pip install --force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cu126"
-    return Verdict("torch", f"{words}; the driver has {len(there)}, and torch {why}", "warning", cure)
+    cure = install_command(
+        "--force-reinstall torch torchvision --index-url https://download.pytorch.org/whl/cu126",
+        "(or another CUDA version that the driver supports: nvidia-smi shows it)",
+    )
+    return Verdict("torch", f"{words}; the driver has {there}, and torch {why}", "warning", cure)
 
 
 def judge_geography(name: str, found: Mapping[str, Any]) -> Verdict:
@@ -113,7 +130,7 @@ def judge_geography(name: str, found: Mapping[str, Any]) -> Verdict:
 
 def _broken(name: str, found: str) -> Verdict:
     package = _PACKAGES.get(name, name)
-    cure = f"pip install --force-reinstall {package}"
+    cure = install_command("--force-reinstall", package)
     if package == "torch":
-        cure = f"{cure} torchvision (on a machine without GPU with --index-url https://download.pytorch.org/whl/cpu)"
+        cure += " torchvision (without a GPU: --index-url https://download.pytorch.org/whl/cpu)"
     return Verdict(name, found, "error", cure)

@@ -29,15 +29,32 @@ def test_full_and_read_only_disks_are_found(tmp_path):
         with disks.full(tmp_path / "data"):
             found = machine.look_at_folders([("data", tmp_path / "data")])
         assert states(found)["data"] == states(found)["space for data"] == "error"
-        assert "full" in found[0].cure
+        assert "No space left" in found[0].found
         with disks.read_only(tmp_path / "data"):
             found = machine.look_at_folders([("data", tmp_path / "data/below")])
-        assert states(found)["data"] == "error" and "read-only" in found[0].cure
+        assert states(found)["data"] == "error" and "Read-only" in found[0].found
 
 
-@pytest.mark.parametrize(("free", "state"), [(0.99, "error"), (1.0, "warning"), (9.99, "warning"), (10.0, "ok")])
+@pytest.mark.parametrize(("free", "state"), [(0.49, "error"), (0.5, "warning"), (4.99, "warning"), (5.0, "ok")])
 def test_little_space_is_a_warning_and_hardly_any_an_error(free, state, tmp_path):
     assert machine.judge_space("data", tmp_path, free).state == state
+    assert machine.judge_space(machine.TEMPORARY, tmp_path, free).state == "ok"  # hardly anything is written there
+
+
+def test_file_in_the_place_of_a_folder_is_found(tmp_path):
+    (tmp_path / "data").touch()
+    for folder in (tmp_path / "data", tmp_path / "data/below"):
+        [verdict] = machine.look_at_folders([("data", folder)])
+        assert verdict.state == "error" and verdict.found == f"{tmp_path / 'data'} is a file, not a folder"
+
+
+def test_without_a_folder_for_temporary_files_that_is_said(monkeypatch):
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(machine.tempfile, "gettempdir", none)
+    [verdict] = machine.look_at_temporary_files()
+    assert verdict.state == "error" and "TMPDIR" in verdict.cure
 
 
 def test_ports_that_are_in_use_are_told_with_a_free_one(monkeypatch):

@@ -1,5 +1,6 @@
 """A new project: its settings load, and nothing of the user's is written over."""
 
+import shlex
 import tomllib
 
 import pytest
@@ -42,7 +43,13 @@ def test_what_is_there_stays_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("title", "name"), [("Böden in Bayern", "b-den-in-bayern"), ("soil", "soil"), ("土", "soc-project")]
+    ("title", "name"),
+    [
+        ("Böden in Bayern", "boden-in-bayern"),
+        ("soil", "soil"),
+        ("土", "soc-project"),
+        ("soc_assets", "soc-assets-project"),
+    ],
 )
 def test_name_of_the_folder_is_that_of_the_project(title, name, tmp_path):
     write_scaffold(tmp_path / title)
@@ -81,4 +88,30 @@ def test_an_example_has_no_demo(tmp_path):
 def test_a_folder_that_is_a_file_is_a_usage_error(tmp_path):
     (tmp_path / "study").write_text("")
     assert soc("init", tmp_path / "study").exit_code == 2
-    assert "below" in soc("init", tmp_path / "study/below").output
+    assert "is a file" in refused("init", tmp_path / "study/below")
+    (tmp_path / "data").touch()
+    assert f"{tmp_path / 'data/rasters'} cannot be made" in refused("init", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a[/b]", "[study]", "my study", "Bjarne's"])
+def test_what_comes_next_can_be_pasted_whatever_the_folder_is_called(name, tmp_path):
+    said = soc("init", tmp_path / name).stdout
+    assert f"written  {tmp_path / name / 'soc.toml'}" in said
+    assert f"Next: cd {shlex.quote(str(tmp_path / name))} && soc check" in said
+
+
+@pytest.mark.parametrize("name", ["st{udy}", "what?"])
+def test_a_folder_that_no_command_could_open_is_refused_before_anything_is_written(name, tmp_path):
+    assert name in refused("init", tmp_path / name, "--demo")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_named_elsewhere_are_warned_of(tmp_path, monkeypatch):
+    write_scaffold(tmp_path / "one")
+    monkeypatch.setenv("SOC_CONFIG", str(tmp_path / "one/soc.toml"))
+    result = soc("init", tmp_path / "two")
+    assert "SOC_CONFIG is set" in result.stderr and "one/soc.toml" in result.stderr
+
+
+def test_settings_are_explained():
+    assert "| `max_oc` |" in soc("settings").stdout
