@@ -7,8 +7,11 @@ from typing import Any
 import pandas as pd
 
 from soc_assets.integrity.schemas import SPLITS
+from soc_assets.regression.models.recipes import MEAN
+from soc_assets.reporting.as_text import percent
 from soc_assets.reporting.findings import Finding, of_output
 
+CHOSEN_FEATURES = "chosen"
 CHECKS = ("metrics_sane", "better_than_mean")
 EVALUATION_CHECKS = ("no_baseline_wins", "intervals_cover", "every_fit_succeeded")
 BASELINE_CHECKS = ("every_fit_succeeded",)
@@ -39,22 +42,25 @@ def check_run(where: str, metrics: Mapping[str, float], best_epoch: int, weights
     return findings
 
 
-def check_fits(where: str, board: pd.DataFrame) -> list[Finding]:
-    """A warning for the models of a leaderboard that failed in some fold.
+def check_fits(where: str, table: pd.DataFrame) -> list[Finding]:
+    """A warning for the models that failed in some fold, under whichever scheme.
 
     Args:
         where: names the table.
-        board: see `soc_assets.regression.evaluation.leaderboard.leaderboard`.
+        table: the long table of scores.
     """
-    rows: list[dict[str, Any]] = board[board["failed"] > 0].to_dict("records")
-    broken = [f"{_named(row)} ({row['failed']:.0f})" for row in rows]
-    if not broken:
+    failed = table.loc[table["failed"] > 0, ["scheme", "model", "features", "failed"]].drop_duplicates()
+    rows: list[dict[str, Any]] = failed.to_dict("records")
+    if not rows:
         return []
-    found = f"failed in folds, and have no scores: {', '.join(broken)}"
-    return [of_output("every_fit_succeeded", "warning", where, found, "The log of the run says why, fit by fit.")]
+    names = ", ".join(f"{_named(row)} under {row['scheme']} ({row['failed']:.0f})" for row in rows)
+    cure = "The log of the run says why, fit by fit."
+    return [of_output("every_fit_succeeded", "warning", where, f"failed in folds, and have no scores: {names}", cure)]
 
 
-def check_evaluation(where: str, board: pd.DataFrame, intervals: pd.DataFrame, level: float) -> list[Finding]:
+def check_evaluation(
+    where: str, board: pd.DataFrame, intervals: pd.DataFrame, level: float
+) -> tuple[list[Finding], dict[str, str]]:
     """What a reader of the scores must know first: a baseline that is not beaten, intervals that do not hold.
 
     Args:
@@ -62,31 +68,38 @@ def check_evaluation(where: str, board: pd.DataFrame, intervals: pd.DataFrame, l
         board: the leaderboard of the primary scheme, best first.
         intervals: see `soc_assets.regression.evaluation.interval_scores.interval_scores`, best first.
         level: the share of samples that the intervals are to cover.
+
+    Returns:
+        The findings, and by check what there was to look at, for those without one.
     """
-    findings = check_fits(where, board)
+    findings = []
     ranked: list[dict[str, Any]] = board.dropna(subset=["r2"]).to_dict("records")
     mine, best = (next((row for row in ranked if row["baseline"] == flag), None) for flag in (False, True))
-    if mine and best and mine["r2"] <= best["r2"]:
-        found = (
-            f"the baseline {_named(best)} has R2 {best['r2']:.3f}, the best other model, {_named(mine)}, "
-            f"{mine['r2']:.3f}"
-        )
-        cure = f'[training] recipe = "{_named(best)}" registers the baseline.'
-        findings.append(of_output("no_baseline_wins", "warning", where, found, cure))
+    said = {"no_baseline_wins": "There is nothing to compare: baselines alone, or none, have scores."}
+    if mine and best:
+        words = f"{_named(mine)} has R2 {mine['r2']:.3f}, the best baseline, {_named(best)}, {best['r2']:.3f}"
+        said["no_baseline_wins"] = f"{words}."
+        if mine["r2"] <= best["r2"]:
+            cure = "Register the baseline ([training] recipe), or say with the scores that it is as good."
+            findings.append(of_output("no_baseline_wins", "warning", where, words, cure))
     pooled: list[dict[str, Any]] = intervals[intervals["scope"] == "pooled"].to_dict("records")
+    said["intervals_cover"] = "No model with scores in every fold states intervals."
     for row in pooled[:1]:
-        if row["coverage_low"] > level or row["coverage_high"] < level:  # neither where no interval is known
-            found = (
-                f"the {level:.0%} intervals of {_named(row)} cover {row['coverage']:.3f} of the samples "
-                f"({row['coverage_low']:.3f} to {row['coverage_high']:.3f})"
-            )
-            cure = "State this coverage with the intervals; more locations make their calibration surer."
-            findings.append(of_output("intervals_cover", "warning", where, found, cure))
-    return findings
+        low, high = row["coverage_low"], row["coverage_high"]
+        words = (
+            f"the {percent(level)} intervals of {_named(row)} cover {row['coverage']:.3f} of the samples "
+            f"(95 % interval {low:.3f} to {high:.3f})"
+        )
+        said["intervals_cover"] = f"{words[0].upper()}{words[1:]}."
+        if low > level or high < level:  # neither where no interval is known
+            cure = "State this coverage beside the intervals; with more locations they can be calibrated better."
+            findings.append(of_output("intervals_cover", "warning", where, words, cure))
+    return findings, said
 
 
 def _named(row: Mapping[str, Any]) -> str:
-    return f"{row['model']} on {row['features']}"
+    alone = row["features"] == CHOSEN_FEATURES or row["model"] == MEAN.name  # whose features say nothing
+    return str(row["model"]) if alone else f"{row['model']} on {row['features']}"
 
 
 def check_search(where: str, r2: float) -> list[Finding]:

@@ -64,41 +64,64 @@ def intervals(low: float, high: float) -> pd.DataFrame:
 
 
 HOLD = intervals(0.88, 0.93)
+NONE = HOLD.head(0)
 MEAN = ("mean", True, -0.01, 0)
 
 
-def told(scores: pd.DataFrame, cover: pd.DataFrame = HOLD) -> list[tuple[str, str]]:
-    return [(each.check, each.found) for each in check_evaluation("evaluation.parquet", scores, cover, 0.9)]
+def told(scores: pd.DataFrame, cover: pd.DataFrame = HOLD) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    findings, said = check_evaluation("evaluation.parquet", scores, cover, 0.9)
+    return [(each.check, each.found) for each in findings], said
 
 
-def test_comparison_with_a_model_ahead_and_intervals_that_hold_passes():
-    assert told(board(("mlp", False, 0.5, 0), ("ridge", True, 0.4, 0), MEAN)) == []
+def test_comparison_with_a_model_ahead_and_intervals_that_hold_passes_and_says_by_how_much():
+    found, said = told(board(("mlp", False, 0.5, 0), ("ridge", True, 0.4, 0), MEAN))
+    assert found == []
+    assert said["no_baseline_wins"] == "mlp on point has R2 0.500, the best baseline, ridge on point, 0.400."
+    assert said["intervals_cover"].startswith("The 90 % intervals of mlp on point cover 0.905 of the samples (95 %")
 
 
-def test_baseline_that_is_as_good_or_better_is_named_with_the_way_to_register_it():
-    for r2 in (0.5, 0.6):
-        [(check, words)] = told(board(("kriging", True, r2, 0), ("mlp", False, 0.5, 0), MEAN))
-        assert check == "no_baseline_wins"
-        assert words == f"the baseline kriging on point has R2 {r2:.3f}, the best other model, mlp on point, 0.500"
-    [finding] = check_evaluation("", board(("kriging", True, 0.6, 0), ("mlp", False, 0.5, 0)), HOLD, 0.9)
-    assert finding.cure.startswith('[training] recipe = "kriging on point"')
+@pytest.mark.parametrize("r2", [0.5, 0.6])
+def test_baseline_that_is_as_good_or_better_is_named(r2):
+    [(check, words)], _ = told(board(("kriging", True, r2, 0), ("mlp", False, 0.5, 0), MEAN))
+    assert check == "no_baseline_wins"
+    assert words == f"mlp on point has R2 0.500, the best baseline, kriging on point, {r2:.3f}"
 
 
-def test_without_baselines_or_without_other_models_there_is_nothing_to_win():
-    assert told(board(("mlp", False, 0.5, 0))) == told(board(MEAN)) == told(board(), HOLD.head(0)) == []
+def test_names_have_no_features_that_say_nothing():
+    scores = board(("mlp_chosen", False, -0.1, 0), MEAN).assign(features=["chosen", "coordinates"])
+    assert told(scores)[0][0][1] == "mlp_chosen has R2 -0.100, the best baseline, mean, -0.010"
 
 
-def test_model_that_failed_is_named_and_does_not_count_as_beaten():
-    [(check, words)] = told(board(("ridge", True, 0.4, 0), ("mlp", False, float("nan"), 3)))
-    assert (check, words) == ("every_fit_succeeded", "failed in folds, and have no scores: mlp on point (3)")
-    assert check_fits("baselines.parquet", board(MEAN)) == []
+@pytest.mark.parametrize("scores", [board(("mlp", False, 0.5, 0)), board(MEAN), board()])
+def test_without_baselines_or_other_models_there_is_nothing_to_win_and_the_check_says_so(scores):
+    found, said = told(scores, NONE)
+    assert found == []
+    assert said["no_baseline_wins"].startswith("There is nothing to compare")
+    assert said["intervals_cover"] == "No model with scores in every fold states intervals."
+
+
+def test_model_that_failed_does_not_count_as_beaten():
+    assert told(board(("ridge", True, 0.4, 0), ("mlp", False, float("nan"), 3)))[0] == []
+
+
+def test_models_that_failed_are_named_under_every_scheme():
+    lines = [("location", "mlp", 2), ("location", "mlp", 2), ("block", "mlp", 0), ("block", "ridge", 1)]
+    table = pd.DataFrame(lines, columns=["scheme", "model", "failed"]).assign(features="point")
+    [finding] = check_fits("evaluation.parquet", table)
+    names = "mlp on point under location (2), ridge on point under block (1)"
+    assert finding.found == f"failed in folds, and have no scores: {names}"
+    assert check_fits("baselines.parquet", table[table["failed"] == 0]) == []
 
 
 @pytest.mark.parametrize(("low", "high", "holds"), [(0.8, 0.89, False), (0.91, 0.95, False), (0.85, 0.9, True)])
 def test_intervals_that_surely_cover_too_few_or_too_many_are_told(low, high, holds):
-    found = told(board(("mlp", False, 0.5, 0), MEAN), intervals(low, high))
+    found, _ = told(board(("mlp", False, 0.5, 0), MEAN), intervals(low, high))
     assert [check for check, _ in found] == ([] if holds else ["intervals_cover"])
-    assert holds or f"({low:.3f} to {high:.3f})" in found[0][1]
+    assert holds or f"(95 % interval {low:.3f} to {high:.3f})" in found[0][1]
+
+
+def test_interval_of_the_coverage_that_is_not_known_says_nothing():
+    assert told(board(("mlp", False, 0.5, 0), MEAN), intervals(float("nan"), float("nan")))[0] == []
 
 
 def test_search_that_is_no_better_than_the_mean_is_told():

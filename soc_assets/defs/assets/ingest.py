@@ -43,8 +43,8 @@ RASTER_FILES = dg.AssetSpec(
     owners=tables.OWNERS,
     description=cleandoc("""The rasters that are provided: files in a folder, in a zip file or on object storage.
 
-    [paths] rasters in soc.toml says where, [rasters] which files are which band and step. Nothing is written there but
-    by `soc demo` and `soc import-tiles`. The sensor `new_files` looks for changes."""),
+    [paths] rasters in soc.toml says where, [rasters] which files are which band and step. Only `soc demo`
+    and `soc import-tiles` write there. The sensor `new_files` looks for changes."""),
 )
 SOIL_FILES = dg.AssetSpec(
     "soil_files",
@@ -53,8 +53,8 @@ SOIL_FILES = dg.AssetSpec(
     owners=tables.OWNERS,
     description=cleandoc("""The soil tables that are provided: text, workbooks, Parquet, layers of points.
 
-    [paths] soil in soc.toml says where, [[soil.tables]] how tables are read that do not explain themselves. Nothing is
-    written there but by `soc demo`. The sensor `new_files` looks for changes."""),
+    [paths] soil in soc.toml says where, [[soil.tables]] how tables are read that do not explain themselves. Only
+    `soc demo` writes there. The sensor `new_files` looks for changes."""),
 )
 
 

@@ -128,7 +128,8 @@ def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     cached = vouching.is_fresh(path, inputs)
     if not cached:
         evaluation_run.run_baselines(context, loaded, inputs)
-    board = leaderboard(files.read_table(path), loaded.settings.evaluation.primary)
+    table = files.read_table(path)
+    board = leaderboard(table, loaded.settings.evaluation.primary)
     metadata = {
         "leaderboard": report.table(board.round(4)),
         "table": dg.MetadataValue.path(str(path)),
@@ -137,7 +138,7 @@ def baselines(context: dg.AssetExecutionContext, project: ProjectResource) -> dg
     return dg.MaterializeResult(
         metadata=metadata,
         data_version=dg.DataVersion(inputs),
-        check_results=checks.finding_results(check_fits(str(path), board), BASELINE_CHECKS),
+        check_results=checks.finding_results(check_fits(str(path), table), BASELINE_CHECKS),
     )
 
 
@@ -175,7 +176,7 @@ def evaluation(context: dg.AssetExecutionContext, project: ProjectResource) -> d
     return dg.MaterializeResult(
         metadata={**metadata, "cached": cached},
         data_version=dg.DataVersion(inputs),
-        check_results=checks.finding_results(_scored(loaded), EVALUATION_CHECKS),
+        check_results=_evaluation_checks(loaded),
     )
 
 
@@ -220,11 +221,12 @@ def _findings(record: RunRecord, weights: str) -> list[Finding]:
     return check_run(where, record.metrics, int(record.params.get("fit.best_epoch", 1)), weights)
 
 
-def _scored(project: Project) -> list[Finding]:
+def _evaluation_checks(project: Project) -> list[dg.AssetCheckResult]:
     settings, path = project.settings.evaluation, project.results / "evaluation.parquet"
     table = files.read_table(path)
     board, intervals = leaderboard(table, settings.primary), interval_scores(table, settings.primary)
-    return check_evaluation(str(path), board, intervals, settings.level)
+    findings, said = check_evaluation(str(path), board, intervals, settings.level)
+    return checks.finding_results([*check_fits(str(path), table), *findings], EVALUATION_CHECKS, said)
 
 
 def _scores(record: RunRecord) -> dict[str, float]:
