@@ -1,6 +1,6 @@
 """Whether the metrics of a training run are plausible, whether the model is of any use, and what a comparison means."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -50,7 +50,7 @@ def check_fits(where: str, table: pd.DataFrame) -> list[Finding]:
         table: the long table of scores.
     """
     failed = table.loc[table["failed"] > 0, ["scheme", "model", "features", "failed"]].drop_duplicates()
-    rows: list[dict[str, Any]] = failed.to_dict("records")
+    rows: Sequence[Mapping[Any, Any]] = failed.to_dict("records")
     if not rows:
         return []
     names = ", ".join(f"{_named(row)} under {row['scheme']} ({row['failed']:.0f})" for row in rows)
@@ -73,7 +73,7 @@ def check_evaluation(
         The findings, and by check what there was to look at, for those without one.
     """
     findings = []
-    ranked: list[dict[str, Any]] = board.dropna(subset=["r2"]).to_dict("records")
+    ranked: Sequence[Mapping[Any, Any]] = board.dropna(subset=["r2"]).to_dict("records")
     mine, best = (next((row for row in ranked if row["baseline"] == flag), None) for flag in (False, True))
     said = {"no_baseline_wins": "There is nothing to compare: baselines alone, or none, have scores."}
     if mine and best:
@@ -82,7 +82,7 @@ def check_evaluation(
         if mine["r2"] <= best["r2"]:
             cure = "Register the baseline ([training] recipe), or say with the scores that it is as good."
             findings.append(of_output("no_baseline_wins", "warning", where, words, cure))
-    pooled: list[dict[str, Any]] = intervals[intervals["scope"] == "pooled"].to_dict("records")
+    pooled: Sequence[Mapping[Any, Any]] = intervals[intervals["scope"] == "pooled"].to_dict("records")
     said["intervals_cover"] = "No model with scores in every fold states intervals."
     for row in pooled[:1]:
         low, high = row["coverage_low"], row["coverage_high"]
@@ -97,7 +97,7 @@ def check_evaluation(
     return findings, said
 
 
-def _named(row: Mapping[str, Any]) -> str:
+def _named(row: Mapping[Any, Any]) -> str:
     alone = row["features"] == CHOSEN_FEATURES or row["model"] == MEAN.name  # whose features say nothing
     return str(row["model"]) if alone else f"{row['model']} on {row['features']}"
 
