@@ -14,6 +14,11 @@ STUBS = {
 }
 
 
+def only(monkeypatch, *names: str) -> None:
+    """Try these libraries alone: loading torch takes longer than all others."""
+    monkeypatch.setattr(libraries, "_SCRIPTS", {name: libraries._SCRIPTS[name] for name in names})
+
+
 def judged(environment):
     return {attempt.name: libraries.judge(attempt) for attempt in libraries.begin(environment)}
 
@@ -36,7 +41,8 @@ def test_broken_libraries_are_found_and_the_others_are_ok(tmp_path):
     assert found["DuckDB"].cure.endswith("pip install --force-reinstall duckdb")
 
 
-def test_missing_data_files_of_proj_are_found(tmp_path):
+def test_missing_data_files_of_gdal_are_found(tmp_path, monkeypatch):
+    only(monkeypatch, "GDAL")
     (tmp_path / "sitecustomize.py").write_text(
         "import rasterio.env, rasterio\nrasterio.env.GDALDataFinder.search = lambda self, prefix=None: None\n"
     )
@@ -80,6 +86,7 @@ def test_gpus_are_counted_by_the_driver_unless_they_are_hidden(tmp_path, monkeyp
 
 
 def test_files_of_the_current_folder_are_not_taken_for_libraries(tmp_path, monkeypatch):
+    only(monkeypatch, "DuckDB", "PROJ")
     for name in ("duckdb", "json"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not the library')")
     monkeypatch.chdir(tmp_path)
