@@ -46,7 +46,7 @@ def main() -> None:
 
 def places(config: Path) -> list[bytes]:
     """A request for each sample."""
-    table = files.read_table(load_project(config).samples("balanced"), ["longitude", "latitude", "year"])
+    table = files.read_table(load_project(config).samples("samples"), ["longitude", "latitude", "year"])
     rows = table.dropna().astype(float).to_dict("records")
     return [json.dumps({**row, "year": int(row["year"])}).encode() for row in rows]
 

@@ -37,6 +37,7 @@ def serve(config: Path | None, port: int, host: str, token_file: Path | None, nu
     from soc_assets.serving.server import run
     from soc_assets.serving.service.api import Service, make_api
     from soc_assets.serving.service.batches import Batches
+    from soc_assets.serving.service.places import points_of
     from soc_assets.tracking.champion import card_of
     from soc_assets.tracking.registered import load_registered
     from soc_assets.tracking.store import tracking_of
@@ -52,7 +53,7 @@ def serve(config: Path | None, port: int, host: str, token_file: Path | None, nu
     tracking = tracking_of(project)
     registered = load_registered(tracking, number)
     predictor = Predictor(project, registered)
-    batches = Batches(lambda points: values_of(points, predictor))
+    batches = Batches(lambda cells: values_of(points_of(cells), predictor))
     service = Service(registered, card_of(tracking, registered), batches, token, local)
     with ports.bind(port, host) as listening:
         listening.listen(1024)  # who reads that it answers may ask at once

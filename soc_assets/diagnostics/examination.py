@@ -20,12 +20,12 @@ def examine(config: Path | None = None) -> Iterator[Verdict]:
     yield from _guarded("ports", machine.look_at_ports)
     yield from _guarded("memory", lambda: [machine.look_at_memory()])
     yield from _guarded(machine.TEMPORARY, machine.look_at_temporary_files)
-    for attempt in sorted(attempts, key=lambda each: each.name == "torch"):  # which takes longest
-        yield from _guarded(attempt.name, lambda attempt=attempt: [libraries.judge(attempt)])
     overrides = sorted(name for name in os.environ if name.upper().startswith("SOC_"))
     if overrides:
         yield Verdict("overrides", ", ".join(overrides))
     yield from _guarded("soc.toml", lambda: _look_at_project(config))
+    for attempt in sorted(attempts, key=lambda each: each.name == "torch"):  # which takes longest
+        yield from _guarded(attempt.name, lambda attempt=attempt: [libraries.judge(attempt)])
 
 
 def _guarded(subject: str, look: Callable[[], Iterable[Verdict]]) -> Iterator[Verdict]:
@@ -33,7 +33,7 @@ def _guarded(subject: str, look: Callable[[], Iterable[Verdict]]) -> Iterator[Ve
     try:
         yield from look()
     except ImportError as error:
-        cure = "Mend the libraries above first, or install the one that is named."
+        cure = "Install the library that is named, or mend it as said here."
         yield Verdict(subject, f"cannot be looked at: {error}", "error", cure)
     except Exception as error:  # whatever is broken, the rest is still looked at
         yield Verdict(subject, f"cannot be looked at: {type(error).__name__}: {error}", "error", "Please report this.")

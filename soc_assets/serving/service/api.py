@@ -15,7 +15,7 @@ from soc_assets.mapping.registered import Registered
 from soc_assets.serving.hosts import is_local
 from soc_assets.serving.service.batches import Batches
 from soc_assets.serving.service.page import page_of
-from soc_assets.serving.service.places import RefusedError, places_of, read_places
+from soc_assets.serving.service.places import RefusedError, cells_of, places_of
 from soc_assets.serving.service.schema import PREDICTION, REQUEST, described
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Service:
     Attributes:
         registered: the model.
         card: its model card, Markdown; "" without one.
-        batches: predict.
+        batches: predict the cells of `places.cells_of`.
         token: what a request must carry as `Authorization: Bearer ...`; None asks for none.
         local: whether it listens on this machine's own address only, and so answers under no other name.
     """
@@ -72,8 +72,8 @@ def make_api(service: Service) -> "FastAPI":
     async def predict(request: Request) -> JSONResponse:
         try:
             places = places_of(await _json(request))
-            points = await asyncio.to_thread(read_places, places)
-            found = await asyncio.wrap_future(service.batches.ask(points)) if places else pd.DataFrame()
+            cells = await asyncio.to_thread(cells_of, places)
+            found = await asyncio.wrap_future(service.batches.ask(cells)) if places else pd.DataFrame()
         except SocError as error:
             return JSONResponse({"error": str(error)}, status_code=500)
         return JSONResponse({**_model(service), "predictions": answers_of(found)})

@@ -13,6 +13,7 @@ from soc_assets.mapping.registered import Registered
 from soc_assets.mapping.rows import Predictor
 from soc_assets.serving.service.api import MOST_BYTES, Service, make_api
 from soc_assets.serving.service.batches import Batches
+from soc_assets.serving.service.places import points_of
 from soc_assets.tracking.champion import card_of
 from soc_assets.tracking.registered import load_registered
 from soc_assets.tracking.store import tracking_of
@@ -45,7 +46,7 @@ def real(finished) -> tuple[Asked, Registered]:
     tracking = tracking_of(finished.project)
     registered = load_registered(tracking, None)
     predictor = Predictor(finished.project, registered)
-    batches = Batches(lambda points: values_of(points, predictor))
+    batches = Batches(lambda cells: values_of(points_of(cells), predictor))
     return Asked(make_api(Service(registered, card_of(tracking, registered), batches))), registered
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from soc_assets.ingest.soil.points import understood
 from soc_assets.mapping.points import read_points
-from soc_assets.serving.service.places import MOST, RefusedError, places_of, read_places
+from soc_assets.serving.service.places import MOST, RefusedError, cells_of, places_of, points_of
 
 GOOD = {"longitude": 11.43, "latitude": 48.22, "year": 2018}
 
 
 def reason(**changed) -> str:
-    return understood(read_places([{**GOOD, **changed}]))["reason"].item()
+    return understood(points_of(cells_of([{**GOOD, **changed}])))["reason"].item()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_fault_of_a_place_names_its_field(changed, words):
 
 @pytest.mark.parametrize("place", [None, 3, "11.4, 48.2", [11.4, 48.2]])
 def test_what_is_no_place_is_told_and_the_others_are_understood(place):
-    found = understood(read_places([GOOD, place, GOOD]))
+    found = understood(points_of(cells_of([GOOD, place, GOOD])))
     assert list(found["reason"] == "") == [True, False, True]
     assert found["reason"][1].startswith("a place is an object with longitude, latitude and a date or year, not ")
 
@@ -56,7 +56,9 @@ def test_places_are_read_as_the_same_rows_of_a_file(given, tmp_path):
     if "year" in table:
         table["year"] = table["year"].astype(int)
     table.to_csv(tmp_path / "points.csv", index=False)
-    pd.testing.assert_frame_equal(understood(read_places(places)), understood(read_points(tmp_path / "points.csv")))
+    pd.testing.assert_frame_equal(
+        understood(points_of(cells_of(places))), understood(read_points(tmp_path / "points.csv"))
+    )
 
 
 @pytest.mark.parametrize("body", [{"places": [GOOD]}, [GOOD], GOOD])
