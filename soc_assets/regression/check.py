@@ -7,11 +7,10 @@ from typing import Any
 import pandas as pd
 
 from soc_assets.integrity.schemas import SPLITS
-from soc_assets.regression.models.recipes import MEAN
+from soc_assets.regression.words import fit_words
 from soc_assets.reporting.as_text import percent
 from soc_assets.reporting.findings import Finding, of_output
 
-CHOSEN_FEATURES = "chosen"
 CHECKS = ("metrics_sane", "better_than_mean")
 EVALUATION_CHECKS = ("no_baseline_wins", "intervals_cover", "every_fit_succeeded")
 BASELINE_CHECKS = ("every_fit_succeeded",)
@@ -77,7 +76,7 @@ def check_evaluation(
     mine, best = (next((row for row in ranked if row["baseline"] == flag), None) for flag in (False, True))
     said = {"no_baseline_wins": "There is nothing to compare: baselines alone, or none, have scores."}
     if mine and best:
-        words = f"{_named(mine)} has R2 {mine['r2']:.3f}, the best baseline, {_named(best)}, {best['r2']:.3f}"
+        words = f"{_named(mine)}: R2 {mine['r2']:.3f}; the best baseline, {_named(best)}: {best['r2']:.3f}"
         said["no_baseline_wins"] = f"{words}."
         if mine["r2"] <= best["r2"]:
             cure = "Register the baseline ([training] recipe), or say with the scores that it is as good."
@@ -87,10 +86,10 @@ def check_evaluation(
     for row in pooled[:1]:
         low, high = row["coverage_low"], row["coverage_high"]
         words = (
-            f"the {percent(level)} intervals of {_named(row)} cover {row['coverage']:.3f} of the samples "
+            f"{_named(row)}: its {percent(level)} intervals cover {row['coverage']:.3f} of the samples "
             f"(95 % interval {low:.3f} to {high:.3f})"
         )
-        said["intervals_cover"] = f"{words[0].upper()}{words[1:]}."
+        said["intervals_cover"] = f"{words}."
         if low > level or high < level:  # neither where no interval is known
             cure = "State this coverage beside the intervals; with more locations they can be calibrated better."
             findings.append(of_output("intervals_cover", "warning", where, words, cure))
@@ -98,8 +97,7 @@ def check_evaluation(
 
 
 def _named(row: Mapping[Any, Any]) -> str:
-    alone = row["features"] == CHOSEN_FEATURES or row["model"] == MEAN.name  # whose features say nothing
-    return str(row["model"]) if alone else f"{row['model']} on {row['features']}"
+    return fit_words(row["model"], row["features"])
 
 
 def check_search(where: str, r2: float) -> list[Finding]:

@@ -118,12 +118,7 @@ def fit_final(
     fits = [(each.model_copy(update={"intervals": True}), rows, inner) for each in recipes]
     if words := estimate(fits, design, options.start, options.device)[1]:
         progress.report(0, len(recipes) + 1, words, unit="step")
-    [*others, first] = recipes
-    if others:
-        choice = choose(recipes, design, rows, inner, options)
-        model, found = choice.model, choice.scores
-    else:
-        model, found = fit_recipe(first, design, rows, inner, options), {}
+    model, found = _chosen(recipes, design, rows, inner, options)
     held_out = predict_held_out(model.recipe, design, rows, inner, options)
     model = replace(model, calibration=calibrate(model.recipe, held_out, options.level))
     if kind_of(model.recipe).windows:  # its own residuals are of the fold that has stopped it
@@ -149,6 +144,16 @@ def fit_final(
         facts=facts,
         seconds=time.perf_counter() - start,
     )
+
+
+def _chosen(
+    recipes: tuple[Recipe, ...], design: Design, rows: np.ndarray, inner: np.ndarray, options: Options
+) -> tuple[FittedModel, Any]:
+    """The best of several recipes by the inner folds with the scores of all, or the one that there is."""
+    if len(recipes) > 1:
+        choice = choose(recipes, design, rows, inner, options)
+        return choice.model, choice.scores
+    return fit_recipe(recipes[0], design, rows, inner, options), {}
 
 
 def _looked_at(design: Design, rows: np.ndarray, seed: int) -> np.ndarray:

@@ -23,7 +23,7 @@ def bind(port: int, host: str = LOOPBACK) -> socket.socket:
         made.close()
         if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
             raise SettingsError(f"--host {host} is not an address of this machine. 0.0.0.0 is all of them.") from error
-        found = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+        found = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
         raise SettingsError(f"Port {port} of this machine {found}. Choose another: --port {_another()}") from error
     return made
 

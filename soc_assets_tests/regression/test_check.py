@@ -65,6 +65,7 @@ def intervals(low: float, high: float) -> pd.DataFrame:
 
 HOLD = intervals(0.88, 0.93)
 NONE = HOLD.head(0)
+MLP = "MLP ensemble on point values"
 MEAN = ("mean", True, -0.01, 0)
 
 
@@ -76,20 +77,22 @@ def told(scores: pd.DataFrame, cover: pd.DataFrame = HOLD) -> tuple[list[tuple[s
 def test_comparison_with_a_model_ahead_and_intervals_that_hold_passes_and_says_by_how_much():
     found, said = told(board(("mlp", False, 0.5, 0), ("ridge", True, 0.4, 0), MEAN))
     assert found == []
-    assert said["no_baseline_wins"] == "mlp on point has R2 0.500, the best baseline, ridge on point, 0.400."
-    assert said["intervals_cover"].startswith("The 90 % intervals of mlp on point cover 0.905 of the samples (95 %")
+    assert said["no_baseline_wins"] == f"{MLP}: R2 0.500; the best baseline, Ridge regression on point values: 0.400."
+    assert said["intervals_cover"].startswith(
+        f"{MLP}: its 90 % intervals cover 0.905 of the samples (95 % interval 0.880"
+    )
 
 
 @pytest.mark.parametrize("r2", [0.5, 0.6])
 def test_baseline_that_is_as_good_or_better_is_named(r2):
     [(check, words)], _ = told(board(("kriging", True, r2, 0), ("mlp", False, 0.5, 0), MEAN))
     assert check == "no_baseline_wins"
-    assert words == f"mlp on point has R2 0.500, the best baseline, kriging on point, {r2:.3f}"
+    assert words == f"{MLP}: R2 0.500; the best baseline, Kriging on point values: {r2:.3f}"
 
 
 def test_names_have_no_features_that_say_nothing():
     scores = board(("mlp_chosen", False, -0.1, 0), MEAN).assign(features=["chosen", "coordinates"])
-    assert told(scores)[0][0][1] == "mlp_chosen has R2 -0.100, the best baseline, mean, -0.010"
+    assert told(scores)[0][0][1] == "Chosen recipe: R2 -0.100; the best baseline, Mean of the training samples: -0.010"
 
 
 @pytest.mark.parametrize("scores", [board(("mlp", False, 0.5, 0)), board(MEAN), board()])
@@ -108,7 +111,7 @@ def test_models_that_failed_are_named_under_every_scheme():
     lines = [("location", "mlp", 2), ("location", "mlp", 2), ("block", "mlp", 0), ("block", "ridge", 1)]
     table = pd.DataFrame(lines, columns=["scheme", "model", "failed"]).assign(features="point")
     [finding] = check_fits("evaluation.parquet", table)
-    names = "mlp on point under location (2), ridge on point under block (1)"
+    names = f"{MLP} under location (2), Ridge regression on point values under block (1)"
     assert finding.found == f"failed in folds, and have no scores: {names}"
     assert check_fits("baselines.parquet", table[table["failed"] == 0]) == []
 
