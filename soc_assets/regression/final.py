@@ -150,10 +150,11 @@ def _chosen(
     recipes: tuple[Recipe, ...], design: Design, rows: np.ndarray, inner: np.ndarray, options: Options
 ) -> tuple[FittedModel, Any]:
     """The best of several recipes by the inner folds with the scores of all, or the one that there is."""
-    if len(recipes) > 1:
+    [*others, last] = recipes
+    if others:
         choice = choose(recipes, design, rows, inner, options)
         return choice.model, choice.scores
-    return fit_recipe(recipes[0], design, rows, inner, options), {}
+    return fit_recipe(last, design, rows, inner, options), {}
 
 
 def _looked_at(design: Design, rows: np.ndarray, seed: int) -> np.ndarray:
