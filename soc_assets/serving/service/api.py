@@ -89,8 +89,9 @@ def make_api(service: Service) -> "FastAPI":
         return {**_model(service), **facts, "embedding_spec": registered.spec, "card": service.card}
 
     @app.get("/docs", response_class=HTMLResponse, summary="This page")
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(page_of(app.openapi()), headers={"content-security-policy": _POLICY})
+    async def docs(request: Request) -> HTMLResponse:
+        page = page_of(app.openapi(), str(request.base_url).rstrip("/"))
+        return HTMLResponse(page, headers={"content-security-policy": _POLICY})
 
     described(app)
     return app

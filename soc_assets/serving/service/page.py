@@ -6,14 +6,14 @@ from typing import Any
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#2a1a14}"
-    "code,pre{font:14px/1.45 ui-monospace,monospace;background:#f4f2ee}pre{padding:.8rem;overflow:auto}"
+    "code,pre{font:14px/1.45 ui-monospace,monospace;background:#f4f2ee}pre{padding:.8rem;white-space:pre-wrap;overflow-wrap:anywhere}h2 code{font-size:1.1rem}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;"
     "border-bottom:1px solid #e6dfd3}h2{margin-top:2.2rem}"
 )
 
 
-def page_of(description: dict[str, Any]) -> str:
-    """HTML of an OpenAPI description."""
+def page_of(description: dict[str, Any], address: str) -> str:
+    """HTML of an OpenAPI description; `address` is that of the service, without a final slash."""
     parts = [f"<h1>{escape(description['info']['title'])}</h1>"]
     parts.append(
         "<p>Model version "
@@ -21,7 +21,7 @@ def page_of(description: dict[str, Any]) -> str:
     )
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
-            parts += _operation(method.upper(), path, operation)
+            parts += _operation(method.upper(), path, address, operation)
     body = "\n".join(parts)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -29,12 +29,12 @@ def page_of(description: dict[str, Any]) -> str:
     )
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> list[str]:
+def _operation(method: str, path: str, address: str, operation: dict[str, Any]) -> list[str]:
     parts = [f"<h2><code>{method} {escape(path)}</code></h2><p>{escape(operation.get('summary', ''))}</p>"]
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if content:
         example = json.dumps(content["example"])
-        call = f"curl -H 'content-type: application/json' -d '{example}' http://127.0.0.1:8000{path}"
+        call = f"curl -H 'content-type: application/json' -d '{example}' {address}{path}"
         parts.append(f"<pre>{escape(call)}</pre>")
         parts += _fields("Each place", content["schema"]["oneOf"][-1]["properties"])
         answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"]

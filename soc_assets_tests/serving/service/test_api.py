@@ -172,7 +172,7 @@ def test_description_and_its_page():
     text = page.body.decode()
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert "<script" not in text and "https://" not in text
-    for word in ("POST /predict", "dissimilarity", "curl", "needed by seasonal bands"):
+    for word in ("POST /predict", "dissimilarity", "curl", "http://127.0.0.1:3001/predict", "needed by seasonal bands"):
         assert word in text
     example = described["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
     assert post(app, example).json["predictions"][0]["predicted"] == 20.5
