@@ -6,7 +6,8 @@ from typing import Any
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#2a1a14}"
-    "code,pre{font:14px/1.45 ui-monospace,monospace;background:#f4f2ee}pre{padding:.8rem;white-space:pre-wrap;overflow-wrap:anywhere}h2 code{font-size:1.1rem}"
+    "code,pre{font:14px/1.45 ui-monospace,monospace;background:#f4f2ee}"
+    "pre{padding:.8rem;white-space:pre-wrap;overflow-wrap:anywhere}h2 code{font-size:1.1rem}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;"
     "border-bottom:1px solid #e6dfd3}h2{margin-top:2.2rem}"
 )
