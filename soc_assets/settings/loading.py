@@ -86,9 +86,8 @@ def load_settings(path: Path | None, given: Mapping[str, Any] | None = None) -> 
     """
     _refuse_unknown_variables()
     try:
-        from_file = type(
-            "SettingsFromFile", (Settings,), {"_from_file": read_toml(path) if path else {}, "_given": dict(given or {})}
-        )
+        sources = {"_from_file": read_toml(path) if path else {}, "_given": dict(given or {})}
+        from_file = type("SettingsFromFile", (Settings,), sources)
         named = os.environ.get(EXECUTOR_VARIABLE)
         short: dict[str, Any] = {"execution": {"executor": named}} if named else {}
         loaded = from_file(**short)
