@@ -78,7 +78,7 @@ def quantization(spec: Spec, int8: bool) -> dict[str, Any]:
 
 def grid_fields(grid: Grid) -> dict[str, Any]:
     """The reference grid, whose pixels the windows are cut from (`proj:`); `soc:grid` has its transform and size."""
-    code = grid.crs.to_epsg()
+    code = grid.crs.to_epsg(confidence_threshold=100)  # below 100 another datum may pass for one that is known
     named = (
         {"proj:code": f"EPSG:{code}"}
         if code

@@ -25,13 +25,14 @@ from soc_assets.project import Project
 from soc_assets.rasters.provenance import files_of_step
 from soc_assets.reporting.findings import errors
 from soc_assets.runtime import progress
-from soc_assets.storage import files
 
 _ID = "soc-embeddings"
 
 
 def write_stac(project: Project, folder: Path, int8: bool) -> int:
     """Write everything into an empty folder, which may be moved: links and addresses in it are relative.
+
+    It is a temporary one, which takes its place when it is complete.
 
     Args:
         project: settings and paths.
@@ -61,13 +62,14 @@ def write_stac(project: Project, folder: Path, int8: bool) -> int:
         own = folder / path.name
         write_int8_batch(path, spec, own) if int8 else shutil.copyfile(path, own)
         items[f"{batch.key}.json"] = make_item(batch, spec, grid, own, name, int8)
-        files.write_json(folder / f"{batch.key}.json", items[f"{batch.key}.json"])
+        _write(folder / f"{batch.key}.json", items[f"{batch.key}.json"])
         written += len(batch.samples)
         progress.report(written, total, "samples")
     shutil.copyfile(inputs.folder / fields.SPEC, folder / fields.SPEC)
-    files.write_json(folder / fields.SOURCES, {"rasters": _sources(project, inputs, batches)})
-    files.write_text(folder / fields.READING, reading(spec, int8, batches[0].path(folder).name))
-    files.write_json(folder / fields.COLLECTION, make_collection(name, items, spec, grid, folder, int8))
+    _write(folder / fields.SOURCES, {"rasters": _sources(project, inputs, batches)})
+    page = reading(spec, int8, batches[0].path(folder).name)
+    (folder / fields.READING).write_text(page, encoding="utf-8")
+    _write(folder / fields.COLLECTION, make_collection(name, items, spec, grid, folder, int8))
     return written
 
 
@@ -114,3 +116,7 @@ def _sources(project: Project, inputs: EmbeddingInputs, batches: list[Batch]) ->
     read = {key for batch in batches for key, content in batch.rasters.items() if content}
     mosaics = {step.key(band): mosaic for (band, step), mosaic in inputs.raster_index.mosaics.items()}
     return [files_of_step(project, key, mosaic) for key, mosaic in mosaics.items() if key in read]
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,12 +14,15 @@ import pytest
 from numpy.testing import assert_array_equal
 from pystac.errors import STACValidationError
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
+from rasterio.crs import CRS
 
 from soc_assets.embedding.inputs import read_inputs
 from soc_assets.errors import SocWarning
 from soc_assets.exporting.export import export
 from soc_assets.exporting.int8 import read_int8_parquet
-from soc_assets.exporting.stac.item import span_of
+from soc_assets.exporting.stac.collection import make_collection
+from soc_assets.exporting.stac.item import make_item, span_of
+from soc_assets.geo.grid import WGS84
 from soc_assets.storage import digest
 from soc_assets_tests.command_line import refused, soc
 from soc_assets_tests.small_project import BATCHES
@@ -221,3 +225,25 @@ def test_span_is_that_of_days_where_they_are_known_and_else_of_years():
     assert span(["2012-05-03", None], [2012, 2011])[0] == datetime(2011, 1, 1, tzinfo=UTC)
     assert span([None, None], [2011, 2013])[1] == datetime(2013, 12, 31, 23, 59, 59, tzinfo=UTC)
     assert span([None], [None]) == (None, None)
+
+
+def test_one_sample_without_a_date_on_a_grid_without_a_code(finished, published):
+    """The outline is a point, the time that of the spec, and the projection is spelled out."""
+    inputs = read_inputs(finished.project)
+    batch = inputs.batch("batch_0001")
+    undated = {"survey_date": pd.NaT, "year": pd.array([None], "Int32")}
+    alone = replace(batch, samples=batch.samples.iloc[:1].assign(**undated))
+    crs = CRS.from_proj4("+proj=utm +zone=32 +ellps=GRS80 +units=m")  # no datum: not quite EPSG:25832
+    grid = replace(inputs.raster_index.grid, crs=crs)
+    path = published / batch.path(published).name
+    item = make_item(alone, inputs.spec, grid, path, "c", int8=False)
+    validate(item)
+    assert item["geometry"]["type"] == "Point" and item["bbox"][:2] == item["bbox"][2:]
+    told, asset = item["properties"], item["assets"]["embeddings"]
+    assert datetime.fromisoformat(told["datetime"]) == datetime.fromisoformat(inputs.spec.created)
+    assert told["soc:undated_samples"] == 1 and "start_datetime" not in told
+    assert told["proj:code"] is None and told["proj:wkt2"].startswith("PROJCRS")
+    assert (asset["proj:code"], asset["proj:wkt2"]) == ("EPSG:4326", None)
+    collection = make_collection("c", {"a.json": item}, inputs.spec, replace(grid, crs=WGS84), published, int8=False)
+    validate(collection)
+    assert "gsd" not in collection
