@@ -137,17 +137,17 @@ def _add_rasters(table: Table, project: Project) -> None:
 
 
 def _add_scores(table: Table, project: Project) -> None:
+    from soc_assets.cli.score_rows import how_to_raise, score_rows
+    from soc_assets.features.sql.database import read_info
     from soc_assets.regression.inputs import model_inputs
     from soc_assets.tracking.store import tracking_of
 
-    record = tracking_of(project).find_run(model_inputs(project))
+    record, weights = tracking_of(project).find_run(model_inputs(project)), read_info(project.database)["weights"]
     if record is None:
         return
-    for split in ("test", "validation"):
-        found = {name: record.metrics.get(f"{split}_{name}", float("nan")) for name in ("r2", "rmse", "mae")}
-        words = f"R2 {found['r2']:.3f}   RMSE {found['rmse']:.2f} g/kg   MAE {found['mae']:.2f} g/kg"
-        table.add_row(split, words)
-    table.add_row("model", record.model_uri)
+    for label, words in score_rows(project, record):
+        table.add_row(label, words)
+    table.caption, table.caption_justify, table.caption_style = escape(how_to_raise(project, weights)), "left", ""
 
 
 def show_results(project: Project, console: Console, to: str) -> None:

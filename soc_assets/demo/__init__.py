@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from soc_assets.demo.landscape import PLACE_NOISE, VISIT_NOISE, Landscape
+from soc_assets.demo.attainable import NOISE_SD, expected, r2_of, write_note
+from soc_assets.demo.landscape import Landscape
 from soc_assets.demo.rasters import write_rasters
 from soc_assets.demo.soil import COMBINED_FILE, LUCAS_FILE, SURVEYS, draw_visits, write_combined, write_lucas
 from soc_assets.errors import SocError
@@ -71,6 +72,7 @@ def write_demo(raster_folder: Path, soil_folder: Path, seed: int = 42, survey: s
         megabytes = sum(path.stat().st_size for path in rasters) / 1e6
         rows = write_lucas(hidden_soil / LUCAS_FILE, lucas.table, landscape.rng("lucas blemishes"))
         rows += write_combined(hidden_soil / COMBINED_FILE, other.table, landscape.rng("combined blemishes"))
+        write_note(hidden_soil, seed, (LUCAS_FILE, COMBINED_FILE))
     r2_log, r2 = _attainable(
         np.concatenate([lucas.table["oc"], other.table["oc"]]),
         np.concatenate([lucas.log_carbon, other.log_carbon]),
@@ -82,25 +84,17 @@ def write_demo(raster_folder: Path, soil_folder: Path, seed: int = 42, survey: s
         soil_files=(soil_folder / LUCAS_FILE, soil_folder / COMBINED_FILE),
         soil_rows=rows,
         locations=sum(len(np.unique(visits.table["place"])) for visits in (lucas, other)),
-        noise_sd=_noise_sd(),
+        noise_sd=NOISE_SD,
         r2_log=r2_log,
         r2=r2,
     )
-
-
-def _noise_sd() -> float:
-    return float(np.hypot(PLACE_NOISE, VISIT_NOISE))
 
 
 def _attainable(oc: np.ndarray, log_carbon: np.ndarray, year: np.ndarray) -> tuple[float, float]:
     study = Study()
     kept = (year >= study.year_from) & (year <= study.year_to) & (oc <= study.max_oc)
     oc, log_carbon = oc[kept], log_carbon[kept]
-    return _r2(np.log(oc), log_carbon), _r2(oc, np.exp(log_carbon + _noise_sd() ** 2 / 2))
-
-
-def _r2(observed: np.ndarray, predicted: np.ndarray) -> float:
-    return float(1 - ((observed - predicted) ** 2).sum() / ((observed - observed.mean()) ** 2).sum())
+    return r2_of(np.log(oc), log_carbon), r2_of(oc, expected(log_carbon))
 
 
 def _refuse_files(folder: Path) -> None:

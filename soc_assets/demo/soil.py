@@ -113,9 +113,7 @@ def _other_years(rng: np.random.Generator, survey: Survey) -> tuple[np.ndarray, 
     again = rng.choice(count, survey.other_rows - count, replace=False)
     first = np.where(rng.random(count) < 0.06, rng.integers(2009, 2012, count), 0)
     first = np.where(first, first, rng.integers(2012, 2020, count))
-    return np.concatenate([np.arange(count), again]), np.concatenate(
-        [first, rng.integers(2020, 2024, len(again))]
-    )
+    return np.concatenate([np.arange(count), again]), np.concatenate([first, rng.integers(2020, 2024, len(again))])
 
 
 def _visits(landscape: Landscape, places: pd.DataFrame, when: tuple[np.ndarray, np.ndarray]) -> Visits:

@@ -26,7 +26,7 @@ def model_inputs(project: Project) -> str:
     built = read_info(project.database).get("inputs")
     training = settings.training
     if training.recipe == "documented":
-        chosen = training.model_dump(exclude={"device", "recipe"})
+        chosen = training.decisive()
         level = settings.evaluation.level  # of its intervals
         return digest.of_inputs(VERSIONS["mlp_model"], built, chosen, settings.sampling.balance, level)
     tuned = project.results / "hyperparameters.json"
@@ -65,7 +65,7 @@ def _fitted(project: Project, left_out: set[str]) -> list[Any]:
     documented = settings.evaluation.documented or any(
         recipe.model == "documented" for recipe in settings.evaluation.candidates
     )
-    training = settings.training.model_dump(exclude={"device", "recipe"}) if documented else None
+    training = settings.training.decisive() if documented else None
     on_windows = [start.VERSION] if _reads_windows(settings.evaluation, settings.training.recipe) else []
     return [fold.VERSION, built, folds, chosen, training, settings.sampling.model_dump(), *on_windows]
 

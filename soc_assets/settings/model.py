@@ -1,6 +1,6 @@
 """The transformer, the feature vector and the model that is registered."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -119,3 +119,9 @@ class Training(Section):
     """Epochs without a better validation loss after which training stops; the best weights are kept."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
+
+    def decisive(self) -> dict[str, Any]:
+        """What decides the documented MLP: a later field at its default makes no fit stale."""
+        later = {"warm_up_epochs"}
+        fields = self.model_dump(exclude={"device", "recipe", *later})
+        return fields | self.model_dump(include=later, exclude_defaults=True)

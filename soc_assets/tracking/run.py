@@ -243,4 +243,4 @@ def _final_metrics(fit: "Fit | RecipeFit", evaluation: Evaluation) -> dict[str, 
         metrics |= {f"{split}_{key}": float(value) for key, value in vars(found).items()}
         baseline = evaluation.baseline[split]
         metrics |= {f"baseline_{split}_r2": baseline.r2, f"baseline_{split}_rmse": baseline.rmse}
-    return metrics
+    return metrics | (evaluation.worth.metrics() if evaluation.worth else {})

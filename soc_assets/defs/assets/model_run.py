@@ -4,6 +4,7 @@ The asset itself is in `soc_assets.defs.assets.regression`; moving the alias `ch
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -14,6 +15,7 @@ from soc_assets.embedding.spec import Spec, all_specs
 from soc_assets.features.missing import missing_images
 from soc_assets.features.sql.database import read_info
 from soc_assets.features.sql.groups import vector_columns
+from soc_assets.geo.projection import to_metres
 from soc_assets.project import Project
 from soc_assets.regression.design.data import load_features
 from soc_assets.regression.design.design import columns_table
@@ -22,6 +24,7 @@ from soc_assets.regression.evaluation import compare
 from soc_assets.regression.evaluation.fit_scores import Evaluation, evaluate_fit
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.evaluation.plan import fold_of_samples, merged
+from soc_assets.regression.evaluation.single_split import judge_test_split
 from soc_assets.regression.final import RecipeFit, fit_final, recipe_candidates, serve_documented
 from soc_assets.regression.inputs import evaluation_inputs
 from soc_assets.regression.models.epochs import EpochReport
@@ -59,7 +62,7 @@ def _documented(
 ) -> tuple[RunRecord, Evaluation, dict[str, Any]]:
     settings, table = project.settings, load_features(project.database)
     fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(run))
-    evaluation = evaluate_fit(fit, table, settings.evaluation.level)
+    evaluation = _judged(project, evaluate_fit(fit, table, settings.evaluation.level))
     _log_gaps(project, run, table.sample_id[table.rows("train")])
     served, measured = serve_documented(fit, table, evaluation, _gaps(project), settings.training.seed)
     run.client.log_param(run.run_id, "fit.dissimilarity", measured)
@@ -82,10 +85,21 @@ def _recipe(
     _log_gaps(project, run, design.samples["sample_id"].to_numpy()[fold >= 0])
     words = f"{fit.facts['recipe']} fitted on {int((fold >= 0).sum())} samples"
     progress.report(len(recipes) + 1, len(recipes) + 1, words, unit="step")
-    record = run.log_fit(fit, fit.served, fit.evaluation, _figures(fit.evaluation, note, fit), fit.example)
+    evaluation = _judged(project, fit.evaluation)
+    record = run.log_fit(fit, fit.served, evaluation, _figures(evaluation, note, fit), fit.example)
     columns = fit.columns.to_csv(index=False)
     run.client.log_text(run.run_id, columns, "tables/columns.csv")
-    return record, fit.evaluation, fit.facts
+    return record, evaluation, fit.facts
+
+
+def _judged(project: Project, evaluation: Evaluation) -> Evaluation:
+    """The evaluation with what the test split's R2 is worth."""
+    places = files.read_table(project.samples("balanced"), ["sample_id", "location_id"])
+    samples = places.merge(files.read_table(project.samples("samples"), ["sample_id", "longitude", "latitude"]))
+    grid = compare.grid_of_project(project)
+    x, y = to_metres(samples["longitude"].to_numpy(), samples["latitude"].to_numpy(), grid)
+    table = samples[["sample_id", "location_id"]].assign(x=x, y=y)
+    return replace(evaluation, worth=judge_test_split(evaluation.predictions, table, project.settings.training.seed))
 
 
 def _zeros(project: Project) -> tuple[str, ...]:

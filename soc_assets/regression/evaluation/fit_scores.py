@@ -4,6 +4,7 @@ The scores themselves are in `soc_assets.regression.metrics`, plots of them in `
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.documented import calibrate_documented, documented_interval
 from soc_assets.regression.models.training import Fit
 
+if TYPE_CHECKING:
+    from soc_assets.regression.evaluation.single_split import Worth
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -25,13 +29,14 @@ class Evaluation:
     split for everything, so its R2 is near zero by construction and a model below it has learnt nothing. `calibration`
     is that of the interval, in the logarithm of organic carbon: made on the validation split, which has also chosen the
     epoch, so it is slightly too narrow. Without one nothing is known, and the interval is all that can be predicted,
-    from 0 to the most of the training split.
+    from 0 to the most of the training split. `worth` is of the test split's R2.
     """
 
     predictions: pd.DataFrame
     scores: dict[str, Scores]
     baseline: dict[str, Scores]
     calibration: Calibration | None = None
+    worth: "Worth | None" = None
 
     def of(self, split: str) -> pd.DataFrame:
         """The predictions of one split."""

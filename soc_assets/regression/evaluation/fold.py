@@ -80,7 +80,7 @@ class FoldFit:
         if any(recipe.balance for recipe in self.recipes):
             used["sampling"] = options.sampling.model_dump(include=_BALANCING)
         if any(recipe.model == "documented" for recipe in self.recipes):
-            used["training"] = options.training.model_dump(exclude={"device", "recipe"})
+            used["training"] = options.training.decisive()
         if any(recipe.model == "documented" and recipe.target != "none" for recipe in self.recipes):
             used["documented"] = "fitted to the transformed target"  # an earlier release transformed back alone
         if on_windows := [content_of(each, options.start) for each in self.recipes if kind_of(each).windows]:

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.regression.evaluation.fit_scores import Evaluation
-from soc_assets.regression.metrics import Scores
 from soc_assets.reporting.as_text import markdown, percent
 from soc_assets.settings.soil import TAIL_THRESHOLD
 
@@ -41,7 +40,7 @@ def model_card(
         "",
     ]
     lines += [f"- {key}: {markdown(str(value))}" for key, value in facts.items()]
-    lines += ["", "## Data", "", *_data(predictions), "", "## Scores", "", *_test(evaluation.scores.get("test"))]
+    lines += ["", "## Data", "", *_data(predictions), "", "## Scores", "", *_test(evaluation)]
     lines += ["", *_board(board, scheme), "", _CHAMPION, "", "## Limits", "", *_limits(training)]
     return "\n".join(lines) + "\n"
 
@@ -53,14 +52,17 @@ def _data(predictions: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _test(found: Scores | None) -> list[str]:
+def _test(evaluation: Evaluation) -> list[str]:
+    found, worth = evaluation.scores.get("test"), evaluation.worth
     if found is None or not found.n:
         return ["There is no test split: the scores by folds are all there is."]
+    interval = f" ({worth.low:.3f} to {worth.high:.3f})" if worth else ""
+    place = f" Coordinates alone (a random forest): R2 {worth.by_place:.3f} on the same samples." if worth else ""
     return [
-        f"Test split, predicted once ({found.n} samples): R2 {found.r2:.3f}, RMSE {found.rmse:.2f} g/kg, "
+        f"Test split, predicted once ({found.n} samples): R2 {found.r2:.3f}{interval}, RMSE {found.rmse:.2f} g/kg, "
         f"MAE {found.mae:.2f}, bias {found.bias:+.2f}, RPIQ {found.rpiq:.2f} (IQR {found.iqr:.1f}), "
         f"Lin's CCC {found.ccc:.3f}. The test split is mixed with the training samples in "
-        "space: for places far from any sample the scores by block count."
+        f"space: for places far from any sample the scores by block count.{place}"
     ]
 
 
