@@ -32,13 +32,13 @@ def _command(name: str, parent: click.Context) -> Iterator[str]:
     usage = " ".join(command.collect_usage_pieces(context))
     yield from ("```text", f"{context.command_path} {usage}", "```", "", "| option | |", "|---|---|")
     for parameter in command.get_params(context):
-        if record := parameter.get_help_record(context):
+        if (record := parameter.get_help_record(context)) and record[1]:  # not arguments
             yield f"| `{_cell(record[0])}` | {_words(_cell(record[1]))} |"
     yield ""
 
 
 def _paragraph(text: str) -> list[str]:
-    """A paragraph; as it stands where click is told so, by a line with \\b alone."""
+    """A paragraph; as it stands where click is told so, by a line with a backspace alone."""
     if text.startswith("\b\n"):
         return ["```text", inspect.cleandoc(text.removeprefix("\b\n")), "```"]
     return [_words(text)]

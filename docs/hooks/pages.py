@@ -1,7 +1,8 @@
 """What MkDocs cannot do by itself: pages of the repository that lie outside docs/, and pages made from the code.
 
 README.md is the first page. Links keep the form in which they work in the repository; here they are turned into those
-of the site. A marker on a page is replaced by what is generated: `<!-- commands -->` on commands.md.
+of the site, and a link that reads as the name of a page, `[sql.md](sql.md)`, gets the page's title. A
+marker on a page is replaced by what is generated: `<!-- commands -->` on commands.md.
 """
 
 import os
@@ -17,7 +18,9 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 OUTSIDE = ("README.md", "CHANGELOG.md", "deploy/*.md", "examples/*/*.md")
-LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)(?P<path>[^)#\s]+)")
+LINK = re.compile(r"\[(?P<text>[^\]\n]*)\]\((?![a-z]+:|#|/)(?P<path>[^)#\s]+)")
+FENCE = re.compile(r"^(```\w+) \w+$", re.M)
+NAMED_IN_WORDS = re.compile(r"(?<!`)\bdocs/(?P<path>[\w-]+\.md)\b")
 GENERATED = {
     "commands.md": ("<!-- commands -->", commands.commands),
     "views.md": ("<!-- views -->", database.views_and_macros),
@@ -41,14 +44,31 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         if marker not in markdown:
             raise ValueError(f"docs/{page.file.src_uri} has no line {marker}: put it where the generated part belongs.")
         markdown = markdown.replace(marker, generate())
+    markdown = FENCE.sub(r"\1", markdown)  # `sql spatial` is for the tests
+    if page.file.src_uri == "settings.md":  # whose words come from the code, without links
+        markdown = NAMED_IN_WORDS.sub(r"[\g<path>](\g<path>)", markdown)
     here, folder = Path(page.file.abs_src_path or ""), posixpath.dirname(page.file.src_uri)
 
     def turned(link: re.Match[str]) -> str:
         target = _target(here, link["path"])
-        there = target.is_file() and (_is_outside(target) or _is_outside(here))
-        return posixpath.relpath(_address(target), folder or ".") if there else link["path"]
+        if not target.is_file():
+            return link[0]
+        is_name = link["text"].endswith(".md") and link["text"].strip("`").endswith(target.name)
+        text = _title(target) if is_name else link["text"]
+        crosses = _is_outside(target) or _is_outside(here)
+        return f"[{text}]({posixpath.relpath(_address(target), folder or '.') if crosses else link['path']}"
 
     return LINK.sub(turned, markdown)
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """A pipe in code in a table, which Markdown wants escaped, loses its backslash: Python-Markdown leaves it there."""
+    return re.sub(r"<td>.*?</td>", lambda cell: cell[0].replace("\\|", "|"), html)
+
+
+def _title(page: Path) -> str:
+    heading = re.search(r"^# (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return heading[1] if heading else page.name
 
 
 def _linked(page: Path) -> set[Path]:
