@@ -5,8 +5,10 @@ Parts on object storage are fetched here, too; the settings and their overrides 
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from soc_assets.errors import CheckpointError, SettingsError
 from soc_assets.runtime.surroundings import require_plain
@@ -144,11 +146,15 @@ def is_url(folder: str) -> bool:
     return "://" in folder and not folder.startswith("file://")
 
 
-def load_project(config: Path | None = None) -> Project:
+def load_project(
+    config: Path | None = None, given: Mapping[str, Any] | None = None, folder: Path | None = None
+) -> Project:
     """Load and check the settings.
 
     Args:
         config: a soc.toml; None looks for it (see `find_config`); without one the defaults hold in the current folder.
+        given: settings that override those of the file, as tables.
+        folder: the folder of a project without a soc.toml; none is looked for then.
 
     Raises:
         SettingsError: the file is missing or not TOML, or a key or value is wrong; names the key and the nearest known.
@@ -158,11 +164,11 @@ def load_project(config: Path | None = None) -> Project:
         >>> project.settings.study.max_oc, project.samples("balanced").name
         (150.0, 'balanced.parquet')
     """
-    path = config.expanduser().resolve() if config else find_config()
+    path = config.expanduser().resolve() if config else None if folder else find_config()
     if path and not path.is_file():
         raise SettingsError(f"The settings file {path} does not exist.")
-    settings = load_settings(path)
-    project = Project(root=path.parent if path else Path.cwd().resolve(), settings=settings)
+    settings = load_settings(path, given)
+    project = Project(root=path.parent if path else (folder or Path.cwd()).resolve(), settings=settings)
     require_plain(project.root, "The project's folder")
     for key in ("data", "mlruns"):
         require_plain(getattr(project, key), f"[paths] {key} in soc.toml")
@@ -177,7 +183,9 @@ def is_tracked(project: Project) -> bool:
     return bool(project.settings.tracking.server) or tracked_database.is_there(project.mlruns / "mlflow.db")
 
 
-def open_project(config: Path | None = None) -> Project:
+def open_project(
+    config: Path | None = None, given: Mapping[str, Any] | None = None, folder: Path | None = None
+) -> Project:
     """The project; parts on object storage are fetched first, so that all later steps see the current state.
 
     Raises:
@@ -185,7 +193,7 @@ def open_project(config: Path | None = None) -> Project:
         StorageError: storage cannot be reached, or a copy cannot be written.
         CheckpointError: the checkpoint is not on the storage that the settings name.
     """
-    project = load_project(config)
+    project = load_project(config, given, folder)
     fetch(project)
     return project
 

@@ -30,27 +30,40 @@ def sql(config: Path | None, query: str | None, rows: int) -> None:
 
 @click.command("export")
 @config_option
-@click.option("--stage", type=click.Choice(["features", "embeddings"]), default="features", show_default=True)
+@click.option(
+    "--stage",
+    type=click.Choice(["features", "points", "embeddings"]),
+    help="Default: features, and of stac embeddings.",
+)
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["csv", "parquet", "npz", "zarr"]),
+    type=click.Choice(["csv", "parquet", "npz", "zarr", "stac"]),
     default="parquet",
     show_default=True,
-    help="zarr needs `pip install 'soc-assets[zarr]'`.",
+    help="zarr needs `pip install 'soc-assets[zarr]'`; stac is a folder to publish: batches and a STAC collection.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: data/export/STAGE.FORMAT.")
-@click.option("--split", type=click.Choice(SPLITS), help="Only this split of the features.")
+@click.option("--split", type=click.Choice(SPLITS), help="Only this split of the features or points.")
 @click.option("--bands", help="Only these bands, for example LAI,LST.")
+@click.option("--int8", is_flag=True, help="Vectors as int8 with a scale each: about a quarter of the bytes.")
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
 @explained
 def export_command(
-    config: Path | None, stage: str, kind: str, out: Path | None, split: str | None, bands: str | None, overwrite: bool
+    config: Path | None,
+    stage: str | None,
+    kind: str,
+    out: Path | None,
+    split: str | None,
+    bands: str | None,
+    int8: bool,
+    overwrite: bool,
 ) -> None:
-    """Write features or embeddings for other tools, a batch at a time.
+    """Write features, points or embeddings for other tools, a batch at a time.
 
     \b
     features     one row per studied sample that is embedded, with the flattened vector
+    points       the same samples: the values of every band and lag at the sample's pixel, in the unit of the rasters
     embeddings   every embedded sample: its images by band and lag; as Parquet the columns of the batches, in one file
 
     docs/files.md says how each format is laid out and read.
@@ -60,11 +73,12 @@ def export_command(
     from soc_assets.runtime import progress
 
     project = opened(config)
+    stage = stage or ("embeddings" if kind == "stac" else "features")
     path = (out or project.data / "export" / f"{stage}.{kind}").expanduser().resolve()
     chosen = [band.strip() for band in bands.split(",")] if bands else None
 
     with terminal.showing_progress(console), progress.of("export"):
-        written = export(project, stage, kind, path, split, chosen, overwrite)
+        written = export(project, stage, kind, path, split, chosen, overwrite, int8)
     console.print(f"{written} samples in {path}", soft_wrap=True, markup=False)
 
 

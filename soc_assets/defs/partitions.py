@@ -1,9 +1,12 @@
 """The partitions: of `embeddings` batches, of `map_tiles` periods and tiles, of `soc_map` periods, of changes pairs.
 
-Batches are registered by `balanced_samples`; those of maps by `soc map`, the schedule and the sensor of maps.
+Batches are registered by `balanced_samples`; those of maps by `soc map`, the schedule and the sensor of maps. With
+several studies in a deployment each has sets of its own (`Names`).
 """
 
 import dagster as dg
+
+from soc_assets.defs.names import BARE, Names
 
 BATCH = dg.DynamicPartitionsDefinition(name="batch")
 MAP_TILE = dg.DynamicPartitionsDefinition(name="map_tile")
@@ -11,20 +14,23 @@ MAP_PERIOD = dg.DynamicPartitionsDefinition(name="map_period")
 MAP_CHANGE = dg.DynamicPartitionsDefinition(name="map_change")
 
 
-def register(instance: dg.DagsterInstance, keys: list[str]) -> None:
+def register(instance: dg.DagsterInstance, keys: list[str], names: Names = BARE) -> None:
     """Make the registered partitions equal to `keys`."""
-    for gone in sorted(set(_add(instance, "batch", keys)) - set(keys)):
-        instance.delete_dynamic_partition("batch", gone)
+    batch = names.flat("batch")
+    for gone in sorted(set(_add(instance, batch, keys)) - set(keys)):
+        instance.delete_dynamic_partition(batch, gone)
 
 
-def add_maps(instance: dg.DagsterInstance, tiles: list[str], periods: list[str]) -> tuple[list[str], list[str]]:
+def add_maps(
+    instance: dg.DagsterInstance, tiles: list[str], periods: list[str], names: Names = BARE
+) -> tuple[list[str], list[str]]:
     """Register partitions of maps, beside those of earlier ones; returns all tiles and periods in Dagster's order."""
-    return _add(instance, "map_tile", tiles), _add(instance, "map_period", periods)
+    return _add(instance, names.flat("map_tile"), tiles), _add(instance, names.flat("map_period"), periods)
 
 
-def add_changes(instance: dg.DagsterInstance, changes: list[str]) -> list[str]:
+def add_changes(instance: dg.DagsterInstance, changes: list[str], names: Names = BARE) -> list[str]:
     """Register partitions of changes, beside those of earlier ones; returns all in Dagster's order."""
-    return _add(instance, "map_change", changes)
+    return _add(instance, names.flat("map_change"), changes)
 
 
 def _add(instance: dg.DagsterInstance, name: str, keys: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -18,25 +19,34 @@ class ProjectResource(dg.ConfigurableResource):
     """
 
     config: str | None = None
+    settings: dict[str, Any] | None = None
+    folder: str | None = None
 
     def load(self) -> Project:
-        """The project, from `config`, from $SOC_CONFIG, or from the nearest soc.toml."""
-        return open_project(Path(self.config) if self.config else None)
+        """The project, from `config`, $SOC_CONFIG or the nearest soc.toml; `settings` override the file's."""
+        return open_project(*self._where)
+
+    def described(self) -> Settings:
+        """The settings when the code location loads.
+
+        The defaults where they are wrong, so that a run can report why.
+        """
+        try:
+            return load_project(*self._where).settings
+        except SocError as error:
+            words = f"{error}\nSchedules, sensors and the executor have their defaults until it is mended."
+            warnings.warn(words, SocWarning, stacklevel=2)
+            return Settings.model_construct()
+
+    @property
+    def _where(self) -> tuple[Path | None, dict[str, Any] | None, Path | None]:
+        config, folder = (Path(given) if given else None for given in (self.config, self.folder))
+        return config, self.settings, folder
 
     def on_cpu(self) -> Project:
         """The project, for a step that needs no device and is to see none."""
         gpus.hide()
         return self.load()
-
-
-def settings_at_load() -> Settings:
-    """The settings when the code location loads; the defaults where soc.toml is wrong, so that a run can report why."""
-    try:
-        return load_project().settings
-    except SocError as error:
-        words = f"{error}\nSchedules, sensors and the executor have their defaults until it is mended."
-        warnings.warn(words, SocWarning, stacklevel=2)
-        return Settings.model_construct()
 
 
 def require(path: Path, asset: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from soc_assets.demo.landscape import PLACE_NOISE, VISIT_NOISE, Landscape
 from soc_assets.demo.rasters import write_rasters
-from soc_assets.demo.soil import COMBINED_FILE, LUCAS_FILE, draw_visits, write_combined, write_lucas
+from soc_assets.demo.soil import COMBINED_FILE, LUCAS_FILE, SURVEYS, draw_visits, write_combined, write_lucas
 from soc_assets.errors import SocError
 from soc_assets.settings import Study
 
@@ -46,7 +46,7 @@ class DemoReport:
     r2: float
 
 
-def write_demo(raster_folder: Path, soil_folder: Path, seed: int = 42) -> DemoReport:
+def write_demo(raster_folder: Path, soil_folder: Path, seed: int = 42, survey: str = "demo") -> DemoReport:
     """Write the synthetic region: rasters of 2008 to 2023 in the default layout and two soil tables.
 
     log organic carbon = a smooth function of terrain, wetness (evapotranspiration), greenness (LAI) and the weather of
@@ -57,6 +57,7 @@ def write_demo(raster_folder: Path, soil_folder: Path, seed: int = 42) -> DemoRe
         raster_folder: receives static/ and yearly/; created if need be.
         soil_folder: receives the soil tables; created if need be.
         seed: decides everything.
+        survey: of `SURVEYS`: how many samples are taken.
 
     Raises:
         SocError: one of the folders holds a visible file; nothing is ever written over a user's files.
@@ -64,7 +65,7 @@ def write_demo(raster_folder: Path, soil_folder: Path, seed: int = 42) -> DemoRe
     for folder in (raster_folder, soil_folder):
         _refuse_files(folder)
     landscape = Landscape(seed)
-    lucas, other = draw_visits(landscape)
+    lucas, other = draw_visits(landscape, SURVEYS[survey])
     with _moved_when_complete(raster_folder) as hidden, _moved_when_complete(soil_folder) as hidden_soil:
         rasters = write_rasters(hidden, landscape)
         megabytes = sum(path.stat().st_size for path in rasters) / 1e6

@@ -17,8 +17,28 @@ from soc_assets.geo.grid import WGS84
 
 LUCAS_FILE, COMBINED_FILE = "LUCAS_demo.csv", "LfU_LfL_demo.xlsx"
 _CAMPAIGNS = (2012, 2015, 2018, 2022)
-_LUCAS_PLACES, _LUCAS_2009, _OTHER_PLACES, _OTHER_ROWS = 160, 24, 475, 600
 _OUTSIDE = [(9.93, 49.79), (10.88, 49.89), (13.45, 48.57), (8.68, 50.11), (12.1, 49.01)]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How many samples are taken.
+
+    Attributes:
+        lucas_places: places of LUCAS, each visited in two or three campaigns.
+        lucas_2009: of these also in 2009, before the default study begins.
+        other_places: places of the Bavarian agencies.
+        other_rows: their samples; a place is sampled once, some again in another year.
+    """
+
+    lucas_places: int
+    lucas_2009: int
+    other_places: int
+    other_rows: int
+
+
+SURVEYS = {"demo": Survey(480, 72, 1425, 1800), "demo-960": Survey(160, 24, 475, 600)}
+"""The default, and one of 960 samples with the same rasters, on which benchmarks are measured."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +49,12 @@ class Visits:
     log_carbon: np.ndarray
 
 
-def draw_visits(landscape: Landscape) -> tuple[Visits, Visits]:
+def draw_visits(landscape: Landscape, survey: Survey) -> tuple[Visits, Visits]:
     """Draw the LUCAS visits and those of the Bavarian agencies."""
-    places = _places(landscape, _LUCAS_PLACES + _OTHER_PLACES)
+    places = _places(landscape, survey.lucas_places + survey.other_places)
     return (
-        _visits(landscape, places.head(_LUCAS_PLACES), _lucas_years(landscape.rng("lucas years"))),
-        _visits(landscape, places.tail(_OTHER_PLACES), _other_years(landscape.rng("other years"))),
+        _visits(landscape, places.head(survey.lucas_places), _lucas_years(landscape.rng("lucas years"), survey)),
+        _visits(landscape, places.tail(survey.other_places), _other_years(landscape.rng("other years"), survey)),
     )
 
 
@@ -77,21 +97,23 @@ def _places(landscape: Landscape, count: int) -> pd.DataFrame:
     return table.assign(x=x[dry], y=y[dry], peculiar=rng.normal(0, PLACE_NOISE, count))
 
 
-def _lucas_years(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _lucas_years(rng: np.random.Generator, survey: Survey) -> tuple[np.ndarray, np.ndarray]:
     """Place and year of each visit: two or three campaigns each, a few also in 2009."""
-    visited = np.argsort(rng.random((_LUCAS_PLACES, len(_CAMPAIGNS))), axis=1)
-    place, rank = np.nonzero(visited < 2 + (np.arange(_LUCAS_PLACES) % 2)[:, None])
-    early = rng.choice(_LUCAS_PLACES, _LUCAS_2009, replace=False)
-    years = np.concatenate([np.asarray(_CAMPAIGNS)[rank], np.full(_LUCAS_2009, 2009)])
+    count = survey.lucas_places
+    visited = np.argsort(rng.random((count, len(_CAMPAIGNS))), axis=1)
+    place, rank = np.nonzero(visited < 2 + (np.arange(count) % 2)[:, None])
+    early = rng.choice(count, survey.lucas_2009, replace=False)
+    years = np.concatenate([np.asarray(_CAMPAIGNS)[rank], np.full(survey.lucas_2009, 2009)])
     return np.concatenate([place, early]), years
 
 
-def _other_years(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _other_years(rng: np.random.Generator, survey: Survey) -> tuple[np.ndarray, np.ndarray]:
     """Place and year of each visit: every place once, some again in another year; few before 2012."""
-    again = rng.choice(_OTHER_PLACES, _OTHER_ROWS - _OTHER_PLACES, replace=False)
-    first = np.where(rng.random(_OTHER_PLACES) < 0.06, rng.integers(2009, 2012, _OTHER_PLACES), 0)
-    first = np.where(first, first, rng.integers(2012, 2020, _OTHER_PLACES))
-    return np.concatenate([np.arange(_OTHER_PLACES), again]), np.concatenate(
+    count = survey.other_places
+    again = rng.choice(count, survey.other_rows - count, replace=False)
+    first = np.where(rng.random(count) < 0.06, rng.integers(2009, 2012, count), 0)
+    first = np.where(first, first, rng.integers(2012, 2020, count))
+    return np.concatenate([np.arange(count), again]), np.concatenate(
         [first, rng.integers(2020, 2024, len(again))]
     )
 

@@ -36,6 +36,13 @@ class Statistics:
             return relative + np.float32(self.mean)
         return relative * np.float32(1 / self.std if self.std > 0 else 1)
 
+    def restore(self, values: np.ndarray, normalise: str) -> np.ndarray:
+        """What `apply` was given, plus the mean: values in the band's unit, float32."""
+        if normalise == "none":
+            return values.astype(np.float32)
+        scale = float(np.float32(1 / self.std if self.std > 0 else 1))
+        return (values.astype(float) / scale + float(np.float32(self.mean))).astype(np.float32)
+
 
 @dataclass(frozen=True)
 class Spec:

@@ -1,1 +1,1 @@
-"""Features and embeddings as files for other tools: CSV, Parquet, NPZ and Zarr, a batch at a time."""
+"""Features, points and embeddings for other tools: CSV, Parquet, NPZ, Zarr and STAC, a batch at a time."""

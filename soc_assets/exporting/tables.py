@@ -1,6 +1,7 @@
 """CSV and Parquet, a block at a time."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,14 @@ import pyarrow.parquet as pq
 
 from soc_assets.embedding.batch import options_of
 from soc_assets.embedding.parquet import geo_metadata
-from soc_assets.exporting.sources import FeatureSource, ImageSource, RowBlock, Source
+from soc_assets.embedding.spec import Spec
+from soc_assets.exporting.int8 import quantise, quantised_batch
+from soc_assets.exporting.sources import ImageSource, PointSource, RowBlock, Source, WideSource
 from soc_assets.features import refresh
 from soc_assets.project import Project
 from soc_assets.reporting.as_text import csv_safe
 from soc_assets.runtime import progress
+from soc_assets.storage import files
 
 
 def write_csv(source: Source, path: Path) -> None:
@@ -29,14 +33,18 @@ def write_csv(source: Source, path: Path) -> None:
     written, header = 0, True
     with pa.OSFile(str(path), "wb") as file:
         for block in source.row_blocks():
-            table = _wide(source, block) if isinstance(source, FeatureSource) else _long(source, block)
+            table = (
+                _wide(source, block, csv_safe(block.samples))
+                if isinstance(source, WideSource)
+                else _long(source, block)
+            )
             pyarrow.csv.write_csv(table, file, pyarrow.csv.WriteOptions(include_header=header))
             written, header = written + len(block.samples), False
             progress.report(written, source.n, "samples")
 
 
-def _wide(source: FeatureSource, block: RowBlock) -> pa.Table:
-    table = pa.Table.from_pandas(csv_safe(block.samples), preserve_index=False)
+def _wide(source: WideSource, block: RowBlock, samples: pd.DataFrame) -> pa.Table:
+    table = pa.Table.from_pandas(samples, preserve_index=False)
     columns = [pa.array(column, from_pandas=True) for column in block.values.T]
     names = [*table.schema.names, *source.names]
     return pa.table([*table.columns, *columns], names=names)
@@ -57,19 +65,26 @@ def _long(source: Source, block: RowBlock) -> pa.Table:
     return pa.table([*table.columns, *columns], names=[*table.schema.names, *(str(d) for d in range(width))])
 
 
-def write_feature_parquet(source: FeatureSource, path: Path) -> None:
-    """One Parquet file: the samples' columns, and `features` as a list of fixed size."""
+def write_feature_parquet(source: WideSource, path: Path, int8: bool = False) -> None:
+    """One Parquet file: the samples' columns, and `features` as a list of fixed size; points as a column each.
+
+    Args:
+        source: what is written.
+        path: of the file.
+        int8: `features` as int8, and `scale` of each of its vectors (`soc_assets.exporting.int8`).
+    """
     writer: pq.ParquetWriter | None = None
     written = 0
     try:
         for block in source.row_blocks():
-            table = pa.Table.from_pandas(block.samples, preserve_index=False)
-            values = pa.array(block.values.ravel(), from_pandas=True)
-            table = table.append_column("features", pa.FixedSizeListArray.from_arrays(values, source.shape[0]))
+            if isinstance(source, PointSource):
+                table = _wide(source, block, block.samples)
+            else:
+                table = _with_vectors(source, block, int8)
             if writer is None:
                 names = "\n".join(source.names)
                 schema = table.schema.with_metadata({**source.metadata, "soc.feature_names": names})
-                writer = pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False)
+                writer = pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=int8)
             writer.write_table(table.cast(writer.schema))
             written += table.num_rows
             progress.report(written, source.n, "samples")
@@ -78,18 +93,55 @@ def write_feature_parquet(source: FeatureSource, path: Path) -> None:
             writer.close()
 
 
-def write_image_parquet(source: ImageSource, project: Project, path: Path) -> None:
-    """One GeoParquet file with the columns of the batches' files, all of them."""
+def _with_vectors(source: WideSource, block: RowBlock, int8: bool) -> pa.Table:
+    table = pa.Table.from_pandas(block.samples, preserve_index=False)
+    columns = {"features": block.values}
+    if int8:
+        numbers, scale = quantise(block.values.reshape(len(block.values), -1, source.vector or 1))
+        columns = {"features": numbers.reshape(len(numbers), -1), "scale": scale}
+    for name, values in columns.items():
+        numbers = pa.array(values.ravel(), from_pandas=True)
+        table = table.append_column(name, pa.FixedSizeListArray.from_arrays(numbers, values.shape[1]))
+    return table
+
+
+def write_image_parquet(source: ImageSource, project: Project, path: Path, int8: bool = False) -> None:
+    """One GeoParquet file with the columns of the batches' files, all of them; `int8` as in `write_int8_batch`."""
     spec = refresh.contents_of(project).spec
     written = 0
     places = pa.concat_tables(pq.read_table(file, columns=["longitude", "latitude"]) for file in source.paths)
     metadata = {**source.metadata, "geo": geo_metadata(places.to_pandas())}
     schema = pq.read_schema(source.paths[0]).with_metadata(metadata)
-    with pq.ParquetWriter(path, schema, **options_of(spec)) as writer:
+    options = _int8_options(spec) if int8 else options_of(spec)
+    if int8:
+        schema = quantised_batch(schema.empty_table(), spec.shape[1]).schema
+    with pq.ParquetWriter(path, schema, **options) as writer:
         for file in map(pq.ParquetFile, source.paths):
             for number in range(file.num_row_groups):
                 table = file.read_row_group(number)
+                table = quantised_batch(table, spec.shape[1]) if int8 else table
                 writer.write_table(table.replace_schema_metadata(metadata))
                 written += table.num_rows
                 progress.report(written, source.n, "samples")
             file.close()
+
+
+def write_int8_batch(path: Path, spec: Spec, to: Path) -> None:
+    """A batch's file with int8 vectors and their scales; metadata and all other columns as they are.
+
+    Args:
+        path: of the batch.
+        spec: of the batch.
+        to: the file written.
+    """
+    metadata = files.read_metadata(path)
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        schema = quantised_batch(file.schema_arrow.empty_table(), spec.shape[1]).schema.with_metadata(metadata)
+        with pq.ParquetWriter(to, schema, **_int8_options(spec)) as writer:
+            for number in range(file.num_row_groups):
+                writer.write_table(quantised_batch(file.read_row_group(number), spec.shape[1]).cast(schema))
+
+
+def _int8_options(spec: Spec) -> dict[str, Any]:
+    """As the batches are written, but by dictionary: Parquet itself has no int8, and 255 numbers fit into a byte."""
+    return {**options_of(spec), "use_byte_stream_split": False, "use_dictionary": True}

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from soc_assets.embedding.spec import Spec, all_specs
-from soc_assets.embedding.tile_cache import POINT_WINDOWS
+from soc_assets.features.points import at_pixel
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
 from soc_assets.rasters.index import RasterIndex
@@ -115,14 +115,4 @@ def _points(folder: Path, stamps: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarr
     if not tables:
         return np.empty(0, object), np.empty((0, 0), np.float32)
     ids = [table["sample_id"].to_numpy() for table in tables]
-    return np.concatenate(ids), np.concatenate([_at_pixel(table["point_values"].combine_chunks()) for table in tables])
-
-
-def _at_pixel(values: Any) -> np.ndarray:
-    """The first of the numbers of each item of maps [n], float32 [n, s]; NaN where there is none."""
-    items = values.items
-    there = items.is_valid().to_numpy(zero_copy_only=False)
-    found = np.full(len(items), np.nan, np.float32)
-    numbers = items.flatten().to_numpy(zero_copy_only=False)
-    found[there] = numbers.reshape(-1, len(POINT_WINDOWS))[:, 0]
-    return found.reshape(len(values), -1)
+    return np.concatenate(ids), np.concatenate([at_pixel(table["point_values"].combine_chunks()) for table in tables])

@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     execution: Execution = Execution()
 
     _from_file: ClassVar[dict[str, Any]] = {}
+    _given: ClassVar[dict[str, Any]] = {}
 
     @classmethod
     def settings_customise_sources(
@@ -67,19 +69,25 @@ class Settings(BaseSettings):
         env_settings: PydanticBaseSettingsSource,
         **_: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments go before SOC_* variables, and these before soc.toml."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, cls._from_file)
+        """Arguments go before SOC_* variables, these before what is given, and that before soc.toml."""
+        files = (InitSettingsSource(settings_cls, given) for given in (cls._given, cls._from_file))
+        return init_settings, env_settings, *files
 
 
-def load_settings(path: Path | None) -> Settings:
+def load_settings(path: Path | None, given: Mapping[str, Any] | None = None) -> Settings:
     """The settings of a soc.toml (None: the defaults), overridden by SOC_* variables, and checked.
+
+    Args:
+        path: the file.
+        given: tables like those of the file, which override its values; a list or an array of tables as a whole.
 
     Raises:
         SettingsError: a key, value or variable is wrong; names it and the nearest known.
     """
     _refuse_unknown_variables()
     try:
-        from_file = type("SettingsFromFile", (Settings,), {"_from_file": read_toml(path) if path else {}})
+        sources = {"_from_file": read_toml(path) if path else {}, "_given": dict(given or {})}
+        from_file = type("SettingsFromFile", (Settings,), sources)
         named = os.environ.get(EXECUTOR_VARIABLE)
         short: dict[str, Any] = {"execution": {"executor": named}} if named else {}
         loaded = from_file(**short)

@@ -108,6 +108,9 @@ class Training(Section):
     """Dropout after each hidden layer."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """Adam's learning rate."""
+    warm_up_epochs: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Epochs over which the learning rate rises linearly from 0: with 20,000 inputs Adam's first steps, all of full
+    size, overshoot. 0: none."""
     batch_size: int = Field(default=32, ge=1)
     """Samples per step."""
     epochs: int = Field(default=50, ge=1)

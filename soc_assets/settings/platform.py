@@ -53,6 +53,10 @@ class Automation(Section):
     """A run that takes longer is terminated by the daemon, and its device is released."""
     max_retries: int = Field(default=2, ge=0)
     """How often the daemon retries a run whose process died; a step that failed with an error is not retried."""
+    freshness_hours: float | None = Field(default=None, gt=0)
+    """How old the last materialisation of an asset of the main job may be before Dagster's UI marks it as overdue (a
+    freshness policy). None: age does not matter. A run that finds everything fresh by its digests materialises
+    nothing, so set it only where new files are due."""
 
 
 class Execution(Section):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from soc_assets.defs.names import Names
 from soc_assets.defs.partitions import BATCH, register
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.embedding.batch import Batch, state
@@ -15,10 +16,10 @@ from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.embedding.listing import Listing
 from soc_assets.storage import digest
 
-KEY = dg.AssetKey("batch_inputs")
 _VERSION = "dagster/data_version"
+_NAME = "batch_inputs"
 _SPEC = dg.AssetSpec(
-    KEY,
+    _NAME,
     deps=["raster_catalog", "balanced_samples"],
     partitions_def=BATCH,
     group_name="embedding",
@@ -35,11 +36,11 @@ their own. `soc status` reads the files themselves and is always right.""",
 @dg.multi_observable_source_asset(specs=[_SPEC], name="batch_inputs")
 def batch_inputs(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.ObserveResult:
     """Observe every batch; registers batches that the instance does not know."""
-    inputs = known_embeddings(project.load())
+    inputs, names = known_embeddings(project.load()), Names.of(context)
     if inputs is None:
         return dg.ObserveResult(metadata={"batches": 0, "note": "No batch was ever embedded with these settings."})
-    register(context.instance, inputs.keys)
-    changed = observe(context.instance, inputs)
+    register(context.instance, inputs.keys, names)
+    changed = observe(context.instance, names, inputs)
     states = list(inputs.states().values())
     context.log.info(f"{len(inputs.keys)} batches, {len(changed)} with inputs unlike those seen last")
     counts = {state: states.count(state) for state in ("fresh", "relabel", "stale", "missing")}
@@ -47,7 +48,7 @@ def batch_inputs(context: dg.AssetExecutionContext, project: ProjectResource) ->
 
 
 def observe(
-    instance: dg.DagsterInstance, inputs: EmbeddingInputs | None, keys: Sequence[str] | None = None
+    instance: dg.DagsterInstance, names: Names, inputs: EmbeddingInputs | None, keys: Sequence[str] | None = None
 ) -> list[str]:
     """Report the batches (by default all) whose inputs Dagster should learn of; returns their keys.
 
@@ -56,39 +57,42 @@ def observe(
     """
     if inputs is None:
         return []
-    seen = _seen(instance)
-    materialised = instance.get_materialized_partitions(dg.AssetKey("embeddings"))
+    seen = _seen(instance, names)
+    materialised = instance.get_materialized_partitions(names.key("embeddings"))
     changed, listing = [], Listing(inputs.folder)
     for key in (key for key in (inputs.keys if keys is None else keys) if key in seen or key in materialised):
         batch = inputs.batch(key)
         before = seen.get(key)
         if data_version(batch) != before if before else state(batch, inputs.folder, listing) != "fresh":
-            _report(instance, batch)
+            _report(instance, names, batch)
             changed.append(key)
     return changed
 
 
 def observe_before_embedding(context: dg.AssetExecutionContext, inputs: EmbeddingInputs) -> None:
     """Report the inputs of this run's batches, and have the run's own record say that it used these."""
-    changed = observe(context.instance, inputs, context.partition_keys)
-    if not _seen(context.instance):  # without any observation Dagster has no point in time to compare later ones with
-        _report(context.instance, inputs.batch(context.partition_keys[0]))
+    names = Names.of(context)
+    changed = observe(context.instance, names, inputs, context.partition_keys)
+    if not _seen(
+        context.instance, names
+    ):  # without any observation Dagster has no point in time to compare later ones with
+        _report(context.instance, names, inputs.batch(context.partition_keys[0]))
         changed.append(context.partition_keys[0])
     if changed:
-        context.get_step_execution_context().wipe_input_asset_version_info(KEY)
+        context.get_step_execution_context().wipe_input_asset_version_info(names.key(_NAME))
 
 
-def _seen(instance: dg.DagsterInstance) -> dict[str, str]:
+def _seen(instance: dg.DagsterInstance, names: Names) -> dict[str, str]:
     """The data version of each batch's inputs that was reported last."""
     tags = instance.event_log_storage.get_latest_tags_by_partition(
-        KEY, dg.DagsterEventType.ASSET_OBSERVATION, [_VERSION], asset_partitions=None
+        names.key(_NAME), dg.DagsterEventType.ASSET_OBSERVATION, [_VERSION], asset_partitions=None
     )
     return {key: values[_VERSION] for key, values in tags.items() if _VERSION in values}
 
 
-def _report(instance: dg.DagsterInstance, batch: Batch) -> None:
+def _report(instance: dg.DagsterInstance, names: Names, batch: Batch) -> None:
     tags = {_VERSION: data_version(batch)}
-    instance.report_runless_asset_event(dg.AssetObservation(KEY, partition=batch.key, tags=tags))
+    instance.report_runless_asset_event(dg.AssetObservation(names.key(_NAME), partition=batch.key, tags=tags))
 
 
 def data_version(batch: Batch) -> str:

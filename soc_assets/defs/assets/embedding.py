@@ -9,9 +9,10 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets.defs.assets.batch_inputs import KEY, observe_before_embedding
+from soc_assets.defs.assets.batch_inputs import batch_inputs, observe_before_embedding
 from soc_assets.defs.automation.backfill import words_of
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
+from soc_assets.defs.names import Names
 from soc_assets.defs.partitions import BATCH
 from soc_assets.defs.reporting import reporting_as
 from soc_assets.defs.resources import ProjectResource
@@ -38,7 +39,7 @@ _KEYS = ("loaded", "ignored", "interpolated")
 
 
 @dg.asset(
-    deps=[KEY],
+    deps=[batch_inputs],
     partitions_def=BATCH,
     group_name="embedding",
     kinds={"pytorch", "parquet"},
@@ -77,20 +78,20 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
     failed += [finding.words for finding in errors(findings)]
     sound = [written for written in done if not errors(written.findings)]
     maps = BatchMaps(inputs.samples)
-    of_all = {"device_lent": device, **_facts_of_all(inputs, manifest)}
+    of_all = {"device_lent": device, **_facts_of_all(inputs, manifest, Names.of(context))}
     of = {written.key: {**facts(written, inputs, maps), **of_all} for written in sound}
     if failed:  # the step fails, but what is done is done: record it
-        yield from (dg.AssetMaterialization("embeddings", partition=key, metadata=of[key]) for key in of)
-        yield from checks.evaluations(results, "embeddings")
+        yield from (dg.AssetMaterialization(context.asset_key, partition=key, metadata=of[key]) for key in of)
+        yield from checks.evaluations(results, context.asset_key)
         keys = len(context.partition_keys)
         words = f"{keys - len(sound)} of {keys} batches failed."
         raise dg.Failure("\n".join([words, *failed]), allow_retries=False)
     for key, metadata in of.items():  # facts of the whole run stand there too, so that those of the batch come first
-        context.add_asset_metadata(metadata, asset_key="embeddings", partition_key=key)
+        context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=key)
     yield dg.MaterializeResult(check_results=results)
 
 
-def _facts_of_all(inputs: EmbeddingInputs, manifest: dict[str, Any]) -> dict[str, Any]:
+def _facts_of_all(inputs: EmbeddingInputs, manifest: dict[str, Any], names: Names) -> dict[str, Any]:
     return {
         "weights": inputs.spec.weights,
         "spec": inputs.spec.digest,
@@ -99,7 +100,7 @@ def _facts_of_all(inputs: EmbeddingInputs, manifest: dict[str, Any]) -> dict[str
         "folder": dg.MetadataValue.path(str(inputs.folder)),
         "documentation": dg.MetadataValue.path(str(inputs.folder / "documentation.md")),
         **_weights_metadata(inputs.folder),
-        **tables.lineage("embeddings"),
+        **tables.lineage("embeddings", names),
     }
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 from soc_assets.defs.assets.embedding import embeddings
 from soc_assets.defs.automation.conditions import after_the_last_batch
 from soc_assets.defs.execution import tags_of_step
+from soc_assets.defs.names import Names
 from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
@@ -28,7 +29,7 @@ from soc_assets.storage import files
     group_name="features",
     kinds={"duckdb"},
     op_tags=tags_of_step(on_device=False),
-    automation_condition=after_the_last_batch(),
+    automation_condition=after_the_last_batch(ProjectResource()),
     code_version=VERSIONS["features"],
     owners=tables.OWNERS,
     metadata=tables.about("features"),
@@ -75,7 +76,7 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
             ),
             "database": dg.MetadataValue.path(str(loaded.database)),
             **report.uri(loaded.database),
-            **tables.lineage("features"),
+            **tables.lineage("features", Names.of(context)),
         },
         data_version=dg.DataVersion(wanted),
         check_results=_check(loaded, inputs, wanted),

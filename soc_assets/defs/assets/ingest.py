@@ -9,6 +9,7 @@ import pandas as pd
 
 from soc_assets.defs.assets.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
+from soc_assets.defs.names import Names
 from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
@@ -101,7 +102,7 @@ def raster_catalog(context: dg.AssetExecutionContext, project: ProjectResource) 
     files.write_table(loaded.gaps, gaps, {"soc.years": f"{years[0]}-{years[-1]}"})
     vouched = vouch(loaded.catalog, siblings_of(loaded, "raster_catalog"))
     files.write_table(loaded.catalog, to_keep(catalog.frame, loaded), {**stored, **vouched})
-    observe(context.instance, known_embeddings(loaded))
+    observe(context.instance, Names.of(context), known_embeddings(loaded))
     return dg.MaterializeResult(
         metadata=_catalog_report(catalog, loaded),
         data_version=dg.DataVersion(content),

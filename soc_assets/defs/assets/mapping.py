@@ -64,7 +64,7 @@ def map_tiles(context: dg.AssetExecutionContext, project: ProjectResource) -> It
         require_fitting_model(inputs)
         context.log.info(f"{words_of(keys)} by {registered.uri}")
         for tiled in write_tiles(inputs, keys, engine_for(inputs)):
-            context.add_asset_metadata(_facts(inputs, tiled), asset_key="map_tiles", partition_key=tiled.key)
+            context.add_asset_metadata(_facts(inputs, tiled), asset_key=context.asset_key, partition_key=tiled.key)
     yield dg.MaterializeResult()
 
 
@@ -102,12 +102,11 @@ def soc_map(context: dg.AssetExecutionContext, project: ProjectResource) -> Iter
             findings += check_map(str(made.folder), made.facts)
             metadata_of[str(period)] = {**_map_facts(made, evidence), "cached": cached}
         update_collection(inputs.folder.parent)
-    yield from concluded(context, "soc_map", CHECKS, findings, metadata_of)
+    yield from concluded(context, CHECKS, findings, metadata_of)
 
 
 def concluded(
     context: dg.AssetExecutionContext,
-    asset: str,
     names: Sequence[str],
     findings: list[Finding],
     metadata_of: dict[str, dict[str, Any]],
@@ -115,10 +114,10 @@ def concluded(
     """The checks of an asset of several partitions and, where none found an error, the metadata of each of these."""
     results = checks.finding_results(findings, names)
     if grave := errors(findings):
-        yield from checks.evaluations(results, asset)
+        yield from checks.evaluations(results, context.asset_key)
         raise dg.Failure("\n".join(finding.words for finding in grave), allow_retries=False)
     for key, metadata in metadata_of.items():
-        context.add_asset_metadata(metadata, asset_key=asset, partition_key=key)
+        context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=key)
     yield dg.MaterializeResult(check_results=results)
 
 

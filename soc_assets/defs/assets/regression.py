@@ -58,7 +58,7 @@ SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2
     pool=POOL,
     op_tags=tags_of_step(on_device=True),
     retry_policy=AFTER_A_CRASH,
-    automation_condition=after_the_last_batch(),
+    automation_condition=after_the_last_batch(ProjectResource()),
 )
 def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, config: TrainingConfig) -> Iterator[Any]:
     """The model from features to organic carbon (g/kg) with an interval, tracked and registered in MLflow.
@@ -92,7 +92,7 @@ def mlp_model(context: dg.AssetExecutionContext, project: ProjectResource, confi
     results = checks.finding_results(findings, CHECKS, {"better_than_mean": said})
     if grave := errors(findings):  # training again would end the same way
         tracking.reject(record, "; ".join(finding.found for finding in grave))
-        yield from checks.evaluations(results, "mlp_model")
+        yield from checks.evaluations(results, context.asset_key)
         raise dg.Failure("\n".join(finding.words for finding in grave), allow_retries=False)
     write_results(loaded, tracking, record)
     decision = promote(loaded, tracking, record)

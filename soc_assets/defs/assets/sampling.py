@@ -6,6 +6,7 @@ import pandas as pd
 
 from soc_assets.defs.assets.batch_inputs import observe
 from soc_assets.defs.execution import tags_of_step
+from soc_assets.defs.names import Names
 from soc_assets.defs.overrides import SamplingConfig, overridden
 from soc_assets.defs.partitions import register
 from soc_assets.defs.reporting import reporting
@@ -63,8 +64,9 @@ def balanced_samples(
         _write(_prepare(loaded), loaded, inputs)
     frames = {name: files.read_table(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
-    register(context.instance, keys)
-    observe(context.instance, known_embeddings(loaded))
+    names = Names.of(context)
+    register(context.instance, keys, names)
+    observe(context.instance, names, known_embeddings(loaded))
     samples = frames["balanced"].merge(files.read_table(loaded.samples("samples")), on="sample_id")
     metadata = {
         **_sampling_report(samples, frames),
@@ -73,7 +75,7 @@ def balanced_samples(
         "sampling": loaded.settings.sampling.model_dump(mode="json"),
         "file": dg.MetadataValue.path(str(path)),
         **report.uri(path),
-        **tables.lineage("balanced_samples"),
+        **tables.lineage("balanced_samples", names),
     }
     progress.report(1, 1, f"{len(samples)} samples in {len(keys)} batches")
     return dg.MaterializeResult(

@@ -68,7 +68,7 @@ def soc_map_change(context: dg.AssetExecutionContext, project: ProjectResource) 
             findings += check_change(str(made.folder), made.facts)
             metadata_of[str(change)] = {**_change_facts(made, evidence), "tiles": outcomes, "cached": not outcomes}
         update_collection(inputs.folder.parent)
-    yield from concluded(context, "soc_map_change", CHANGE_CHECKS, findings, metadata_of)
+    yield from concluded(context, CHANGE_CHECKS, findings, metadata_of)
 
 
 def _made(inputs: MapInputs, change: Change, evidence: Evidence) -> tuple[MapFile, dict[str, int]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from soc_assets.defs.names import BARE, Names
 from soc_assets.defs.partitions import contiguous_ranges
 from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.integrity.tables import read_ledger
@@ -63,7 +64,7 @@ def due_batches(project: Project) -> Due:
 
 
 def embed_requests(
-    due: Due, under_way: set[str], longest: int, reason: str, run_key: str | None = None
+    due: Due, under_way: set[str], longest: int, reason: str, run_key: str | None = None, names: Names = BARE
 ) -> Iterator[dg.RunRequest]:
     """One run per contiguous range of due batches that are not in progress.
 
@@ -73,6 +74,7 @@ def embed_requests(
         longest: most batches in a run.
         reason: why, for the run's tags.
         run_key: makes runs distinct from earlier ones of the same batches and inputs; None for a schedule.
+        names: of the study.
     """
     for stretch in contiguous_ranges(due.keys, set(due.inputs) - under_way, longest):
         content = digest.of_values([run_key, due.spec, [(key, due.inputs[key]) for key in stretch]])
@@ -83,7 +85,7 @@ def embed_requests(
             SPEC: due.spec or "new",
             REASON: reason,
         }
-        yield dg.RunRequest(run_key=content, job_name="embed", tags=tags)
+        yield dg.RunRequest(run_key=content, job_name=names.flat("embed"), tags=tags)
 
 
 def words_of(stretch: Sequence[str]) -> str:
@@ -91,11 +93,11 @@ def words_of(stretch: Sequence[str]) -> str:
     return stretch[0] if len(stretch) == 1 else f"{stretch[0]} to {stretch[-1]} ({len(stretch)})"
 
 
-def under_way(instance: dg.DagsterInstance, keys: Sequence[str]) -> set[str]:
-    """Batches of runs that are queued or running."""
+def under_way(instance: dg.DagsterInstance, keys: Sequence[str], names: Names = BARE) -> set[str]:
+    """Partitions of the study's runs that are queued or running."""
     position = {key: number for number, key in enumerate(keys)}
     found: set[str] = set()
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+    for run in filter(names.owns, instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))):
         first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
         if first in position and last in position:
             found |= set(keys[position[first] : position[last] + 1])
@@ -104,10 +106,10 @@ def under_way(instance: dg.DagsterInstance, keys: Sequence[str]) -> set[str]:
     return found
 
 
-def running(instance: dg.DagsterInstance, assets: Sequence[str]) -> bool:
+def running(instance: dg.DagsterInstance, assets: Sequence[str], names: Names = BARE) -> bool:
     """Whether a run of one of these assets is queued or running."""
-    wanted = {dg.AssetKey(name) for name in assets}
-    jobs = {"prepare"} if wanted & {dg.AssetKey(name) for name in TABLES} else set()
+    wanted = set(names.keys(assets))
+    jobs = {names.flat("prepare")} if set(assets) & set(TABLES) else set()
     return any(
         run.job_name in jobs or wanted & set(run.asset_selection or ())
         for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))

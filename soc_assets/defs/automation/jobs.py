@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from soc_assets.defs.names import BARE, Names
 from soc_assets.pipeline.assets import assets_of
 from soc_assets.settings import Automation
 
@@ -29,11 +30,15 @@ def limits(automation: Automation) -> dict[str, str]:
     }
 
 
-def build_jobs(automation: Automation) -> list[Any]:
+def build_jobs(automation: Automation, names: Names = BARE, executor: dg.ExecutorDefinition | None = None) -> list[Any]:
     """`prepare`, `embed` and `learn`, the main job; the others are made on request."""
     return [
         dg.define_asset_job(
-            name, dg.AssetSelection.assets(*assets_of(name)), tags=limits(automation), description=f"{what}."
+            names.flat(name),
+            dg.AssetSelection.assets(*names.keys(assets_of(name))),
+            tags=limits(automation),
+            description=f"{what}.",
+            executor_def=executor,
         )
         for name, what in _JOBS.items()
     ]

@@ -137,11 +137,11 @@ def saying(what: str, names: Sequence[str]) -> dict[str, str]:
     return {name: f"{_SAYS[name]} Looked at: {what}." for name in names}
 
 
-def evaluations(results: Sequence[dg.AssetCheckResult], asset: str) -> Iterator[dg.AssetCheckEvaluation]:
+def evaluations(results: Sequence[dg.AssetCheckResult], asset: dg.AssetKey) -> Iterator[dg.AssetCheckEvaluation]:
     """Results as a step yields them that is going to fail and materialises nothing as a whole."""
     for result in results:
         yield dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(asset),
+            asset_key=asset,
             check_name=result.check_name or "",
             passed=result.passed,
             severity=result.severity,

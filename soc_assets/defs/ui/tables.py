@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from soc_assets.defs.names import Names
 from soc_assets.integrity.schemas import BALANCED, EMBEDDINGS, FEATURES, RASTERS, SOIL_SAMPLES
 
 OWNERS = ["team:soil-carbon"]
@@ -31,32 +32,32 @@ def about(asset: str) -> dict[str, dg.TableSchema]:
     return {"dagster/column_schema": schema(asset)}
 
 
-def lineage(asset: str) -> dict[str, dg.TableColumnLineage]:
+def lineage(asset: str, names: Names) -> dict[str, dg.TableColumnLineage]:
     """Metadata of an asset's materialisation: which columns its columns follow from."""
-    place, study = _of("soil_samples", "longitude", "latitude"), _of("soil_samples", "organic_carbon")
-    read = [*place, *_of("soil_samples", "year"), *_of("raster_catalog", "path", "mean", "std")]
-    vectors = _of("embeddings", *_IMAGES)
+
+    def of(asset: str, *columns: str) -> list[dg.TableColumnDep]:
+        return [dg.TableColumnDep(asset_key=names.key(asset), column_name=name) for name in columns]
+
+    place, study = of("soil_samples", "longitude", "latitude"), of("soil_samples", "organic_carbon")
+    read = [*place, *of("soil_samples", "year"), *of("raster_catalog", "path", "mean", "std")]
+    vectors = of("embeddings", *_IMAGES)
     columns: dict[str, Mapping[str, Sequence[dg.TableColumnDep]]] = {
         "balanced_samples": {
-            "sample_id": _of("soil_samples", "sample_id"),
+            "sample_id": of("soil_samples", "sample_id"),
             **dict.fromkeys(("location_id", "split"), place),
             **dict.fromkeys(("bin", "multiplicity", "weight"), study),
         },
         "embeddings": {
-            **{name: _of("soil_samples", name) for name in _SOIL},
-            "location_id": _of("balanced_samples", "location_id"),
+            **{name: of("soil_samples", name) for name in _SOIL},
+            "location_id": of("balanced_samples", "location_id"),
             **dict.fromkeys((*_IMAGES, "valid_fraction", "point_values"), read),
             **dict.fromkeys(("geometry", "bbox"), place),
         },
         "features": {
-            **{name: _of("embeddings", name) for name in ("sample_id", "longitude", "latitude", "year")},
-            "organic_carbon": _of("embeddings", "organic_carbon"),
-            **{name: _of("balanced_samples", name) for name in ("location_id", "split", "multiplicity", "weight")},
+            **{name: of("embeddings", name) for name in ("sample_id", "longitude", "latitude", "year")},
+            "organic_carbon": of("embeddings", "organic_carbon"),
+            **{name: of("balanced_samples", name) for name in ("location_id", "split", "multiplicity", "weight")},
             **dict.fromkeys(("missing_images", "features"), vectors),
         },
     }
     return {"dagster/column_lineage": dg.TableColumnLineage(columns[asset])}
-
-
-def _of(asset: str, *columns: str) -> list[dg.TableColumnDep]:
-    return [dg.TableColumnDep(asset_key=dg.AssetKey(asset), column_name=name) for name in columns]

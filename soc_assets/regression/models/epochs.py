@@ -72,6 +72,7 @@ class Epochs:
         for parameter in network.first.parameters():
             parameter.grad = torch.zeros_like(parameter)
         self.reports: list[EpochReport] = []
+        self.steps = 0
         self.best_epoch, self.best_loss = 0, math.inf
         self.best_weights = [parameter.detach().clone() for parameter in self.parameters]
 
@@ -127,22 +128,31 @@ class Epochs:
         self.optimizer.step()
         return loss.detach()
 
+    def _warm_up(self, steps_per_epoch: int) -> float:
+        """Set the learning rate of the next step, and return it: linear in the step until the warm-up is over."""
+        self.steps += 1
+        warm = math.ceil(self.training.warm_up_epochs * steps_per_epoch)
+        rate = self.training.learning_rate * min(1.0, self.steps / max(warm, 1))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
     def _epoch(self, epoch: int, order: "torch.Tensor") -> EpochReport:
         import torch
 
         started = time.perf_counter()
         self.network.train()
-        total = torch.zeros((), device=order.device)
-        for rows in order.split(self.training.batch_size):
+        total, rate = torch.zeros((), device=order.device), self.training.learning_rate
+        steps = order.split(self.training.batch_size)
+        for rows in steps:
             interrupts.check()
+            rate = self._warm_up(len(steps))
             total += self.step(rows) * len(rows)
         train_loss = total.item() / len(order)
         self._refuse_if_not_finite(train_loss, epoch)
         loss, rmse, r2 = self._validate() if self.validated else (math.nan,) * 3
         seconds = time.perf_counter() - started
-        return EpochReport(
-            epoch, self.training.epochs, train_loss, loss, rmse, r2, self.training.learning_rate, seconds
-        )
+        return EpochReport(epoch, self.training.epochs, train_loss, loss, rmse, r2, rate, seconds)
 
     def _validate(self) -> tuple[float, float, float]:
         """Loss (standardised), RMSE (g/kg) and R2 on the validation split, without dropout and balancing."""
