@@ -37,8 +37,10 @@ ui: .venv/installed
 mlflow: .venv/installed
 	$(BIN)/soc mlflow
 
+# The site in site/, without network; open site/index.html.
 docs: .venv/installed
-	$(BIN)/pdoc soc_assets --docformat google --output-directory docs/api
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The documentation is in site/index.html"
 
 format: .venv/installed
 	$(BIN)/ruff format .

@@ -23,12 +23,13 @@ the command line prints them without a traceback, and Dagster shows them as the 
       StorageError
     SocWarning
 
->>> from soc_assets.errors import InputError, RasterError
->>> try:
-...     raise RasterError("rasters/LAI_2015.tif has no CRS. Set it with `rio edit-info --crs EPSG:25832`.")
-... except InputError as error:  # whatever users provide: rasters, soil tables, checkpoints
-...     print(type(error).__name__)
-RasterError
+Examples:
+    >>> from soc_assets.errors import InputError, RasterError
+    >>> try:
+    ...     raise RasterError("rasters/LAI_2015.tif has no CRS. Set it with `rio edit-info --crs EPSG:25832`.")
+    ... except InputError as error:  # whatever users provide: rasters, soil tables, checkpoints
+    ...     print(type(error).__name__)
+    RasterError
 """
 
 

@@ -159,9 +159,10 @@ def load_project(
     Raises:
         SettingsError: the file is missing or not TOML, or a key or value is wrong; names the key and the nearest known.
 
-    >>> project = load_project(Path("soc.toml"))
-    >>> project.settings.study.max_oc, project.samples("balanced").name
-    (150.0, 'balanced.parquet')
+    Examples:
+        >>> project = load_project(Path("soc.toml"))
+        >>> project.settings.study.max_oc, project.samples("balanced").name
+        (150.0, 'balanced.parquet')
     """
     path = config.expanduser().resolve() if config else None if folder else find_config()
     if path and not path.is_file():

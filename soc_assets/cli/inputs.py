@@ -52,7 +52,7 @@ def report_demo(project: Project, seed: int = 42) -> None:
 )
 @explained
 def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: float) -> None:
-    r"""Turn the original project's .npy tiles into GeoTIFFs, one per band and step.
+    """Turn the original project's .npy tiles into GeoTIFFs, one per band and step.
 
     SOURCE is the folder RasterTensorData (or the one that holds it), with tiles named by their extent in degrees:
 
@@ -63,7 +63,7 @@ def import_tiles(config: Path | None, source: Path, overwrite: bool, tolerance: 
 
     The rasters go to [paths] rasters of soc.toml, where the patterns of [rasters] look for them. What cannot be placed
     is reported with its reason, and listed in import-tiles.csv there.
-    """
+    """  # noqa: D301 - click wants the sign itself
     from soc_assets.cli import terminal
     from soc_assets.cli.tiles_report import report
     from soc_assets.legacy import import_tiles as legacy_tiles

@@ -66,11 +66,12 @@ def load_features(
     Raises:
         FeaturesError: there are no features, no such split or no such band.
 
-    >>> loaded = load_features(split="train")  # in the folder of a project
-    >>> len(loaded.matrix) == len(loaded.samples) == len(loaded.organic_carbon)
-    True
-    >>> load_features(bands=["Elevation"], as_="pandas").columns[-1]
-    'Elevation 767'
+    Examples:
+        >>> loaded = load_features(split="train")  # in the folder of a project
+        >>> len(loaded.matrix) == len(loaded.samples) == len(loaded.organic_carbon)
+        True
+        >>> load_features(bands=["Elevation"], as_="pandas").columns[-1]
+        'Elevation 767'
     """
     if as_ not in ("numpy", "torch", "pandas"):
         raise FeaturesError(f"as_ = {as_!r}: it is numpy, torch or pandas.")
