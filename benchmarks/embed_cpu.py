@@ -69,7 +69,7 @@ def main() -> None:
 def prepare(folder: Path) -> Project:
     """The demo region up to its batches."""
     (folder / "soc.toml").write_text("")
-    write_demo(folder / "data/rasters", folder / "data/soil")
+    write_demo(folder / "data/rasters", folder / "data/soil", survey="demo-960")
     return catalogued(folder)
 
 

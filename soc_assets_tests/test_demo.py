@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import rasterio
 from rasterio.warp import Resampling, reproject
 
 from soc_assets.demo import DemoReport, write_demo
+from soc_assets.demo.attainable import NOTE, attainable_r2
 from soc_assets.demo.landscape import YEARS, Landscape
 from soc_assets.errors import SocError
 from soc_assets.geo.grid import Grid
@@ -21,7 +23,7 @@ YEARLY = [band.name for band in Rasters().bands if band.kind == "yearly"]
 def demo(tmp_path_factory) -> tuple[Path, DemoReport]:
     """The demo in a folder of its own, written once."""
     root = tmp_path_factory.mktemp("demo")
-    return root, write_demo(root / "rasters", root / "soil")
+    return root, write_demo(root / "rasters", root / "soil", survey="demo-960")
 
 
 def visible_files(root):
@@ -131,7 +133,7 @@ def test_soil_tables_look_like_the_real_ones_and_are_marked_synthetic(demo):
     assert report.soil_rows == len(lucas) + len(other) == 1049
 
 
-def test_default_study_keeps_about_960_samples_at_600_locations(demo):
+def test_default_study_keeps_960_samples_of_the_region_of_the_benchmarks(demo):
     rows = studied(demo[0])
     assert len(rows) == 960
     assert len(rows[["longitude", "latitude"]].drop_duplicates()) == 605
@@ -171,12 +173,62 @@ def test_report_tells_what_the_noise_allows(demo):
 
 def test_demo_is_the_same_every_time(demo, tmp_path):
     root, report = demo
-    again = write_demo(tmp_path / "rasters", tmp_path / "soil")
+    again = write_demo(tmp_path / "rasters", tmp_path / "soil", survey="demo-960")
     assert (again.r2, again.soil_rows) == (report.r2, report.soil_rows)
     for first, second in zip(visible_files(root), visible_files(tmp_path), strict=True):
-        if first.suffix != ".xlsx":  # a workbook holds the time at which it was saved
+        if first.suffix != ".xlsx" and first.name != NOTE:  # a workbook holds the time at which it was saved
             assert sha256(first) == sha256(second), first
     pd.testing.assert_frame_equal(tables(root)[1], tables(tmp_path)[1])
+
+
+def test_the_region_of_the_benchmarks_never_changes(demo):
+    """Figures measured on it stay comparable: these are its bytes since the first version."""
+    root, _ = demo
+    assert sha256(root / "soil/LUCAS_demo.csv").startswith("e86589140949aa73")
+    assert sha256(root / "rasters/static/Elevation.tif").startswith("bbc2d8c8c82f6eb9")
+    assert tables(root)[1]["OC"].sum() == pytest.approx(14783.7)
+
+
+def test_default_region_has_twice_the_samples(tmp_path, monkeypatch):
+    monkeypatch.setattr("soc_assets.demo.rasters.YEARS", range(2012, 2013))
+    report = write_demo(tmp_path / "rasters", tmp_path / "soil")
+    rows = studied(tmp_path)
+    assert (len(rows), report.soil_rows) == (1925, 2073)
+    assert len(rows[["longitude", "latitude"]].drop_duplicates()) == 1222
+    assert (rows["oc"].mean(), rows["oc"].median()) == pytest.approx((22.5, 16), rel=0.06)
+
+
+def as_samples(root):
+    """What `soil_samples` makes of the LUCAS table, as far as the note of the demo asks for it."""
+    lucas, _ = tables(root)
+    lucas = lucas[lucas["OC"].str.fullmatch(r"[\d.]+", na=False)].drop_duplicates()
+    return pd.DataFrame(
+        {
+            "file": "LUCAS_demo.csv",
+            "longitude": lucas["TH_LONG"].astype(float),
+            "latitude": lucas["TH_LAT"].astype(float),
+            "year": pd.to_datetime(lucas["SURVEY_DATE"], format="%d-%m-%y").dt.year,
+            "observed": lucas["OC"].astype(float),
+        }
+    )
+
+
+def test_what_the_noise_allows_is_known_of_the_demos_own_samples_only(demo, tmp_path):
+    root, report = demo
+    samples = as_samples(root)
+    most = attainable_r2(root / "soil", samples)
+    deviation = (np.log(samples["observed"]) - np.log(samples["observed"]).mean()).std()
+    assert most == pytest.approx(1 - np.expm1(report.noise_sd**2) / np.expm1(deviation**2), abs=0.15)
+    shuffled = samples["observed"].sample(frac=1, random_state=1).to_numpy()
+    assert attainable_r2(root / "soil", samples.assign(observed=shuffled)) < 0
+    assert attainable_r2(root / "soil", samples.assign(file="mine.csv")) is None
+    assert attainable_r2(tmp_path, samples) is None
+    shutil.copytree(root / "soil", tmp_path / "soil")
+    with (tmp_path / "soil/LUCAS_demo.csv").open("a") as file:
+        file.write("\n")
+    assert attainable_r2(tmp_path / "soil", samples) is None  # somebody has edited the table
+    (tmp_path / "soil" / NOTE).write_text("{}")
+    assert attainable_r2(tmp_path / "soil", samples) is None
 
 
 def test_another_seed_is_another_region():

@@ -9,11 +9,8 @@ from soc_assets.tracking.run import RunRecord
 
 def score_rows(project: Project, record: RunRecord) -> Iterator[tuple[str, str]]:
     """Pairs of a label and text: test split, its yardsticks, validation split, and the model's name."""
-    from soc_assets.regression.evaluation.single_split import HIGH, LOW
-
     metrics = record.metrics
-    interval = f" ({metrics[LOW]:.2f} to {metrics[HIGH]:.2f})" if LOW in metrics else ""
-    yield "test", _scores(metrics, "test", interval)
+    yield "test", _scores(metrics, "test")
     yield from _yardsticks(project, metrics)
     yield "validation", _scores(metrics, "validation")
     yield "model", record.model_uri
@@ -27,7 +24,11 @@ def how_to_raise(project: Project, weights: str) -> str:
     return f'Better models: recipe = "chosen" in [training] of soc.toml takes the best of several{pretrained}.'
 
 
-def _scores(metrics: Mapping[str, float], split: str, interval: str = "") -> str:
+def _scores(metrics: Mapping[str, float], split: str) -> str:
+    from soc_assets.regression.evaluation.single_split import HIGH, LOW
+
+    low, high = (metrics.get(end.format(split=split)) for end in (LOW, HIGH))
+    interval = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
     r2, rmse, mae = (metrics.get(f"{split}_{name}", float("nan")) for name in ("r2", "rmse", "mae"))
     return f"R2 {r2:.3f}{interval}   RMSE {rmse:.2f} g/kg   MAE {mae:.2f} g/kg"
 

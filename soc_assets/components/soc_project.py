@@ -45,7 +45,7 @@ class SocProject(dg.Component, dg.Resolvable, dg.Model):
         default=None,
         description="Tables as in soc.toml; they override those of settings_file. Without a file, paths are relative "
         "to the folder of defs.yaml.",
-        examples=[{"paths": {"data": "/data/north"}, "study": {"first_year": 2010}}],
+        examples=[{"paths": {"data": "/data/north"}, "study": {"year_from": 2010}}],
     )
     group_prefix: str | None = Field(
         default=None, description="Before the names of asset groups; by default that of the keys. Empty: none."

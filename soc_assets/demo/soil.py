@@ -37,7 +37,7 @@ class Survey:
     other_rows: int
 
 
-SURVEYS = {"demo": Survey(480, 72, 1425, 1800), "demo-960": Survey(160, 24, 475, 600)}
+SURVEYS = {"demo": Survey(320, 48, 950, 1200), "demo-960": Survey(160, 24, 475, 600)}
 """The default, and one of 960 samples with the same rasters, on which benchmarks are measured."""
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from soc_assets.cli import servers
+from soc_assets.cli import inputs, servers
 from soc_assets.cli.main import main
+from soc_assets.demo.soil import SURVEYS
 from soc_assets_tests.command_line import refused, soc
 from soc_assets_tests.small_project import SmallProject
 
@@ -62,6 +63,10 @@ def test_console_script_exits_with_the_same_codes(tmp_path):
     assert done.returncode == 1
     assert "soc.duckdb does not exist" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_surveys_of_the_demo_are_those_that_there_are():
+    assert tuple(inputs.SURVEYS) == tuple(SURVEYS)
 
 
 def test_demo_is_written_once_and_never_over_a_file(tmp_path):

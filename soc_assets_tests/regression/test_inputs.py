@@ -22,3 +22,9 @@ def test_settings_of_the_supplement_are_inputs_of_the_evaluation_alone(tmp_path)
     spatial = Recipe(name="k", model="kriging", features="coordinates", intervals=False)
     assert set(decisive(spatial)) == {*_FIELDS, "fields"}
     assert set(decisive(Recipe(name="a", intervals=False, decay=1.0))) == {*_FIELDS, "decay"}
+
+
+def test_a_later_setting_of_training_at_its_default_makes_no_model_stale():
+    fields = set(Training.model_fields) - {"device", "recipe", "warm_up_epochs"}
+    assert set(Training().decisive()) == fields
+    assert set(Training(warm_up_epochs=2).decisive()) == {*fields, "warm_up_epochs"}

@@ -24,7 +24,7 @@ from soc_assets.regression.evaluation import compare
 from soc_assets.regression.evaluation.fit_scores import Evaluation, evaluate_fit
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.evaluation.plan import fold_of_samples, merged
-from soc_assets.regression.evaluation.single_split import judge_test_split
+from soc_assets.regression.evaluation.single_split import judge_splits
 from soc_assets.regression.final import RecipeFit, fit_final, recipe_candidates, serve_documented
 from soc_assets.regression.inputs import evaluation_inputs
 from soc_assets.regression.models.epochs import EpochReport
@@ -99,7 +99,7 @@ def _judged(project: Project, evaluation: Evaluation) -> Evaluation:
     grid = compare.grid_of_project(project)
     x, y = to_metres(samples["longitude"].to_numpy(), samples["latitude"].to_numpy(), grid)
     table = samples[["sample_id", "location_id"]].assign(x=x, y=y)
-    return replace(evaluation, worth=judge_test_split(evaluation.predictions, table, project.settings.training.seed))
+    return replace(evaluation, worth=judge_splits(evaluation.predictions, table, project.settings.training.seed))
 
 
 def _zeros(project: Project) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def _test(evaluation: Evaluation) -> list[str]:
     found, worth = evaluation.scores.get("test"), evaluation.worth
     if found is None or not found.n:
         return ["There is no test split: the scores by folds are all there is."]
-    interval = f" ({worth.low:.3f} to {worth.high:.3f})" if worth else ""
+    interval = " ({:.3f} to {:.3f})".format(*worth.intervals["test"]) if worth else ""
     place = f" Coordinates alone (a random forest): R2 {worth.by_place:.3f} on the same samples." if worth else ""
     return [
         f"Test split, predicted once ({found.n} samples): R2 {found.r2:.3f}{interval}, RMSE {found.rmse:.2f} g/kg, "

@@ -194,3 +194,23 @@ def test_every_epoch_is_reported_as_it_happens():
     assert [report.epoch for report in reports] == [1, 2, 3, 4, 5, 6]
     assert reports[-1].train_loss < reports[0].train_loss
     assert {report.epochs for report in reports} == {6}
+
+
+def test_learning_rate_rises_with_each_step_of_the_warm_up_and_no_further(monkeypatch):
+    rates, step = [], Epochs.step
+
+    def record(self, rows):
+        rates.append(self.optimizer.param_groups[0]["lr"])
+        return step(self, rows)
+
+    monkeypatch.setattr(Epochs, "step", record)
+    table = make_table()
+    fit = fit_mlp(table, SMALL.model_copy(update={"warm_up_epochs": 1.5}))
+    per_epoch = len(rates) // len(fit.history)
+    warm = math.ceil(1.5 * per_epoch)
+    assert rates[:warm] == pytest.approx(SMALL.learning_rate * np.arange(1, warm + 1) / warm)
+    assert set(rates[warm:]) == {SMALL.learning_rate}
+    assert fit.history[0].learning_rate == rates[per_epoch - 1]
+    rates.clear()
+    fit_mlp(table, SMALL)
+    assert set(rates) == {SMALL.learning_rate}  # none, as before there was one
