@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
@@ -40,7 +40,8 @@ class Words(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print it."""
-        self._console.print(f"[bold]{escape(record.getMessage())}[/]")
+        with suppress(OSError):
+            self._console.print(f"[bold]{escape(record.getMessage())}[/]")
 
 
 class Lines:
@@ -55,4 +56,5 @@ class Lines:
         due = time.monotonic() - self._last.get(now.asset, -10) > 2
         if due or now.done == now.total:
             self._last[now.asset] = time.monotonic()
-            self._console.print(f"{now.asset}: {now.done} of {now.total}  {escape(now.message)}", soft_wrap=True)
+            with suppress(OSError):  # a full disk beneath standard output ends no work; the command says so at its end
+                self._console.print(f"{now.asset}: {now.done} of {now.total}  {escape(now.message)}", soft_wrap=True)

@@ -59,7 +59,7 @@ def write_demo(raster_folder: Path, soil_folder: Path, seed: int = 42) -> DemoRe
         seed: decides everything.
 
     Raises:
-        SocError: one of the folders holds a visible file; nothing is ever written over a user's files.
+        SocError: one of the folders holds a visible file, or is a file; nothing is ever written over a user's files.
     """
     for folder in (raster_folder, soil_folder):
         _refuse_files(folder)
@@ -103,6 +103,11 @@ def _r2(observed: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def _refuse_files(folder: Path) -> None:
+    if file := next((path for path in (folder, *folder.parents) if path.is_file()), None):
+        raise SocError(
+            f"{file} is a file where the demo needs a folder. Move it away, or name other folders in paths.rasters and "
+            "paths.soil."
+        )
     found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     visible = [path for path in found if not any(part.startswith(".") for part in path.parts)]
     if visible:
