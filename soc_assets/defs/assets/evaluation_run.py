@@ -25,6 +25,7 @@ from soc_assets.regression.evaluation.ceiling import find_ceiling
 from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals
 from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, verdict
+from soc_assets.regression.evaluation.next_model import next_model, next_model_of
 from soc_assets.regression.evaluation.supplement import NAMES
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.regression.report.evaluation_sections import evaluation_sections
@@ -60,6 +61,7 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
     verdicts = _verdicts(compared, project)
     best = best_of(compared.models, compared.table, settings.primary)
     ceiling = find_ceiling(best, compared.design, settings.draws, settings.seed) if best else None
+    predictions = _predictions(compared)
     found = Results(
         compared.design,
         compared.models,
@@ -71,10 +73,11 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
         settings.draws,
         settings.seed,
         ceiling,
+        next_model(compared.table, predictions, settings, project.settings.training.recipe),
     )
     more = [*sections_of(compared.supplement, settings.primary), map_section(project)]
     _write_report(project, evaluation_sections(found, facts_of(project, compared), more))
-    files.write_table(results / "out_of_fold.parquet", _predictions(compared))
+    files.write_table(results / "out_of_fold.parquet", predictions)
     for name in NAMES:
         files.write_table(results / f"{name}.parquet", compared.supplement[name])
     words = {scheme: each.words for scheme, each in verdicts.items()}
@@ -103,6 +106,7 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
     figures = {file.stem: report.picture(file.read_bytes()) for file in sorted((results / "figures").glob("*.png"))}
     return {
         **{f"verdict_{name}": dg.MetadataValue.text(said) for name, said in words.items()},
+        "next_model": next_model_of(project),
         "leaderboard": report.table(board),
         "intervals": report.table(best_with_intervals(table, scheme, 3).round(4)),
         "regions": stored.get(_REGIONS, ""),

@@ -29,6 +29,7 @@ class Results:
         draws: of the bootstrap.
         seed: of the bootstrap.
         ceiling: of R2; None where it was not looked for.
+        next_model: which recipe to train, as a sentence; "" where it was not looked for.
     """
 
     design: Design
@@ -41,6 +42,7 @@ class Results:
     draws: int
     seed: int
     ceiling: Ceiling | None = None
+    next_model: str = ""
 
     @property
     def primary(self) -> str:
