@@ -8,6 +8,7 @@ from soc_assets.exporting.arrays import write_npz, write_zarr
 from soc_assets.exporting.sources import FeatureSource, ImageSource, source_of
 from soc_assets.exporting.tables import write_csv, write_feature_parquet, write_image_parquet
 from soc_assets.project import Project
+from soc_assets.rasters.names import described_bands
 from soc_assets.storage import files
 
 
@@ -42,6 +43,7 @@ def export(
     if (stage, kind) == ("embeddings", "parquet") and bands is not None:
         raise FeaturesError("Embeddings as Parquet have the documented columns, all bands: leave out --bands.")
     source = source_of(project, stage, split, bands)
+    source.metadata |= described_bands(project)
 
     if kind == "zarr":
         with files.replacing_folder(path, "--out") as temporary:

@@ -13,6 +13,7 @@ import pandas as pd
 from soc_assets.ingest.soil.clean import COORDINATE_DIGITS
 from soc_assets.rasters.coding import shares_of_class
 from soc_assets.rasters.georeferencing import crs_of
+from soc_assets.rasters.names import BandName, band_names
 from soc_assets.rasters.opening import open_raster
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.reporting.as_text import label
@@ -44,13 +45,13 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
     """
     every = frame.drop_duplicates("band", keep="last").to_dict("records")
     latest = every[:_MOST_BANDS]
-    channels = {channel.name: channel for channel in rasters.channels}
+    channels, names = {channel.name: channel for channel in rasters.channels}, band_names(rasters, frame)
     across = min(math.ceil(math.sqrt(len(latest))), 6)
     down = math.ceil(len(latest) / across)
     figure = new_figure(max(2.5 * across, 5.0), 2.2 * down + 0.3)
     all_axes = figure.subplots(down, across, squeeze=False).ravel()
     for axes, row in zip(all_axes, latest, strict=False):
-        _thumbnail(axes, row, channels[row["band"]])
+        _thumbnail(axes, row, channels[row["band"]], names[row["band"]])
     for axes in all_axes[len(latest) :]:
         axes.set_axis_off()
     low, high = _STRETCH
@@ -59,9 +60,10 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
     return to_png(figure)
 
 
-def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel) -> None:
+def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel, name: BandName) -> None:
     with open_raster(row["path"], channel.variable, overviews=False) as dataset:
-        pixels = read_decimated(dataset, _LONGEST, channel.fill_values, int(row["layer"]), channel.valid_range)
+        how = (channel.fill_values, int(row["layer"]), channel.valid_range, channel.scaling)
+        pixels = read_decimated(dataset, _LONGEST, *how)
         left, bottom, right, top = dataset.bounds
         stretch = 1 / math.cos(math.radians((bottom + top) / 2)) if crs_of(dataset).is_geographic else 1
     if channel.value is not None:
@@ -78,11 +80,12 @@ def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel) -> None:
         interpolation="nearest",
     )
     step = " ".join(str(part) for part in (row["season"], row["year"], row["tile"]) if not pd.isna(part))
-    axes.set_title(label(f"{row['band']} {step or '(static)'}"), fontsize=9)
+    axes.set_title(label(f"{name.label} {step or '(static)'}"), fontsize=9)
     axes.set_facecolor("#d5d9de")
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(f"{row['valid_share']:.1%} valid", fontsize=7, color="0.4")
     bar = axes.figure.colorbar(image, ax=axes, extend="both", shrink=0.85)
+    bar.set_label(label(name.unit), size=7)
     bar.ax.tick_params(labelsize=7)
 
 

@@ -20,6 +20,7 @@ from soc_assets.features.sql.database import read_info
 from soc_assets.geo.projection import to_metres
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
+from soc_assets.rasters.names import names_of
 from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.evaluation.ceiling import find_ceiling
 from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
@@ -74,6 +75,7 @@ def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: 
         settings.seed,
         ceiling,
         next_model(compared.table, predictions, settings, project.settings.training.recipe),
+        {name: band.label for name, band in names_of(project).items()},
     )
     more = [*sections_of(compared.supplement, settings.primary), map_section(project)]
     _write_report(project, evaluation_sections(found, facts_of(project, compared), more))

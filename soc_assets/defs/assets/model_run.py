@@ -3,7 +3,7 @@
 The asset itself is in `soc_assets.defs.assets.regression`; moving the alias `champion` in `champion`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -15,6 +15,7 @@ from soc_assets.features.missing import missing_images
 from soc_assets.features.sql.database import read_info
 from soc_assets.features.sql.groups import vector_columns
 from soc_assets.project import Project
+from soc_assets.rasters.names import names_of
 from soc_assets.regression.design.data import load_features
 from soc_assets.regression.design.design import columns_table
 from soc_assets.regression.design.gaps import Gaps
@@ -63,7 +64,7 @@ def _documented(
     _log_gaps(project, run, table.sample_id[table.rows("train")])
     served, measured = serve_documented(fit, table, evaluation, _gaps(project), settings.training.seed)
     run.client.log_param(run.run_id, "fit.dissimilarity", measured)
-    record = run.log_fit(fit, served, evaluation, _figures(evaluation, note, fit), table.matrix[:2])
+    record = run.log_fit(fit, served, evaluation, _figures(evaluation, note, fit, {}), table.matrix[:2])
     hidden = ", ".join(map(str, settings.training.hidden))
     model = f"the documented MLP ({table.n_features:,} features, {hidden})"
     return record, evaluation, {"model": model, "dissimilarity": measured}
@@ -82,7 +83,8 @@ def _recipe(
     _log_gaps(project, run, design.samples["sample_id"].to_numpy()[fold >= 0])
     words = f"{fit.facts['recipe']} fitted on {int((fold >= 0).sum())} samples"
     progress.report(len(recipes) + 1, len(recipes) + 1, words, unit="step")
-    record = run.log_fit(fit, fit.served, fit.evaluation, _figures(fit.evaluation, note, fit), fit.example)
+    labels = {name: band.label for name, band in names_of(project).items()}
+    record = run.log_fit(fit, fit.served, fit.evaluation, _figures(fit.evaluation, note, fit, labels), fit.example)
     columns = fit.columns.to_csv(index=False)
     run.client.log_text(run.run_id, columns, "tables/columns.csv")
     return record, fit.evaluation, fit.facts
@@ -153,7 +155,7 @@ def _on_epoch(run: TrackedRun) -> Callable[[EpochReport], None]:
     return on_epoch
 
 
-def _figures(evaluation: Evaluation, note: str, fit: Fit | RecipeFit) -> dict[str, bytes]:
+def _figures(evaluation: Evaluation, note: str, fit: Fit | RecipeFit, labels: Mapping[str, str]) -> dict[str, bytes]:
     every, test = evaluation.predictions, evaluation.of("test")
     observed, predicted, split = (every[name].to_numpy() for name in ("observed", "predicted", "split"))
     residual = (test["predicted"] - test["observed"]).to_numpy()
@@ -165,7 +167,7 @@ def _figures(evaluation: Evaluation, note: str, fit: Fit | RecipeFit) -> dict[st
     if isinstance(fit, Fit):
         return {"loss_curve": fit_plots.loss_curve(fit.history, fit.best_epoch), **figures}
     for kind in fit.importance["kind"].unique():
-        figures[f"importance_{kind}"] = evaluation_plots.importance_bars(fit.importance, kind)
+        figures[f"importance_{kind}"] = evaluation_plots.importance_bars(fit.importance, kind, labels=labels)
     if len(fit.dependence):
-        figures["partial_dependence"] = evaluation_plots.dependence_curves(fit.dependence)
+        figures["partial_dependence"] = evaluation_plots.dependence_curves(fit.dependence, labels=labels)
     return figures

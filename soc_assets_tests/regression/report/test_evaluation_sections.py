@@ -155,6 +155,13 @@ def test_summary_ends_with_the_recipe_to_train(small):
     assert words not in summary_section(small.results).paragraphs
 
 
+def test_bands_have_their_labels_in_what_is_said_of_importance(small):
+    groups = importance_of(small.results.done).query("kind == 'band'").sort_values("permuted")["group"]
+    labelled = replace(small.results, labels={band: f"Label of {band}" for band in groups})
+    alternatives = [alt for figure in explanation_section(labelled).figures for _, alt in figure.panels]
+    assert any(f"the most important is Label of {groups.iloc[-1]}." in alt for alt in alternatives)
+
+
 def test_sections_without_data_are_left_out(small):
     table = small.table[~small.table["metric"].isin(["coverage", "width"])]
     done = [item for item in small.done if item.fit.model == "mean"]
