@@ -17,7 +17,7 @@ from soc_assets.rasters.names import BandName, band_names
 from soc_assets.rasters.opening import open_raster
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.reporting.as_text import label
-from soc_assets.reporting.figures import ACCENT, new_figure, to_png
+from soc_assets.reporting.figures import ACCENT, new_figure, pixels, to_png
 from soc_assets.settings import Channel, Rasters
 
 if TYPE_CHECKING:
@@ -63,15 +63,15 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
 def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel, name: BandName) -> None:
     with open_raster(row["path"], channel.variable, overviews=False) as dataset:
         how = (channel.fill_values, int(row["layer"]), channel.valid_range, channel.scaling)
-        pixels = read_decimated(dataset, _LONGEST, *how)
+        values = read_decimated(dataset, pixels(_LONGEST), *how)
         left, bottom, right, top = dataset.bounds
         stretch = 1 / math.cos(math.radians((bottom + top) / 2)) if crs_of(dataset).is_geographic else 1
     if channel.value is not None:
-        pixels = shares_of_class(pixels, channel.value)
-    valid = pixels[~np.isnan(pixels)]
+        values = shares_of_class(values, channel.value)
+    valid = values[~np.isnan(values)]
     low, high = np.percentile(valid, _STRETCH) if valid.size else (row["min"], row["max"])
     image = axes.imshow(
-        pixels,
+        values,
         cmap="viridis",
         vmin=low,
         vmax=high,
