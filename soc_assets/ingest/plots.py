@@ -4,6 +4,7 @@ Shared looks are in `soc_assets.reporting.figures`.
 """
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LONGEST = 240  # pixels of a thumbnail's longer edge
+_TITLE = 28  # characters of a line above it
 _STRETCH = (2, 98)  # percentiles between which the colours run
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 50, 100, 200, 500)  # g/kg
 _MOST_BANDS = 24  # thumbnails in one figure, which is kept with every materialisation
@@ -80,7 +82,7 @@ def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel, name: Ban
         interpolation="nearest",
     )
     step = " ".join(str(part) for part in (row["season"], row["year"], row["tile"]) if not pd.isna(part))
-    axes.set_title(label(f"{name.label} {step or '(static)'}"), fontsize=9)
+    axes.set_title(textwrap.fill(label(f"{name.label} {step or '(static)'}"), _TITLE), fontsize=9)
     axes.set_facecolor("#d5d9de")
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(f"{row['valid_share']:.1%} valid", fontsize=7, color="0.4")
