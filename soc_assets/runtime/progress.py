@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from threading import Lock
 
 from soc_assets.runtime import interrupts
 
@@ -49,10 +50,14 @@ class Pace:
         self._clock, self._total = clock, 0
         self._start = clock()
         self._seen: deque[tuple[float, int]] = deque()
+        self._lock = Lock()  # threads of a pool report, too
 
     def left(self, done: int, total: int) -> float | None:
         """Seconds to the end, now that so much is done; None until two seconds show a pace, and at the end."""
-        now = self._clock()
+        with self._lock:
+            return self._left(done, total, self._clock())
+
+    def _left(self, done: int, total: int, now: float) -> float | None:
         if total != self._total or (self._seen and done < self._seen[-1][1]):  # other work begins
             self._total, self._start = total, now
             self._seen.clear()
