@@ -90,7 +90,7 @@ def test_demo_on_a_file_in_place_of_a_folder_says_so(tmp_path, name):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is of Linux")
-@pytest.mark.parametrize(("arguments", "unbuffered"), [(["doctor"], ""), (["settings"], "1"), (["init", "study"], "")])
+@pytest.mark.parametrize(("arguments", "unbuffered"), [(["doctor"], "1"), (["init", "study"], "")])
 def test_full_disk_beneath_standard_output_is_told_without_a_traceback(tmp_path, arguments, unbuffered):
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:

@@ -116,8 +116,8 @@ def test_supplementary_analyses_are_tables_views_and_figures(evaluated):
 def test_figures_of_the_report_are_drawn_for_print_from_what_is_on_disk(evaluated, tmp_path):
     results = evaluated.project.results
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
-    with clean_environment(), figures.drawn():
-        written = write_figures(evaluated.project, tmp_path / "out", ("svg",), ("evaluation",))
+    with clean_environment(), figures.undrawn():
+        written = write_figures(evaluated.project, tmp_path / "out", ("png",), ("evaluation",))
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before  # nothing was fitted
     report = {f"evaluation_{path.stem}" for path in (results / "figures").glob("*.png")}
     assert {path.stem for path in written} == {*report, "captions"}
@@ -128,8 +128,9 @@ def test_figures_of_an_evaluation_of_other_settings_are_not_drawn(evaluated, tmp
     settings = evaluated.project.settings
     other = settings.evaluation.model_copy(update={"seed": 43})
     project = Project(evaluated.root, settings.model_copy(update={"evaluation": other}))
-    with pytest.warns(SocWarning, match="evaluation.parquet is not of the inputs and settings of now"):
-        written = write_figures(project, tmp_path, ("svg",), ("evaluation", "samples"))
+    words = "evaluation.parquet is not of the inputs and settings of now"
+    with figures.undrawn(), pytest.warns(SocWarning, match=words):
+        written = write_figures(project, tmp_path, ("png",), ("evaluation", "samples"))
     assert not any("evaluation" in path.name for path in written)
 
 
