@@ -13,6 +13,7 @@ from soc_assets.errors import SocError, SocWarning, StorageError, TableError
 from soc_assets.integrity.tables import complete
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
+from soc_assets.reporting.as_text import markdown
 from soc_assets.reporting.figures import publication
 from soc_assets.runtime import progress
 from soc_assets.storage import files, vouching
@@ -58,7 +59,7 @@ def write_figures(
             progress.report(done, len(subjects), subject)
             for picture in _pictures(project, subject):
                 content |= {f"{picture.name}.{kind}": data for kind, data in published.files(picture.png).items()}
-                captions.append(f"**{picture.name}.** {picture.caption}\n")
+                captions.append(f"**{picture.name}.** {markdown(picture.caption)}\n")
     progress.report(len(subjects), len(subjects))
     if not content:
         raise TableError(f"There is nothing to draw of {', '.join(subjects)} yet: `soc run` first.")
