@@ -229,8 +229,8 @@ def _catalog_report(catalog: Catalog, project: Project) -> dict[str, dg.Metadata
         valid=("valid_share", "mean"),
     )
     names = band_names(project.settings.rasters, frame)
-    for column, words in (("unit", lambda name: name.unit), ("label", lambda name: name.label)):
-        overview.insert(0, column, [words(names[str(band)]) for band in overview.index])
+    for column in ("unit", "label"):
+        overview.insert(0, column, [getattr(names[str(band)], column) for band in overview.index])
     values = {
         "dagster/row_count": dg.MetadataValue.int(len(frame)),
         "cached": dg.MetadataValue.bool(catalog.read == 0),
