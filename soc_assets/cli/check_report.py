@@ -4,7 +4,7 @@ What is found is decided in `soc_assets.pipeline.inspection`.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,16 +16,17 @@ from soc_assets.geo.grid import Grid, crs_of_text
 from soc_assets.ingest.quality.coverage import shares_by_year
 from soc_assets.ingest.quality.georeferencing import ground_size, orientation_of
 from soc_assets.pipeline.inspection import Inspection
+from soc_assets.rasters.names import BandName
 from soc_assets.reporting.findings import SEVERITIES, Finding, merged
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _YEARS_ACROSS = 14
 
 
-def show(report: Inspection, console: Console) -> None:
-    """Print the whole report."""
+def show(report: Inspection, console: Console, names: Mapping[str, BandName] | None = None) -> None:
+    """Print the whole report, with what the bands are called and measured in (`names`)."""
     if report.catalog is not None:
-        console.print(rasters_table(report.catalog))
+        console.print(rasters_table(report.catalog, names))
     if report.coverage is not None and report.samples is not None:
         for table in coverage_tables(shares_by_year(report.coverage), len(report.samples)):
             console.print(table)
@@ -33,11 +34,19 @@ def show(report: Inspection, console: Console) -> None:
     show_findings(report.findings, console)
 
 
-def rasters_table(catalog: pd.DataFrame) -> Table:
-    """One row per band and grid, tiles of one pixel size together: CRS, resolution on the ground, and the values."""
-    table = Table(
-        "band", "rasters", "CRS", "grid", "pixel, m", "rows", "dtype", "nodata", "valid", "min", "mean", "max"
-    )
+def rasters_table(catalog: pd.DataFrame, names: Mapping[str, BandName] | None = None) -> Table:
+    """One row per band and grid, tiles of one pixel size together: CRS, resolution on the ground, and the values.
+
+    Labels and units of the bands (`names`) are columns where any is known.
+    """
+    of_bands = ("rasters", "CRS", "grid", "pixel, m", "rows", "dtype", "nodata", "valid", "min", "mean", "max")
+    known = names or {}
+    columns = {
+        "label": {key: name.label for key, name in known.items() if name.label != key},
+        "unit": {key: name.unit for key, name in known.items() if name.unit},
+    }
+    shown = {title: words for title, words in columns.items() if words}
+    table = Table("band", *shown, *of_bands)
     table.title = "rasters"
     tiled = catalog["tile"].notna()
     whole = catalog["transform"].map(str) + catalog["shape"].map(str)
@@ -50,6 +59,7 @@ def rasters_table(catalog: pd.DataFrame) -> Table:
         weights = group["valid_count"]
         table.add_row(
             str(band),
+            *(escape(words.get(str(band), "")) for words in shown.values()),
             str(len(group)),
             escape(_crs_words(str(row["crs"]))),
             f"{grid.width} x {grid.height}" if pd.isna(row["tile"]) else f"{group['tile'].nunique()} tiles",

@@ -100,11 +100,12 @@ def check(config: Path | None) -> None:
     """
     from soc_assets.cli import check_report, terminal
     from soc_assets.pipeline import inspection
+    from soc_assets.rasters.names import band_names
 
     project = opened(config)
     with terminal.showing_progress(console):
         report = inspection.inspect(project)
-    check_report.show(report, console)
+    check_report.show(report, console, band_names(project.settings.rasters, report.catalog))
     if any(finding.severity == "error" for finding in report.findings):
         sys.exit(1)
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "status": "assets.status",
     "sql": "database.sql",
     "export": "database.export_command",
+    "figures": "figures.figures",
     "import-run": "database.import_run_command",
     "predict": "points.predict",
     "map": "map.map_command",
@@ -71,6 +72,7 @@ def main() -> None:
       soc run       compute everything that is missing or out of date
       soc status    what is there and what is stale
       soc sql       ask the database
+      soc figures   figures for a publication
       soc predict   organic carbon at new points, with an interval
       soc map       organic carbon everywhere, as Cloud Optimized GeoTIFFs
       soc view      the maps in a browser

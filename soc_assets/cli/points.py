@@ -29,8 +29,8 @@ def predict(
     POINTS is read as soil tables are: CSV, TSV, XLSX, XLS, Parquet, GeoPackage, GeoJSON or a shapefile, with longitude
     and latitude (or points), and a date or a year where bands have time; seasonal bands need a date. The rasters round
     each point are read and embedded as the model's own samples were. Columns added: predicted, lower, upper (g/kg),
-    dissimilarity, applicable (yes, no or unknown: whether the model was trained on anything similar), missing_images
-    and reason (why there is no prediction).
+    dissimilarity, applicable (yes, no or unknown: whether the model was trained on anything similar), missing_images,
+    reason (why there is no prediction) and model (name and version, such as models:/soc_mlp/1).
     """
     from soc_assets.cli import terminal
     from soc_assets.cli.prediction_report import report
@@ -53,7 +53,7 @@ def predict(
     with terminal.showing_progress(console), progress.of("predict"):
         found = predict_values(project, table, registered)
     with files.replacing(target, "--output") as temporary:
-        csv_safe(beside(table, found)).to_csv(temporary, index=False)
+        csv_safe(beside(table, found, registered.uri)).to_csv(temporary, index=False)
     grid = reference_grid(files.read_table(project.catalog), project.settings.rasters)
     for line in [*report(table, found, registered.uri, grid), f"Written: {target}"]:
         console.print(line, soft_wrap=True, markup=False)

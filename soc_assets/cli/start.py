@@ -21,7 +21,7 @@ def entry() -> None:
     except Exception as error:
         from soc_assets.storage.write_errors import temporary
 
-        explanation = memory.shortage(error) or temporary(error) or _not_loaded(error)
+        explanation = _not_printed(error) or memory.shortage(error) or temporary(error) or _not_loaded(error)
         if explanation is None:
             raise
         _fail(explanation)
@@ -32,6 +32,20 @@ def _not_loaded(error: Exception) -> str | None:
     if isinstance(error, ImportError) and not (error.name or "").startswith("soc_assets"):
         more = "Install soc-assets again" if _is_doctor() else "`soc doctor` says which, and how to mend it"
         return f"A library cannot be loaded ({error}). {more}."
+    return None
+
+
+def _not_printed(error: Exception) -> str | None:
+    """Where what a command prints cannot be written, as on a full disk; whatever is on disk already is whole."""
+    if not isinstance(error, OSError) or error.filename is not None:
+        return None
+    try:
+        os.write(1, b"\n")  # the error does not say of which file it is
+    except OSError as found:
+        return (
+            f"Standard output cannot be written: {os.strerror(found.errno or 0)}. Send it to a file on a disk with "
+            "space, or show it in the terminal."
+        )
     return None
 
 
@@ -51,10 +65,19 @@ def _end(code: int) -> None:
 
     late = threading.Timer(interrupts.GRACE, interrupts.leave, (code,))
     late.daemon = True
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     late.start()
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     interrupts.leave(code)
+
+
+def _flush() -> None:
+    """Write what is still in the buffers; where that fails the command has failed."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:  # the reader has seen enough (`soc sql ... | head`)
+        return
+    except OSError as error:
+        _fail(_not_printed(error) or f"Output cannot be written: {error.strerror}.")

@@ -179,6 +179,7 @@ def _about_encoders(project: Project, to: str) -> Iterator[str]:
 def _show_leaderboard(project: Project, console: Console) -> None:
     """The leaderboard of the evaluation, or of the baselines alone, under the primary scheme, and the verdict."""
     from soc_assets.regression.evaluation.leaderboard import leaderboard
+    from soc_assets.regression.evaluation.next_model import next_model_of
 
     results, scheme = project.results, project.settings.evaluation.primary
     path = next((p for p in (results / f"{name}.parquet" for name in ("evaluation", "baselines")) if p.is_file()), None)
@@ -200,9 +201,9 @@ def _show_leaderboard(project: Project, console: Console) -> None:
     console.print(table)
     said, page = results / "verdict.json", results / "evaluation.html"
     if path.stem == "evaluation" and said.is_file():
-        for words in json.loads(said.read_text(encoding="utf-8")).values():
-            console.print(words, soft_wrap=True, markup=False)
-        console.print(f"Report       {page}", soft_wrap=True, markup=False)
+        words = [*json.loads(said.read_text(encoding="utf-8")).values(), next_model_of(project), f"Report       {page}"]
+        for line in filter(None, words):
+            console.print(line, soft_wrap=True, markup=False)
 
 
 def where_to_look(project: Project, config: Path | None) -> list[str]:

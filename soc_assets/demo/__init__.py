@@ -61,7 +61,7 @@ def write_demo(raster_folder: Path, soil_folder: Path, seed: int = 42, survey: s
         survey: of `SURVEYS`: how many samples are taken.
 
     Raises:
-        SocError: one of the folders holds a visible file; nothing is ever written over a user's files.
+        SocError: one of the folders holds a visible file, or is a file; nothing is ever written over a user's files.
     """
     for folder in (raster_folder, soil_folder):
         _refuse_files(folder)
@@ -98,6 +98,11 @@ def _attainable(oc: np.ndarray, log_carbon: np.ndarray, year: np.ndarray) -> tup
 
 
 def _refuse_files(folder: Path) -> None:
+    if file := next((path for path in (folder, *folder.parents) if path.is_file()), None):
+        raise SocError(
+            f"{file} is a file where the demo needs a folder. Move it away, or name other folders in paths.rasters and "
+            "paths.soil."
+        )
     found = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     visible = [path for path in found if not any(part.startswith(".") for part in path.parts)]
     if visible:

@@ -63,7 +63,7 @@ def with_group_size(choices: dict[str, Any], checkpoint: Path | None) -> dict[st
 def _deciding(channel: Channel) -> dict[str, Any]:
     """What of a band decides the numbers, its files apart; what was added later only where it is set."""
     always = channel.model_dump(mode="json", include={"name", "kind", "resampling", "fill_values"})
-    added = channel.model_dump(mode="json", include={"valid_range", "value"}, exclude_none=True)
+    added = channel.model_dump(mode="json", include={"valid_range", "value", "scale", "offset"}, exclude_none=True)
     return always | added
 
 

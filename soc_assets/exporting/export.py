@@ -9,6 +9,7 @@ from soc_assets.exporting.sources import ImageSource, Source, WideSource, source
 from soc_assets.exporting.stac.write import is_ours, write_stac
 from soc_assets.exporting.tables import write_csv, write_feature_parquet, write_image_parquet
 from soc_assets.project import Project
+from soc_assets.rasters.names import described_bands
 from soc_assets.storage import files
 
 
@@ -55,6 +56,8 @@ def export(
             "--int8 is for embeddings alone, and the features hold point values or coordinates, too ([features] "
             "include in soc.toml): --stage embeddings, or leave out --int8."
         )
+    source.metadata |= described_bands(project)
+
     if kind == "zarr":
         with files.replacing_folder(path, "--out") as temporary:
             write_zarr(source, stage, temporary, int8)

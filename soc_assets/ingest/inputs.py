@@ -24,7 +24,7 @@ def catalog_inputs(project: Project, contents: Mapping[str, str] | None = None) 
     """
     contents = raster_contents(project) if contents is None else contents
     placed = sorted((catalog.name_of(path, project), content) for path, content in contents.items())
-    return digest.of_inputs(CATALOG_VERSION, project.settings.rasters.model_dump(mode="json"), placed)
+    return digest.of_inputs(CATALOG_VERSION, project.settings.rasters.deciding(), placed)
 
 
 def raster_contents(project: Project) -> dict[str, str]:

@@ -4,6 +4,7 @@ Shared looks are in `soc_assets.reporting.figures`.
 """
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,18 @@ import pandas as pd
 from soc_assets.ingest.soil.clean import COORDINATE_DIGITS
 from soc_assets.rasters.coding import shares_of_class
 from soc_assets.rasters.georeferencing import crs_of
+from soc_assets.rasters.names import BandName, band_names
 from soc_assets.rasters.opening import open_raster
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.reporting.as_text import label
-from soc_assets.reporting.figures import ACCENT, new_figure, to_png
+from soc_assets.reporting.figures import ACCENT, new_figure, pixels, to_png
 from soc_assets.settings import Channel, Rasters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LONGEST = 240  # pixels of a thumbnail's longer edge
+_TITLE = 28  # characters of a line above it
 _STRETCH = (2, 98)  # percentiles between which the colours run
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 50, 100, 200, 500)  # g/kg
 _MOST_BANDS = 24  # thumbnails in one figure, which is kept with every materialisation
@@ -44,13 +47,13 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
     """
     every = frame.drop_duplicates("band", keep="last").to_dict("records")
     latest = every[:_MOST_BANDS]
-    channels = {channel.name: channel for channel in rasters.channels}
+    channels, names = {channel.name: channel for channel in rasters.channels}, band_names(rasters, frame)
     across = min(math.ceil(math.sqrt(len(latest))), 6)
     down = math.ceil(len(latest) / across)
     figure = new_figure(max(2.5 * across, 5.0), 2.2 * down + 0.3)
     all_axes = figure.subplots(down, across, squeeze=False).ravel()
     for axes, row in zip(all_axes, latest, strict=False):
-        _thumbnail(axes, row, channels[row["band"]])
+        _thumbnail(axes, row, channels[row["band"]], names[row["band"]])
     for axes in all_axes[len(latest) :]:
         axes.set_axis_off()
     low, high = _STRETCH
@@ -59,17 +62,18 @@ def thumbnails(frame: pd.DataFrame, rasters: Rasters) -> bytes:
     return to_png(figure)
 
 
-def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel) -> None:
+def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel, name: BandName) -> None:
     with open_raster(row["path"], channel.variable, overviews=False) as dataset:
-        pixels = read_decimated(dataset, _LONGEST, channel.fill_values, int(row["layer"]), channel.valid_range)
+        how = (channel.fill_values, int(row["layer"]), channel.valid_range, channel.scaling)
+        values = read_decimated(dataset, pixels(_LONGEST), *how)
         left, bottom, right, top = dataset.bounds
         stretch = 1 / math.cos(math.radians((bottom + top) / 2)) if crs_of(dataset).is_geographic else 1
     if channel.value is not None:
-        pixels = shares_of_class(pixels, channel.value)
-    valid = pixels[~np.isnan(pixels)]
+        values = shares_of_class(values, channel.value)
+    valid = values[~np.isnan(values)]
     low, high = np.percentile(valid, _STRETCH) if valid.size else (row["min"], row["max"])
     image = axes.imshow(
-        pixels,
+        values,
         cmap="viridis",
         vmin=low,
         vmax=high,
@@ -78,11 +82,12 @@ def _thumbnail(axes: "Axes", row: Mapping[Any, Any], channel: Channel) -> None:
         interpolation="nearest",
     )
     step = " ".join(str(part) for part in (row["season"], row["year"], row["tile"]) if not pd.isna(part))
-    axes.set_title(label(f"{row['band']} {step or '(static)'}"), fontsize=9)
+    axes.set_title(textwrap.fill(label(f"{name.label} {step or '(static)'}"), _TITLE), fontsize=9)
     axes.set_facecolor("#d5d9de")
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(f"{row['valid_share']:.1%} valid", fontsize=7, color="0.4")
     bar = axes.figure.colorbar(image, ax=axes, extend="both", shrink=0.85)
+    bar.set_label(label(name.unit), size=7)
     bar.ax.tick_params(labelsize=7)
 
 

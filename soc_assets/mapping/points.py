@@ -19,8 +19,8 @@ from soc_assets.project import Project
 from soc_assets.runtime import progress
 from soc_assets.settings import Soil
 
-NAMES = (*NUMBERS, "missing_images", "reason")
-"""Columns that a prediction adds; see `predict_values`."""
+NAMES = (*NUMBERS, "missing_images", "reason", "model")
+"""Columns that a prediction adds: those of `predict_values`, and the name and version of the model."""
 _AT_ONCE = 2048
 _STRANGE = (
     "the model gives no number: the rasters hold infinity or absurd numbers here; is a nodata value not declared?"
@@ -37,13 +37,19 @@ def read_points(path: Path, soil: Soil | None = None, layer: str | None = None, 
 
 
 def predict_points(project: Project, points: pd.DataFrame, registered: Registered) -> pd.DataFrame:
-    """The columns of the points' file, untouched, then those of `predict_values`, under names that are free."""
-    return beside(points, predict_values(project, points, registered))
+    """The columns of the points' file, untouched, then `NAMES`, under names that are free."""
+    return beside(points, predict_values(project, points, registered), registered.uri)
 
 
-def beside(points: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
-    """The columns of the points' file with predictions beside them; see `renamed`."""
-    own = of_the_file(points).reset_index(drop=True)
+def beside(points: pd.DataFrame, values: pd.DataFrame, model: str) -> pd.DataFrame:
+    """The columns of the points' file with predictions beside them; see `renamed`.
+
+    Args:
+        points: from `read_points`.
+        values: from `predict_values`.
+        model: name and version of the model, as MLflow and the service know it; also where there is no prediction.
+    """
+    own, values = of_the_file(points).reset_index(drop=True), values.assign(model=model)
     return pd.concat([own, values.rename(columns=renamed(points)).reset_index(drop=True)], axis=1)
 
 

@@ -66,7 +66,7 @@ def write_tiles(inputs: MapInputs, keys: Sequence[str], engine: Engine) -> Itera
             done += int(inputs.places[place].sum())
             predicted += tile.cells
             before = before if tile.cells else done
-            words = _words(number, len(keys), predicted, total - done, time.perf_counter() - start)
+            words = _words(number, len(keys), predicted, time.perf_counter() - start)
             progress.report(done, total, words, unit="cell")
             yield tile
 
@@ -111,9 +111,8 @@ def _tiled(key: str, layers: TileLayers, inputs: str, computed: int, seconds: fl
     )
 
 
-def _words(number: int, tiles: int, predicted: int, left: int, seconds: float) -> str:
+def _words(number: int, tiles: int, predicted: int, seconds: float) -> str:
     words = f"tile {number} of {tiles}"
     if not predicted:
         return f"{words}, cached"
-    rate = predicted / max(seconds, 1e-9)
-    return f"{words}, {rate:,.0f} cells/s, about {left / rate:,.0f} s left"
+    return f"{words}, {predicted / max(seconds, 1e-9):,.0f} cells/s"

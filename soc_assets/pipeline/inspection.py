@@ -62,7 +62,9 @@ def inspect(project: Project) -> Inspection:
     if catalog is None:
         return Inspection(None, None, None, by_severity(findings), None)
     usable = _with_bands(project, bands)
-    findings = [*findings, *raster_findings(usable, catalog, whole=len(bands) == len(project.settings.rasters.bands))]
+    whole = len(bands) == len(project.settings.rasters.bands)
+    with progress.of("raster checks"):
+        findings = [*findings, *raster_findings(usable, catalog, whole=whole)]
     findings += pretraining_findings(project, catalog.frame)
     try:
         soil = _soil(project, catalog.frame)
@@ -72,7 +74,8 @@ def inspect(project: Project) -> Inspection:
         unreadable = Finding("samples", "error", "", "", "", said, cure, acceptable=False)
         return Inspection(catalog.frame, None, None, by_severity([*findings, unreadable]), None)
     schema = schema_findings(soil.samples, timed=project.settings.rasters.timed)
-    covered, about_samples = sample_findings(usable, catalog.frame, soil)
+    with progress.of("coverage"):
+        covered, about_samples = sample_findings(usable, catalog.frame, soil)
     samples = run_ahead.studied_samples(project, soil.samples) if covered else soil.samples
     path = _draw(project, samples, covered) if covered else None
     return Inspection(catalog.frame, samples, covered, by_severity([*findings, *schema, *about_samples]), path)

@@ -87,4 +87,4 @@ def _pass_on(queue: "Queue[Any]") -> None:
             kind, content = queue.get_nowait()
             if kind == "error":
                 raise TrainingError(content)
-            progress.report(content.done, content.total, content.message)
+            progress.report(content.done, content.total, content.message, left=content.left)

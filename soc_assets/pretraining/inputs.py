@@ -32,7 +32,7 @@ def pretraining_inputs(project: Project) -> str:
         digest.of_file(start) if start and start.is_file() else None,
         settings.embedding.model_dump(mode="json", include=set(_IMAGES)),
         settings.rasters.model_dump(mode="json", include={"reference", "grid", "min_valid_fraction"}),
-        [band.model_dump(mode="json") for band in settings.rasters.channels],
+        [band.deciding() for band in settings.rasters.channels],
         _contents(rasters),
     )
 

@@ -22,7 +22,7 @@ class Coding:
         dtype: of the stored numbers.
         absent: stored numbers that mean "no data": the nodata tag, `missing_value` of NetCDF and the fill values,
             as far as the type holds them.
-        scale: factor of the file's tags.
+        scale: factor of the settings, or of the file's tags.
         offset: added after scaling.
         valid_range: lowest and highest stored number that is a value, or None.
     """
@@ -40,8 +40,9 @@ class Coding:
         fill_values: Sequence[float] = (),
         band: int = 1,
         valid_range: tuple[float, float] | None = None,
+        scaling: tuple[float, float] | None = None,
     ) -> "Coding":
-        """The coding of a band, from the file's tags, and the fill values and valid range of the settings.
+        """The coding of a band, from the file's tags, and the fill values, valid range and scaling of the settings.
 
         Raises:
             RasterError: the band holds complex numbers.
@@ -56,7 +57,7 @@ class Coding:
         dtype = np.dtype(name)
         tagged = [*([] if nodata is None else [nodata]), *missing_values(dataset, band)]
         absent = _storable([*fill_values, *tagged], dtype)
-        return cls(dtype, absent, dataset.scales[band - 1], dataset.offsets[band - 1], valid_range)
+        return cls(dtype, absent, *(scaling or scaling_of(dataset, band)), valid_range)
 
     def scaled(self, raw: np.ndarray, dtype: type[np.floating]) -> np.ndarray:
         """Stored numbers in any shape as values of a floating type, computed in float64; may be `raw` itself."""
@@ -90,6 +91,11 @@ class Coding:
         info = np.iinfo(self.dtype)
         furthest = max(-int(info.min), int(info.max)) * abs(self.scale) + abs(self.offset)
         return furthest <= float(np.finfo(np.float32).max)
+
+
+def scaling_of(dataset: Dataset, band: int) -> tuple[float, float]:
+    """Scale and offset that the file states for a band."""
+    return dataset.scales[band - 1], dataset.offsets[band - 1]
 
 
 def shares_of_class(values: np.ndarray, value: int) -> np.ndarray:

@@ -63,7 +63,7 @@ def _tile(row: Mapping[Any, Any], band: Channel, grid: Grid, has_neighbours: boo
     reach = box
     if has_neighbours:
         reach = box_on(grid, own.part(-_KERNEL, -_KERNEL, own.height + 2 * _KERNEL, own.width + 2 * _KERNEL))
-    how = (band.resampling, band.fill_values, box, layer, band.valid_range, band.value, band.variable)
+    how = (band.resampling, band.fill_values, box, layer, band.valid_range, band.value, band.variable, band.scaling)
     source = Source(str(row["path"]), *how)
     content = str(row["digest"]) if layer == 1 else digest.of_values([row["digest"], layer])
     return Tile(source, own, content, reach)

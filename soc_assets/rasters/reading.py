@@ -21,8 +21,9 @@ def read_values(
     fill_values: Sequence[float] = (),
     band: int = 1,
     valid_range: tuple[float, float] | None = None,
+    scaling: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Read a window as values: scale and offset tags applied, NaN wherever there is no value.
+    """Read a window as values: scale and offset applied, NaN wherever there is no value.
 
     Nodata: the nodata tag, a zero in the mask or alpha band, NaN and infinity, one of `fill_values` or beyond
     `valid_range` (compared with the stored numbers, before scaling), and all of the window beyond the raster.
@@ -33,6 +34,7 @@ def read_values(
         fill_values: further stored numbers that mean "no data".
         band: index of the band in the file, from 1.
         valid_range: lowest and highest stored number that is a value.
+        scaling: scale and offset in place of the file's, or None.
 
     Returns:
         float32 [window.height, window.width].
@@ -46,7 +48,7 @@ def read_values(
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return np.full((height, width), np.nan, np.float32)
     raw, mask = read_stored(dataset, Window.from_slices(rows, columns), band)
-    read = _to_values(raw, mask, dataset, fill_values, band, valid_range)
+    read = _to_values(raw, mask, dataset, fill_values, band, valid_range, scaling)
     if read.shape == (height, width):
         return read
     values = np.full((height, width), np.nan, np.float32)
@@ -84,6 +86,7 @@ def read_decimated(
     fill_values: Sequence[float] = (),
     band: int = 1,
     valid_range: tuple[float, float] | None = None,
+    scaling: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Read the whole raster at a lower resolution (nearest pixel; of overviews unless it was opened without them).
 
@@ -93,6 +96,7 @@ def read_decimated(
         fill_values: further stored numbers that mean "no data".
         band: index of the band in the file, from 1.
         valid_range: lowest and highest stored number that is a value.
+        scaling: scale and offset in place of the file's, or None.
 
     Returns:
         float32 [h, w], NaN where there is no value.
@@ -105,7 +109,7 @@ def read_decimated(
     with explained(dataset.name):
         raw = dataset.read(band, out_shape=shape)
         mask = _mask(dataset, band, out_shape=shape)
-    return _to_values(raw, mask, dataset, fill_values, band, valid_range)
+    return _to_values(raw, mask, dataset, fill_values, band, valid_range, scaling)
 
 
 def _mask(dataset: Dataset, band: int, **part: Any) -> np.ndarray | None:
@@ -139,9 +143,10 @@ def _to_values(
     fill_values: Sequence[float],
     band: int,
     valid_range: tuple[float, float] | None,
+    scaling: tuple[float, float] | None,
 ) -> np.ndarray:
     """Stored numbers and their mask, both [h, w], as float32 values."""
-    coding = Coding.of_band(dataset, fill_values, band, valid_range)
+    coding = Coding.of_band(dataset, fill_values, band, valid_range, scaling)
     values = coding.scaled(raw, np.float32)
     invalid = coding.invalid(raw, values, mask)
     if invalid is not None:

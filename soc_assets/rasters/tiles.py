@@ -62,6 +62,7 @@ class Source:
         valid_range: lowest and highest stored number that is a value.
         value: a class, to be read as 1 where a pixel belongs to it and 0 where it belongs to another.
         variable: which variable or page of the file; None where it holds one.
+        scaling: scale and offset in place of the file's, or None.
     """
 
     path: str
@@ -72,13 +73,14 @@ class Source:
     valid_range: tuple[float, float] | None = None
     value: int | None = None
     variable: str | None = None
+    scaling: tuple[float, float] | None = None
 
     def read(self, dataset: DatasetReader, window: Window) -> np.ndarray:
         """Values [h, w] float32 of a window of the raster's own pixels; NaN where there is none.
 
         A class becomes shares here, except for resampling that needs the codes: then `read_part` compares afterwards.
         """
-        values = read_values(dataset, window, self.fill_values, self.layer, self.valid_range)
+        values = read_values(dataset, window, self.fill_values, self.layer, self.valid_range, self.scaling)
         return values if self.value is None or _codes_first(self) else shares_of_class(values, self.value)
 
 

@@ -1,6 +1,7 @@
 """Names of the tables in words: models, feature sets, schemes, and the parts of the samples that are scored."""
 
 import re
+from collections.abc import Mapping
 
 MODELS = {
     "mean": "Mean of the training samples",
@@ -84,12 +85,14 @@ def scope_words(scope: str) -> str:
     return _SCOPES.get(scope) or (scope.replace("_", " ") if re.fullmatch(r"[a-z][a-z_]*", scope) else scope)
 
 
-def group_words(kind: str, group: str) -> str:
-    """A group of features in words: `lag 1`, `9 px`.
+def group_words(kind: str, group: str, labels: Mapping[str, str] | None = None) -> str:
+    """A group of features in words: `lag 1`, `9 px`; a band by its label, where `labels` has one.
 
     >>> group_words("lag", "1"), group_words("lag", "static"), group_words("window", "9"), group_words("band", "LAI")
     ('lag 1', 'static', '9 px', 'LAI')
     """
+    if kind == "band":
+        return (labels or {}).get(group, group)
     if kind == "lag" and group.isdigit():
         return f"lag {group}"
     return f"{group} px" if kind == "window" and group != "0" else "embedding" if kind == "window" else group

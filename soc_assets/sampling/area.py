@@ -67,6 +67,6 @@ def _has_value(dataset: DatasetReader, layer: int, rows: np.ndarray, columns: np
     for row in np.unique(rows[there]):
         at = np.flatnonzero(there & (rows == row))
         window = Window.from_slices((int(row), int(row) + 1), (0, dataset.width))
-        values = read_values(dataset, window, band.fill_values, layer, band.valid_range)
+        values = read_values(dataset, window, band.fill_values, layer, band.valid_range, band.scaling)
         found[at] = np.isfinite(values[0, columns[at]])
     return found

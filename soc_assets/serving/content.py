@@ -120,10 +120,11 @@ def _beyond(counts: Mapping[str, int]) -> float | None:
 
 
 def rasters(layers: Iterable[RasterLayer]) -> list[dict[str, Any]]:
-    """The bands of the catalog with their steps."""
+    """The bands of the catalog with their labels, units and steps."""
     found: dict[str, dict[str, Any]] = {}
     for layer in layers:
-        facts = {"title": layer.band.name, "span": list(layer.span), "colours": ramp(RAMP), "steps": []}
+        facts: dict[str, Any] = {"title": layer.name.label, "unit": layer.name.unit, "span": list(layer.span)}
+        facts |= {"colours": ramp(RAMP), "steps": []}
         found.setdefault(layer.band.name, facts)["steps"].append({"key": layer.key, "label": layer.label})
     return list(found.values())
 

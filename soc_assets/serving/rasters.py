@@ -9,6 +9,7 @@ import pandas as pd
 
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table, variable_of
+from soc_assets.rasters.names import BandName, band_names
 from soc_assets.rasters.opening import open_raster
 from soc_assets.rasters.steps import Step
 from soc_assets.serving import colours
@@ -33,6 +34,7 @@ class RasterLayer:
         step: year and season.
         rows: of the catalog, one per file.
         span: values at which the ramp begins and ends, the same for all steps of the band.
+        name: of the band for people, and its unit.
     """
 
     key: str
@@ -40,6 +42,7 @@ class RasterLayer:
     step: Step
     rows: tuple[Mapping[Any, Any], ...]
     span: Range
+    name: BandName
 
     @property
     def label(self) -> str:
@@ -52,6 +55,7 @@ def raster_layers(project: Project) -> dict[str, RasterLayer]:
     if not project.catalog.is_file():
         return {}
     catalog, found = read_table(project.catalog, project), {}
+    names = band_names(project.settings.rasters, catalog)
     for band in (channel for given in project.settings.rasters.bands for channel in channels_of(given)):
         own = catalog[catalog["band"] == band.name]
         if len(own):
@@ -59,7 +63,7 @@ def raster_layers(project: Project) -> dict[str, RasterLayer]:
             for step in sorted(steps, key=lambda step: (step.year or 0, season_rank(step.season))):
                 rows = tuple(steps[step])
                 key = digest.of_values([[row["digest"], row["layer"]] for row in rows])[:16]
-                found[key] = RasterLayer(key, band, step, rows, span)
+                found[key] = RasterLayer(key, band, step, rows, span, names[band.name])
     return found
 
 
@@ -74,7 +78,9 @@ def values_of(layer: RasterLayer, tile: Tile) -> np.ndarray | None:
     found: np.ndarray | None = None
     for row in layer.rows:
         with open_raster(str(row["path"]), variable_of(row)) as dataset:
-            part = read_tile(dataset, tile, layer.band.fill_values, int(row["layer"]), layer.band.valid_range)
+            band = layer.band
+            how = (band.fill_values, int(row["layer"]), band.valid_range, band.scaling)
+            part = read_tile(dataset, tile, *how)
         if part is not None:
             found = part if found is None else np.where(np.isnan(found), part, found)
     if found is not None and layer.band.value is not None:

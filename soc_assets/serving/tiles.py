@@ -49,6 +49,7 @@ def read_tile(
     fill_values: tuple[float, ...] = (),
     band: int = 1,
     valid_range: tuple[float, float] | None = None,
+    scaling: tuple[float, float] | None = None,
 ) -> np.ndarray | None:
     """Values of a raster in a tile.
 
@@ -58,6 +59,7 @@ def read_tile(
         fill_values: further stored numbers that mean "no data".
         band: of the file, from 1.
         valid_range: lowest and highest stored number that is a value.
+        scaling: scale and offset in place of the file's, or None.
 
     Returns:
         float32 [height, width], NaN where there is no value; None where the raster does not reach.
@@ -71,7 +73,7 @@ def read_tile(
     shape = min(bottom - top, 2 * tile.height), min(right - left, 2 * tile.width)
     window = Window.from_slices((top, bottom), (left, right))
     raw, mask = read_stored(dataset, window, band, shape)
-    coding = Coding.of_band(dataset, fill_values, band, valid_range)
+    coding = Coding.of_band(dataset, fill_values, band, valid_range, scaling)
     values = coding.scaled(raw, np.float32)
     invalid = coding.invalid(raw, values, mask)
     values = values if invalid is None else np.where(invalid, np.float32(np.nan), values)

@@ -50,6 +50,17 @@ class Band(Section):
     """What the bands of a file hold, in order, for a band with time: `2007`, `2007_winter`, or `winter` where the
     pattern has {year}; years may be numbers, and `2000-2016` stands for all years of the range. Empty takes the
     descriptions of the bands in the file."""
+    scale: float | None = Field(default=None, allow_inf_nan=False)
+    """Factor by which stored numbers become values, in place of the scale and offset that the file states; None takes
+    the file's. Everything follows from the values: statistics, point values, embeddings, maps."""
+    offset: float | None = Field(default=None, allow_inf_nan=False)
+    """Added after scaling, in place of what the file states; None takes 0 where `scale` is set."""
+    unit: str | None = Field(default=None, max_length=40)
+    """Unit of the values, for tables and figures: `m2/m2`, `K`; None takes that of the files' tags. Changes no
+    number."""
+    label: str | None = Field(default=None, max_length=80)
+    """Name for people, for tables and figures: `Leaf area index`; None takes that of the files' tags. Changes no
+    number."""
     classes: tuple[ClassCode, ...] = ()
     """Codes of a class raster, each of which becomes a band of its own (`LandCover_1`): 1 where the pixel belongs to
     the class, else 0; resampled with bilinear or average it is the share of the class."""
@@ -77,6 +88,10 @@ class Band(Section):
     def _one_way_to_read(self) -> Self:
         if self.valid_range and not self.valid_range[0] <= self.valid_range[1]:
             raise ValueError(f"valid_range of the band {self.name} must be [low, high], found {list(self.valid_range)}")
+        if self.scale == 0:
+            raise ValueError(f"scale = 0 of the band {self.name} would make every value equal: take it out")
+        if self.classes and self.scaling:
+            raise ValueError(f"the band {self.name} has classes, whose codes have no scale or offset: take it out")
         if self.layers and self.kind == "static":
             raise ValueError(
                 f"the static band {self.name} has no steps: give it `layer`, a number, instead of `layers`"
@@ -87,6 +102,18 @@ class Band(Section):
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} of the band {self.name} names one twice: {list(values)}")
         return self
+
+    @property
+    def scaling(self) -> tuple[float, float] | None:
+        """Scale and offset in place of the file's, or None where the settings say neither."""
+        if self.scale is None and self.offset is None:
+            return None
+        return (1.0 if self.scale is None else self.scale, self.offset or 0.0)
+
+    def deciding(self) -> dict[str, Any]:
+        """What of the band decides numbers, as plain values; what was added later only where it is set."""
+        values = self.model_dump(mode="json", exclude={"unit", "label"})
+        return {name: value for name, value in values.items() if name not in ("scale", "offset") or value is not None}
 
 
 class Channel(Band):

@@ -4,7 +4,7 @@ Only what soc.toml says and whether it is consistent; nothing here opens a file.
 """
 
 import re
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -138,6 +138,10 @@ class Rasters(Section):
         """The band's own pattern, or that of its kind."""
         by_kind = {"static": self.static_pattern, "yearly": self.yearly_pattern, "seasonal": self.seasonal_pattern}
         return band.pattern or by_kind[band.kind]
+
+    def deciding(self) -> dict[str, Any]:
+        """What decides which rasters are usable and what is in them, as plain values: labels and units do not."""
+        return {**self.model_dump(mode="json"), "bands": [band.deciding() for band in self.bands]}
 
     @property
     def channels(self) -> tuple[Channel, ...]:

@@ -1,5 +1,6 @@
 """The `soc` command as a user meets it: help, exit codes, settings that cannot be read, and `soc demo`."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -81,6 +82,30 @@ def test_demo_is_written_once_and_never_over_a_file(tmp_path):
     assert str(tmp_path / "data/rasters") in message
     assert soc("demo", "--if-empty", at=made).exit_code == 0
     assert made.stamps() == before
+
+
+@pytest.mark.parametrize("name", ["rasters", "soil"])
+def test_demo_on_a_file_in_place_of_a_folder_says_so(tmp_path, name):
+    made = SmallProject(tmp_path)
+    made.config.write_text("")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_text("mine")
+    assert f"{tmp_path / 'data' / name} is a file where the demo needs a folder" in refused("demo", at=made)
+    assert (tmp_path / "data" / name).read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is of Linux")
+@pytest.mark.parametrize(("arguments", "unbuffered"), [(["doctor"], "1"), (["init", "study"], "")])
+def test_full_disk_beneath_standard_output_is_told_without_a_traceback(tmp_path, arguments, unbuffered):
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "soc_assets", *arguments]
+        ended = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: Standard output cannot be written: No space left on device.")
+    assert "Traceback" not in ended.stderr
 
 
 def test_demo_if_empty_writes_beside_a_users_soil_table_nothing(tmp_path):

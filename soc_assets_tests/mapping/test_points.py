@@ -77,6 +77,7 @@ def test_every_point_has_a_number_or_a_reason(scanned, model, file):
         "yes",
     ]
     assert found["inside"]["missing_images"] == 1 and found["inside"]["reason"] == ""
+    assert (table["model"] == "models:/m/1").all()  # also where it gives no number: it is the one that was asked
     assert (table["lower"] == "mine").all() and list(table.columns[:3]) == ["lon", "lat", "year"]
     for name in ("right", "below", "left", "above"):
         assert np.isnan(found[name]["predicted"]) and found[name]["reason"].startswith("outside the rasters: 1")

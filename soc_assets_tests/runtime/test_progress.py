@@ -3,8 +3,10 @@
 import logging
 from threading import Thread
 
+import pytest
+
 from soc_assets.runtime import progress
-from soc_assets.runtime.progress import Progress
+from soc_assets.runtime.progress import Pace, Progress
 from soc_assets.runtime.threads import threaded_map
 from soc_assets_tests.reported import reported
 
@@ -35,6 +37,75 @@ def test_parts_and_steps_put_counts_where_they_belong(caplog):
         (5, 5, ""),
     ]
     assert caplog.messages == ["fit 1 of 5: fits", "step 4 of 5: folds"]
+
+
+class Clock:
+    """Seconds that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def after(clock: Clock, pace: Pace, seconds: float, done: int, total: int = 100) -> float | None:
+    clock.now += seconds
+    return pace.left(done, total)
+
+
+def test_time_left_follows_the_pace_of_late_and_what_was_there_already_drops_out():
+    clock = Clock()
+    pace = Pace(clock)
+    assert after(clock, pace, 0, 40) is None  # of an earlier run
+    assert after(clock, pace, 1, 41) is None  # too soon to tell
+    assert after(clock, pace, 9, 50) == pytest.approx(50)  # 10 in 10 s
+    for done in range(51, 61):
+        found = after(clock, pace, 10, done)
+    assert found == pytest.approx(400)  # it has become slower: 40 are left, of 10 s each
+    assert after(clock, pace, 400, 100) is None
+
+
+def test_a_pause_without_progress_and_other_work_are_not_taken_for_a_pace():
+    clock = Clock()
+    pace = Pace(clock)
+    after(clock, pace, 0, 0)
+    assert after(clock, pace, 5, 0) is None
+    assert after(clock, pace, 5, 1) == pytest.approx(990)
+    assert after(clock, pace, 1, 0, 7) is None  # a total of its own
+    assert after(clock, pace, 3, 1, 7) == pytest.approx(18)
+    assert after(clock, pace, 1, 0, 7) is None  # from the beginning again
+
+
+def test_long_work_is_estimated_from_a_bounded_number_of_counts():
+    clock = Clock()
+    pace = Pace(clock)
+    for done in range(20_000):
+        left = after(clock, pace, 1, done, 40_000)
+    assert left == pytest.approx(20_001)
+    assert len(pace._seen) < 300
+
+
+def test_time_left_is_in_the_progress_the_log_and_the_message_of_a_step(caplog, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(progress, "Pace", lambda: Pace(clock))
+    scope = progress._Scope("asset", pace=Pace(clock))
+    with caplog.at_level(logging.INFO, "soc_assets"), progress._in(scope), progress.listening((seen := []).append):
+        for done in range(3):
+            progress.report(done, 9, "r2 0.5", unit="fit")
+            clock.now += 20
+        progress.report(3, 9, left=7.0, unit="fit")
+        with progress.step(3, 9, "folds"):
+            progress.report(0, 10, "clusterings")
+            clock.now += 4
+            progress.report(2, 10, "clusterings")
+    assert [now.left for now in seen[:4]] == [None, 160.0, 140.0, 7.0]
+    assert caplog.messages[1:4] == [
+        "fit 1 of 9: r2 0.5, about 3 min left",
+        "fit 2 of 9: r2 0.5, about 2 min left",
+        "fit 3 of 9: about 7 s left",
+    ]
+    assert seen[-1].message == "folds: 2 of 10 clusterings, about 16 s left in this step" and seen[-1].left is None
 
 
 def test_large_files_are_reported_in_megabytes_of_all_and_small_ones_not_at_all():

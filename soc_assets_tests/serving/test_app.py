@@ -81,6 +81,7 @@ def test_view_lists_models_periods_layers_and_rasters(page):
     assert model["periods"][0]["figures"]["applicable"] == pytest.approx(inside)
     assert model["periods"][0]["figures"]["mean"] == pytest.approx(plane(rows, columns).mean(), rel=1e-6)
     assert [band["title"] for band in told["rasters"]][:2] == ["Elevation", "LAI"]
+    assert {band["unit"] for band in told["rasters"]} == {""}  # neither soc.toml nor the files say one
     assert [step["label"] for step in told["rasters"][1]["steps"]] == [str(year) for year in range(2008, 2016)]
     assert told["relief"] == told["rasters"][0]["steps"][0]["key"]
 

@@ -11,30 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 
 from soc_assets.defs.ui import report
-from soc_assets.defs.ui.map_section import map_section
 from soc_assets.features.sql.database import read_info
-from soc_assets.geo.projection import to_metres
+from soc_assets.pipeline.evaluation_results import further_sections, results_of
 from soc_assets.project import Project
-from soc_assets.rasters.catalog import read_table
 from soc_assets.regression.bootstrap_units import units_of
-from soc_assets.regression.evaluation.ceiling import find_ceiling
-from soc_assets.regression.evaluation.compare import Compared, compare, grid_of_project
+from soc_assets.regression.evaluation.compare import Compared, compare
 from soc_assets.regression.evaluation.interval_scores import best_with_intervals
-from soc_assets.regression.evaluation.leaderboard import Verdict, leaderboard, verdict
+from soc_assets.regression.evaluation.leaderboard import leaderboard
+from soc_assets.regression.evaluation.next_model import next_model_of
 from soc_assets.regression.evaluation.supplement import NAMES
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.regression.report.evaluation_sections import evaluation_sections
 from soc_assets.regression.report.facts import facts_of
 from soc_assets.regression.report.page import html_report
 from soc_assets.regression.report.quarto import quarto_report
-from soc_assets.regression.report.results import Results, best_of
 from soc_assets.regression.report.sections import Section, pictures
-from soc_assets.regression.report.supplement_sections import sections_of
-from soc_assets.sampling.area import prediction_area
 from soc_assets.storage import files
 from soc_assets.storage.vouching import vouch
 from soc_assets.tracking.champion import promote
@@ -56,28 +50,15 @@ def run_baselines(context: dg.AssetExecutionContext, project: Project, inputs: s
 def run_evaluation(context: dg.AssetExecutionContext, project: Project, inputs: str) -> None:
     """Fit everything, write predictions, the report with its figures and evaluation.parquet (last), and track it."""
     compared = _compare(context, project)
-    settings, results = project.settings.evaluation, project.results
-    verdicts = _verdicts(compared, project)
-    best = best_of(compared.models, compared.table, settings.primary)
-    ceiling = find_ceiling(best, compared.design, settings.draws, settings.seed) if best else None
-    found = Results(
-        compared.design,
-        compared.models,
-        compared.done,
-        compared.table,
-        verdicts,
-        _area(project),
-        settings.level,
-        settings.draws,
-        settings.seed,
-        ceiling,
-    )
-    more = [*sections_of(compared.supplement, settings.primary), map_section(project)]
+    results = project.results
+    predictions = _predictions(compared)
+    found = results_of(project, compared, predictions)
+    ceiling, more = found.ceiling, further_sections(project, compared)
     _write_report(project, evaluation_sections(found, facts_of(project, compared), more))
-    files.write_table(results / "out_of_fold.parquet", _predictions(compared))
+    files.write_table(results / "out_of_fold.parquet", predictions)
     for name in NAMES:
         files.write_table(results / f"{name}.parquet", compared.supplement[name])
-    words = {scheme: each.words for scheme, each in verdicts.items()}
+    words = {scheme: each.words for scheme, each in found.verdicts.items()}
     files.write_json(results / "verdict.json", words)
     run_id = log_evaluation(tracking_of(project), project, compared, words, inputs, context.run.run_id)
     stored = {files.INPUTS: inputs, "soc.mlflow_run": run_id, _REGIONS: compared.regions}
@@ -103,6 +84,7 @@ def evaluation_metadata(project: Project, scheme: str) -> dict[str, Any]:
     figures = {file.stem: report.picture(file.read_bytes()) for file in sorted((results / "figures").glob("*.png"))}
     return {
         **{f"verdict_{name}": dg.MetadataValue.text(said) for name, said in words.items()},
+        "next_model": next_model_of(project),
         "leaderboard": report.table(board),
         "intervals": report.table(best_with_intervals(table, scheme, 3).round(4)),
         "regions": stored.get(_REGIONS, ""),
@@ -144,14 +126,6 @@ def _compare(context: dg.AssetExecutionContext, project: Project, only_baselines
     return compared
 
 
-def _verdicts(compared: Compared, project: Project) -> dict[str, Verdict]:
-    """By scheme, the primary one first."""
-    settings = project.settings.evaluation
-    schemes = sorted(compared.plan.folds, key=lambda scheme: scheme != settings.primary)
-    arguments = (compared.design, settings.draws, settings.seed)
-    return {scheme: verdict(compared.models, compared.table, scheme, *arguments) for scheme in schemes}
-
-
 def _predictions(compared: Compared) -> pd.DataFrame:
     """Out-of-fold predictions of every model: scheme, model, features, fold, unit and the columns of the fits."""
     known = compared.design.samples.set_index("sample_id")
@@ -168,12 +142,6 @@ def _predictions(compared: Compared) -> pd.DataFrame:
         if not found.rows.empty
     ]
     return pd.concat(parts, ignore_index=True)
-
-
-def _area(project: Project) -> np.ndarray:
-    grid, catalog = grid_of_project(project), read_table(project.catalog, project)
-    places = prediction_area(grid, project.region, catalog, project.settings.rasters)
-    return np.column_stack(to_metres(places[:, 0], places[:, 1], grid))
 
 
 def _write_report(project: Project, sections: Sequence[Section]) -> None:

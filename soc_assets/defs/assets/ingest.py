@@ -30,6 +30,7 @@ from soc_assets.pipeline import inspection
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import folder_of_rasters, known_catalog, name_of, read_table, to_keep
+from soc_assets.rasters.names import band_names
 from soc_assets.reporting.as_text import one_line
 from soc_assets.reporting.findings import errors, in_words
 from soc_assets.runtime import progress
@@ -228,6 +229,9 @@ def _catalog_report(catalog: Catalog, project: Project) -> dict[str, dg.Metadata
         mean=("mean", "mean"),
         valid=("valid_share", "mean"),
     )
+    names = band_names(project.settings.rasters, frame)
+    for column in ("unit", "label"):
+        overview.insert(0, column, [getattr(names[str(band)], column) for band in overview.index])
     values = {
         "dagster/row_count": dg.MetadataValue.int(len(frame)),
         "cached": dg.MetadataValue.bool(catalog.read == 0),

@@ -3,7 +3,7 @@
 The asset itself is in `soc_assets.defs.assets.regression`; moving the alias `champion` in `champion`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from soc_assets.features.sql.database import read_info
 from soc_assets.features.sql.groups import vector_columns
 from soc_assets.geo.projection import to_metres
 from soc_assets.project import Project
+from soc_assets.rasters.names import names_of
 from soc_assets.regression.design.data import load_features
 from soc_assets.regression.design.design import columns_table
 from soc_assets.regression.design.gaps import Gaps
@@ -66,7 +67,7 @@ def _documented(
     _log_gaps(project, run, table.sample_id[table.rows("train")])
     served, measured = serve_documented(fit, table, evaluation, _gaps(project), settings.training.seed)
     run.client.log_param(run.run_id, "fit.dissimilarity", measured)
-    record = run.log_fit(fit, served, evaluation, _figures(evaluation, note, fit), table.matrix[:2])
+    record = run.log_fit(fit, served, evaluation, _figures(evaluation, note, fit, {}), table.matrix[:2])
     hidden = ", ".join(map(str, settings.training.hidden))
     model = f"the documented MLP ({table.n_features:,} features, {hidden})"
     return record, evaluation, {"model": model, "dissimilarity": measured}
@@ -86,7 +87,8 @@ def _recipe(
     words = f"{fit.facts['recipe']} fitted on {int((fold >= 0).sum())} samples"
     progress.report(len(recipes) + 1, len(recipes) + 1, words, unit="step")
     evaluation = _judged(project, fit.evaluation)
-    record = run.log_fit(fit, fit.served, evaluation, _figures(evaluation, note, fit), fit.example)
+    labels = {name: band.label for name, band in names_of(project).items()}
+    record = run.log_fit(fit, fit.served, evaluation, _figures(evaluation, note, fit, labels), fit.example)
     columns = fit.columns.to_csv(index=False)
     run.client.log_text(run.run_id, columns, "tables/columns.csv")
     return record, evaluation, fit.facts
@@ -167,7 +169,7 @@ def _on_epoch(run: TrackedRun) -> Callable[[EpochReport], None]:
     return on_epoch
 
 
-def _figures(evaluation: Evaluation, note: str, fit: Fit | RecipeFit) -> dict[str, bytes]:
+def _figures(evaluation: Evaluation, note: str, fit: Fit | RecipeFit, labels: Mapping[str, str]) -> dict[str, bytes]:
     every, test = evaluation.predictions, evaluation.of("test")
     observed, predicted, split = (every[name].to_numpy() for name in ("observed", "predicted", "split"))
     residual = (test["predicted"] - test["observed"]).to_numpy()
@@ -179,7 +181,7 @@ def _figures(evaluation: Evaluation, note: str, fit: Fit | RecipeFit) -> dict[st
     if isinstance(fit, Fit):
         return {"loss_curve": fit_plots.loss_curve(fit.history, fit.best_epoch), **figures}
     for kind in fit.importance["kind"].unique():
-        figures[f"importance_{kind}"] = evaluation_plots.importance_bars(fit.importance, kind)
+        figures[f"importance_{kind}"] = evaluation_plots.importance_bars(fit.importance, kind, labels=labels)
     if len(fit.dependence):
-        figures["partial_dependence"] = evaluation_plots.dependence_curves(fit.dependence)
+        figures["partial_dependence"] = evaluation_plots.dependence_curves(fit.dependence, labels=labels)
     return figures

@@ -88,20 +88,16 @@ class Pulse:
 
     def _run(self) -> None:
         while not self._ended.wait(self._every) and not interrupts.requested():
-            words = self._words()
-            progress.report(self._done, self._batches, words)
-            _log.info("%d of %d batches done; %s", self._done, self._batches, words)
+            words, left = self._words()
+            progress.report(self._done, self._batches, words, left=left)
+            more = "" if left is None else f", {progress.time_left(left)}"
+            _log.info("%d of %d batches done; %s%s", self._done, self._batches, words, more)
 
-    def _words(self) -> str:
+    def _words(self) -> tuple[str, float | None]:
+        """How far the images are, and the seconds left by their pace."""
         embedded, seconds = self.encoder.images_embedded if self.encoder else 0, time.perf_counter() - self._start
         if not embedded:
-            return f"reading rasters for {seconds:.0f} s"
+            return f"reading rasters for {seconds:.0f} s", None
         rate = embedded / seconds
-        left = max(self._images - embedded, 0) / rate
-        return f"{embedded:,} of at most {self._images:,} images, {rate:,.1f} images/s, about {_duration(left)} left"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        words = f"{embedded:,} of at most {self._images:,} images, {rate:,.1f} images/s"
+        return words, max(self._images - embedded, 0) / rate

@@ -16,12 +16,13 @@ from soc_assets.ingest.catalog.find import RasterFile
 from soc_assets.ingest.catalog.layers import Layer, layers_of, require_usable
 from soc_assets.ingest.catalog.statistics import Statistics, of_raster
 from soc_assets.rasters.georeferencing import crs_of
+from soc_assets.rasters.names import tags_of
 from soc_assets.rasters.opening import open_raster
 from soc_assets.settings import Channel
 
 _RULES = 2  # of the code that reads: raise it when it reads other numbers, and every raster is read again
 _NETCDF_RULES = 1  # likewise, of what it reads in NetCDF files alone: `missing_value`, flags, uneven axes
-_DECIDING = {"fill_values", "valid_range", "layer", "layers", "value", "variable"}  # settings
+_DECIDING = {"fill_values", "valid_range", "layer", "layers", "value", "variable", "scale", "offset"}  # settings
 
 
 def reading_of(channel: Channel, in_file: bool, path: str = "") -> str:
@@ -58,9 +59,20 @@ def read_facts(file: RasterFile, channel: Channel, content: str, reading: str) -
     return rows
 
 
+def with_tags(rows: list[dict[str, Any]], file: RasterFile, channel: Channel) -> list[dict[str, Any]]:
+    """Rows of a catalog of an earlier release with what the file's tags say, without reading a pixel."""
+    with open_raster(file.path, channel.variable) as dataset:
+        return [row | tags_of(dataset, int(row["layer"])) for row in rows]
+
+
 def _facts(dataset: DatasetReader, file: RasterFile, channel: Channel, layer: Layer) -> dict[str, Any]:
     statistics = of_raster(
-        dataset, channel.fill_values, band=layer.index, valid_range=channel.valid_range, value=channel.value
+        dataset,
+        channel.fill_values,
+        band=layer.index,
+        valid_range=channel.valid_range,
+        value=channel.value,
+        scaling=channel.scaling,
     )
     if not statistics.count:
         beyond = f", valid range {list(channel.valid_range)}" if channel.valid_range else ""
@@ -70,7 +82,7 @@ def _facts(dataset: DatasetReader, file: RasterFile, channel: Channel, layer: La
             "Replace the file, or mend its nodata tag or the band's fill_values or valid_range in soc.toml."
         )
     step = {"year": layer.year, "season": layer.season, "layer": layer.index}
-    return {**step, **_grid(dataset, layer.index), **_values(statistics, dataset)}
+    return {**step, **_grid(dataset, layer.index), **_values(statistics, dataset), **tags_of(dataset, layer.index)}
 
 
 def _grid(dataset: DatasetReader, layer: int) -> dict[str, Any]:

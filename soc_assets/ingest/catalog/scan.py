@@ -14,10 +14,11 @@ from typing import Any
 import pandas as pd
 
 from soc_assets.errors import RasterError, StorageError
-from soc_assets.ingest.catalog.facts import read_facts, reading_of
+from soc_assets.ingest.catalog.facts import read_facts, reading_of, with_tags
 from soc_assets.ingest.catalog.find import RasterFile, find_rasters
 from soc_assets.integrity.schemas import RASTERS, pandas_type
 from soc_assets.rasters.identity import content_digest, readable_digest, stamp
+from soc_assets.rasters.names import COLUMNS as TAGS
 from soc_assets.rasters.opening import small_block_cache
 from soc_assets.reporting.as_text import one_line
 from soc_assets.runtime import progress
@@ -138,14 +139,16 @@ def _problem(band: str, path: str, problem: str, digests: "_Digests") -> dict[st
 def _by_path(previous: pd.DataFrame) -> dict[tuple[str, str], list[_Row]]:
     """Rows of the last catalog by path and band, as plain values; none where it lacks a column."""
     previous = previous if "stamp" in previous.columns else previous.assign(stamp="")  # of an older version
-    if not set(COLUMNS) <= set(previous.columns):
+    if not set(COLUMNS) - set(TAGS) <= set(previous.columns):
         return {}
+    had = [name for name in COLUMNS if name in previous.columns]
     lists = [name for name, kind in _TYPES.items() if kind == "object"]
-    plain = previous[list(COLUMNS)].astype({"year": object, "season": object, "tile": object})
+    empty = [name for name in ("year", "season", "tile", *TAGS) if name in had]
+    plain = previous[had].astype(dict.fromkeys(empty, object))
     known: dict[tuple[str, str], list[_Row]] = {}
     rows: list[_Row] = plain.to_dict("records")  # type: ignore[reportCallIssue, reportAssignmentType] - as documented
     for row in rows:
-        missing = {name: None for name in ("year", "season", "tile") if pd.isna(row[name])}
+        missing = {name: None for name in empty if pd.isna(row[name])}
         known.setdefault((row["path"], row["band"]), []).append(
             {**row, **missing, **{name: list(row[name]) for name in lists}}
         )
@@ -208,6 +211,7 @@ def _rows_of(
                 content = digest.of_values([content, channel.variable])
             if not before or any(row["digest"] != content for row in before):
                 before = read_facts(file, channel, content, reading)
+        before = before if set(TAGS) <= set(before[0]) else with_tags(before, file, channel)
         rows += [row | now | _identity(file, channel, row) for row in before]
     return rows, unread
 

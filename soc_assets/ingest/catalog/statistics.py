@@ -82,6 +82,7 @@ def of_raster(
     band: int = 1,
     valid_range: tuple[float, float] | None = None,
     value: int | None = None,
+    scaling: tuple[float, float] | None = None,
 ) -> Statistics:
     """Statistics of all valid pixels of an open raster: those that `read_values` gives, before they become float32.
 
@@ -92,11 +93,12 @@ def of_raster(
         band: index of the band in the file, from 1.
         valid_range: lowest and highest stored number that is a value.
         value: a class: the statistics are those of 1 where a pixel is of it and 0 where it is of another.
+        scaling: scale and offset in place of the file's, or None.
 
     Raises:
         RasterError: the file is truncated or damaged.
     """
-    coding, absent = Coding.of_band(dataset, fill_values, band, valid_range), _absence(dataset, band)
+    coding, absent = Coding.of_band(dataset, fill_values, band, valid_range, scaling), _absence(dataset, band)
     windows = (window for window in _chunks(dataset, chunk, band) if not absent(window))
     parts = (read_stored(dataset, window, band) for window in windows)
     if coding.dtype.kind in "iu" and coding.dtype.itemsize <= _COUNTED:

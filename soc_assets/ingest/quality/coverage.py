@@ -17,6 +17,7 @@ from soc_assets.geo.grid import Grid
 from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.ingest.quality.previews import Preview
 from soc_assets.reporting.findings import Finding
+from soc_assets.runtime import progress
 from soc_assets.settings import Rasters
 
 _LOW = 0.5  # share of images below which a band is worth a warning
@@ -72,7 +73,9 @@ def coverage(
     longitude, latitude = samples["longitude"].to_numpy(float), samples["latitude"].to_numpy(float)
     window = reference, image_size / 2
     needed, there, timed, lines = *(np.zeros(len(samples)) for _ in range(3)), []
-    for need in needs:
+    every = list(needs)
+    for done, need in enumerate(every, start=1):
+        progress.report(done, len(every), f"steps of bands, {need.band}")
         place = longitude[need.members], latitude[need.members]
         valid, inside = np.zeros(len(need.members)), np.zeros(len(need.members), bool)
         for row in steps.get((need.band, need.year, need.season), ()):

@@ -15,7 +15,7 @@ import numpy as np
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
-from soc_assets.rasters.coding import shares_of_class
+from soc_assets.rasters.coding import scaling_of, shares_of_class
 from soc_assets.rasters.opening import open_raster
 from soc_assets.rasters.reading import read_decimated
 from soc_assets.settings import Channel, Rasters
@@ -110,9 +110,9 @@ class Previews:
 def _read(row: Mapping[Any, Any], channel: Channel) -> dict[str, np.ndarray]:
     layer = int(row["layer"])
     with open_raster(row["path"], channel.variable, overviews=False) as dataset:
-        values = read_decimated(dataset, _LONGEST, channel.fill_values, layer, channel.valid_range)
+        values = read_decimated(dataset, _LONGEST, channel.fill_values, layer, channel.valid_range, channel.scaling)
         values = values if channel.value is None else shares_of_class(values, channel.value)
-        scale, offset = dataset.scales[layer - 1], dataset.offsets[layer - 1]
+        scale, offset = channel.scaling or scaling_of(dataset, layer)
         integer = np.dtype(dataset.dtypes[layer - 1]).kind in "iu"
     return {
         "values": values,

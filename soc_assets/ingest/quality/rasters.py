@@ -9,6 +9,7 @@ from soc_assets.geo.reference_grid import reference_grid
 from soc_assets.ingest.catalog.scan import HELD_TWICE
 from soc_assets.ingest.quality.previews import Preview
 from soc_assets.reporting.findings import Finding, accepting, by_severity
+from soc_assets.runtime import progress
 from soc_assets.settings import Rasters, Study
 
 
@@ -30,7 +31,10 @@ def inspect_rasters(
     from soc_assets.ingest.quality import georeferencing, layer_names, orientation, unmasked_fill, values, wild
 
     rows: list[dict[Any, Any]] = catalog.to_dict("records")
-    previews = [preview(row) for row in rows]
+    previews = []
+    for done, row in enumerate(rows, start=1):
+        previews.append(preview(row))
+        progress.report(done, len(rows), "looked at")
     fills, cleaned = unmasked_fill.unmasked_fills(rows, previews, rasters)
     findings = [
         *(_set_aside(band, path, problem) for band, path, problem in problems.to_numpy().tolist()),

@@ -123,7 +123,7 @@ def _exactly(row: _Row, channel: Channel, masked: Sequence[float], middle: _Midd
             interrupts.check()
             window = Window.from_slices((top, min(top + step, dataset.height)), (0, dataset.width))
             fills = (*channel.fill_values, *masked)
-            values = read_values(dataset, window, fills, int(row["layer"]), channel.valid_range)
+            values = read_values(dataset, window, fills, int(row["layer"]), channel.valid_range, channel.scaling)
             values = values[~np.isnan(values)].astype(np.float64)
             within = (values >= middle.low) & (values <= middle.high)
             inside = inside.merged(Statistics.of_values(values[within]))

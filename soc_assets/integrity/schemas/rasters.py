@@ -37,6 +37,8 @@ RASTERS = Table(
             nullable=False,
         ),
         Column("reading", "string", "settings that decide how the file is read, JSON", nullable=False),
+        Column("unit", "string", "of the values, by the tags of the file"),
+        Column("label", "string", "name for people, by the tags of the file"),
     ),
 )
 GAPS = Table(

@@ -24,6 +24,7 @@ from soc_assets.regression.evaluation.distribution import COLUMNS as DISTRIBUTIO
 from soc_assets.regression.evaluation.engine import Done
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.models.conformal import coverage
+from soc_assets.runtime import progress
 from soc_assets.settings.soil import TAIL_THRESHOLD
 
 STRATA = (0.0, 15.0, 30.0, TAIL_THRESHOLD, 150.0)  # g/kg; the study's max_oc ends the last
@@ -95,7 +96,8 @@ def score_table(
     """
     known, lines = design.samples.set_index("sample_id"), []
     drawn: tuple[np.ndarray, Draws] | None = None
-    for found in every:
+    for done, found in enumerate(every):
+        progress.report(done, len(every), f"models scored, {draws} draws each")
         if found.rows.empty:
             lines.append(
                 (*found.key, "pooled", "", "g/kg", "r2", np.nan, np.nan, np.nan, 0, found.failed, found.baseline)

@@ -94,17 +94,20 @@ def interval_marks(scores: pd.DataFrame, metric: str, level: float | None = None
     return to_png(figure)
 
 
-def importance_bars(importance: pd.DataFrame, kind: str, most: int = 15) -> bytes:
+def importance_bars(
+    importance: pd.DataFrame, kind: str, most: int = 15, labels: Mapping[str, str] | None = None
+) -> bytes:
     """Increase of the mean squared error when a group is permuted (bars) or set to its mean (dots).
 
     Args:
         importance: kind, group, permuted, occluded (g/kg squared, per sample).
         kind: what, band, lag, dynamics or window.
         most: groups shown.
+        labels: of bands, by their names.
     """
     shown = importance[importance["kind"] == kind].sort_values("permuted").tail(most)
     figure = report_figure(1.3 + 0.3 * len(shown))
-    axes, names = figure.subplots(), [label(group_words(kind, group)) for group in shown["group"]]
+    axes, names = figure.subplots(), [label(group_words(kind, group, labels)) for group in shown["group"]]
     axes.barh(names, shown["permuted"], color=ACCENT, height=0.65, label="permuted")
     axes.plot(shown["occluded"], names, "o", color="#e0a030", label="set to its mean")
     axes.axvline(0, color="black", linewidth=0.8)
@@ -114,14 +117,16 @@ def importance_bars(importance: pd.DataFrame, kind: str, most: int = 15) -> byte
     return to_png(figure)
 
 
-def dependence_curves(dependence: pd.DataFrame, most: int = 6) -> bytes:
+def dependence_curves(dependence: pd.DataFrame, most: int = 6, labels: Mapping[str, str] | None = None) -> bytes:
     """Partial dependence of the bands that move the prediction most, a panel each, on one scale.
 
     Args:
         dependence: band, lag, value, predicted; lowest and highest over the folds, where there are several.
         most: bands shown.
+        labels: of bands, by their names.
     """
     names, shown = band_and_lag(dependence), strongest(dependence, most)
+    titles = dict(zip(names, band_and_lag(dependence.assign(band=_labelled(dependence["band"], labels))), strict=True))
     lines = -(-len(shown) // 2)
     figure = report_figure(0.7 + 1.7 * lines)
     panels = figure.subplots(lines, 2, sharey=True, squeeze=False).ravel()
@@ -130,12 +135,16 @@ def dependence_curves(dependence: pd.DataFrame, most: int = 6) -> bytes:
         axes.plot(part["value"], part["predicted"], color=ACCENT)
         if "lowest" in part:
             axes.fill_between(part["value"], part["lowest"], part["highest"], color=ACCENT, alpha=0.2, linewidth=0)
-        axes.set_title(label(name), fontsize=9)
+        axes.set_title(label(titles[name]), fontsize=9)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     figure.supxlabel("point value, standard deviations of the training samples", fontsize=10)
     figure.supylabel("mean predicted OC, g/kg", fontsize=10)
     return to_png(figure)
+
+
+def _labelled(bands: "pd.Series[str]", labels: Mapping[str, str] | None) -> "pd.Series[str]":
+    return bands.map(lambda band: (labels or {}).get(str(band), band))
 
 
 def strongest(dependence: pd.DataFrame, most: int) -> list[str]:

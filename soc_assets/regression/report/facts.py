@@ -10,21 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import soc_assets
 from soc_assets.embedding.tile_cache import POINT_WINDOWS
-from soc_assets.errors import SocError
 from soc_assets.features.sql.database import read_info
 from soc_assets.geo.grid import WGS84, Grid, move
 from soc_assets.geo.places import on_sphere
 from soc_assets.geo.projection import metric_crs
 from soc_assets.project import Project
-from soc_assets.rasters.catalog import read_table, variable_of
-from soc_assets.rasters.opening import open_raster
+from soc_assets.rasters.catalog import read_table
+from soc_assets.rasters.names import band_names
 from soc_assets.regression.bootstrap_units import units_of
 from soc_assets.regression.evaluation.compare import Compared, grid_of_project
 from soc_assets.regression.models.recipes import CHOSEN
@@ -52,7 +50,7 @@ class Facts:
     Attributes:
         samples: studied and embedded: organic_carbon (g/kg), location_id, split, year, block.
         schemes: the primary one first.
-        bands: of the predictor table: band, kind, resolution, steps, unit as the file states it.
+        bands: of the predictor table: band, kind, resolution, steps, label and unit by soc.toml or the files' tags.
         pixel: of the reference grid, metres.
         block: edge of a spatial block, metres.
         point_windows: edges of the squares of point values, pixels.
@@ -153,17 +151,20 @@ def _git(folder: Path, *command: str) -> str | None:
 
 
 def bands_of(project: Project) -> pd.DataFrame:
-    """The predictor table: Band, Kind, Resolution, Windows, Steps and, where a raster states one, Unit."""
+    """The predictor table: Band, Kind, Resolution, Windows, Steps and, where any is known, Label and Unit."""
     catalog, settings = read_table(project.catalog, project), project.settings
     windows, rows = f"{', '.join(map(str, POINT_WINDOWS))}; {settings.embedding.image_size}", []
+    names = band_names(settings.rasters, catalog)
     for band in settings.rasters.channels:
         rasters = catalog[catalog["band"] == band.of].to_dict("records")
         first = rasters[0] if rasters else None
         resolution = _resolution(Grid.of_row(first)) if first else ""
-        unit = _unit(first) if first and band.value is None else "share" if band.value is not None else ""
-        rows.append((band.name, band.kind, resolution, windows, _steps(band, settings.study), unit))
-    table = pd.DataFrame(rows, columns=["Band", "Kind", "Resolution", "Windows, px", "Steps before sampling", "Unit"])
-    return table if table["Unit"].any() else table.drop(columns="Unit")
+        label = "" if names[band.name].label == band.name else names[band.name].label
+        steps, unit = _steps(band, settings.study), names[band.name].unit
+        rows.append((band.name, label, band.kind, resolution, windows, steps, unit))
+    columns = ["Band", "Label", "Kind", "Resolution", "Windows, px", "Steps before sampling", "Unit"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.drop(columns=[name for name in ("Label", "Unit") if not table[name].any()])
 
 
 def pixel_metres(grid: Grid) -> float:
@@ -205,15 +206,6 @@ def _resolution(grid: Grid) -> str:
     if grid.crs.is_geographic:
         return f"{abs(grid.transform.a) * 3600:.4g} arc seconds"
     return f"{pixel_metres(grid):.0f} m"
-
-
-def _unit(raster: Mapping[Any, Any]) -> str:
-    """The unit that a raster states, or nothing: a file that cannot be opened now is no reason to have no report."""
-    try:
-        with open_raster(raster["path"], variable_of(raster)) as dataset:
-            return str(dataset.units[int(raster["layer"]) - 1] or "")
-    except (SocError, OSError, IndexError):
-        return ""
 
 
 def _version(package: str) -> str:

@@ -69,9 +69,9 @@ def _importance(results: Results) -> Iterator[Figure]:
     kinds, panels, words = list(importance["kind"].unique()), [], []
     for letter, kind in zip("abcdef", kinds, strict=False):
         groups = importance[importance["kind"] == kind].sort_values("permuted")
-        first = group_words(kind, str(groups["group"].iloc[-1]))
+        first = group_words(kind, str(groups["group"].iloc[-1]), results.labels)
         alt = f"Bars of importance of {len(groups)} groups by {kind_words(kind)}; the most important is {first}."
-        panels.append((importance_bars(importance, kind), alt))
+        panels.append((importance_bars(importance, kind, labels=results.labels), alt))
         words.append(f"({letter}) {kind_words(kind)}")
     caption = (
         "Importance: increase of the mean squared error when a group of features is permuted (bars) or set to its mean "
@@ -94,4 +94,4 @@ def _dependence(results: Results) -> Iterator[Figure]:
         f"({scheme_words(results.primary)}), shaded from the lowest to the highest fold."
     )
     alt = f"Curves of mean predicted organic carbon against the value of {', '.join(names)}."
-    yield Figure(caption, dependence_curves(curves, _CURVES), alt, "partial_dependence")
+    yield Figure(caption, dependence_curves(curves, _CURVES, results.labels), alt, "partial_dependence")

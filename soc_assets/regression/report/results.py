@@ -1,7 +1,7 @@
 """What the results of a report are made from, and the questions that several of its sections ask of them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ class Results:
         draws: of the bootstrap.
         seed: of the bootstrap.
         ceiling: of R2; None where it was not looked for.
+        labels: of bands, by their names, for people.
+        next_model: which recipe to train, as a sentence; "" where it was not looked for.
     """
 
     design: Design
@@ -41,6 +43,8 @@ class Results:
     draws: int
     seed: int
     ceiling: Ceiling | None = None
+    next_model: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def primary(self) -> str:

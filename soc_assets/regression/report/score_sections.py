@@ -29,14 +29,14 @@ _FURTHER = {
 
 
 def summary_section(results: Results) -> Section:
-    """Which model is best under each scheme, what carries the scores, and how far the best is from the ceiling."""
+    """Which model is best by scheme, what carries the scores, how far the best is from the ceiling, what to train."""
     words = [verdict_words(found, results, scheme) for scheme, found in results.verdicts.items()]
     words += [
         _carried_words(found.carried, results, scheme) for scheme, found in results.verdicts.items() if found.carried
     ]
-    more = [results.ceiling.words] if results.ceiling else []
+    more = [results.ceiling.words if results.ceiling else "", results.next_model]
     warns = results.verdicts[results.primary].baseline_wins
-    return Section("Summary", [*words, *more], emphasis="warning" if warns else "verdict")
+    return Section("Summary", [*words, *filter(None, more)], emphasis="warning" if warns else "verdict")
 
 
 def verdict_words(found: Verdict, results: Results, scheme: str) -> str:

@@ -308,7 +308,7 @@ function showRaster() {
   $("rasters-options").hidden = !on;
   if (!on) return replace("raster", null);
   const band = state.view.rasters[$("band").value], step = band.steps[$("step").value];
-  drawRamp($("raster-legend"), `${band.title} ${step.label}`, "", band.colours, band.span);
+  drawRamp($("raster-legend"), `${band.title} ${step.label}`, band.unit, band.colours, band.span);
   replace("raster", SOURCE.rasterLayer(step.key, "raster"));
 }
 

@@ -15,7 +15,10 @@ from click.testing import CliRunner
 from soc_assets.cli.main import main
 from soc_assets.cli.runner import Outcome
 from soc_assets.defs.assets.evaluation_run import evaluation_metadata
+from soc_assets.errors import SocWarning
 from soc_assets.pipeline import freshness
+from soc_assets.pipeline.publication import write_figures
+from soc_assets.project import Project
 from soc_assets.regression.evaluation.supplement import NAMES
 from soc_assets.regression.inputs import model_inputs
 from soc_assets.storage import files, vouching
@@ -108,6 +111,27 @@ def test_supplementary_analyses_are_tables_views_and_figures(evaluated):
     [state] = [item.state for item in freshness.assess_results(evaluated.project) if item.asset == "evaluation"]
     path.write_bytes(content)
     assert state == "stale"
+
+
+def test_figures_of_the_report_are_drawn_for_print_from_what_is_on_disk(evaluated, tmp_path):
+    results = evaluated.project.results
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    with clean_environment(), figures.undrawn():
+        written = write_figures(evaluated.project, tmp_path / "out", ("png",), ("evaluation",))
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before  # nothing was fitted
+    report = {f"evaluation_{path.stem}" for path in (results / "figures").glob("*.png")}
+    assert {path.stem for path in written} == {*report, "captions"}
+    assert "R2 of the pooled out-of-fold predictions" in written[-1].read_text()
+
+
+def test_figures_of_an_evaluation_of_other_settings_are_not_drawn(evaluated, tmp_path):
+    settings = evaluated.project.settings
+    other = settings.evaluation.model_copy(update={"seed": 43})
+    project = Project(evaluated.root, settings.model_copy(update={"evaluation": other}))
+    words = "evaluation.parquet is not of the inputs and settings of now"
+    with figures.undrawn(), pytest.warns(SocWarning, match=words):
+        written = write_figures(project, tmp_path, ("png",), ("evaluation", "samples"))
+    assert not any("evaluation" in path.name for path in written)
 
 
 def test_mlflow_has_a_parent_with_a_child_for_every_fit(evaluated):

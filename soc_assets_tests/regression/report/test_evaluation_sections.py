@@ -17,7 +17,7 @@ from soc_assets.regression.report.model_sections import dependence_of, explanati
 from soc_assets.regression.report.page import html_report
 from soc_assets.regression.report.place_sections import ceiling_section, folds_section, predictions_section
 from soc_assets.regression.report.quarto import quarto_report
-from soc_assets.regression.report.score_sections import failed_section, parts_section, verdict_words
+from soc_assets.regression.report.score_sections import failed_section, parts_section, summary_section, verdict_words
 from soc_assets.regression.report.sections import Section, display, pictures, rounded
 from soc_assets_tests.regression.report.conftest import TEST
 
@@ -147,6 +147,19 @@ def test_r2_stands_beside_its_ceiling(small, text):
     )
     assert text.count(words) == 2  # in the summary, and with its table
     assert "Nugget of the residuals" in text and "Semivariogram of the out-of-fold residuals" in text
+
+
+def test_summary_ends_with_the_recipe_to_train(small):
+    words = "Best by block: ridge on point (R2 0.9). To train it: ..."
+    assert summary_section(replace(small.results, next_model=words)).paragraphs[-1] == words
+    assert words not in summary_section(small.results).paragraphs
+
+
+def test_bands_have_their_labels_in_what_is_said_of_importance(small):
+    groups = importance_of(small.results.done).query("kind == 'band'").sort_values("permuted")["group"]
+    labelled = replace(small.results, labels={band: f"Label of {band}" for band in groups})
+    alternatives = [alt for figure in explanation_section(labelled).figures for _, alt in figure.panels]
+    assert any(f"the most important is Label of {groups.iloc[-1]}." in alt for alt in alternatives)
 
 
 def test_sections_without_data_are_left_out(small):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from soc_assets.defs.ui.map_section import map_section
+from soc_assets.mapping.map_section import map_section
 from soc_assets.project import Project
 from soc_assets.settings.loading import Settings
 from soc_assets_tests.map_folder import write_map
