@@ -108,9 +108,10 @@ class Training(Section):
     """Dropout after each hidden layer."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """Adam's learning rate."""
-    warm_up_epochs: Annotated[float, Field(ge=0, le=100)] = 0.0
-    """Epochs over which the learning rate rises linearly from 0: with 20,000 inputs Adam's first steps, all of full
-    size, overshoot. 0: none."""
+    scale_input_rate: bool = False
+    """Whether the first layer learns at learning_rate x (its outputs / its inputs), 1/39 of it by default. Adam's steps
+    are of one size for every weight, so a sum over 20,000 inputs moves far in the first ones and the loss overshoots.
+    The soc.toml of new projects has it; the MLP as it was documented has not."""
     batch_size: int = Field(default=32, ge=1)
     """Samples per step."""
     epochs: int = Field(default=50, ge=1)
@@ -122,6 +123,6 @@ class Training(Section):
 
     def decisive(self) -> dict[str, Any]:
         """What decides the documented MLP: a later field at its default makes no fit stale."""
-        later = {"warm_up_epochs"}
+        later = {"scale_input_rate"}
         fields = self.model_dump(exclude={"device", "recipe", *later})
         return fields | self.model_dump(include=later, exclude_defaults=True)

@@ -25,6 +25,6 @@ def test_settings_of_the_supplement_are_inputs_of_the_evaluation_alone(tmp_path)
 
 
 def test_a_later_setting_of_training_at_its_default_makes_no_model_stale():
-    fields = set(Training.model_fields) - {"device", "recipe", "warm_up_epochs"}
+    fields = set(Training.model_fields) - {"device", "recipe", "scale_input_rate"}
     assert set(Training().decisive()) == fields
-    assert set(Training(warm_up_epochs=2).decisive()) == {*fields, "warm_up_epochs"}
+    assert set(Training(scale_input_rate=True).decisive()) == {*fields, "scale_input_rate"}

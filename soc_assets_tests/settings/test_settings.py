@@ -192,8 +192,8 @@ def test_settings_cannot_be_changed_once_loaded():
 
 def test_shipped_settings_file_says_the_defaults():
     found, defaults = load_project(REPOSITORY / "soc.toml").settings, Settings()
-    assert found.training.warm_up_epochs == 1  # new projects have it; the default keeps the numbers of earlier ones
-    training = found.training.model_copy(update={"warm_up_epochs": 0})
+    assert found.training.scale_input_rate  # new projects have it; the default keeps the numbers of earlier ones
+    training = found.training.model_copy(update={"scale_input_rate": False})
     assert found.model_copy(update={"training": training}).model_dump() == defaults.model_dump()
 
 

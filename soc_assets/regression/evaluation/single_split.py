@@ -28,7 +28,7 @@ class Worth:
     Attributes:
         intervals: lower and upper end of the 95 % interval by split, by a bootstrap over locations. That of the
             validation split, by which training was stopped, is a little too high.
-        by_place: R2 on the test split of a random forest on coordinates alone, fitted on all other samples.
+        by_place: R2 on the test split of a random forest of 100 trees on coordinates alone, fitted on all others.
     """
 
     intervals: dict[str, tuple[float, float]]
@@ -69,6 +69,7 @@ def _interval(part: pd.DataFrame, seed: int) -> tuple[float, float]:
 def _r2_of_place(table: pd.DataFrame, test: np.ndarray, seed: int) -> float:
     design = make_design(table.rename(columns={"observed": "organic_carbon"}), {}, {})
     fitted, held_out = np.flatnonzero(~test), np.flatnonzero(test)
-    model = fit_recipe(COORDINATES, design, fitted, np.zeros(len(fitted), np.int64), Options(seed))
+    forest = COORDINATES.model_copy(update={"trees": 100})  # more change nothing that can be seen, and take seconds
+    model = fit_recipe(forest, design, fitted, np.zeros(len(fitted), np.int64), Options(seed))
     predicted = model.predict(model.reduce(design, held_out)).mean
     return r_squared(table["observed"].to_numpy(float)[held_out], predicted)

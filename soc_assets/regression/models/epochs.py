@@ -61,18 +61,20 @@ class Epochs:
 
         self.network, self.train, self.validation, self.training = network, train, validation, training
         self.parameters = list(network.parameters())
+        first = {
+            "params": list(network.first.parameters()),
+            "lr": training.learning_rate * _input_rate(network, training),
+        }
+        groups = [first, {"params": list(network.rest.parameters())}]
         # fused: one pass over weights, gradients and moments. The widest gradient keeps its memory between steps (see
         # `step`). Measured on two cores at 19,968 features and batch 32: 60 ms a step plain, 28 fused, 16 with both.
         adam = {"lr": training.learning_rate, "fused": True}
         self.optimizer = (
-            torch.optim.AdamW(self.parameters, weight_decay=decay, **adam)
-            if decay
-            else torch.optim.Adam(self.parameters, **adam)
+            torch.optim.AdamW(groups, weight_decay=decay, **adam) if decay else torch.optim.Adam(groups, **adam)
         )
         for parameter in network.first.parameters():
             parameter.grad = torch.zeros_like(parameter)
         self.reports: list[EpochReport] = []
-        self.steps = 0
         self.best_epoch, self.best_loss = 0, math.inf
         self.best_weights = [parameter.detach().clone() for parameter in self.parameters]
 
@@ -128,31 +130,22 @@ class Epochs:
         self.optimizer.step()
         return loss.detach()
 
-    def _warm_up(self, steps_per_epoch: int) -> float:
-        """Set the learning rate of the next step, and return it: linear in the step until the warm-up is over."""
-        self.steps += 1
-        warm = math.ceil(self.training.warm_up_epochs * steps_per_epoch)
-        rate = self.training.learning_rate * min(1.0, self.steps / max(warm, 1))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        return rate
-
     def _epoch(self, epoch: int, order: "torch.Tensor") -> EpochReport:
         import torch
 
         started = time.perf_counter()
         self.network.train()
-        total, rate = torch.zeros((), device=order.device), self.training.learning_rate
-        steps = order.split(self.training.batch_size)
-        for rows in steps:
+        total = torch.zeros((), device=order.device)
+        for rows in order.split(self.training.batch_size):
             interrupts.check()
-            rate = self._warm_up(len(steps))
             total += self.step(rows) * len(rows)
         train_loss = total.item() / len(order)
         self._refuse_if_not_finite(train_loss, epoch)
         loss, rmse, r2 = self._validate() if self.validated else (math.nan,) * 3
         seconds = time.perf_counter() - started
-        return EpochReport(epoch, self.training.epochs, train_loss, loss, rmse, r2, rate, seconds)
+        return EpochReport(
+            epoch, self.training.epochs, train_loss, loss, rmse, r2, self.training.learning_rate, seconds
+        )
 
     def _validate(self) -> tuple[float, float, float]:
         """Loss (standardised), RMSE (g/kg) and R2 on the validation split, without dropout and balancing."""
@@ -187,3 +180,12 @@ class Epochs:
             SocWarning,
             stacklevel=4,
         )
+
+
+def _input_rate(network: "SocMlp", training: Training) -> float:
+    """The first layer's share of the learning rate: with Adam a layer's rate goes with one over its inputs.
+
+    Source: Yang et al., "Tensor Programs V", 2022, table 3, here relative to the layers after it.
+    """
+    layer = network.first
+    return min(1.0, layer.out_features / layer.in_features) if training.scale_input_rate else 1.0

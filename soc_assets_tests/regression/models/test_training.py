@@ -196,21 +196,34 @@ def test_every_epoch_is_reported_as_it_happens():
     assert {report.epochs for report in reports} == {6}
 
 
-def test_learning_rate_rises_with_each_step_of_the_warm_up_and_no_further(monkeypatch):
-    rates, step = [], Epochs.step
+def test_first_layer_learns_at_its_share_of_the_rate():
+    """A step of Adam from nothing is the rate for every weight, whatever its gradient."""
+    network = SocMlp(64, (16, 8), dropout=0.0)
+    x, y = torch.randn(32, 64), torch.randn(32, 1)
+    part = Part(x, y, torch.ones(32, 1))
+    moved = {}
+    for scaled in (False, True):
+        torch.manual_seed(0)
+        network = SocMlp(64, (16, 8), dropout=0.0)
+        before = [parameter.detach().clone() for parameter in network.parameters()]
+        run = Epochs(network, part, part, Training(learning_rate=1e-3, scale_input_rate=scaled))
+        run.step(torch.arange(32))
+        steps = [(now - then).abs().max().item() for now, then in zip(network.parameters(), before, strict=True)]
+        moved[scaled] = steps
+    assert moved[False] == pytest.approx([1e-3] * 6, rel=1e-3)
+    assert moved[True] == pytest.approx([1e-3 * 16 / 64] * 2 + [1e-3] * 4, rel=1e-3)
+    wide = SocMlp(4, (16, 8), dropout=0.0)  # fewer inputs than outputs: as the others
+    assert Epochs(wide, part, part, Training(scale_input_rate=True)).optimizer.param_groups[0]["lr"] == 1e-3
 
-    def record(self, rows):
-        rates.append(self.optimizer.param_groups[0]["lr"])
-        return step(self, rows)
 
-    monkeypatch.setattr(Epochs, "step", record)
-    table = make_table()
-    fit = fit_mlp(table, SMALL.model_copy(update={"warm_up_epochs": 1.5}))
-    per_epoch = len(rates) // len(fit.history)
-    warm = math.ceil(1.5 * per_epoch)
-    assert rates[:warm] == pytest.approx(SMALL.learning_rate * np.arange(1, warm + 1) / warm)
-    assert set(rates[warm:]) == {SMALL.learning_rate}
-    assert fit.history[0].learning_rate == rates[per_epoch - 1]
-    rates.clear()
-    fit_mlp(table, SMALL)
-    assert set(rates) == {SMALL.learning_rate}  # none, as before there was one
+def test_scaled_rate_does_not_overshoot_over_many_inputs():
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(400, 1))  # embeddings are alike: thousands of columns that move together
+    matrix = (common + 0.3 * rng.normal(size=(400, 8000))).astype(np.float32)
+    table = replace(make_table(400), matrix=matrix, organic_carbon=20 + 8 * common[:, 0])
+    settings = Training(hidden=(64, 32), epochs=1, device="cpu")
+    plain, scaled = (
+        fit_mlp(table, settings.model_copy(update={"scale_input_rate": given})).history[0].train_loss
+        for given in (False, True)
+    )
+    assert scaled < 1 < 2 < plain
