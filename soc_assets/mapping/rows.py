@@ -122,11 +122,16 @@ class Predictor:
             )
         return Embedder(self.spec, self.raster_index, encoder, self._cache_mb, self._kept_mb)
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, pd.DataFrame]:
         """Per group of features the meaning of every column; of windows those that the model reads."""
         named = {name: columns_table(of) for name, of in group_columns(self.spec, self.features, self.study).items()}
         return named | {group: window_columns(self.spec, group) for group in self.windows}
+
+    @cached_property
+    def _queries(self) -> dict[str, str]:
+        """Per group of features its SQL."""
+        return group_queries(self.spec, self.features, self.study)
 
     @property
     def embeds(self) -> bool:
@@ -175,7 +180,7 @@ class Predictor:
 
     def _design(self, samples: pd.DataFrame, table: Any) -> Design:
         """The rows' features, by the same SQL as the samples' own."""
-        queries, columns = group_queries(self.spec, self.features, self.study), self.columns
+        queries, columns = self._queries, self.columns
         index = pd.Index(samples["sample_id"])
         with duckdb.connect() as connection:
             connection.register("embeddings", table)

@@ -37,6 +37,7 @@ from soc_assets.regression.check import (
 )
 from soc_assets.regression.evaluation.interval_scores import interval_scores
 from soc_assets.regression.evaluation.leaderboard import leaderboard
+from soc_assets.regression.evaluation.single_split import BY_PLACE
 from soc_assets.regression.inputs import evaluation_inputs, model_inputs
 from soc_assets.reporting.findings import Finding, errors
 from soc_assets.storage import files, vouching
@@ -45,7 +46,8 @@ from soc_assets.tracking.results import write_results
 from soc_assets.tracking.run import RunRecord
 from soc_assets.tracking.store import tracking_of
 
-SCORES = [f"{split}_{name}" for split in ("validation", "test") for name in ("r2", "rmse", "mae", "n")]
+_OF_A_SPLIT = ("r2", "r2_low", "r2_high", "rmse", "mae", "n")
+SCORES = [*(f"{split}_{name}" for split in ("validation", "test") for name in _OF_A_SPLIT), BY_PLACE]
 
 
 @dg.asset(
