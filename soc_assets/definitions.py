@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from soc_assets.defs import assets
-from soc_assets.defs.assets import ingest
+from soc_assets.defs.assets.provided import RASTER_FILES, SOIL_FILES
 from soc_assets.defs.automation import jobs, maps, schedules, sensors
 from soc_assets.defs.execution import gpu_executor
 from soc_assets.defs.names import BARE, Names
@@ -54,7 +54,7 @@ def _all_assets(
     """Every asset of the modules in `soc_assets.defs.assets`, and what users provide."""
     found = [item for item in dg.load_assets_from_package_module(assets) if isinstance(item, dg.AssetsDefinition)]
     made = [_with_policies(item, automation) for item in found]
-    provided = [ingest.RASTER_FILES, ingest.SOIL_FILES]
+    provided = [RASTER_FILES, SOIL_FILES]
     if names == BARE:
         return [*made, *provided]
     return [

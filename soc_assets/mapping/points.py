@@ -13,8 +13,9 @@ import pandas as pd
 from soc_assets.embedding.spec import Spec
 from soc_assets.geo.grid import Grid
 from soc_assets.ingest.soil.points import Fault, first_fault, free_names, of_the_file, read_point_table, understood
+from soc_assets.mapping.predictions import NUMBERS
 from soc_assets.mapping.registered import Registered
-from soc_assets.mapping.rows import NUMBERS, Predictor
+from soc_assets.mapping.rows import Predictor
 from soc_assets.project import Project
 from soc_assets.runtime import progress
 from soc_assets.settings import Soil

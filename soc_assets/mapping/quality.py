@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from soc_assets.mapping.predictions import Predictions
 from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, OUTSIDE, UNKNOWN
-from soc_assets.mapping.rows import Predictions
 
 
 def quality_of(found: Predictions, most_missing: int | None) -> np.ndarray:

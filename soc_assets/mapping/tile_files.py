@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soc_assets.mapping.rows import NUMBERS
+from soc_assets.mapping.predictions import NUMBERS
 from soc_assets.storage import files
 
 LAYERS = NUMBERS[:4]

@@ -24,8 +24,9 @@ from soc_assets.regression.finetuning.cost import estimate
 from soc_assets.regression.metrics import scores
 from soc_assets.regression.models.documented import area_of_network
 from soc_assets.regression.models.explain import group_importance, partial_dependence
-from soc_assets.regression.models.fitted import FittedModel, HeldOut, Options, calibrate, fit_recipe, predict_held_out
+from soc_assets.regression.models.fitted import FittedModel, Options, calibrate, fit_recipe, predict_held_out
 from soc_assets.regression.models.kinds import kind_of
+from soc_assets.regression.models.prediction import HeldOut
 from soc_assets.regression.models.recipes import CHOSEN, candidates, registrable, require_servable
 from soc_assets.regression.models.training import Fit
 from soc_assets.runtime import progress

@@ -16,7 +16,7 @@ import pytest
 from mlflow.pyfunc import scoring_server
 from starlette.testclient import TestClient
 
-from soc_assets.mapping.rows import _answers
+from soc_assets.mapping.predictions import _answers
 from soc_assets.regression.design.data import load_features
 from soc_assets.regression.design.gaps import Gaps
 from soc_assets.regression.evaluation.fit_scores import evaluate_fit

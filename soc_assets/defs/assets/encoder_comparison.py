@@ -5,8 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from soc_assets.defs.assets.features import features
-from soc_assets.defs.assets.regression import require_fresh_features
+from soc_assets.defs.assets.features import features, require_fresh_features
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource

@@ -11,9 +11,10 @@ from soc_assets.defs.reporting import reporting
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
+from soc_assets.errors import TrainingError
 from soc_assets.features import refresh
 from soc_assets.features.check import CHECKS, check_database
-from soc_assets.features.inputs import features_inputs
+from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.features.plots import vector_layout
 from soc_assets.features.sql.database import read_info, summary
 from soc_assets.features.sql.vector import segments
@@ -94,3 +95,10 @@ def _check(project: Project, inputs: EmbeddingInputs, digest: str) -> list[dg.As
     if errors(findings):
         refresh.build(project, inputs, f"errors in {digest}")
     return checks.finding_results(findings, CHECKS)
+
+
+def require_fresh_features(project: Project) -> None:
+    """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
+    refresh.rebuild_database_if_stale(project)
+    if built_here(project) != features_inputs(project, read_inputs(project)):
+        raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")

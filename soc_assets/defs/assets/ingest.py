@@ -2,12 +2,12 @@
 
 import json
 import warnings
-from inspect import cleandoc
 
 import dagster as dg
 import pandas as pd
 
 from soc_assets.defs.assets.batch_inputs import observe
+from soc_assets.defs.assets.provided import RASTER_FILES, SOIL_FILES
 from soc_assets.defs.execution import tags_of_step
 from soc_assets.defs.names import Names
 from soc_assets.defs.reporting import reporting
@@ -37,27 +37,6 @@ from soc_assets.runtime import progress
 from soc_assets.settings import RASTER_CHECKS, SAMPLE_CHECKS
 from soc_assets.storage import digest, files, vouching
 from soc_assets.storage.vouching import vouch
-
-RASTER_FILES = dg.AssetSpec(
-    "raster_files",
-    group_name="ingest",
-    kinds={"geotiff"},
-    owners=tables.OWNERS,
-    description=cleandoc("""The rasters that are provided: files in a folder, in a zip file or on object storage.
-
-    [paths] rasters in soc.toml says where, [rasters] which files are which band and step. Only `soc demo`
-    and `soc import-tiles` write there. The sensor `new_files` looks for changes."""),
-)
-SOIL_FILES = dg.AssetSpec(
-    "soil_files",
-    group_name="ingest",
-    kinds={"csv"},
-    owners=tables.OWNERS,
-    description=cleandoc("""The soil tables that are provided: text, workbooks, Parquet, layers of points.
-
-    [paths] soil in soc.toml says where, [[soil.tables]] how tables are read that do not explain themselves. Only
-    `soc demo` writes there. The sensor `new_files` looks for changes."""),
-)
 
 
 @dg.asset(

@@ -10,17 +10,13 @@ from typing import Any
 import dagster as dg
 
 from soc_assets.defs.assets import evaluation_run, model_run, tuning_run
-from soc_assets.defs.assets.features import features
+from soc_assets.defs.assets.features import features, require_fresh_features
 from soc_assets.defs.automation.conditions import after_the_last_batch
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.overrides import TrainingConfig, overridden
 from soc_assets.defs.reporting import reporting, reporting_as
 from soc_assets.defs.resources import ProjectResource
 from soc_assets.defs.ui import checks, report, tables
-from soc_assets.embedding.inputs import read_inputs
-from soc_assets.errors import TrainingError
-from soc_assets.features import refresh
-from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.features.sql.database import read_info
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
@@ -249,10 +245,3 @@ def _facts(project: Project, record: RunRecord) -> dict[str, Any]:
         "mlflow": report.link(tracking_of(project)),
         "dagster/uri": record.artifacts.uri,
     }
-
-
-def require_fresh_features(project: Project) -> None:
-    """The views show the files as they are now: a database built from others would put the wrong digest on a model."""
-    refresh.rebuild_database_if_stale(project)
-    if built_here(project) != features_inputs(project, read_inputs(project)):
-        raise TrainingError("`features` is missing or older than the embeddings: materialise it first.")

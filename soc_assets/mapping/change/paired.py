@@ -18,7 +18,7 @@ from soc_assets.mapping.engine.engines import engine_for
 from soc_assets.mapping.engine.ensemble import Ensemble, ensemble_of
 from soc_assets.mapping.inputs import MapInputs, read_map_inputs
 from soc_assets.mapping.lattice import Cells, Place
-from soc_assets.mapping.rows import NUMBERS, Predictions
+from soc_assets.mapping.predictions import NUMBERS, Predictions
 
 HalfWidths = Callable[[Cells], np.ndarray]
 

@@ -17,7 +17,7 @@ from soc_assets.mapping.engine.tile_data import TileData, nearest
 from soc_assets.mapping.engine.weights import prepare
 from soc_assets.mapping.inputs import MapInputs
 from soc_assets.mapping.lattice import Cells, Period, Place
-from soc_assets.mapping.rows import NUMBERS, Predictions, sound
+from soc_assets.mapping.predictions import NUMBERS, Predictions, sound
 
 _STRANGE = 1e4
 """Size of a standardised input from which on the model's own checks decide: is a nodata value not declared?"""

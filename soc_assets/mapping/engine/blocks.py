@@ -14,9 +14,9 @@ import numpy as np
 from soc_assets.mapping import masks
 from soc_assets.mapping.inputs import MapInputs, frame_of
 from soc_assets.mapping.lattice import BLOCK, Cells, Period, Place
+from soc_assets.mapping.predictions import NUMBERS, Predictions
 from soc_assets.mapping.quality import quality_of
 from soc_assets.mapping.quality_classes import BEYOND, MASKED
-from soc_assets.mapping.rows import NUMBERS, Predictions
 from soc_assets.mapping.tile_files import TileLayers
 from soc_assets.runtime import interrupts, progress
 

@@ -12,7 +12,7 @@ from soc_assets.mapping.engine.blocks import Block, cores
 from soc_assets.mapping.engine.tile_data import TileData, nearest
 from soc_assets.mapping.inputs import MapInputs, frame_of
 from soc_assets.mapping.lattice import BLOCK, Cells, Period, Place
-from soc_assets.mapping.rows import Predictions, joined
+from soc_assets.mapping.predictions import Predictions, joined
 from soc_assets.regression.design.design import Design, columns_table
 from soc_assets.runtime.device import resolve_device
 

@@ -8,7 +8,8 @@ import numpy as np
 from soc_assets.regression.design.design import Design
 from soc_assets.regression.design.target import Target
 from soc_assets.regression.metrics import r_squared
-from soc_assets.regression.models.fitted import FittedModel, HeldOut, Options, fit_recipe, predict_held_out
+from soc_assets.regression.models.fitted import FittedModel, Options, fit_recipe, predict_held_out
+from soc_assets.regression.models.prediction import HeldOut
 from soc_assets.runtime import progress
 from soc_assets.settings.evaluation import Recipe
 

@@ -18,6 +18,7 @@ from soc_assets.regression.models.conformal import Calibration
 from soc_assets.regression.models.documented import DocumentedLearner, calibrate_documented, fit_documented
 from soc_assets.regression.models.kinds import AnyLearner, fit_learner, kind_of
 from soc_assets.regression.models.learners import Predicted, SklearnLearner
+from soc_assets.regression.models.prediction import HeldOut, Prediction
 from soc_assets.runtime.cache import Cache
 from soc_assets.sampling.balance import balance
 from soc_assets.settings import Sampling, Training
@@ -36,41 +37,6 @@ class Options:
     training: Training = field(default_factory=Training)
     start: Start | None = None
     """The encoder that is fine-tuned, where a recipe does that."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Predictions [n]: the transformed target with its scale, and in g/kg the mean, the plain inverse, the interval.
-
-    `quantiles` [n, 38] (g/kg) are of `conformal.PROBABILITIES`; there are none without a calibration.
-    """
-
-    transformed: np.ndarray
-    scale: np.ndarray
-    mean: np.ndarray
-    plain: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    quantiles: np.ndarray
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Predictions of the inner folds' models for the rows [n] that they have not seen, in the transformed target."""
-
-    predicted: Predicted
-    observed: np.ndarray
-    fold: np.ndarray | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return 4 * self.observed.nbytes
-
-    @property
-    def residuals(self) -> np.ndarray:
-        """Observed - predicted [n]."""
-        return self.observed - self.predicted.value
 
 
 @dataclass(frozen=True)
