@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from soc_assets.definitions import defs
+from soc_assets.defs.names import BARE
 from soc_assets.defs.ui import tables
 from soc_assets.defs.ui.embedding_report import Pulse
 from soc_assets.embedding.plots import BatchMaps
@@ -56,7 +57,7 @@ def test_described_columns_are_those_of_the_file(finished, asset):
 @pytest.mark.parametrize("asset", ["balanced_samples", "embeddings", "features"])
 def test_lineage_names_columns_that_exist(asset):
     columns = {name: {column.name for column in tables.schema(name).columns} for name in TABLES}
-    lineage = tables.lineage(asset)["dagster/column_lineage"].deps_by_column
+    lineage = tables.lineage(asset, BARE)["dagster/column_lineage"].deps_by_column
     assert set(lineage) <= columns[asset]
     for deps in lineage.values():
         assert deps
