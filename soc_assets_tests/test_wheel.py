@@ -51,7 +51,7 @@ def test_every_command_explains_itself(script, installed):
 
 def test_newcomer_gets_from_an_empty_folder_to_a_prediction(installed, study):
     answer = installed.run("soc", "sql", "SELECT count(*) FROM features", at=study)
-    assert re.search(r"\b960\b", answer.stdout), answer
+    assert re.search(r"\b1925\b", answer.stdout), answer
     (study / "points.csv").write_text("longitude,latitude,year\n11.43,48.22,2018\n")
     said = installed.run("soc", "predict", "points.csv", at=study)
     assert said.returncode == 0, said.stderr
