@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster.components import Scaffolder, ScaffoldRequest, scaffold_component
 from pydantic import Field, field_validator
 
 from soc_assets.definitions import build_definitions
@@ -16,6 +17,17 @@ from soc_assets.settings import Automation
 _PART = re.compile(r"[A-Za-z0-9_]+")
 
 
+class _Scaffolder(Scaffolder):
+    """Writes a defs.yaml that loads: the folder's name as the prefix, and where files go."""
+
+    def scaffold(self, request: ScaffoldRequest) -> None:
+        """Called by `dg scaffold defs soc_assets.components.SocProject NAME`."""
+        paths = {"rasters": "data/rasters", "soil": "data/soil", "data": "data", "mlruns": "mlruns"}
+        prefix = re.sub(r"\W", "_", request.target_path.name)
+        scaffold_component(request, {"key_prefix": prefix, "settings": {"paths": paths}})
+
+
+@dg.scaffold_with(_Scaffolder)
 class SocProject(dg.Component, dg.Resolvable, dg.Model):
     """Soil organic carbon from soil samples and rasters: a study, beside others in one deployment.
 

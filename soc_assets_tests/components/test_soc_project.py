@@ -223,13 +223,16 @@ def test_a_scaffolded_project_takes_two_studies_and_dg_launches_them(templates, 
 
     command("create-dagster", "project", "studies", "--no-uv-sync", at=tmp_path)
     project = tmp_path / "studies"
+    variables["PYTHONPATH"] = os.pathsep.join([str(project / "src"), os.environ.get("PYTHONPATH", "")])
+    command("dg", "scaffold", "defs", "soc_assets.components.SocProject", "middle", at=project)
     write_defs(project / "src/studies/defs", north=NORTH.format(settings=north.config), south=SOUTH)
     south = project / "src/studies/defs/south"
     templates.copy("empty", tmp_path / "other").root.joinpath("data").rename(south / "data")
-    variables["PYTHONPATH"] = os.pathsep.join([str(project / "src"), os.environ.get("PYTHONPATH", "")])
     command("dg", "check", "defs", at=project)
     listed = json.loads(command("dg", "list", "defs", "--json", at=project))
-    assert {found["asset_key"] for found in listed["assets"]} >= {"north/mlp_model", "europe/south/mlp_model"}
+    assert {found["asset_key"] for found in listed["assets"]} >= {
+        f"{prefix}/mlp_model" for prefix in ("north", "europe/south", "middle")
+    }
     command("dg", "launch", "--job", "north__prepare", at=project)
     command("dg", "launch", "--job", "europe__south__prepare", at=project)
     with dg.instance_for_test(temp_dir=str(tmp_path / "home")) as instance:
