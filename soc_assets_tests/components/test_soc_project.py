@@ -67,7 +67,7 @@ def write_package(folder: Path, package: str, **studies: str) -> None:
 
 
 @pytest.fixture
-def studies(templates, tmp_path, monkeypatch) -> dg.Definitions:
+def studies(templates, tmp_path, monkeypatch, instance) -> dg.Definitions:
     """A project with two studies: the northern one was embedded by `soc run`, the southern one lies in the package."""
     package = f"studies_{tmp_path.name}"
     north = templates.copy("embedded", tmp_path / "north")
@@ -80,7 +80,7 @@ def studies(templates, tmp_path, monkeypatch) -> dg.Definitions:
 
 @pytest.fixture
 def instance(tmp_path) -> dg.DagsterInstance:
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as found:
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as found:  # loading definitions asks the one entered last
         yield found
 
 
@@ -199,7 +199,7 @@ def test_wrong_attributes_are_refused(attributes, said):
         ("settings: {study: {max_c: 77}}", r"\[study\] has no key 'max_c'; the nearest is max_oc"),
     ],
 )
-def test_wrong_settings_are_refused_when_the_component_loads(attributes, said, tmp_path, monkeypatch):
+def test_wrong_settings_are_refused_when_the_component_loads(attributes, said, tmp_path, monkeypatch, instance):
     package = f"wrong_{tmp_path.name}"  # imported, so no two may have one name
     write_package(tmp_path, package, wrong=f"{TYPE}\nattributes: {{key_prefix: north, {attributes}}}")
     monkeypatch.syspath_prepend(tmp_path)
