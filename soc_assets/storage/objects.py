@@ -1,7 +1,7 @@
 """Object storage through fsspec: opening it, the properties of an object, and readable messages for its errors.
 
 fsspec is imported when storage is opened, and never for a local folder. Rasters on storage are in
-`soc_assets.storage.raster_folder`, the data folder on storage in `soc_assets.storage.mirror`.
+`soc_assets.storage.raster_folder`, the data folder on storage in `soc_assets.storage.object_path`.
 """
 
 import hashlib
@@ -24,14 +24,21 @@ _CHECK = (
 )
 
 
-def file_system(scheme: str) -> Any:
-    """The file system of a scheme, with the endpoint and the anonymous access that the environment asks for."""
+def file_system(scheme: str, exact: bool = False) -> Any:
+    """The file system of a scheme, with the endpoint and the anonymous access that the environment asks for.
+
+    Args:
+        scheme: of the URL.
+        exact: remember no listings, and read the bytes asked for and no more.
+    """
     import fsspec
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     options: dict[str, Any] = {"endpoint_url": endpoint} if scheme == "s3" and endpoint else {}
     if scheme == "s3" and os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in ("YES", "TRUE", "1"):
         options["anon"] = True  # GDAL reads the variable by itself
+    if exact:
+        options |= {"use_listings_cache": False, "default_cache_type": "none"}
     return fsspec.filesystem(scheme, **options)
 
 
@@ -49,6 +56,12 @@ def stamp_of(info: Mapping[str, Any]) -> tuple[int, int]:
     seconds = int(changed.timestamp() if isinstance(changed, datetime) else changed or 0)
     fraction = int(hashlib.sha256(version_of(info).encode()).hexdigest()[:12], 16) % 10**9
     return int(info["size"] or 0), seconds * 10**9 + fraction
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether storage refused a conditional write because another version is there, or is being written."""
+    response = getattr(error.__cause__ or error, "response", {})
+    return response.get("Error", {}).get("Code") in ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
 
 
 def _changed(info: Mapping[str, Any]) -> Any:

@@ -1,0 +1,216 @@
+"""Files on object storage where they lie: a path of universal_pathlib, whose errors name the URL and the cure.
+
+It has the methods of a `pathlib.Path`, so that stages need not know which of the two they have. What they differ in
+(replacing a file, renaming, opening it by ranges, a copy on this machine) is in `soc_assets.storage.files` and
+`soc_assets.storage.access`. Nothing is remembered of what storage has said: another host may have written since.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from upath import UPath
+from upath.extensions import ProxyUPath
+
+from soc_assets.errors import StorageError
+from soc_assets.runtime.process import mark_of_files
+from soc_assets.storage.objects import BUCKETS, explained, file_system, is_conflict, stamp_of, version_of
+
+
+@dataclass(frozen=True)
+class ObjectStat:
+    """What `Path.stat` says of a file, as far as storage knows it; the fraction of the time tells versions apart."""
+
+    st_size: int
+    st_mtime_ns: int
+    st_ctime_ns: int = 0
+    st_ino: int = 0
+
+    @property
+    def st_mtime(self) -> float:
+        """Seconds since 1970."""
+        return self.st_mtime_ns / 1e9
+
+
+class ObjectPath(ProxyUPath):
+    """A file or folder on object storage; every method raises StorageError where storage does not answer."""
+
+    __slots__ = ()
+
+    @property
+    def fs(self) -> Any:
+        """The file system of fsspec, which keeps no listings and reads the bytes asked for and no more."""
+        return file_system(self.protocol, exact=True)
+
+    @property
+    def key(self) -> str:
+        """What the file system calls it: bucket and key."""
+        return self.path.rstrip("/")
+
+    def info(self) -> dict[str, Any] | None:  # type: ignore[override]
+        """What storage says of it now; None where there is nothing."""
+        with _asking(self):
+            try:
+                return self.fs.info(self.key)
+            except FileNotFoundError:
+                return None
+
+    def version(self) -> str | None:
+        """What differs between two versions of the file, None where there is none; for `put`."""
+        found = self.info()
+        return version_of(found) if found and found["type"] == "file" else None
+
+    def exists(self, *, follow_symlinks: bool = True) -> bool:
+        """Whether there is a file, or anything below it."""
+        return self.info() is not None
+
+    def is_file(self) -> bool:
+        """Whether there is a file."""
+        return (self.info() or {}).get("type") == "file"
+
+    def is_dir(self) -> bool:
+        """Whether there is anything below it."""
+        return (self.info() or {}).get("type") == "directory"
+
+    def stat(self, *, follow_symlinks: bool = True) -> ObjectStat:  # type: ignore[override]
+        """Size and time of change.
+
+        Raises:
+            FileNotFoundError: there is nothing.
+        """
+        if (found := self.info()) is None:
+            raise FileNotFoundError(str(self))
+        return ObjectStat(*stamp_of(found))
+
+    def stats(self) -> dict[str, ObjectStat]:
+        """The files in this folder by name, from one listing, a request per 1,000 files."""
+        with _asking(self):
+            try:
+                listed = self.fs.ls(self.key, detail=True)
+            except FileNotFoundError:
+                return {}
+        files = (each for each in listed if each["type"] == "file" and each["name"].rstrip("/") != self.key)
+        return {str(each["name"]).rpartition("/")[2]: ObjectStat(*stamp_of(each)) for each in files}
+
+    def iterdir(self) -> Iterator["ObjectPath"]:
+        """Files and folders in it."""
+        with _asking(self):
+            yield from super().iterdir()
+
+    def glob(self, pattern: str, **options: Any) -> Iterator["ObjectPath"]:  # type: ignore[override]
+        """Files and folders below it that match."""
+        with _asking(self):
+            yield from sorted(super().glob(pattern, **options))
+
+    def rglob(self, pattern: str, **options: Any) -> Iterator["ObjectPath"]:  # type: ignore[override]
+        """Files and folders anywhere below it that match."""
+        return self.glob(f"**/{pattern}", **options)
+
+    def open(self, mode: str = "r", *arguments: Any, **options: Any) -> IO[Any]:  # type: ignore[override]
+        """A file for reading, by ranges."""
+        with _asking(self):
+            return cast(IO[Any], super().open(mode, *arguments, **{"cache_type": "none", **options}))  # type: ignore[call-overload]
+
+    def read_bytes(self) -> bytes:
+        """The whole file, by one request."""
+        with _asking(self):
+            return cast(bytes, self.fs.cat_file(self.key))
+
+    def read_text(self, encoding: str | None = None, errors: str | None = None, newline: str | None = None) -> str:
+        """The whole file as text."""
+        return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Remove the file."""
+        with _asking(self, "removed"):
+            try:
+                self.fs.rm_file(self.key)
+            except FileNotFoundError:
+                if not missing_ok:
+                    raise
+
+    def remove_all(self) -> None:
+        """Remove everything below it."""
+        with _asking(self, "removed"):
+            for each in self.fs.find(self.key):
+                self.fs.rm_file(each)
+
+    def rename(self, target: Any, **options: Any) -> "ObjectPath":  # type: ignore[override]
+        """Give the file another name: it is copied, then removed."""
+        with _asking(self, "renamed"):
+            self.fs.mv(self.key, target.key)
+        return target
+
+    replace = rename  # type: ignore[assignment]
+
+    def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        """Nothing: a folder is there as soon as something is in it."""
+
+    def rmdir(self, recursive: bool = False) -> None:  # type: ignore[override]
+        """Nothing: a folder without files is not there."""
+
+    def resolve(self, strict: bool = False) -> "ObjectPath":
+        """Itself."""
+        return self
+
+    def get(self, target: Path) -> None:
+        """Download the file to a path on this machine."""
+        with _asking(self):
+            self.fs.get_file(self.key, str(target))
+
+    def put(self, source: Path, unless_changed_since: str | None = "") -> bool:
+        """Store a file of this machine, so that no reader ever sees part of it.
+
+        Args:
+            source: the file.
+            unless_changed_since: a `version`: nothing is stored where the file is no longer that one (None: where
+                there is one). Empty text stores it in any case. Storage other than S3 compares just before it stores.
+
+        Returns:
+            Whether it was stored.
+        """
+        with _asking(self, "written", "What was there stays."):
+            if self.protocol not in BUCKETS:
+                return self._put_and_rename(source, unless_changed_since)
+            condition: dict[str, Any] = {}
+            if unless_changed_since != "" and self.protocol == "s3":
+                none = unless_changed_since is None
+                condition = {"IfNoneMatch": "*"} if none else {"IfMatch": unless_changed_since}
+            elif unless_changed_since not in ("", self.version()):
+                return False
+            try:
+                self.fs.put_file(str(source), self.key, **condition)
+            except Exception as error:
+                if condition and is_conflict(error):
+                    return False
+                raise
+            return True
+
+    def _put_and_rename(self, source: Path, unless_changed_since: str | None) -> bool:
+        temporary = str(self.with_name(f".{self.name}.{mark_of_files()}0.tmp").path)
+        self.fs.makedirs(str(self.parent.path), exist_ok=True)
+        self.fs.put_file(str(source), temporary)
+        if unless_changed_since not in ("", self.version()):
+            self.fs.rm_file(temporary)
+            return False
+        self.fs.mv(temporary, self.key)
+        return True
+
+
+@contextmanager
+def _asking(path: ObjectPath, what: str = "read", after: str = "") -> Iterator[None]:
+    """Turn what storage raises into a StorageError; that a file is missing stays a FileNotFoundError."""
+    try:
+        with explained(str(path), StorageError, what, after):
+            yield
+    except StorageError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise error.__cause__ from None
+        raise
+
+
+def of_url(url: str) -> ObjectPath:
+    """The file or folder at a URL."""
+    return ObjectPath._from_upath(UPath(url.rstrip("/")))
