@@ -1,6 +1,7 @@
 """The project: its settings, loaded and checked, and the absolute path of every file of the contract.
 
-Parts on object storage are fetched here, too; the settings and their overrides are in `soc_assets.settings`.
+What must be a file of this machine (soil tables, a checkpoint) is downloaded here, too, where it is on object storage;
+the settings and their overrides are in `soc_assets.settings`.
 """
 
 import os
@@ -15,14 +16,14 @@ from soc_assets.runtime.surroundings import require_plain
 from soc_assets.settings.loading import Settings, load_settings
 from soc_assets.settings.toml_file import find_config
 from soc_assets.storage import tracked_database
-from soc_assets.storage.mirror import Remote
+from soc_assets.storage.access import folder_at
 from soc_assets.storage.raster_drivers import allow
 from soc_assets.storage.vector_drivers import allow as allow_vectors
 
 
 @dataclass(frozen=True)
 class Project:
-    """Settings and the files they place; every path is absolute."""
+    """Settings and the files they place; every path is absolute, one on object storage has a Path's methods."""
 
     root: Path
     settings: Settings
@@ -34,15 +35,21 @@ class Project:
     def _file(self, given: str | None) -> Path | None:
         return self.path(given) if given else None
 
-    def _folder(self, given: str, copy: str | None = None) -> Path:
-        """The folder that a setting names, or the copy of it."""
+    def _folder(self, given: str, own: str | None = None) -> Path:
+        """The folder on this machine that a setting names, or that belongs to a URL."""
         if not is_url(given):
             return self.path(given.removeprefix("file://"))
-        return self.path(copy or f".soc/{re.sub(r'[^A-Za-z0-9.-]+', '_', given.partition('://')[2]).strip('_.')}")
+        return self.path(own or f".soc/{re.sub(r'[^A-Za-z0-9.-]+', '_', given.partition('://')[2]).strip('_.')}")
 
     @property
     def data(self) -> Path:
-        """The folder of everything written; where it is on object storage, this host's copy."""
+        """The folder of everything that is written and shared, on this machine or on object storage."""
+        given = self.settings.paths.data
+        return folder_at(given) if is_url(given) else self._folder(given)
+
+    @property
+    def own(self) -> Path:
+        """The folder of what each host has for itself and can make again; `data` where that is on this machine."""
         return self._folder(self.settings.paths.data, self.settings.paths.data_copy)
 
     @property
@@ -107,13 +114,18 @@ class Project:
 
     @property
     def database(self) -> Path:
-        """The DuckDB file."""
-        return self.data / "soc.duckdb"
+        """The DuckDB file, of this host."""
+        return self.own / "soc.duckdb"
 
     @property
     def results(self) -> Path:
         """The folder of what the evaluation writes."""
         return self.data / "results"
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of what training, evaluation and pre-training keep on this host, and can make again."""
+        return self.own / "results"
 
     @property
     def checkpoint(self) -> Path | None:
@@ -170,7 +182,7 @@ def load_project(
     settings = load_settings(path, given)
     project = Project(root=path.parent if path else (folder or Path.cwd()).resolve(), settings=settings)
     require_plain(project.root, "The project's folder")
-    for key in ("data", "mlruns"):
+    for key in ("own", "mlruns"):
         require_plain(getattr(project, key), f"[paths] {key} in soc.toml")
     require_plain(project.dagster_home.absolute(), "DAGSTER_HOME")
     allow(project.rasters, settings.rasters, project.root)
@@ -194,26 +206,24 @@ def open_project(
         CheckpointError: the checkpoint is not on the storage that the settings name.
     """
     project = load_project(config, given, folder)
-    fetch(project)
+    prepare(project)
     return project
 
 
-def is_shared(project: Project) -> bool:
-    """Whether something of the project has a copy on this host."""
-    paths = project.settings.paths
-    return any(map(is_url, (paths.data, paths.soil, project.settings.embedding.checkpoint or "")))
+def prepare(project: Project) -> None:
+    """Download what must be files of this machine, and see that storage answers; see `open_project`."""
+    paths, given = project.settings.paths, project.settings.embedding.checkpoint or ""
+    if not any(map(is_url, (paths.data, paths.soil, given))):
+        return
+    from soc_assets.storage import download, former_copy, object_path
 
-
-def fetch(project: Project) -> None:
-    """Bring the copies up to date; see `open_project`."""
-    paths = project.settings.paths
     if is_url(paths.data):
-        Remote(paths.data, project.data).fetch()
+        object_path.require_bucket(paths.data)
+        former_copy.move_in(project.own, paths.data)
     if is_url(paths.soil):
-        Remote(paths.soil, project.soil, None).fetch()
-    if (checkpoint := project.checkpoint) and is_url(given := project.settings.embedding.checkpoint or ""):
-        folder, _, name = given.rpartition("/")
-        Remote(folder, checkpoint.parent, None, name).fetch()
+        download.folder(paths.soil, project.soil)
+    if (checkpoint := project.checkpoint) and is_url(given):
+        download.file(given, checkpoint)
         if not checkpoint.is_file():
             raise CheckpointError(
                 f"The checkpoint {given} does not exist. Correct `checkpoint` in [embedding] of soc.toml."

@@ -157,9 +157,9 @@ def clean(config: Path | None, keep_current: bool, yes: bool) -> None:
     shown = read_info(project.database).get("spec")
     in_use = {shown: "shown by soc.duckdb"} if shown else {}
     found = cleaning.spec_folders(project.embeddings, in_use | ({current.spec.digest: "current"} if current else {}))
-    results = kept.kept(project.results)
+    results = kept.kept(project.results, project.scratch)
     maps = _maps_by_model(project)
-    left = [*cleaning.leftovers(project.embeddings), *kept.leftovers(project.results)]
+    left = [*cleaning.leftovers(project.embeddings), *kept.leftovers(project.scratch)]
     left += old_maps.leftovers(project.data / "maps")
     specs, others = [item for item in found if not item.in_use], [item for item in results if not item.in_use]
     unused = [item for item in maps if not item.in_use]

@@ -74,7 +74,7 @@ def export_command(
 
     project = opened(config)
     stage = stage or ("embeddings" if kind == "stac" else "features")
-    path = (out or project.data / "export" / f"{stage}.{kind}").expanduser().resolve()
+    path = (out or project.own / "export" / f"{stage}.{kind}").expanduser().resolve()
     chosen = [band.strip() for band in bands.split(",")] if bands else None
 
     with terminal.showing_progress(console), progress.of("export"):

@@ -45,7 +45,7 @@ def figures(
     from soc_assets.runtime import progress
 
     project = opened(config)
-    target = (folder or project.data / "figures").expanduser().resolve()
+    target = (folder or project.own / "figures").expanduser().resolve()
     with terminal.showing_progress(console), progress.of("figures"):
         written = write_figures(project, target, tuple(dict.fromkeys(formats)), subjects or SUBJECTS, overwrite)
     console.print(f"{len(written) - 1} files and their captions in {target}", soft_wrap=True, markup=False)

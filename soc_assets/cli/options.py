@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from soc_assets.errors import SocError, SocWarning, StorageError, TableError
-from soc_assets.project import Project, fetch, is_shared, load_project
+from soc_assets.project import Project, is_url, load_project, prepare
 from soc_assets.reporting.as_text import PlainConsole, plain
 from soc_assets.runtime import interrupts
 
@@ -84,20 +84,19 @@ def named(project: Project) -> Path | None:
 def opened(config: Path | None) -> Project:
     """The project; its database, whose paths are absolute, is rebuilt where the folder was moved.
 
-    What other hosts wrote is fetched first, and the database follows theirs.
+    What must be a file of this machine is downloaded first, and the database follows that of other hosts.
     """
     from soc_assets.cli import terminal
     from soc_assets.features import refresh
 
     project = load_project(config)
-    if is_shared(project):
-        with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for results
-            fetch(project)
+    with terminal.showing_progress(PlainConsole(stderr=True)):  # standard output is for results
+        prepare(project)
     if refresh.moved(project):
         console.print(f"{project.data} was moved: rebuilding {project.database.name}.", soft_wrap=True, markup=False)
         with terminal.showing_progress(console), suppress(TableError), _unless_it_cannot_be_written():
             refresh.ensure(project)
-    if is_shared(project):
+    if is_url(project.settings.paths.data):
         with terminal.showing_progress(PlainConsole(stderr=True)):
             refresh.rebuild_database_if_stale(project)
     return project

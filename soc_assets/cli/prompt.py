@@ -28,7 +28,7 @@ def answer(project: Project, query: str | None, rows: int, console: Console) -> 
     Raises:
         SocError: there is nothing to query, or the query is wrong.
     """
-    if not project.data.is_dir():
+    if not project.data.exists():
         raise SocError(
             f"{project.database} does not exist, and there is no folder {project.data} to build it from: "
             "`soc run --to features` makes both."

@@ -63,7 +63,7 @@ def suggest(
     from soc_assets.tracking.store import tracking_of
 
     project = opened(config)
-    target = output or project.results / "sites.csv"
+    target = output or project.own / "results" / "sites.csv"
     if target.suffix.lower() != ".csv":
         raise SocError(f"--output {target}: sites are written as CSV. Name a file that ends in .csv.")
     target.parent.mkdir(parents=True, exist_ok=True)

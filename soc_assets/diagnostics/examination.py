@@ -58,4 +58,4 @@ def _look_at_project(config: Path | None) -> Iterator[Verdict]:
         yield Verdict("soc.toml", "none from here upwards", "ok", cure)
     tracked = [] if project.settings.tracking.server or is_url(project.settings.paths.mlruns) else [project.mlruns]
     home = ("DAGSTER_HOME" if os.environ.get("DAGSTER_HOME") else "Dagster's instance", project.dagster_home.absolute())
-    yield from machine.look_at_folders([("data", project.data), *(("mlruns", each) for each in tracked), home])
+    yield from machine.look_at_folders([("data", project.own), *(("mlruns", each) for each in tracked), home])

@@ -28,6 +28,7 @@ from soc_assets.rasters.index import RasterIndex
 from soc_assets.rasters.steps import Step, steps_read
 from soc_assets.reporting.findings import Finding
 from soc_assets.storage import digest, files
+from soc_assets.storage.access import source
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors buffered before they are written as a row group
 _TOKENS = "list.element.list.element"
@@ -237,7 +238,7 @@ def _metadata(batch: Batch, spec: Spec, encoder: Encoder) -> dict[str, str]:
 def _relabel(batch: Batch, path: Path, spec: Spec) -> bool:
     """Write the file with its labels of today; False where it is damaged, which new checksums would hide."""
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        table = pq.read_table(source(path), page_checksum_verification=True)
     except (pa.ArrowException, OSError):
         return False
     order = batch.samples.set_index("sample_id").loc[table["sample_id"].to_pylist()]

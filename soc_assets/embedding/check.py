@@ -20,6 +20,7 @@ from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.errors import EmbeddingError
 from soc_assets.rasters.steps import Slot, keys_of, step_numbers
 from soc_assets.reporting.findings import Finding, of_output
+from soc_assets.storage.access import source
 
 CHECKS = ("finite", "complete", "spec", "rank", "constant_columns")
 _AT_ONCE = 32 * 2**20  # bytes of vectors read at a time
@@ -40,7 +41,7 @@ def check_batch(batch: Batch, folder: Path, spec: Spec) -> list[Finding]:
         return of_output(check, "error", str(path), found, "")
 
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(source(path), page_checksum_verification=True) as file:
             stored = {key.decode(): value.decode() for key, value in (file.metadata.metadata or {}).items()}
             findings = [finding("spec", found) for found in _wrong_spec(stored, folder, spec)]
             try:

@@ -1,13 +1,13 @@
 """Embeddings of specs that are no longer in use: what there is, and removing it."""
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from soc_assets.embedding.spec import Spec, all_specs
-from soc_assets.storage import files
+from soc_assets.storage import folders
+from soc_assets.storage.access import is_stored
 from soc_assets.storage.temporary import is_being_written
 
 _ABANDONED = 3600  # seconds after which a temporary file is no longer being written
@@ -38,27 +38,26 @@ def spec_folders(folder: Path, in_use: Mapping[str, str]) -> list[SpecFolder]:
     found = []
     for spec in sorted(all_specs(folder), key=lambda spec: spec.created):
         path = folder / spec.digest
-        sizes = [item.stat().st_size for item in path.rglob("*") if item.is_file()]
         batches = len(list(path.glob("batch_*_size_*.parquet")))
-        found.append(SpecFolder(spec, path, batches, sum(sizes), in_use.get(spec.digest, "")))
+        found.append(SpecFolder(spec, path, batches, folders.sizes_below(path), in_use.get(spec.digest, "")))
     return found
 
 
 def remove(found: SpecFolder) -> None:
-    """Remove a spec's folder: renamed first, so that a half-removed one is never read.
+    """Remove a spec's folder: on this machine renamed first, so that a half-removed one is never read.
 
     Raises:
         ValueError: it is the folder in use.
     """
     if found.in_use:
         raise ValueError(f"{found.path} is in use")
-    going = found.path.with_name(_GOING + found.path.name)
-    files.rename(found.path, going)
-    shutil.rmtree(going)
+    folders.remove_renamed(found.path, _GOING)
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """What killed removals and runs left behind: hidden folders, and temporary files untouched for an hour."""
+    """What killed removals and runs left behind on this machine: hidden folders, and temporary files an hour old."""
+    if is_stored(folder):
+        return []
     going = [path for path in folder.glob(f"{_GOING}*") if path.is_dir()]
     temporary = [path for path in folder.glob("*/.*.tmp") if _is_abandoned(path)]
     return [*going, *temporary]
@@ -71,7 +70,4 @@ def _is_abandoned(path: Path) -> bool:
 
 def remove_leftover(path: Path) -> None:
     """Remove one of `leftovers`."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    folders.remove_all(path)

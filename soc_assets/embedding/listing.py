@@ -1,8 +1,9 @@
 """The files of a spec's folder by batch, listed once for many batches: listing it for each would be quadratic."""
 
-import os
 import re
 from pathlib import Path
+
+from soc_assets.storage.access import names_in
 
 SET_ASIDE = ".wrong"  # ends the name of a file that failed a check
 _NAME = re.compile(rf"(batch_\d+)_size_\d+\.parquet({re.escape(SET_ASIDE)})?")
@@ -14,11 +15,7 @@ class Listing:
     def __init__(self, folder: Path) -> None:
         self._files: dict[str, list[Path]] = {}
         self._aside: dict[str, list[Path]] = {}
-        if not folder.is_dir():
-            return
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
-        for name in names:
+        for name in sorted(names_in(folder)):
             if found := _NAME.fullmatch(name):
                 kind = self._aside if found[2] else self._files
                 kind.setdefault(found[1], []).append(folder / name)

@@ -16,6 +16,7 @@ from soc_assets.embedding.spec import Spec
 from soc_assets.integrity.schemas import EMBEDDINGS
 from soc_assets.reporting.as_text import markdown
 from soc_assets.storage import digest, files
+from soc_assets.storage.access import source
 
 _MANIFEST, _DOCUMENTATION = "manifest.json", "documentation.md"
 _NORMALISED = {
@@ -71,7 +72,7 @@ def wrong(folder: Path) -> str | None:
 def _describe(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     return {
         "file": path.name,
-        "samples": pq.read_metadata(path).num_rows,
+        "samples": pq.read_metadata(source(path)).num_rows,
         "bytes": path.stat().st_size,
         "inputs": metadata["soc.inputs"],
         "labels": metadata["soc.labels"],

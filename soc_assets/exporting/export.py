@@ -10,7 +10,7 @@ from soc_assets.exporting.stac.write import is_ours, write_stac
 from soc_assets.exporting.tables import write_csv, write_feature_parquet, write_image_parquet
 from soc_assets.project import Project
 from soc_assets.rasters.names import described_bands
-from soc_assets.storage import files
+from soc_assets.storage import files, folders
 
 
 def export(
@@ -48,7 +48,7 @@ def export(
     if kind == "stac":
         if path.exists() and not is_ours(path):
             raise FeaturesError(f"{path} is not an export of embeddings, and is not replaced: name another folder.")
-        with files.replacing_folder(path, "--out") as temporary:
+        with folders.replacing_folder(path, "--out") as temporary:
             return write_stac(project, temporary, int8)
     source = source_of(project, stage, split, bands)
     if int8 and source.vector is None:
@@ -59,7 +59,7 @@ def export(
     source.metadata |= described_bands(project)
 
     if kind == "zarr":
-        with files.replacing_folder(path, "--out") as temporary:
+        with folders.replacing_folder(path, "--out") as temporary:
             write_zarr(source, stage, temporary, int8)
         return source.n
     with files.replacing(path, "--out") as temporary:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.errors import FeaturesError
+from soc_assets.storage.access import source
 
 _LIMIT = 127
 SCALES = {  # columns of vectors -> columns of their scales
@@ -63,7 +64,7 @@ def read_int8_parquet(path: Path) -> pa.Table:
     Raises:
         FeaturesError: the file is not an int8 export.
     """
-    table = pq.read_table(path).combine_chunks()
+    table = pq.read_table(source(path)).combine_chunks()
     if "scale" in table.column_names:
         table = table.set_column(*_features(table)).drop_columns(["scale"])
         return table

@@ -18,6 +18,7 @@ from soc_assets.features.sql.views import Contents
 from soc_assets.project import Project
 from soc_assets.rasters.steps import Slot
 from soc_assets.runtime import interrupts
+from soc_assets.storage.access import source
 
 IDENTITY = (
     *("sample_id", "longitude", "latitude", "organic_carbon", "location_id"),
@@ -140,7 +141,7 @@ class ImageSource(Source):
         self.paths = batch_paths(contents.folder)
         self._slots = [n for n, slot in enumerate(spec.slots) if bands is None or slot.name in bands]
         _require_bands(bands, [slot.name for slot in spec.slots])
-        self.n = sum(pq.read_metadata(path).num_rows for path in self.paths)
+        self.n = sum(pq.read_metadata(source(path)).num_rows for path in self.paths)
         if not self.n:
             raise FeaturesError(f"{contents.folder} holds no batch: `soc run --to embeddings` makes them.")
         chosen = [spec.slots[n] for n in self._slots]

@@ -19,6 +19,7 @@ from soc_assets.project import Project
 from soc_assets.reporting.as_text import csv_safe
 from soc_assets.runtime import progress
 from soc_assets.storage import files
+from soc_assets.storage.access import source as source_of
 
 
 def write_csv(source: Source, path: Path) -> None:
@@ -109,14 +110,16 @@ def write_image_parquet(source: ImageSource, project: Project, path: Path, int8:
     """One GeoParquet file with the columns of the batches' files, all of them; `int8` as in `write_int8_batch`."""
     spec = refresh.contents_of(project).spec
     written = 0
-    places = pa.concat_tables(pq.read_table(file, columns=["longitude", "latitude"]) for file in source.paths)
+    places = pa.concat_tables(
+        pq.read_table(source_of(file), columns=["longitude", "latitude"]) for file in source.paths
+    )
     metadata = {**source.metadata, "geo": geo_metadata(places.to_pandas())}
-    schema = pq.read_schema(source.paths[0]).with_metadata(metadata)
+    schema = pq.read_schema(source_of(source.paths[0])).with_metadata(metadata)
     options = _int8_options(spec) if int8 else options_of(spec)
     if int8:
         schema = quantised_batch(schema.empty_table(), spec.shape[1]).schema
     with pq.ParquetWriter(path, schema, **options) as writer:
-        for file in map(pq.ParquetFile, source.paths):
+        for file in (pq.ParquetFile(source_of(path)) for path in source.paths):
             for number in range(file.num_row_groups):
                 table = file.read_row_group(number)
                 table = quantised_batch(table, spec.shape[1]) if int8 else table
@@ -135,7 +138,7 @@ def write_int8_batch(path: Path, spec: Spec, to: Path) -> None:
         to: the file written.
     """
     metadata = files.read_metadata(path)
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with pq.ParquetFile(source_of(path), page_checksum_verification=True) as file:
         schema = quantised_batch(file.schema_arrow.empty_table(), spec.shape[1]).schema.with_metadata(metadata)
         with pq.ParquetWriter(to, schema, **_int8_options(spec)) as writer:
             for number in range(file.num_row_groups):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import EmbeddingError
+from soc_assets.storage.access import source
 
 _IMAGES: tuple[str, ...] = ("elevation_embedding", "static_embeddings", "channel_time_embeddings")
 
@@ -60,7 +61,7 @@ def read_images(
     read = [name for name, part in parts.items() if set(part) & set(wanted)]
     extra = [name for name in columns if name not in ("sample_id", *read)]
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(source(path), page_checksum_verification=True) as file:
             for number in range(file.num_row_groups):
                 table = file.read_row_group(number, columns=["sample_id", *read, *extra])
                 if table.num_rows:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.tile_cache import POINT_WINDOWS
 from soc_assets.errors import EmbeddingError
+from soc_assets.storage.access import source
 
 
 def at_pixel(values: pa.MapArray) -> np.ndarray:
@@ -39,7 +40,7 @@ def read_raw_points(path: Path, spec: Spec, columns: Sequence[str]) -> Iterator[
     """
     slots = spec.band_slots
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(source(path), page_checksum_verification=True) as file:
             for number in range(file.num_row_groups):
                 table = file.read_row_group(number, columns=[*columns, "point_values"])
                 if table.num_rows:

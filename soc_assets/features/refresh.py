@@ -81,7 +81,7 @@ def build(
 
 
 def tell_others(project: Project, inputs: EmbeddingInputs, built: str) -> None:
-    """Let the hosts that share the data folder know what the database was built from; see `built_elsewhere`."""
+    """Let the hosts that share the data on storage know what the database was built from; see `built_elsewhere`."""
     if is_url(project.settings.paths.data) and built_elsewhere(project) != built:
         files.write_json(_elsewhere_file(project), {"inputs": built, "spec": inputs.spec.digest})
 

@@ -1,15 +1,13 @@
 """Maps of models that are no longer in use: what there is, and removing it."""
 
-import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from soc_assets.mapping.documents.stac_collection import update_collection
 from soc_assets.runtime.process import is_gone_from_name
-from soc_assets.storage import files
-from soc_assets.storage.temporary import remove_tree
+from soc_assets.storage import folders
+from soc_assets.storage.access import is_stored
 
 _GOING = ".removing-"
 _HALF = re.compile(r"\..+\.tmp")  # a map or a tile that was being written
@@ -45,38 +43,28 @@ def model_maps(maps: Path, current: str | None) -> list[ModelMaps]:
     for path in sorted(each for each in maps.glob("[!.]*") if each.is_dir()):
         periods = tuple(sorted(each.parent.name for each in path.glob("[!.]*/map.json")))
         tiles = len(list(path.glob("tiles/[!.]*.npz")))
-        size = _bytes_below(path)
+        size = folders.sizes_below(path)
         why = "unknown: no model is registered" if current is None else "current" if path.name == current else ""
         found.append(ModelMaps(path, periods, tiles, size, why))
     return found
 
 
-def _bytes_below(folder: Path) -> int:
-    """Of all files, while others of them may come and go."""
-    size = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                size += (Path(place) / name).stat().st_size
-    return size
-
-
 def remove(found: ModelMaps) -> None:
-    """Remove the maps of a model, also from the catalog: renamed first, so that half-removed ones are never read.
+    """Remove the maps of a model, also from the catalog; a half-removed one is never read.
 
     Raises:
         ValueError: they are in use.
     """
     if found.in_use:
         raise ValueError(f"{found.path} is in use")
-    going = found.path.with_name(_GOING + found.path.name)
-    files.rename(found.path, going)
+    folders.remove_renamed(found.path, _GOING)
     update_collection(found.path.parent)
-    remove_tree(going)
 
 
 def leftovers(maps: Path) -> list[Path]:
     """What killed removals and runs of this machine left behind."""
+    if is_stored(maps):
+        return []
     going = [path for path in maps.glob(f"{_GOING}*") if path.is_dir()]
     half = (path for pattern in (".*", "*/.*", "*/*/.*") for path in maps.glob(pattern) if _HALF.fullmatch(path.name))
     return [*going, *(path for path in half if is_gone_from_name(path.name))]

@@ -22,7 +22,8 @@ from soc_assets.mapping.quality_classes import BEYOND, NODATA
 from soc_assets.mapping.tile_files import TileLayers
 from soc_assets.mapping.write_raster import as_cog, checksum, open_tiled, require_content, window_of
 from soc_assets.runtime import progress
-from soc_assets.storage import files, mirror
+from soc_assets.storage import folders
+from soc_assets.storage.access import local_lock
 from soc_assets.storage.write_errors import translate_write_errors
 
 Facts = dict[str, Any]
@@ -38,16 +39,15 @@ class MapFile:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Whoever writes the folder of a map, or into it, does so alone: another process waits.
+    """Whoever writes the folder of a map, or into it, does so alone: another process of this machine waits.
 
     Raises:
         StorageError: the disk is full or read-only.
     """
     from filelock import FileLock
 
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    with translate_write_errors(folder.parent):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(local_lock(folder))
+    with translate_write_errors(Path(lock.lock_file)):
         lock.acquire()
     try:
         yield
@@ -66,11 +66,8 @@ def replacing(folder: Path, last: str) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or read-only.
     """
-    with alone(folder):
-        with mirror.removing(folder), files.replacing_folder(folder) as temporary:
-            yield temporary
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == last):
-            mirror.send(path)
+    with alone(folder), folders.replacing_folder(folder, last=last) as temporary:
+        yield temporary
 
 
 def read_folder(folder: Path, name: str) -> MapFile | None:

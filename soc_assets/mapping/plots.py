@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from rasterio.enums import Resampling
 
 from soc_assets.mapping.change import classes as change_classes
 from soc_assets.mapping.layers import QUALITY
 from soc_assets.mapping.quality_classes import CLASSES, COLOURS
+from soc_assets.mapping.read_layer import open_layer
 from soc_assets.reporting.figures import new_figure, pixels, report_figure, to_png
 
 _EDGE = 512
@@ -87,7 +87,7 @@ def _title(axes: Any, words: str) -> None:
 
 
 def _decimated(path: Path) -> np.ndarray:
-    with rasterio.open(path) as dataset:
+    with open_layer(path) as dataset:
         scale = max(1.0, max(dataset.shape) / pixels(_EDGE))
         shape = tuple(max(1, round(size / scale)) for size in dataset.shape)
         values = dataset.read(1, out_shape=shape, resampling=Resampling.nearest, masked=True)

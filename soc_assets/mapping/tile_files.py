@@ -8,6 +8,7 @@ import numpy as np
 
 from soc_assets.mapping.predictions import NUMBERS
 from soc_assets.storage import files
+from soc_assets.storage.access import opened
 
 LAYERS = NUMBERS[:4]
 _DAMAGE = (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError)
@@ -38,7 +39,7 @@ def read_tile_inputs(path: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with opened(path) as file, np.load(file, allow_pickle=False) as stored:
             return str(stored["inputs"]) if {"numbers", "quality"} <= set(stored.files) else None
     except _DAMAGE:
         return None
@@ -47,7 +48,7 @@ def read_tile_inputs(path: Path) -> str | None:
 def read_tile(path: Path, inputs: str) -> TileLayers | None:
     """A tile made from these inputs; None where there is none, or a byte of it has changed (arrays have checksums)."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with opened(path) as file, np.load(file, allow_pickle=False) as stored:
             return None if str(stored["inputs"]) != inputs else TileLayers(stored["numbers"], stored["quality"])
     except _DAMAGE:
         return None

@@ -26,6 +26,7 @@ from soc_assets.geo.zone_file import Zone, read_zones
 from soc_assets.integrity.schemas import TABLES
 from soc_assets.integrity.schemas.columns import pandas_type
 from soc_assets.mapping.quality_classes import INCOMPLETE, INSIDE, OUTSIDE
+from soc_assets.mapping.read_layer import open_layer
 from soc_assets.rasters.reading import read_values
 from soc_assets.runtime import interrupts, progress
 from soc_assets.storage import files
@@ -197,7 +198,7 @@ def _rasters_of(map_folder: Path) -> Iterator[Rasters]:
 
 def _opened(path: Path) -> DatasetReader:
     try:
-        return rasterio.open(path, driver="GTiff")
+        return open_layer(path)
     except rasterio.RasterioIOError as error:
         raise StateError(f"{path} cannot be read ({error}). Remove its folder and run `soc map` again.") from error
 

@@ -166,7 +166,7 @@ def needs(project: Project, samples: pd.DataFrame) -> Iterator[Need]:
 
 
 def _previews(project: Project) -> Previews:
-    return Previews(project.catalog.parent / "previews", project.settings.rasters)
+    return Previews(project.own / "catalog" / "previews", project.settings.rasters)
 
 
 def _with_bands(project: Project, bands: tuple[Band, ...]) -> Project:

@@ -138,7 +138,7 @@ def train(project: Project, inputs: str, session: Session) -> None:
 
 def state_of(project: Project, inputs: str) -> Path:
     """Where the state of a run that is not finished is saved."""
-    return project.results / "pretraining" / f"{inputs}.pt"
+    return project.scratch / "pretraining" / f"{inputs}.pt"
 
 
 def write_result(project: Project, inputs: str, session: Session) -> None:

@@ -23,6 +23,7 @@ from soc_assets.rasters.identity import readable_digest, stamp
 from soc_assets.runtime import progress
 from soc_assets.runtime.threads import threaded_map
 from soc_assets.storage import files
+from soc_assets.storage.access import source
 from soc_assets.storage.raster_location import is_local
 
 _ZIP = "/vsizip/{"
@@ -147,7 +148,9 @@ def contents_now(
 
 def _tables(catalog: Path, project: Project) -> list[pd.DataFrame]:
     paths = [path for path in (catalog, catalog.with_name("problems.parquet")) if files.is_whole(path)]
-    new = [path for path in paths if set(_CONTENT) <= set(pq.read_schema(path).names)]  # not of an older version
+    new = [
+        path for path in paths if set(_CONTENT) <= set(pq.read_schema(source(path)).names)
+    ]  # not of an older version
     return [table for path in new if (table := _known(path, project, _CONTENT)) is not None]
 
 

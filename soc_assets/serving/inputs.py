@@ -19,6 +19,7 @@ from soc_assets.rasters.steps import Slot, Step, step_numbers, step_of
 from soc_assets.serving.maps import MapFolder
 from soc_assets.settings.seasons import SEASONS
 from soc_assets.storage import files
+from soc_assets.storage.access import source
 
 _SHARED = 0.5  # share of the slots that a sample must have in common with the place
 
@@ -110,7 +111,7 @@ def _batches(folder: Path) -> list[Path]:
 @lru_cache(maxsize=2)
 def _points(folder: Path, stamps: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Ids [n] and normalised values at the pixel [n, s] of all embedded samples."""
-    tables = [pq.read_table(path, columns=["sample_id", "point_values"]) for path in _batches(folder)]
+    tables = [pq.read_table(source(path), columns=["sample_id", "point_values"]) for path in _batches(folder)]
     tables = [table for table in tables if len(table)]
     if not tables:
         return np.empty(0, object), np.empty((0, 0), np.float32)

@@ -19,6 +19,7 @@ from rasterio.io import DatasetReader
 from rasterio.warp import transform_bounds
 
 from soc_assets.errors import StateError
+from soc_assets.mapping.read_layer import open_layer
 from soc_assets.settings.seasons import SEASONS, season_rank
 from soc_assets.storage import files
 
@@ -110,7 +111,7 @@ def opened(path: Path) -> DatasetReader:
         StateError: it is missing or damaged.
     """
     try:
-        return rasterio.open(path, driver="GTiff")
+        return open_layer(path)
     except rasterio.RasterioIOError as error:
         raise StateError(f"{path} cannot be read ({error}). Remove its folder and run `soc map` again.") from error
 

@@ -12,9 +12,10 @@ class Paths(Section):
 
     data: str = "data"
     """Everything the platform writes, except MLflow's files: a folder, or a URL that fsspec knows, such as
-    `s3://bucket/prefix`, for several hosts; each then has a copy of it (docs/scaling.md)."""
+    `s3://bucket/prefix`, for several hosts, which read and write it there (docs/scaling.md)."""
     data_copy: str | None = None
-    """The copy on this host where `data` is a URL, on a local disk; None names it after the URL, in `.soc`."""
+    """Where `data` is a URL: the folder of what each host has for itself, such as soc.duckdb, on a local disk; None
+    names it after the URL, in `.soc`."""
     rasters: str = "data/rasters"
     """The rasters, laid out according to the patterns in [rasters]: a folder, a zip file, `/vsizip/...`, or a URL such
     as `s3://bucket/prefix` (credentials and AWS_ENDPOINT_URL come from the environment)."""

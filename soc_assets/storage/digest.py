@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from soc_assets.storage import access
+
 LENGTH = 16  # hexadecimal digits: 64 bits, plenty for the files of one project
 
 
@@ -40,5 +42,7 @@ def of_bytes(content: bytes) -> str:
 
 def of_file(path: Path, length: int = LENGTH) -> str:
     """sha256 of a file's bytes, the first `length` hexadecimal digits (64 for all)."""
+    if access.is_stored(path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:length]
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:length]

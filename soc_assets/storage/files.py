@@ -1,15 +1,12 @@
 """Writing files so that no reader ever sees a partial one, and reading tables back, never assuming they are intact.
 
-A file is written to a hidden temporary file, then atomically renamed. What a killed process left of a file is removed
-when the file is next written. What is written, renamed and removed here in the copy of a folder on object storage is so
-there, too (`soc_assets.storage.mirror`). Nothing about the content of files belongs here.
+A file is written to a hidden temporary file, then atomically renamed; one on object storage is written to a temporary
+file of this machine and stored by one request, which is atomic there. What a killed process left of a file is removed
+when the file is next written. Nothing about the content of files belongs here.
 """
 
 import io
 import json
-import os
-import re
-import secrets
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,11 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.errors import SocWarning, TableError
-from soc_assets.runtime.process import is_gone_from_name, mark_of_files
-from soc_assets.storage import mirror, sealed
-from soc_assets.storage.temporary import remove_abandoned, remove_tree, temporary_beside
+from soc_assets.storage import access, sealed
+from soc_assets.storage.access import is_stored, source
+from soc_assets.storage.temporary import temporary_beside
 from soc_assets.storage.write_errors import PATHS, translate_write_errors
 
+stamp = access.stamp
 INPUTS, FILES, SPLIT, CONTENT = "soc.inputs", "soc.files", "soc.split", "soc.content"
 """Keys of metadata in Parquet: digest of what the file was made from; digests of the soil files that were read (JSON);
 digest of the settings that decide the split; digest of what the file says, for what is made from it."""
@@ -55,12 +53,17 @@ def replacing(path: Path, setting: str = PATHS) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
     """
+    if is_stored(path):
+        with access.temporary_file(path.name) as temporary:
+            temporary.touch()
+            yield temporary
+            path.put(temporary)
+        return
     with translate_write_errors(path, setting), temporary_beside(path) as temporary:
         yield temporary
         if path.is_file():
             shutil.copymode(path, temporary)
         temporary.replace(path)
-        mirror.send(path)
 
 
 def require_writable(path: Path, setting: str = PATHS) -> None:
@@ -69,63 +72,20 @@ def require_writable(path: Path, setting: str = PATHS) -> None:
     Raises:
         StorageError: the disk is full or read-only, or permission is missing.
     """
+    if is_stored(path):
+        return
     with translate_write_errors(path, setting), temporary_beside(path) as temporary:
         temporary.touch()
 
 
 def rename(path: Path, to: Path) -> None:
     """Give a file another name, or a folder that is to be removed."""
-    with mirror.removing(path):
-        path.replace(to)
-    mirror.send(to)
+    path.replace(to)
 
 
 def remove(path: Path) -> None:
     """Remove a file, if it is there."""
-    with mirror.removing(path):
-        path.unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing_folder(path: Path, setting: str = PATHS) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it takes its place, on failure what was there stays.
-
-    Each call has a name of its own. What was there is renamed first and removed last; if the new one cannot take its
-    place it is put back.
-
-    Raises:
-        StorageError: the disk is full or read-only, or permission is missing.
-    """
-    with translate_write_errors(path, setting):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(path)
-        _put_back(path)
-        own = f".{path.name}.{mark_of_files()}{secrets.token_hex(4)}"
-        temporary, former = path.with_name(f"{own}.tmp"), path.with_name(f"{own}.former")
-        temporary.mkdir()
-        try:
-            yield temporary
-            if os.path.lexists(path):
-                path.replace(former)
-            try:
-                temporary.replace(path)
-            except OSError:
-                if os.path.lexists(former):
-                    former.replace(path)
-                raise
-            remove_tree(former)
-        finally:
-            remove_tree(temporary)
-
-
-def _put_back(path: Path) -> None:
-    """What a killed process had renamed to make room for a folder: put back where the new one never came."""
-    mark = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}-\d+-.*\.former")
-    with os.scandir(path.parent) as entries:
-        left = [Path(entry.path) for entry in entries if mark.fullmatch(entry.name)]
-    for former in left:
-        if is_gone_from_name(former.name):
-            remove_tree(former) if os.path.lexists(path) else former.replace(path)
+    path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str, setting: str = PATHS) -> None:
@@ -218,15 +178,6 @@ def cure_of(path: Path) -> str:
     return f"`soc run{f' --to {asset}' if asset else ''}` makes it again."
 
 
-def stamp(path: Path) -> tuple[int, int, int, int]:
-    """Bytes, mtime in ns, ctime in ns and inode of a file: what changes when another file replaces it.
-
-    Size and time alone may not: with `rsync -t` or unzip both may be equal.
-    """
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
-
-
 def read_metadata(path: Path) -> dict[str, str]:
     """The key-value metadata of a Parquet file, without reading its rows; empty where it is missing or damaged."""
     return read_footer(path)[1]
@@ -237,7 +188,7 @@ def read_footer(path: Path) -> tuple[int, dict[str, str]]:
     if not path.is_file():
         return 0, {}
     try:
-        found = pq.read_metadata(path)
+        found = pq.read_metadata(source(path))
         stored = found.metadata or {}
         return found.num_rows, {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
     except PermissionError:

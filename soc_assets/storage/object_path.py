@@ -94,6 +94,21 @@ class ObjectPath(ProxyUPath):
         files = (each for each in listed if each["type"] == "file" and each["name"].rstrip("/") != self.key)
         return {str(each["name"]).rpartition("/")[2]: ObjectStat(*stamp_of(each)) for each in files}
 
+    def names(self) -> set[str]:
+        """Names of all files below it, with `/`."""
+        return {name.removeprefix(f"{self.key}/") for name in self._found()}
+
+    def sizes(self) -> list[int]:
+        """Bytes of each file below it."""
+        return [int(each["size"] or 0) for each in self._found().values()]
+
+    def _found(self) -> dict[str, dict[str, Any]]:
+        with _asking(self):
+            try:
+                return self.fs.find(self.key, detail=True)
+            except FileNotFoundError:  # what an empty prefix is to some
+                return {}
+
     def iterdir(self) -> Iterator["ObjectPath"]:
         """Files and folders in it."""
         with _asking(self):
@@ -134,7 +149,7 @@ class ObjectPath(ProxyUPath):
     def remove_all(self) -> None:
         """Remove everything below it."""
         with _asking(self, "removed"):
-            for each in self.fs.find(self.key):
+            for each in self._found():
                 self.fs.rm_file(each)
 
     def rename(self, target: Any, **options: Any) -> "ObjectPath":  # type: ignore[override]
@@ -214,3 +229,15 @@ def _asking(path: ObjectPath, what: str = "read", after: str = "") -> Iterator[N
 def of_url(url: str) -> ObjectPath:
     """The file or folder at a URL."""
     return ObjectPath._from_upath(UPath(url.rstrip("/")))
+
+
+def require_bucket(url: str) -> None:
+    """Refuse a bucket that is not there, in which everything would count as missing.
+
+    Raises:
+        StorageError: storage does not answer, or there is no such bucket.
+    """
+    path = of_url(url)
+    if path.protocol in BUCKETS and not path.exists():
+        with explained(url, StorageError):
+            path.fs.ls(path.key.split("/")[0])

@@ -5,7 +5,6 @@ separate object. Of the two, the one that is intact is read and, where the expec
 matches it.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -84,4 +83,4 @@ def _whole(path: Path, is_whole: Judge) -> Iterator[Path]:
 
 def _put(source: Path, target: Path) -> None:
     with files.replacing(target) as temporary:
-        shutil.copyfile(source, temporary)
+        temporary.write_bytes(source.read_bytes())

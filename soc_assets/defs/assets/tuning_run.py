@@ -29,7 +29,7 @@ def run_tuning(context: dg.AssetExecutionContext, project: Project, inputs: str)
         NAMED["mlp"],
         sets,
         settings.trials,
-        results / "hyperparameters.db",
+        project.scratch / "hyperparameters.db",
         inputs,
         compare.options_of(project),
     )
@@ -54,7 +54,7 @@ def tuning_metadata(project: Project) -> dict[str, Any]:
         "pruned": int((trials["state"] == "PRUNED").sum()),
         "history": report.picture(plots.search_history(trials)),
         "best": report.table(trials.sort_values("value", ascending=False).head(10).round(4)),
-        "storage": dg.MetadataValue.path(str(results / "hyperparameters.db")),
+        "storage": dg.MetadataValue.path(str(project.scratch / "hyperparameters.db")),
     }
     if stored["importance"]:
         metadata["importance"] = report.picture(plots.parameter_importance(stored["importance"]))

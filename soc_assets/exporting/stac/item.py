@@ -15,6 +15,7 @@ from soc_assets.exporting.stac import fields
 from soc_assets.geo.grid import Grid
 from soc_assets.integrity.schemas import EMBEDDINGS
 from soc_assets.storage import digest
+from soc_assets.storage.access import source
 
 _SHA256 = "1220"  # multihash: the code of sha2-256, and its 32 bytes
 
@@ -99,7 +100,7 @@ def _asset(path: Path, spec: Spec, grid: Grid, int8: bool) -> Any:
         "data_type": fields.data_type_of(spec, int8),
         "proj:code": "EPSG:4326",
         **({"proj:wkt2": None} if "proj:wkt2" in fields.grid_fields(grid) else {}),
-        "table:columns": _columns(pq.read_schema(path)),
+        "table:columns": _columns(pq.read_schema(source(path))),
     }
     title = f"{'int8 e' if int8 else 'E'}mbeddings, one row per sample, GeoParquet"
     return pystac.Asset(f"./{path.name}", title, media_type=fields.PARQUET, roles=["data"], extra_fields=more)

@@ -4,7 +4,6 @@ Only batches that are up to date are published: the rasters and labels that the 
 """
 
 import json
-import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,12 +59,12 @@ def write_stac(project: Project, folder: Path, int8: bool) -> int:
         if wrong := errors(check_batch(batch, inputs.folder, spec)):
             raise FeaturesError(f"{path} is damaged ({wrong[0].found}). `soc run --to embeddings` mends it.")
         own = folder / path.name
-        write_int8_batch(path, spec, own) if int8 else shutil.copyfile(path, own)
+        write_int8_batch(path, spec, own) if int8 else own.write_bytes(path.read_bytes())
         items[f"{batch.key}.json"] = make_item(batch, spec, grid, own, name, int8)
         _write(folder / f"{batch.key}.json", items[f"{batch.key}.json"])
         written += len(batch.samples)
         progress.report(written, total, "samples")
-    shutil.copyfile(inputs.folder / fields.SPEC, folder / fields.SPEC)
+    (folder / fields.SPEC).write_bytes((inputs.folder / fields.SPEC).read_bytes())
     _write(folder / fields.SOURCES, {"rasters": _sources(project, inputs, batches)})
     page = reading(spec, int8, batches[0].path(folder).name)
     (folder / fields.READING).write_text(page, encoding="utf-8")

@@ -25,6 +25,7 @@ from soc_assets.features.sql.tables import (
     duckdb_columns,
     literal,
     quoted,
+    reaching,
     table_sql,
     write_empty_table,
     write_schema,
@@ -60,6 +61,7 @@ def build_database(
         temporary.unlink()
         with duckdb.connect(temporary, config={"memory_limit": MEMORY}) as connection:
             hush(connection)
+            reaching(connection, contents.data)
             make_small_tables(connection, contents, batch_inputs or {}, known)
             if reusable:
                 _take_over(connection, reusable)

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from soc_assets.errors import DatabaseError
-from soc_assets.features.sql.tables import literal
+from soc_assets.features.sql.tables import literal, reaching
 
 MEMORY = "3GB"  # of a connection: with what DuckDB does not count, a query stays below 4 GB
 COPIED = ("neighbour_index", "pca_scores", "pca_variance")  # taken over while the batches are the same
@@ -27,10 +27,20 @@ def open_database(database: Path) -> duckdb.DuckDBPyConnection:
     try:
         connection.execute(f"ATTACH {literal(str(database))} AS soc (READ_ONLY)")
         connection.execute("USE soc")
+        reaching(connection, _data_of(connection))
     except duckdb.Error:
         connection.close()
         raise
     return connection
+
+
+def _data_of(connection: duckdb.DuckDBPyConnection) -> str:
+    """Where the files are that the views show."""
+    try:
+        row = connection.execute("SELECT value FROM build_info WHERE key = 'data'").fetchone()
+    except duckdb.CatalogException:  # built by an older version
+        return ""
+    return str(row[0]) if row else ""
 
 
 @contextmanager

@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from soc_assets.integrity.schemas import TABLES, Table
 from soc_assets.storage import files
+from soc_assets.storage.access import source
+from soc_assets.storage.objects import file_system
 
 SCHEMAS = ".schemas"  # folder of the files without rows, in the data folder
 
@@ -48,7 +50,7 @@ def columns_of(data: Path, name: str) -> Columns:
     if not path.is_file():
         return columns
     try:
-        described = _relation(f"DESCRIBE SELECT * FROM read_parquet({literal(glob_of(path))})").fetchall()
+        described = _relation(f"DESCRIBE SELECT * FROM read_parquet({literal(glob_of(path))})", path).fetchall()
     except duckdb.Error:  # damaged: its asset rewrites it
         return columns
     return columns | {row[0]: (row[1], "") for row in described if row[0] not in columns}
@@ -73,8 +75,20 @@ def write_schema(data: Path, name: str, columns: Mapping[str, tuple[str, str]]) 
     write_empty_table(data, name, _relation(f"SELECT {nothing} WHERE false").to_arrow_table())
 
 
-def _relation(query: str) -> duckdb.DuckDBPyRelation:
-    relation = duckdb.sql(query)
+def connected(path: Path | str = "") -> duckdb.DuckDBPyConnection:
+    """A connection that reads what a path or URL is on: DuckDB asks fsspec for the ranges of files on storage."""
+    return reaching(duckdb.connect(), path)
+
+
+def reaching(connection: duckdb.DuckDBPyConnection, path: Path | str) -> duckdb.DuckDBPyConnection:
+    """Let a connection read the files at a path or URL; nothing where they are on this machine."""
+    if "://" in str(path):
+        connection.register_filesystem(file_system(str(path).partition("://")[0], exact=True))
+    return connection
+
+
+def _relation(query: str, path: Path | str = "") -> duckdb.DuckDBPyRelation:
+    relation = connected(path).sql(query)
     assert relation is not None
     return relation
 
@@ -83,7 +97,9 @@ def write_empty_table(data: Path, name: str, table: pa.Table) -> None:
     """Keep a table without rows among the schemas; one that is there already stays as it is."""
     path, written = data / SCHEMAS / f"{name}.parquet", io.BytesIO()
     pq.write_table(table, written)  # Parquet has names of its own for what is in lists
-    if not files.is_whole(path) or not pq.read_schema(path).equals(pq.read_schema(written), check_metadata=True):
+    if not files.is_whole(path) or not pq.read_schema(source(path)).equals(
+        pq.read_schema(written), check_metadata=True
+    ):
         files.write_table(path, table)
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from rasterio.transform import Affine
 
 from soc_assets.geo.grid import WGS84, Grid, crs_of_text, move
 from soc_assets.mapping.documents.card import NAME as CARD
 from soc_assets.mapping.documents.evidence import Evidence
 from soc_assets.mapping.lattice import Period
+from soc_assets.mapping.read_layer import open_layer
 from soc_assets.settings.seasons import SEASONS
 from soc_assets.storage import digest
 
@@ -140,7 +140,7 @@ def _layer(path: Path, facts: Mapping[str, Any]) -> Any:
     import pystac
 
     name = path.stem
-    with rasterio.open(path, driver="GTiff") as dataset:
+    with open_layer(path) as dataset:
         band: dict[str, Any] = {"name": name, "description": dataset.descriptions[0], "data_type": dataset.dtypes[0]}
         band |= {"nodata": dataset.nodata, "unit": dataset.units[0]}
         scale = dataset.scales[0]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import rasterio
 
 from soc_assets.errors import MapError
 from soc_assets.mapping import masks
@@ -16,6 +15,7 @@ from soc_assets.mapping.lattice import Cells
 from soc_assets.mapping.layer_files import Facts, MapFile
 from soc_assets.mapping.layers import QUALITY
 from soc_assets.mapping.quality_classes import INSIDE, OUTSIDE, UNKNOWN
+from soc_assets.mapping.read_layer import open_layer
 from soc_assets.mapping.write_raster import window_of
 
 Scored = Iterator[tuple[Cells, np.ndarray]]  # cells of a tile, and a number [h, w] for each; -inf where none is wanted
@@ -87,7 +87,7 @@ def _of_map(inputs: MapInputs, found: MapFile, by_width: bool) -> Scored:
 
 def _read(path: Path, cells: Cells) -> np.ndarray:
     """Cells [h, w] of a layer; NaN where there is none."""
-    with rasterio.open(path) as dataset:
+    with open_layer(path) as dataset:
         values = dataset.read(1, window=window_of(cells), masked=True)
         return np.ma.filled(values.astype(float) * dataset.scales[0], np.nan)
 

@@ -79,7 +79,7 @@ def with_windows(design: Design, project: Project, inputs: EmbeddingInputs, grou
     batches = [inputs.batch(name).inputs for name in inputs.keys]
     for group in groups:
         key = digest.of_inputs(_VERSION, group, inputs.spec.digest, samples["sample_id"].tolist(), batches)
-        path = project.results / "windows" / f"{group.replace(':', '_')}_{key}.npy"
+        path = project.scratch / "windows" / f"{group.replace(':', '_')}_{key}.npy"
         if not path.with_suffix(".parquet").is_file() or wrong(path.with_suffix(".parquet")):
             _write(path, project, inputs, samples, group)
         design = design.with_group(group, np.load(path, mmap_mode="r"), window_columns(inputs.spec, group))

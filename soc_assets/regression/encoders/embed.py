@@ -52,7 +52,7 @@ def embedded_by(project: Project, inputs: EmbeddingInputs, design: Design, varia
         pretraining_inputs(project) if variant.name in (PCA, RANDOM) else None,
         *([KEPT] if variant.name == PCA else []),
     )
-    path = project.results / "encoders" / f"{key}.npy"
+    path = project.scratch / "encoders" / f"{key}.npy"
     beside = path.with_suffix(".parquet")
     if not beside.is_file() or wrong(beside):
         started = time.perf_counter()
@@ -71,7 +71,7 @@ def embedded_by(project: Project, inputs: EmbeddingInputs, design: Design, varia
 
 def forget_others(project: Project, kept: set[Path | None]) -> None:
     """Remove matrices that no variant of the last comparison used."""
-    for path in (project.results / "encoders").glob("*.npy"):
+    for path in (project.scratch / "encoders").glob("*.npy"):
         if path not in kept:
             files.remove(path)
             files.remove(path.with_suffix(".parquet"))
@@ -83,7 +83,7 @@ def _untrained(project: Project, variant: Variant) -> Variant:
     from soc_assets.pretraining.inputs import architecture_of
     from soc_assets.pretraining.network import DecoderSizes, MaskedAutoencoder, initialise
 
-    path = project.results / "encoders" / "untrained.pth"
+    path = project.scratch / "encoders" / "untrained.pth"
     model = MaskedAutoencoder(architecture_of(project), DecoderSizes(8, 1, 1))
     initialise(model, project.settings.pretraining.seed)
     write_checkpoint(path, model.state_dict(), {})

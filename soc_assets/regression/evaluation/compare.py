@@ -204,6 +204,7 @@ def options_of(project: Project) -> Options:
         sampling=settings.sampling,
         training=settings.training,
         start=Start(spec, project.checkpoint) if (spec := _spec_of(project)) else None,
+        scratch=project.scratch,
     )
 
 

@@ -76,7 +76,7 @@ def run_fits(
     digests = [fit.digest(design, options) for fit in fits]
     if fits or kind:
         kind = kind or ("baselines" if all(fit.baseline for fit in fits) else "evaluation")
-        note_plan(folder, kind, digests, _inputs(folder, design).name, _windows_of(design, fits))
+        note_plan(folder, kind, digests, _inputs(folder, design, options).name, _windows_of(design, fits))
     known = {name: result for name in digests if (result := known_fit(folder, name))}
     due = [(fit, name) for fit, name in zip(fits, digests, strict=True) if name not in known]
     progress.report(len(fits) - len(due), len(fits), f"{len(due)} to fit", unit="fit")
@@ -111,9 +111,11 @@ def stored(folder: Path, name: str) -> Path:
     return folder / "fits" / f"{name}.parquet"
 
 
-def _inputs(folder: Path, design: Design) -> Path:
+def _inputs(folder: Path, design: Design, options: Options) -> Path:
     """The folder of the features, named by their content."""
-    return folder / "inputs" / "-".join(design.digests[group][:6] for group in sorted(design.digests))
+    return (
+        (options.scratch or folder) / "inputs" / "-".join(design.digests[group][:6] for group in sorted(design.digests))
+    )
 
 
 def _windows_of(design: Design, fits: Sequence[FoldFit]) -> list[str]:
@@ -164,14 +166,14 @@ def _here(groups: list[Group], design: Design, folder: Path, options: Options, _
 
 def _in_processes(groups: list[Group], design: Design, folder: Path, options: Options, count: int) -> Reports:
     """Fits by worker processes that end with this one, or as soon as nobody waits for their results."""
-    inputs = _inputs(folder, design)
+    inputs = _inputs(folder, design, options)
     if not Design.is_saved(inputs):
         design.save(inputs)
     spawn = multiprocessing.get_context("spawn")
     reports, (going_on, stop) = spawn.SimpleQueue(), spawn.Pipe(duplex=False)
     begin = (str(inputs), reports, going_on)
     with closing(stop), ProcessPoolExecutor(count, mp_context=spawn, initializer=_start, initargs=begin) as pool:
-        waiting: set[Future[None]] = {pool.submit(_work, group, str(folder), options) for group in groups}
+        waiting: set[Future[None]] = {pool.submit(_work, group, folder, options) for group in groups}
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
@@ -210,9 +212,9 @@ def _end_with(going_on: Connection) -> None:
     os._exit(1)
 
 
-def _work(group: Group, folder: str, options: Options) -> None:
+def _work(group: Group, folder: Path, options: Options) -> None:
     for fit, name in group:
-        _worker["reports"].put(_fit_and_store(fit, name, _worker["design"], Path(folder), options))
+        _worker["reports"].put(_fit_and_store(fit, name, _worker["design"], folder, options))
 
 
 def _fit_and_store(fit: FoldFit, name: str, design: Design, folder: Path, options: Options) -> Report:

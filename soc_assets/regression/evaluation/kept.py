@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soc_assets.errors import SocWarning
-from soc_assets.storage import files
-from soc_assets.storage.temporary import remove_tree
+from soc_assets.storage import files, folders
 
 _PLANS = "plans.json"  # in the folder of results: what each kind of plan uses
 _WHAT = ("fits", "inputs", "windows")
@@ -50,15 +49,18 @@ def note_plan(folder: Path, kind: str, fits: Sequence[str], inputs: str, windows
     files.write_json(folder / _PLANS, plans)
 
 
-def kept(folder: Path) -> list[Kept]:
-    """Fits and inputs below the folder of results, each in two parts: in use, and not. Empty parts are left out.
+def kept(folder: Path, scratch: Path | None = None) -> list[Kept]:
+    """Fits and what they were fitted on, each in two parts: in use, and not. Empty parts are left out.
 
     Where no plan was noted yet, as by earlier releases, everything counts as in use.
     """
     plans, found = _plans(folder), []
+    places = dict.fromkeys(_WHAT, scratch or folder) | {"fits": folder}
     for what in _WHAT:
         used = {name for plan in plans.values() for name in plan[what]}
-        there = [path for path in sorted((folder / what).glob("[!.]*")) if what != "fits" or path.suffix == ".parquet"]
+        there = [
+            path for path in sorted((places[what] / what).glob("[!.]*")) if what != "fits" or path.suffix == ".parquet"
+        ]
         parts: dict[bool, list[Path]] = {True: [], False: []}
         for path in there:
             parts[not plans or (path.name if what == "inputs" else path.stem) in used].append(path)
@@ -79,9 +81,7 @@ def remove(item: Kept) -> None:
         raise ValueError(f"{item.what} are in use")
     for path in item.paths:
         if path.is_dir():
-            going = path.with_name(_GOING + path.name)
-            files.rename(path, going)
-            remove_tree(going)
+            folders.remove_renamed(path, _GOING)
         else:
             files.remove(path)
 

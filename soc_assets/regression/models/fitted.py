@@ -7,6 +7,7 @@ in `choice` beside it.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -37,6 +38,8 @@ class Options:
     training: Training = field(default_factory=Training)
     start: Start | None = None
     """The encoder that is fine-tuned, where a recipe does that."""
+    scratch: Path | None = None
+    """Folder of this machine for what the processes of an evaluation share; None: that of the results."""
 
 
 @dataclass(frozen=True)
