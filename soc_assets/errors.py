@@ -102,7 +102,11 @@ class MapError(StepError):
 
 
 class StorageError(SocError):
-    """A folder cannot be written: its disk is full or read-only, or permission is missing."""
+    """A file cannot be read or written: disk full or read-only, permission missing, or storage does not answer."""
+
+
+class ConflictError(StorageError):
+    """Another host has written a file on object storage since this one read what it writes from."""
 
 
 class SocWarning(UserWarning):

@@ -7,7 +7,8 @@ nothing is embedded again.
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of, to_table
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.windows import corners
+from soc_assets.errors import ConflictError
 from soc_assets.rasters.index import RasterIndex
 from soc_assets.rasters.steps import Step, steps_read
 from soc_assets.reporting.findings import Finding
-from soc_assets.storage import digest, files
+from soc_assets.storage import access, digest, files
 from soc_assets.storage.access import source
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors buffered before they are written as a row group
@@ -158,27 +160,33 @@ def write(
         embedder: gives the embedder with its weights; called only if something must be embedded.
         listing: of the folder, where many batches are written; None lists it now.
     """
-    start, listing = time.perf_counter(), listing or Listing(folder)
-    path, outcome = batch.path(folder), state(batch, folder, listing)
-    images = 0
-    _keep_one(path, listing.files(batch.key))
-    if outcome == "relabel" and not _relabel(batch, path, spec):
+    start, listing, path = time.perf_counter(), listing or Listing(folder), batch.path(folder)
+    outcome, images = state(batch, folder, listing), 0
+    since = access.version(path) if _keep_one(path, listing.files(batch.key)) else listing.version(path)
+    if outcome == "relabel" and not _relabel(batch, path, spec, since):
         outcome = "stale"
     if outcome in ("missing", "stale"):
-        images = _embed(batch, path, spec, embedder())
+        images = _embed(batch, path, spec, embedder(), since)
     done = {"missing": "computed", "stale": "computed", "relabel": "relabelled", "fresh": "cached"}[outcome]
     stored, seconds = read_facts(path), time.perf_counter() - start
     missing, device = int(stored.get("soc.missing_images", 0)), stored.get("soc.device", "")
     return Written(batch.key, path, batch.inputs, done, len(batch.samples), images, missing, seconds, device)
 
 
-def _keep_one(path: Path, there: Iterable[Path]) -> None:
-    """Give a file with another number of samples the name of its replacement: a pattern never matches two."""
+def _keep_one(path: Path, there: Iterable[Path]) -> bool:
+    """Give a file with another number of samples the name of its replacement: a pattern never matches two.
+
+    Returns:
+        Whether one was renamed.
+    """
+    renamed = False
     for old in there:
         if old != path and path.is_file():
             files.remove(old)
         elif old != path:
             files.rename(old, path)
+            renamed = True
+    return renamed
 
 
 def options_of(spec: Spec) -> dict[str, Any]:
@@ -195,12 +203,34 @@ def write_empty(folder: Path, spec: Spec) -> Path:
     return path
 
 
-def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder) -> int:
+@contextmanager
+def _replacing(batch: Batch, path: Path, since: str | None) -> Iterator[Path]:
+    """Replace the file, unless another host has meanwhile written it from the same inputs, which is as good.
+
+    Raises:
+        ConflictError: it was written from other inputs: one of the two hosts had older settings, rasters or samples.
+    """
+    try:
+        with files.replacing(path, since=since) as temporary:
+            yield temporary
+    except ConflictError as error:
+        theirs = read_facts(path, len(batch.samples))
+        if (theirs.get("soc.inputs"), theirs.get("soc.labels")) != (batch.inputs, batch.labels):
+            raise ConflictError(
+                f"{path} was written by another host meanwhile, from other settings, rasters or samples: theirs stays. "
+                "Run again with the present ones."
+            ) from error
+
+
+def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder, since: str | None) -> int:
     """Write the file; returns how many images were embedded."""
     start, images, missing = time.perf_counter(), 0, 0
     schema = schema_of(spec).with_metadata(_metadata(batch, spec, embedder.encoder))
     at_once = max(1, _CHUNK_BYTES // (spec.n_features * 4))
-    with files.replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **options_of(spec)) as writer:
+    with (
+        _replacing(batch, path, since) as temporary,
+        pq.ParquetWriter(temporary, schema, **options_of(spec)) as writer,
+    ):
         for first in range(0, max(len(batch.samples), 1), at_once):
             samples = batch.samples.iloc[first : first + at_once]
             embedded = embedder(samples)
@@ -235,7 +265,7 @@ def _metadata(batch: Batch, spec: Spec, encoder: Encoder) -> dict[str, str]:
     }
 
 
-def _relabel(batch: Batch, path: Path, spec: Spec) -> bool:
+def _relabel(batch: Batch, path: Path, spec: Spec, since: str | None) -> bool:
     """Write the file with its labels of today; False where it is damaged, which new checksums would hide."""
     try:
         table = pq.read_table(source(path), page_checksum_verification=True)
@@ -246,6 +276,6 @@ def _relabel(batch: Batch, path: Path, spec: Spec) -> bool:
         position, field = table.schema.get_field_index(name), SCHEMA.field(name)
         table = table.set_column(position, field, pa.array(order[name].to_numpy(), field.type, from_pandas=True))
     metadata = {**files.read_metadata(path), "soc.labels": batch.labels}
-    with files.replacing(path) as temporary:
+    with _replacing(batch, path, since) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary, **options_of(spec))
     return True

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from soc_assets.storage.access import names_in
+from soc_assets.storage.access import version_of_nothing, versions_in
 
 SET_ASIDE = ".wrong"  # ends the name of a file that failed a check
 _NAME = re.compile(rf"(batch_\d+)_size_\d+\.parquet({re.escape(SET_ASIDE)})?")
@@ -15,7 +15,8 @@ class Listing:
     def __init__(self, folder: Path) -> None:
         self._files: dict[str, list[Path]] = {}
         self._aside: dict[str, list[Path]] = {}
-        for name in sorted(names_in(folder)):
+        self._versions, self._absent = versions_in(folder), version_of_nothing(folder)
+        for name in sorted(self._versions):
             if found := _NAME.fullmatch(name):
                 kind = self._aside if found[2] else self._files
                 kind.setdefault(found[1], []).append(folder / name)
@@ -23,6 +24,10 @@ class Listing:
     def files(self, key: str) -> list[Path]:
         """Files of a batch, of whatever number of samples."""
         return self._files.get(key, [])
+
+    def version(self, path: Path) -> str | None:
+        """Which version of a file was there when the folder was listed, as `access.version` says it."""
+        return self._versions.get(path.name, self._absent)
 
     def aside(self, key: str) -> list[Path]:
         """Files of a batch that were set aside as wrong."""

@@ -19,7 +19,7 @@ from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.embedding.listing import SET_ASIDE, Listing
 from soc_assets.embedding.spec import Spec
-from soc_assets.errors import RasterError
+from soc_assets.errors import ConflictError, RasterError
 from soc_assets.reporting.findings import Finding, errors
 from soc_assets.runtime import interrupts
 from soc_assets.storage import files
@@ -60,7 +60,7 @@ def write_batches(
             batch = inputs.batch(key)
             written = batches.write(batch, folder, inputs.spec, embedder, listing)
             return replace(written, findings=_checked(batch, folder, inputs.spec, written.outcome, listing))
-        except (RasterError, OSError, pa.ArrowException) as error:
+        except (RasterError, ConflictError, OSError, pa.ArrowException) as error:
             return Failed(key, error)
 
     with ThreadPoolExecutor(min(_MOST_AT_ONCE, os.cpu_count() or 1)) as pool:

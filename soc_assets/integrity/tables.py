@@ -16,7 +16,7 @@ import pandas as pd
 from soc_assets.errors import SamplingError, SocWarning, TableError
 from soc_assets.integrity import invariants
 from soc_assets.project import Project
-from soc_assets.storage import files, second_copy, vouching
+from soc_assets.storage import access, files, second_copy, vouching
 from soc_assets.storage.second_copy import Repair
 
 TABLE_ASSETS = ("raster_catalog", "soil_samples", "balanced_samples")
@@ -82,8 +82,17 @@ def read_ledger(project: Project) -> pd.DataFrame | None:
     return _each_once(files.read_table(path), DECISIONS["batches"], path) if path else None
 
 
+def versions_of_decisions(project: Project) -> dict[str, str | None]:
+    """Which versions of the ledger and the splits there are; for `write_sampling`."""
+    return {name: access.version(project.samples(name)) for name in DECISIONS}
+
+
 def write_sampling(
-    project: Project, tables: Mapping[str, pd.DataFrame], stored: Mapping[str, str], of_splits: Mapping[str, str]
+    project: Project,
+    tables: Mapping[str, pd.DataFrame],
+    stored: Mapping[str, str],
+    of_splits: Mapping[str, str],
+    since: Mapping[str, str | None] | None = None,
 ) -> None:
     """Write the tables of `balanced_samples`: first the decisions, each with its copy, and `balanced` last.
 
@@ -92,10 +101,15 @@ def write_sampling(
         tables: splits, batches, excluded, folds and balanced.
         stored: metadata of `balanced`: its digests.
         of_splits: metadata of `splits`, and of `balanced` too.
+        since: from `versions_of_decisions`, before they were read.
+
+    Raises:
+        ConflictError: another host has written the ledger or the splits since.
     """
     for name in ("splits", "batches"):
         metadata = of_splits if name == "splits" else None
-        second_copy.write(project.samples(name), partial(files.write_table, frame=tables[name], metadata=metadata))
+        write = partial(files.write_table, frame=tables[name], metadata=metadata)
+        second_copy.write(project.samples(name), write, (since or {}).get(name, ""))
     files.write_table(project.samples("excluded"), tables["excluded"])
     if not _equal(project.samples("folds"), tables["folds"]):  # an evaluation identifies the file by its bytes
         files.write_table(project.samples("folds"), tables["folds"])

@@ -1,6 +1,8 @@
 """Opening a layer of a map or a change, one of our own Cloud Optimized GeoTIFFs, wherever it lies."""
 
+import io
 from pathlib import Path
+from typing import cast
 
 import rasterio
 from rasterio.io import DatasetReader
@@ -19,7 +21,7 @@ def open_layer(path: Path) -> DatasetReader:
     if not is_stored(path):
         return rasterio.open(path, driver="GTiff")
     try:
-        file = path.open("rb", cache_type="readahead", block_size=_BLOCK)
+        file = io.BufferedReader(cast(io.RawIOBase, path.open("rb")), _BLOCK)
     except FileNotFoundError as error:
         raise rasterio.RasterioIOError(f"{path} does not exist") from error
     return rasterio.open(file, driver="GTiff")

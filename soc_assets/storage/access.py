@@ -53,6 +53,21 @@ def local_copy(path: Path) -> Iterator[Path]:
         yield copy
 
 
+def kept_copy(path: Path, folder: Path) -> Path:
+    """The file itself, or a copy of it in a folder of this machine, downloaded again only when it has changed.
+
+    Raises:
+        StorageError: storage does not answer.
+    """
+    if not is_stored(path):
+        return path
+    from soc_assets.storage import download
+
+    copy = folder / path.name
+    download.file(str(path), copy)
+    return copy
+
+
 @contextmanager
 def temporary_file(name: str) -> Iterator[Path]:
     """A path for a file of this name in a folder of its own, which is removed after the block."""
@@ -79,14 +94,19 @@ def stamp(path: Path) -> Stamp:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def names_in(folder: Path) -> list[str]:
-    """Names of the files in a folder; none where it is not there."""
+def version_of_nothing(folder: Path) -> str | None:
+    """The `version` of a file that is not in a folder."""
+    return None if is_stored(folder) else ""
+
+
+def versions_in(folder: Path) -> dict[str, str]:
+    """Names of the files in a folder with their `version`, from one listing; none where it is not there."""
     if is_stored(folder):
-        return list(folder.stats())
+        return {name: found.version for name, found in folder.stats().items()}
     if not folder.is_dir():
-        return []
+        return {}
     with os.scandir(folder) as entries:
-        return [entry.name for entry in entries]
+        return {entry.name: "" for entry in entries}
 
 
 def local_lock(path: Path) -> Path:
@@ -98,6 +118,14 @@ def local_lock(path: Path) -> Path:
         lock = path.with_name(f".{path.name}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     return lock
+
+
+def version(path: Path) -> str | None:
+    """Which version of a file is on object storage, None where there is none; empty on this machine, where none counts.
+
+    A writer asks before it reads what it writes from, and hands it to `files.replacing`.
+    """
+    return path.version() if is_stored(path) else ""
 
 
 def gdal_name(path: Path) -> str:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soc_assets.errors import SocWarning, TableError
+from soc_assets.errors import ConflictError, SocWarning, TableError
 from soc_assets.storage import access, sealed
 from soc_assets.storage.access import is_stored, source
 from soc_assets.storage.temporary import temporary_beside
@@ -41,7 +41,7 @@ _ASSETS = {  # name of a file or folder of results -> the asset that writes it, 
 
 
 @contextmanager
-def replacing(path: Path, setting: str = PATHS) -> Iterator[Path]:
+def replacing(path: Path, setting: str = PATHS, since: str | None = "") -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
 
     A new file has the permissions that the umask leaves, one that takes another's place has its permissions.
@@ -49,15 +49,19 @@ def replacing(path: Path, setting: str = PATHS) -> Iterator[Path]:
     Args:
         path: of the file.
         setting: what names its folder, for the fix.
+        since: from `access.version`: only that version is replaced, and nothing where it is None. Empty text replaces
+            whatever is there.
 
     Raises:
-        StorageError: the disk is full or read-only, permission is missing, or object storage cannot be reached.
+        StorageError: the disk is full or read-only, permission is missing, or object storage does not answer.
+        ConflictError: another host has written the file since.
     """
     if is_stored(path):
         with access.temporary_file(path.name) as temporary:
             temporary.touch()
             yield temporary
-            path.put(temporary)
+            if not path.put(temporary, since):
+                raise ConflictError(f"{path} was written by another host meanwhile: theirs stays. Run again.")
         return
     with translate_write_errors(path, setting), temporary_beside(path) as temporary:
         yield temporary
@@ -99,10 +103,12 @@ def write_json(path: Path, values: Any) -> None:
     write_text(path, json.dumps(values, indent=2, default=str) + "\n")
 
 
-def write_table(path: Path, frame: pd.DataFrame | pa.Table, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a table as Parquet atomically, sealed; `metadata` goes into the file's key-value metadata."""
+def write_table(
+    path: Path, frame: pd.DataFrame | pa.Table, metadata: Mapping[str, str] | None = None, since: str | None = ""
+) -> None:
+    """Write a table as Parquet atomically, sealed; `metadata` goes into its key-value metadata, `since` as above."""
     table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
-    with replacing(path) as temporary:
+    with replacing(path, since=since) as temporary:
         sealed.write(temporary, table, metadata or {})
 
 

@@ -5,6 +5,7 @@ It has the methods of a `pathlib.Path`, so that stages need not know which of th
 `soc_assets.storage.access`. Nothing is remembered of what storage has said: another host may have written since.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from upath.extensions import ProxyUPath
 
 from soc_assets.errors import StorageError
 from soc_assets.runtime.process import mark_of_files
-from soc_assets.storage.objects import BUCKETS, explained, file_system, is_conflict, stamp_of, version_of
+from soc_assets.storage.objects import BUCKETS, explained, is_conflict, options_of, stamp_of, version_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class ObjectStat:
 
     st_size: int
     st_mtime_ns: int
+    version: str
     st_ctime_ns: int = 0
     st_ino: int = 0
 
@@ -38,11 +40,6 @@ class ObjectPath(ProxyUPath):
     """A file or folder on object storage; every method raises StorageError where storage does not answer."""
 
     __slots__ = ()
-
-    @property
-    def fs(self) -> Any:
-        """The file system of fsspec, which keeps no listings and reads the bytes asked for and no more."""
-        return file_system(self.protocol, exact=True)
 
     @property
     def key(self) -> str:
@@ -82,7 +79,7 @@ class ObjectPath(ProxyUPath):
         """
         if (found := self.info()) is None:
             raise FileNotFoundError(str(self))
-        return ObjectStat(*stamp_of(found))
+        return ObjectStat(*stamp_of(found), version_of(found))
 
     def stats(self) -> dict[str, ObjectStat]:
         """The files in this folder by name, from one listing, a request per 1,000 files."""
@@ -92,7 +89,7 @@ class ObjectPath(ProxyUPath):
             except FileNotFoundError:
                 return {}
         files = (each for each in listed if each["type"] == "file" and each["name"].rstrip("/") != self.key)
-        return {str(each["name"]).rpartition("/")[2]: ObjectStat(*stamp_of(each)) for each in files}
+        return {str(each["name"]).rpartition("/")[2]: ObjectStat(*stamp_of(each), version_of(each)) for each in files}
 
     def names(self) -> set[str]:
         """Names of all files below it, with `/`."""
@@ -105,7 +102,7 @@ class ObjectPath(ProxyUPath):
     def _found(self) -> dict[str, dict[str, Any]]:
         with _asking(self):
             try:
-                return self.fs.find(self.key, detail=True)
+                return cast(dict[str, dict[str, Any]], self.fs.find(self.key, detail=True))
             except FileNotFoundError:  # what an empty prefix is to some
                 return {}
 
@@ -123,10 +120,12 @@ class ObjectPath(ProxyUPath):
         """Files and folders anywhere below it that match."""
         return self.glob(f"**/{pattern}", **options)
 
-    def open(self, mode: str = "r", *arguments: Any, **options: Any) -> IO[Any]:  # type: ignore[override]
-        """A file for reading, by ranges."""
+    def open(self, mode: str = "r", encoding: str | None = None) -> IO[Any]:  # type: ignore[override]
+        """The file for reading: as bytes by the ranges asked for, or whole as text."""
+        if "b" not in mode:
+            return io.StringIO(self.read_text(encoding))
         with _asking(self):
-            return cast(IO[Any], super().open(mode, *arguments, **{"cache_type": "none", **options}))  # type: ignore[call-overload]
+            return cast(IO[bytes], _RangedFile(self, self.fs.open(self.key, "rb", cache_type="none")))
 
     def read_bytes(self) -> bytes:
         """The whole file, by one request."""
@@ -214,6 +213,38 @@ class ObjectPath(ProxyUPath):
         return True
 
 
+class _RangedFile(io.RawIOBase):
+    """One version of a file on storage, read by ranges; what storage raises becomes a StorageError.
+
+    Not an OSError, which a reader would take for damage of the file.
+    """
+
+    def __init__(self, path: ObjectPath, file: Any) -> None:
+        self._path, self._file = path, file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def readinto(self, buffer: Any) -> int:
+        with _asking(self._path, after="Another host may have replaced it: run the same command once more."):
+            found = self._file.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 @contextmanager
 def _asking(path: ObjectPath, what: str = "read", after: str = "") -> Iterator[None]:
     """Turn what storage raises into a StorageError; that a file is missing stays a FileNotFoundError."""
@@ -228,7 +259,7 @@ def _asking(path: ObjectPath, what: str = "read", after: str = "") -> Iterator[N
 
 def of_url(url: str) -> ObjectPath:
     """The file or folder at a URL."""
-    return ObjectPath._from_upath(UPath(url.rstrip("/")))
+    return ObjectPath._from_upath(UPath(url.rstrip("/"), **options_of(url.partition("://")[0], exact=True)))
 
 
 def require_bucket(url: str) -> None:

@@ -25,21 +25,26 @@ _CHECK = (
 
 
 def file_system(scheme: str, exact: bool = False) -> Any:
-    """The file system of a scheme, with the endpoint and the anonymous access that the environment asks for.
+    """The file system of a scheme; see `options_of`."""
+    import fsspec
+
+    return fsspec.filesystem(scheme, **options_of(scheme, exact))
+
+
+def options_of(scheme: str, exact: bool = False) -> dict[str, Any]:
+    """What fsspec is told: the endpoint and the anonymous access that the environment asks for.
 
     Args:
         scheme: of the URL.
         exact: remember no listings, and read the bytes asked for and no more.
     """
-    import fsspec
-
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     options: dict[str, Any] = {"endpoint_url": endpoint} if scheme == "s3" and endpoint else {}
     if scheme == "s3" and os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in ("YES", "TRUE", "1"):
         options["anon"] = True  # GDAL reads the variable by itself
     if exact:
         options |= {"use_listings_cache": False, "default_cache_type": "none"}
-    return fsspec.filesystem(scheme, **options)
+    return options
 
 
 def version_of(info: Mapping[str, Any]) -> str:

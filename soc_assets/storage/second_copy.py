@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from soc_assets.storage import digest, files
+from soc_assets.errors import ConflictError
+from soc_assets.storage import access, digest, files
 
 _ALL = 64  # digits of a SHA-256
 
@@ -39,15 +40,21 @@ def copy_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}.copy{path.suffix}")
 
 
-def write(path: Path, content: Callable[[Path], None]) -> None:
+def write(path: Path, content: Callable[[Path], None], since: str | None = "") -> None:
     """Write a file and its second copy, which comes first: a reader in between sees the previous state.
 
     Args:
         path: of the file.
         content: writes it to a path.
+        since: the version that may be replaced, as in `files.replacing`.
+
+    Raises:
+        ConflictError: another host has written the file since.
     """
+    if since not in ("", access.version(path)):
+        raise ConflictError(f"{path} was written by another host meanwhile: theirs stays. Run again.")
     content(copy_of(path))
-    _put(copy_of(path), path)
+    _put(copy_of(path), path, since)
 
 
 def choose(path: Path, is_whole: Judge, known: str | None = None) -> Path | None:
@@ -81,6 +88,6 @@ def _whole(path: Path, is_whole: Judge) -> Iterator[Path]:
             yield each
 
 
-def _put(source: Path, target: Path) -> None:
-    with files.replacing(target) as temporary:
+def _put(source: Path, target: Path, since: str | None = "") -> None:
+    with files.replacing(target, since=since) as temporary:
         temporary.write_bytes(source.read_bytes())

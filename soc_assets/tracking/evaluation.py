@@ -13,6 +13,7 @@ from soc_assets.regression.evaluation.compare import Compared
 from soc_assets.regression.evaluation.engine import Done
 from soc_assets.regression.evaluation.leaderboard import leaderboard
 from soc_assets.regression.metrics import scores
+from soc_assets.storage.access import local_copy
 from soc_assets.tracking.store import MlflowTracking
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ def log_evaluation(
         experiment = run.client.get_run(run.run_id).info.experiment_id
         for item in every:
             _log_fit(run.client, experiment, run.run_id, item)
-        for name in ("evaluation.html", "evaluation.qmd", "verdict.json"):
-            run.client.log_artifact(run.run_id, str(project.results / name))
-        run.client.log_artifacts(run.run_id, str(project.results / "figures"), "figures")
+        written = [project.results / name for name in ("evaluation.html", "evaluation.qmd", "verdict.json")]
+        for path in (*written, *sorted((project.results / "figures").glob("*.png"))):
+            with local_copy(path) as copy:
+                run.client.log_artifact(run.run_id, str(copy), "figures" if path.suffix == ".png" else None)
         return run.run_id
 
 

@@ -14,7 +14,7 @@ from soc_assets.defs.resources import ProjectResource, require
 from soc_assets.defs.ui import checks, report, tables
 from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.geo.reference_grid import reference_grid
-from soc_assets.integrity.tables import complete, read_ledger, write_sampling
+from soc_assets.integrity.tables import complete, read_ledger, versions_of_decisions, write_sampling
 from soc_assets.pipeline.assets import VERSIONS
 from soc_assets.project import Project
 from soc_assets.rasters.catalog import read_table
@@ -61,7 +61,8 @@ def balanced_samples(
     require(loaded.samples("samples"), "soil_samples")
     cached = complete(loaded, "balanced_samples") and vouching.is_fresh(path, inputs)
     if not cached:
-        _write(_prepare(loaded), loaded, inputs)
+        since = versions_of_decisions(loaded)
+        _write(_prepare(loaded), loaded, inputs, since)
     frames = {name: files.read_table(loaded.samples(name)) for name in ("balanced", "excluded", "folds", "batches")}
     keys = sorted(frames["batches"]["batch"].unique())
     names = Names.of(context)
@@ -109,7 +110,7 @@ def _prepare(project: Project) -> Prepared:
     )
 
 
-def _write(prepared: Prepared, project: Project, inputs: str) -> None:
+def _write(prepared: Prepared, project: Project, inputs: str, since: dict[str, str | None]) -> None:
     """Write the tables; what was decided for places that are not studied now stays in `splits`."""
     known = earlier_splits(project)
     every = prepared.splits if known is None else pd.concat([prepared.splits, known], ignore_index=True)
@@ -118,7 +119,7 @@ def _write(prepared: Prepared, project: Project, inputs: str) -> None:
     content = digest.of_frame(prepared.balanced)  # not of the folds: another scheme changes no feature and no model
     stored = {files.INPUTS: inputs, files.CONTENT: content}
     decided = {files.SPLIT: split_inputs(project)}
-    write_sampling(project, {**tables, "splits": splits}, stored, decided)
+    write_sampling(project, {**tables, "splits": splits}, stored, decided, since)
 
 
 def _sampling_report(samples: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, dg.MetadataValue]:

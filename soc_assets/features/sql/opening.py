@@ -37,10 +37,10 @@ def open_database(database: Path) -> duckdb.DuckDBPyConnection:
 def _data_of(connection: duckdb.DuckDBPyConnection) -> str:
     """Where the files are that the views show."""
     try:
-        row = connection.execute("SELECT value FROM build_info WHERE key = 'data'").fetchone()
+        rows = connection.execute("SELECT value FROM build_info WHERE key = 'data'").fetchall()
     except duckdb.CatalogException:  # built by an older version
         return ""
-    return str(row[0]) if row else ""
+    return str(rows[0][0]) if rows else ""
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from soc_assets.pretraining.inputs import NAME, output_of, start_of
 from soc_assets.pretraining.summary import read_summary
 from soc_assets.project import Project
 from soc_assets.storage import digest
+from soc_assets.storage.access import kept_copy
 from soc_assets.storage.vouching import wrong
 
 RANDOM, OWN, PUBLISHED, PCA = "random", "own pre-training", "published", "pca_window"
@@ -58,7 +59,8 @@ def variants_of(project: Project, spec: Spec) -> list[Variant]:
             f"(now {embedding.stage!r}), and `soc run --to features`."
         )
     found = [Variant(RANDOM, spec, None, {})]
-    own, given = output_of(project), [path for path in (project.checkpoint, start_of(project)) if path]
+    own = kept_copy(output_of(project), project.scratch)
+    given = [path for path in (project.checkpoint, start_of(project)) if path]
     others = [path for path in given if path.is_file() and path.resolve() != own.resolve()]
     if others:
         found.append(Variant(PUBLISHED, _of_file(spec, others[0]), others[0], {}))
