@@ -192,7 +192,7 @@ class ObjectPath(ProxyUPath):
             if unless_changed_since != "" and self.protocol == "s3":
                 none = unless_changed_since is None
                 condition = {"IfNoneMatch": "*"} if none else {"IfMatch": unless_changed_since}
-            elif unless_changed_since not in ("", self.version()):
+            elif unless_changed_since != "" and unless_changed_since != self.version():
                 return False
             try:
                 self.fs.put_file(str(source), self.key, **condition)
@@ -206,7 +206,7 @@ class ObjectPath(ProxyUPath):
         temporary = str(self.with_name(f".{self.name}.{mark_of_files()}0.tmp").path)
         self.fs.makedirs(str(self.parent.path), exist_ok=True)
         self.fs.put_file(str(source), temporary)
-        if unless_changed_since not in ("", self.version()):
+        if unless_changed_since != "" and unless_changed_since != self.version():
             self.fs.rm_file(temporary)
             return False
         self.fs.mv(temporary, self.key)
@@ -258,8 +258,14 @@ def _asking(path: ObjectPath, what: str = "read", after: str = "") -> Iterator[N
 
 
 def of_url(url: str) -> ObjectPath:
-    """The file or folder at a URL."""
-    return ObjectPath._from_upath(UPath(url.rstrip("/"), **options_of(url.partition("://")[0], exact=True)))
+    """The file or folder at a URL.
+
+    Raises:
+        StorageError: the kind of storage is not known.
+    """
+    scheme = url.partition("://")[0]
+    with explained(url, StorageError):
+        return ObjectPath._from_upath(UPath(url.rstrip("/"), **options_of(scheme, exact=True)))
 
 
 def require_bucket(url: str) -> None:

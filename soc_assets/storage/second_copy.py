@@ -51,7 +51,7 @@ def write(path: Path, content: Callable[[Path], None], since: str | None = "") -
     Raises:
         ConflictError: another host has written the file since.
     """
-    if since not in ("", access.version(path)):
+    if since != "" and since != access.version(path):
         raise ConflictError(f"{path} was written by another host meanwhile: theirs stays. Run again.")
     content(copy_of(path))
     _put(copy_of(path), path, since)

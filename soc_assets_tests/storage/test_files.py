@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from soc_assets.runtime.process import this_machine
-from soc_assets.storage import files
+from soc_assets.storage import files, folders
 
 
 def names(folder):
@@ -83,13 +83,13 @@ def test_folder_takes_the_others_place_when_it_is_whole_and_two_writers_do_not_m
     path = tmp_path / "a.zarr"
     path.mkdir()
     (path / "old").touch()
-    with files.replacing_folder(path) as first, files.replacing_folder(path) as second:
+    with folders.replacing_folder(path) as first, folders.replacing_folder(path) as second:
         assert first != second
         (first / "first").touch()
         (second / "second").touch()
         assert names(path) == ["old"]
     assert names(path) == ["first"]
-    with pytest.raises(KeyboardInterrupt), files.replacing_folder(path) as temporary:
+    with pytest.raises(KeyboardInterrupt), folders.replacing_folder(path) as temporary:
         (temporary / "half").touch()
         raise KeyboardInterrupt
     assert (names(path), names(tmp_path)) == (["first"], ["a.zarr"])
@@ -106,7 +106,7 @@ def test_folder_that_cannot_take_its_place_leaves_what_was_there(tmp_path, monke
         return replace(self, to)
 
     monkeypatch.setattr(Path, "replace", fails)
-    with pytest.raises(OSError, match="the disk is gone"), files.replacing_folder(path):
+    with pytest.raises(OSError, match="the disk is gone"), folders.replacing_folder(path):
         pass
     assert (names(path), names(tmp_path)) == (["old"], ["a.zarr"])
 
@@ -115,6 +115,6 @@ def test_folder_that_a_killed_process_had_moved_aside_is_put_back(tmp_path):
     former = tmp_path / f".a.zarr.{this_machine()}-{2**22 + 1}-0.former"
     former.mkdir()
     (former / "old").touch()
-    with pytest.raises(KeyboardInterrupt), files.replacing_folder(tmp_path / "a.zarr"):
+    with pytest.raises(KeyboardInterrupt), folders.replacing_folder(tmp_path / "a.zarr"):
         raise KeyboardInterrupt
     assert (names(tmp_path), names(tmp_path / "a.zarr")) == (["a.zarr"], ["old"])
