@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from soc_assets.cli import runner
 from soc_assets.cli.main import main
 from soc_assets.embedding.inputs import read_inputs
-from soc_assets.errors import SettingsError
+from soc_assets.errors import SettingsError, SocWarning
 from soc_assets.features import load_features, refresh
 from soc_assets.project import Project, load_project, open_project
 from soc_assets.storage import files
