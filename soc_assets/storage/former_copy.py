@@ -11,46 +11,51 @@ from pathlib import Path
 
 from soc_assets.errors import SettingsError, SocWarning
 from soc_assets.runtime import progress
+from soc_assets.storage import files
 from soc_assets.storage.object_path import ObjectPath, of_url
 
 _FOLDERS = ("catalog", "samples", "embeddings", "features", "results", "maps")
 _OWN = (("catalog", "previews"), ("results", "inputs"), ("results", "pretraining"), ("results", "encoders"))
 _OWN_ENDINGS = (".db", ".db-journal", ".wrong")
-_REMOTE, _MOVED = Path(".remote/url"), Path(".moved")
+_MARK, _FORMER_MARK = Path(".stored_at"), Path(".remote/url")  # each holds the URL
 _AT_ONCE = 8
 
 
 def move_in(folder: Path, url: str) -> None:
-    """Store the files of a folder that are not stored yet, once, and say that the folder may be removed.
+    """Store the files of a host's own folder that belong on storage and are not there, once, and say what may go.
 
-    Where a file is stored already, the stored one counts.
+    The folder then notes where it belongs. Where a file is stored already, the stored one counts.
 
     Raises:
-        SettingsError: the folder is the copy of another URL.
-        StorageError: storage does not answer.
+        SettingsError: the folder belongs to another URL.
+        StorageError: storage does not answer, or the folder cannot be written.
     """
-    there = [name for name in _FOLDERS if (folder / name).is_dir() and any(_files(folder, name))]
-    if not there or (folder / _MOVED).is_file():
+    for mark in (folder / _MARK, folder / _FORMER_MARK):
+        if mark.is_file() and (found := mark.read_text(encoding="utf-8").strip()) != url:
+            raise SettingsError(
+                f"{folder} belongs to {found}, and [paths] data in soc.toml is {url}. Name another folder in "
+                "data_copy, or remove this one."
+            )
+    if (folder / _MARK).is_file():
         return
-    mark = folder / _REMOTE
-    if mark.is_file() and (found := mark.read_text(encoding="utf-8").strip()) != url:
-        raise SettingsError(
-            f"{folder} holds a copy of {found}, and [paths] data in soc.toml is {url}. Name another folder in "
-            "data_copy, or remove this one."
-        )
+    if there := [name for name in _FOLDERS if (folder / name).is_dir() and any(_files(folder, name))]:
+        _move(folder, url, there)
+    files.write_text(folder / _MARK, f"{url}\n", "[paths] data_copy in soc.toml")
+
+
+def _move(folder: Path, url: str, there: list[str]) -> None:
     stored = of_url(url)
     known = stored.names()
     new = [name for part in there for name in _files(folder, part) if name not in known]
     with progress.of("files"), ThreadPoolExecutor(_AT_ONCE) as pool:
         for done, _ in enumerate(pool.map(lambda name: _store(folder / name, stored / name), new), 1):
             progress.report(done, len(new), url)
-    (folder / _MOVED).touch()
     words = f"{len(new)} of its files were not stored yet and are now. " if new else ""
     warnings.warn(
         f"Data are read and written at {url} now, without a copy on this machine. {words}The folders "
         f"{', '.join(there)} in {folder} are read no more: remove them when you like.",
         SocWarning,
-        stacklevel=2,
+        stacklevel=4,
     )
 
 

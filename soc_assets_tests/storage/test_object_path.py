@@ -290,13 +290,18 @@ def test_files_of_a_former_copy_that_were_never_stored_are_stored_once(stored, t
     assert names(stored) == ["p/samples/a.txt"]
 
 
+def test_files_of_the_host_itself_stay_its_own(stored, tmp_path):
+    former_copy.move_in(tmp_path / "own", "s3://soil/p")
+    files.write_text(tmp_path / "own/results/sites.csv", "a")
+    former_copy.move_in(tmp_path / "own", "s3://soil/p")
+    assert names(stored) == []
+
+
 def test_copy_of_another_url_is_refused(stored, tmp_path):
     for name in (".remote/url", "samples/a.txt"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("s3://soil/p\n")
-    with pytest.raises(
-        SettingsError, match=r"holds a copy of s3://soil/p, and \[paths\] data in soc.toml is s3://soil/q"
-    ):
+    with pytest.raises(SettingsError, match=r"belongs to s3://soil/p, and \[paths\] data in soc.toml is s3://soil/q"):
         former_copy.move_in(tmp_path, "s3://soil/q")
 
 
