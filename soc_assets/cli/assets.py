@@ -15,6 +15,7 @@ from soc_assets.project import Project
 from soc_assets.reporting.as_text import PlainConsole, one_line
 from soc_assets.runtime import interrupts
 from soc_assets.storage import vouching
+from soc_assets.storage.one_look import one_look
 
 if TYPE_CHECKING:
     from soc_assets.mapping.clean import ModelMaps
@@ -65,6 +66,7 @@ def run(config: Path | None, to: str) -> None:
 @click.option("--check", is_flag=True, help="Exit with 1 unless every asset is fresh.")
 @click.option("--verify", is_flag=True, help="Read every batch and check it; set aside corrupt files.")
 @explained
+@one_look()
 def status(config: Path | None, check: bool, verify: bool) -> None:
     """Say of each asset whether it is missing, stale, fresh or failed, and how many batches are done.
 

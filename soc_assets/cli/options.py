@@ -15,6 +15,7 @@ from soc_assets.errors import SocError, SocWarning, StorageError, TableError
 from soc_assets.project import Project, is_url, load_project, prepare
 from soc_assets.reporting.as_text import PlainConsole, plain
 from soc_assets.runtime import interrupts
+from soc_assets.storage.one_look import one_look
 
 console = PlainConsole(width=None if sys.stdout.isatty() else 140)
 config_option = click.option(
@@ -81,6 +82,7 @@ def named(project: Project) -> Path | None:
     return path if path.is_file() else None
 
 
+@one_look()
 def opened(config: Path | None) -> Project:
     """The project; its database, whose paths are absolute, is rebuilt where the folder was moved.
 

@@ -23,6 +23,7 @@ from soc_assets.integrity.tables import TABLE_ASSETS, complete, last_of, sibling
 from soc_assets.project import Project, is_url
 from soc_assets.runtime import progress
 from soc_assets.storage import digest, files
+from soc_assets.storage.one_look import one_look
 from soc_assets.storage.vouching import missing_tables, warn_of, wrong
 
 VERSION = 1  # of views, macros and tables: raise it when their SQL changes
@@ -117,6 +118,7 @@ def moved(project: Project) -> bool:
     return built_in is not None and built_in != str(project.data)
 
 
+@one_look()
 def ensure(project: Project) -> bool:
     """Build the database where it is missing, was built elsewhere or for other settings, or where batches changed.
 
@@ -174,6 +176,7 @@ def _agrees(info: Mapping[str, str], with_these: Mapping[str, str]) -> bool:
     return all(info.get(key) == value for key, value in with_these.items())
 
 
+@one_look()
 def rebuild_database_if_stale(project: Project) -> bool:
     """Build the database here where another host's `features` built one of the same batches, samples and settings.
 

@@ -24,6 +24,7 @@ from soc_assets.regression.inputs import model_inputs
 from soc_assets.sampling.inputs import sampling_inputs
 from soc_assets.storage import files
 from soc_assets.storage.files import INPUTS
+from soc_assets.storage.one_look import one_look
 from soc_assets.storage.vouching import is_fresh
 
 
@@ -42,6 +43,7 @@ class Freshness:
         return self.state == "fresh"
 
 
+@one_look()
 def assess(project: Project, trained: Callable[[str], str] | None = None, to: str = ASSETS[-1]) -> list[Freshness]:
     """State of every asset up to one, in order; what depends on something stale or missing is not fresh either.
 
@@ -65,6 +67,7 @@ def assess(project: Project, trained: Callable[[str], str] | None = None, to: st
     return result
 
 
+@one_look()
 def assess_results(project: Project, states: list[Freshness] | None = None) -> list[Freshness]:
     """State of what is made on request; where what it reads (features, or the catalog) is not fresh, stale or missing.
 
@@ -81,6 +84,7 @@ def assess_results(project: Project, states: list[Freshness] | None = None) -> l
     return results
 
 
+@one_look()
 def assess_maps(project: Project, registered: Callable[[], Registered]) -> list[Freshness]:
     """State of the maps of [map] years: how many tiles and periods are done; nothing where none are wanted.
 

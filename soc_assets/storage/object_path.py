@@ -17,7 +17,11 @@ from upath.extensions import ProxyUPath
 
 from soc_assets.errors import StorageError
 from soc_assets.runtime.process import mark_of_files
+from soc_assets.storage import just_written
 from soc_assets.storage.objects import BUCKETS, explained, is_conflict, options_of, stamp_of, version_of
+from soc_assets.storage.one_look import SMALL, forget, is_looking, remembered
+
+_KEPT = 64 * 2**20  # bytes of a file that is kept in memory for whoever reads it next
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class ObjectPath(ProxyUPath):
 
     def info(self) -> dict[str, Any] | None:  # type: ignore[override]
         """What storage says of it now; None where there is nothing."""
+        return remembered("info", self.key, self._info, lambda answer: True)
+
+    def _info(self) -> dict[str, Any] | None:
         with _asking(self):
             try:
                 return self.fs.info(self.key)
@@ -83,6 +90,9 @@ class ObjectPath(ProxyUPath):
 
     def stats(self) -> dict[str, ObjectStat]:
         """The files in this folder by name, from one listing, a request per 1,000 files."""
+        return remembered("stats", self.key, self._stats, lambda answer: True)
+
+    def _stats(self) -> dict[str, ObjectStat]:
         with _asking(self):
             try:
                 listed = self.fs.ls(self.key, detail=True)
@@ -113,22 +123,35 @@ class ObjectPath(ProxyUPath):
 
     def glob(self, pattern: str, **options: Any) -> Iterator["ObjectPath"]:  # type: ignore[override]
         """Files and folders below it that match."""
-        with _asking(self):
-            yield from sorted(super().glob(pattern, **options))
+
+        def ask() -> list["ObjectPath"]:
+            with _asking(self):
+                return sorted(super(ObjectPath, self).glob(pattern, **options))
+
+        yield from remembered(f"glob {pattern}", self.key, ask, lambda answer: True)
 
     def rglob(self, pattern: str, **options: Any) -> Iterator["ObjectPath"]:  # type: ignore[override]
         """Files and folders anywhere below it that match."""
         return self.glob(f"**/{pattern}", **options)
 
     def open(self, mode: str = "r", encoding: str | None = None) -> IO[Any]:  # type: ignore[override]
-        """The file for reading: as bytes by the ranges asked for, or whole as text."""
+        """The file for reading: as bytes by the ranges asked for, or, as text or where it is small, whole."""
         if "b" not in mode:
             return io.StringIO(self.read_text(encoding))
+        if is_looking() and ((self.info() or {}).get("size") or 0) <= SMALL:
+            return io.BytesIO(self.read_bytes())
+        if (content := self._just_written()) is not None:
+            return io.BytesIO(content)
         with _asking(self):
             return cast(IO[bytes], _RangedFile(self, self.fs.open(self.key, "rb", cache_type="none")))
 
     def read_bytes(self) -> bytes:
         """The whole file, by one request."""
+        if (content := self._just_written()) is not None:
+            return content
+        return remembered("content", self.key, self._content, lambda content: len(content) <= SMALL)
+
+    def _content(self) -> bytes:
         with _asking(self):
             return cast(bytes, self.fs.cat_file(self.key))
 
@@ -136,8 +159,12 @@ class ObjectPath(ProxyUPath):
         """The whole file as text."""
         return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
 
+    def _just_written(self) -> bytes | None:
+        return just_written.find(self.key, self.version()) if just_written.is_kept(self.key) else None
+
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the file."""
+        forget(self.key)
         with _asking(self, "removed"):
             try:
                 self.fs.rm_file(self.key)
@@ -147,12 +174,15 @@ class ObjectPath(ProxyUPath):
 
     def remove_all(self) -> None:
         """Remove everything below it."""
+        forget(self.key)
         with _asking(self, "removed"):
             for each in self._found():
                 self.fs.rm_file(each)
 
     def rename(self, target: Any, **options: Any) -> "ObjectPath":  # type: ignore[override]
         """Give the file another name: it is copied, then removed."""
+        forget(self.key)
+        forget(target.key)
         with _asking(self, "renamed"):
             self.fs.mv(self.key, target.key)
         return target
@@ -185,6 +215,7 @@ class ObjectPath(ProxyUPath):
         Returns:
             Whether it was stored.
         """
+        forget(self.key)
         with _asking(self, "written", "What was there stays."):
             if self.protocol not in BUCKETS:
                 return self._put_and_rename(source, unless_changed_since)
@@ -200,7 +231,10 @@ class ObjectPath(ProxyUPath):
                 if condition and is_conflict(error):
                     return False
                 raise
-            return True
+        forget(self.key)  # somebody may have asked meanwhile
+        if source.stat().st_size < _KEPT:
+            just_written.keep(self.key, self.version(), source.read_bytes())
+        return True
 
     def _put_and_rename(self, source: Path, unless_changed_since: str | None) -> bool:
         temporary = str(self.with_name(f".{self.name}.{mark_of_files()}0.tmp").path)

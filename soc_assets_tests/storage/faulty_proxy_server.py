@@ -88,11 +88,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def pass_on(self) -> None:
         """Answer one request, with its fault."""
+        self.sent = self.received = self.status = 0
         if self.path.startswith(CONTROL):
             return self._control(self.path.removeprefix(CONTROL))
         began = time.time()
         operation, key = described(self.command, self.path)
-        self.sent = self.received = self.status = 0
         with self.server.changed:
             self.server.in_flight += 1
         fault = self.server.fault_of(operation, self.command, key)

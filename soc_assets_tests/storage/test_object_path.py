@@ -17,6 +17,7 @@ from soc_assets.errors import CheckpointError, ConflictError, SettingsError, Soc
 from soc_assets.project import open_project
 from soc_assets.storage import access, digest, download, files, folders, former_copy, second_copy
 from soc_assets.storage.object_path import of_url
+from soc_assets.storage.one_look import one_look
 from soc_assets_tests import storage_server
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there
@@ -192,15 +193,45 @@ def test_stale_writer_cannot_replace_what_came_since(folder):
 
 def test_reader_of_a_file_that_is_replaced_gets_no_mixture(stored):
     path = of_url("s3://soil/p/a")
-    files.write_text(path, "a" * 1000)
+    stored.put_object(Bucket="soil", Key="p/a", Body=b"a" * 1000)
     with path.open("rb") as file:
         assert file.read(10) == b"a" * 10
-        files.write_text(path, "b" * 1000)
+        stored.put_object(Bucket="soil", Key="p/a", Body=b"b" * 1000)
         with pytest.raises(StorageError, match="Another host may have replaced it: run the same command once more"):
             file.read(10)
     text = path.open()
     assert isinstance(text, io.StringIO)
     assert text.read(3) == "bbb"
+
+
+def test_what_was_just_written_is_read_from_memory_unless_it_was_replaced(stored, monkeypatch):
+    path = of_url("s3://soil/p/a")
+    files.write_text(path, "ours")
+    read = []
+    real = type(path.fs).cat_file
+    monkeypatch.setattr(type(path.fs), "cat_file", lambda *given, **named: read.append(given) or real(*given, **named))
+    with path.open("rb") as file:
+        assert (file.read(), path.read_bytes(), read) == (b"ours", b"ours", [])
+    stored.put_object(Bucket="soil", Key="p/a", Body=b"they")
+    assert (path.read_bytes(), path.open("rb").read(), len(read)) == (b"they", b"they", 1)
+
+
+def test_within_one_look_nothing_is_asked_twice_and_own_writing_is_seen(stored):
+    folder = of_url("s3://soil/p")
+    stored.put_object(Bucket="soil", Key="p/a", Body=b"first")
+    with one_look():
+        before = (folder / "a").read_text(), (folder / "a").is_file(), (folder / "b").exists(), folder.names()
+        stored.put_object(Bucket="soil", Key="p/a", Body=b"other")
+        assert ((folder / "a").read_text(), (folder / "a").open("rb").read()) == ("first", b"first")
+        assert before == ("first", True, False, {"a"})
+        files.write_text(folder / "b", "b")
+        assert ((folder / "b").exists(), sorted(folder.stats())) == (True, ["a", "b"])
+        files.write_text(folder / "a", "ours")
+        assert (folder / "a").read_text() == "ours"
+        files.remove(folder / "a")
+        assert not (folder / "a").is_file()
+    stored.put_object(Bucket="soil", Key="p/a", Body=b"again")
+    assert (folder / "a").read_text() == "again"
 
 
 def test_storage_that_does_not_answer_is_no_missing_file(stored, monkeypatch):

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from soc_assets.integrity.schemas import TABLES, Table
 from soc_assets.storage import files
-from soc_assets.storage.access import source
+from soc_assets.storage.access import is_stored, source
 from soc_assets.storage.objects import file_system
 
 SCHEMAS = ".schemas"  # folder of the files without rows, in the data folder
@@ -50,10 +50,18 @@ def columns_of(data: Path, name: str) -> Columns:
     if not path.is_file():
         return columns
     try:
-        described = _relation(f"DESCRIBE SELECT * FROM read_parquet({literal(glob_of(path))})", path).fetchall()
-    except duckdb.Error:  # damaged: its asset rewrites it
+        described = _described(path)
+    except (duckdb.Error, pa.ArrowException):  # damaged: its asset rewrites it
         return columns
     return columns | {row[0]: (row[1], "") for row in described if row[0] not in columns}
+
+
+def _described(path: Path) -> list[tuple[str, ...]]:
+    """Name and type of the columns of a file; of one on storage by Arrow, which asks for less of it than DuckDB."""
+    if is_stored(path):
+        rows = pq.read_schema(source(path)).empty_table()
+        return duckdb.connect().from_arrow(rows).query("file", "DESCRIBE file").fetchall()
+    return _relation(f"DESCRIBE SELECT * FROM read_parquet({literal(glob_of(path))})").fetchall()
 
 
 def table_sql(data: Path, name: str, columns: Mapping[str, tuple[str, str]]) -> str:
@@ -75,20 +83,15 @@ def write_schema(data: Path, name: str, columns: Mapping[str, tuple[str, str]]) 
     write_empty_table(data, name, _relation(f"SELECT {nothing} WHERE false").to_arrow_table())
 
 
-def connected(path: Path | str = "") -> duckdb.DuckDBPyConnection:
-    """A connection that reads what a path or URL is on: DuckDB asks fsspec for the ranges of files on storage."""
-    return reaching(duckdb.connect(), path)
-
-
 def reaching(connection: duckdb.DuckDBPyConnection, path: Path | str) -> duckdb.DuckDBPyConnection:
-    """Let a connection read the files at a path or URL; nothing where they are on this machine."""
+    """Let a connection read the files at a path or URL: DuckDB asks fsspec for the ranges of those on storage."""
     if "://" in str(path):
         connection.register_filesystem(file_system(str(path).partition("://")[0], exact=True))
     return connection
 
 
-def _relation(query: str, path: Path | str = "") -> duckdb.DuckDBPyRelation:
-    relation = connected(path).sql(query)
+def _relation(query: str) -> duckdb.DuckDBPyRelation:
+    relation = duckdb.connect().sql(query)
     assert relation is not None
     return relation
 
