@@ -120,10 +120,11 @@ def _rest(project: Project, trained: Callable[[str], str] | None) -> list[Freshn
     if embeddings is None:  # of an unknown number of batches
         state = "stale" if next(project.embeddings.glob("[!.]*/batch_*.parquet"), None) else "missing"
         return [Freshness("embeddings", state, 0, 0), *(Freshness(name, "missing") for name in ASSETS[4:])]
-    states = list(embeddings.states().values())
+    footers = embeddings.footers()
+    states = list(embeddings.states(footers).values())
     done = states.count("fresh")
-    built = built_here(project)
-    features = "missing" if not built else "fresh" if built == features_inputs(project, embeddings) else "stale"
+    built, wanted = built_here(project), features_inputs(project, embeddings, footers)
+    features = "missing" if not built else "fresh" if built == wanted else "stale"
     model = "missing" if features == "missing" or not trained else trained(model_inputs(project))
     return [
         Freshness("embeddings", _of_all(states), done, len(states)),
