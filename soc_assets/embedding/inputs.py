@@ -141,7 +141,7 @@ def read_inputs(project: Project, spec: Spec | None = None) -> EmbeddingInputs:
     keys = sorted(ledger["batch"].unique())
     catalog = read_table(project.catalog, project)
     raster_index = RasterIndex.of_catalog(catalog, spec.bands, spec.choices["reference"], spec.grid)
-    kept = project.root / ".soc" / "footers" / f"{spec.digest}.parquet"
+    kept = project.known / f"footers_{spec.digest}.parquet"
     return EmbeddingInputs(
         spec, project.embeddings / spec.digest, raster_index, samples, keys, BatchRows(samples), kept
     )

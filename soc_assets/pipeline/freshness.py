@@ -7,17 +7,13 @@ nothing is written except the record of rasters read because their stamps are ne
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.errors import SocError
 from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.ingest.inputs import catalog_inputs, soil_inputs
 from soc_assets.integrity.tables import complete
-from soc_assets.mapping.assemble import state_of_map
-from soc_assets.mapping.change.changes import wanted_changes
-from soc_assets.mapping.change.files import state_of_change
-from soc_assets.mapping.inputs import MapInputs, read_map_inputs
-from soc_assets.mapping.registered import Registered
 from soc_assets.pipeline.assets import AFTER, ASSETS, MAPS, RESULT_INPUTS
 from soc_assets.project import Project
 from soc_assets.regression.inputs import model_inputs
@@ -25,6 +21,10 @@ from soc_assets.sampling.inputs import sampling_inputs
 from soc_assets.storage import files
 from soc_assets.storage.files import INPUTS
 from soc_assets.storage.vouching import is_fresh
+
+if TYPE_CHECKING:
+    from soc_assets.mapping.inputs import MapInputs
+    from soc_assets.mapping.registered import Registered
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def assess_results(project: Project, states: list[Freshness] | None = None) -> l
     return results
 
 
-def assess_maps(project: Project, registered: Callable[[], Registered]) -> list[Freshness]:
+def assess_maps(project: Project, registered: "Callable[[], Registered]") -> list[Freshness]:
     """State of the maps of [map] years: how many tiles and periods are done; nothing where none are wanted.
 
     Args:
@@ -90,6 +90,8 @@ def assess_maps(project: Project, registered: Callable[[], Registered]) -> list[
     """
     if not project.settings.map.wanted_years:
         return []
+    from soc_assets.mapping.inputs import read_map_inputs  # not loaded where no maps are wanted
+
     try:
         inputs = read_map_inputs(project, registered())
     except SocError:
@@ -97,8 +99,12 @@ def assess_maps(project: Project, registered: Callable[[], Registered]) -> list[
     return maps_freshness(inputs)
 
 
-def maps_freshness(inputs: MapInputs) -> list[Freshness]:
+def maps_freshness(inputs: "MapInputs") -> list[Freshness]:
     """State of tiles, maps and, where there are any, changes, with how many of them are done."""
+    from soc_assets.mapping.assemble import state_of_map
+    from soc_assets.mapping.change.changes import wanted_changes
+    from soc_assets.mapping.change.files import state_of_change
+
     tiles = list(inputs.states().values())
     maps = [state_of_map(inputs, period) for period in inputs.periods]
     changes = [state_of_change(inputs, change) for change in wanted_changes(inputs.project)]
