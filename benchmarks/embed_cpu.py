@@ -31,6 +31,7 @@ from rasterio.windows import Window
 from soc_assets.cli import runner
 from soc_assets.demo import write_demo
 from soc_assets.embedding.batch import PARQUET_OPTIONS, Written
+from soc_assets.embedding.batch_rows import BatchRows
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
@@ -141,8 +142,7 @@ def draw(inputs: EmbeddingInputs, n: int) -> EmbeddingInputs:
     samples["sample_id"] = [f"s{number:06}" for number in range(n)]
     samples = samples.sort_values(["year", "longitude"], kind="stable")
     samples["batch"] = [f"batch_{1 + number // 256:04}" for number in range(n)]
-    rows = {str(key): part.reset_index(drop=True) for key, part in samples.groupby("batch")}
-    return replace(inputs, samples=samples, keys=sorted(rows), _rows=rows)
+    return replace(inputs, samples=samples, keys=sorted(set(samples["batch"])), batch_rows=BatchRows(samples))
 
 
 def write_all(inputs: EmbeddingInputs, project: Project, folder: Path) -> float:

@@ -148,6 +148,16 @@ class Project:
         return self.data / "samples" / f"{name}.parquet"
 
     @property
+    def known(self) -> Path:
+        """The folder of what this host has found out and may find out again: it may be deleted."""
+        return self.root / ".soc" / "known"
+
+    @property
+    def answers(self) -> Path:
+        """Answers that took seconds to find (`soc_assets.storage.remembered`)."""
+        return self.known / "answers.json"
+
+    @property
     def dagster_home(self) -> Path:
         """DAGSTER_HOME, or the project's own instance folder."""
         return Path(os.environ.get("DAGSTER_HOME") or self.root / ".dagster").expanduser()

@@ -19,6 +19,7 @@ from soc_assets.storage.one_look import one_look
 
 if TYPE_CHECKING:
     from soc_assets.mapping.clean import ModelMaps
+    from soc_assets.mapping.registered import Registered
 
 
 @click.command()
@@ -74,7 +75,8 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
     Without --verify only the ends of the batches are read, where a cut file shows, but not flipped bits; with it a
     damaged batch is named and set aside, and the next `soc run` computes it again.
     """
-    from soc_assets.cli import map_runner, runner, terminal
+    from soc_assets.cli import runner, terminal
+    from soc_assets.cli.failed import failed_assets
     from soc_assets.pipeline import freshness, repairs
 
     project = opened(config)
@@ -90,14 +92,20 @@ def status(config: Path | None, check: bool, verify: bool) -> None:
             states = freshness.assess(project)
     optional = [item for item in freshness.assess_results(project, states) if item.state != "missing"]
     try:
-        failed = runner.failed_assets(project)
+        failed = failed_assets(project)
     except StorageError as error:  # states are read from the files
         warnings.warn(f"Failed runs are not shown. {error}", SocWarning, stacklevel=1)
         failed = set()
-    maps = freshness.assess_maps(project, lambda: map_runner.registered_of(project))
+    maps = freshness.assess_maps(project, lambda: _registered(project))
     console.print(terminal.states_table([*states, *optional, *maps], failed))
     if check and not all(item.fresh for item in states):
         sys.exit(1)
+
+
+def _registered(project: Project) -> "Registered":
+    from soc_assets.cli import map_runner  # loaded only where maps are wanted
+
+    return map_runner.registered_of(project)
 
 
 def _verify(project: Project) -> None:

@@ -210,23 +210,6 @@ def _is_user_error(error: Any) -> bool:
 def _model_state(project: Project, inputs: str) -> str:
     if not is_tracked(project):
         return "missing"
-    from soc_assets.tracking.results import state_of_model
+    from soc_assets.tracking.known import state_of_model
 
     return state_of_model(project, inputs)
-
-
-def failed_assets(project: Project) -> set[str]:
-    """Assets whose last Dagster run failed."""
-    if not (project.dagster_home / "history").is_dir():
-        return set()
-    import dagster as dg
-
-    with open_instance() as instance:
-        failed = set()
-        for record in instance.get_asset_records([dg.AssetKey(name) for name in ASSETS]):
-            run_id = record.asset_entry.last_run_id
-            name = record.asset_entry.asset_key.to_user_string()
-            steps = instance.get_run_step_stats(run_id, [name]) if run_id else []
-            if any(step.status is not None and step.status.value == "FAILURE" for step in steps):
-                failed.add(name)
-        return failed

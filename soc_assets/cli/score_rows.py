@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 
 from soc_assets.project import Project
 from soc_assets.storage import files
-from soc_assets.tracking.run import RunRecord
+from soc_assets.tracking.known import Scored
 
 
-def score_rows(project: Project, record: RunRecord) -> Iterator[tuple[str, str]]:
+def score_rows(project: Project, record: Scored) -> Iterator[tuple[str, str]]:
     """Pairs of a label and text: test split, its yardsticks, validation split, and the model's name."""
     metrics = record.metrics
     yield "test", _scores(metrics, "test")

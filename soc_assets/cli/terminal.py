@@ -140,9 +140,9 @@ def _add_scores(table: Table, project: Project) -> None:
     from soc_assets.cli.score_rows import how_to_raise, score_rows
     from soc_assets.features.sql.database import read_info
     from soc_assets.regression.inputs import model_inputs
-    from soc_assets.tracking.store import tracking_of
+    from soc_assets.tracking.known import find_model
 
-    record, weights = tracking_of(project).find_run(model_inputs(project)), read_info(project.database)["weights"]
+    record, weights = find_model(project, model_inputs(project)), read_info(project.database)["weights"]
     if record is None:
         return
     for label, words in score_rows(project, record):

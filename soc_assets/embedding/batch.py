@@ -7,7 +7,7 @@ nothing is embedded again.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets import __version__
+from soc_assets.embedding.digests import PLACE, digest_of_inputs, plain
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.listing import Listing
@@ -43,8 +44,7 @@ PARQUET_OPTIONS: dict[str, Any] = {  # measured in benchmarks/storage.py
         *(f"{name}_embeddings.key_value.value.{_TOKENS}" for name in ("channel_time", "static")),
     ],
 }
-_FACTS = {"soc.inputs", "soc.labels", "soc.device", "soc.weights_sha256", "soc.version"}
-PLACE = ["sample_id", "longitude", "latitude", "year", "season_year", "season"]
+FACTS = {"soc.inputs", "soc.labels", "soc.device", "soc.weights_sha256", "soc.version"}
 
 
 @dataclass(frozen=True)
@@ -108,28 +108,23 @@ def describe(key: str, samples: pd.DataFrame, spec: Spec, raster_index: RasterIn
     for (band, step), of_lags in readers.items():
         mosaic, positions = raster_index.mosaics.get((band, step)), np.concatenate(of_lags)
         rasters[step.key(band)] = mosaic.digest_of(rows[positions], columns[positions], size) if mosaic else None
-    place = [_plain(samples[name]) for name in PLACE]
-    inputs = digest.of_values([spec.digest, [list(row) for row in zip(*place, strict=True)], rasters])
+    inputs = digest_of_inputs(spec.digest, [plain(samples[name]) for name in PLACE], rasters)
     return Batch(key, samples, rasters, inputs, digest.of_frame(samples[["sample_id", *LABELS]]))
-
-
-def _plain(column: pd.Series) -> list[Any]:
-    """Numbers and words of a column as Python's own; None for what is missing."""
-    values = column.to_numpy(object)
-    values = np.where(column.isna().to_numpy(), None, values)
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
 def read_facts(path: Path, rows: int | None = None) -> dict[str, str]:
     """The metadata of a batch's file; empty where it is missing or damaged, or has not as many rows as are expected."""
     found, stored = files.read_footer(path)
-    if rows not in (None, found):
-        return {}
+    return facts_in(stored) if rows in (None, found) else {}
+
+
+def facts_in(stored: dict[str, str]) -> dict[str, str]:
+    """Metadata of a batch's file; empty where what every batch says is not there."""
     try:
         whole = int(stored["soc.missing_images"]) >= 0 and float(stored["soc.seconds"]) >= 0
     except (KeyError, ValueError):
         whole = False
-    return stored if whole and stored.keys() >= _FACTS else {}
+    return stored if whole and stored.keys() >= FACTS else {}
 
 
 def state(batch: Batch, folder: Path, listing: Listing | None = None) -> str:
@@ -143,9 +138,14 @@ def state(batch: Batch, folder: Path, listing: Listing | None = None) -> str:
     stored = read_facts(batch.path(folder), len(batch.samples))
     if not stored:
         return "stale" if (listing or Listing(folder)).files(batch.key) else "missing"
-    if stored.get("soc.inputs") != batch.inputs:
+    return compare(stored, batch.inputs, batch.labels)
+
+
+def compare(stored: Mapping[str, str], inputs: str, labels: str) -> str:
+    """stale, relabel or fresh, by what a batch's file says of itself and the digests of today."""
+    if stored.get("soc.inputs") != inputs:
         return "stale"
-    return "fresh" if stored.get("soc.labels") == batch.labels else "relabel"
+    return "fresh" if stored.get("soc.labels") == labels else "relabel"
 
 
 def write(

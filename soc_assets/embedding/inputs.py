@@ -1,14 +1,18 @@
 """Everything that the batches of one spec are made from, loaded once: spec, rasters, samples, ledger."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import pandas as pd
 
-from soc_assets.embedding.batch import Batch, describe, state
+from soc_assets.embedding.batch import Batch, compare, describe
+from soc_assets.embedding.batch_rows import BatchRows
+from soc_assets.embedding.digests import Digests, digests_of_batches
 from soc_assets.embedding.encoder.encoder import settle_precision
+from soc_assets.embedding.footers import Footer, read_footers
 from soc_assets.embedding.listing import Listing
 from soc_assets.embedding.spec import Spec, find_spec, freeze
 from soc_assets.embedding.spec_choices import choices_of, with_group_size
@@ -30,6 +34,8 @@ class EmbeddingInputs:
         raster_index: rasters by band and step.
         samples: every sample of the ledger that still exists, with location_id and batch.
         keys: of all batches, in order.
+        batch_rows: the samples by batch.
+        kept: file of what the footers of the batches say (`soc_assets.embedding.footers`), which may be deleted.
     """
 
     spec: Spec
@@ -37,7 +43,8 @@ class EmbeddingInputs:
     raster_index: RasterIndex
     samples: pd.DataFrame
     keys: list[str]
-    _rows: dict[str, pd.DataFrame] = field(repr=False)
+    batch_rows: BatchRows = field(repr=False)
+    kept: Path | None = None
 
     def batch(self, key: str) -> Batch:
         """One batch with its digests.
@@ -45,26 +52,67 @@ class EmbeddingInputs:
         Raises:
             EmbeddingError: there is no such batch.
         """
-        if key not in self._rows and key not in self.keys:
-            raise EmbeddingError(f"There is no batch {key!r}: materialise balanced_samples, then pick one it lists.")
+        self._require(key)
         return describe(key, self.samples_of(key), self.spec, self.raster_index)
+
+    def digests_of(self, keys: Sequence[str]) -> dict[str, Digests]:
+        """The digests of some batches, as those of `batch`, found together.
+
+        Raises:
+            EmbeddingError: there is no such batch.
+        """
+        for key in keys:
+            self._require(key)
+        return digests_of_batches(keys, self.batch_rows, self.spec, self.raster_index)
+
+    @cached_property
+    def digests(self) -> dict[str, Digests]:
+        """The digests of all batches."""
+        return self.digests_of(self.keys)
+
+    def _require(self, key: str) -> None:
+        if key not in self.batch_rows and key not in self._known_keys:
+            raise EmbeddingError(f"There is no batch {key!r}: materialise balanced_samples, then pick one it lists.")
+
+    @cached_property
+    def _known_keys(self) -> set[str]:
+        return set(self.keys)
 
     def path(self, key: str) -> Path:
         """The file of a batch, whether it is there or not."""
         return self.folder / f"{key}_size_{self.rows(key)}.parquet"
 
+    @property
+    def paths(self) -> list[Path]:
+        """The files of all batches, there or not."""
+        return [self.path(key) for key in self.keys]
+
     def rows(self, key: str) -> int:
         """Samples of a batch."""
-        return len(self._rows.get(key, ()))
+        return self.batch_rows.count(key)
 
     def samples_of(self, key: str) -> pd.DataFrame:
         """The rows of a batch."""
-        return self._rows.get(key, self.samples.iloc[:0])
+        return self.batch_rows.of(key)
 
-    def states(self) -> dict[str, str]:
-        """Per batch: missing, stale, relabel or fresh."""
-        listing = Listing(self.folder)
-        return {key: state(self.batch(key), self.folder, listing) for key in self.keys}
+    def footers(self) -> dict[str, Footer]:
+        """What the files in the folder say, by name; only of those changed since they were last asked one is read."""
+        return read_footers(self.folder, self.kept)
+
+    def states(self, footers: Mapping[str, Footer] | None = None) -> dict[str, str]:
+        """Per batch: missing, stale, relabel or fresh; by `footers` where they were read already."""
+        return self.states_of(self.digests, footers)
+
+    def states_of(self, digests: Mapping[str, Digests], footers: Mapping[str, Footer] | None = None) -> dict[str, str]:
+        """The states of some batches, from their digests; `footers` as for `states`."""
+        known, listing = self.footers() if footers is None else footers, Listing(self.folder)
+        return {key: self._state(key, each, known, listing) for key, each in digests.items()}
+
+    def _state(self, key: str, digests: Digests, footers: Mapping[str, Footer], listing: Listing) -> str:
+        found = footers.get(self.path(key).name)
+        if found is None or not (stored := found.facts(self.rows(key))):
+            return "stale" if listing.files(key) else "missing"
+        return compare(stored, digests.inputs, digests.labels)
 
 
 def read_inputs(project: Project, spec: Spec | None = None) -> EmbeddingInputs:
@@ -91,10 +139,12 @@ def read_inputs(project: Project, spec: Spec | None = None) -> EmbeddingInputs:
     require_once(samples, ledger, balanced, project)
     samples = ledger.merge(samples, on="sample_id").merge(balanced, on="sample_id", how="left")
     keys = sorted(ledger["batch"].unique())
-    rows = {str(key): part.reset_index(drop=True) for key, part in samples.groupby("batch")}
     catalog = read_table(project.catalog, project)
     raster_index = RasterIndex.of_catalog(catalog, spec.bands, spec.choices["reference"], spec.grid)
-    return EmbeddingInputs(spec, project.embeddings / spec.digest, raster_index, samples, keys, rows)
+    kept = project.known / f"footers_{spec.digest}.parquet"
+    return EmbeddingInputs(
+        spec, project.embeddings / spec.digest, raster_index, samples, keys, BatchRows(samples), kept
+    )
 
 
 def freeze_spec(project: Project, refit: bool = False) -> Spec:

@@ -9,6 +9,12 @@ SET_ASIDE = ".wrong"  # ends the name of a file that failed a check
 _NAME = re.compile(rf"(batch_\d+)_size_\d+\.parquet({re.escape(SET_ASIDE)})?")
 
 
+def is_batch(name: str) -> bool:
+    """Whether a file is that of a batch, and was not set aside."""
+    found = _NAME.fullmatch(name)
+    return bool(found and not found[2])
+
+
 class Listing:
     """Which files of batches were in a folder when it was listed; each batch has its own, whoever writes others."""
 

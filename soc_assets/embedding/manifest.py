@@ -4,19 +4,16 @@ Both are derived from the Parquet files' metadata each time, and so right howeve
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from soc_assets.embedding.batch import read_facts
+from soc_assets.embedding.footers import Footer, read_footers
 from soc_assets.embedding.parquet import SCHEMA
 from soc_assets.embedding.spec import Spec
 from soc_assets.integrity.schemas import EMBEDDINGS
 from soc_assets.reporting.as_text import markdown
 from soc_assets.storage import digest, files
-from soc_assets.storage.access import source
 
 _MANIFEST, _DOCUMENTATION = "manifest.json", "documentation.md"
 _NORMALISED = {
@@ -26,9 +23,19 @@ _NORMALISED = {
 }
 
 
-def write_manifest(folder: Path, spec: Spec, batches: Sequence[Path]) -> dict[str, Any]:
-    """Write both files; returns the manifest. `batches` are the files of all batches, there or not."""
-    rows = [_describe(path, found) for path in batches if (found := read_facts(path))]
+def write_manifest(
+    folder: Path, spec: Spec, batches: Sequence[Path], footers: Mapping[str, Footer] | None = None
+) -> dict[str, Any]:
+    """Write both files; returns the manifest.
+
+    Args:
+        folder: of the spec.
+        spec: the frozen spec.
+        batches: the files of all batches, there or not.
+        footers: of the files in the folder, by name; None reads them.
+    """
+    footers = read_footers(folder) if footers is None else footers
+    rows = [_describe(path, footer) for path in batches if (footer := footers.get(path.name)) and footer.facts()]
     manifest = {
         "spec": spec.digest,
         "created": spec.created,
@@ -69,10 +76,11 @@ def wrong(folder: Path) -> str | None:
     return None if listed == there else ""
 
 
-def _describe(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+def _describe(path: Path, footer: Footer) -> dict[str, Any]:
+    metadata = footer.stored
     return {
         "file": path.name,
-        "samples": pq.read_metadata(source(path)).num_rows,
+        "samples": footer.rows,
         "bytes": path.stat().st_size,
         "inputs": metadata["soc.inputs"],
         "labels": metadata["soc.labels"],

@@ -1,5 +1,8 @@
 """What decides the features: the batches as they are on disk, the splits, and how missing images are treated."""
 
+from collections.abc import Mapping
+
+from soc_assets.embedding.footers import Footer
 from soc_assets.embedding.inputs import EmbeddingInputs
 from soc_assets.features.sql.database import read_info
 from soc_assets.project import Project
@@ -9,9 +12,16 @@ from soc_assets.storage.files import CONTENT, INPUTS
 VERSION = "2"  # of the code: raise it when the output changes, and what is on disk becomes stale
 
 
-def features_inputs(project: Project, embeddings: EmbeddingInputs) -> str:
-    """Digest of the batches as they are on disk, the samples' splits, and how missing images are treated."""
-    batches = [(key, *_stored(embeddings, key)) for key in embeddings.keys]
+def features_inputs(project: Project, embeddings: EmbeddingInputs, footers: Mapping[str, Footer] | None = None) -> str:
+    """Digest of the batches as they are on disk, the samples' splits, and how missing images are treated.
+
+    Args:
+        project: settings and paths.
+        embeddings: inputs of the batches.
+        footers: of their files, where they were read already.
+    """
+    footers = embeddings.footers() if footers is None else footers
+    batches = [(key, *_stored(footers.get(embeddings.path(key).name))) for key in embeddings.keys]
     tables = [files.read_metadata(project.samples(name)).get(CONTENT) for name in ("samples", "balanced")]
     study = project.settings.study.model_dump(include={"year_from", "year_to", "first_lag"})
     chosen = project.settings.features.model_dump()
@@ -24,6 +34,5 @@ def built_here(project: Project) -> str | None:
     return info.get("inputs") if info.get("data", str(project.data)) == str(project.data) else "moved"
 
 
-def _stored(embeddings: EmbeddingInputs, key: str) -> tuple[str | None, str | None]:
-    stored = files.read_metadata(embeddings.path(key))
-    return stored.get(INPUTS), stored.get("soc.labels")
+def _stored(footer: Footer | None) -> tuple[str | None, str | None]:
+    return (footer.stored.get(INPUTS), footer.stored.get("soc.labels")) if footer else (None, None)

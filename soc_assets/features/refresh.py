@@ -74,8 +74,7 @@ def build(
     """
     settings = project.settings
     contents = Contents(project.data, inputs.spec, settings.features, settings.study)
-    batches = {key: inputs.batch(key) for key in inputs.keys}
-    digests = {key: (batch.inputs, batch.labels) for key, batch in batches.items()}
+    digests = {key: (each.inputs, each.labels) for key, each in inputs.digests.items()}
     info = {"inputs": wanted, **identity(contents)}
     build_database(project.database, contents, info, digests)
     tell_others(project, inputs, wanted)

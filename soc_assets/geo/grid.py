@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
+from rasterio.env import Env
 from rasterio.transform import Affine, array_bounds
 from rasterio.warp import transform as transform_coordinates
 from rasterio.warp import transform_bounds
@@ -79,12 +80,16 @@ class Grid:
         aligned = abs(relative.f - row) < 1e-3 and abs(relative.c - column) < 1e-3
         return (row, column) if aligned and np.abs(linear).max() < 1e-6 else None
 
-    def fractional_pixels(self, longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    def fractional_pixels(
+        self, longitude: npt.ArrayLike, latitude: npt.ArrayLike, counts: Sequence[int] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns, not rounded, of WGS84 coordinates; infinite where the CRS has no such place.
 
         Args:
             longitude: [n] degrees.
             latitude: [n] degrees.
+            counts: places of groups that follow each other: the result is that of each group by itself. (GDAL may
+                choose how to change the datum by the mean of the places that it is given.)
         """
         longitude, latitude = np.asarray(longitude, float), np.asarray(latitude, float)
         if not len(longitude):
@@ -92,14 +97,16 @@ class Grid:
         if self.crs == WGS84:
             x, y = longitude, latitude
         else:
-            x, y = move(WGS84, self.crs, longitude, latitude)
+            x, y = _move_groups(WGS84, self.crs, longitude, latitude, counts or [len(longitude)])
         inverse = ~self.transform
         with np.errstate(invalid="ignore"):
             return inverse.d * x + inverse.e * y + inverse.f, inverse.a * x + inverse.b * y + inverse.c
 
-    def pixels(self, longitude: npt.ArrayLike, latitude: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns [n] (int64, floor of the inverse transform); far outside the grid where not finite."""
-        rows, columns = self.fractional_pixels(longitude, latitude)
+    def pixels(
+        self, longitude: npt.ArrayLike, latitude: npt.ArrayLike, counts: Sequence[int] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`fractional_pixels`, rounded down [n] (int64); far outside the grid where not finite."""
+        rows, columns = self.fractional_pixels(longitude, latitude, counts)
         far = -(2**31)
         finite = np.isfinite(rows) & np.isfinite(columns)
         floor = [
@@ -150,6 +157,18 @@ def crs_of_text(text: str) -> CRS:
     crs = CRS.from_user_input(text)
     wkt = crs.to_wkt()
     return crs if wkt == text else crs_of_text(wkt)
+
+
+def _move_groups(
+    source: CRS, target: CRS, x: np.ndarray, y: np.ndarray, counts: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """`move` of each group by itself."""
+    if len(counts) == 1:
+        return move(source, target, x, y)
+    ends = np.cumsum(counts).tolist()
+    with Env.from_defaults():  # else rasterio makes one for each group
+        parts = [move(source, target, x[a:b], y[a:b]) for a, b in zip([0, *ends], ends, strict=False) if b > a]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def move(source: CRS, target: CRS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,17 +7,13 @@ nothing is written except the record of rasters read because their stamps are ne
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.errors import SocError
 from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.ingest.inputs import catalog_inputs, soil_inputs
 from soc_assets.integrity.tables import complete
-from soc_assets.mapping.assemble import state_of_map
-from soc_assets.mapping.change.changes import wanted_changes
-from soc_assets.mapping.change.files import state_of_change
-from soc_assets.mapping.inputs import MapInputs, read_map_inputs
-from soc_assets.mapping.registered import Registered
 from soc_assets.pipeline.assets import AFTER, ASSETS, MAPS, RESULT_INPUTS
 from soc_assets.project import Project
 from soc_assets.regression.inputs import model_inputs
@@ -26,6 +22,10 @@ from soc_assets.storage import files
 from soc_assets.storage.files import INPUTS
 from soc_assets.storage.one_look import one_look
 from soc_assets.storage.vouching import is_fresh
+
+if TYPE_CHECKING:
+    from soc_assets.mapping.inputs import MapInputs
+    from soc_assets.mapping.registered import Registered
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def assess_results(project: Project, states: list[Freshness] | None = None) -> l
 
 
 @one_look()
-def assess_maps(project: Project, registered: Callable[[], Registered]) -> list[Freshness]:
+def assess_maps(project: Project, registered: "Callable[[], Registered]") -> list[Freshness]:
     """State of the maps of [map] years: how many tiles and periods are done; nothing where none are wanted.
 
     Args:
@@ -94,6 +94,8 @@ def assess_maps(project: Project, registered: Callable[[], Registered]) -> list[
     """
     if not project.settings.map.wanted_years:
         return []
+    from soc_assets.mapping.inputs import read_map_inputs  # not loaded where no maps are wanted
+
     try:
         inputs = read_map_inputs(project, registered())
     except SocError:
@@ -101,8 +103,12 @@ def assess_maps(project: Project, registered: Callable[[], Registered]) -> list[
     return maps_freshness(inputs)
 
 
-def maps_freshness(inputs: MapInputs) -> list[Freshness]:
+def maps_freshness(inputs: "MapInputs") -> list[Freshness]:
     """State of tiles, maps and, where there are any, changes, with how many of them are done."""
+    from soc_assets.mapping.assemble import state_of_map
+    from soc_assets.mapping.change.changes import wanted_changes
+    from soc_assets.mapping.change.files import state_of_change
+
     tiles = list(inputs.states().values())
     maps = [state_of_map(inputs, period) for period in inputs.periods]
     changes = [state_of_change(inputs, change) for change in wanted_changes(inputs.project)]
@@ -124,10 +130,11 @@ def _rest(project: Project, trained: Callable[[str], str] | None) -> list[Freshn
     if embeddings is None:  # of an unknown number of batches
         state = "stale" if next(project.embeddings.glob("[!.]*/batch_*.parquet"), None) else "missing"
         return [Freshness("embeddings", state, 0, 0), *(Freshness(name, "missing") for name in ASSETS[4:])]
-    states = list(embeddings.states().values())
+    footers = embeddings.footers()
+    states = list(embeddings.states(footers).values())
     done = states.count("fresh")
-    built = built_here(project)
-    features = "missing" if not built else "fresh" if built == features_inputs(project, embeddings) else "stale"
+    built, wanted = built_here(project), features_inputs(project, embeddings, footers)
+    features = "missing" if not built else "fresh" if built == wanted else "stale"
     model = "missing" if features == "missing" or not trained else trained(model_inputs(project))
     return [
         Freshness("embeddings", _of_all(states), done, len(states)),

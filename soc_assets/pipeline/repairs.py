@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 from soc_assets.embedding import manifest, spec_file
 from soc_assets.embedding.inputs import known_embeddings
@@ -57,5 +56,7 @@ def _found(project: Project) -> Iterator[Repair]:
 def _write_manifest(project: Project, spec: Spec) -> None:
     folder, embeddings = project.embeddings / spec.digest, known_embeddings(project)
     current = embeddings is not None and embeddings.spec.digest == spec.digest
-    paths: list[Path] = [embeddings.path(key) for key in embeddings.keys] if current and embeddings else []
-    manifest.write_manifest(folder, spec, paths or batch_paths(folder))
+    if current and embeddings and embeddings.keys:
+        manifest.write_manifest(folder, spec, embeddings.paths, embeddings.footers())
+    else:
+        manifest.write_manifest(folder, spec, batch_paths(folder))

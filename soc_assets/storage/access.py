@@ -32,6 +32,11 @@ def folder_at(url: str) -> Path:
     return cast(Path, of_url(url))
 
 
+def at(place: str) -> Path:
+    """The file or folder at a path or URL, as text."""
+    return folder_at(place) if "://" in place else Path(place)
+
+
 def source(path: Path) -> Any:
     """What pyarrow and pandas read a file from: a path, or a file that reads the ranges asked for."""
     return path.open("rb") if is_stored(path) else path

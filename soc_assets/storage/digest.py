@@ -5,7 +5,7 @@ Only hashing belongs here; what goes into a digest is decided by the stage that 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,18 @@ def of_inputs(version: str, *values: Any) -> str:
 
 def of_frame(frame: pd.DataFrame) -> str:
     """Digest of a table's column names and values, in the order given."""
-    hashed = hashlib.sha256(json.dumps([str(name) for name in frame.columns]).encode())
-    hashed.update(np.ascontiguousarray(pd.util.hash_pandas_object(frame, index=False).to_numpy()).tobytes())
+    return of_rows(frame.columns, row_hashes(frame))
+
+
+def row_hashes(frame: pd.DataFrame) -> np.ndarray:
+    """A hash [n] uint64 of each row, which does not depend on the others."""
+    return np.ascontiguousarray(pd.util.hash_pandas_object(frame, index=False).to_numpy())
+
+
+def of_rows(columns: Iterable[Hashable], hashes: np.ndarray) -> str:
+    """What `of_frame` says of the rows of a table that have these `row_hashes`."""
+    hashed = hashlib.sha256(json.dumps([str(name) for name in columns]).encode())
+    hashed.update(np.ascontiguousarray(hashes).tobytes())
     return hashed.hexdigest()[:LENGTH]
 
 

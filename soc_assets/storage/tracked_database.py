@@ -28,6 +28,13 @@ def copy_of(database: Path) -> Path:
     return database.with_name(f"{database.stem}.copy{database.suffix}")
 
 
+def files_of(database: Path) -> list[Path]:
+    """The files, there or not, that say what the database holds and whether it is believed."""
+    copy = copy_of(database)
+    own = [database.with_name(database.name + ending) for ending in ("", "-wal", "-journal")]
+    return [*own, copy, _checksum(copy)]
+
+
 def is_there(database: Path) -> bool:
     """Whether there is, or was, a database: itself, its copy, or files of models."""
     return database.is_file() or copy_of(database).is_file() or bool(_models(database))

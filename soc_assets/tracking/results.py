@@ -43,18 +43,18 @@ def write_results(project: Project, tracking: MlflowTracking, record: RunRecord)
     files.write_table(path, predictions, {_RUN: record.run_id, **vouch(path, [runs])})
 
 
-def state_of_model(project: Project, inputs: str) -> str:
-    """Whether there is a model of these inputs and its predictions are intact on disk: fresh, else stale."""
+def fresh_record(project: Project, inputs: str) -> RunRecord | None:
+    """The run of these inputs whose model and predictions are intact on disk, or None."""
     record, path = tracking_of(project).find_run(inputs), project.results / "predictions.parquet"
     if record is None or not path.is_file():
-        return "stale"
+        return None
     if not warn_of(wrong(path), f"{files.cure_of(path)} The model itself is not trained again."):
-        return "stale"
+        return None
     known = files.read_metadata(path).get(_RUN)
     if known is None:  # of an earlier version
         rows = files.known_table(path, ["run_id", "sample_id"])
         known = None if rows is None or next(of_predictions(rows), "") else next(iter(rows["run_id"]), record.run_id)
-    return "fresh" if known == record.run_id else "stale"
+    return record if known == record.run_id else None
 
 
 def _row(run: "Run", model: str | None) -> dict[str, object]:

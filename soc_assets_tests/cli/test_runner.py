@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from soc_assets.cli import runner
+from soc_assets.cli.failed import failed_assets
 from soc_assets.cli.instance import fail_orphaned_runs
 from soc_assets.definitions import defs
 from soc_assets.defs.partitions import contiguous_ranges
@@ -108,7 +109,7 @@ def test_failure_stops_the_chain_and_is_the_users_words(with_a_catalog):
     assert words.startswith("soil_samples: No soil table in")
     assert "no column for organic_carbon" in words
     assert "Error" not in words
-    assert runner.failed_assets(fresh.project) >= {"soil_samples"}
+    assert failed_assets(fresh.project) >= {"soil_samples"}
 
 
 def test_error_that_is_nobodys_fault_keeps_its_kind_and_says_where_to_read_more(with_a_catalog, monkeypatch):
@@ -123,13 +124,13 @@ def test_error_that_is_nobodys_fault_keeps_its_kind_and_says_where_to_read_more(
 def test_failed_assets_are_those_whose_last_run_failed(with_a_catalog, monkeypatch):
     fresh = with_a_catalog
     fresh.use()
-    assert runner.failed_assets(fresh.project) == set()
+    assert failed_assets(fresh.project) == set()
     with monkeypatch.context() as patch:
         patch.setattr("soc_assets.defs.assets.ingest.build_samples", lambda *args, **kwargs: 1 / 0)
         assert fresh.run("soil_samples").failures != []
-    assert "soil_samples" in runner.failed_assets(fresh.project)
+    assert "soil_samples" in failed_assets(fresh.project)
     assert fresh.run("soil_samples").failures == []
-    assert runner.failed_assets(fresh.project) == set()
+    assert failed_assets(fresh.project) == set()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from soc_assets.cli import runner
+from soc_assets.cli.failed import failed_assets
 from soc_assets.cli.instance import prepare_instance
 from soc_assets.errors import SocWarning, StorageError
 from soc_assets_tests.command_line import states
@@ -47,7 +47,7 @@ def test_damaged_history_is_set_aside_named_and_begun_anew(own, how):
         spoil(home / name, how)
     own.use()
     with pytest.warns(SocWarning) as told:
-        found = runner.failed_assets(own.project)
+        found = failed_assets(own.project)
     assert found == set()
     for name in names:
         assert any(f"{home / name} is damaged" in str(item.message) for item in told)
@@ -70,7 +70,7 @@ def test_dagster_yaml_that_is_none_is_named(own):
     spoil(own.root / ".dagster/dagster.yaml", "zeroed")
     own.use()
     with pytest.raises(StorageError, match=r"dagster\.yaml cannot be used .*delete it"):
-        runner.failed_assets(own.project)
+        failed_assets(own.project)
     (own.root / ".dagster/dagster.yaml").unlink()
     own.use()
-    assert runner.failed_assets(own.project) == set()
+    assert failed_assets(own.project) == set()

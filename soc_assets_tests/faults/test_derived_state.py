@@ -40,7 +40,7 @@ def test_predictions_that_are_damaged_or_of_another_run_are_stale(tmp_path, monk
     run = files.read_metadata(path)["soc.mlflow_run"]
     record = SimpleNamespace(run_id=run)
     monkeypatch.setattr(results, "tracking_of", lambda _: SimpleNamespace(find_run=lambda _: record))
-    assert results.state_of_model(made.project, "") == "fresh"
+    assert results.fresh_record(made.project, "") is record
     content = {each: each.read_bytes() for each in (path, runs)}
     for each in content:
         for word, damage in DAMAGES.items():
@@ -48,14 +48,14 @@ def test_predictions_that_are_damaged_or_of_another_run_are_stale(tmp_path, monk
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", SocWarning)
                 if (each, word) != (path, "older"):
-                    assert results.state_of_model(made.project, "") == "stale", (each.name, word)
+                    assert results.fresh_record(made.project, "") is None, (each.name, word)
             each.write_bytes(content[each])
     record.run_id = "another"
-    assert results.state_of_model(made.project, "") == "stale"
+    assert results.fresh_record(made.project, "") is None
     files.read_table(path).to_parquet(path)
-    assert results.state_of_model(made.project, "") == "stale"
+    assert results.fresh_record(made.project, "") is None
     record.run_id = run
-    assert results.state_of_model(made.project, "") == "fresh", "of an earlier version"
+    assert results.fresh_record(made.project, "") is record, "of an earlier version"
 
 
 def test_recipe_that_the_trials_do_not_vouch_for_is_refused(made):

@@ -11,10 +11,7 @@ import dagster as dg
 from soc_assets.defs.names import Names
 from soc_assets.defs.partitions import BATCH, register
 from soc_assets.defs.resources import ProjectResource
-from soc_assets.embedding.batch import Batch, state
 from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
-from soc_assets.embedding.listing import Listing
-from soc_assets.storage import digest
 
 _VERSION = "dagster/data_version"
 _NAME = "batch_inputs"
@@ -59,13 +56,14 @@ def observe(
         return []
     seen = _seen(instance, names)
     materialised = instance.get_materialized_partitions(names.key("embeddings"))
-    changed, listing = [], Listing(inputs.folder)
-    for key in (key for key in (inputs.keys if keys is None else keys) if key in seen or key in materialised):
-        batch = inputs.batch(key)
-        before = seen.get(key)
-        if data_version(batch) != before if before else state(batch, inputs.folder, listing) != "fresh":
-            _report(instance, names, batch)
-            changed.append(key)
+    known = [key for key in (inputs.keys if keys is None else keys) if key in seen or key in materialised]
+    if not known:
+        return []
+    digests = inputs.digests_of(known)
+    states = inputs.states_of({key: digests[key] for key in known if key not in seen}) if set(known) - set(seen) else {}
+    changed = [key for key in known if (digests[key].together != seen[key] if key in seen else states[key] != "fresh")]
+    for key in changed:
+        _report(instance, names, key, digests[key].together)
     return changed
 
 
@@ -76,8 +74,9 @@ def observe_before_embedding(context: dg.AssetExecutionContext, inputs: Embeddin
     if not _seen(
         context.instance, names
     ):  # without any observation Dagster has no point in time to compare later ones with
-        _report(context.instance, names, inputs.batch(context.partition_keys[0]))
-        changed.append(context.partition_keys[0])
+        first = context.partition_keys[0]
+        _report(context.instance, names, first, inputs.digests_of([first])[first].together)
+        changed.append(first)
     if changed:
         context.get_step_execution_context().wipe_input_asset_version_info(names.key(_NAME))
 
@@ -90,11 +89,6 @@ def _seen(instance: dg.DagsterInstance, names: Names) -> dict[str, str]:
     return {key: values[_VERSION] for key, values in tags.items() if _VERSION in values}
 
 
-def _report(instance: dg.DagsterInstance, names: Names, batch: Batch) -> None:
-    tags = {_VERSION: data_version(batch)}
-    instance.report_runless_asset_event(dg.AssetObservation(names.key(_NAME), partition=batch.key, tags=tags))
-
-
-def data_version(batch: Batch) -> str:
-    """Digest of everything that a batch's file is made from, its labels included."""
-    return digest.of_values([batch.inputs, batch.labels])
+def _report(instance: dg.DagsterInstance, names: Names, key: str, version: str) -> None:
+    tags = {_VERSION: version}
+    instance.report_runless_asset_event(dg.AssetObservation(names.key(_NAME), partition=key, tags=tags))

@@ -72,7 +72,7 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
         inputs = read_inputs(loaded, freeze_spec(loaded))
         observe_before_embedding(context, inputs)
         done, failed = _write_all(context, loaded, inputs, list(context.partition_keys))
-    manifest = write_manifest(inputs.folder, inputs.spec, [inputs.path(key) for key in inputs.keys])
+    manifest = write_manifest(inputs.folder, inputs.spec, inputs.paths, inputs.footers())
     findings = [finding for written in done for finding in written.findings]
     results = checks.finding_results(findings, CHECKS, checks.saying(words_of(context.partition_keys), CHECKS))
     failed += [finding.words for finding in errors(findings)]

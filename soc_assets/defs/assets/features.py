@@ -53,12 +53,13 @@ def features(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.
     """
     loaded = project.on_cpu()
     inputs = read_inputs(loaded, freeze_spec(loaded))
-    wanted = features_inputs(loaded, inputs)
+    footers = inputs.footers()
+    wanted = features_inputs(loaded, inputs, footers)
     info = read_info(loaded.database)
     cached = info.get("inputs") == wanted and refresh.is_current(loaded, info)
     if not cached:
         refresh.build(loaded, inputs, wanted)
-    states = pd.Series(inputs.states(), name="state")
+    states = pd.Series(inputs.states(footers), name="state")
     if not (states == "fresh").all():
         context.log.warning(f"Not all batches are fresh: {states.value_counts().to_dict()}. Materialise `embeddings`.")
     facts = summary(loaded.database)

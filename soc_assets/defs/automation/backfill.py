@@ -10,7 +10,7 @@ import dagster as dg
 
 from soc_assets.defs.names import BARE, Names
 from soc_assets.defs.partitions import contiguous_ranges
-from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
+from soc_assets.embedding.inputs import known_embeddings
 from soc_assets.integrity.tables import read_ledger
 from soc_assets.pipeline import freshness
 from soc_assets.pipeline.assets import assets_of
@@ -58,9 +58,8 @@ def due_batches(project: Project) -> Due:
         keys = sorted(ledger["batch"].unique()) if ledger is not None else []
         return Due(keys, dict.fromkeys(keys, ""), None)
     states = inputs.states()
-    return Due(
-        inputs.keys, {key: _inputs(inputs, key) for key in inputs.keys if states[key] != "fresh"}, inputs.spec.digest
-    )
+    due = {key: inputs.digests[key].together for key in inputs.keys if states[key] != "fresh"}
+    return Due(inputs.keys, due, inputs.spec.digest)
 
 
 def embed_requests(
@@ -114,8 +113,3 @@ def running(instance: dg.DagsterInstance, assets: Sequence[str], names: Names = 
         run.job_name in jobs or wanted & set(run.asset_selection or ())
         for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     )
-
-
-def _inputs(inputs: EmbeddingInputs, key: str) -> str:
-    batch = inputs.batch(key)
-    return digest.of_values([batch.inputs, batch.labels])

@@ -12,7 +12,7 @@ from soc_assets.errors import SocError
 from soc_assets.features import refresh
 from soc_assets.pipeline import freshness
 from soc_assets.settings import Automation
-from soc_assets.tracking.results import state_of_model
+from soc_assets.tracking.known import state_of_model
 
 
 def build_schedules(automation: Automation, names: Names = BARE) -> list[dg.ScheduleDefinition]:

@@ -76,7 +76,7 @@ def with_windows(design: Design, project: Project, inputs: EmbeddingInputs, grou
             "Run `soc run --to features`."
         )
     samples = known.loc[design.samples["sample_id"]].reset_index()
-    batches = [inputs.batch(name).inputs for name in inputs.keys]
+    batches = [each.inputs for each in inputs.digests.values()]
     for group in groups:
         key = digest.of_inputs(_VERSION, group, inputs.spec.digest, samples["sample_id"].tolist(), batches)
         path = project.scratch / "windows" / f"{group.replace(':', '_')}_{key}.npy"

@@ -48,7 +48,7 @@ def embedded_by(project: Project, inputs: EmbeddingInputs, design: Design, varia
         variant.name,
         variant.spec.digest,
         samples["sample_id"].tolist(),
-        [inputs.batch(name).inputs for name in inputs.keys],
+        [each.inputs for each in inputs.digests.values()],
         pretraining_inputs(project) if variant.name in (PCA, RANDOM) else None,
         *([KEPT] if variant.name == PCA else []),
     )
