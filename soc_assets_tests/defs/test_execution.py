@@ -76,7 +76,7 @@ def test_ray_engine_has_its_address_and_passes_the_project_on(monkeypatch):
 def test_steps_elsewhere_get_overrides_of_settings_and_keys_of_every_storage_and_nothing_else():
     wanted = ("SOC_TRAINING__EPOCHS", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_STORAGE_CONNECTION_STRING")
     wanted += ("AWS_PROFILE", "MLFLOW_TRACKING_TOKEN")
-    others = ("PATH", "HOME", "CUDA_VISIBLE_DEVICES", "_SOC_ASSETS_VISIBLE_DEVICES", "RAY_ADDRESS")
+    others = ("PATH", "HOME", "CUDA_VISIBLE_DEVICES", "_SOC_ASSETS_VISIBLE_DEVICES", "RAY_ADDRESS", "SOC_SERVE_TOKEN")
     assert passed_on(dict.fromkeys([*wanted, *others], "x")) == sorted(wanted)
 
 
