@@ -37,6 +37,8 @@ _DESCRIPTION = "The executor of every job of soc_assets ([execution] in soc.toml
 _SETTINGS = "SOC_"
 _PASSED_ON = (_SETTINGS, "AWS_", "GOOGLE_", "GS_", "AZURE_", "FSSPEC_", "MLFLOW_TRACKING_", "MLFLOW_S3_")
 """How the variables begin that a step elsewhere gets from its run: overrides of settings, keys of storage, MLflow."""
+_INSTANCE = ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL")
+"""Where a Ray job finds Dagster's instance: its folder, and the database that deploy/dagster.yaml asks for."""
 
 
 def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def _ray(execution: Execution) -> dg.ExecutorDefinition:
         address = execution.ray_address or os.environ.get("RAY_ADDRESS") or "http://127.0.0.1:8265"
         ray = {
             "address": address,
-            "env_vars": [*passed_on(), *(["DAGSTER_HOME"] if "DAGSTER_HOME" in os.environ else [])],
+            "env_vars": [*passed_on(), *(name for name in _INSTANCE if name in os.environ)],
         }
         return {"ray": ray, "tag_concurrency_limits": _limits(config, execution)}
 
