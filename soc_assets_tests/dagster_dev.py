@@ -23,7 +23,7 @@ _RUNS = """{ runsOrError(limit: 100) { ... on Runs { results {
     runId parentRunId jobName status assetSelection { path } tags { key value } startTime endTime } } } }"""
 _PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["embeddings"]}) { ... on AssetNode {
     partitionKeys partitionStats { numMaterialized numFailed } } } }"""
-_BACKFILL = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
+BACKFILL = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 _LAUNCH = """mutation($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
@@ -126,7 +126,7 @@ class DagsterDev:
     def start_backfill(self, keys: list[str]) -> str:
         """Launch a backfill of `embeddings` over these partitions as the UI does; returns its id."""
         asked = {"partitionNames": keys, "assetSelection": [{"path": ["embeddings"]}], "title": "all batches"}
-        return self.ask(_BACKFILL, {"p": asked})["launchPartitionBackfill"]["backfillId"]
+        return self.ask(BACKFILL, {"p": asked})["launchPartitionBackfill"]["backfillId"]
 
     def status_of(self, backfill: str) -> str:
         """Of a backfill: REQUESTED, IN_PROGRESS, COMPLETED_SUCCESS, ..."""

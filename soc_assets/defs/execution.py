@@ -14,6 +14,7 @@ import dagster as dg
 from soc_assets.errors import SettingsError, SocError
 from soc_assets.runtime import gpus
 from soc_assets.settings import Execution
+from soc_assets.settings.loading import TOKEN_VARIABLE
 
 POOL = "gpu"
 AFTER_A_CRASH = dg.RetryPolicy(max_retries=2, delay=1)  # a step whose process died, of memory for example
@@ -33,8 +34,11 @@ _CONFIG_SCHEMA = {
     ),
 }
 _DESCRIPTION = "The executor of every job of soc_assets ([execution] in soc.toml): "
-_PASSED_ON = ("SOC_", "AWS_", "GOOGLE_", "GS_", "AZURE_", "FSSPEC_", "MLFLOW_TRACKING_", "MLFLOW_S3_")
+_SETTINGS = "SOC_"
+_PASSED_ON = (_SETTINGS, "AWS_", "GOOGLE_", "GS_", "AZURE_", "FSSPEC_", "MLFLOW_TRACKING_", "MLFLOW_S3_")
 """How the variables begin that a step elsewhere gets from its run: overrides of settings, keys of storage, MLflow."""
+_INSTANCE = ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL")
+"""Where a Ray job finds Dagster's instance: its folder, and the database that deploy/dagster.yaml asks for."""
 
 
 def tags_of_step(on_device: bool, execution: Execution | None = None) -> dict[str, Any]:
@@ -60,8 +64,8 @@ def on_device(count: int = 1, wanted: str = "auto") -> Iterator[str]:
 
 
 def passed_on(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Names of the variables that a step on another machine gets, in order; see `_PASSED_ON`."""
-    return sorted(name for name in environment if name.startswith(_PASSED_ON))
+    """Names of the variables that a step on another machine gets, in order; see `_PASSED_ON`. No step serves."""
+    return sorted(name for name in environment if name.startswith(_PASSED_ON) and name != TOKEN_VARIABLE)
 
 
 def gpu_executor(execution: Execution) -> dg.ExecutorDefinition:
@@ -96,7 +100,7 @@ def _ray(execution: Execution) -> dg.ExecutorDefinition:
         address = execution.ray_address or os.environ.get("RAY_ADDRESS") or "http://127.0.0.1:8265"
         ray = {
             "address": address,
-            "env_vars": [*passed_on(), *(["DAGSTER_HOME"] if "DAGSTER_HOME" in os.environ else [])],
+            "env_vars": [*passed_on(), *(name for name in _INSTANCE if name in os.environ)],
         }
         return {"ray": ray, "tag_concurrency_limits": _limits(config, execution)}
 
@@ -108,7 +112,8 @@ def _k8s(execution: Execution) -> dg.ExecutorDefinition:
 
     def to_engine(config: Mapping[str, Any]) -> dict[str, Any]:
         chosen = {given.partition("=")[0] for given in execution.env_vars}
-        variables = [*(name for name in passed_on() if name not in chosen), *execution.env_vars]
+        names = (name for name in passed_on() if name.startswith(_SETTINGS) or not _in_pod_of_a_run())
+        variables = [*(name for name in names if name not in chosen), *execution.env_vars]
         own = {"job_image": execution.image, "job_namespace": execution.namespace, "env_vars": variables}
         most = _concurrency(config, execution)
         return {
@@ -118,6 +123,15 @@ def _k8s(execution: Execution) -> dg.ExecutorDefinition:
         }
 
     return _named(engine, to_engine, "a Kubernetes job per step; GPU limits by op tags.")
+
+
+def _in_pod_of_a_run() -> bool:
+    """Whether Dagster's K8sRunLauncher started this process.
+
+    Its steps then have the run's ConfigMaps and Secrets; a key passed on by value would stand in the step's pod for all
+    to read who may describe pods.
+    """
+    return {"KUBERNETES_SERVICE_HOST", "DAGSTER_RUN_JOB_NAME"} <= os.environ.keys()
 
 
 def _named(

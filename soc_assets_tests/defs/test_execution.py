@@ -63,9 +63,10 @@ def test_local_engine_spawns_and_limits_steps_on_a_device():
 def test_ray_engine_has_its_address_and_passes_the_project_on(monkeypatch):
     monkeypatch.setenv("SOC_CONFIG", "/somewhere/soc.toml")
     monkeypatch.setenv("RAY_ADDRESS", "http://head:8265")
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", "postgresql://soc@db/soc")
     given = engine_config(Execution(executor="ray", devices=8), {"concurrency": 5})
     assert given["ray"]["address"] == "http://head:8265"
-    assert "SOC_CONFIG" in given["ray"]["env_vars"]
+    assert {"SOC_CONFIG", "DAGSTER_POSTGRES_URL"} <= set(given["ray"]["env_vars"])
     assert {limit["key"]: limit["limit"] for limit in given["tag_concurrency_limits"]} == {
         "soc/device": 8, "soc/step": 5,
     }  # fmt: skip
@@ -76,7 +77,7 @@ def test_ray_engine_has_its_address_and_passes_the_project_on(monkeypatch):
 def test_steps_elsewhere_get_overrides_of_settings_and_keys_of_every_storage_and_nothing_else():
     wanted = ("SOC_TRAINING__EPOCHS", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_STORAGE_CONNECTION_STRING")
     wanted += ("AWS_PROFILE", "MLFLOW_TRACKING_TOKEN")
-    others = ("PATH", "HOME", "CUDA_VISIBLE_DEVICES", "_SOC_ASSETS_VISIBLE_DEVICES", "RAY_ADDRESS")
+    others = ("PATH", "HOME", "CUDA_VISIBLE_DEVICES", "_SOC_ASSETS_VISIBLE_DEVICES", "RAY_ADDRESS", "SOC_SERVE_TOKEN")
     assert passed_on(dict.fromkeys([*wanted, *others], "x")) == sorted(wanted)
 
 

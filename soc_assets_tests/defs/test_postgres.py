@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,8 @@ def programs() -> Path | None:
     return found[-1].parent if found else Path(named).parent if named else None
 
 
-@pytest.fixture
-def postgres(tmp_path_factory) -> Iterator[str]:
+@contextmanager
+def postgres_server() -> Iterator[str]:
     """The URL of a server of one's own, on a local socket only; it refuses to run as root."""
     where, folder = programs(), Path(f"/tmp/soc-postgres-{os.getpid()}")
     if where is None:
@@ -55,6 +56,12 @@ def postgres(tmp_path_factory) -> Iterator[str]:
         server.terminate()
         server.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
 
 
 def test_backfill_runs_on_postgres_with_the_shipped_instance(postgres, tmp_path, monkeypatch):

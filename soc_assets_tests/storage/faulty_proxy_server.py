@@ -81,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes; a client would wait 40 ms for the second
     server: Proxy
 
     def log_message(self, *_: Any) -> None:
