@@ -57,7 +57,10 @@ def identity(contents: Contents) -> dict[str, str]:
     study = contents.study.model_dump(include={"year_from", "year_to", "first_lag", "time_before"})
     there = contents.folder.is_dir()
     vectors = digest.of_values([contents.spec.digest, contents.features.model_dump(), study])
-    return {"vectors": vectors, "sql": digest.of_values([VERSION, vectors, columns, there, contents.features.by_band_gb])}
+    return {
+        "vectors": vectors,
+        "sql": digest.of_values([VERSION, vectors, columns, there, contents.features.by_band_gb]),
+    }
 
 
 def build(

@@ -5,6 +5,8 @@ counts only where both agree. The others are read from the batch itself, so that
 batches. DuckDB reads the columns that a query asks for, and skips files by the statistics of `batch` and `made_from`.
 """
 
+from pathlib import Path
+
 from soc_assets.embedding.spec import Spec
 from soc_assets.features.by_band import FACTS, column_of
 from soc_assets.features.sql.contents import Contents, batch_files
@@ -17,7 +19,7 @@ IS_STORED = "made_from IN (SELECT made_from FROM copied)"
 """Which rows of the copies count."""
 IS_LACKING = "batch IN (SELECT batch FROM lacking)"
 """Which rows of the batches have no copy that counts."""
-_KEY, _DIGEST = "batch_[0-9]+", "_([0-9a-f]{16})[.]parquet$"
+_BATCH, _COPY = "(batch_[0-9]+)_size_[0-9]+[.]parquet$", "(batch_[0-9]+)_([0-9a-f]{16})[.]parquet$"
 
 
 def exists(contents: Contents) -> bool:
@@ -28,27 +30,43 @@ def exists(contents: Contents) -> bool:
 def which_sql(contents: Contents) -> str:
     """Common table expressions: `copied` (batch, made_from) of the copies that count, `lacking` (batch) of the others.
 
-    The digest is that of `soc_assets.features.by_band.made_from`. A batch with two files has none that counts.
+    The digest is that of `soc_assets.features.by_band.made_from`; a batch with two files has none that counts. Among
+    those that lack one is '', the file without rows: DuckDB skips files by a list of values only if it has some. None is
+    materialized, because a query above such an expression reads every column if it asks for none (`count(*)`).
     """
     footers = literal(f"{glob_of(contents.folder)}/[b_][as][tc][ch]*.parquet")  # with _schema.parquet: never empty
     facts = " || ' ' || ".join(f"max(decode(value)) FILTER (key = '{fact}'::BLOB)" for fact in FACTS)
     copies = literal(f"{glob_of(contents.by_band)}/*.parquet")
-    return f"""present AS (SELECT regexp_extract(filename, '{_KEY}') AS batch, filename, size
-            FROM {batch_files(contents, "read_blob")} WHERE filename LIKE '%/batch_%'),
-        stated AS (SELECT file_name AS filename, {facts} AS facts FROM parquet_kv_metadata({footers}) GROUP BY file_name),
-        known AS (SELECT batch, any_value(left(sha256(batch || ' ' || facts || ' ' || size), 16)) AS made_from
+    return f"""present AS NOT MATERIALIZED (
+            SELECT regexp_extract(filename, '{_BATCH}', 1) AS batch, filename, size
+            FROM {batch_files(contents, "read_blob")}),
+        stated AS NOT MATERIALIZED (
+            SELECT file_name AS filename, {facts} AS facts FROM parquet_kv_metadata({footers}) GROUP BY file_name),
+        known AS NOT MATERIALIZED (
+            SELECT batch, any_value(left(sha256(batch || ' ' || facts || ' ' || size), 16)) AS made_from
             FROM present LEFT JOIN stated USING (filename) GROUP BY batch HAVING count(*) = 1),
-        copied AS MATERIALIZED (SELECT batch, made_from FROM known SEMI JOIN (
-            SELECT regexp_extract(file, '{_KEY}') AS batch, regexp_extract(file, '{_DIGEST}', 1) AS made_from
-            FROM glob({copies})) USING (batch, made_from)),
-        lacking AS MATERIALIZED (SELECT DISTINCT batch FROM present ANTI JOIN copied USING (batch))"""
+        named AS NOT MATERIALIZED (
+            SELECT regexp_extract(file, '{_COPY}', 1) AS batch, regexp_extract(file, '{_COPY}', 2) AS made_from
+            FROM glob({copies})),
+        copied AS NOT MATERIALIZED (SELECT batch, made_from FROM known SEMI JOIN named USING (batch, made_from)),
+        lacking AS NOT MATERIALIZED (SELECT DISTINCT batch FROM present ANTI JOIN copied USING (batch))"""
 
 
 def copies_sql(contents: Contents) -> str:
-    """A table function over the file without rows and all copies, whether they count or not."""
+    """A table function over all copies, whether they count or not, and the file without rows."""
     schema = contents.data / SCHEMAS / f"{SCHEMA}.parquet"
-    paths = f"[{literal(glob_of(schema))}, {literal(f'{glob_of(contents.by_band)}/*.parquet')}]"
-    return f"read_parquet({paths}, allow_empty = true)"
+    return _read(schema, f"{glob_of(contents.by_band)}/*.parquet")
+
+
+def batches_sql(contents: Contents) -> str:
+    """As the view `embeddings`, for conditions on the batch."""
+    schema = contents.data / SCHEMAS / "embeddings.parquet"
+    return _read(schema, f"{glob_of(contents.folder)}/batch_*_size_*.parquet")
+
+
+def _read(schema: Path, pattern: str) -> str:
+    """The file without rows comes last: from the first DuckDB estimates how many rows there are, and so its joins."""
+    return f"read_parquet([{literal(pattern)}, {literal(glob_of(schema))}], allow_empty = true)"
 
 
 def image_sql(spec: Spec, number: int) -> str:

@@ -20,11 +20,12 @@ from soc_assets.integrity.schemas import FEATURES, TABLES
 from soc_assets.integrity.schemas.columns import BAND, SAMPLE_ID
 from soc_assets.settings import Features
 
+_STEP = "nullif(substr({key}, length({band}) + 2), '') AS step"  # of a key
 _PLACE = "sample_id, batch, longitude, latitude, year, organic_carbon"
 
 
 def vector_views(contents: Contents) -> dict[str, View]:
-    """The views by name; they need the view `embeddings`, and the tables `slots` and `feature_groups`."""
+    """The views by name; they need the view `embeddings` and the tables `slots` and `feature_groups`."""
     return {
         "features": _features(contents),
         "features_long": _features_long(contents),
@@ -33,7 +34,7 @@ def vector_views(contents: Contents) -> dict[str, View]:
 
 
 def _features(contents: Contents) -> View:
-    parts = [f"SELECT {_PLACE}, {_of_batches(contents)} FROM embeddings{_lacking(contents)}"]
+    parts = [f"SELECT {_PLACE}, {_of_batches(contents)} {_lacking(contents)}"]
     if by_band.exists(contents):
         parts.insert(0, f"SELECT {_PLACE}, missing_images, {_joined(contents)} AS features{_copied(contents)}")
     # a subquery, not a join: DuckDB hands the vectors on as they are, where a join would pick them row by row
@@ -50,11 +51,12 @@ def _features(contents: Contents) -> View:
 def _features_long(contents: Contents) -> View:
     """Each group of features apart: one of them is read without the others, which no query of a list can do."""
     group = "g.what, g.band, g.lag, g.year, g.season, g.first, g.length"
-    of_batches = f"SELECT {_PLACE}, {_of_batches(contents)} FROM embeddings{_lacking(contents)}"
+    of_batches = f"SELECT {_PLACE}, {_of_batches(contents)} {_lacking(contents)}"
     slice_of = "features[g.first + 1 : g.first + g.length] AS vector"
     parts = [f"SELECT sample_id, batch, organic_carbon, {group}, {slice_of} FROM ({of_batches}), feature_groups g"]
     if by_band.exists(contents):
-        parts = [*_groups(contents), *parts]
+        names = "sample_id, batch, organic_carbon, what, band, lag, year, season, first, length, vector"
+        parts.insert(0, _counting(names, _groups(contents)))
     sql = f"""{_which(contents)}
         SELECT sample_id, studied.location_id, studied.split, organic_carbon, what, band, lag, year, season, first,
             length, vector
@@ -79,22 +81,14 @@ def _embedding_long(contents: Contents) -> View:
     spec = contents.spec
     rows, width = spec.shape
     images, keys = images_sql(spec, Features(include=("embedding",)), contents.study), keys_sql(spec)
-    step = "nullif(substr({key}, length({band}) + 2), '') AS step"
     parts = [
-        f"""SELECT e.sample_id, s.band, {step.format(key="e.keys[s.slot + 1]", band="s.band")}, s.lag,
+        f"""SELECT e.sample_id, s.band, {_STEP.format(key="e.keys[s.slot + 1]", band="s.band")}, s.lag,
             t.token::INTEGER AS token, e.images[s.slot + 1][t.token + 1]::FLOAT[{width}] AS vector
-        FROM (SELECT sample_id, {images} AS images, {keys} AS keys FROM embeddings{_lacking(contents)}) e
+        FROM (SELECT sample_id, {images} AS images, {keys} AS keys {_lacking(contents)}) e
         CROSS JOIN slots s CROSS JOIN range({rows}) t(token)"""
     ]
-    for number, slot in enumerate(spec.slots) if by_band.exists(contents) else ():
-        image, band = by_band.image_sql(spec, number), literal(slot.name)
-        token = f"{image}[t.token * {width} + 1 : (t.token + 1) * {width}]" if rows > 1 else image
-        of_key = step.format(key=f"keys[{number + 1}]", band=band)
-        parts.append(
-            f"""SELECT sample_id, {band} AS band, {of_key}, {_integer(slot.lag)} AS lag,
-            {"t.token::INTEGER" if rows > 1 else "0"} AS token, ({token})::FLOAT[{width}] AS vector
-            {_copied(contents, f" CROSS JOIN range({rows}) t(token)" if rows > 1 else "")}"""
-        )
+    if by_band.exists(contents):
+        parts.insert(0, _counting("sample_id, band, step, lag, token, vector", _slots(contents)))
     columns = {
         "sample_id": SAMPLE_ID.description,
         "band": BAND.description,
@@ -107,16 +101,40 @@ def _embedding_long(contents: Contents) -> View:
     return View(sql, "one row per sample, band and step (and token, where they are not pooled)", columns)
 
 
+def _slots(contents: Contents) -> list[str]:
+    """A query over the copies for each band and lag, which are constant in it."""
+    spec, queries = contents.spec, []
+    rows, width = spec.shape
+    for number, slot in enumerate(spec.slots):
+        image, band = by_band.image_sql(spec, number), literal(slot.name)
+        part = f"({image})[t.token * {width} + 1 : (t.token + 1) * {width}]" if rows > 1 else image
+        queries.append(
+            f"""SELECT made_from, sample_id, {band} AS band, {_STEP.format(key=f"keys[{number + 1}]", band=band)},
+            {_integer(slot.lag)} AS lag, {"t.token::INTEGER" if rows > 1 else "0"} AS token,
+            ({part})::FLOAT[{width}] AS vector
+            FROM {by_band.copies_sql(contents)}{f" CROSS JOIN range({rows}) t(token)" if rows > 1 else ""}"""
+        )
+    return queries
+
+
+def _counting(columns: str, queries: list[str]) -> str:
+    """The rows of copies that count; it is decided once above all queries, not in each."""
+    named = ", ".join(f"c.{column}" for column in columns.split(", "))  # macros have parameters of the same names
+    return f"SELECT {named} FROM ({' UNION ALL '.join(queries)}) c WHERE {by_band.IS_STORED}"
+
+
 def _which(contents: Contents) -> str:
     return f"WITH {by_band.which_sql(contents)}" if by_band.exists(contents) else ""
 
 
-def _copied(contents: Contents, joined: str = "") -> str:
-    return f" FROM {by_band.copies_sql(contents)}{joined} WHERE {by_band.IS_STORED}"
+def _copied(contents: Contents) -> str:
+    return f" FROM {by_band.copies_sql(contents)} WHERE {by_band.IS_STORED}"
 
 
 def _lacking(contents: Contents) -> str:
-    return f" WHERE {by_band.IS_LACKING}" if by_band.exists(contents) else ""
+    if not by_band.exists(contents):
+        return "FROM embeddings"
+    return f"FROM {by_band.batches_sql(contents)} WHERE {by_band.IS_LACKING}"
 
 
 def _of_batches(contents: Contents) -> str:
@@ -145,12 +163,14 @@ def _groups(contents: Contents) -> list[str]:
     vectors = [vector for what, every in made.items() if what in features.include for vector in every]
     queries, first = [], 0
     for part, vector in zip(segments(spec, features, contents.study), vectors, strict=True):
-        constants = f"{literal(part.what)}, {literal(part.band)}, {_integer(part.lag)}, NULL::INTEGER, NULL::VARCHAR"
-        constants += f", {first}, {part.length}"
-        queries.append(f"SELECT sample_id, batch, organic_carbon, {constants}, {vector}{_copied(contents)}")
+        constants = f"{literal(part.what)} AS what, {literal(part.band)} AS band, {_integer(part.lag)} AS lag"
+        constants += f", NULL::INTEGER AS year, NULL::VARCHAR AS season, {first} AS first, {part.length} AS length"
+        queries.append(
+            f"SELECT made_from, sample_id, batch, organic_carbon, {constants}, {vector} AS vector "
+            f"FROM {by_band.copies_sql(contents)}"
+        )
         first += part.length
-    names = "what, band, lag, year, season, first, length, vector"
-    return [f"SELECT * FROM ({query}) q(sample_id, batch, organic_carbon, {names})" for query in queries]
+    return queries
 
 
 def _studied(contents: Contents) -> str:
