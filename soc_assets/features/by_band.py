@@ -9,7 +9,7 @@ since is read from its own file (`soc_assets.features.sql.by_band`).
 import os
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,6 +30,7 @@ _PLACE = ("batch", "longitude", "latitude", "year", "organic_carbon")
 _MAPS = ("static_embeddings", "channel_time_embeddings", "point_values")
 _MOST_AT_ONCE = 4  # batches at once: each holds up to 128 MB of vectors, and a copy
 _GB = 10**9
+_END = b"PAR1"  # of every Parquet file
 
 
 def column_of(slot: Slot) -> str:
@@ -93,6 +94,29 @@ def bring_up_to_date(folder: Path, spec: Spec, batches: Sequence[Path], limit_gb
     except StorageError as error:
         warnings.warn(f"SQL reads the batches themselves, which takes longer: {error}", SocWarning, stacklevel=2)
     _remove_all_but(folder, set(copies))
+
+
+def drop_cut(folder: Path) -> None:
+    """Remove copies without a proper end (a full disk, a power failure): SQL reads their batches then."""
+    for copy in folder.glob("*.parquet"):
+        with copy.open("rb") as file:
+            file.seek(max(copy.stat().st_size - len(_END), 0))
+            whole = file.read() == _END
+        if not whole:
+            files.remove(copy)
+
+
+def drop_damaged(folder: Path) -> Iterator[Path]:
+    """Read every page of every copy and compare its checksum; those that are damaged are removed, and named."""
+    for copy in sorted(folder.glob("*.parquet")):
+        interrupts.check()
+        try:
+            with pq.ParquetFile(copy, page_checksum_verification=True) as file:
+                for number in range(file.num_row_groups):
+                    file.read_row_group(number)
+        except (pa.ArrowException, OSError):
+            files.remove(copy)
+            yield copy
 
 
 def _key(batch: Path) -> str:

@@ -13,6 +13,7 @@ from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.embedding.spec import Spec, all_specs, find_spec
 from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.errors import CheckpointError, SocWarning
+from soc_assets.features import by_band as copies
 from soc_assets.features import refresh
 from soc_assets.features.inputs import built_here, features_inputs
 from soc_assets.features.sql import by_band
@@ -139,6 +140,7 @@ def ensure(project: Project) -> bool:
         schemas.append(contents.folder / "_schema.parquet")
     if not all(map(files.is_whole, schemas)):
         write_schemas(contents)
+    copies.drop_cut(contents.by_band)
     index = index_of(contents, info)
     now = identity(contents)
     if _agrees(info, {"data": str(project.data), **index, **now}):

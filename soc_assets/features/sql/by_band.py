@@ -31,8 +31,8 @@ def which_sql(contents: Contents) -> str:
     """Common table expressions: `copied` (batch, made_from) of the copies that count, `lacking` (batch) of the others.
 
     The digest is that of `soc_assets.features.by_band.made_from`; a batch with two files has none that counts. Among
-    those that lack one is '', the file without rows: DuckDB skips files by a list of values only if it has some. None is
-    materialized, because a query above such an expression reads every column if it asks for none (`count(*)`).
+    those that lack one is '', the file without rows: DuckDB skips files by a list of values only if it has some. They
+    are not materialized: a query above such an expression that asks for no column (`count(*)`) would read every one.
     """
     footers = literal(f"{glob_of(contents.folder)}/[b_][as][tc][ch]*.parquet")  # with _schema.parquet: never empty
     facts = " || ' ' || ".join(f"max(decode(value)) FILTER (key = '{fact}'::BLOB)" for fact in FACTS)

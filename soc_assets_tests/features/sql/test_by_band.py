@@ -147,6 +147,31 @@ def test_copies_of_other_specs_go_and_a_damaged_one_is_made_again(tmp_path):
     assert pq.read_metadata(copy).num_rows == 3
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_copy_is_dropped_and_its_batch_read(tmp_path, damage):
+    world = world_of(tmp_path)
+    world.build()
+    expected = answers(world)
+    [copy] = copies(world)
+    content = bytearray(copy.read_bytes())
+    if damage == "cut":
+        copy.write_bytes(content[:-5])
+        by_band.drop_cut(copy.parent)
+    else:
+        metadata = pq.read_metadata(copy).row_group(0)
+        chunk = metadata.column(metadata.num_columns - 3)  # of LAI lag 0
+        content[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 1
+        copy.write_bytes(content)
+        by_band.drop_cut(copy.parent)
+        assert copies(world) == [copy]
+        assert list(by_band.drop_damaged(copy.parent)) == [copy]
+    assert copies(world) == []
+    assert_same(answers(world), expected)
+    world.build()
+    assert list(by_band.drop_damaged(copy.parent)) == []
+    assert len(copies(world)) == 1
+
+
 def test_a_full_disk_leaves_the_views_as_they_are(tmp_path, monkeypatch):
     world = world_of(tmp_path)
     usage = shutil.disk_usage(tmp_path)
