@@ -1,5 +1,4 @@
-"""SQL over embeddings at the size of Bavaria: 16,384 samples, 64 batches, 1.1 GB of Parquet (1.3 GB of numbers), and the
-copies of them by band.
+"""SQL over embeddings at the size of Bavaria: 16,384 samples, 64 batches, 1.1 GB of Parquet, copies by band of 1.1 GB.
 
     python -m benchmarks.sql [--samples 16384] [--repeats 3] [--keep FOLDER]
 
