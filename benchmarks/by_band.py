@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -192,7 +193,7 @@ WAYS: dict[str, Callable[[Path, list[Path], Spec], Layout]] = {
 class Storage:
     """Counts ranged reads of an object."""
 
-    def __init__(self, filesystem: object) -> None:
+    def __init__(self, filesystem: Any) -> None:
         self.filesystem = filesystem
 
     def read(self, path: Path, columns: list[str]) -> tuple[int, int]:

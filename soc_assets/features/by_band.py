@@ -89,7 +89,7 @@ def bring_up_to_date(folder: Path, spec: Spec, batches: Sequence[Path], limit_gb
         todo = []
     try:
         with ThreadPoolExecutor(min(_MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
-            made = pool.map(lambda pair: _write(*pair, spec, digests[pair[1]]), todo)
+            made = pool.map(lambda pair: _write(pair[0], pair[1], spec, digests[pair[1]]), todo)
             for done, _ in enumerate(made, start=1):
                 progress.report(done, len(todo), "batches copied by band")
     except StorageError as error:
