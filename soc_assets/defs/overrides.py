@@ -44,7 +44,7 @@ def overridden(project: Project, table: str, config: dg.Config) -> tuple[Project
         return project, {}
     before: Section = getattr(project.settings, table)
     try:
-        section = type(before).model_validate({**dict(before), **given})
+        section = type(before).model_validate({**before.model_dump(), **given})
     except ValidationError as error:
         lines = [
             f"  - {_place(table, item['loc'])}: {item['msg']} (found {item['input']!r})" for item in error.errors()

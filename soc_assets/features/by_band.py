@@ -82,7 +82,7 @@ def bring_up_to_date(folder: Path, spec: Spec, batches: Sequence[Path], limit_gb
     """
     digests = {batch: found for batch in batches if (found := made_from(batch))}
     copies = {folder / f"{_key(batch)}_{found}.parquet": batch for batch, found in digests.items()}
-    if not _fits(spec, copies, limit_gb):
+    if not _fits(copies, limit_gb):
         copies = {}
     todo = [(copy, batch) for copy, batch in copies.items() if not _is_complete(copy, batch)]
     if todo and not _space_for(folder, sum(batch.stat().st_size for _, batch in todo)):
@@ -129,7 +129,7 @@ def _is_complete(copy: Path, batch: Path) -> bool:
     return copy.is_file() and files.read_footer(copy)[0] == pq.read_metadata(batch).num_rows
 
 
-def _fits(spec: Spec, copies: dict[Path, Path], limit_gb: float) -> bool:
+def _fits(copies: dict[Path, Path], limit_gb: float) -> bool:
     """Whether the copies, which are as large as the batches, stay below the limit."""
     return sum(batch.stat().st_size for batch in copies.values()) <= limit_gb * _GB
 

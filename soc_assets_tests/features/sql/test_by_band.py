@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from soc_assets.features import by_band
+from soc_assets.settings import Features
 from soc_assets_tests.features.sql.test_database import Built
 
 QUERIES = {
@@ -214,3 +215,8 @@ def test_one_band_and_lag_reads_its_columns_alone(tmp_path):
         [[_, plan]] = connection.execute(f"EXPLAIN {query}").fetchall()
     assert "LAI lag 0" in plan
     assert "LAI lag 1" not in plan
+
+
+def test_the_limit_is_in_no_digest():
+    assert Features(by_band_gb=0).model_dump() == Features().model_dump()
+    assert Features(by_band_gb=0) != Features()
