@@ -111,10 +111,13 @@ def _registered(project: Project) -> "Registered":
 def _verify(project: Project) -> None:
     from soc_assets.embedding.inputs import known_embeddings
     from soc_assets.embedding.write import verify
+    from soc_assets.features import by_band, refresh
     from soc_assets.features.sql.opening import unreadable
 
     if project.database.is_file() and (error := unreadable(project.database)):
         click.secho(str(error), fg="red", err=True)
+    for copy in by_band.drop_damaged(refresh.contents_of(project).by_band):
+        click.secho(f"{copy} was damaged and is removed: SQL reads the batch itself.", fg="yellow", err=True)
     inputs = known_embeddings(project)
     if inputs is None:
         return

@@ -13,8 +13,10 @@ from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.embedding.spec import Spec, all_specs, find_spec
 from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.errors import CheckpointError, SocWarning
+from soc_assets.features import by_band as copies
 from soc_assets.features import refresh
 from soc_assets.features.inputs import built_here, features_inputs
+from soc_assets.features.sql import by_band
 from soc_assets.features.sql.database import build_database, index_of, read_batch_inputs, read_info, write_schemas
 from soc_assets.features.sql.tables import SCHEMAS, columns_of
 from soc_assets.features.sql.views import Contents
@@ -26,7 +28,7 @@ from soc_assets.storage import digest, files
 from soc_assets.storage.one_look import one_look
 from soc_assets.storage.vouching import missing_tables, warn_of, wrong
 
-VERSION = 1  # of views, macros and tables: raise it when their SQL changes
+VERSION = 2  # of views, macros and tables: raise it when their SQL changes
 
 _RESULTS = (("evaluation", "out_of_fold"), ("predictions", "runs"))  # a table and what is written just before it
 
@@ -57,7 +59,10 @@ def identity(contents: Contents) -> dict[str, str]:
     study = contents.study.model_dump(include={"year_from", "year_to", "first_lag", "time_before"})
     there = contents.folder.is_dir()
     vectors = digest.of_values([contents.spec.digest, contents.features.model_dump(), study])
-    return {"vectors": vectors, "sql": digest.of_values([VERSION, vectors, columns, there])}
+    return {
+        "vectors": vectors,
+        "sql": digest.of_values([VERSION, vectors, columns, there, contents.features.by_band_gb]),
+    }
 
 
 def build(
@@ -131,11 +136,12 @@ def ensure(project: Project) -> bool:
     """
     require_tables(project)
     contents, info = contents_of(project), read_info(project.database)
-    schemas = [contents.data / SCHEMAS / f"{name}.parquet" for name in (*TABLES, "embeddings")]
+    schemas = [contents.data / SCHEMAS / f"{name}.parquet" for name in (*TABLES, "embeddings", by_band.SCHEMA)]
     if contents.folder.is_dir():
         schemas.append(contents.folder / "_schema.parquet")
     if not all(map(files.is_whole, schemas)):
         write_schemas(contents)
+    copies.drop_cut(contents.by_band)
     index = index_of(contents, info)
     now = identity(contents)
     if _agrees(info, {"data": str(project.data), **index, **now}):

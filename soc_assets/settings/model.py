@@ -78,6 +78,9 @@ class Features(Section):
     """A missing image becomes zeros (as the original), the same band's nearest step, or nulls."""
     alignment: Literal["lag", "absolute"] = "lag"
     """Steps ordered by lag, or by calendar year over all years of the study (for comparison only)."""
+    by_band_gb: float = Field(default=20, ge=0, exclude=True)  # of no influence on features: in no digest
+    """Disk space, GB, for copies of the batches with a column per band and lag, by which SQL reads one band alone. They
+    take as much as the batches; where that is more than this there are none, and SQL reads the batches."""
 
     @model_validator(mode="after")
     def _nearest_needs_lags(self) -> Self:

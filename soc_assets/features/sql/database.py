@@ -14,8 +14,9 @@ import pandas as pd
 from soc_assets.embedding.batch import write_empty
 from soc_assets.embedding.parquet import geo_metadata, schema_of
 from soc_assets.errors import SocWarning
+from soc_assets.features import by_band as copies
 from soc_assets.features.images import batch_paths
-from soc_assets.features.sql import neighbours
+from soc_assets.features.sql import by_band, neighbours
 from soc_assets.features.sql.components import fill_components
 from soc_assets.features.sql.macros import macro_statements
 from soc_assets.features.sql.opening import COPIED, MEMORY, hush, is_damage, open_database, unreadable
@@ -52,6 +53,8 @@ def build_database(
     write_schemas(contents)
     views = views_of(contents)
     batches = batch_paths(contents.folder)
+    if by_band.exists(contents):
+        copies.bring_up_to_date(contents.by_band, contents.spec, batches, contents.features.by_band_gb)
     former = read_info(database)
     index = index_of(contents, former)
     known = {"spec": contents.spec.digest, "weights": contents.spec.weights, "missing": contents.features.missing}
@@ -146,6 +149,7 @@ def write_schemas(contents: Contents) -> None:
         write_empty(contents.folder, contents.spec)
     empty = schema.with_metadata({"geo": geo_metadata(nobody)}).empty_table()
     write_empty_table(contents.data, "embeddings", empty)
+    write_empty_table(contents.data, by_band.SCHEMA, copies.schema_of(contents.spec).empty_table())
 
 
 def _make_index(connection: duckdb.DuckDBPyConnection, contents: Contents, batches: list[Path]) -> None:

@@ -115,6 +115,12 @@ MACROS = {
         "the stretch of a feature vector that belongs to a band and lag",
         False,
     ),
+    "feature": Macro(
+        "position",
+        """SELECT f.sample_id, f.location_id, f.split, f.organic_carbon, f.vector[position - f.first + 1] AS value
+        FROM features_long f WHERE f.first <= position AND position < f.first + f.length""",
+        "one position of every studied sample's features, from 0 as in feature_index; reads its band and lag alone",
+    ),
 }
 
 

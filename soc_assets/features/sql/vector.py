@@ -96,11 +96,21 @@ def vector_sql(spec: Spec, features: Features, study: Study) -> str:
     if "embedding" in features.include:
         parts.append(_images_joined_sql(spec, features, study, filler))
     if "point" in features.include:
-        points = _filled_sql(spec.band_slots, _points_sql(spec, features, study), features)
-        empty = f"[{', '.join([f'{filler}::FLOAT'] * len(POINT_WINDOWS))}]"
-        whole = f"list_transform(p, lambda x: coalesce(x, {filler}::FLOAT))"
-        parts.append(f"flatten(list_transform({points}, lambda p: coalesce({whole}, {empty})))")
+        parts.append(points_joined_sql(spec, features, _points_sql(spec, features, study)))
     return _concatenated(parts)
+
+
+def points_joined_sql(spec: Spec, features: Features, points: str) -> str:
+    """The point values one after another, of an expression that lists those of each band and lag, in order."""
+    filled = _filled_sql(spec.band_slots, points, features)
+    return f"flatten(list_transform({filled}, lambda p: {whole_points_sql(features)}))"
+
+
+def whole_points_sql(features: Features) -> str:
+    """Of point values `p` of a band and lag, with what the setting `missing` puts in a gap."""
+    filler = "NULL" if features.missing == "null" else "0"
+    empty = f"[{', '.join([f'{filler}::FLOAT'] * len(POINT_WINDOWS))}]"
+    return f"coalesce(list_transform(p, lambda x: coalesce(x, {filler}::FLOAT)), {empty})"
 
 
 def _images_joined_sql(spec: Spec, features: Features, study: Study, filler: str) -> str:
@@ -142,12 +152,20 @@ def _filled_sql(every: list[Slot], values: str, features: Features) -> str:
     """The values with each missing one replaced by its band's nearest lag; of two equally near the more recent."""
     if features.missing != "nearest_lag":
         return values
-    choices = []
-    for index, slot in enumerate(every):
-        lags = {n: s.lag for n, s in enumerate(every) if s.name == slot.name and s.lag is not None}
-        order = sorted(lags, key=lambda n: (abs(lags[n] - lags[index]), lags[n])) if lags else [index]
-        choices.append(f"coalesce({', '.join(f'v[{n + 1}]' for n in order)})")
+    choices = [
+        f"coalesce({', '.join(f'v[{n + 1}]' for n in stand_ins(every, index, features))})"
+        for index in range(len(every))
+    ]
     return f"list_transform([{values}], lambda v: [{', '.join(choices)}])[1]"
+
+
+def stand_ins(every: list[Slot], index: int, features: Features) -> list[int]:
+    """Positions of the slots of which the first that is not missing is taken for a slot, beginning with itself."""
+    band = every[index]
+    lags = {n: s.lag for n, s in enumerate(every) if s.name == band.name and s.lag is not None}
+    if features.missing != "nearest_lag" or not lags:
+        return [index]
+    return sorted(lags, key=lambda n: (abs(lags[n] - lags[index]), lags[n]))
 
 
 def _calendar(kind: str, time_before: int, study: Study) -> Iterator[Step]:

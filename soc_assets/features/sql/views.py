@@ -1,52 +1,17 @@
 """The views of the database: their SQL, and a comment for each of them and each of their columns.
 
 Views read files at query time, by patterns: a batch that is added, rewritten or of another size shows at once.
-How vectors are put together is in `vector`, tables that are built once are in `neighbours` and `components`.
+Those of vectors are in `vector_views`, tables that are built once are in `neighbours` and `components`.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+from soc_assets.features.sql.contents import Columns, Contents, View, batch_files
+from soc_assets.features.sql.tables import columns_of, glob_of, literal, table_sql
+from soc_assets.features.sql.vector_views import vector_views
+from soc_assets.integrity.schemas import EMBEDDINGS, TABLES
 
-from soc_assets.embedding.spec import Spec
-from soc_assets.features.sql.tables import SCHEMAS, columns_of, duckdb_columns, glob_of, literal, table_sql
-from soc_assets.features.sql.vector import images_sql, keys_sql, missing_sql, vector_sql
-from soc_assets.integrity.schemas import EMBEDDINGS, FEATURES, TABLES
-from soc_assets.integrity.schemas.columns import BAND, SAMPLE_ID
-from soc_assets.settings import Features, Study
+__all__ = ["Columns", "Contents", "View", "batch_files", "views_of"]
 
-Columns = dict[str, str]  # name -> comment
 _LOOKED_INTO = ("learning_curve", "source_offsets", "highest_values", "network_choices")  # of the evaluation
-
-
-@dataclass(frozen=True)
-class View:
-    """A view: its query, what a row is, and its columns with their comments, in order."""
-
-    sql: str
-    comment: str
-    columns: Columns
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a database shows.
-
-    Attributes:
-        data: the data folder.
-        spec: whose embeddings; not yet frozen where nothing was embedded.
-        features: how the vector is put together.
-        study: gives the years when steps are aligned by calendar.
-    """
-
-    data: Path
-    spec: Spec
-    features: Features
-    study: Study
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the spec's batches."""
-        return self.data / "embeddings" / self.spec.digest
 
 
 def views_of(contents: Contents) -> dict[str, View]:
@@ -58,8 +23,7 @@ def views_of(contents: Contents) -> dict[str, View]:
         "predictions": _predictions(contents),
         "embeddings": _embeddings(contents),
         "batches": _batches(contents),
-        "features": _features(contents),
-        "embedding_long": _embedding_long(contents),
+        **vector_views(contents),
         "maps": _maps(contents),
         "map_at_samples": _map_at_samples(contents),
         "map_changes": _map_changes(contents),
@@ -88,13 +52,6 @@ def _predictions(contents: Contents) -> View:
     sql = f"SELECT *, predicted - observed AS residual FROM ({table_sql(contents.data, 'model_predictions', columns)})"
     comments = {column: comment for column, (_, comment) in columns.items()}
     return View(sql, TABLES["model_predictions"].description, {**comments, "residual": "predicted - observed, g/kg"})
-
-
-def batch_files(contents: Contents, function: str = "read_parquet") -> str:
-    """A table function over the file without rows and all batches of the spec, as they are at query time."""
-    schema = contents.data / SCHEMAS / "embeddings.parquet"
-    batches = f"{glob_of(contents.folder)}/batch_*_size_*.parquet"
-    return f"{function}([{literal(glob_of(schema))}, {literal(batches)}], allow_empty = true)"
 
 
 def _embeddings(contents: Contents) -> View:
@@ -145,24 +102,6 @@ def _batches(contents: Contents) -> View:
     return View(sql, "batches of the ledger, and the files of the embedding spec", columns)
 
 
-def _features(contents: Contents) -> View:
-    spec, features, study = contents.spec, contents.features, contents.study
-    balanced, ledger = (table_sql(contents.data, name, duckdb_columns(TABLES[name])) for name in ("balanced", "ledger"))
-    studied = f"(SELECT b.*, l.batch FROM ({balanced}) b JOIN ({ledger}) l USING (sample_id))"
-    # a subquery, not a join: DuckDB hands the vectors on as they are, where a join would pick them row by row
-    sql = f"""SELECT sample_id, studied.location_id, studied.split, studied.multiplicity, studied.weight, longitude,
-            latitude, year, organic_carbon, missing_images, features
-        FROM (SELECT e.sample_id, e.longitude, e.latitude, e.year, e.organic_carbon,
-                {missing_sql(spec, features, study)} AS missing_images, {vector_sql(spec, features, study)} AS features,
-                (SELECT b FROM {studied} b WHERE b.sample_id = e.sample_id AND b.batch = e.batch) AS studied
-            FROM embeddings e)
-        WHERE studied IS NOT NULL"""
-    columns = {column.name: column.description for column in FEATURES}
-    filled = {"zero": "zeros", "nearest_lag": "the nearest lag of the band", "null": "nulls"}[features.missing]
-    columns["features"] += f"; missing images are {filled}"
-    return View(sql, FEATURES.description, columns)
-
-
 def _maps(contents: Contents) -> View:
     return _with_folder(contents, "maps", "period", "of its GeoTIFFs and map.json")
 
@@ -194,22 +133,3 @@ def _map_at_samples(contents: Contents) -> View:
         FROM ({table_sql(contents.data, "map_at_samples", columns)}) m JOIN samples s USING (sample_id)"""
     comments = {column: comment for column, (_, comment) in columns.items()}
     return View(sql, TABLES["map_at_samples"].description, {**comments, **added})
-
-
-def _embedding_long(contents: Contents) -> View:
-    rows, width = contents.spec.shape
-    lag_aligned = Features(include=("embedding",))
-    images, keys = images_sql(contents.spec, lag_aligned, contents.study), keys_sql(contents.spec)
-    sql = f"""SELECT e.sample_id, s.band, nullif(substr(e.keys[s.slot + 1], length(s.band) + 2), '') AS step, s.lag,
-            t.token::INTEGER AS token, e.images[s.slot + 1][t.token + 1]::FLOAT[{width}] AS vector
-        FROM (SELECT sample_id, {images} AS images, {keys} AS keys FROM embeddings) e
-        CROSS JOIN slots s CROSS JOIN range({rows}) t(token)"""
-    columns = {
-        "sample_id": SAMPLE_ID.description,
-        "band": BAND.description,
-        "step": "the calendar step that the lag means for this sample: 2012, or 2012_winter; null for static bands",
-        "lag": "steps before sampling, 0 is the step of sampling; null for static bands",
-        "token": "row of the embedding, 0 where tokens are pooled",
-        "vector": "the embedding, null where the image is missing",
-    }
-    return View(sql, "one row per sample, band and step (and token, where they are not pooled)", columns)

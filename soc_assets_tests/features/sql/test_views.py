@@ -16,13 +16,13 @@ from soc_assets_tests.features.sql.test_database import STUDY, Built
 
 VIEWS = {
     *("samples", "rejected", "excluded", "rasters", "gaps", "folds", "batches", "embeddings", "embedding_long"),
-    *("features", "predictions", "evaluation", "out_of_fold", "runs"),
+    *("features", "features_long", "predictions", "evaluation", "out_of_fold", "runs"),
     *("learning_curve", "source_offsets", "highest_values", "network_choices"),
     *("maps", "map_at_samples", "map_zones", "map_changes"),
 }
 TABLES_MADE = {"feature_index", "feature_groups", "slots", "neighbour_index", "pca_scores", "pca_variance"}
 MACROS = {
-    *("vec", "similar", "similar_to", "band_distance", "drift", "within_km", "pca", "feature_group"),
+    *("vec", "similar", "similar_to", "band_distance", "drift", "within_km", "pca", "feature_group", "feature"),
 }
 
 
