@@ -139,7 +139,6 @@ def test_twenty_tiles_of_maps_are_made_by_the_hosts_that_are_left_and_as_on_a_si
                 np.testing.assert_array_equal(there[layer], here[layer])
 
 
-@pytest.mark.xfail(strict=True, reason="each host copies the whole data folder (data_copy)")
 def test_no_host_holds_more_than_a_quarter_of_the_data(backfilled):
     data = sum(backfilled.objects("project/").values()) + sum(backfilled.objects("rasters/").values())
     for host in backfilled.hosts.all.values():
