@@ -8,7 +8,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class Outcome:
 
     launched: list[str]
     failures: list[str]
-    states: tuple[Freshness, ...] = ()
+    states: tuple[Freshness, ...] = field(default=(), compare=False)
 
 
 def use_project(project: Project, config: Path | None) -> None:
