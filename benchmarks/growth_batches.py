@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from soc_assets.embedding.batch import Batch, state, write
+from soc_assets.embedding.footers import Footer, Footers
 from soc_assets.embedding.listing import Listing
 from soc_assets.storage import files
 
@@ -60,6 +61,22 @@ def bring_up_to_date(n: int) -> Callable[[], object]:
     return timed
 
 
+def ask_footers(n: int) -> Callable[[], object]:
+    """What the footers say of batches none of which has changed: the kept file, and no footer."""
+    folder = Folder(n)
+    listing = {batch.path(folder.path).name: "stamp" for batch in folder.batches}
+    Footers(folder.path / "known.parquet", lambda _: Footer(1, _FACTS)).of(listing)
+
+    def timed() -> object:
+        return Footers(folder.path / "known.parquet", _must_not).of(listing)
+
+    return timed
+
+
+def _must_not(name: str) -> Footer:
+    raise AssertionError(f"{name} was read again")
+
+
 def write_beside(n: int) -> Callable[[], object]:
     """Writing as many small files into one folder."""
     folder = Folder(n)
@@ -74,6 +91,7 @@ def write_beside(n: int) -> Callable[[], object]:
 
 CASES: dict[str, tuple[Callable[[int], Callable[[], object]], tuple[int, ...]]] = {
     "batches: look up": (look_up, SIZES),
+    "batches: ask footers": (ask_footers, SIZES),
     "batches: bring up to date": (bring_up_to_date, SIZES),
     "batches: write": (write_beside, SIZES),
 }

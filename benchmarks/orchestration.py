@@ -1,6 +1,7 @@
 """What Dagster costs with many batches: a backfill through the daemon, the UI's pages, and a run with nothing to do.
 
     python -m benchmarks.orchestration [--batches 1000] [--per-run 64]
+    python -m benchmarks.orchestration --batches 4000 --commands   # without the daemon: `soc status`, `soc run` alone
 
 Batches of two samples, windows of 16 pixels and three small rasters, so that orchestration dominates. `dagster dev`
 runs on a fresh instance; the backfill is launched as the UI launches it, over all partitions. Overhead per batch is the
@@ -10,6 +11,7 @@ GraphQL queries that they send. "floor" is the same batches written in one proce
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -94,8 +96,39 @@ def soc(variables: dict[str, str], *arguments: str) -> float:
     return time.perf_counter() - start
 
 
-def floor(root: Path) -> float:
-    """Seconds to write the same batches in this process, without Dagster."""
+def processor_seconds(variables: dict[str, str], *arguments: str) -> tuple[float, float]:
+    """Seconds of a `soc` command, and those of the processor."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall, after = soc(variables, *arguments), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def commands(root: Path, variables: dict[str, str]) -> None:
+    """`soc status` and `soc run` with nothing to do, over batches that were written in one process."""
+    from soc_assets.embedding.inputs import read_inputs
+    from soc_assets.project import load_project
+
+    print(f"the batches in one process: {floor(root, in_place=True):.1f} s")
+    print(f"soc run, features and model missing: {soc(variables, 'run'):.1f} s")
+    print(f"soc status, for the first time: {_pair(processor_seconds(variables, 'status'))}")
+    time.sleep(3)  # what was written just now is not yet kept
+    soc(variables, "status")
+    for command in ("status", "run"):
+        found = min((processor_seconds(variables, command) for _ in range(5)), key=lambda pair: pair[1])
+        print(f"soc {command}, nothing to do, the best of 5: {_pair(found)}")
+    inputs = read_inputs(load_project(root / "soc.toml"))
+    for share in (4, 1):
+        keys, start = inputs.keys[: len(inputs.keys) // share], time.process_time()
+        inputs.digests_of(keys)
+        print(f"digests of {len(keys)} batches: {time.process_time() - start:.2f} s of the processor")
+
+
+def _pair(seconds: tuple[float, float]) -> str:
+    return f"{seconds[0]:.1f} s, {seconds[1]:.1f} s of the processor"
+
+
+def floor(root: Path, in_place: bool = False) -> float:
+    """Seconds to write the same batches in this process, without Dagster, elsewhere or in their place."""
     from soc_assets.embedding.embed import Embedder
     from soc_assets.embedding.encoder.encoder import load_encoder
     from soc_assets.embedding.inputs import freeze_spec, read_inputs
@@ -106,7 +139,7 @@ def floor(root: Path) -> float:
     inputs = read_inputs(project, freeze_spec(project))
     embedder = Embedder(inputs.spec, inputs.raster_index, load_encoder(inputs.spec, None, 0.1, "cpu", 0), 256)
     start = time.perf_counter()
-    for _ in write_batches(inputs, inputs.keys, root / "floor", lambda: embedder):
+    for _ in write_batches(inputs, inputs.keys, inputs.folder if in_place else root / "floor", lambda: embedder):
         pass
     return time.perf_counter() - start
 
@@ -115,6 +148,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--batches", type=int, default=1000)
     arguments.add_argument("--per-run", type=int, default=64)
+    arguments.add_argument("--commands", action="store_true", help="time commands alone, without the daemon")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -123,6 +157,8 @@ def main() -> None:
         variables = {**os.environ, **own, "PYTHONPATH": str(REPOSITORY)}
         prepared = soc(variables, "run", "--to", "balanced_samples")
         print(f"soc run --to balanced_samples: {prepared:.1f} s")
+        if options.commands:
+            return commands(root, variables)
         keys = sorted(pd.read_parquet(root / "data/samples/batches.parquet")["batch"].unique())
         dev = DagsterDev(root)
         try:

@@ -55,7 +55,7 @@ def run(config: Path | None, to: str) -> None:
     if not outcome.launched:
         asked = f"Everything that {to} needs is fresh" if unsound else "Everything is fresh"
         console.print(f"{asked}: nothing was computed.")
-    console.print(terminal.summary_table(project, to))
+    console.print(terminal.summary_table(project, to, outcome.states))
     if to in RESULTS:
         terminal.show_results(project, console, to)
     for line in terminal.where_to_look(project, config):

@@ -8,7 +8,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +39,17 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did: the jobs launched (none where everything was fresh) and the failures as text."""
+    """What a run did: the jobs launched (none where everything was fresh) and the failures as text.
+
+    Attributes:
+        launched: names of jobs.
+        failures: one text each.
+        states: of the assets, where nothing was launched, and so they are still those.
+    """
 
     launched: list[str]
     failures: list[str]
+    states: tuple[Freshness, ...] = field(default=(), compare=False)
 
 
 def use_project(project: Project, config: Path | None) -> None:
@@ -79,8 +86,9 @@ def run(project: Project, to: str) -> Outcome:
         from soc_assets.cli import map_runner
 
         return map_runner.run_maps(project, to)
-    if all(item.fresh for item in assess(project, to)):
-        return Outcome([], [])
+    states = assess(project, to)
+    if all(item.fresh for item in states):
+        return Outcome([], [], tuple(states))
     launched: list[str] = []
     for job, last in (("prepare", "balanced_samples"), ("embed", "embeddings"), ("learn", "mlp_model")):
         last = ASSETS[min(ASSETS.index(last), ASSETS.index(to))]

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from soc_assets.cli.progress_bars import Lines, Words, bars
 from soc_assets.embedding.clean import SpecFolder
-from soc_assets.embedding.inputs import known_embeddings
+from soc_assets.embedding.inputs import EmbeddingInputs, known_embeddings
 from soc_assets.integrity.tables import complete
 from soc_assets.mapping.clean import ModelMaps
 from soc_assets.pipeline.assets import ASSETS
@@ -93,8 +93,8 @@ def maps_table(found: list[ModelMaps]) -> Table:
     return table
 
 
-def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
-    """What there is now, from the files and from MLflow, up to the asset `to`."""
+def summary_table(project: Project, to: str = ASSETS[-1], known: Sequence[Freshness] = ()) -> Table:
+    """What there is now, from the files and from MLflow, up to the asset `to`; `known` are states found just before."""
     from soc_assets.features.sql.database import read_info
 
     table = Table(show_header=False, title="soc_assets")
@@ -110,8 +110,7 @@ def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
         return table
     inputs = known_embeddings(project)
     if inputs is not None:
-        states = list(inputs.states().values())
-        table.add_row("batches", f"{states.count('fresh')} of {len(states)} done")
+        table.add_row("batches", f"{_done(inputs, known)} of {len(inputs.keys)} done")
         table.add_row(
             "embedding spec", f"{inputs.spec.digest} ({inputs.spec.choices['stage']}, {inputs.spec.choices['pooling']})"
         )
@@ -121,6 +120,11 @@ def summary_table(project: Project, to: str = ASSETS[-1]) -> Table:
     if asked and read_info(project.database) and is_tracked(project):
         _add_scores(table, project)
     return table
+
+
+def _done(inputs: EmbeddingInputs, known: Sequence[Freshness]) -> int:
+    found = next((item.done for item in known if item.asset == "embeddings"), None)
+    return list(inputs.states().values()).count("fresh") if found is None else found
 
 
 def _add_rasters(table: Table, project: Project) -> None:

@@ -13,6 +13,7 @@ from soc_assets.defs.assets.batch_inputs import batch_inputs, observe_before_emb
 from soc_assets.defs.automation.backfill import words_of
 from soc_assets.defs.execution import AFTER_A_CRASH, POOL, on_device, tags_of_step
 from soc_assets.defs.names import Names
+from soc_assets.defs.partition_metadata import add_to_partitions
 from soc_assets.defs.partitions import BATCH
 from soc_assets.defs.reporting import reporting_as
 from soc_assets.defs.resources import ProjectResource
@@ -86,8 +87,7 @@ def embeddings(context: dg.AssetExecutionContext, project: ProjectResource) -> I
         keys = len(context.partition_keys)
         words = f"{keys - len(sound)} of {keys} batches failed."
         raise dg.Failure("\n".join([words, *failed]), allow_retries=False)
-    for key, metadata in of.items():  # facts of the whole run stand there too, so that those of the batch come first
-        context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=key)
+    add_to_partitions(context, of)  # facts of the whole run stand there too, so that those of the batch come first
     yield dg.MaterializeResult(check_results=results)
 
 
