@@ -65,7 +65,7 @@ def is_mapped(array: np.ndarray) -> bool:
 
 def _reserve(path: Path, size: int) -> None:
     """A file of a size, of which every byte has its place on disk: a full disk would end the process later."""
-    with open(path, "wb") as file:
+    with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
         else:
