@@ -6,6 +6,7 @@ its own rows alone.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -21,7 +22,7 @@ GROUPS = {
     "rioxarray": ("rioxarray", "torch==2.13.0", "pyarrow"),
     "torchgeo": ("torchgeo==0.8.1", "torch==2.13.0", "torchvision==0.28.0", "requests", "pyarrow"),
     "pandas": ("pandas", "pyarrow"),
-    "polars": ("polars", "pyarrow"),
+    "polars": ("polars>=2", "pyarrow"),
     "exactextract": ("exactextract", "geopandas", "rasterio"),
     "rasterio": ("rasterio", "pyproj"),
 }
@@ -81,7 +82,7 @@ def prepare(folder: Path, wanted: tuple[str, ...] = tuple(GROUPS)) -> Environmen
 
 def _version(python: Path, peer: str) -> str | None:
     """The version of a peer whose packages are all there; None where one is missing."""
-    names = [requirement.partition("==")[0] for requirement in GROUPS[peer]]
+    names = [re.split("[=>]", requirement)[0] for requirement in GROUPS[peer]]
     code = f"import importlib.metadata as m; print([m.version(name) for name in {names}][0])"
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
     return done.stdout.strip() or None

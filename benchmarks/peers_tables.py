@@ -2,8 +2,8 @@
 
     python -m benchmarks.peers_tables FOLDER pandas|polars one_sample|one_band|neighbours SAMPLE
 
-pandas reads columns file by file (`read_parquet`), which gives lists of arrays; polars scans all files lazily and
-explodes the map (`scan_parquet`, `explode`, `unnest`). A missing image counts as zeros, as in our view `features`.
+pandas reads columns file by file (`read_parquet`), which gives lists of arrays; polars scans all files lazily
+(`scan_parquet`, `map.get`, `map.values`; polars 2). A missing image counts as zeros, as in our view `features`.
 """
 
 import sys
@@ -83,9 +83,8 @@ class Polars:
 
     def one_band(self, _: str) -> dict[str, np.ndarray]:
         """As `Pandas.one_band`."""
-        year = self.package.col("year").cast(self.package.String)
-        images = self.scan.select("sample_id", "year", MAP).explode(MAP).unnest(MAP)
-        frame = images.filter(self.package.col("key") == self.package.lit(f"{BAND}_") + year).collect()
+        image = self.package.col(MAP).map.get(self.package.format(BAND + "_{}", "year"))
+        frame = self.scan.select("sample_id", image.alias("value")).collect()
         return {"ids": frame["sample_id"].to_numpy().astype(str), "values": self._dense(frame["value"])}
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
@@ -93,8 +92,8 @@ class Polars:
         return self._features(self.scan)
 
     def _features(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
-        frame = rows.select("sample_id", FIRST, MAP).collect()
-        images = self._dense(frame[MAP].explode().struct.field("value"))
+        frame = rows.select("sample_id", FIRST, self.package.col(MAP).map.values()).collect()
+        images = self._dense(frame[MAP].explode())
         parts = [self._dense(frame[FIRST]), images.reshape(len(frame), -1)]
         return frame["sample_id"].to_numpy().astype(str), np.concatenate(parts, axis=1)
 
