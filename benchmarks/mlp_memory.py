@@ -3,8 +3,9 @@
     python -m benchmarks.mlp_memory [--gb 4] [--limit-gb 2] [--steps 300] [--folder FOLDER]
 
 Invented features of 19,968 columns, as many rows as --gb gigabytes hold, filled block by block as from the batches'
-files. The same rows are trained on twice, each in a process of its own: in memory, and in a memory-mapped file with a
-limit (RLIMIT_DATA, which counts a process's own memory and not the pages of a shared file, which the system can drop).
+files. The same rows are trained on twice, each in a process of its own: in memory, and in a memory-mapped file with at
+most --limit-gb of memory beside the pages of that file, which the system can drop. RLIMIT_DATA allows a gigabyte more,
+since it also counts what libraries reserve and never touch; what is resident is measured.
 Filling, statistics, --steps steps of 32 rows, validation, predictions and the area of applicability are timed;
 predictions must be equal to the bit. Target: memory below the limit, at most 1.5 times the time.
 
@@ -31,6 +32,7 @@ from soc_assets.storage import scratch
 
 WIDTH, BATCH, BLOCK = 19_968, 32, 256
 HIDDEN = (512, 256)
+RESERVED_GB = 1.0  # addresses that libraries reserve without touching them
 _PASSES = 9  # reads: weights twice, gradient, two moments; writes: gradient, weights, two moments
 
 
@@ -72,6 +74,7 @@ def report(found: dict[str, dict[str, float]], options: argparse.Namespace, same
     one, other = found["memory"], found["mapped"]
     ratio, used = other["seconds"] / one["seconds"], other["processor"] / one["processor"]
     lines.append(f"\n{options.gb:g} GB: {ratio:.2f} times the time (at most 1.5), {used:.2f} of processor time")
+    lines.append(f"own memory {'below' if other['own_mb'] < 1000 * options.limit_gb else 'ABOVE'} the limit")
     lines.append(f"predictions {'equal to the bit' if same else 'DIFFER'}")
     share = one["limit_ms"] / one["step_ms"]
     lines.append(f"a step {one['step_ms']:.1f} ms, moving its bytes {one['limit_ms']:.1f} ms: {share:.2f} of the limit")
@@ -87,7 +90,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
 
     mapped = options.child == "mapped"
     if mapped:
-        limit = int(options.limit_gb * 1e9)
+        limit = int((options.limit_gb + RESERVED_GB) * 1e9)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     own = OwnMemory()
     own.start()
