@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from soc_assets.errors import FeaturesError
+from soc_assets.storage.scratch import Allocate, in_memory
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,7 +22,12 @@ _BATCH_ROWS = 512  # 41 MB of default features
 
 
 def read_matrix(
-    connection: "duckdb.DuckDBPyConnection", query: str, samples: pd.Index, source: Path, width: int | None = None
+    connection: "duckdb.DuckDBPyConnection",
+    query: str,
+    samples: pd.Index,
+    source: Path,
+    width: int | None = None,
+    allocate: Allocate = in_memory,
 ) -> np.ndarray:
     """Vectors of samples as a matrix [n, width] float32; memory stays near its size.
 
@@ -31,6 +37,7 @@ def read_matrix(
         samples: [n] keys, in the order of the matrix.
         source: the file or folder that messages name.
         width: numbers of each row; None takes that of the first.
+        allocate: gives the matrix, see `soc_assets.storage.scratch`.
 
     Raises:
         FeaturesError: a sample is not there, or vectors differ in length.
@@ -39,7 +46,7 @@ def read_matrix(
     filled = np.zeros(len(samples), bool)
     for rows, values in iter_vectors(connection, query, samples, source, width):
         if matrix is None:
-            matrix = np.empty((len(samples), values.shape[1]), np.float32)
+            matrix = allocate((len(samples), values.shape[1]))
         matrix[rows], filled[rows] = values, True
     require_all(int(filled.sum()), len(samples), source)
     return np.empty((0, width or 0), np.float32) if matrix is None else matrix

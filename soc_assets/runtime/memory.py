@@ -5,6 +5,7 @@ in `soc_assets.runtime.device`.
 """
 
 import sys
+from pathlib import Path
 
 _WORDS = (
     "MemoryError",  # also numpy's _ArrayMemoryError
@@ -53,6 +54,46 @@ def shortage_in(message: str) -> str | None:
         f"There is not enough memory{under} ({found}). Raise the limit, close other programs, or lower [embedding] "
         "cache_mb and [evaluation] workers in soc.toml. What was finished before is kept: run again."
     )
+
+
+def available() -> int | None:
+    """Bytes that this process may still take without swapping; None where the system does not say.
+
+    The least of what the machine has free or can drop (`MemAvailable`), what the container's limit leaves (cgroup 2),
+    and the limits of this process.
+    """
+    found = [_free(), _left_in_container(), *_limits()]
+    known = [number for number in found if number is not None]
+    return min(known) if known else None
+
+
+def _free() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        [kilobytes] = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    except (OSError, ValueError):
+        return None
+    return int(kilobytes) * 1024
+
+
+def _left_in_container() -> int | None:
+    folder = Path("/sys/fs/cgroup")
+    try:
+        most, used = (int((folder / name).read_text()) for name in ("memory.max", "memory.current"))
+        facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no limit is the word max
+        return None
+    return max(0, most - used + int(facts.get("inactive_file", 0)))
+
+
+def _limits() -> list[int]:
+    """What the limits of this process's memory allow in all, where there are any."""
+    if sys.platform == "win32":
+        return []
+    import resource
+
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return [limit for limit in limits if limit != resource.RLIM_INFINITY]
 
 
 def _limit() -> int | None:

@@ -28,3 +28,16 @@ def test_errors_of_libraries_are_known_by_their_words():
     except ValueError as error:
         assert "There is not enough memory" in (memory.shortage(error) or "")
     assert memory.shortage(ValueError("something else")) is None
+
+
+def test_available_memory_is_what_the_machine_has_or_a_limit_leaves():
+    code = """
+import resource, soc_assets.runtime.memory as memory
+before = memory.available()
+resource.setrlimit(resource.RLIMIT_DATA, (2**30, 2**30))
+print(before, memory.available())
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    before, limited = (int(number) for number in said)
+    assert before > 2**28
+    assert limited == min(before, 2**30)

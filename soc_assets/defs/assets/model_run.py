@@ -34,7 +34,7 @@ from soc_assets.regression.models.training import Fit, fit_mlp
 from soc_assets.regression.report import evaluation_plots, fit_plots
 from soc_assets.regression.report.model_card import model_card
 from soc_assets.runtime import progress
-from soc_assets.storage import files, vouching
+from soc_assets.storage import files, scratch, vouching
 from soc_assets.tracking.champion import FEATURES_TAG, MODEL_TAG, write_card
 from soc_assets.tracking.registered import LEVEL_PARAM, MISSING_PARAM
 from soc_assets.tracking.run import RunRecord, TrackedRun
@@ -61,13 +61,16 @@ def train(context: dg.AssetExecutionContext, project: Project, tracking: MlflowT
 def _documented(
     context: dg.AssetExecutionContext, project: Project, run: TrackedRun, note: str
 ) -> tuple[RunRecord, Evaluation, dict[str, Any]]:
-    settings, table = project.settings, load_features(project.database)
-    fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(run))
-    evaluation = _judged(project, evaluate_fit(fit, table, settings.evaluation.level))
-    _log_gaps(project, run, table.sample_id[table.rows("train")])
-    served, measured = serve_documented(fit, table, evaluation, _gaps(project), settings.training.seed)
+    settings = project.settings
+    with scratch.matrices(project.database) as allocate:
+        table = load_features(project.database, allocate)
+        fit = fit_mlp(table, settings.training, settings.sampling.balance, _on_epoch(run))
+        evaluation = _judged(project, evaluate_fit(fit, table, settings.evaluation.level))
+        _log_gaps(project, run, table.sample_id[table.rows("train")])
+        served, measured = serve_documented(fit, table, evaluation, _gaps(project), settings.training.seed)
+        example = np.array(table.matrix[:2])
     run.client.log_param(run.run_id, "fit.dissimilarity", measured)
-    record = run.log_fit(fit, served, evaluation, _figures(evaluation, note, fit, {}), table.matrix[:2])
+    record = run.log_fit(fit, served, evaluation, _figures(evaluation, note, fit, {}), example)
     hidden = ", ".join(map(str, settings.training.hidden))
     model = f"the documented MLP ({table.n_features:,} features, {hidden})"
     return record, evaluation, {"model": model, "dissimilarity": measured}

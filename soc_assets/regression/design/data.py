@@ -13,6 +13,7 @@ import pandas as pd
 from soc_assets.errors import TrainingError
 from soc_assets.features.matrix import read_matrix
 from soc_assets.features.sql.opening import reading
+from soc_assets.storage.scratch import Allocate, in_memory
 
 _ROWS_AT_ONCE = 512
 _IDENTITY = (
@@ -22,7 +23,7 @@ _IDENTITY = (
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """The features view in memory: n samples sorted by sample_id, d features each; one array per column.
+    """The features view in arrays: n samples sorted by sample_id, d features each; one array per column.
 
     `matrix` is float32 [n, d]; NaN where the view has nulls (setting `missing = "null"`). Organic carbon is in g/kg,
     coordinates in WGS84 degrees; `multiplicity` and `weight` are the two ways of balancing the training split.
@@ -50,13 +51,14 @@ class FeatureTable:
         return np.flatnonzero(self.split == split)
 
 
-def load_features(database: Path) -> FeatureTable:
+def load_features(database: Path, allocate: Allocate = in_memory) -> FeatureTable:
     """Read the features view; the database is opened read-only and closed at once.
 
     The vectors are streamed as Arrow batches into one preallocated matrix, so that memory stays near n x d x 4 bytes.
 
     Args:
         database: soc.duckdb, with the view `features`.
+        allocate: gives the matrix: one that is larger than memory lies in a file (`soc_assets.storage.scratch`).
 
     Raises:
         TrainingError: the file, the view, its rows or its training rows are missing, or features are infinite.
@@ -75,7 +77,7 @@ def load_features(database: Path) -> FeatureTable:
             ) from None
         identity = _sorted(identity, database)
         query = "SELECT sample_id, features FROM features"
-        matrix = read_matrix(connection, query, pd.Index(identity["sample_id"]), database)
+        matrix = read_matrix(connection, query, pd.Index(identity["sample_id"]), database, allocate=allocate)
     _refuse_infinite(identity, matrix, database)
     return FeatureTable(**{str(name): column.to_numpy() for name, column in identity.items()}, matrix=matrix)
 

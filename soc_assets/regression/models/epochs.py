@@ -21,6 +21,7 @@ from soc_assets.settings import Training
 if TYPE_CHECKING:
     import torch
 
+    from soc_assets.regression.models.mapped_rows import MappedRows
     from soc_assets.regression.models.mlp import SocMlp
 
 _EVALUATION_ROWS = 2048
@@ -46,9 +47,12 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class Part:
-    """One split on the device: standardised features x [m, d], standardised target y [m, 1], loss weights [m, 1]."""
+    """One split on the device: standardised features x [m, d], standardised target y [m, 1], loss weights [m, 1].
 
-    x: "torch.Tensor"
+    Features larger than memory are read from disk when they are wanted.
+    """
+
+    x: "torch.Tensor | MappedRows"
     y: "torch.Tensor"
     weight: "torch.Tensor"
 

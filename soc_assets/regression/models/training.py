@@ -20,6 +20,7 @@ from soc_assets.regression.design.standardisation import column_statistics
 from soc_assets.regression.models.epochs import EpochReport, Epochs, Part
 from soc_assets.runtime.device import out_of_memory, resolve_device
 from soc_assets.settings import Training
+from soc_assets.storage.scratch import is_mapped
 
 if TYPE_CHECKING:
     import torch
@@ -146,13 +147,18 @@ def _new_network(table: FeatureTable, training: Training) -> "SocMlp":
 def _part(network: "SocMlp", table: FeatureTable, split: str, balance: str, device: "torch.device") -> Part:
     import torch
 
+    from soc_assets.regression.models.mapped_rows import MappedRows
+
     rows = table.rows(split)
-    x = network.standardise_(torch.from_numpy(table.matrix[rows]))  # indexing copied it
+    if is_mapped(table.matrix):
+        x = MappedRows(network, table.matrix, rows, device)
+    else:
+        x = network.standardise_(torch.from_numpy(table.matrix[rows])).to(device)  # indexing copied it
     y = (torch.from_numpy(table.organic_carbon[rows]) - network.target_mean) / network.target_scale
     weight = torch.ones(len(rows))
     if balance == "weights" and split == "train":
         weight = torch.from_numpy(table.weight[rows] / table.weight[rows].mean())
-    return Part(x.to(device), y.float()[:, None].to(device), weight.float()[:, None].to(device))
+    return Part(x, y.float()[:, None].to(device), weight.float()[:, None].to(device))
 
 
 def _too_large(table: FeatureTable, device: "torch.device", error: Exception) -> str:
