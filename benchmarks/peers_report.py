@@ -93,8 +93,13 @@ def table(title: str, rows: Sequence[Row]) -> str:
         if row.instead:
             lines.append(f"| {name} | {row.instead} | | | |")
             continue
-        times = "" if row is ours else f"{row.seconds / ours.seconds:.3g}, {row.processor / ours.processor:.3g}"
+        times = "" if row is ours else f"{row.seconds / ours.seconds:.3g}, {_number(row.processor / ours.processor)}"
         if row.least is not None:
             times += f" (at least {row.least:g})"
-        lines.append(f"| {name} | {row.seconds:.3g} | {row.processor:.3g} | {times} | {row.difference} |")
+        lines.append(f"| {name} | {row.seconds:.3g} | {_number(row.processor)} | {times} | {row.difference} |")
     return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    """Three digits; what was not measured is a dash."""
+    return "-" if np.isnan(value) else f"{value:.3g}"

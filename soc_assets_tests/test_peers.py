@@ -80,8 +80,9 @@ def test_a_difference_above_the_tolerance_is_said():
 
 
 def test_the_table_compares_with_the_first_row():
-    rows = [Row("ours", 2.0, 1.0), Row("theirs", 60.0, 20.0, least=30), missing_row("absent", "no wheel")]
-    *_, theirs, absent = table("work", rows).splitlines()
+    rows = [Row("ours", 2.0, 1.0), Row("theirs", 60.0, 20.0, least=30), Row("wall", 3.0)]
+    *_, theirs, wall, absent = table("work", [*rows, missing_row("absent", "no wheel")]).splitlines()
+    assert "| 3 | - | 1.5, - |" in wall
     assert "30, 20 (at least 30)" in theirs
     assert "not installed: no wheel" in absent
 
