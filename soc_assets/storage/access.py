@@ -37,7 +37,7 @@ def at(place: str) -> Path:
     return folder_at(place) if "://" in place else Path(place)
 
 
-def source(path: Path) -> Any:
+def source(path: "Path | ObjectPath") -> Any:
     """What pyarrow and pandas read a file from: a path, or a file that reads the ranges asked for."""
     return path.open("rb") if is_stored(path) else path
 
@@ -89,7 +89,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def stamp(path: Path) -> Stamp:
+def stamp(path: "Path | ObjectPath") -> Stamp:
     """Bytes, mtime, ctime and inode of a file: size and time alone may be equal, with `rsync -t` or unzip.
 
     Raises:
@@ -104,7 +104,7 @@ def version_of_nothing(folder: Path) -> str | None:
     return None if is_stored(folder) else ""
 
 
-def versions_in(folder: Path) -> dict[str, str]:
+def versions_in(folder: "Path | ObjectPath") -> dict[str, str]:
     """Names of the files in a folder with their `version`, from one listing; none where it is not there."""
     if is_stored(folder):
         return {name: found.version for name, found in folder.stats().items()}

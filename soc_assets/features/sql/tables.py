@@ -60,7 +60,8 @@ def _described(path: Path) -> list[tuple[str, ...]]:
     """Name and type of the columns of a file; of one on storage by Arrow, which asks for less of it than DuckDB."""
     if is_stored(path):
         rows = pq.read_schema(source(path)).empty_table()
-        return duckdb.connect().from_arrow(rows).query("file", "DESCRIBE file").fetchall()
+        described = duckdb.connect().from_arrow(rows).query("file", "DESCRIBE file")
+        return described.fetchall() if described else []
     return _relation(f"DESCRIBE SELECT * FROM read_parquet({literal(glob_of(path))})").fetchall()
 
 
