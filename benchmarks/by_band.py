@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.layouts import MAP, processor
 from benchmarks.sql_data import write_embeddings
-from soc_assets.embedding.batch import options_of
+from soc_assets.embedding.parquet import options_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.features import by_band
 from soc_assets.features.images import batch_paths

@@ -30,11 +30,12 @@ from rasterio.windows import Window
 
 from soc_assets.cli import runner
 from soc_assets.demo import write_demo
-from soc_assets.embedding.batch import PARQUET_OPTIONS, Written
+from soc_assets.embedding.batch import Written
 from soc_assets.embedding.batch_rows import BatchRows
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import load_encoder
 from soc_assets.embedding.inputs import EmbeddingInputs, freeze_spec, read_inputs
+from soc_assets.embedding.parquet import PARQUET_OPTIONS
 from soc_assets.embedding.windows import corners
 from soc_assets.embedding.write import write_batches
 from soc_assets.project import Project, load_project

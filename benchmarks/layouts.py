@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.sql_data import write_embeddings
-from soc_assets.embedding.batch import options_of
+from soc_assets.embedding.parquet import options_of
 from soc_assets.features.images import batch_paths
 
 MAP = "channel_time_embeddings"

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from soc_assets.embedding.batch import Batch, write, write_empty
+from soc_assets.embedding.batch import Batch, write
 from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.encoder.encoder import Encoder, load_encoder
+from soc_assets.embedding.parquet import write_empty
 from soc_assets.embedding.spec import Spec, Statistics
 from soc_assets.embedding.spec_choices import choices_of
 from soc_assets.embedding.tile_cache import POINT_WINDOWS

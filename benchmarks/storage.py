@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.embed_cpu import prepare, write_all
-from soc_assets.embedding.batch import PARQUET_OPTIONS
 from soc_assets.embedding.inputs import freeze_spec, read_inputs
+from soc_assets.embedding.parquet import PARQUET_OPTIONS
 
 WAYS = {
     "ours: zstd, bytes split": PARQUET_OPTIONS,

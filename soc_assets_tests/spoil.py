@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soc_assets.embedding.batch import PARQUET_OPTIONS
+from soc_assets.embedding.parquet import PARQUET_OPTIONS
 from soc_assets.storage.files import read_metadata
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,7 @@ from soc_assets.embedding.digests import PLACE, digest_of_inputs, plain
 from soc_assets.embedding.embed import Embedder
 from soc_assets.embedding.encoder.encoder import Encoder
 from soc_assets.embedding.listing import Listing
-from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, schema_of, to_table
+from soc_assets.embedding.parquet import LABELS, SCHEMA, geo_metadata, options_of, schema_of, to_table
 from soc_assets.embedding.spec import Spec
 from soc_assets.embedding.windows import corners
 from soc_assets.errors import ConflictError
@@ -34,16 +33,6 @@ from soc_assets.storage import access, digest, files
 from soc_assets.storage.access import source
 
 _CHUNK_BYTES = 128 * 2**20  # of vectors buffered before they are written as a row group
-_TOKENS = "list.element.list.element"
-PARQUET_OPTIONS: dict[str, Any] = {  # measured in benchmarks/storage.py
-    "compression": "zstd",
-    "use_dictionary": False,
-    "write_page_checksum": True,  # flipped bits on disk do not go unnoticed: `check_batch` reads the checksums
-    "use_byte_stream_split": [
-        f"elevation_embedding.{_TOKENS}",
-        *(f"{name}_embeddings.key_value.value.{_TOKENS}" for name in ("channel_time", "static")),
-    ],
-}
 FACTS = {"soc.inputs", "soc.labels", "soc.device", "soc.weights_sha256", "soc.version"}
 
 
@@ -179,28 +168,13 @@ def _keep_one(path: Path, there: Iterable[Path]) -> bool:
     Returns:
         Whether one was renamed.
     """
-    renamed = False
-    for old in there:
-        if old != path and path.is_file():
-            files.remove(old)
-        elif old != path:
-            files.rename(old, path)
-            renamed = True
+    others = [old for old in there if old != path]
+    renamed = bool(others) and not path.is_file()
+    if renamed:
+        files.rename(others.pop(0), path)
+    for old in others:
+        files.remove(old)
     return renamed
-
-
-def options_of(spec: Spec) -> dict[str, Any]:
-    """How pyarrow writes the spec's files; DuckDB does not read float16 with its bytes split."""
-    split = spec.choices["storage"] == "float32"
-    return {**PARQUET_OPTIONS, "use_byte_stream_split": PARQUET_OPTIONS["use_byte_stream_split"] if split else False}
-
-
-def write_empty(folder: Path, spec: Spec) -> Path:
-    """A file with the schema and no rows, so that views exist before the first batch does."""
-    path = folder / "_schema.parquet"
-    if not files.is_whole(path):
-        files.write_table(path, schema_of(spec).empty_table())
-    return path
 
 
 @contextmanager
@@ -208,7 +182,7 @@ def _replacing(batch: Batch, path: Path, since: str | None) -> Iterator[Path]:
     """Replace the file, unless another host has meanwhile written it from the same inputs, which is as good.
 
     Raises:
-        ConflictError: it was written from other inputs: one of the two hosts had older settings, rasters or samples.
+        ConflictError: it was written from other inputs: one of the two hosts had older ones.
     """
     try:
         with files.replacing(path, since=since) as temporary:
@@ -216,10 +190,8 @@ def _replacing(batch: Batch, path: Path, since: str | None) -> Iterator[Path]:
     except ConflictError as error:
         theirs = read_facts(path, len(batch.samples))
         if (theirs.get("soc.inputs"), theirs.get("soc.labels")) != (batch.inputs, batch.labels):
-            raise ConflictError(
-                f"{path} was written by another host meanwhile, from other settings, rasters or samples: theirs stays. "
-                "Run again with the present ones."
-            ) from error
+            words = "by another host meanwhile, from other settings, rasters or samples: theirs stays. Run again."
+            raise ConflictError(f"{path} was written {words}") from error
 
 
 def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder, since: str | None) -> int:
@@ -227,10 +199,7 @@ def _embed(batch: Batch, path: Path, spec: Spec, embedder: Embedder, since: str 
     start, images, missing = time.perf_counter(), 0, 0
     schema = schema_of(spec).with_metadata(_metadata(batch, spec, embedder.encoder))
     at_once = max(1, _CHUNK_BYTES // (spec.n_features * 4))
-    with (
-        _replacing(batch, path, since) as temporary,
-        pq.ParquetWriter(temporary, schema, **options_of(spec)) as writer,
-    ):
+    with _replacing(batch, path, since) as place, pq.ParquetWriter(place, schema, **options_of(spec)) as writer:
         for first in range(0, max(len(batch.samples), 1), at_once):
             samples = batch.samples.iloc[first : first + at_once]
             embedded = embedder(samples)

@@ -5,6 +5,8 @@ GeoParquet 1.1 specification.
 """
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pyarrow as pa
 from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.spec import Spec
 from soc_assets.integrity.schemas import EMBEDDINGS
+from soc_assets.storage import files
 
 TOKENS = pa.list_(pa.list_(pa.float32()))
 BBOX = pa.struct([(name, pa.float64()) for name in ("xmin", "ymin", "xmax", "ymax")])
@@ -31,6 +34,18 @@ SCHEMA = pa.schema(
     [pa.field(column.name, _TYPES[column.type], metadata={"comment": column.description}) for column in EMBEDDINGS]
 )
 LABELS = ("organic_carbon", "location_id", "source")  # columns that may change without touching an embedding
+
+
+_TOKENS = "list.element.list.element"
+PARQUET_OPTIONS: dict[str, Any] = {  # measured in benchmarks/storage.py
+    "compression": "zstd",
+    "use_dictionary": False,
+    "write_page_checksum": True,  # flipped bits on disk do not go unnoticed: `check_batch` reads the checksums
+    "use_byte_stream_split": [
+        f"elevation_embedding.{_TOKENS}",
+        *(f"{name}_embeddings.key_value.value.{_TOKENS}" for name in ("channel_time", "static")),
+    ],
+}
 
 
 def schema_of(spec: Spec) -> pa.Schema:
@@ -118,3 +133,17 @@ def _points(longitude: np.ndarray, latitude: np.ndarray) -> pa.Array:
     points["order"], points["type"], points["x"], points["y"] = 1, 1, longitude, latitude
     fixed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(21), len(points), [None, pa.py_buffer(points.tobytes())])
     return fixed.cast(pa.binary())
+
+
+def options_of(spec: Spec) -> dict[str, Any]:
+    """How pyarrow writes the spec's files; DuckDB does not read float16 with its bytes split."""
+    split = spec.choices["storage"] == "float32"
+    return {**PARQUET_OPTIONS, "use_byte_stream_split": PARQUET_OPTIONS["use_byte_stream_split"] if split else False}
+
+
+def write_empty(folder: Path, spec: Spec) -> Path:
+    """A file with the schema and no rows, so that views exist before the first batch does."""
+    path = folder / "_schema.parquet"
+    if not files.is_whole(path):
+        files.write_table(path, schema_of(spec).empty_table())
+    return path

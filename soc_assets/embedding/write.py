@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from soc_assets.embedding import batch as batches
+from soc_assets.embedding import parquet
 from soc_assets.embedding.batch import Batch, Written
 from soc_assets.embedding.check import check_batch
 from soc_assets.embedding.embed import Embedder
@@ -51,7 +52,7 @@ def write_batches(
         The outcome of each batch, in order, with what its checks found. An error of its rasters or its file is a
         `Failed`; others, of the checkpoint or the device, are the same for every batch and end the run.
     """
-    batches.write_empty(folder, inputs.spec)
+    parquet.write_empty(folder, inputs.spec)
     listing = Listing(folder)
 
     def bring_up_to_date(key: str) -> Written | Failed:

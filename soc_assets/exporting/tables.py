@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from soc_assets.embedding.batch import options_of
-from soc_assets.embedding.parquet import geo_metadata
+from soc_assets.embedding.parquet import geo_metadata, options_of
 from soc_assets.embedding.spec import Spec
 from soc_assets.exporting.int8 import quantise, quantised_batch
 from soc_assets.exporting.sources import ImageSource, PointSource, RowBlock, Source, WideSource

@@ -16,11 +16,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from soc_assets import __version__
-from soc_assets.embedding.batch import options_of, write_empty
 from soc_assets.embedding.embedded import Embedded
 from soc_assets.embedding.encoder.architecture import ARCHITECTURES
 from soc_assets.embedding.manifest import write_manifest
-from soc_assets.embedding.parquet import LABELS, geo_metadata, schema_of, to_table
+from soc_assets.embedding.parquet import LABELS, geo_metadata, options_of, schema_of, to_table, write_empty
 from soc_assets.embedding.spec import Spec
 from soc_assets.errors import FeaturesError
 from soc_assets.integrity.tables import write_sampling

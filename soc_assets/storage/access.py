@@ -9,18 +9,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import IO, TYPE_CHECKING, Any, TypeGuard, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from soc_assets.storage.write_errors import translate_write_errors
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from soc_assets.storage.object_path import ObjectPath
 
 Stamp = tuple[int, int, int, int]
 """Bytes, mtime in ns, ctime in ns and inode: what changes when another file takes a file's place."""
 
 
-def is_stored(path: Any) -> "TypeGuard[ObjectPath]":
+def is_stored(path: Any) -> "TypeIs[ObjectPath]":
     """Whether a path is on object storage, where it has a Path's methods and is no file of this machine."""
     return not isinstance(path, PurePath | str)
 

@@ -7,8 +7,6 @@ It has the methods of a `pathlib.Path`, so that stages need not know which of th
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -18,26 +16,11 @@ from upath.extensions import ProxyUPath
 from soc_assets.errors import StorageError
 from soc_assets.runtime.process import mark_of_files
 from soc_assets.storage import just_written
-from soc_assets.storage.objects import BUCKETS, explained, is_conflict, options_of, stamp_of, version_of
+from soc_assets.storage.objects import BUCKETS, ObjectStat, explained, is_conflict, options_of, stamp_of, version_of
 from soc_assets.storage.one_look import SMALL, forget, is_looking, remembered
+from soc_assets.storage.ranged_file import RangedFile, asking
 
 _KEPT = 64 * 2**20  # bytes of a file that is kept in memory for whoever reads it next
-
-
-@dataclass(frozen=True)
-class ObjectStat:
-    """What `Path.stat` says of a file, as far as storage knows it; the fraction of the time tells versions apart."""
-
-    st_size: int
-    st_mtime_ns: int
-    version: str
-    st_ctime_ns: int = 0
-    st_ino: int = 0
-
-    @property
-    def st_mtime(self) -> float:
-        """Seconds since 1970."""
-        return self.st_mtime_ns / 1e9
 
 
 class ObjectPath(ProxyUPath):
@@ -55,7 +38,7 @@ class ObjectPath(ProxyUPath):
         return remembered("info", self.key, self._info, lambda answer: True)
 
     def _info(self) -> dict[str, Any] | None:
-        with _asking(self):
+        with asking(self):
             try:
                 return self.fs.info(self.key)
             except FileNotFoundError:
@@ -93,7 +76,7 @@ class ObjectPath(ProxyUPath):
         return remembered("stats", self.key, self._stats, lambda answer: True)
 
     def _stats(self) -> dict[str, ObjectStat]:
-        with _asking(self):
+        with asking(self):
             try:
                 listed = self.fs.ls(self.key, detail=True)
             except FileNotFoundError:
@@ -110,7 +93,7 @@ class ObjectPath(ProxyUPath):
         return [int(each["size"] or 0) for each in self._found().values()]
 
     def _found(self) -> dict[str, dict[str, Any]]:
-        with _asking(self):
+        with asking(self):
             try:
                 return cast(dict[str, dict[str, Any]], self.fs.find(self.key, detail=True))
             except FileNotFoundError:  # what an empty prefix is to some
@@ -118,14 +101,14 @@ class ObjectPath(ProxyUPath):
 
     def iterdir(self) -> Iterator["ObjectPath"]:
         """Files and folders in it."""
-        with _asking(self):
+        with asking(self):
             yield from super().iterdir()
 
     def glob(self, pattern: str, **options: Any) -> Iterator["ObjectPath"]:  # type: ignore[override]
         """Files and folders below it that match."""
 
         def ask() -> list["ObjectPath"]:
-            with _asking(self):
+            with asking(self):
                 return sorted(super(ObjectPath, self).glob(pattern, **options))
 
         yield from remembered(f"glob {pattern}", self.key, ask, lambda answer: True)
@@ -142,8 +125,8 @@ class ObjectPath(ProxyUPath):
             return io.BytesIO(self.read_bytes())
         if (content := self._just_written()) is not None:
             return io.BytesIO(content)
-        with _asking(self):
-            return cast(IO[bytes], _RangedFile(self, self.fs.open(self.key, "rb", cache_type="none")))
+        with asking(self):
+            return cast(IO[bytes], RangedFile(self, self.fs.open(self.key, "rb", cache_type="none")))
 
     def read_bytes(self) -> bytes:
         """The whole file, by one request."""
@@ -152,7 +135,7 @@ class ObjectPath(ProxyUPath):
         return remembered("content", self.key, self._content, lambda content: len(content) <= SMALL)
 
     def _content(self) -> bytes:
-        with _asking(self):
+        with asking(self):
             return cast(bytes, self.fs.cat_file(self.key))
 
     def read_text(self, encoding: str | None = None, errors: str | None = None, newline: str | None = None) -> str:
@@ -165,7 +148,7 @@ class ObjectPath(ProxyUPath):
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the file."""
         forget(self.key)
-        with _asking(self, "removed"):
+        with asking(self, "removed"):
             try:
                 self.fs.rm_file(self.key)
             except FileNotFoundError:
@@ -175,7 +158,7 @@ class ObjectPath(ProxyUPath):
     def remove_all(self) -> None:
         """Remove everything below it."""
         forget(self.key)
-        with _asking(self, "removed"):
+        with asking(self, "removed"):
             for each in self._found():
                 self.fs.rm_file(each)
 
@@ -183,7 +166,7 @@ class ObjectPath(ProxyUPath):
         """Give the file another name: it is copied, then removed."""
         forget(self.key)
         forget(target.key)
-        with _asking(self, "renamed"):
+        with asking(self, "renamed"):
             self.fs.mv(self.key, target.key)
         return target
 
@@ -192,16 +175,13 @@ class ObjectPath(ProxyUPath):
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Nothing: a folder is there as soon as something is in it."""
 
-    def rmdir(self, recursive: bool = False) -> None:  # type: ignore[override]
-        """Nothing: a folder without files is not there."""
-
     def resolve(self, strict: bool = False) -> "ObjectPath":
         """Itself."""
         return self
 
     def get(self, target: Path) -> None:
         """Download the file to a path on this machine."""
-        with _asking(self):
+        with asking(self):
             self.fs.get_file(self.key, str(target))
 
     def put(self, source: Path, unless_changed_since: str | None = "") -> bool:
@@ -216,7 +196,7 @@ class ObjectPath(ProxyUPath):
             Whether it was stored.
         """
         forget(self.key)
-        with _asking(self, "written", "What was there stays."):
+        with asking(self, "written", "What was there stays."):
             if self.protocol not in BUCKETS:
                 return self._put_and_rename(source, unless_changed_since)
             condition: dict[str, Any] = {}
@@ -245,50 +225,6 @@ class ObjectPath(ProxyUPath):
             return False
         self.fs.mv(temporary, self.key)
         return True
-
-
-class _RangedFile(io.RawIOBase):
-    """One version of a file on storage, read by ranges; what storage raises becomes a StorageError.
-
-    Not an OSError, which a reader would take for damage of the file.
-    """
-
-    def __init__(self, path: ObjectPath, file: Any) -> None:
-        self._path, self._file = path, file
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return int(self._file.tell())
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return int(self._file.seek(offset, whence))
-
-    def readinto(self, buffer: Any) -> int:
-        with _asking(self._path, after="Another host may have replaced it: run the same command once more."):
-            found = self._file.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-@contextmanager
-def _asking(path: ObjectPath, what: str = "read", after: str = "") -> Iterator[None]:
-    """Turn what storage raises into a StorageError; that a file is missing stays a FileNotFoundError."""
-    try:
-        with explained(str(path), StorageError, what, after):
-            yield
-    except StorageError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise error.__cause__ from None
-        raise
 
 
 def of_url(url: str) -> ObjectPath:

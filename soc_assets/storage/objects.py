@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,22 @@ _CHECK = (
     "Check that it exists, the network, and the credentials in the environment (for s3:// AWS_ACCESS_KEY_ID, "
     "AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL)."
 )
+
+
+@dataclass(frozen=True)
+class ObjectStat:
+    """What `Path.stat` says of a file, as far as storage knows it; the fraction of the time tells versions apart."""
+
+    st_size: int
+    st_mtime_ns: int
+    version: str
+    st_ctime_ns: int = 0
+    st_ino: int = 0
+
+    @property
+    def st_mtime(self) -> float:
+        """Seconds since 1970."""
+        return self.st_mtime_ns / 1e9
 
 
 def file_system(scheme: str, exact: bool = False) -> Any:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from soc_assets.embedding.batch import write_empty
+from soc_assets.embedding.parquet import write_empty
 from soc_assets.exporting.export import export
 from soc_assets_tests.embedding.world import World
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from soc_assets.embedding.batch import write_empty
-from soc_assets.embedding.parquet import geo_metadata, schema_of
+from soc_assets.embedding.parquet import geo_metadata, schema_of, write_empty
 from soc_assets.errors import SocWarning
 from soc_assets.features import by_band as copies
 from soc_assets.features.images import batch_paths

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from soc_assets.embedding.batch import write_empty
+from soc_assets.embedding.parquet import write_empty
 from soc_assets.features.sql.database import build_database, read_info, summary
 from soc_assets.features.sql.views import Contents
 from soc_assets.integrity.schemas import TABLES
