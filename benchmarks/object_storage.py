@@ -141,7 +141,7 @@ def blocks_of(inputs: EmbeddingInputs, key: str, rasters: Path) -> int:
     for slot, step, positions in steps_read(inputs.spec.band_slots, samples):
         mosaic = inputs.raster_index.mosaics.get((slot.name, step))
         for tile in mosaic.tiles if mosaic else ():
-            name = str(tile.path).rpartition("/rasters/")[2]
+            name = str(tile.source.path).rpartition("/rasters/")[2]
             with rasterio.open(rasters / name) as dataset:
                 found = touched.setdefault(name, set())
                 for row, column in zip(rows[positions], columns[positions], strict=True):
