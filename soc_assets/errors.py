@@ -21,6 +21,7 @@ the command line prints them without a traceback, and Dagster shows them as the 
         TrainingError
         MapError
       StorageError
+        ConflictError
     SocWarning
 
 Examples:

@@ -192,8 +192,8 @@ def load_project(
     settings = load_settings(path, given)
     project = Project(root=path.parent if path else (folder or Path.cwd()).resolve(), settings=settings)
     require_plain(project.root, "The project's folder")
-    for key in ("own", "mlruns"):
-        require_plain(getattr(project, key), f"[paths] {key} in soc.toml")
+    require_plain(project.own, f"[paths] {'data_copy' if is_url(settings.paths.data) else 'data'} in soc.toml")
+    require_plain(project.mlruns, "[paths] mlruns in soc.toml")
     require_plain(project.dagster_home.absolute(), "DAGSTER_HOME")
     allow(project.rasters, settings.rasters, project.root)
     allow_vectors((project.region, project.regions), settings.study.vector_drivers)

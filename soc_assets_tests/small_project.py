@@ -131,8 +131,9 @@ class SmallProject:
             return connection.sql(sql).to_arrow_table().to_pandas()
 
     def stamps(self) -> dict[str, int]:
-        """Time of change of every file but Dagster's own, which notes that it was opened."""
-        files = [path for path in self.root.rglob("*") if path.is_file() and ".dagster" not in path.parts]
+        """Time of change of every file but Dagster's own, which notes that it was opened, and what is kept of looks."""
+        aside = {".dagster", "known"}
+        files = [path for path in self.root.rglob("*") if path.is_file() and not aside & set(path.parts)]
         return {str(path.relative_to(self.root)): path.stat().st_mtime_ns for path in files}
 
 

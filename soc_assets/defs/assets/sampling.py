@@ -110,7 +110,7 @@ def _prepare(project: Project) -> Prepared:
     )
 
 
-def _write(prepared: Prepared, project: Project, inputs: str, since: dict[str, str | None]) -> None:
+def _write(prepared: Prepared, project: Project, inputs: str, since: dict[str, str | None] | None = None) -> None:
     """Write the tables; what was decided for places that are not studied now stays in `splits`."""
     known = earlier_splits(project)
     every = prepared.splits if known is None else pd.concat([prepared.splits, known], ignore_index=True)
