@@ -225,10 +225,10 @@ def prepare(project: Project) -> None:
     paths, given = project.settings.paths, project.settings.embedding.checkpoint or ""
     if not any(map(is_url, (paths.data, paths.soil, given))):
         return
-    from soc_assets.storage import download, former_copy, object_path
+    from soc_assets.storage import download, former_copy
 
     if is_url(paths.data):
-        object_path.require_bucket(paths.data)
+        download.require_bucket(paths.data)
         former_copy.move_in(project.own, paths.data)
     if is_url(paths.soil):
         download.folder(paths.soil, project.soil)

@@ -7,7 +7,7 @@ nothing is embedded again.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -151,30 +151,19 @@ def write(
     """
     start, listing, path = time.perf_counter(), listing or Listing(folder), batch.path(folder)
     outcome, images = state(batch, folder, listing), 0
-    since = access.version(path) if _keep_one(path, listing.files(batch.key)) else listing.version(path)
+    if not (stored := access.is_stored(path)):
+        listing.keep_one(batch.key, path)
+    since = listing.version(path)
     if outcome == "relabel" and not _relabel(batch, path, spec, since):
         outcome = "stale"
     if outcome in ("missing", "stale"):
         images = _embed(batch, path, spec, embedder(), since)
+    if stored:
+        listing.remove_others(batch.key, path)
     done = {"missing": "computed", "stale": "computed", "relabel": "relabelled", "fresh": "cached"}[outcome]
     stored, seconds = read_facts(path), time.perf_counter() - start
     missing, device = int(stored.get("soc.missing_images", 0)), stored.get("soc.device", "")
     return Written(batch.key, path, batch.inputs, done, len(batch.samples), images, missing, seconds, device)
-
-
-def _keep_one(path: Path, there: Iterable[Path]) -> bool:
-    """Give a file with another number of samples the name of its replacement: a pattern never matches two.
-
-    Returns:
-        Whether one was renamed.
-    """
-    others = [old for old in there if old != path]
-    renamed = bool(others) and not path.is_file()
-    if renamed:
-        files.rename(others.pop(0), path)
-    for old in others:
-        files.remove(old)
-    return renamed
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
-from soc_assets.storage.access import version_of_nothing, versions_in
+from soc_assets.errors import ConflictError
+from soc_assets.storage import files
+from soc_assets.storage.access import version, version_of_nothing, versions_in
 
 SET_ASIDE = ".wrong"  # ends the name of a file that failed a check
 _NAME = re.compile(rf"(batch_\d+)_size_\d+\.parquet({re.escape(SET_ASIDE)})?")
@@ -38,3 +40,25 @@ class Listing:
     def aside(self, key: str) -> list[Path]:
         """Files of a batch that were set aside as wrong."""
         return self._aside.get(key, [])
+
+    def keep_one(self, key: str, path: Path) -> None:
+        """Give a file of a batch with another number of samples the name of its replacement: no pattern matches two."""
+        for old in self.files(key):
+            if old != path and path.is_file():
+                files.remove(old)
+            elif old != path:
+                files.rename(old, path)
+
+    def remove_others(self, key: str, path: Path) -> None:
+        """Remove the files of a batch with another number of samples that were there when the folder was listed.
+
+        Raises:
+            ConflictError: another host has replaced one since; ours, which was just written, is removed.
+        """
+        for old in self.files(key):
+            now = version(old) if old != path else None
+            if now is not None and now != self.version(old):
+                files.remove(path)
+                raise ConflictError(f"{old} was written by another host meanwhile, of other samples. Run again.")
+            if now is not None:
+                files.remove(old)

@@ -23,7 +23,7 @@ from soc_assets.embedding.spec import Spec
 from soc_assets.errors import ConflictError, RasterError
 from soc_assets.reporting.findings import Finding, errors
 from soc_assets.runtime import interrupts
-from soc_assets.storage import files
+from soc_assets.storage import access, files
 from soc_assets.storage.write_errors import translate_write_errors
 
 _MOST_AT_ONCE = 4  # batches in progress, for memory's sake
@@ -89,7 +89,10 @@ def verify(inputs: EmbeddingInputs) -> Iterator[tuple[str, list[Finding]]]:
 
 def _checked(batch: Batch, folder: Path, spec: Spec, outcome: str, listing: Listing) -> tuple[Finding, ...]:
     """What is wrong with a batch's file, with the fix; where it is an error the file is set aside."""
-    findings, path = check_batch(batch, folder, spec), batch.path(folder)
+    path = batch.path(folder)
+    seen, findings = access.version(path), check_batch(batch, folder, spec)
+    if errors(findings) and access.version(path) != seen:
+        raise ConflictError(f"{path} was written by another host while it was checked. Run again.")
     aside = path.with_name(path.name + SET_ASIDE)
     if not errors(findings):
         for old in listing.aside(batch.key):

@@ -218,7 +218,8 @@ def _lists(vectors: np.ndarray, missing: np.ndarray, kind: pa.DataType) -> pa.Li
 
 def _remove_all_but(folder: Path, wanted: set[Path]) -> None:
     """Remove other copies, also those of other specs; the database shows one spec only."""
-    for other in folder.parent.glob("[!.]*") if folder.parent.is_dir() else []:
+    mine = folder.parent.is_dir() and not is_stored(folder)  # on storage other hosts may show other specs
+    for other in folder.parent.glob("[!.]*") if mine else []:
         if other != folder:
             _remove(other)
     for copy in folder.glob("*.parquet"):

@@ -70,7 +70,7 @@ def kept_copy(path: Path, folder: Path) -> Path:
         return path
     from soc_assets.storage import download
 
-    copy = folder / path.name
+    copy = folder / "downloaded" / path.name
     download.file(str(path), copy)
     return copy
 

@@ -13,6 +13,7 @@ from soc_assets.runtime import progress
 from soc_assets.storage import files
 from soc_assets.storage.access import temporary_file
 from soc_assets.storage.object_path import ObjectPath, of_url
+from soc_assets.storage.objects import BUCKETS, explained
 from soc_assets.storage.temporary import remove_tree
 
 _NOTES, _AT_ONCE, _ATTEMPTS = ".downloaded.json", 8, 3
@@ -25,7 +26,15 @@ def folder(url: str, to: Path) -> None:
         StorageError: storage does not answer, or the folder cannot be written.
     """
     stored = of_url(url)
-    _download(stored, {name: stored / name for name in stored.names() if _is_plain(name)}, to)
+    wanted = {name: stored / name for name in stored.names() if _is_plain(name)}
+    if not wanted and _known(to):
+        raise StorageError(
+            f"There is nothing at {url} any more, and {to} holds what was downloaded from there. Correct the URL in "
+            f"[paths] of soc.toml; or, if it is meant, remove the folder {to}."
+        )
+    _download(stored, wanted, to, _NOTES)
+    for name in set(_present(to)) - wanted.keys():
+        remove_tree(to / name)
 
 
 def file(url: str, to: Path) -> None:
@@ -34,22 +43,24 @@ def file(url: str, to: Path) -> None:
     Raises:
         StorageError: storage does not answer, or the file cannot be written.
     """
-    stored = of_url(url)
-    _download(stored.parent, {to.name: stored} if stored.is_file() else {}, to.parent)
+    stored, notes = of_url(url), f".{to.name}{_NOTES}"
+    if stored.is_file():
+        _download(stored.parent, {to.name: stored}, to.parent, notes)
+    else:
+        remove_tree(to)
+        remove_tree(to.parent / notes)
 
 
-def _download(where: ObjectPath, wanted: dict[str, ObjectPath], to: Path) -> None:
-    known = _known(to)
+def _download(where: ObjectPath, wanted: dict[str, ObjectPath], to: Path, notes: str) -> None:
+    known = _known(to, notes)
     with progress.of("files"), ThreadPoolExecutor(_AT_ONCE) as pool:
         versions = dict(zip(wanted, pool.map(ObjectPath.version, wanted.values()), strict=True))
         new = [name for name in wanted if known.get(name) != versions[name] or not (to / name).is_file()]
         for done, (name, version) in enumerate(pool.map(lambda name: (name, _get(wanted[name], to / name)), new), 1):
             progress.report(done, len(new), str(where))
             versions[name] = version
-    for name in set(_present(to)) - wanted.keys():
-        remove_tree(to / name)
     if versions != known:
-        files.write_json(to / _NOTES, versions)
+        files.write_json(to / notes, versions)
 
 
 def _get(stored: ObjectPath, path: Path) -> str | None:
@@ -65,9 +76,9 @@ def _get(stored: ObjectPath, path: Path) -> str | None:
     raise StorageError(f"{stored} changes while it is read: another host writes it. Run the same command once more.")
 
 
-def _known(to: Path) -> dict[str, str | None]:
+def _known(to: Path, notes: str = _NOTES) -> dict[str, str | None]:
     try:
-        return dict(json.loads((to / _NOTES).read_text(encoding="utf-8")))
+        return dict(json.loads((to / notes).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
 
@@ -82,3 +93,15 @@ def _present(to: Path) -> Iterator[str]:
 def _is_plain(name: str) -> bool:
     """Not hidden, and below the folder it is to be in."""
     return all(part and not part.startswith(".") for part in name.split("/"))
+
+
+def require_bucket(url: str) -> None:
+    """Refuse a bucket that is not there, in which everything would count as missing.
+
+    Raises:
+        StorageError: storage does not answer, or there is no such bucket.
+    """
+    path = of_url(url)
+    if path.protocol in BUCKETS and not path.exists():
+        with explained(url, StorageError):
+            path.fs.ls(path.key.split("/")[0])

@@ -51,11 +51,22 @@ def _move(folder: Path, url: str, there: list[str]) -> None:
         for done, _ in enumerate(pool.map(lambda name: _store(folder / name, stored / name), new), 1):
             progress.report(done, len(new), url)
     words = f"{len(new)} of its files were not stored yet and are now. " if new else ""
+    other = [
+        name for part in there for name in _files(folder, part) if name in known and _differs(folder, stored, name)
+    ]
+    if other:
+        words += f"{len(other)} differ from what is stored, which counts (first: {other[0]}): look at them before. "
     warnings.warn(
         f"Data are read and written at {url} now, without a copy on this machine. {words}The folders "
         f"{', '.join(there)} in {folder} are read no more: remove them when you like.",
         SocWarning,
         stacklevel=4,
+    )
+
+
+def _differs(folder: Path, stored: ObjectPath, name: str) -> bool:
+    return (folder / name).stat().st_size != (stored / name).stat().st_size or (
+        (folder / name).read_bytes() != (stored / name).read_bytes()
     )
 
 

@@ -20,6 +20,7 @@ from soc_assets.storage.objects import BUCKETS, ObjectStat, explained, is_confli
 from soc_assets.storage.one_look import SMALL, forget, is_looking, remembered
 from soc_assets.storage.ranged_file import RangedFile, asking
 
+_ONE_PUT = 5 * 2**30  # bytes of the largest file that S3 takes in one request
 _KEPT = 64 * 2**20  # bytes of a file that is kept in memory for whoever reads it next
 
 
@@ -119,6 +120,8 @@ class ObjectPath(ProxyUPath):
 
     def open(self, mode: str = "r", encoding: str | None = None) -> IO[Any]:  # type: ignore[override]
         """The file for reading: as bytes by the ranges asked for, or, as text or where it is small, whole."""
+        if set(mode) & set("wax+"):
+            raise ValueError(f"{self} is written by `storage.files`, which stores it as a whole")
         if "b" not in mode:
             return io.StringIO(self.read_text(encoding))
         if is_looking() and ((self.info() or {}).get("size") or 0) <= SMALL:
@@ -175,6 +178,10 @@ class ObjectPath(ProxyUPath):
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Nothing: a folder is there as soon as something is in it."""
 
+    def is_relative_to(self, other: Any, /, *_: Any) -> bool:
+        """Whether it lies in another folder on storage."""
+        return isinstance(other, ObjectPath) and super().is_relative_to(other.__wrapped__)
+
     def resolve(self, strict: bool = False) -> "ObjectPath":
         """Itself."""
         return self
@@ -206,6 +213,11 @@ class ObjectPath(ProxyUPath):
             elif unless_changed_since != "" and unless_changed_since != self.version():
                 return False
             try:
+                size = source.stat().st_size
+                if condition and size < _ONE_PUT:  # several parts, which s3fs makes of 100 MB, would lose the condition
+                    condition["chunksize"] = size + 1
+                elif condition and unless_changed_since != self.version():
+                    return False
                 self.fs.put_file(str(source), self.key, **condition)
             except Exception as error:
                 if condition and is_conflict(error):
@@ -236,15 +248,3 @@ def of_url(url: str) -> ObjectPath:
     scheme = url.partition("://")[0]
     with explained(url, StorageError):
         return ObjectPath._from_upath(UPath(url.rstrip("/"), **options_of(scheme, exact=True)))
-
-
-def require_bucket(url: str) -> None:
-    """Refuse a bucket that is not there, in which everything would count as missing.
-
-    Raises:
-        StorageError: storage does not answer, or there is no such bucket.
-    """
-    path = of_url(url)
-    if path.protocol in BUCKETS and not path.exists():
-        with explained(url, StorageError):
-            path.fs.ls(path.key.split("/")[0])

@@ -83,7 +83,9 @@ def stamp_of(info: Mapping[str, Any]) -> tuple[int, int]:
 def is_conflict(error: BaseException) -> bool:
     """Whether storage refused a conditional write because another version is there, or is being written."""
     response = getattr(error.__cause__ or error, "response", {})
-    return response.get("Error", {}).get("Code") in ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+    gone = isinstance(error, FileNotFoundError)  # the version that was to be replaced
+    known = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404")
+    return gone or response.get("Error", {}).get("Code") in known
 
 
 def _changed(info: Mapping[str, Any]) -> Any:

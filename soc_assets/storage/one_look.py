@@ -5,16 +5,19 @@ removes is forgotten at once. Blocks may be nested, and threads that run meanwhi
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
+OLDEST = 60.0  # seconds that an answer counts: blocks of a process may overlap for long
 SMALL = 2**20  # bytes of a file whose content is remembered
 
 _Answer = TypeVar("_Answer")
 _lock = threading.Lock()
 _depth = 0
-_answers: dict[tuple[str, str], object] = {}
+_forgotten = 0
+_answers: dict[tuple[str, str], tuple[float, object]] = {}  # with the time when it was asked
 
 
 @contextmanager
@@ -44,12 +47,13 @@ def remembered(what: str, key: str, ask: Callable[[], _Answer], is_worth: Callab
     if not _depth:
         return ask()
     with _lock:
-        if (what, key) in _answers:
-            return cast(_Answer, _answers[what, key])
-    answer = ask()
+        known, forgotten = _answers.get((what, key)), _forgotten
+    if known and time.monotonic() < known[0] + OLDEST:
+        return cast(_Answer, known[1])
+    asked, answer = time.monotonic(), ask()
     with _lock:
-        if _depth and is_worth(answer):
-            _answers[what, key] = answer
+        if _depth and forgotten == _forgotten and is_worth(answer):
+            _answers[what, key] = asked, answer
     return answer
 
 
@@ -60,6 +64,8 @@ def is_looking() -> bool:
 
 def forget(key: str) -> None:
     """Forget what was said of a key, of the folders that it is in and of what is below it."""
+    global _forgotten
     with _lock:
+        _forgotten += 1  # answers that are under way may be older than this
         for known in [known for known in _answers if known[1].startswith(key) or key.startswith(f"{known[1]}/")]:
             del _answers[known]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from soc_assets.errors import ConflictError
 from soc_assets.storage import access, digest, files
 
 _ALL = 64  # digits of a SHA-256
@@ -41,7 +40,10 @@ def copy_of(path: Path) -> Path:
 
 
 def write(path: Path, content: Callable[[Path], None], since: str | None = "") -> None:
-    """Write a file and its second copy, which comes first: a reader in between sees the previous state.
+    """Write a file and its second copy.
+
+    On this machine the copy comes first: a reader in between sees the previous state. On object storage the file does,
+    which may be refused.
 
     Args:
         path: of the file.
@@ -51,10 +53,14 @@ def write(path: Path, content: Callable[[Path], None], since: str | None = "") -
     Raises:
         ConflictError: another host has written the file since.
     """
-    if since != "" and since != access.version(path):
-        raise ConflictError(f"{path} was written by another host meanwhile: theirs stays. Run again.")
-    content(copy_of(path))
-    _put(copy_of(path), path, since)
+    if not access.is_stored(path):
+        content(copy_of(path))
+        _put(copy_of(path), path)
+        return
+    with access.temporary_file(path.name) as made:  # the copy never holds what was not accepted
+        content(made)
+        _put(made, path, since)
+        _put(made, copy_of(path))
 
 
 def choose(path: Path, is_whole: Judge, known: str | None = None) -> Path | None:

@@ -85,6 +85,19 @@ def test_writer_of_older_rasters_does_not_replace_a_newer_batch(stored):
     assert read_facts(newer.path)["soc.inputs"] == newer.inputs
 
 
+def test_writer_of_an_older_ledger_does_not_take_a_newer_file_for_its_own(stored):
+    every = stored.samples
+    stored.samples = every.iloc[:3]
+    host(stored)()
+    late = host(stored)
+    stored.samples = every
+    newer = host(stored)()
+    assert [path.name for path in stored.home.glob("batch_*")] == ["batch_0001_size_4.parquet"]
+    with pytest.raises(ConflictError):
+        late()
+    assert read_facts(newer.path)["soc.inputs"] == newer.inputs
+
+
 def test_late_relabelling_does_not_undo_a_newer_one(stored):
     host(stored)()
     stored.samples.loc[1, "organic_carbon"] = 50.0

@@ -127,7 +127,7 @@ def test_everything_is_fresh_on_the_other_host_and_nothing_is_computed(two):
     assert str(project.data) == "s3://soil/project"
     assert project.own == two.other.small.root / ".soc/soil_project"
     here = {path.relative_to(project.own).parts[0] for path in project.own.rglob("*.*") if path.is_file()}
-    assert here == {"soc.duckdb"}
+    assert here == {"soc.duckdb", ".stored_at"}
     assert batches(project) == batches(two.one.now())
     assert len(batches(project)) == 4
     keys = {item["Key"] for item in two.s3.list_objects_v2(Bucket="soil", Prefix="project/")["Contents"]}

@@ -287,6 +287,7 @@ def test_folder_that_is_only_read_is_as_stored(stored, tmp_path):
     stored.put_object(Bucket="soil", Key="p/lucas/a.csv", Body=b"CO")
     download.folder("s3://soil/p", own)
     assert (own / "lucas/a.csv").read_text() == "CO"
+    stored.put_object(Bucket="soil", Key="p/b.csv", Body=b"OC")
     stored.delete_object(Bucket="soil", Key="p/lucas/a.csv")
     download.folder("s3://soil/p", own)
     assert not (own / "lucas/a.csv").exists()
@@ -319,6 +320,44 @@ def test_files_of_a_former_copy_that_were_never_stored_are_stored_once(stored, t
     files.remove(of_url("s3://soil/p/results/x.parquet"))
     former_copy.move_in(tmp_path, "s3://soil/p")
     assert names(stored) == ["p/samples/a.txt"]
+
+
+def test_downloading_one_file_leaves_its_neighbours_alone(stored, tmp_path):
+    for name in ("session.pt", "inputs/m.npy"):
+        files.write_text(tmp_path / name, "of this host")
+    stored.put_object(Bucket="soil", Key="p/own.pth", Body=b"weights")
+    copy = access.kept_copy(access.folder_at("s3://soil/p/own.pth"), tmp_path)
+    assert copy.read_bytes() == b"weights"
+    files.remove(of_url("s3://soil/p/own.pth"))
+    assert not access.kept_copy(access.folder_at("s3://soil/p/own.pth"), tmp_path).exists()
+    download.file("s3://soil/p/none", tmp_path / "none")
+    assert {path.name for path in tmp_path.rglob("*.*") if path.is_file()} == {"session.pt", "m.npy"}
+
+
+def test_soil_tables_stay_where_their_url_lists_nothing_any_more(stored, tmp_path):
+    stored.put_object(Bucket="soil", Key="p/a.csv", Body=b"OC")
+    download.folder("s3://soil/p", tmp_path)
+    with pytest.raises(StorageError, match="There is nothing at s3://soil/q any more"):
+        download.folder("s3://soil/q", tmp_path)
+    assert (tmp_path / "a.csv").read_text() == "OC"
+
+
+@pytest.mark.parametrize("size", [10, 101 * 2**20])  # from 100 MB on s3fs would store several parts, without condition
+def test_condition_holds_for_files_of_any_size_and_for_one_that_is_gone(stored, tmp_path, size):
+    path, source = of_url("s3://soil/p/big"), tmp_path / "big"
+    with source.open("wb") as file:
+        file.truncate(size)
+    assert path.put(source, None)
+    known = path.version()
+    assert (path.put(source, None), path.put(source, '"0123"'), path.put(source, known)) == (False, False, True)
+    files.remove(path)
+    assert not path.put(source, known)
+
+
+def test_file_on_storage_is_no_place_to_write_into(stored):
+    with pytest.raises(ValueError, match="is written by"):
+        of_url("s3://soil/p/a").open("wb")
+    assert not of_url("s3://soil/p/a").is_relative_to(Path("/tmp"))
 
 
 def test_files_of_the_host_itself_stay_its_own(stored, tmp_path):
