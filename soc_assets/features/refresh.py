@@ -136,7 +136,8 @@ def ensure(project: Project) -> bool:
     """
     require_tables(project)
     contents, info = contents_of(project), read_info(project.database)
-    schemas = [contents.data / SCHEMAS / f"{name}.parquet" for name in (*TABLES, "embeddings", by_band.SCHEMA)]
+    schemas = [contents.data / SCHEMAS / f"{name}.parquet" for name in TABLES]
+    schemas += [contents.without_rows(name) for name in ("embeddings", by_band.SCHEMA)]
     if contents.folder.is_dir():
         schemas.append(contents.folder / "_schema.parquet")
     if not all(map(files.is_whole, schemas)):

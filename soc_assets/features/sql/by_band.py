@@ -10,7 +10,7 @@ from pathlib import Path
 from soc_assets.embedding.spec import Spec
 from soc_assets.features.by_band import FACTS, column_of
 from soc_assets.features.sql.contents import Contents, batch_files
-from soc_assets.features.sql.tables import SCHEMAS, glob_of, literal, quoted
+from soc_assets.features.sql.tables import glob_of, literal, quoted
 from soc_assets.features.sql.vector import stand_ins, whole_points_sql
 from soc_assets.settings import Features
 
@@ -54,13 +54,13 @@ def which_sql(contents: Contents) -> str:
 
 def copies_sql(contents: Contents) -> str:
     """A table function over all copies, whether they count or not, and the file without rows."""
-    schema = contents.data / SCHEMAS / f"{SCHEMA}.parquet"
+    schema = contents.without_rows(SCHEMA)
     return _read(schema, f"{glob_of(contents.by_band)}/*.parquet")
 
 
 def batches_sql(contents: Contents) -> str:
     """As the view `embeddings`, for conditions on the batch."""
-    schema = contents.data / SCHEMAS / "embeddings.parquet"
+    schema = contents.without_rows("embeddings")
     return _read(schema, f"{glob_of(contents.folder)}/batch_*_size_*.parquet")
 
 

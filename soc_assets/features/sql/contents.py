@@ -6,6 +6,7 @@ from pathlib import Path
 from soc_assets.embedding.spec import Spec
 from soc_assets.features.sql.tables import SCHEMAS, glob_of, literal
 from soc_assets.settings import Features, Study
+from soc_assets.storage.access import is_stored
 
 Columns = dict[str, str]  # name -> comment
 
@@ -45,9 +46,13 @@ class Contents:
         """The folder of their copies with a column per band and lag, where the batches are."""
         return self.data / "by_band" / self.spec.digest
 
+    def without_rows(self, name: str) -> Path:
+        """The file without rows of a table whose columns the spec decides; on storage, where hosts differ, by spec."""
+        return self.data / SCHEMAS / f"{name}{f'_{self.spec.digest}' if is_stored(self.data) else ''}.parquet"
+
 
 def batch_files(contents: Contents, function: str = "read_parquet") -> str:
     """A table function over the file without rows and all batches of the spec, as they are at query time."""
-    schema = contents.data / SCHEMAS / "embeddings.parquet"
+    schema = contents.without_rows("embeddings")
     batches = f"{glob_of(contents.folder)}/batch_*_size_*.parquet"
     return f"{function}([{literal(glob_of(schema))}, {literal(batches)}], allow_empty = true)"

@@ -147,8 +147,10 @@ def write_schemas(contents: Contents) -> None:
     if contents.folder.is_dir():
         write_empty(contents.folder, contents.spec)
     empty = schema.with_metadata({"geo": geo_metadata(nobody)}).empty_table()
-    write_empty_table(contents.data, "embeddings", empty)
-    write_empty_table(contents.data, by_band.SCHEMA, copies.schema_of(contents.spec).empty_table())
+    write_empty_table(contents.data, contents.without_rows("embeddings").stem, empty)
+    write_empty_table(
+        contents.data, contents.without_rows(by_band.SCHEMA).stem, copies.schema_of(contents.spec).empty_table()
+    )
 
 
 def _make_index(connection: duckdb.DuckDBPyConnection, contents: Contents, batches: list[Path]) -> None:
