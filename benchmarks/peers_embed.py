@@ -100,7 +100,7 @@ def import_torchgeo() -> None:
         library = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        import_torchgeo.library = library  # type: ignore[attr-defined]  # kept: it ends with the object
+        import_torchgeo.kept = library  # type: ignore[attr-defined]  # it ends with the object
     importlib.import_module("torchgeo.datasets")
 
 

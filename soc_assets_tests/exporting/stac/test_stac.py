@@ -73,9 +73,10 @@ def small(finished, tmp_path_factory) -> Path:
 @pytest.mark.parametrize("folder", ["published", "small"])
 def test_documents_are_valid(folder, request):
     folder = request.getfixturevalue(folder)
-    validate(read(folder / "collection.json"))
-    for key in BATCHES:
-        validate(read(folder / f"{key}.json"))
+    documents = [read(folder / f"{name}.json") for name in ("collection", *BATCHES)]
+    assert [document["type"] for document in documents] == ["Collection", *["Feature"] * len(BATCHES)]
+    for document in documents:
+        validate(document)  # raises, as the next test shows
 
 
 def test_schema_refuses_what_the_extension_requires(published):
